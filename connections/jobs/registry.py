@@ -1,0 +1,55 @@
+"""Which handler does which kind of job. Higher floors register theirs; this floor never calls up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from connections.jobs.lease import Lease
+
+
+@dataclass(frozen=True)
+class Again:
+    """The handler hands back before the end: do the same job again, now or at `due_at`."""
+
+    due_at: datetime | None = None
+    reason: str = ""
+
+
+class Parked(Exception):
+    """The handler gives up for good; the text (no secret) is shown to staff, who may queue the job again."""
+
+
+Handler = Callable[["Lease"], Again | None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of job. `on_parked` runs in the same transaction that parks the job, so that its room can say so."""
+
+    name: str
+    queue: str
+    handler: Handler
+    on_parked: Callable[["Lease"], None] | None = None
+
+
+_KINDS: dict[str, Kind] = {}
+QUEUES = ("interactive", "sync")
+
+
+def register(name: str, *, queue: str, handler: Handler, on_parked: Callable[[Lease], None] | None = None) -> None:
+    """Called once per kind while the apps load. Raises ValueError for a second handler or an unknown queue."""
+    if queue not in QUEUES:
+        message = f"job kind {name}: no such queue {queue}"
+        raise ValueError(message)
+    if name in _KINDS and _KINDS[name].handler is not handler:
+        message = f"job kind {name} already has a handler"
+        raise ValueError(message)
+    _KINDS[name] = Kind(name, queue, handler, on_parked)
+
+
+def kind_of(name: str) -> Kind | None:
+    return _KINDS.get(name)

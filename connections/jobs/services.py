@@ -1,0 +1,179 @@
+"""Putting work into the queue, taking it out, and bringing it to an end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from connections.jobs import registry
+from connections.jobs.lease import LEASE, Lease, whoami
+from connections.jobs.models import Job, JobState
+
+logger = logging.getLogger(__name__)
+
+MOST_CRASHES = 3
+MOST_FAILURES = 8
+BACK_OFF = (1, 2, 4, 8, 16, 60, 300)  # seconds
+
+# Set by tasks.py: rings Celery for a job id and a queue, gives up after 200 ms.
+_ring: Callable[[UUID, str], None] | None = None
+
+
+def connect_doorbell(ring: Callable[[UUID, str], None]) -> None:
+    global _ring
+    _ring = ring
+
+
+def ring_after_commit(job_id: UUID, queue: str) -> None:
+    if _ring is not None:
+        ring = _ring
+        transaction.on_commit(lambda: ring(job_id, queue), robust=True)
+
+
+def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetime | None = None) -> UUID:
+    """Queue `kind` for `subject` in the caller's transaction and return the job's id.
+
+    A job of the same kind and subject that is still queued is used again, at the earlier of the two times.
+    `due_at=None` means now, and rings the doorbell after the commit.
+    """
+    registered = registry.kind_of(kind)
+    if registered is None:
+        message = f"no handler is registered for jobs of kind {kind}"
+        raise LookupError(message)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO jobs_job (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch,"
+            " reason, created_at) VALUES (%s, %s, %s, %s, %s, 'queued', coalesce(%s, clock_timestamp()), 0, 0, '', 0,"
+            " '', clock_timestamp()) ON CONFLICT (kind, subject) WHERE state = 'queued'"
+            " DO UPDATE SET due_at = least(jobs_job.due_at, excluded.due_at) RETURNING id",
+            [uuid4(), tenant_id, kind, subject, registered.queue, due_at],
+        )
+        job_id: UUID = cursor.fetchone()[0]
+    if due_at is None:
+        ring_after_commit(job_id, registered.queue)
+    return job_id
+
+
+def claim(job_id: UUID) -> Lease | None:
+    """Take one due job, or one whose holder died. None when it is not due, not there, or in somebody's hands.
+
+    The start is counted before the work begins, so a job that kills its process is parked after three starts.
+    A job whose twin (same kind and subject) is running waits its turn.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM jobs_job j WHERE id = %s AND (state = 'queued' AND due_at <= clock_timestamp()"
+            " OR state = 'running' AND lease_until < clock_timestamp())"
+            " AND NOT EXISTS (SELECT 1 FROM jobs_job t WHERE t.kind = j.kind AND t.subject = j.subject"
+            " AND t.id <> j.id AND t.state = 'running') FOR UPDATE SKIP LOCKED",
+            [job_id],
+        )
+        if cursor.fetchone() is None:
+            return None
+        cursor.execute(
+            "UPDATE jobs_job SET state = 'running', owner = %s, epoch = epoch + 1, starts = starts + 1,"
+            " lease_until = clock_timestamp() + %s, reason = '' WHERE id = %s"
+            " RETURNING id, tenant_id, kind, subject, epoch, starts, failures",
+            [whoami(), LEASE, job_id],
+        )
+        row = cursor.fetchone()
+    return Lease(
+        job_id=row[0],
+        tenant_id=row[1],
+        kind=row[2],
+        subject=row[3],
+        epoch=row[4],
+        starts=row[5],
+        failures=row[6],
+    )
+
+
+def succeed(lease: Lease) -> None:
+    _end(lease, JobState.SUCCEEDED, "")
+
+
+def park(lease: Lease, reason: str) -> None:
+    """Give up, visibly. `on_parked` of the kind runs in the same transaction."""
+    kind = registry.kind_of(lease.kind)
+    with transaction.atomic():
+        lease.check()
+        _end(lease, JobState.PARKED, reason)
+        if kind is not None and kind.on_parked is not None:
+            kind.on_parked(lease)
+
+
+def _end(lease: Lease, state: JobState, reason: str) -> None:
+    Job.objects.filter(id=lease.job_id, epoch=lease.epoch, state=JobState.RUNNING).update(
+        state=state, reason=reason[:200], ended_at=timezone.now(), lease_until=None, owner=""
+    )
+
+
+def hand_back(lease: Lease, again: registry.Again) -> None:
+    """Queue the job again, now or later; its crash and failure counts start anew. A queued twin takes over instead."""
+    with transaction.atomic():
+        _requeue(lease, due_at=again.due_at, reason=again.reason, starts=0, failures=0)
+
+
+def fail(lease: Lease, error: BaseException) -> None:
+    """Queue the job again after a growing wait, or park it after eight failures. Keeps the error's type, not its text."""
+    failures = lease.failures + 1
+    reason = type(error).__name__
+    if failures >= MOST_FAILURES:
+        park(lease, f"failed {failures} times, last: {reason}")
+        return
+    wait = timedelta(seconds=BACK_OFF[min(failures, len(BACK_OFF)) - 1])
+    with transaction.atomic():
+        _requeue(lease, due_at=timezone.now() + wait, reason=reason, starts=0, failures=failures)
+
+
+def _requeue(lease: Lease, *, due_at: datetime | None, reason: str, starts: int, failures: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT queue, EXISTS (SELECT 1 FROM jobs_job t WHERE t.kind = j.kind AND t.subject = j.subject"
+            " AND t.state = 'queued') FROM jobs_job j WHERE id = %s AND epoch = %s AND state = 'running' FOR UPDATE",
+            [lease.job_id, lease.epoch],
+        )
+        row = cursor.fetchone()
+        if row is None:
+            return  # somebody else holds it now
+        queue, has_twin = row
+        if has_twin:
+            _end(lease, JobState.SUCCEEDED, "its queued twin goes on")
+            return
+        cursor.execute(
+            "UPDATE jobs_job SET state = 'queued', due_at = coalesce(%s, clock_timestamp()), lease_until = NULL,"
+            " owner = '', starts = %s, failures = %s, reason = %s WHERE id = %s",
+            [due_at, starts, failures, reason[:200], lease.job_id],
+        )
+    if due_at is None:
+        ring_after_commit(lease.job_id, queue)
+
+
+def cancel(*, kind: str, subject: UUID) -> int:
+    """Cancel what is queued or running for a subject; a running holder is fenced off at its next write. Returns how many."""
+    return Job.objects.filter(kind=kind, subject=subject, state__in=(JobState.QUEUED, JobState.RUNNING)).update(
+        state=JobState.CANCELLED, ended_at=timezone.now(), reason="cancelled"
+    )
+
+
+def queue_again(job: Job) -> UUID:
+    """A person's answer to a parked job: the same work, counted anew."""
+    return enqueue(kind=job.kind, subject=job.subject, tenant_id=job.tenant_id)
+
+
+def due(limit: int) -> list[tuple[UUID, str]]:
+    """(id, queue) of jobs to ring for: due ones, and ones whose holder stopped renewing. Oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "(SELECT id, queue FROM jobs_job WHERE state = 'running' AND lease_until < clock_timestamp()"
+            " ORDER BY lease_until LIMIT %s) UNION ALL"
+            " (SELECT id, queue FROM jobs_job WHERE state = 'queued' AND due_at <= clock_timestamp()"
+            " ORDER BY due_at LIMIT %s)",
+            [limit, limit],
+        )
+        return list(cursor.fetchall())

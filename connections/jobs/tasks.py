@@ -1,0 +1,87 @@
+"""The doorbell: two Celery tasks. `work` does one job by its id, `sweep` rings for what is due."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from celery import current_app, shared_task
+from celery.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from connections.jobs import registry, services
+from connections.jobs.lease import LeaseLost
+
+logger = logging.getLogger(__name__)
+
+SWEEP = 200  # jobs rung for per sweep
+
+
+@shared_task(name="jobs.work")
+def work(job_id: str) -> None:
+    """Do one job, if it is due and free. Safe to run twice, late, or for an id that never was."""
+    try:
+        parsed = UUID(job_id)
+    except (ValueError, AttributeError, TypeError):
+        logger.warning("a doorbell rang without a job id")
+        return
+    lease = services.claim(parsed)
+    if lease is None:
+        return
+    if lease.starts > services.MOST_CRASHES:
+        services.park(lease, f"its worker died {lease.starts - 1} times")
+        return
+    kind = registry.kind_of(lease.kind)
+    if kind is None:
+        services.park(lease, "no handler for this kind")
+        return
+    try:
+        with lease:
+            again = kind.handler(lease)
+    except LeaseLost:
+        logger.warning("job %s (%s) was taken over or cancelled", lease.job_id, lease.kind)
+    except registry.Parked as given_up:
+        services.park(lease, str(given_up))
+    except (Exception, SoftTimeLimitExceeded) as error:
+        # Only the type: an exception's text may quote what a provider sent.
+        logger.error("job %s (%s) failed: %s", lease.job_id, lease.kind, type(error).__name__, exc_info=settings.DEBUG)
+        try:
+            services.fail(lease, error)
+        except LeaseLost:
+            logger.warning("job %s (%s) was taken over or cancelled", lease.job_id, lease.kind)
+    else:
+        if again is None:
+            services.succeed(lease)
+        else:
+            services.hand_back(lease, again)
+
+
+@shared_task(name="jobs.sweep")
+def sweep() -> None:
+    """Ring for every due job and for every job whose holder died. Losing a message costs one sweep, not work."""
+    with transaction.atomic():
+        found = services.due(SWEEP)
+    for job_id, queue in found:
+        ring(job_id, queue)
+
+
+def ring(job_id: UUID, queue: str) -> None:
+    """Tell the workers of `queue`; when the broker does not answer within 200 ms, the sweep finds the job."""
+    try:
+        with current_app.connection_for_write(
+            connect_timeout=0.2,
+            transport_options={
+                **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+                "socket_timeout": 0.2,
+                "socket_connect_timeout": 0.2,
+                "max_retries": 0,
+            },
+        ) as broker:
+            current_app.send_task("jobs.work", [str(job_id)], queue=queue, connection=broker, retry=False)
+    except (OperationalError, OSError) as error:
+        logger.warning("doorbell for job %s not heard (%s); the sweep will find it", job_id, type(error).__name__)
+
+
+services.connect_doorbell(ring)

@@ -1,0 +1,1 @@
+"""Who the providers are: one folder each, discovered by walking the package."""

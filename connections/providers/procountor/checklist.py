@@ -1,0 +1,201 @@
+"""Procountor's onboarding: its certification page, chapter 12, as checkpoints with probes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers.procountor.streams import STREAMS
+from connections.spec.checklist import (
+    Asker,
+    Attestation,
+    Checkpoint,
+    Finding,
+    Inference,
+    LedgerProbe,
+    MarkState,
+    Probe,
+)
+from connections.spec.streams import BadPage
+
+MANAGER = _("someone with Management rights in Procountor")
+GRANTED = ("ALL_RIGHTS", "VIEWING_RIGHTS")
+# Limitations that silently narrow lists (API reference, users/rights).
+NARROWING = ("sales.personalSalesInvoicesOnly", "user.limitedDimensions")
+
+SENTENCES = {
+    "said-so": _("%(who)s told us that this is done. Procountor's API cannot show it to us."),
+    "key-works-so-usage-allowed": _(
+        "Procountor accepts our requests with your API key, so the use of API clients is allowed."
+    ),
+    "key-accepted": _("Procountor accepted the API key and gave us a session."),
+    "user-seen": _(
+        "The API key belongs to the user “%(user)s” (id %(user_id)s). Whether that is a technical user only you can tell."
+    ),
+    "rights-enough": _("The user may read what we need: %(rights)s."),
+    "rights-missing": _("The user lacks rights in Procountor: %(rights)s."),
+    "rights-narrowed": _("The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be."),
+    "company-found": _("The API key opens the company “%(company)s” (company id %(company_id)s)."),
+    "company-differs": _(
+        "The API key opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
+        "%(bound_id)s. Create the key in the right company."
+    ),
+    "product-differs": _(
+        "The company “%(company)s” uses the product version %(product)s. The API is meant for Procountor Financials."
+    ),
+    "first-sync-done": _("The first sync has read everything."),
+    "first-sync-incomplete": _("The last sync could not read everything. Open it to see what was refused."),
+    "first-sync-open": _("The first sync has not finished yet."),
+}
+
+
+def _session(asker: Asker) -> dict[str, Any]:
+    body = asker.ask("session").body
+    if not isinstance(body, dict) or body.get("companyId") in (None, ""):
+        message = "no companyId in the session"
+        raise BadPage(message)
+    return body
+
+
+def api_key(asker: Asker) -> Finding:
+    """A fresh token with the stored key, and one call with it: nothing of an older token can pretend."""
+    asker.fresh_token()
+    _session(asker)
+    return Finding(MarkState.VERIFIED, "key-accepted")
+
+
+def technical_user(asker: Asker) -> Finding:
+    session = _session(asker)
+    values = {"user": str(session.get("userName") or "?"), "user_id": str(session.get("userId") or "?")}
+    return Finding(MarkState.INFERRED, "user-seen", values)
+
+
+def company(asker: Asker) -> Finding:
+    session = _session(asker)
+    values = {"company": str(session.get("name") or "?"), "company_id": str(session["companyId"])}
+    if asker.company_id and asker.company_id != values["company_id"]:
+        return Finding(MarkState.FAILING, "company-differs", {**values, "bound_id": asker.company_id})
+    return Finding(MarkState.VERIFIED, "company-found", values)
+
+
+def rights(asker: Asker) -> Finding:
+    """`GET /users/rights` against what the wanted streams need; missing rights can show as empty lists."""
+    body = asker.ask("rights").body
+    tree = body.get("rights") if isinstance(body, dict) else None
+    if not isinstance(tree, dict):
+        message = "no rights in the answer"
+        raise BadPage(message)
+    needed = [stream.needs for stream in STREAMS if stream.needs and stream.name in asker.streams_wanted]
+    missing = [path for path in needed if _at(tree, path) not in GRANTED]
+    if missing:
+        return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(missing)})
+    narrowed = [path for path in NARROWING if _at(tree, path) is True]
+    if narrowed:
+        return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(narrowed)})
+    return Finding(MarkState.VERIFIED, "rights-enough", {"rights": ", ".join(needed)})
+
+
+def first_sync(asker: Asker) -> Finding:
+    succeeded = asker.last_sync_succeeded()
+    if succeeded is None:
+        return Finding(MarkState.OPEN, "first-sync-open")
+    if succeeded:
+        return Finding(MarkState.VERIFIED, "first-sync-done")
+    return Finding(MarkState.FAILING, "first-sync-incomplete")
+
+
+def _at(tree: Any, path: str) -> Any:
+    for step in path.split("."):
+        tree = tree.get(step) if isinstance(tree, dict) else None
+    return tree
+
+
+CHECKLIST = (
+    Checkpoint(
+        "usage-settings",
+        _("Allow API clients"),
+        _("Your company's usage settings must allow invoiceable API clients."),
+        _("Until this is allowed, Procountor refuses every integration that is charged for."),
+        Inference("api-key", "key-works-so-usage-allowed"),
+        MANAGER,
+        where=("Management", "Company info", "Usage settings", "Integration settings"),
+        how=(_("Set “Allow the usage of invoiceable API clients” to allowed and save."),),
+        attest=_("I have allowed the usage of invoiceable API clients."),
+    ),
+    Checkpoint(
+        "technical-user",
+        _("Create a technical user"),
+        _("A user of its own for this connection, not a person's."),
+        _("A technical user never leaves the company. A connection on a person's login breaks when that person does."),
+        Probe(technical_user),
+        MANAGER,
+        where=("Management", "Users and privileges", "Create new user"),
+        how=(_("Name the user after your company, our software and “API”, for example “Aamu Oy Pilotage API”."),),
+        avoid=(_("Do not use a natural person's login."),),
+        needs=("api-key",),
+        attest=_("I have created a technical user."),
+    ),
+    Checkpoint(
+        "rights",
+        _("Give it the rights it needs, and no more"),
+        _("Reading customers and sales invoices."),
+        _("With too few rights Procountor answers with empty lists that look complete. With too many, a leak does more harm."),
+        Probe(rights),
+        MANAGER,
+        where=("Management", "Users and privileges"),
+        how=(
+            _("Choose the role Customised."),
+            _("Give viewing rights to the customer register and to the search of sales invoices."),
+        ),
+        avoid=(_("Do not limit the user to own invoices or to certain dimensions: lists would silently be cut."),),
+        needs=("api-key",),
+        attest=_("I have given the rights."),
+    ),
+    Checkpoint(
+        "m2m-only",
+        _("Allow only M2M login"),
+        _("The technical user may use the API, and nothing else."),
+        _("Otherwise whoever holds the key has the same power as somebody in Procountor's own pages."),
+        Attestation("said-so"),
+        MANAGER,
+        where=("Management", "Users and privileges", "Allow only M2M login to API"),
+        how=(_("Set “Allow only M2M login to API” to “In use” for the technical user."),),
+        avoid=(_("Never set this for a natural person: it locks that person out of Procountor."),),
+        attest=_("I have set “Allow only M2M login to API” to “In use” for the technical user."),
+    ),
+    Checkpoint(
+        "api-key",
+        _("Create the API key and paste it here"),
+        _("The key is bound to your company, the technical user and our software."),
+        _("With the key we ask Procountor for a session of one hour at a time. You can revoke it at any moment."),
+        Probe(api_key),
+        MANAGER,
+        where=("Personal info and settings", "API client keys", "New API key"),
+        how=(
+            _("Choose the technical user and paste our client id, which is shown below."),
+            _("Copy the key that Procountor shows once, and paste it into the field below."),
+        ),
+        avoid=(_("Do not send the key by e-mail or chat, and never put it into an address."),),
+        credential="api_key",
+    ),
+    Checkpoint(
+        "company",
+        _("Confirm the company"),
+        _("Is it the company you mean?"),
+        _("A key opens one company. We make sure that no other company's books end up here, now and when you reconnect."),
+        Probe(company),
+        _("you"),
+        needs=("api-key",),
+        confirm=_("Yes, this is the company we want to connect."),
+    ),
+    Checkpoint(
+        "first-sync",
+        _("First sync"),
+        _("We read everything once; afterwards only what changed."),
+        _("When the first sync is through, you are live."),
+        LedgerProbe(first_sync),
+        _("nobody: we do this"),
+        needs=("company", "rights"),
+    ),
+)

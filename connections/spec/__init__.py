@@ -1,0 +1,1 @@
+"""The words a provider is described in: typed data and small strategies."""

@@ -1,0 +1,111 @@
+"""A provider's onboarding as data: checkpoints in order, each with its page and its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from connections.spec.provider import Text
+
+
+class MarkState(StrEnum):
+    """The state of one checkpoint in one tenant's walk. The three that pass are three different things."""
+
+    OPEN = "open"
+    ATTESTED = "attested"  # a person said so
+    INFERRED = "inferred"  # another proof implies it
+    VERIFIED = "verified"  # we asked the provider
+    FAILING = "failing"
+    WAIVED = "waived"
+
+    @property
+    def passes(self) -> bool:
+        return self not in (MarkState.OPEN, MarkState.FAILING)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a probe found. `code` names a sentence of the provider; `values` fill its placeholders (never a secret)."""
+
+    state: MarkState
+    code: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One parsed answer, and where it stands in the request log."""
+
+    body: Any
+    entry_id: UUID
+    provider_request_id: str = ""
+
+
+class Asker(Protocol):
+    """What a probe may do: ask the provider, and look at what we know of the connection."""
+
+    company_id: str
+    streams_wanted: Sequence[str]
+
+    def ask(self, operation: str) -> Answer:
+        """Raises the errors of connections/spec/errors.py; the caller turns them into a finding."""
+
+    def fresh_token(self) -> None:
+        """Ask for a new token now, so that what follows proves the stored credentials and not an old token."""
+
+    def last_sync_succeeded(self) -> bool | None:
+        """From our own log: True after a green run, False after one that is not, None when there is none yet."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """We ask the provider; the function judges the answers."""
+
+    run: Callable[[Asker], Finding]
+
+
+@dataclass(frozen=True)
+class LedgerProbe:
+    """We ask our own log."""
+
+    run: Callable[[Asker], Finding]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """When the checkpoint `follows` passes as verified, this one is implied."""
+
+    follows: str
+    code: str  # the sentence that says why
+
+
+@dataclass(frozen=True)
+class Attestation:
+    """Only a person can say so."""
+
+    code: str
+
+
+Proof = Probe | LedgerProbe | Inference | Attestation
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """One item of the checklist. `where` is the menu path in the provider's own words."""
+
+    slug: str
+    title: Text
+    line: Text
+    why: Text
+    proof: Proof
+    who: Text
+    where: Sequence[str] = ()
+    how: Sequence[Text] = ()  # what to do there, in order
+    avoid: Sequence[Text] = ()
+    needs: Sequence[str] = ()  # checkpoints that must pass before this one can be proved
+    attest: Text = ""  # what a person may state until (or because) we cannot ask
+    credential: str = ""  # the credential that is typed in here
+    confirm: Text = ""  # what a person must confirm once the probe has found it

@@ -1,0 +1,55 @@
+"""Errors named by what to do next. Their text never holds a body, a URL or a secret."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from connections.spec.faults import Fault
+
+
+class CallFailed(Exception):
+    """A call to a provider did not give what was asked for.
+
+    `fault`: the entry of the catalogue; `entry_id`: our request log entry, if anything was sent.
+    """
+
+    def __init__(self, fault: Fault, *, entry_id: UUID | None = None, provider_request_id: str = "") -> None:
+        super().__init__(f"{type(self).__name__}: {fault.code}")
+        self.fault = fault
+        self.entry_id = entry_id
+        self.provider_request_id = provider_request_id
+
+
+class Unauthorized(CallFailed):
+    """The credentials or the token are refused: a person must reconnect."""
+
+
+class Forbidden(CallFailed):
+    """We are known but may not: a right is missing."""
+
+
+class Rejected(CallFailed):
+    """The request itself is refused; sending it again changes nothing."""
+
+
+class Unreadable(CallFailed):
+    """An answer that is not what the provider's document promises."""
+
+
+class Blocked(CallFailed):
+    """Our own egress door refused the address."""
+
+
+class Unavailable(CallFailed):
+    """Trouble that passes: no answer, or a server error after all retries. `retry_at`: not before."""
+
+    def __init__(
+        self, fault: Fault, *, retry_at: datetime, entry_id: UUID | None = None, provider_request_id: str = ""
+    ) -> None:
+        super().__init__(fault, entry_id=entry_id, provider_request_id=provider_request_id)
+        self.retry_at = retry_at
+
+
+class QuotaExhausted(Unavailable):
+    """The allowance is used up until `retry_at`."""

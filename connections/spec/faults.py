@@ -1,0 +1,74 @@
+"""What a refusal means, who must act and which checkpoint to reopen: status and codes in, fault out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from connections.spec.provider import Text
+
+CODE = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
+
+
+class Phase(StrEnum):
+    TOKEN = "token"  # noqa: S105  (the phase in which a token is asked for)
+    CALL = "call"
+
+
+class Acts(StrEnum):
+    """Who can mend it."""
+
+    CUSTOMER = "customer"
+    US = "us"
+    PROVIDER = "provider"
+    NOBODY = "nobody"  # it passes by itself
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One known trouble. `customer` is what the customer reads, `staff` what we read; neither quotes the provider."""
+
+    code: str
+    acts: Acts
+    customer: Text
+    staff: str
+    checkpoint: str = ""  # the one to reopen
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Matches when everything that is given matches; the first match wins."""
+
+    fault: Fault
+    phase: Phase | None = None
+    status: tuple[int, ...] = ()
+    codes: tuple[str, ...] = ()
+
+    def matches(self, phase: Phase, status: int, codes: Sequence[str]) -> bool:
+        return (
+            self.phase in (None, phase)
+            and (not self.status or status in self.status)
+            and (not self.codes or any(code in self.codes for code in codes))
+        )
+
+
+@dataclass(frozen=True)
+class FaultCatalogue:
+    """A provider's faults. `read_codes` takes a parsed error body and gives its machine-readable codes."""
+
+    rules: Sequence[Rule]
+    read_codes: Callable[[Any], list[str]]
+    unknown: Fault
+
+    def judge(self, phase: Phase, status: int, body: Any) -> Fault:
+        codes = [code for code in self.read_codes(body) if CODE.fullmatch(code)]
+        return next((rule.fault for rule in self.rules if rule.matches(phase, status, codes)), self.unknown)
+
+    def find(self, code: str) -> Fault | None:
+        return next((fault for fault in self.all() if fault.code == code), None)
+
+    def all(self) -> list[Fault]:
+        return [*(rule.fault for rule in self.rules), self.unknown]

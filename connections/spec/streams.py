@@ -1,0 +1,103 @@
+"""A kind of record we read, and how its pages follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+from connections.spec.provider import Text
+
+Position = dict[str, Any]  # how far a pass has come; JSON, kept in the cursor
+
+
+class BadPage(Exception):
+    """A page that does not have the documented shape. The text says what is missing, not what was there."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """The records of one answer. `total` is what the provider says the pass holds, if it says."""
+
+    records: list[dict[str, Any]]
+    total: int | None = None
+
+
+class Paging(Protocol):
+    def parameters(self, position: Position) -> dict[str, str]:
+        """Query parameters of the page at `position`; `{}` is the start."""
+
+    def read(self, body: Any, key: str) -> Page:
+        """The records in a parsed answer. Raises BadPage."""
+
+    def following(self, position: Position, page: Page, key: str) -> Position | None:
+        """The position after this page, or None at the end. Raises BadPage when the pages stand still."""
+
+
+@dataclass(frozen=True)
+class AfterId:
+    """Pages by the last id seen, ascending: `previousId=<last>&orderById=ASC&size=<n>`."""
+
+    size: int
+    items: str
+    total: tuple[str, ...] = ()  # path of the total count in the envelope; optional at every level
+    id_parameter: str = "previousId"
+    size_parameter: str = "size"
+    order: Mapping[str, str] = field(default_factory=dict)
+
+    def parameters(self, position: Position) -> dict[str, str]:
+        parameters = {self.size_parameter: str(self.size), **self.order}
+        if "after" in position:
+            parameters[self.id_parameter] = str(position["after"])
+        return parameters
+
+    def read(self, body: Any, key: str) -> Page:
+        records = body.get(self.items) if isinstance(body, dict) else None
+        if not isinstance(records, list):
+            message = f"no list under {self.items}"
+            raise BadPage(message)
+        for record in records:
+            if not isinstance(record, dict) or record.get(key) in (None, ""):
+                message = f"a record without {key}"
+                raise BadPage(message)
+        total: Any = body
+        for step in self.total:
+            total = total.get(step) if isinstance(total, dict) else None
+        return Page(records, total if isinstance(total, int) and self.total else None)
+
+    def following(self, position: Position, page: Page, key: str) -> Position | None:
+        if len(page.records) < self.size:
+            return None
+        last = page.records[-1][key]
+        before = position.get("after")
+        if before is not None and isinstance(last, type(before)) and last <= before:
+            message = "the pages do not move on"
+            raise BadPage(message)
+        return {"after": last}
+
+
+@dataclass(frozen=True)
+class Since:
+    """A filter for what changed: `parameter=<newest seen - overlap>`, read from `field` of the records.
+
+    The overlap absorbs ties and clocks; unchanged records cost nothing as they are not written.
+    """
+
+    parameter: str
+    field: str
+    overlap: timedelta
+    form: str = "%Y-%m-%dT%H:%M:%S"
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A collection we read. Without `since` every run is a full pass."""
+
+    name: str
+    label: Text
+    operation: str
+    paging: Paging
+    key: str = "id"
+    since: Since | None = None
+    needs: str = ""  # the right it needs, as a path in the provider's rights; empty is told apart from forbidden

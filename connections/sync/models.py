@@ -1,0 +1,184 @@
+"""Runs and their log, how far each stream has been read, and the records."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connections.tenancy.models import TenantOwned
+from connections.tenancy.row_security import Fenced, SameTenant
+from connections.vault.models import Connection
+
+
+class RunState(models.TextChoices):
+    QUEUED = "queued", _("queued")
+    RUNNING = "running", _("running")
+    WAITING = "waiting", _("waiting")
+    SUCCEEDED = "succeeded", _("succeeded")
+    INCOMPLETE = "incomplete", _("incomplete")  # some stream was refused
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+
+
+class Trigger(models.TextChoices):
+    FIRST = "first", _("first sync")
+    HAND = "hand", _("by hand")
+    SCHEDULE = "schedule", _("on schedule")
+
+
+class SyncRun(TenantOwned):
+    """One pass over a connection's streams. One active run per connection, held by the database."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="runs")
+    trigger = models.CharField(_("started"), max_length=10, choices=Trigger.choices)
+    asked_by = models.CharField(_("asked by"), max_length=254, blank=True)
+    state = models.CharField(_("state"), max_length=12, choices=RunState.choices, default=RunState.QUEUED)
+    queued_at = models.DateTimeField(_("queued at"), default=timezone.now)
+    started_at = models.DateTimeField(_("started at"), null=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+    waiting_until = models.DateTimeField(_("waiting until"), null=True)
+    fault = models.CharField(_("fault"), max_length=60, blank=True)
+    # The request that ended it, when one did.
+    entry_id = models.UUIDField(_("entry id"), null=True)
+    cancelled_by = models.CharField(_("cancelled by"), max_length=254, blank=True)
+
+    class Meta:
+        verbose_name = _("sync run")
+        verbose_name_plural = _("sync runs")
+        ordering = ["-queued_at", "-id"]
+        indexes = [
+            models.Index(fields=["tenant", "connection", "-queued_at"], name="sync_run_of_connection"),
+            models.Index(fields=["-queued_at", "-id"], name="sync_run_newest"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "connection"],
+                name="sync_one_active_run",
+                condition=Q(state__in=("queued", "running", "waiting")),
+            ),
+            Fenced(
+                name="sync_run_fence",
+                web="SELECT, INSERT, UPDATE (state, ended_at, cancelled_by)",
+                worker="SELECT, INSERT, UPDATE",
+                staff="SELECT",
+            ),
+            SameTenant(name="sync_run_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.queued_at:%Y-%m-%d %H:%M}"
+
+
+class ProgressState(models.TextChoices):
+    PENDING = "pending", _("to come")
+    READING = "reading", _("reading")
+    DONE = "done", _("done")
+    REFUSED = "refused", _("refused")
+    FAILED = "failed", _("failed")
+
+
+class StreamProgress(TenantOwned):
+    """How far one run is with one stream: the position to go on from, and the counts a page shows."""
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, db_constraint=False, related_name="progress")
+    stream = models.CharField(_("stream"), max_length=40)
+    order = models.PositiveSmallIntegerField()
+    state = models.CharField(_("state"), max_length=10, choices=ProgressState.choices, default=ProgressState.PENDING)
+    position = models.JSONField(default=dict)
+    since = models.CharField(_("changed since"), max_length=40, blank=True)  # '' : a full pass
+    newest = models.CharField(max_length=40, blank=True)  # highest value of the change field seen so far
+    pages = models.PositiveIntegerField(_("pages"), default=0)
+    seen = models.PositiveIntegerField(_("read"), default=0)
+    added = models.PositiveIntegerField(_("new"), default=0)
+    changed = models.PositiveIntegerField(_("changed"), default=0)
+    expected = models.PositiveIntegerField(_("expected"), null=True)
+    fault = models.CharField(_("fault"), max_length=60, blank=True)
+
+    class Meta:
+        ordering = ["order"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "run", "stream"], name="sync_progress_once"),
+            Fenced(name="sync_progress_fence", web="SELECT", worker="SELECT, INSERT, UPDATE", staff="SELECT"),
+            SameTenant(name="sync_progress_run_tenant", field="run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.state}"
+
+
+class StreamCursor(TenantOwned):
+    """How far one stream of a connection has been read, over all runs. Moves only when a run finished the stream."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="cursors")
+    stream = models.CharField(_("stream"), max_length=40)
+    newest = models.CharField(_("newest change seen"), max_length=40, blank=True)
+    records = models.PositiveIntegerField(_("records"), default=0)
+    read_at = models.DateTimeField(_("last read"), null=True)
+    changed_at = models.DateTimeField(_("last change"), null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "connection", "stream"], name="sync_cursor_once"),
+            Fenced(name="sync_cursor_fence", web="SELECT", worker="SELECT, INSERT, UPDATE", staff="SELECT"),
+            SameTenant(name="sync_cursor_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.newest}"
+
+
+class Record(TenantOwned):
+    """One item of a stream, as the provider serves it. Rows that did not change are not written. Staff have no right here."""
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="records")
+    stream = models.CharField(_("stream"), max_length=40)
+    external_id = models.CharField(_("id at the provider"), max_length=120)
+    body = models.JSONField(_("content"))
+    added_at = models.DateTimeField(_("added at"))
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("record")
+        verbose_name_plural = _("records")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "connection", "stream", "external_id"], name="sync_record_once"),
+            Fenced(name="sync_record_fence", web="SELECT", worker="SELECT, INSERT, UPDATE, DELETE"),
+            SameTenant(name="sync_record_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.external_id}"
+
+
+class Level(models.TextChoices):
+    INFO = "info", _("info")
+    WARNING = "warning", _("warning")
+    ERROR = "error", _("error")
+
+
+class RunLogLine(TenantOwned):
+    """One line of a run's log: a code of sentences.py and its values, so that it reads in every language."""
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, db_constraint=False, related_name="lines")
+    at = models.DateTimeField(_("time"), default=timezone.now)
+    level = models.CharField(_("level"), max_length=8, choices=Level.choices, default=Level.INFO)
+    code = models.CharField(max_length=60)
+    values = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("log line")
+        verbose_name_plural = _("log lines")
+        ordering = ["at", "id"]
+        indexes = [models.Index(fields=["tenant", "run", "at", "id"], name="sync_line_of_run")]
+        constraints = [
+            Fenced(name="sync_line_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT"),
+            SameTenant(name="sync_line_run_tenant", field="run"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code

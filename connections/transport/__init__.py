@@ -1,0 +1,1 @@
+"""How to talk: the one door to the network."""

@@ -1,0 +1,141 @@
+"""Key pairs: made by a worker, wrapped by the key-encryption key (KEK) that only workers hold."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from uuid import UUID
+
+import tink
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from tink import aead, hybrid, secret_key_access
+
+from connections.jobs.lease import Lease
+from connections.tenancy.models import Tenant, TenantState
+from connections.tenancy.scope import tenant_scope
+from connections.vault.models import HouseKey, HousePrivateKey, PrivateKey, TenantKey
+
+aead.register()
+hybrid.register()
+
+HOUSE = "house"
+MAKE_TENANT_KEY = "vault.make_tenant_key"
+
+
+class KeyUnavailable(Exception):
+    """A key that is needed is not there. The text says which and what to do; it never holds key material."""
+
+
+@lru_cache(maxsize=4)
+def _aead_of(path: str, purpose: str) -> aead.Aead:
+    if not path:
+        message = f"{purpose} is not set in this process's environment"
+        raise KeyUnavailable(message)
+    try:
+        handle = tink.json_proto_keyset_format.parse(
+            Path(path).read_text(encoding="utf-8"), secret_key_access.TOKEN
+        )
+        return handle.primitive(aead.Aead)
+    except OSError as error:
+        message = f"the file that {purpose} names cannot be read: {error.strerror}"
+        raise KeyUnavailable(message) from None
+    except tink.TinkError:
+        message = f"the file that {purpose} names holds no Tink AEAD keyset"
+        raise KeyUnavailable(message) from None
+
+
+def kek() -> aead.Aead:
+    """Wraps private keysets. Worker processes only. Raises KeyUnavailable."""
+    return _aead_of(settings.KEK_FILE, "PORTAL_KEK_FILE")
+
+
+def web_class() -> aead.Aead:
+    """Seals the few things the web process must read itself (TOTP seeds). Raises KeyUnavailable."""
+    return _aead_of(settings.WEB_KEYSET_FILE, "PORTAL_WEB_KEYSET_FILE")
+
+
+def _bound(owner: str, version: int) -> bytes:
+    return f"v1|{owner}|key {version}".encode()
+
+
+def _pair(owner: str, version: int) -> tuple[str, str]:
+    private = tink.new_keyset_handle(
+        hybrid.hybrid_key_templates.DHKEM_X25519_HKDF_SHA256_HKDF_SHA256_AES_256_GCM
+    )
+    public = tink.json_proto_keyset_format.serialize_without_secret(private.public_keyset_handle())
+    wrapped = tink.json_proto_keyset_format.serialize_encrypted(private, kek(), _bound(owner, version))
+    return public, wrapped
+
+
+def make_house_key() -> None:
+    """Make the house's first key pair if there is none. Safe to call from several workers at once."""
+    if HouseKey.objects.exists():
+        return
+    public, wrapped = _pair(HOUSE, 1)
+    try:
+        with transaction.atomic():
+            HouseKey(version=1, public_keyset=public).save(force_insert=True)
+            HousePrivateKey(version=1, wrapped_keyset=wrapped).save(force_insert=True)
+    except IntegrityError:
+        return  # another worker was first
+
+
+def make_tenant_key(lease: Lease) -> None:
+    """Job: the first key pair of a newly founded tenant, which becomes active with it."""
+    tenant_id = lease.subject
+    public, wrapped = _pair(str(tenant_id), 1)
+    with tenant_scope(tenant_id):
+        lease.check()
+        if not TenantKey.objects.filter(tenant_id=tenant_id).exists():
+            TenantKey(tenant_id=tenant_id, version=1, public_keyset=public).save(force_insert=True)
+            PrivateKey(tenant_id=tenant_id, version=1, wrapped_keyset=wrapped).save(force_insert=True)
+        Tenant.objects.filter(id=tenant_id, state=TenantState.FOUNDED).update(state=TenantState.ACTIVE)
+
+
+@lru_cache(maxsize=512)
+def sealer(public_keyset: str) -> hybrid.HybridEncrypt:
+    return tink.json_proto_keyset_format.parse_without_secret(public_keyset).primitive(hybrid.HybridEncrypt)
+
+
+@lru_cache(maxsize=512)
+def _opener(owner: str, version: int, wrapped: str) -> hybrid.HybridDecrypt:
+    try:
+        handle = tink.json_proto_keyset_format.parse_encrypted(wrapped, kek(), _bound(owner, version))
+    except tink.TinkError:
+        message = f"key {version} of {owner} does not open with this worker's key-encryption key"
+        raise KeyUnavailable(message) from None
+    return handle.primitive(hybrid.HybridDecrypt)
+
+
+def tenant_public(tenant_id: UUID) -> tuple[int, str]:
+    """(version, public keyset) of the newest key. Needs the tenant's scope. Raises KeyUnavailable."""
+    row = TenantKey.objects.filter(tenant_id=tenant_id).order_by("-version").values_list("version", "public_keyset").first()
+    if row is None:
+        message = "this tenant's keys are not made yet; a worker does it within seconds of founding"
+        raise KeyUnavailable(message)
+    return row
+
+
+def house_public() -> tuple[int, str]:
+    row = HouseKey.objects.order_by("-version").values_list("version", "public_keyset").first()
+    if row is None:
+        message = "the house's keys are not made yet; start a worker, it makes them"
+        raise KeyUnavailable(message)
+    return row
+
+
+def tenant_opener(tenant_id: UUID, version: int) -> hybrid.HybridDecrypt:
+    wrapped = PrivateKey.objects.filter(tenant_id=tenant_id, version=version).values_list("wrapped_keyset", flat=True).first()
+    if wrapped is None:
+        message = f"key {version} of this tenant is not there"
+        raise KeyUnavailable(message)
+    return _opener(str(tenant_id), version, wrapped)
+
+
+def house_opener(version: int) -> hybrid.HybridDecrypt:
+    wrapped = HousePrivateKey.objects.filter(version=version).values_list("wrapped_keyset", flat=True).first()
+    if wrapped is None:
+        message = f"house key {version} is not there"
+        raise KeyUnavailable(message)
+    return _opener(HOUSE, version, wrapped)

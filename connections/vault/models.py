@@ -1,0 +1,249 @@
+"""What is kept: key pairs, connections, and the sealed credentials and grants that belong to them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers import registry
+from connections.spec.provider import Environment
+from connections.tenancy.models import TenantOwned
+from connections.tenancy.row_security import Fenced, SameTenant, Unfenced
+
+PUBLIC = "SELECT (id, tenant_id, version, public_keyset, made_at)"
+
+
+def validate_provider(slug: str) -> None:
+    """Providers are code, so the column has no choices: a new one needs no migration."""
+    if registry.find(slug) is None:
+        raise ValidationError(_("There is no provider called %(slug)s."), params={"slug": slug})
+
+
+class TenantKey(TenantOwned):
+    """The public half of a tenant's key pair, one row per version. Everybody may seal with the newest."""
+
+    version = models.PositiveIntegerField(_("version"))
+    public_keyset = models.TextField(_("public keyset"))
+    made_at = models.DateTimeField(_("made at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("tenant key")
+        verbose_name_plural = _("tenant keys")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "version"], name="vault_tenant_key_version"),
+            Fenced(
+                name="vault_tenant_key_fence",
+                web=PUBLIC,
+                worker="SELECT, INSERT, DELETE",
+                staff="SELECT (id, tenant_id, version, made_at)",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"key {self.version}"
+
+
+class PrivateKey(TenantOwned):
+    """The private half, wrapped by the key-encryption key. The web process has no right on this table at all."""
+
+    version = models.PositiveIntegerField()
+    wrapped_keyset = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "version"], name="vault_private_key_version"),
+            Fenced(name="vault_private_key_fence", worker="SELECT, INSERT, DELETE"),
+        ]
+
+    def __str__(self) -> str:
+        return f"private key {self.version}"
+
+
+class HouseKey(models.Model):
+    """The public half of the house's own key pair: client registrations and mail waiting to be sent are sealed with it."""
+
+    version = models.PositiveIntegerField(_("version"), primary_key=True)
+    public_keyset = models.TextField(_("public keyset"))
+    made_at = models.DateTimeField(_("made at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("house key")
+        verbose_name_plural = _("house keys")
+        constraints = [
+            Unfenced(
+                name="vault_house_key_rights",
+                reason="belongs to the house, to no tenant; a public key",
+                web="SELECT",
+                worker="SELECT, INSERT, DELETE",
+                staff="SELECT",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"house key {self.version}"
+
+
+class HousePrivateKey(models.Model):
+    """The house's private half, wrapped. Workers only."""
+
+    version = models.PositiveIntegerField(primary_key=True)
+    wrapped_keyset = models.TextField()
+
+    class Meta:
+        constraints = [
+            Unfenced(
+                name="vault_house_private_key_rights",
+                reason="belongs to the house, to no tenant; workers only",
+                worker="SELECT, INSERT, DELETE",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"house private key {self.version}"
+
+
+class ClientRegistration(models.Model):
+    """Our own client id and secret at one provider environment. The secret is sealed for the house."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
+    environment = models.CharField(_("environment"), max_length=12, choices=Environment.choices())
+    client_id = models.CharField(_("client id"), max_length=200)
+    redirect_uri = models.URLField(
+        _("redirect address"),
+        blank=True,
+        help_text=_("Exactly as registered at the provider. Leave empty if none was registered."),
+    )
+    key_version = models.PositiveIntegerField(default=0, editable=False)
+    secret_ciphertext = models.BinaryField(default=bytes, editable=False)
+    secret_hint = models.CharField(_("client secret"), max_length=8, blank=True, editable=False)
+    changed_at = models.DateTimeField(_("changed at"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("client registration")
+        verbose_name_plural = _("client registrations")
+        constraints = [
+            models.UniqueConstraint(fields=["provider", "environment"], name="vault_registration_place"),
+            Unfenced(
+                name="vault_registration_rights",
+                reason="our own registration at a provider, shared by all tenants; the secret is sealed for the house",
+                web="SELECT (id, provider, environment, client_id, redirect_uri, changed_at)",
+                worker="SELECT",
+                staff="SELECT (id, provider, environment, client_id, redirect_uri, secret_hint, key_version, changed_at),"
+                " INSERT, UPDATE, DELETE",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.environment}"
+
+
+class ConnectionState(models.TextChoices):
+    SETUP = "setup", _("being set up")
+    CONNECTED = "connected", _("connected")
+    BROKEN = "broken", _("needs attention")
+    PAUSED = "paused", _("paused")
+    DISCONNECTED = "disconnected", _("disconnected")
+
+
+class Connection(TenantOwned):
+    """One tenant's link to one company at one provider environment."""
+
+    provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
+    environment = models.CharField(_("environment"), max_length=12, choices=Environment.choices())
+    state = models.CharField(
+        _("state"), max_length=12, choices=ConnectionState.choices, default=ConnectionState.SETUP
+    )
+    # As the provider tells it. Bound once; another company on reconnect is refused.
+    company_id = models.CharField(_("company id"), max_length=80, blank=True)
+    company_name = models.CharField(_("company"), max_length=200, blank=True)
+    # The fault that broke it (a code of the provider's fault catalogue) and since when.
+    fault = models.CharField(_("fault"), max_length=60, blank=True)
+    fault_at = models.DateTimeField(_("broken since"), null=True)
+    sync_every_hours = models.PositiveSmallIntegerField(_("sync every (hours)"), default=6)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("connection")
+        verbose_name_plural = _("connections")
+        ordering = ["created_at"]
+        indexes = [models.Index(fields=["company_id"], name="vault_connection_company")]
+        constraints = [
+            Fenced(
+                name="vault_connection_fence",
+                web="SELECT, INSERT, UPDATE (state, sync_every_hours, company_id, company_name, fault, fault_at)",
+                worker="SELECT, UPDATE",
+                staff="SELECT",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.company_name or self.provider
+
+
+class Credential(TenantOwned):
+    """One thing the customer gave us for a connection (API key, client secret), sealed. The web can write it, not read it."""
+
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, db_constraint=False, related_name="credentials"
+    )
+    name = models.CharField(_("name"), max_length=40)
+    key_version = models.PositiveIntegerField()
+    ciphertext = models.BinaryField()
+    hint = models.CharField(_("ends with"), max_length=8, blank=True)
+    changed_at = models.DateTimeField(_("changed at"))
+    changed_by = models.CharField(_("changed by"), max_length=254)
+
+    class Meta:
+        verbose_name = _("credential")
+        verbose_name_plural = _("credentials")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "connection", "name"], name="vault_credential_once"),
+            Fenced(
+                name="vault_credential_fence",
+                web="SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE, DELETE",
+                worker="SELECT, UPDATE, DELETE",
+                staff="SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)",
+            ),
+            SameTenant(name="vault_credential_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Grant(TenantOwned):
+    """What the provider gave us: the token pair, sealed, and the claim that lets one caller at a time fetch a new one."""
+
+    connection = models.OneToOneField(
+        Connection, on_delete=models.CASCADE, db_constraint=False, related_name="grant"
+    )
+    key_version = models.PositiveIntegerField(default=0)
+    access_ciphertext = models.BinaryField(null=True)
+    refresh_ciphertext = models.BinaryField(null=True)
+    scope = models.CharField(_("scope"), max_length=400, blank=True)
+    issued_at = models.DateTimeField(_("issued at"), null=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True)
+    # Moves by one with every stored token; whoever stores compares it, so a late answer never overwrites a newer one.
+    generation = models.BigIntegerField(_("generation"), default=0)
+    claimed_by = models.CharField(_("claimed by"), max_length=120, blank=True)
+    claimed_until = models.DateTimeField(_("claimed until"), null=True)
+
+    class Meta:
+        verbose_name = _("grant")
+        verbose_name_plural = _("grants")
+        constraints = [
+            Fenced(
+                name="vault_grant_fence",
+                web="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, generation)",
+                worker="SELECT, INSERT, UPDATE, DELETE",
+                staff="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, generation)",
+            ),
+            SameTenant(name="vault_grant_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"grant {self.generation}"

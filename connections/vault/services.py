@@ -1,0 +1,182 @@
+"""Founding keys, opening connections, storing what the customer gave, and reading it where it is used: in workers."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connections.jobs.services import enqueue
+from connections.providers import registry
+from connections.tenancy import audit
+from connections.tenancy.models import Tenant
+from connections.tenancy.scope import Actor
+from connections.vault import keys, sealing
+from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential
+from connections.vault.sealing import Place, Sealed
+from connections.vault.secret import Secret
+
+
+class Refused(Exception):
+    """A request that breaks a rule; the text is a sentence for the person who asked."""
+
+
+def found_tenant(*, name: str, slug: str) -> Tenant:
+    """Create a tenant and queue the making of its key pair; it becomes active when a worker has made it."""
+    tenant = Tenant(name=name, slug=slug)
+    tenant.save(force_insert=True)
+    enqueue(kind=keys.MAKE_TENANT_KEY, subject=tenant.id, tenant_id=tenant.id)
+    return tenant
+
+
+def open_connection(*, tenant: Tenant, provider: str, environment: str, actor: Actor) -> Connection:
+    """A new connection in set-up. Needs the tenant's scope. Raises Refused for an unknown provider or environment."""
+    found = registry.find(provider)
+    if found is None or environment not in registry.environments(found):
+        raise Refused(_("This system or environment is not offered."))
+    connection = Connection(tenant=tenant, provider=provider, environment=environment)
+    connection.save(force_insert=True)
+    audit.record(
+        tenant_id=tenant.id,
+        actor=actor,
+        action="connection.opened",
+        subject=str(connection.id),
+        provider=provider,
+        environment=environment,
+    )
+    return connection
+
+
+def store_credential(*, connection: Connection, name: str, secret: Secret, actor: Actor) -> None:
+    """Seal and store, replacing what was there. Needs the tenant's scope. Raises KeyUnavailable."""
+    rows = Credential.objects.filter(connection_id=connection.id, name=name)
+    row_id = rows.values_list("id", flat=True).first()
+    is_new = row_id is None
+    row_id = row_id or uuid.uuid4()
+    sealed = sealing.seal(connection.tenant_id, credential_place(row_id), secret)
+    now = timezone.now()
+    if is_new:
+        Credential(
+            id=row_id,
+            tenant_id=connection.tenant_id,
+            connection=connection,
+            name=name,
+            key_version=sealed.key_version,
+            ciphertext=sealed.ciphertext,
+            hint=secret.hint(),
+            changed_at=now,
+            changed_by=actor.name,
+        ).save(force_insert=True)
+    else:
+        rows.update(
+            key_version=sealed.key_version,
+            ciphertext=sealed.ciphertext,
+            hint=secret.hint(),
+            changed_at=now,
+            changed_by=actor.name,
+        )
+    audit.record(
+        tenant_id=connection.tenant_id,
+        actor=actor,
+        action="credential.set" if is_new else "credential.replaced",
+        subject=str(connection.id),
+        name=name,
+    )
+
+
+def credential_place(row_id: UUID) -> Place:
+    return Place("vault_credential", row_id, "ciphertext")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a token request needs: the customer's credentials by name and our registration. Worker only."""
+
+    credentials: dict[str, Secret]
+    client_id: str
+    client_secret: Secret | None
+    redirect_uri: str
+
+
+def open_credentials(connection: Connection) -> Opened:
+    """Open everything a token request for this connection needs. Needs the tenant's scope, in a worker.
+
+    Raises Unopenable and KeyUnavailable; a missing registration leaves `client_id` empty.
+    """
+    credentials = {
+        row.name: sealing.unseal(
+            connection.tenant_id, credential_place(row.id), Sealed(row.key_version, bytes(row.ciphertext))
+        )
+        for row in Credential.objects.filter(connection_id=connection.id)
+    }
+    ours = ClientRegistration.objects.filter(
+        provider=connection.provider, environment=connection.environment
+    ).first()
+    if ours is None:
+        return Opened(credentials, "", None, "")
+    secret = None
+    if ours.secret_ciphertext:
+        sealed = Sealed(ours.key_version, bytes(ours.secret_ciphertext))
+        secret = sealing.unseal_for_house(registration_place(ours.id), sealed)
+    return Opened(credentials, ours.client_id, secret, ours.redirect_uri)
+
+
+def registration_place(row_id: UUID) -> Place:
+    return Place("vault_clientregistration", row_id, "secret_ciphertext")
+
+
+def register_client(
+    *,
+    provider: str,
+    environment: str,
+    client_id: str,
+    client_secret: Secret | None,
+    redirect_uri: str = "",
+    registration_id: UUID | None = None,
+) -> UUID:
+    """Store our registration at a provider environment; `client_secret=None` keeps the stored one. Raises KeyUnavailable."""
+    rows = ClientRegistration.objects.filter(provider=provider, environment=environment)
+    row_id = registration_id or rows.values_list("id", flat=True).first()
+    fresh = row_id is None
+    row_id = row_id or uuid.uuid4()
+    values = {"provider": provider, "environment": environment, "client_id": client_id, "redirect_uri": redirect_uri}
+    if client_secret is not None:
+        sealed = sealing.seal_for_house(registration_place(row_id), client_secret)
+        values |= {
+            "key_version": sealed.key_version,
+            "secret_ciphertext": sealed.ciphertext,
+            "secret_hint": client_secret.hint(),
+        }
+    if fresh:
+        ClientRegistration(id=row_id, **values).save(force_insert=True)
+    else:
+        ClientRegistration.objects.filter(id=row_id).update(**values, changed_at=timezone.now())
+    return row_id
+
+
+def bind_company(*, connection: Connection, company_id: str, company_name: str) -> bool:
+    """Bind the connection to the company the provider names, once. False when it is bound to another one already."""
+    if connection.company_id and connection.company_id != company_id:
+        return False
+    Connection.objects.filter(id=connection.id).update(company_id=company_id, company_name=company_name)
+    connection.company_id, connection.company_name = company_id, company_name
+    return True
+
+
+def mark_broken(*, connection: Connection, fault: str) -> None:
+    """A connection that stood needs a person; `fault` is a code of the provider's catalogue. The first time stands."""
+    standing = Connection.objects.filter(
+        id=connection.id, state__in=(ConnectionState.CONNECTED, ConnectionState.BROKEN)
+    )
+    standing.exclude(state=ConnectionState.BROKEN, fault=fault).update(
+        state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
+    )
+
+
+def mark_healthy(*, connection: Connection) -> None:
+    Connection.objects.filter(
+        id=connection.id, state__in=(ConnectionState.SETUP, ConnectionState.BROKEN)
+    ).update(state=ConnectionState.CONNECTED, fault="", fault_at=None)

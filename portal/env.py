@@ -1,0 +1,145 @@
+"""What differs by place: read from the environment, checked here, refused with one clear line."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+MODES = ("demo", "production")
+PROCESSES = ("web", "worker", "beat", "owner")
+
+
+class BadEnvironment(Exception):
+    """A setting that cannot be used. The text names the variable and the way out, never its value."""
+
+
+def text(name: str, default: str = "") -> str:
+    """`NAME`, or the content of the file that `NAME_FILE` names. A named but unreadable file is refused."""
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            message = f"{name}_FILE cannot be read ({error.strerror}). Name a readable file."
+            raise BadEnvironment(message) from None
+    return os.environ.get(name, default)
+
+
+def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = os.environ.get(name) or default
+    if value not in allowed:
+        message = f"{name} must be one of {', '.join(allowed)}."
+        raise BadEnvironment(message)
+    return value
+
+
+def number(name: str, default: int) -> int:
+    value = os.environ.get(name) or str(default)
+    try:
+        return int(value)
+    except ValueError:
+        message = f"{name} must be a whole number."
+        raise BadEnvironment(message) from None
+
+
+def names(name: str) -> list[str]:
+    return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+
+
+def database(name: str) -> dict[str, Any]:
+    """The Django database settings in the URL `NAME`; ``?host=`` may name the folder of a unix socket."""
+    value = text(name)
+    if not value:
+        message = f"{name} is missing. Use `make run`, or name a PostgreSQL >= 16: postgresql://role:password@host:5432/portal"
+        raise BadEnvironment(message)
+    url = urlsplit(value)
+    try:
+        port = url.port
+    except ValueError:
+        port = -1
+    query = {key: values[-1] for key, values in parse_qs(url.query).items()}
+    if url.scheme not in ("postgresql", "postgres") or not url.username or len(url.path) < 2 or port == -1:
+        message = f"{name} is not a PostgreSQL address of the form postgresql://role:password@host:5432/portal"
+        raise BadEnvironment(message)
+    host = query.pop("host", "") or (url.hostname or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path[1:]),
+        "USER": unquote(url.username),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": host,
+        "PORT": str(port or ""),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"application_name": f"portal-{os.environ.get('PORTAL_PROCESS', 'owner')}", **query},
+    }
+
+
+@dataclass(frozen=True)
+class SandboxHosts:
+    """Where a provider's `sandbox` environment is: base addresses (parts may be missing) and the trusted CA file."""
+
+    api: str = ""
+    token: str = ""
+    authorize: str = ""
+    ca: str = ""
+
+
+def sandbox_hosts(name: str = "PORTAL_SANDBOX_HOSTS") -> dict[str, SandboxHosts]:
+    """JSON ``{"<slug>": {"api": url, "token": url, "authorize": url, "ca": file}}``."""
+    value = text(name)
+    if not value:
+        return {}
+    form = f'{name} must be JSON of the form {{"<slug>": {{"api": "https://...", "ca": "file"}}}}'
+    try:
+        parsed = json.loads(value)
+        found = {slug: SandboxHosts(**parts) for slug, parts in parsed.items()}
+    except (ValueError, TypeError, AttributeError):
+        raise BadEnvironment(form) from None
+    for slug, hosts in found.items():
+        for part in ("api", "token", "authorize"):
+            address = getattr(hosts, part)
+            if not isinstance(address, str) or (address and not urlsplit(address).netloc):
+                message = f"{name}: {slug}.{part} is not an http(s) address."
+                raise BadEnvironment(message)
+        if hosts.ca and not Path(hosts.ca).is_file():
+            message = f"{name}: {slug}.ca names no file."
+            raise BadEnvironment(message)
+    return found
+
+
+def bootstrap_assets() -> list[tuple[str, Path]]:
+    """Bootstrap's files as its wheel carries them, served under ``bootstrap/`` from our own origin."""
+    spec = importlib.util.find_spec("bootstrap_wrapper")
+    if spec is None or spec.origin is None:
+        message = "Bootstrap's wheel is not installed. Install the lock: make run, or uv pip sync requirements.lock"
+        raise BadEnvironment(message)
+    return [("bootstrap", Path(spec.origin).parent.parent / "bootstrap")]
+
+
+def smtp(name: str = "PORTAL_SMTP_URL") -> dict[str, Any]:
+    """``smtp://user:password@host:587`` (STARTTLS) or ``smtps://...:465`` as keyword arguments of Django's SMTP backend."""
+    value = text(name)
+    if not value:
+        return {}
+    url = urlsplit(value)
+    if url.scheme not in ("smtp", "smtps") or not url.hostname:
+        message = f"{name} must be of the form smtp://user:password@host:587 or smtps://user:password@host:465"
+        raise BadEnvironment(message)
+    tls = url.scheme == "smtps"
+    return {
+        "host": url.hostname,
+        "port": url.port or (465 if tls else 587),
+        "username": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        "use_ssl": tls,
+        "use_tls": not tls and "plain" not in parse_qs(url.query, keep_blank_values=True),
+        "timeout": 15,
+    }

@@ -1,0 +1,1 @@
+"""People: users who sign in by e-mail, their memberships and invitations."""

@@ -1,0 +1,73 @@
+"""The only authorisation words: @member(role) for a tenant's pages, is_admitted_staff for the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from allauth.account.authentication import get_authentication_records
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+
+from connections.tenancy.models import Tenant, TenantState
+from connections.tenancy.scope import Actor, tenant_scope
+from portal.members.models import Membership, Role, User
+
+# What each role may do includes what the ones after it may.
+RANK = {Role.OWNER: 3, Role.OPERATOR: 2, Role.VIEWER: 1}
+
+
+class MemberRequest(HttpRequest):
+    """A request whose person was found to be a member: `tenant` and `membership` are set, the tenant's scope is entered."""
+
+    user: User
+    tenant: Tenant
+    membership: Membership
+
+    @property
+    def actor(self) -> Actor:
+        return self.user.actor
+
+
+def member(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+    """Enter the tenant named by `slug` in the address, for members with at least `role`.
+
+    Whoever may not see it gets the same 404 as for a tenant that does not exist. The view must return a rendered
+    response: the scope ends with it.
+    """
+
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        @login_required
+        def inside(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponse:
+            user = cast(User, request.user)
+            membership = (
+                Membership.objects.select_related("tenant").filter(user_id=user.pk, tenant__slug=slug).first()
+            )
+            if membership is None or membership.tenant.state == TenantState.SUSPENDED:
+                raise Http404
+            if RANK[Role(membership.role)] < RANK[role]:
+                raise Http404
+            asked = cast(MemberRequest, request)
+            asked.tenant, asked.membership = membership.tenant, membership
+            with tenant_scope(membership.tenant_id):
+                return view(asked, *args, **kwargs)
+
+        return inside
+
+    return decorate
+
+
+def used_second_factor(request: HttpRequest) -> bool:
+    """Whether this very session was opened with a second factor, not only that one is set up."""
+    return any(record.get("method") == "mfa" for record in get_authentication_records(request))
+
+
+def is_admitted_staff(request: HttpRequest) -> bool:
+    """Active staff; outside the demo only in a session that used the second factor."""
+    user = request.user
+    if not (user.is_authenticated and user.is_active and cast(User, user).is_staff):
+        return False
+    return settings.DEMO or used_second_factor(request)

@@ -1,0 +1,1 @@
+"""Mail: sealed when asked for, sent by a worker."""

@@ -1,0 +1,94 @@
+"""Mail leaves by a worker: the web process seals the message and queues it, a job opens and sends it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from collections.abc import Sequence
+from email import message_from_bytes, policy
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.utils import timezone
+
+from connections.jobs.lease import Lease
+from connections.jobs.registry import Parked
+from connections.jobs.services import enqueue
+from connections.vault.sealing import Place, Sealed, Unopenable, seal_for_house, unseal_for_house
+from connections.vault.secret import Secret
+from portal.notices.models import MailState, OutgoingMail
+
+SEND = "notices.send_mail"
+FILES = "django.core.mail.backends.filebased.EmailBackend"
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+def _place(mail_id: uuid.UUID) -> Place:
+    return Place("notices_outgoingmail", mail_id, "ciphertext")
+
+
+class QueuedBackend(BaseEmailBackend):
+    """Django's mail backend for every process: a sealed row and a job in the caller's transaction. Sends nothing itself."""
+
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        for message in email_messages:
+            mail_id = uuid.uuid4()
+            envelope = {
+                "from": message.from_email,
+                "to": message.recipients(),
+                "message": base64.b64encode(message.message().as_bytes()).decode(),
+            }
+            with transaction.atomic():
+                sealed = seal_for_house(_place(mail_id), Secret(json.dumps(envelope)))
+                OutgoingMail(id=mail_id, key_version=sealed.key_version, ciphertext=sealed.ciphertext).save(
+                    force_insert=True
+                )
+                enqueue(kind=SEND, subject=mail_id, tenant_id=None)
+        return len(email_messages)
+
+
+class _Ready(EmailMessage):
+    """A message that is already in wire form."""
+
+    def __init__(self, raw: bytes, sender: str, to: list[str]) -> None:
+        parsed = message_from_bytes(raw, policy=policy.SMTP)
+        super().__init__(subject=str(parsed["subject"] or ""), from_email=sender, to=to)
+        self._parsed = parsed
+
+    def message(self) -> object:  # type: ignore[override]
+        return self._parsed
+
+
+def send(lease: Lease) -> None:
+    """Job: open one mail, send it, wipe its content. A mail sent twice by a crash in between is better than one lost."""
+    with transaction.atomic():
+        mail = OutgoingMail.objects.filter(id=lease.subject).first()
+    if mail is None or mail.state == MailState.SENT:
+        return
+    try:
+        secret = unseal_for_house(_place(mail.id), Sealed(mail.key_version, bytes(mail.ciphertext)))
+    except Unopenable:
+        message = "the sealed mail does not open"
+        raise Parked(message) from None
+    envelope = json.loads(secret.reveal())
+    message = _Ready(base64.b64decode(envelope["message"]), envelope["from"], envelope["to"])
+    _outgoing().send_messages([message])
+    with transaction.atomic():
+        lease.check()
+        OutgoingMail.objects.filter(id=mail.id).update(state=MailState.SENT, sent_at=timezone.now(), ciphertext=b"")
+
+
+def _outgoing() -> BaseEmailBackend:
+    if settings.SMTP:
+        return get_connection(SMTP, **settings.SMTP)
+    if settings.DEMO:
+        return get_connection(FILES, file_path=settings.DEMO_MAIL_DIR)
+    message = "PORTAL_SMTP_URL is not set, so no mail can leave"
+    raise Parked(message)
+
+
+def parked(lease: Lease) -> None:
+    OutgoingMail.objects.filter(id=lease.subject).update(state=MailState.FAILED)

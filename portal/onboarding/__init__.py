@@ -1,0 +1,1 @@
+"""One tenant's walk through one provider's checklist."""

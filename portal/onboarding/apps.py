@@ -1,0 +1,10 @@
+"""Registers the app and what it hands to lower floors."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class OnboardingConfig(AppConfig):
+    name = "portal.onboarding"
+    label = "onboarding"

@@ -1,0 +1,103 @@
+"""One tenant's walk through one provider's checklist, the state of each checkpoint, and the proof for it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.checklist import MarkState
+from connections.tenancy.models import TenantOwned
+from connections.tenancy.row_security import Fenced, SameTenant
+from connections.vault.models import Connection
+
+STATES = [
+    (MarkState.OPEN.value, _("open")),
+    (MarkState.ATTESTED.value, _("attested")),
+    (MarkState.INFERRED.value, _("inferred")),
+    (MarkState.VERIFIED.value, _("verified")),
+    (MarkState.FAILING.value, _("failing")),
+    (MarkState.WAIVED.value, _("waived")),
+]
+
+
+class Onboarding(TenantOwned):
+    """The walk of one connection. What is to be done stands in the provider's checklist (code); what is done, here."""
+
+    connection = models.OneToOneField(
+        Connection, on_delete=models.CASCADE, db_constraint=False, related_name="onboarding"
+    )
+    started_at = models.DateTimeField(_("started at"), auto_now_add=True)
+    completed_at = models.DateTimeField(_("completed at"), null=True)
+
+    class Meta:
+        verbose_name = _("onboarding")
+        verbose_name_plural = _("onboardings")
+        constraints = [
+            Fenced(
+                name="onboarding_fence",
+                web="SELECT, INSERT, UPDATE (completed_at)",
+                worker="SELECT, UPDATE",
+                staff="SELECT",
+            ),
+            SameTenant(name="onboarding_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"onboarding {self.connection_id}"
+
+
+class Mark(TenantOwned):
+    """The state of one checkpoint in one onboarding, and since when."""
+
+    onboarding = models.ForeignKey(Onboarding, on_delete=models.CASCADE, db_constraint=False, related_name="marks")
+    checkpoint = models.CharField(_("checkpoint"), max_length=60)
+    state = models.CharField(_("state"), max_length=10, choices=STATES, default=MarkState.OPEN.value)
+    since = models.DateTimeField(_("since"), auto_now_add=True)
+    # A check that was asked for and not answered yet: asked_at is later than checked_at.
+    asked_at = models.DateTimeField(_("check asked at"), null=True)
+    checked_at = models.DateTimeField(_("checked at"), null=True)
+
+    class Meta:
+        verbose_name = _("mark")
+        verbose_name_plural = _("marks")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "onboarding", "checkpoint"], name="onboarding_mark_once"),
+            Fenced(
+                name="onboarding_mark_fence",
+                web="SELECT, INSERT, UPDATE (state, since, asked_at, checked_at)",
+                worker="SELECT, INSERT, UPDATE",
+                staff="SELECT",
+            ),
+            SameTenant(name="onboarding_mark_tenant", field="onboarding"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.checkpoint} {self.state}"
+
+
+class Evidence(TenantOwned):
+    """Why a mark is what it is: a sentence of the provider by its code, with time and request. Append-only."""
+
+    mark = models.ForeignKey(Mark, on_delete=models.CASCADE, db_constraint=False, related_name="evidence")
+    state = models.CharField(_("state"), max_length=10, choices=STATES)
+    code = models.CharField(max_length=60)
+    values = models.JSONField(default=dict)
+    actor_name = models.CharField(_("who"), max_length=254, blank=True)  # of an attestation
+    entry_id = models.UUIDField(_("entry id"), null=True)
+    provider_request_id = models.CharField(_("provider request id"), max_length=140, blank=True)
+    at = models.DateTimeField(_("time"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("evidence")
+        verbose_name_plural = _("evidence")
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["tenant", "mark", "-at"], name="onboarding_evidence_newest")]
+        constraints = [
+            Fenced(
+                name="onboarding_evidence_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT"
+            ),
+            SameTenant(name="onboarding_evidence_mark_tenant", field="mark"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.state}"
