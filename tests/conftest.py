@@ -1,0 +1,272 @@
+"""People, places and roles that tests share. Rows are made as the owner; requests run as web, jobs as worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection as database
+from django.test import Client as DjangoClient
+
+from tests.roles import acting_as
+
+PASSWORD = "correct horse battery staple"
+KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """Several people may run tests on one server: PORTAL_TEST_DATABASE names the database to use."""
+    name = os.environ.get("PORTAL_TEST_DATABASE")
+    if name:
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        database.settings_dict["TEST"]["NAME"] = f"{name}_{worker}" if worker else name
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Throw-away key material; in tests one process is web, worker and owner in turn, so it holds both."""
+    import tink
+    from tink import aead, secret_key_access
+
+    aead.register()
+    folder = tmp_path_factory.mktemp("keys")
+    for setting in ("KEK_FILE", "WEB_KEYSET_FILE"):
+        if not getattr(settings, setting):
+            handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
+            path = folder / setting.lower()
+            path.write_text(tink.json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
+            setattr(settings, setting, str(path))
+    settings.DEMO_MAIL_DIR = folder / "mail"
+    yield
+
+
+class RoleClient(DjangoClient):
+    """Django's test client whose requests run as portal_web, with row security."""
+
+    def request(self, **request: Any) -> Any:
+        with acting_as("web"):
+            return super().request(**request)
+
+
+@pytest.fixture
+def client() -> RoleClient:
+    return RoleClient()
+
+
+@pytest.fixture
+def sign_in(client: RoleClient) -> Callable[..., RoleClient]:
+    """`sign_in(alice)` gives a client with her session."""
+
+    def enter(user: Any) -> RoleClient:
+        fresh = RoleClient()
+        fresh.force_login(user)
+        return fresh
+
+    return enter
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Real commits, emptied afterwards: for threads, durable transactions and other processes."""
+    with django_db_blocker.unblock():
+        _empty()
+        yield
+        _empty()
+        database.close()
+
+
+def _empty() -> None:
+    with database.cursor() as cursor:
+        cursor.execute("RESET ROLE")
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '_[0-9]{4}_[0-9]{2}$'")
+        tables = [name for (name,) in cursor.fetchall() if name not in KEPT_TABLES]
+        cursor.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in tables) + " CASCADE")
+
+
+@pytest.fixture
+def rows(request: pytest.FixtureRequest) -> None:
+    """The database, whichever way the test asked for it."""
+    if "committed_db" in request.fixturenames:
+        request.getfixturevalue("committed_db")
+    else:
+        request.getfixturevalue("db")
+
+
+@pytest.fixture
+def house_key(rows: None) -> None:
+    from connections.vault import keys
+
+    with acting_as("worker"):
+        keys.make_house_key()
+
+
+def founded(name: str, slug: str) -> Any:
+    """An active tenant with its key pair."""
+    from connections.jobs.services import claim, succeed
+    from connections.vault import keys
+    from connections.vault.services import found_tenant
+
+    tenant = found_tenant(name=name, slug=slug)
+    from connections.jobs.models import Job
+
+    job = Job.objects.get(kind=keys.MAKE_TENANT_KEY, subject=tenant.id)
+    with acting_as("worker"):
+        lease = claim(job.id)
+        assert lease is not None
+        keys.make_tenant_key(lease)
+        succeed(lease)
+    tenant.refresh_from_db()
+    return tenant
+
+
+@pytest.fixture
+def aamu(house_key: None) -> Any:
+    return founded("Aamu Oy", "aamu")
+
+
+@pytest.fixture
+def kaste(house_key: None) -> Any:
+    return founded("Kaste Oy", "kaste")
+
+
+def person(email: str, **fields: Any) -> Any:
+    from allauth.account.models import EmailAddress
+
+    from portal.members.models import User
+
+    user = User.objects.create_user(email, PASSWORD, **fields)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user
+
+
+def joined(user: Any, tenant: Any, role: str) -> Any:
+    from portal.members.models import Membership
+
+    Membership(tenant=tenant, user=user, role=role).save(force_insert=True)
+    return user
+
+
+@pytest.fixture
+def alice(aamu: Any) -> Any:
+    return joined(person("alice@aamu.example", name="Alice Aalto"), aamu, "owner")
+
+
+@pytest.fixture
+def bob(aamu: Any) -> Any:
+    return joined(person("bob@aamu.example", name="Bob Borg"), aamu, "operator")
+
+
+@pytest.fixture
+def vera(aamu: Any) -> Any:
+    return joined(person("vera@aamu.example", name="Vera Virta"), aamu, "viewer")
+
+
+@pytest.fixture
+def charlie(kaste: Any) -> Any:
+    return joined(person("charlie@kaste.example", name="Charlie Koski"), kaste, "owner")
+
+
+@pytest.fixture
+def dana(rows: None) -> Any:
+    return person("dana@pilotage.example", name="Dana", staff_role="support")
+
+
+@pytest.fixture
+def ada(rows: None) -> Any:
+    return person("ada@pilotage.example", name="Ada", staff_role="admin")
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    from tests.sandbox_server import SandboxServer
+
+    server = SandboxServer(tmp_path_factory.mktemp("sandbox"), records="small")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Any, house_key: None, settings: Any) -> Any:
+    """The running simulators, the portal pointed at them, and our client registration stored. Counters start at zero."""
+    from connections.vault.secret import Secret
+    from connections.vault.services import register_client
+    from portal.env import SandboxHosts
+
+    settings.SANDBOX_HOSTS = {slug: SandboxHosts(**parts) for slug, parts in sandbox_process.hosts.items()}
+    ours = sandbox_process.clients["procountor"]
+    register_client(
+        provider="procountor",
+        environment="sandbox",
+        client_id=ours["client_id"],
+        client_secret=Secret(ours["client_secret"]),
+        redirect_uri=ours.get("redirect_uri", ""),
+    )
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.fixture
+def connection(aamu: Any, sandbox: Any) -> Any:
+    """A Procountor connection of Aamu Oy in the sandbox environment, in set-up, without a credential."""
+    from connections.tenancy.scope import SYSTEM, tenant_scope
+    from connections.vault.services import open_connection
+
+    with tenant_scope(aamu.id):
+        return open_connection(tenant=aamu, provider="procountor", environment="sandbox", actor=SYSTEM)
+
+
+@pytest.fixture
+def connected(connection: Any, sandbox: Any) -> Any:
+    """The same with a working API key, bound to its company, in state connected. `connected.api_key` is the key's text."""
+    from connections.tenancy.scope import SYSTEM, tenant_scope
+    from connections.vault.secret import Secret
+    from connections.vault.services import bind_company, mark_healthy, store_credential
+
+    made = sandbox.setup_company()
+    with tenant_scope(connection.tenant_id):
+        store_credential(connection=connection, name="api_key", secret=Secret(made["api_key"]), actor=SYSTEM)
+        bind_company(connection=connection, company_id=str(made["company_id"]), company_name="Aamu Oy")
+        mark_healthy(connection=connection)
+    connection.refresh_from_db()
+    connection.api_key = made["api_key"]
+    return connection
+
+
+@pytest.fixture
+def work_off(rows: None) -> Callable[..., int]:
+    """`work_off()` does every due job in this process, as the worker role, and returns how many it did."""
+    from connections.jobs import services
+    from connections.jobs.tasks import work
+
+    def run(most: int = 200) -> int:
+        done = 0
+        with acting_as("worker"):
+            while done < most:
+                found = services.due(1)
+                if not found:
+                    return done
+                work(str(found[0][0]))
+                done += 1
+        message = "the queue does not run empty"
+        raise AssertionError(message)
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def no_doorbell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """In-process tests have no worker to ring for; live ones ask for the fixture `doorbell`."""
+    if "doorbell" not in request.fixturenames:
+        from connections.jobs import services
+
+        monkeypatch.setattr(services, "_ring", None)
+
+
+@pytest.fixture
+def doorbell() -> None:
+    """Marks a test whose processes really listen."""
