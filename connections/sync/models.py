@@ -29,6 +29,7 @@ class Trigger(models.TextChoices):
     FIRST = "first", _("first sync")
     HAND = "hand", _("by hand")
     SCHEDULE = "schedule", _("on schedule")
+    MENDED = "mended", _("after the connection was mended")
 
 
 class SyncRun(TenantOwned):

@@ -1,4 +1,4 @@
-"""Registers the app and what it hands to lower floors."""
+"""Registers the app and its jobs."""
 
 from __future__ import annotations
 
@@ -8,3 +8,12 @@ from django.apps import AppConfig
 class OnboardingConfig(AppConfig):
     name = "portal.onboarding"
     label = "onboarding"
+
+    def ready(self) -> None:
+        from connections.jobs.registry import register
+        from connections.sync.services import RUN_ENDED
+        from portal.onboarding import diagnosis, probing
+        from portal.onboarding.services import CHECK
+
+        register(CHECK, queue="interactive", handler=probing.check, on_parked=probing.gave_up)
+        register(RUN_ENDED, queue="interactive", handler=diagnosis.run_ended)

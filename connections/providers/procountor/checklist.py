@@ -41,9 +41,6 @@ SENTENCES = {
         "The API key opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
         "%(bound_id)s. Create the key in the right company."
     ),
-    "product-differs": _(
-        "The company “%(company)s” uses the product version %(product)s. The API is meant for Procountor Financials."
-    ),
     "first-sync-done": _("The first sync has read everything."),
     "first-sync-incomplete": _("The last sync could not read everything. Open it to see what was refused."),
     "first-sync-open": _("The first sync has not finished yet."),
@@ -61,8 +58,16 @@ def _session(asker: Asker) -> dict[str, Any]:
 def api_key(asker: Asker) -> Finding:
     """A fresh token with the stored key, and one call with it: nothing of an older token can pretend."""
     asker.fresh_token()
-    _session(asker)
+    session = _session(asker)
+    if asker.company_id and asker.company_id != str(session["companyId"]):
+        return _differs(asker, session)
     return Finding(MarkState.VERIFIED, "key-accepted")
+
+
+def _differs(asker: Asker, session: dict[str, Any]) -> Finding:
+    """A key of another company is refused before anything is read with it."""
+    values = {"company": str(session.get("name") or "?"), "company_id": str(session["companyId"])}
+    return Finding(MarkState.FAILING, "company-differs", {**values, "bound_id": asker.company_id})
 
 
 def technical_user(asker: Asker) -> Finding:
@@ -73,9 +78,9 @@ def technical_user(asker: Asker) -> Finding:
 
 def company(asker: Asker) -> Finding:
     session = _session(asker)
+    if asker.company_id and asker.company_id != str(session["companyId"]):
+        return _differs(asker, session)
     values = {"company": str(session.get("name") or "?"), "company_id": str(session["companyId"])}
-    if asker.company_id and asker.company_id != values["company_id"]:
-        return Finding(MarkState.FAILING, "company-differs", {**values, "bound_id": asker.company_id})
     return Finding(MarkState.VERIFIED, "company-found", values)
 
 

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             name='SyncRun',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('trigger', models.CharField(choices=[('first', 'first sync'), ('hand', 'by hand'), ('schedule', 'on schedule')], max_length=10, verbose_name='started')),
+                ('trigger', models.CharField(choices=[('first', 'first sync'), ('hand', 'by hand'), ('schedule', 'on schedule'), ('mended', 'after the connection was mended')], max_length=10, verbose_name='started')),
                 ('asked_by', models.CharField(blank=True, max_length=254, verbose_name='asked by')),
                 ('state', models.CharField(choices=[('queued', 'queued'), ('running', 'running'), ('waiting', 'waiting'), ('succeeded', 'succeeded'), ('incomplete', 'incomplete'), ('failed', 'failed'), ('cancelled', 'cancelled')], default='queued', max_length=12, verbose_name='state')),
                 ('queued_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='queued at')),

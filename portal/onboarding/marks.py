@@ -1,0 +1,78 @@
+"""Writes the state of a mark and the evidence for it, always together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.utils import timezone
+
+from connections.providers import registry
+from connections.spec.checklist import Checkpoint, Inference, MarkState
+from connections.spec.provider import Provider
+from connections.vault.models import Connection
+from portal.onboarding.models import Evidence, Mark
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a mark is about to say: the state, the sentence by its code, and where it can be looked up."""
+
+    state: MarkState
+    code: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    actor_name: str = ""
+    entry_id: UUID | None = None
+    provider_request_id: str = ""
+
+
+def provider_of(connection: Connection) -> Provider:
+    """Raises LookupError when the provider's folder is gone."""
+    provider = registry.find(connection.provider)
+    if provider is None:
+        message = f"no provider called {connection.provider}"
+        raise LookupError(message)
+    return provider
+
+
+def checkpoint_of(mark: Mark) -> Checkpoint:
+    return provider_of(mark.onboarding.connection).checkpoint(mark.checkpoint)
+
+
+def record(*, mark: Mark, proof: Proof) -> None:
+    """Append the evidence and move the mark. `since` moves only when the state does."""
+    now = timezone.now()
+    changed = mark.state != proof.state.value
+    Evidence(
+        tenant_id=mark.tenant_id,
+        mark=mark,
+        state=proof.state.value,
+        code=proof.code,
+        values=dict(proof.values),
+        actor_name=proof.actor_name,
+        entry_id=proof.entry_id,
+        provider_request_id=proof.provider_request_id,
+    ).save(force_insert=True)
+    mark.state = proof.state.value
+    mark.checked_at = now
+    values: dict[str, object] = {"state": mark.state, "checked_at": now}
+    if changed:
+        mark.since = now
+        values["since"] = now
+    Mark.objects.filter(id=mark.id).update(**values)
+
+
+def infer(*, of: Connection, verified: Mark, marks: Mapping[str, Mark], proof: Proof) -> None:
+    """Move what the verified mark implies. A person's own word stays on record; the inference is added to it."""
+    for checkpoint in provider_of(of).checklist:
+        if isinstance(checkpoint.proof, Inference) and checkpoint.proof.follows == verified.checkpoint:
+            record(
+                mark=marks[checkpoint.slug],
+                proof=Proof(
+                    MarkState.INFERRED,
+                    checkpoint.proof.code,
+                    entry_id=proof.entry_id,
+                    provider_request_id=proof.provider_request_id,
+                ),
+            )

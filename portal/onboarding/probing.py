@@ -1,0 +1,173 @@
+"""Checks a checkpoint by asking: the provider, our own log, or what another proof implies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.utils import timezone
+
+from connections.jobs.lease import Lease
+from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.errors import CallFailed, Unavailable
+from connections.spec.faults import Acts
+from connections.spec.streams import BadPage
+from connections.sync.models import RunState, SyncRun, Trigger
+from connections.sync.services import start_run
+from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport.client import Client
+from connections.vault.models import Connection, ConnectionState
+from connections.vault.services import mark_healthy
+from portal.onboarding import diagnosis
+from portal.onboarding.marks import Proof, infer, provider_of, record
+from portal.onboarding.models import Mark, Onboarding
+from portal.onboarding.services import ask_check
+
+UNREADABLE = "unreadable-answer"
+
+
+class ConnectionAsker:
+    """What a probe may do, on a real connection. Remembers the last request for the evidence."""
+
+    def __init__(self, connection: Connection, checkpoint: str) -> None:
+        self.connection = connection
+        self.client = Client(connection=connection, checkpoint=checkpoint)
+        self.company_id = connection.company_id
+        self.streams_wanted: Sequence[str] = [stream.name for stream in provider_of(connection).streams]
+        self.entry_id: UUID | None = None
+        self.provider_request_id = ""
+
+    def ask(self, operation: str) -> Answer:
+        reply = self.client.send(operation)
+        self.entry_id, self.provider_request_id = reply.entry_id, reply.provider_request_id
+        return Answer(reply.body, reply.entry_id, reply.provider_request_id)
+
+    def fresh_token(self) -> None:
+        self.client.fresh_token()
+
+    def last_sync_succeeded(self) -> bool | None:
+        with tenant_scope(self.connection.tenant_id):
+            ended = (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.FAILED)
+            state = (
+                SyncRun.objects.filter(connection=self.connection, state__in=ended)
+                .order_by("-queued_at")
+                .values_list("state", flat=True)
+                .first()
+            )
+        return None if state is None else state == RunState.SUCCEEDED
+
+
+def check(lease: Lease) -> None:
+    """Job: probe one checkpoint and write the finding. Probes run outside any transaction."""
+    with tenant_scope(_tenant_of(lease)):
+        mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
+        if mark is None:
+            return
+        marks = {other.checkpoint: other for other in Mark.objects.filter(onboarding_id=mark.onboarding_id)}
+    connection = mark.onboarding.connection
+    provider = provider_of(connection)
+    checkpoint = provider.checkpoint(mark.checkpoint)
+    waiting_for = [slug for slug in checkpoint.needs if not _stands(marks[slug])]
+    if waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
+        with tenant_scope(mark.tenant_id):
+            lease.check()
+            Mark.objects.filter(id=mark.id).update(checked_at=mark.asked_at)
+        return
+    asker = ConnectionAsker(connection, checkpoint.slug)
+    try:
+        finding = checkpoint.proof.run(asker)
+    except CallFailed as failed:
+        _refused(lease, mark, marks, asker, failed)
+        return
+    except BadPage:
+        finding = Finding(_keep(mark), UNREADABLE)
+    with tenant_scope(mark.tenant_id):
+        lease.check()
+        asker.client.write_ledger()
+        _found(mark, marks, checkpoint, finding, asker)
+
+
+def _tenant_of(lease: Lease) -> UUID:
+    if lease.tenant_id is None:
+        message = "a check belongs to a tenant"
+        raise ValueError(message)
+    return lease.tenant_id
+
+
+def _stands(mark: Mark) -> bool:
+    return mark.state in (MarkState.VERIFIED, MarkState.INFERRED)
+
+
+def _keep(mark: Mark) -> MarkState:
+    """The state of a mark that could not be judged: what it was."""
+    return MarkState(mark.state)
+
+
+def _found(
+    mark: Mark, marks: dict[str, Mark], checkpoint: Checkpoint, finding: Finding, asker: ConnectionAsker
+) -> None:
+    connection = asker.connection
+    proof = Proof(
+        finding.state,
+        finding.code,
+        finding.values,
+        entry_id=asker.entry_id,
+        provider_request_id=asker.provider_request_id,
+    )
+    record(mark=mark, proof=proof)
+    marks[mark.checkpoint] = mark
+    if not finding.state.passes:
+        return
+    if finding.state is MarkState.VERIFIED:
+        infer(of=connection, verified=mark, marks=marks, proof=proof)
+    if checkpoint.credential:
+        _mended(connection)
+    # Whatever waited for this one can be asked now.
+    for other in provider_of(connection).checklist:
+        if checkpoint.slug in other.needs and isinstance(other.proof, Probe):
+            ask_check(mark=marks[other.slug])
+    if all(MarkState(other.state).passes for other in marks.values()):
+        Onboarding.objects.filter(id=mark.onboarding_id, completed_at=None).update(completed_at=timezone.now())
+
+
+def _mended(connection: Connection) -> None:
+    """The credential works again: a connection that stood before goes on by itself, with its records and history."""
+    if connection.state == ConnectionState.BROKEN:
+        mark_healthy(connection=connection)
+        connection.refresh_from_db(fields=["state"])
+        start_run(connection=connection, trigger=Trigger.MENDED, actor=SYSTEM)
+
+
+def _refused(
+    lease: Lease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed
+) -> None:
+    """A refused probe fails the checkpoint its fault names, which need not be the one that was asked about."""
+    with tenant_scope(mark.tenant_id):
+        lease.check()
+        asker.client.write_ledger()
+        named = marks.get(failed.fault.checkpoint)
+        blames_customer = failed.fault.acts is Acts.CUSTOMER and not isinstance(failed, Unavailable)
+        if named is not None and blames_customer:
+            diagnosis.fail_mark(mark=named, failed=failed)
+            if named.id == mark.id:
+                return
+        # Not this checkpoint's fault, or nobody's: it stays what it was, and says why it could not be checked.
+        record(
+            mark=mark,
+            proof=Proof(
+                _keep(mark),
+                failed.fault.code,
+                entry_id=failed.entry_id,
+                provider_request_id=failed.provider_request_id,
+            ),
+        )
+
+
+def gave_up(lease: Lease) -> None:
+    """The job was parked: stop the page's waiting and say so."""
+    if lease.tenant_id is None:
+        return
+    with tenant_scope(lease.tenant_id):
+        mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
+        if mark is not None:
+            record(mark=mark, proof=Proof(_keep(mark), "check-gave-up"))

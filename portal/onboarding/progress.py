@@ -1,0 +1,146 @@
+"""The checklist as a page shows it: which checkpoint is current, whose turn it is, what each one says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.checklist import Attestation, Checkpoint, Inference, MarkState, Probe
+from connections.spec.provider import Provider, Text
+from connections.transport import faults
+from connections.vault.models import Connection, ConnectionState
+from portal.onboarding.models import Evidence, Mark, Onboarding
+
+SENTENCES = {
+    "unreadable-answer": _("The provider's answer could not be read. We look into it; try again later."),
+    "check-gave-up": _("The check could not be finished. Our staff can see it; try again later."),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One checkpoint with its mark, ready to be shown."""
+
+    number: int
+    checkpoint: Checkpoint
+    mark: Mark
+    evidence: Evidence | None
+    sentence: str
+    is_current: bool
+    is_locked: bool  # what it needs has not passed yet
+    awaits_confirmation: bool  # the probe has found it; the customer must say that it is meant
+
+    @property
+    def is_done(self) -> bool:
+        return self.state.passes and not self.awaits_confirmation
+
+    @property
+    def state(self) -> MarkState:
+        return MarkState(self.mark.state)
+
+    @property
+    def is_pending(self) -> bool:
+        """A check was asked for and has not answered yet."""
+        asked, checked = self.mark.asked_at, self.mark.checked_at
+        return asked is not None and (checked is None or checked < asked)
+
+    @property
+    def can_check(self) -> bool:
+        return isinstance(self.checkpoint.proof, Probe) and not self.is_locked
+
+    @property
+    def can_attest(self) -> bool:
+        return bool(self.checkpoint.attest) and self.state in (MarkState.OPEN, MarkState.FAILING)
+
+    @property
+    def stays_attested(self) -> bool:
+        """The provider's API will never show it, so a person's word is all there can be."""
+        return isinstance(self.checkpoint.proof, Attestation)
+
+    @property
+    def can_only_be_inferred(self) -> bool:
+        return isinstance(self.checkpoint.proof, Inference)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The whole checklist of one connection."""
+
+    provider: Provider
+    connection: Connection
+    steps: list[Step]
+
+    @property
+    def total(self) -> int:
+        return len(self.steps)
+
+    @property
+    def passed(self) -> int:
+        return sum(step.is_done for step in self.steps)
+
+    @property
+    def current(self) -> Step | None:
+        return next((step for step in self.steps if step.is_current), None)
+
+    @property
+    def failing(self) -> list[Step]:
+        return [step for step in self.steps if step.state is MarkState.FAILING]
+
+    @property
+    def turn(self) -> Text:
+        """Whose turn it is."""
+        if self.current is None:
+            return _("Everything is done.")
+        return _("Turn of: %(who)s") % {"who": self.current.checkpoint.who}
+
+
+def walk(onboarding: Onboarding, provider: Provider) -> Walk:
+    """Three queries, whatever the length. Needs the tenant's scope."""
+    marks = {mark.checkpoint: mark for mark in Mark.objects.filter(onboarding=onboarding)}
+    latest = {
+        evidence.mark_id: evidence
+        for evidence in Evidence.objects.filter(mark__onboarding=onboarding)
+        .order_by("mark_id", "-at", "-id")
+        .distinct("mark_id")
+    }
+    failing = [c for c in provider.checklist if marks[c.slug].state == MarkState.FAILING]
+    unconfirmed = {
+        c.slug
+        for c in provider.checklist
+        if c.confirm and onboarding.connection.state == ConnectionState.SETUP and marks[c.slug].state == MarkState.VERIFIED
+    }
+    undone = [
+        c for c in provider.checklist if c.slug in unconfirmed or not MarkState(marks[c.slug].state).passes
+    ]
+    current = next(iter([*failing, *undone]), None)
+    steps = []
+    for number, checkpoint in enumerate(provider.checklist, start=1):
+        mark = marks[checkpoint.slug]
+        evidence = latest.get(mark.id)
+        steps.append(
+            Step(
+                number=number,
+                checkpoint=checkpoint,
+                mark=mark,
+                evidence=evidence,
+                sentence=sentence(provider, evidence.code, evidence.values) if evidence else "",
+                is_current=checkpoint is current,
+                is_locked=any(
+                    marks[slug].state not in (MarkState.VERIFIED, MarkState.INFERRED) for slug in checkpoint.needs
+                ),
+                awaits_confirmation=checkpoint.slug in unconfirmed,
+            )
+        )
+    return Walk(provider, onboarding.connection, steps)
+
+
+def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
+    """What a finding's or a fault's code says in the reader's language. An unknown code is shown as itself."""
+    if code in provider.sentences:
+        return str(provider.sentences[code]) % values
+    if code in SENTENCES:
+        return str(SENTENCES[code])
+    fault = provider.faults.find(code) or faults.find(code)
+    return str(fault.customer) if fault is not None else code
+
