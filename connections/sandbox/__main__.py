@@ -1,0 +1,134 @@
+"""`python -m connections.sandbox`: open every simulator, say where they are, and serve until asked to stop."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+from connections.sandbox.kit import Kit, Running, Simulator, discover, open_kit
+from connections.sandbox.kit.certificates import authority, server_context
+from connections.sandbox.kit.serving import Listener, PortTaken
+from connections.sandbox.kit.site import site
+
+CANNOT_START = 4
+
+
+class CannotStart(Exception):
+    """Why the sandbox does not start, in one line."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit status: 0 after an orderly stop, 4 when it could not start."""
+    options = _options(arguments)
+    # Asked first, so that a stop that comes early is an orderly one too.
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    # Request lines can hold what a careless client put there; nothing of them belongs on a terminal.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    os.umask(0o077)
+    try:
+        run(options, stop)
+    except CannotStart as why:
+        print(f"sandbox: {why}", file=sys.stderr)
+        return CANNOT_START
+    return 0
+
+
+def run(options: argparse.Namespace, stop: threading.Event) -> None:
+    """Serve until `stop` is set. Raises CannotStart."""
+    folder: Path = options.state.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _lock(folder)
+    except OSError as refused:
+        raise CannotStart(f"the state folder {folder} cannot be used: {refused.strerror}") from refused
+    listeners: list[Listener] = []
+    addresses = folder / "addresses.json"
+    try:
+        addresses.unlink(missing_ok=True)  # left by one that was killed
+        simulators = discover()
+        ui = _listen(listeners, options.ui_port, "--ui-port")
+        ports = {s.slug: _listen(listeners, options.api_port and options.api_port + s.place, "--api-port") for s in simulators}
+        signed_by = authority(folder)
+        opened: dict[str, tuple[Simulator, Kit, Running]] = {}
+        for simulator in simulators:
+            kit = open_kit(simulator, folder=folder, records=options.records, latency_seconds=options.latency_ms / 1000)
+            opened[simulator.slug] = (simulator, kit, simulator.open(kit))
+        for slug, (_, _, running) in opened.items():
+            ports[slug].serve(running.api, server_context(signed_by))
+        ui.serve(site(opened))
+        _announce(addresses, f"http://localhost:{ui.port}", ports, opened, folder / "ca.pem")
+        print(f"sandbox: http://localhost:{ui.port}/", flush=True)
+        if options.stop_on_eof:
+            threading.Thread(target=_stop_on_eof, args=(stop,), daemon=True).start()
+        stop.wait()
+    finally:
+        addresses.unlink(missing_ok=True)
+        for listener in listeners:
+            listener.close()
+        lock.close()
+
+
+def _listen(listeners: list[Listener], port: int, option: str) -> Listener:
+    try:
+        listener = Listener(port)
+    except PortTaken as taken:
+        raise CannotStart(f"port {taken.port} is taken by another program; choose another one with {option}") from taken
+    except (OSError, OverflowError) as refused:
+        raise CannotStart(f"port {port} cannot be opened: {refused}") from refused
+    listeners.append(listener)
+    return listener
+
+
+def _lock(folder: Path) -> IO[str]:
+    lock = (folder / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as held:
+        lock.close()
+        raise CannotStart(f"another sandbox is running with the state folder {folder}; stop it or choose another --state") from held
+    return lock
+
+
+def _announce(
+    path: Path, ui: str, ports: dict[str, Listener], opened: dict[str, tuple[Simulator, Kit, Running]], ca: Path
+) -> None:
+    hosts = {
+        slug: {**{part: f"https://localhost:{ports[slug].port}{where}" for part, where in running.hosts.items()}, "ca": str(ca)}
+        for slug, (_, _, running) in opened.items()
+    }
+    clients = {slug: running.client() for slug, (_, _, running) in opened.items()}
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps({"ui": ui, "pid": os.getpid(), "hosts": hosts, "clients": clients}, indent=2))
+    beside.replace(path)
+
+
+def _stop_on_eof(stop: threading.Event) -> None:
+    # Not sys.stdin: a thread waiting in its buffer keeps the interpreter from ending.
+    while os.read(0, 4096):
+        pass
+    stop.set()
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m connections.sandbox", description="Simulated providers, for the demo and the tests.")
+    parser.add_argument("--state", type=Path, required=True, help="folder for certificates, addresses.json and kept state")
+    parser.add_argument("--ui-port", type=int, default=8001, help="plain HTTP for people and for the control API; 0 = any free one")
+    parser.add_argument("--api-port", type=int, default=8002, help="TLS of the first simulator, the others follow; 0 = any free ones")
+    parser.add_argument("--latency-ms", type=int, default=0, help="how long every API call takes at least")
+    parser.add_argument("--records", choices=("small", "demo"), default="small", help="how many records the simulated companies have")
+    parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input closes, so that no orphan stays")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""What every simulator shares: its description, its kept state, its clock, switches, faults and the log of what it was asked.
+
+A simulator is one module (or package) beside this one with a `SIMULATOR`; nothing else has to be told about it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connections.sandbox.kit.asked import AskedLog
+from connections.sandbox.kit.clock import Clock
+from connections.sandbox.kit.faults import Faults
+from connections.sandbox.kit.store import Store
+from connections.sandbox.kit.switches import Choice, Switch, Switches
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from flask import Blueprint
+
+__all__ = ["Choice", "Kit", "Running", "Simulator", "Switch", "discover", "open_kit"]
+
+
+@dataclass(frozen=True)
+class Kit:
+    """The shared parts as one simulator holds them; each simulator has its own file, clock, switches and faults."""
+
+    slug: str
+    store: Store
+    clock: Clock
+    switches: Switches
+    faults: Faults
+    asked: AskedLog
+    records: str
+    latency_seconds: float
+
+
+@dataclass(frozen=True)
+class Running:
+    """An opened simulator: `hosts` maps the portal's part names (api, token, authorize) to paths on the TLS listener."""
+
+    api: WSGIApplication
+    pages: Blueprint
+    hosts: dict[str, str]
+    client: Callable[[], dict[str, str]]
+    state: Callable[[], dict[str, Any]] = field(default=dict)
+
+
+@dataclass(frozen=True)
+class Simulator:
+    """One provider's stand-in, described; `open` brings it to life with its kit."""
+
+    slug: str
+    name: str
+    place: int  # which TLS port after the first one
+    summary: str
+    schema: str
+    switches: tuple[Switch, ...]
+    open: Callable[[Kit], Running]
+
+
+def open_kit(simulator: Simulator, *, folder: Path, records: str, latency_seconds: float) -> Kit:
+    """Open or create `<folder>/<slug>.sqlite3` and everything that stands on it."""
+    store = Store(folder / f"{simulator.slug}.sqlite3", schema=simulator.schema)
+    clock = Clock(store)
+    return Kit(
+        slug=simulator.slug,
+        store=store,
+        clock=clock,
+        switches=Switches(simulator.switches, store),
+        faults=Faults(),
+        asked=AskedLog(clock),
+        records=records,
+        latency_seconds=latency_seconds,
+    )
+
+
+def discover() -> list[Simulator]:
+    """Every module of this package that carries a `SIMULATOR`, by place."""
+    import connections.sandbox as package
+
+    return sorted(_found(package.__name__, package.__path__), key=lambda simulator: simulator.place)
+
+
+def _found(name: str, path: Iterable[str]) -> Iterable[Simulator]:
+    for module in pkgutil.iter_modules(path):
+        if module.name == "__main__":
+            continue
+        simulator = getattr(importlib.import_module(f"{name}.{module.name}"), "SIMULATOR", None)
+        if isinstance(simulator, Simulator):
+            yield simulator

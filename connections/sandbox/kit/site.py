@@ -1,0 +1,154 @@
+"""The plain-HTTP side for people: the index of simulators, and the pages and the control API that all of them have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as Answer
+
+from connections.sandbox.kit import Kit, Running, Simulator
+from connections.sandbox.kit.faults import WrongFault
+from connections.sandbox.kit.switches import STANDINGS, UnknownSwitch
+
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+def site(opened: Mapping[str, tuple[Simulator, Kit, Running]]) -> Flask:
+    """The whole site; each simulator's pages stand under `/<slug>/`."""
+    app = Flask("connections.sandbox", static_folder="static", template_folder="templates")
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.add_template_filter(clock_time)
+    app.before_request(refuse_strangers)
+    app.after_request(keep_private)
+    for slug, (simulator, kit, running) in opened.items():
+        pages = running.pages
+        add_shared_pages(pages, simulator, kit)
+        add_control(pages, kit, running)
+        app.register_blueprint(pages, url_prefix=f"/{slug}")
+
+    @app.get("/")
+    def index() -> str:
+        return render_template("index.html", simulators=[simulator for simulator, _, _ in opened.values()])
+
+    @app.errorhandler(404)
+    def missing(_: Exception) -> tuple[str, int]:
+        return render_template("missing.html"), 404
+
+    return app
+
+
+def clock_time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def refuse_strangers() -> None:
+    """A foreign web page must not drive the simulator through the reader's browser."""
+    if (urlsplit(f"//{request.host}").hostname or "") not in LOOPBACK_NAMES:
+        abort(403, "The sandbox answers to localhost only.")
+    origin = request.headers.get("Origin")
+    if request.method == "POST" and origin is not None and origin != f"http://{request.host}":
+        abort(403, "This form was sent from another site.")
+
+
+def keep_private(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def add_shared_pages(pages: Blueprint, simulator: Simulator, kit: Kit) -> None:
+    """`asked` and `switches`, the same for every simulator, inside the simulator's own layout."""
+    layout = f"{simulator.slug}/layout.html"
+
+    @pages.get("/asked")
+    def asked() -> str:
+        counters = kit.asked.counters()
+        return render_template("asked.html", layout=layout, calls=kit.asked.newest(), counters=counters, simulator=simulator)
+
+    @pages.route("/switches", methods=["GET", "POST"])
+    def switches() -> str | Answer:
+        if request.method == "POST":
+            wanted = {name: request.form[name] for name in kit.switches.table if name in request.form}
+            kit.switches.flip(wanted)
+            return redirect(url_for(".switches", saved="yes"))
+        return render_template(
+            "switches.html",
+            layout=layout,
+            table=kit.switches.table.values(),
+            positions=kit.switches.positions(),
+            standings=STANDINGS,
+            simulator=simulator,
+            saved="saved" in request.args,
+        )
+
+
+def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
+    """The control API for tests: JSON in, JSON out, loopback only."""
+
+    def state() -> dict[str, Any]:
+        return {
+            **kit.asked.counters(),
+            "clock_offset_seconds": kit.clock.offset_seconds,
+            "now": kit.clock.instant().isoformat(),
+            "switches": kit.switches.positions(),
+            "faults": kit.faults.waiting(),
+            **running.state(),
+        }
+
+    @pages.get("/control/state")
+    def control_state() -> dict[str, Any]:
+        return state()
+
+    @pages.post("/control/clock")
+    def control_clock() -> dict[str, Any]:
+        kit.clock.move(needed(wanted_object(), "offset_seconds", int, float))
+        return state()
+
+    @pages.post("/control/switches")
+    def control_switches() -> dict[str, Any]:
+        kit.switches.flip(wanted_object())
+        return state()
+
+    @pages.post("/control/faults")
+    def control_faults() -> dict[str, Any]:
+        wanted = request.get_json(force=True)
+        if not isinstance(wanted, list):
+            raise WrongFault("faults come as a list")
+        kit.faults.replace(wanted)
+        return state()
+
+    @pages.post("/control/reset-counters")
+    def control_reset_counters() -> dict[str, Any]:
+        kit.asked.reset()
+        return state()
+
+    @pages.errorhandler(UnknownSwitch)
+    @pages.errorhandler(WrongFault)
+    @pages.errorhandler(WrongOrder)
+    def misunderstood(error: Exception) -> tuple[dict[str, str], int]:
+        return {"error": str(error)}, 400
+
+
+class WrongOrder(ValueError):
+    """The control API was asked something it cannot do; the text says what."""
+
+
+def wanted_object() -> dict[str, Any]:
+    """The JSON object of a control request. Raises WrongOrder."""
+    wanted = request.get_json(force=True, silent=True)
+    if not isinstance(wanted, dict):
+        raise WrongOrder("a JSON object is needed")
+    return wanted
+
+
+def needed(wanted: Mapping[str, Any], name: str, *kinds: type) -> Any:
+    """A field a control request must have, of one of these types. Raises WrongOrder."""
+    value = wanted.get(name)
+    if not isinstance(value, kinds):
+        raise WrongOrder(f"{name} is needed, as {' or '.join(kind.__name__ for kind in kinds)}")
+    return value

@@ -1,0 +1,86 @@
+"""Switches: where a provider's document leaves a shape open, both shapes exist and a person or a test chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connections.sandbox.kit.store import Store
+
+STANDINGS = {
+    "documented": "stated by the provider",
+    "observed": "seen in published client code",
+    "inferred": "our guess",
+    "unknown": "nothing public",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One position of a switch: its stable value and what it means to a reader."""
+
+    value: str
+    meaning: str
+
+
+ON_OFF = (Choice("on", "On"), Choice("off", "Off"))
+
+
+@dataclass(frozen=True)
+class Switch:
+    """One open question: `standing` says how sure we are of the default, `source` why."""
+
+    name: str
+    title: str
+    choices: tuple[Choice, ...]
+    default: str
+    standing: str
+    source: str
+
+    def __post_init__(self) -> None:
+        if self.standing not in STANDINGS:
+            raise ValueError(f"switch {self.name}: standing {self.standing!r} is none of {sorted(STANDINGS)}")
+        if self.default not in self.values:
+            raise ValueError(f"switch {self.name}: default {self.default!r} is none of {self.values}")
+
+    @property
+    def values(self) -> list[str]:
+        return [choice.value for choice in self.choices]
+
+
+class UnknownSwitch(ValueError):
+    """A switch or a position that does not exist; the text says which."""
+
+
+class Switches:
+    """The positions of all switches of one simulator; kept over a restart."""
+
+    def __init__(self, table: tuple[Switch, ...], store: Store) -> None:
+        self.table = {switch.name: switch for switch in table}
+        self._store = store
+        kept: dict[str, str] = store.kept("switches", {})
+        self._positions = {switch.name: switch.default for switch in table}
+        self._positions.update({k: v for k, v in kept.items() if k in self.table and v in self.table[k].values})
+
+    def __getitem__(self, name: str) -> str:
+        return self._positions[name]
+
+    def on(self, name: str) -> bool:
+        return self._positions[name] == "on"
+
+    def positions(self) -> dict[str, str]:
+        return dict(self._positions)
+
+    def flip(self, wanted: Mapping[str, object]) -> None:
+        """Move several switches at once, or none; true and false stand for on and off. Raises UnknownSwitch."""
+        positions = dict(self._positions)
+        for name, value in wanted.items():
+            position = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+            switch = self.table.get(name)
+            if switch is None:
+                raise UnknownSwitch(f"there is no switch {name!r}; there are {', '.join(self.table)}")
+            if position not in switch.values:
+                raise UnknownSwitch(f"switch {name} has no position {position!r}; it has {', '.join(switch.values)}")
+            positions[name] = position
+        self._store.keep("switches", positions)
+        self._positions = positions
