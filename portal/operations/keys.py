@@ -1,0 +1,86 @@
+"""Makes the key material an installation needs on its first start, and never touches it again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import tink
+from tink import aead, secret_key_access
+
+from portal.operations.refusal import Refused
+
+
+@dataclass(frozen=True)
+class KeyFolder:
+    """A 0700 folder of 0600 files. Whoever reads a file here decides which process gets it."""
+
+    path: Path
+
+    @property
+    def secret_key(self) -> Path:
+        """Django's key, as text."""
+        return self.path / "secret_key"
+
+    @property
+    def kek(self) -> Path:
+        """The Tink keyset that wraps private keysets: for workers alone."""
+        return self.path / "kek.json"
+
+    @property
+    def web_keyset(self) -> Path:
+        """The Tink keyset of the web class: for the web alone."""
+        return self.path / "web_keyset.json"
+
+    def password(self, role: str) -> str:
+        """The generated database password of `role`, made at the first call. Raises Refused."""
+        return _kept(self.path / f"{role}.password", lambda: secrets.token_urlsafe(32))
+
+
+def ensure_keys(folder: Path) -> KeyFolder:
+    """Create what is missing. An existing file is kept as it is, whatever it holds. Raises Refused."""
+    keys = KeyFolder(folder)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        message = f"{folder} cannot be made private: {error.strerror}"
+        raise Refused(message) from None
+    _kept(keys.secret_key, lambda: secrets.token_urlsafe(64))
+    _kept(keys.kek, _keyset)
+    _kept(keys.web_keyset, _keyset)
+    return keys
+
+
+def _keyset() -> str:
+    aead.register()
+    handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
+    keyset: str = tink.json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
+    return keyset
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """The file's text. A new file appears whole or not at all, and a hard link cannot replace an old one."""
+    try:
+        if not path.exists():
+            draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(make())
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass  # another process was first: its key is the key
+            finally:
+                draft.unlink()
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        message = f"{path} cannot be read or written: {error.strerror}"
+        raise Refused(message) from None
