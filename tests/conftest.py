@@ -27,7 +27,7 @@ def django_db_modify_db_settings() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def key_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def key_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Throw-away key material; in tests one process is web, worker and owner in turn, so it holds both."""
     import tink
     from tink import aead, secret_key_access
@@ -41,7 +41,6 @@ def key_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             path.write_text(tink.json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
             setattr(settings, setting, str(path))
     settings.DEMO_MAIL_DIR = folder / "mail"
-    yield
 
 
 class RoleClient(DjangoClient):
@@ -82,7 +81,9 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 def _empty() -> None:
     with database.cursor() as cursor:
         cursor.execute("RESET ROLE")
-        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '_[0-9]{4}_[0-9]{2}$'")
+        cursor.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '_[0-9]{4}_[0-9]{2}$'"
+        )
         tables = [name for (name,) in cursor.fetchall() if name not in KEPT_TABLES]
         cursor.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in tables) + " CASCADE")
 

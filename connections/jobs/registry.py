@@ -33,7 +33,7 @@ class Kind:
     name: str
     queue: str
     handler: Handler
-    on_parked: Callable[["Lease"], None] | None = None
+    on_parked: Callable[[Lease], None] | None = None
 
 
 _KINDS: dict[str, Kind] = {}

@@ -68,9 +68,7 @@ class AuditEvent(TenantOwned):
         ordering = ["-happened_at"]
         indexes = [models.Index(fields=["tenant", "-happened_at"], name="tenancy_audit_newest")]
         constraints = [
-            Fenced(
-                name="tenancy_audit_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT, INSERT"
-            )
+            Fenced(name="tenancy_audit_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT, INSERT")
         ]
 
     def __str__(self) -> str:

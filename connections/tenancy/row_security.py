@@ -63,20 +63,21 @@ class TableStatements(models.BaseConstraint):
     def undo(self, model: type[models.Model]) -> list[str]:
         raise NotImplementedError
 
-    def constraint_sql(self, model: Any, schema_editor: Any) -> None:
+    def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
+        # Returns nothing to stand inside CREATE TABLE.
         schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
 
-    def create_sql(self, model: Any, schema_editor: Any) -> Statement:
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
         return Statement("; ".join(self.statements(model)).replace("%", "%%") + ";")
 
-    def remove_sql(self, model: Any, schema_editor: Any) -> Statement:
+    def remove_sql(self, model: Any, schema_editor: Any) -> Any:
         return Statement("; ".join(self.undo(model)).replace("%", "%%") + ";")
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
         """The database refuses; there is nothing to judge on one instance."""
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.deconstruct() == self.deconstruct()  # type: ignore[attr-defined]
+        return type(other) is type(self) and other.deconstruct() == self.deconstruct()
 
     __hash__ = models.BaseConstraint.__hash__
 
@@ -86,18 +87,28 @@ class Fenced(TableStatements):
 
     def __init__(self, *, name: str, web: str = "", worker: str = "", staff: str = "", person: str = "") -> None:
         super().__init__(name=name)
-        self.rights = {"web": web, "worker": worker, "staff": staff}
+        self.web, self.worker, self.staff = web, worker, staff
         self.person = person
 
     def statements(self, model: type[models.Model]) -> list[str]:
-        return fence_sql(model._meta.db_table, **self.rights, person=self.person)
+        return fence_sql(model._meta.db_table, person=self.person, web=self.web, worker=self.worker, staff=self.staff)
 
     def undo(self, model: type[models.Model]) -> list[str]:
         return unfence_sql(model._meta.db_table)
 
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
-        return path, args, {**kwargs, **self.rights, "person": self.person}
+        return (
+            path,
+            args,
+            {
+                **kwargs,
+                "web": self.web,
+                "worker": self.worker,
+                "staff": self.staff,
+                "person": self.person,
+            },
+        )
 
 
 class Unfenced(TableStatements):
@@ -106,17 +117,27 @@ class Unfenced(TableStatements):
     def __init__(self, *, name: str, reason: str, web: str = "", worker: str = "", staff: str = "") -> None:
         super().__init__(name=name)
         self.reason = reason
-        self.rights = {"web": web, "worker": worker, "staff": staff}
+        self.web, self.worker, self.staff = web, worker, staff
 
     def statements(self, model: type[models.Model]) -> list[str]:
-        return grants_sql(model._meta.db_table, **self.rights) or ["SELECT 1"]
+        return grants_sql(model._meta.db_table, web=self.web, worker=self.worker, staff=self.staff) or ["SELECT 1"]
 
     def undo(self, model: type[models.Model]) -> list[str]:
         return [f'REVOKE ALL ON "{model._meta.db_table}" FROM {WEB}, {WORKER}, {STAFF}']
 
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
-        return path, args, {**kwargs, "reason": self.reason, **self.rights}
+        return (
+            path,
+            args,
+            {
+                **kwargs,
+                "reason": self.reason,
+                "web": self.web,
+                "worker": self.worker,
+                "staff": self.staff,
+            },
+        )
 
 
 class SameTenant(TableStatements):

@@ -33,9 +33,7 @@ def _aead_of(path: str, purpose: str) -> aead.Aead:
         message = f"{purpose} is not set in this process's environment"
         raise KeyUnavailable(message)
     try:
-        handle = tink.json_proto_keyset_format.parse(
-            Path(path).read_text(encoding="utf-8"), secret_key_access.TOKEN
-        )
+        handle = tink.json_proto_keyset_format.parse(Path(path).read_text(encoding="utf-8"), secret_key_access.TOKEN)
         return handle.primitive(aead.Aead)
     except OSError as error:
         message = f"the file that {purpose} names cannot be read: {error.strerror}"
@@ -60,9 +58,7 @@ def _bound(owner: str, version: int) -> bytes:
 
 
 def _pair(owner: str, version: int) -> tuple[str, str]:
-    private = tink.new_keyset_handle(
-        hybrid.hybrid_key_templates.DHKEM_X25519_HKDF_SHA256_HKDF_SHA256_AES_256_GCM
-    )
+    private = tink.new_keyset_handle(hybrid.hybrid_key_templates.DHKEM_X25519_HKDF_SHA256_HKDF_SHA256_AES_256_GCM)
     public = tink.json_proto_keyset_format.serialize_without_secret(private.public_keyset_handle())
     wrapped = tink.json_proto_keyset_format.serialize_encrypted(private, kek(), _bound(owner, version))
     return public, wrapped
@@ -110,7 +106,12 @@ def _opener(owner: str, version: int, wrapped: str) -> hybrid.HybridDecrypt:
 
 def tenant_public(tenant_id: UUID) -> tuple[int, str]:
     """(version, public keyset) of the newest key. Needs the tenant's scope. Raises KeyUnavailable."""
-    row = TenantKey.objects.filter(tenant_id=tenant_id).order_by("-version").values_list("version", "public_keyset").first()
+    row = (
+        TenantKey.objects.filter(tenant_id=tenant_id)
+        .order_by("-version")
+        .values_list("version", "public_keyset")
+        .first()
+    )
     if row is None:
         message = "this tenant's keys are not made yet; a worker does it within seconds of founding"
         raise KeyUnavailable(message)
@@ -126,7 +127,11 @@ def house_public() -> tuple[int, str]:
 
 
 def tenant_opener(tenant_id: UUID, version: int) -> hybrid.HybridDecrypt:
-    wrapped = PrivateKey.objects.filter(tenant_id=tenant_id, version=version).values_list("wrapped_keyset", flat=True).first()
+    wrapped = (
+        PrivateKey.objects.filter(tenant_id=tenant_id, version=version)
+        .values_list("wrapped_keyset", flat=True)
+        .first()
+    )
     if wrapped is None:
         message = f"key {version} of this tenant is not there"
         raise KeyUnavailable(message)

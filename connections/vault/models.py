@@ -154,9 +154,7 @@ class Connection(TenantOwned):
 
     provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
     environment = models.CharField(_("environment"), max_length=12, choices=Environment.choices())
-    state = models.CharField(
-        _("state"), max_length=12, choices=ConnectionState.choices, default=ConnectionState.SETUP
-    )
+    state = models.CharField(_("state"), max_length=12, choices=ConnectionState.choices, default=ConnectionState.SETUP)
     # As the provider tells it. Bound once; another company on reconnect is refused.
     company_id = models.CharField(_("company id"), max_length=80, blank=True)
     company_name = models.CharField(_("company"), max_length=200, blank=True)
@@ -218,9 +216,7 @@ class Credential(TenantOwned):
 class Grant(TenantOwned):
     """What the provider gave us: the token pair, sealed, and the claim that lets one caller at a time fetch a new one."""
 
-    connection = models.OneToOneField(
-        Connection, on_delete=models.CASCADE, db_constraint=False, related_name="grant"
-    )
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="grant")
     key_version = models.PositiveIntegerField(default=0)
     access_ciphertext = models.BinaryField(null=True)
     refresh_ciphertext = models.BinaryField(null=True)

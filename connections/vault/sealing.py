@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import tink
+from tink import hybrid
 
 from connections.vault import keys
 from connections.vault.secret import Secret
@@ -61,7 +62,7 @@ def unseal_for_house(place: Place, sealed: Sealed) -> Secret:
 
 def seal_for_web(place: Place, secret: Secret) -> bytes:
     """Seal with the web class: what the web process must read itself. Raises KeyUnavailable."""
-    return keys.web_class().encrypt(secret.reveal().encode(), place.context("web"))
+    return bytes(keys.web_class().encrypt(secret.reveal().encode(), place.context("web")))
 
 
 def unseal_for_web(place: Place, ciphertext: bytes) -> Secret:
@@ -73,10 +74,10 @@ def unseal_for_web(place: Place, ciphertext: bytes) -> Secret:
 
 
 def _encrypt(public_keyset: str, context: bytes, secret: Secret) -> bytes:
-    return keys.sealer(public_keyset).encrypt(secret.reveal().encode(), context)
+    return bytes(keys.sealer(public_keyset).encrypt(secret.reveal().encode(), context))
 
 
-def _decrypt(opener: keys.hybrid.HybridDecrypt, context: bytes, ciphertext: bytes) -> Secret:
+def _decrypt(opener: hybrid.HybridDecrypt, context: bytes, ciphertext: bytes) -> Secret:
     try:
         return Secret(opener.decrypt(bytes(ciphertext), context).decode())
     except tink.TinkError:

@@ -112,9 +112,7 @@ def open_credentials(connection: Connection) -> Opened:
         )
         for row in Credential.objects.filter(connection_id=connection.id)
     }
-    ours = ClientRegistration.objects.filter(
-        provider=connection.provider, environment=connection.environment
-    ).first()
+    ours = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment).first()
     if ours is None:
         return Opened(credentials, "", None, "")
     secret = None
@@ -142,7 +140,12 @@ def register_client(
     row_id = registration_id or rows.values_list("id", flat=True).first()
     fresh = row_id is None
     row_id = row_id or uuid.uuid4()
-    values = {"provider": provider, "environment": environment, "client_id": client_id, "redirect_uri": redirect_uri}
+    values: dict[str, object] = {
+        "provider": provider,
+        "environment": environment,
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+    }
     if client_secret is not None:
         sealed = sealing.seal_for_house(registration_place(row_id), client_secret)
         values |= {
@@ -177,6 +180,6 @@ def mark_broken(*, connection: Connection, fault: str) -> None:
 
 
 def mark_healthy(*, connection: Connection) -> None:
-    Connection.objects.filter(
-        id=connection.id, state__in=(ConnectionState.SETUP, ConnectionState.BROKEN)
-    ).update(state=ConnectionState.CONNECTED, fault="", fault_at=None)
+    Connection.objects.filter(id=connection.id, state__in=(ConnectionState.SETUP, ConnectionState.BROKEN)).update(
+        state=ConnectionState.CONNECTED, fault="", fault_at=None
+    )

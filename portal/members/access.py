@@ -43,9 +43,7 @@ def member(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., 
         @login_required
         def inside(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponse:
             user = cast(User, request.user)
-            membership = (
-                Membership.objects.select_related("tenant").filter(user_id=user.pk, tenant__slug=slug).first()
-            )
+            membership = Membership.objects.select_related("tenant").filter(user_id=user.pk, tenant__slug=slug).first()
             if membership is None or membership.tenant.state == TenantState.SUSPENDED:
                 raise Http404
             if RANK[Role(membership.role)] < RANK[role]:
@@ -68,6 +66,6 @@ def used_second_factor(request: HttpRequest) -> bool:
 def is_admitted_staff(request: HttpRequest) -> bool:
     """Active staff; outside the demo only in a session that used the second factor."""
     user = request.user
-    if not (user.is_authenticated and user.is_active and cast(User, user).is_staff):
+    if not (user.is_authenticated and user.is_active and user.is_staff):
         return False
     return settings.DEMO or used_second_factor(request)

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from email import message_from_bytes, policy
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -50,15 +51,14 @@ class QueuedBackend(BaseEmailBackend):
         return len(email_messages)
 
 
-class _Ready(EmailMessage):
+class ReadyMessage(EmailMessage):
     """A message that is already in wire form."""
 
     def __init__(self, raw: bytes, sender: str, to: list[str]) -> None:
-        parsed = message_from_bytes(raw, policy=policy.SMTP)
-        super().__init__(subject=str(parsed["subject"] or ""), from_email=sender, to=to)
-        self._parsed = parsed
+        self._parsed = message_from_bytes(raw, policy=policy.SMTP)
+        super().__init__(subject=str(self._parsed["subject"] or ""), from_email=sender, to=to)
 
-    def message(self) -> object:  # type: ignore[override]
+    def message(self, **kwargs: Any) -> Any:
         return self._parsed
 
 
@@ -74,8 +74,8 @@ def send(lease: Lease) -> None:
         message = "the sealed mail does not open"
         raise Parked(message) from None
     envelope = json.loads(secret.reveal())
-    message = _Ready(base64.b64decode(envelope["message"]), envelope["from"], envelope["to"])
-    _outgoing().send_messages([message])
+    ready = ReadyMessage(base64.b64decode(envelope["message"]), envelope["from"], envelope["to"])
+    _outgoing().send_messages([ready])
     with transaction.atomic():
         lease.check()
         OutgoingMail.objects.filter(id=mail.id).update(state=MailState.SENT, sent_at=timezone.now(), ciphertext=b"")

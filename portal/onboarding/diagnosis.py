@@ -24,9 +24,7 @@ def fail_mark(*, mark: Mark, failed: CallFailed) -> None:
 def _fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: str = "") -> None:
     record(
         mark=mark,
-        proof=Proof(
-            MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id
-        ),
+        proof=Proof(MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id),
     )
     if fault.acts is Acts.CUSTOMER:
         mark_broken(connection=mark.onboarding.connection, fault=fault.code)

@@ -93,9 +93,7 @@ class Evidence(TenantOwned):
         ordering = ["-at", "-id"]
         indexes = [models.Index(fields=["tenant", "mark", "-at"], name="onboarding_evidence_newest")]
         constraints = [
-            Fenced(
-                name="onboarding_evidence_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT"
-            ),
+            Fenced(name="onboarding_evidence_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT"),
             SameTenant(name="onboarding_evidence_mark_tenant", field="mark"),
         ]
 

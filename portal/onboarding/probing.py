@@ -138,9 +138,7 @@ def _mended(connection: Connection) -> None:
         start_run(connection=connection, trigger=Trigger.MENDED, actor=SYSTEM)
 
 
-def _refused(
-    lease: Lease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed
-) -> None:
+def _refused(lease: Lease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed) -> None:
     """A refused probe fails the checkpoint its fault names, which need not be the one that was asked about."""
     with tenant_scope(mark.tenant_id):
         lease.check()

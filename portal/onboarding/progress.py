@@ -108,11 +108,11 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
     unconfirmed = {
         c.slug
         for c in provider.checklist
-        if c.confirm and onboarding.connection.state == ConnectionState.SETUP and marks[c.slug].state == MarkState.VERIFIED
+        if c.confirm
+        and onboarding.connection.state == ConnectionState.SETUP
+        and marks[c.slug].state == MarkState.VERIFIED
     }
-    undone = [
-        c for c in provider.checklist if c.slug in unconfirmed or not MarkState(marks[c.slug].state).passes
-    ]
+    undone = [c for c in provider.checklist if c.slug in unconfirmed or not MarkState(marks[c.slug].state).passes]
     current = next(iter([*failing, *undone]), None)
     steps = []
     for number, checkpoint in enumerate(provider.checklist, start=1):
@@ -143,4 +143,3 @@ def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
         return str(SENTENCES[code])
     fault = provider.faults.find(code) or faults.find(code)
     return str(fault.customer) if fault is not None else code
-

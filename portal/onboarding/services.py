@@ -143,5 +143,3 @@ def our_client_id(connection: Connection) -> str:
     """Our client id at this provider environment, for the customer to paste there; empty while none is registered."""
     found = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
     return found.values_list("client_id", flat=True).first() or ""
-
-

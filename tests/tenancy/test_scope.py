@@ -99,7 +99,9 @@ def test_row_security_off_is_an_error_not_a_way_around(two_connections):
 
 def test_partitions_of_the_request_log_cannot_be_read_by_name(aamu):
     with connection.cursor() as cursor:
-        cursor.execute("SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'transport_entry'::regclass")
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'transport_entry'::regclass"
+        )
         partition = cursor.fetchone()[0]
     for role in ("web", "worker", "staff"):
         with acting_as(role), pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():

@@ -41,7 +41,9 @@ def test_what_the_web_seals_a_worker_opens(aamu):
 def test_a_ciphertext_opens_in_no_other_place(aamu, kaste):
     """200 secrets: two tenants, tables, fields and rows; each tried in every other place."""
     rows = [uuid.uuid4() for _ in range(25)]
-    kinds = list(itertools.product((aamu, kaste), ("vault_credential", "vault_grant"), ("ciphertext", "refresh"), rows))
+    kinds = list(
+        itertools.product((aamu, kaste), ("vault_credential", "vault_grant"), ("ciphertext", "refresh"), rows)
+    )
     assert len(kinds) == 200
     sealed = {}
     for tenant, table, field, row in kinds:

@@ -145,7 +145,9 @@ CHECKLIST = (
         "rights",
         _("Give it the rights it needs, and no more"),
         _("Reading customers and sales invoices."),
-        _("With too few rights Procountor answers with empty lists that look complete. With too many, a leak does more harm."),
+        _(
+            "With too few rights Procountor answers with empty lists that look complete. With too many, a leak does more harm."
+        ),
         Probe(rights),
         MANAGER,
         where=("Management", "Users and privileges"),
@@ -188,7 +190,9 @@ CHECKLIST = (
         "company",
         _("Confirm the company"),
         _("Is it the company you mean?"),
-        _("A key opens one company. We make sure that no other company's books end up here, now and when you reconnect."),
+        _(
+            "A key opens one company. We make sure that no other company's books end up here, now and when you reconnect."
+        ),
         Probe(company),
         _("you"),
         needs=("api-key",),

@@ -18,7 +18,9 @@ KEY_REFUSED = Fault(
 CLIENT_REFUSED = Fault(
     "client-refused",
     Acts.US,
-    _("Procountor does not accept our own registration. We have been told and must mend it; you need not do anything."),
+    _(
+        "Procountor does not accept our own registration. We have been told and must mend it; you need not do anything."
+    ),
     "Token request refused because of our client id or secret: check the client registration of this environment.",
 )
 USAGE_FORBIDDEN = Fault(

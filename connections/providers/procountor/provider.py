@@ -49,7 +49,9 @@ PROVIDER = Provider(
         ),
     ),
     # Certification 3.1: client credentials with an API key; no refresh token, the request is repeated.
-    grants=(ClientCredentials(client=Client.OURS, also=("api_key",), redirect_uri=True, lifetime=timedelta(seconds=3600)),),
+    grants=(
+        ClientCredentials(client=Client.OURS, also=("api_key",), redirect_uri=True, lifetime=timedelta(seconds=3600)),
+    ),
     placement=BearerHeader(),
     # Certification 7: 60 requests a second per customer on production.
     quotas=(Quota(60, per=timedelta(seconds=1), counted_by=CountedBy.COMPANY),),
