@@ -121,7 +121,7 @@ class Postgres:
             self.first_start = True
         self._seat.own(self.data)
         _await_departure(self.data)
-        self._socket_folder = self.folders.socket_folder("postgres")
+        self._socket_folder = self._sockets()
         self._seat.own(self._socket_folder)
         command: list[str | Path] = [
             self.programs.postgres,
@@ -145,6 +145,14 @@ class Postgres:
         stop(self.process, (signal.SIGINT, 15), (signal.SIGQUIT, 5))
         if self._socket_folder.parent != self.folders.run and self._socket_folder.name:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
+
+    def _sockets(self) -> Path:
+        if self._home == self.folders.state:
+            return self.folders.socket_folder("postgres")
+        folder = self._home / "run"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        return folder
 
     def _take_seat(self) -> None:
         """Choose the user PostgreSQL runs as; where nobody can reach our folders, move the cluster to one it can."""
