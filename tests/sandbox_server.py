@@ -30,7 +30,9 @@ class SandboxServer:
     simulator's first API client. A second `start` takes the same ports, so that addresses stay good over a restart.
     """
 
-    def __init__(self, state_dir: Path, records: str = "small", latency_ms: int = 0, simulator: str = "procountor") -> None:
+    def __init__(
+        self, state_dir: Path, records: str = "small", latency_ms: int = 0, simulator: str = "procountor"
+    ) -> None:
         self.state_dir = Path(state_dir)
         self.records_size = records
         self.latency_ms = latency_ms
@@ -52,22 +54,29 @@ class SandboxServer:
         command += ["--ui-port", str(ui_port), "--api-port", str(api_port)]
         command += ["--latency-ms", str(self.latency_ms), "--records", self.records_size]
         with log.open("ab") as output:
-            # Its standard input is our pipe: when this process dies, in whatever way, the sandbox sees the end and stops.
-            self._child = subprocess.Popen(  # noqa: S603
-                command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            # Its standard input is our pipe: however this process dies, the sandbox sees the end and stops.
+            self._child = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         addresses = self.state_dir / "addresses.json"
         until = time.monotonic() + START_SECONDS
         while True:
             if self._child.poll() is not None:
-                raise SandboxRefused(f"the sandbox ended with {self._child.returncode}: {log.read_text()[-2000:]}")
+                msg = f"the sandbox ended with {self._child.returncode}: {log.read_text()[-2000:]}"
+                raise SandboxRefused(msg)
             if addresses.exists():
                 told = json.loads(addresses.read_text())
                 if told["pid"] == self._child.pid:
                     break
             if time.monotonic() > until:
                 self.stop()
-                raise SandboxRefused(f"the sandbox did not listen within {START_SECONDS} s: {log.read_text()[-2000:]}")
+                msg = f"the sandbox did not listen within {START_SECONDS} s: {log.read_text()[-2000:]}"
+                raise SandboxRefused(msg)
             time.sleep(0.02)
         self.ui, self.hosts, self.clients = told["ui"], told["hosts"], told["clients"]
         return self
@@ -94,13 +103,16 @@ class SandboxServer:
     def __enter__(self) -> SandboxServer:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     @property
     def pid(self) -> int:
         if self._child is None:
-            raise SandboxRefused("the sandbox is not running")
+            msg = "the sandbox is not running"
+            raise SandboxRefused(msg)
         return self._child.pid
 
     @property
@@ -122,7 +134,7 @@ class SandboxServer:
     # -- control API -----------------------------------------------------------------------------------------------
 
     def control(self, what: str, body: Any = None, **query: Any) -> Any:
-        """GET (without a body) or POST `/<simulator>/control/<what>`; returns the JSON answer. Raises SandboxRefused."""
+        """GET (without a body) or POST `/<simulator>/control/<what>`; returns the JSON. Raises SandboxRefused."""
         # Loopback by address, never through a proxy of the environment.
         link = http.client.HTTPConnection("127.0.0.1", urlsplit(self.ui).port, timeout=30)
         path = f"/{self.simulator}/control/{what}" + (f"?{urlencode(query)}" if query else "")
@@ -136,7 +148,8 @@ class SandboxServer:
         finally:
             link.close()
         if answer.status != 200:
-            raise SandboxRefused(f"{path} answered {answer.status}: {text[:500]}")
+            msg = f"{path} answered {answer.status}: {text[:500]}"
+            raise SandboxRefused(msg)
         return json.loads(text)
 
     def setup_company(
@@ -150,7 +163,7 @@ class SandboxServer:
         m2m_only: bool = True,
         client_id: str | None = None,
     ) -> dict[str, Any]:
-        """Allow usage, make a technical user and a key: {"company_id", "user_id", "api_key"}; the main company unless told."""
+        """Allow usage, make a technical user and a key: {"company_id", "user_id", "api_key"}."""
         user: dict[str, Any] = {"preset": preset, "rights": dict(rights or {}), "m2m_only": m2m_only}
         if name is not None:
             user["name"] = name
@@ -179,7 +192,9 @@ class SandboxServer:
 
     def touch(self, stream: str, ids: Sequence[int], company: int | None = None, **change: Any) -> str:
         """Change these records now (`active=False` hides a partner); returns their new version."""
-        version: str = self.control("touch", {"stream": stream, "ids": list(ids), **change} | _company(company))["version"]
+        version: str = self.control("touch", {"stream": stream, "ids": list(ids), **change} | _company(company))[
+            "version"
+        ]
         return version
 
     def state(self) -> dict[str, Any]:

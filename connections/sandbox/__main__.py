@@ -50,18 +50,24 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         lock = _lock(folder)
     except OSError as refused:
-        raise CannotStart(f"the state folder {folder} cannot be used: {refused.strerror}") from refused
+        msg = f"the state folder {folder} cannot be used: {refused.strerror}"
+        raise CannotStart(msg) from refused
     listeners: list[Listener] = []
     addresses = folder / "addresses.json"
     try:
         addresses.unlink(missing_ok=True)  # left by one that was killed
         simulators = discover()
         ui = _listen(listeners, options.ui_port, "--ui-port")
-        ports = {s.slug: _listen(listeners, options.api_port and options.api_port + s.place, "--api-port") for s in simulators}
+        ports = {
+            s.slug: _listen(listeners, options.api_port and options.api_port + s.place, "--api-port")
+            for s in simulators
+        }
         signed_by = authority(folder)
         opened: dict[str, tuple[Simulator, Kit, Running]] = {}
         for simulator in simulators:
-            kit = open_kit(simulator, folder=folder, records=options.records, latency_seconds=options.latency_ms / 1000)
+            kit = open_kit(
+                simulator, folder=folder, records=options.records, latency_seconds=options.latency_ms / 1000
+            )
             opened[simulator.slug] = (simulator, kit, simulator.open(kit))
         for slug, (_, _, running) in opened.items():
             ports[slug].serve(running.api, server_context(signed_by))
@@ -82,9 +88,11 @@ def _listen(listeners: list[Listener], port: int, option: str) -> Listener:
     try:
         listener = Listener(port)
     except PortTaken as taken:
-        raise CannotStart(f"port {taken.port} is taken by another program; choose another one with {option}") from taken
+        msg = f"port {taken.port} is taken by another program; choose another one with {option}"
+        raise CannotStart(msg) from taken
     except (OSError, OverflowError) as refused:
-        raise CannotStart(f"port {port} cannot be opened: {refused}") from refused
+        msg = f"port {port} cannot be opened: {refused}"
+        raise CannotStart(msg) from refused
     listeners.append(listener)
     return listener
 
@@ -95,7 +103,8 @@ def _lock(folder: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as held:
         lock.close()
-        raise CannotStart(f"another sandbox is running with the state folder {folder}; stop it or choose another --state") from held
+        msg = f"another sandbox is running with the state folder {folder}; stop it or choose another --state"
+        raise CannotStart(msg) from held
     return lock
 
 
@@ -103,7 +112,10 @@ def _announce(
     path: Path, ui: str, ports: dict[str, Listener], opened: dict[str, tuple[Simulator, Kit, Running]], ca: Path
 ) -> None:
     hosts = {
-        slug: {**{part: f"https://localhost:{ports[slug].port}{where}" for part, where in running.hosts.items()}, "ca": str(ca)}
+        slug: {
+            **{part: f"https://localhost:{ports[slug].port}{where}" for part, where in running.hosts.items()},
+            "ca": str(ca),
+        }
         for slug, (_, _, running) in opened.items()
     }
     clients = {slug: running.client() for slug, (_, _, running) in opened.items()}
@@ -120,13 +132,25 @@ def _stop_on_eof(stop: threading.Event) -> None:
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m connections.sandbox", description="Simulated providers, for the demo and the tests.")
-    parser.add_argument("--state", type=Path, required=True, help="folder for certificates, addresses.json and kept state")
-    parser.add_argument("--ui-port", type=int, default=8001, help="plain HTTP for people and for the control API; 0 = any free one")
-    parser.add_argument("--api-port", type=int, default=8002, help="TLS of the first simulator, the others follow; 0 = any free ones")
+    parser = argparse.ArgumentParser(
+        prog="python -m connections.sandbox", description="Simulated providers, for the demo and the tests."
+    )
+    parser.add_argument(
+        "--state", type=Path, required=True, help="folder for certificates, addresses.json and kept state"
+    )
+    parser.add_argument(
+        "--ui-port", type=int, default=8001, help="plain HTTP for people and for the control API; 0 = any free one"
+    )
+    parser.add_argument(
+        "--api-port", type=int, default=8002, help="TLS of the first simulator, the others follow; 0 = any free ones"
+    )
     parser.add_argument("--latency-ms", type=int, default=0, help="how long every API call takes at least")
-    parser.add_argument("--records", choices=("small", "demo"), default="small", help="how many records the simulated companies have")
-    parser.add_argument("--stop-on-eof", action="store_true", help="stop when standard input closes, so that no orphan stays")
+    parser.add_argument(
+        "--records", choices=("small", "demo"), default="small", help="how many records the simulated companies have"
+    )
+    parser.add_argument(
+        "--stop-on-eof", action="store_true", help="stop when standard input closes, so that no orphan stays"
+    )
     return parser.parse_args(arguments)
 
 

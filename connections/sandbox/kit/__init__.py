@@ -1,4 +1,4 @@
-"""What every simulator shares: its description, its kept state, its clock, switches, faults and the log of what it was asked.
+"""What every simulator shares: its description, kept state, clock, switches, faults and the log of what it was asked.
 
 A simulator is one module (or package) beside this one with a `SIMULATOR`; nothing else has to be told about it.
 """
@@ -41,7 +41,7 @@ class Kit:
 
 @dataclass(frozen=True)
 class Running:
-    """An opened simulator: `hosts` maps the portal's part names (api, token, authorize) to paths on the TLS listener."""
+    """An opened simulator: `hosts` maps the parts (api, token, authorize) to paths on the TLS listener."""
 
     api: WSGIApplication
     pages: Blueprint

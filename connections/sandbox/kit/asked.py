@@ -16,7 +16,7 @@ HOUR = 3600.0
 
 @dataclass(frozen=True)
 class Call:
-    """One call as it is shown: `path` is a template, `query` only plain paging and filter values, `note` why it was refused."""
+    """One call as it is shown: `path` is a template, `query` plain paging and filter values, `note` why it was refused."""
 
     number: int
     at: float
@@ -65,7 +65,17 @@ class AskedLog:
             return len(recent)
 
     def note(
-        self, *, method: str, path: str, query: str, status: int, company: str, user: str, seconds: float, token: bool, note: str
+        self,
+        *,
+        method: str,
+        path: str,
+        query: str,
+        status: int,
+        company: str,
+        user: str,
+        seconds: float,
+        token: bool,
+        note: str,
     ) -> None:
         """Write one finished call down; `token` marks a token request, status 0 an answer that never left."""
         at = self._clock.now()

@@ -17,7 +17,7 @@ class WrongFault(ValueError):
 
 @dataclass
 class Fault:
-    """What to do with the next `times` calls of `path` (its template without the base path, or `*`), after `skip` calls.
+    """What to do with the next `times` calls of `path` (a template without the base path, or `*`), after `skip` calls.
 
     `cut` ends the connection without an answer: `before` anything happened, `after` everything happened, or in the
     `middle` of an ordinary answer. `times` = None lasts until the faults are replaced.
@@ -36,13 +36,17 @@ class Fault:
 
     def __post_init__(self) -> None:
         if not isinstance(self.path, str) or not (self.path == "*" or self.path.startswith("/")):
-            raise WrongFault("path must start with / or be *")
+            msg = "path must start with / or be *"
+            raise WrongFault(msg)
         if self.cut is not None and self.cut not in CUTS:
-            raise WrongFault(f"cut must be one of {', '.join(CUTS)}")
+            msg = f"cut must be one of {', '.join(CUTS)}"
+            raise WrongFault(msg)
         if self.status is not None and not (isinstance(self.status, int) and 200 <= self.status <= 599):
-            raise WrongFault("status must be a number from 200 to 599")
+            msg = "status must be a number from 200 to 599"
+            raise WrongFault(msg)
         if self.status is None and self.body is not None:
-            raise WrongFault("a body needs a status")
+            msg = "a body needs a status"
+            raise WrongFault(msg)
 
 
 class Faults:
@@ -57,9 +61,11 @@ class Faults:
         faults = []
         for each in wanted:
             if strange := set(each) - _FIELDS:
-                raise WrongFault(f"unknown field {', '.join(sorted(strange))}")
+                msg = f"unknown field {', '.join(sorted(strange))}"
+                raise WrongFault(msg)
             if "path" not in each:
-                raise WrongFault("a fault needs a path")
+                msg = "a fault needs a path"
+                raise WrongFault(msg)
             faults.append(Fault(**each))
         with self._lock:
             self._waiting = faults
@@ -83,7 +89,14 @@ class Faults:
     def waiting(self) -> list[dict[str, Any]]:
         with self._lock:
             return [
-                {"path": f.path, "method": f.method, "status": f.status, "cut": f.cut, "times": f.times, "skip": f.skip}
+                {
+                    "path": f.path,
+                    "method": f.method,
+                    "status": f.status,
+                    "cut": f.cut,
+                    "times": f.times,
+                    "skip": f.skip,
+                }
                 for f in self._waiting
                 if f.times is None or f.times > 0
             ]

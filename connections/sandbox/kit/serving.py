@@ -186,7 +186,9 @@ class _Conversation(BaseHTTPRequestHandler):
     def _run(self, environ: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
         begun: list[tuple[str, list[tuple[str, str]]]] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], object]:
             begun.append((status, headers))
             return lambda data: None
 

@@ -56,7 +56,9 @@ def refuse_strangers() -> None:
 
 def keep_private(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["Content-Security-Policy"] = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'"
+    )
     response.headers["Referrer-Policy"] = "same-origin"
     return response
 
@@ -68,7 +70,9 @@ def add_shared_pages(pages: Blueprint, simulator: Simulator, kit: Kit) -> None:
     @pages.get("/asked")
     def asked() -> str:
         counters = kit.asked.counters()
-        return render_template("asked.html", layout=layout, calls=kit.asked.newest(), counters=counters, simulator=simulator)
+        return render_template(
+            "asked.html", layout=layout, calls=kit.asked.newest(), counters=counters, simulator=simulator
+        )
 
     @pages.route("/switches", methods=["GET", "POST"])
     def switches() -> str | Answer:
@@ -118,7 +122,8 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
     def control_faults() -> dict[str, Any]:
         wanted = request.get_json(force=True)
         if not isinstance(wanted, list):
-            raise WrongFault("faults come as a list")
+            msg = "faults come as a list"
+            raise WrongFault(msg)
         kit.faults.replace(wanted)
         return state()
 
@@ -142,7 +147,8 @@ def wanted_object() -> dict[str, Any]:
     """The JSON object of a control request. Raises WrongOrder."""
     wanted = request.get_json(force=True, silent=True)
     if not isinstance(wanted, dict):
-        raise WrongOrder("a JSON object is needed")
+        msg = "a JSON object is needed"
+        raise WrongOrder(msg)
     return wanted
 
 
@@ -150,5 +156,6 @@ def needed(wanted: Mapping[str, Any], name: str, *kinds: type) -> Any:
     """A field a control request must have, of one of these types. Raises WrongOrder."""
     value = wanted.get(name)
     if not isinstance(value, kinds):
-        raise WrongOrder(f"{name} is needed, as {' or '.join(kind.__name__ for kind in kinds)}")
+        msg = f"{name} is needed, as {' or '.join(kind.__name__ for kind in kinds)}"
+        raise WrongOrder(msg)
     return value

@@ -21,7 +21,7 @@ class Store:
         self._link = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._link.row_factory = sqlite3.Row
         self._link.execute("PRAGMA journal_mode = WAL")
-        # A crash of the simulator loses nothing; only a power cut may lose the last moments, which is fine for a stand-in.
+        # A killed simulator loses nothing; only a power cut may lose the last moments, which a stand-in may.
         self._link.execute("PRAGMA synchronous = NORMAL")
         self._link.execute("PRAGMA foreign_keys = ON")
         self._link.execute(_KEPT)

@@ -39,9 +39,11 @@ class Switch:
 
     def __post_init__(self) -> None:
         if self.standing not in STANDINGS:
-            raise ValueError(f"switch {self.name}: standing {self.standing!r} is none of {sorted(STANDINGS)}")
+            msg = f"switch {self.name}: standing {self.standing!r} is none of {sorted(STANDINGS)}"
+            raise ValueError(msg)
         if self.default not in self.values:
-            raise ValueError(f"switch {self.name}: default {self.default!r} is none of {self.values}")
+            msg = f"switch {self.name}: default {self.default!r} is none of {self.values}"
+            raise ValueError(msg)
 
     @property
     def values(self) -> list[str]:
@@ -78,9 +80,11 @@ class Switches:
             position = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
             switch = self.table.get(name)
             if switch is None:
-                raise UnknownSwitch(f"there is no switch {name!r}; there are {', '.join(self.table)}")
+                msg = f"there is no switch {name!r}; there are {', '.join(self.table)}"
+                raise UnknownSwitch(msg)
             if position not in switch.values:
-                raise UnknownSwitch(f"switch {name} has no position {position!r}; it has {', '.join(switch.values)}")
+                msg = f"switch {name} has no position {position!r}; it has {', '.join(switch.values)}"
+                raise UnknownSwitch(msg)
             positions[name] = position
         self._store.keep("switches", positions)
         self._positions = positions

@@ -17,7 +17,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9:,_\-]{1,25}")
 
 
 def template() -> str:
-    """The path of this request with parameters unfilled, as `/invoices/{ids}`; anything unknown is one and the same."""
+    """The path of this request with parameters unfilled, as `/invoices/{ids}`; all unknown ones are the same."""
     return "(unknown path)" if request.url_rule is None else _PARAMETER.sub(r"{\1}", request.url_rule.rule)
 
 
@@ -50,7 +50,11 @@ def watch(app: Flask, kit: Kit, *, token_paths: Collection[str], plain_parameter
         if fault.status is None:
             return None
         g.note = "ordered fault"
-        text = fault.body if fault.body is not None else f'{{"errors":[{{"status":{fault.status},"message":"Ordered fault"}}]}}'
+        text = (
+            fault.body
+            if fault.body is not None
+            else f'{{"errors":[{{"status":{fault.status},"message":"Ordered fault"}}]}}'
+        )
         return Response(text, status=fault.status, headers=fault.headers, content_type=fault.content_type)
 
     @app.after_request
@@ -63,5 +67,14 @@ def watch(app: Flask, kit: Kit, *, token_paths: Collection[str], plain_parameter
         values: dict[str, Any] = {"company": g.get("company", ""), "user": g.get("user", "")}
         seconds = time.perf_counter() - g.started
         token = path in token_paths
-        kit.asked.note(method=request.method, path=path, query=query(), status=status, seconds=seconds, token=token, note=note, **values)
+        kit.asked.note(
+            method=request.method,
+            path=path,
+            query=query(),
+            status=status,
+            seconds=seconds,
+            token=token,
+            note=note,
+            **values,
+        )
         return response

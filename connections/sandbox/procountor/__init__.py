@@ -1,4 +1,4 @@
-"""Procountor's stand-in: the M2M flow with an API key, business partners and invoices, and the pages a customer walks."""
+"""Procountor's stand-in: the M2M flow with an API key, partners and invoices, and the pages a customer walks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 from connections.sandbox.kit import Kit, Running, Simulator
 from connections.sandbox.procountor.api import api
 from connections.sandbox.procountor.control import add_control
-from connections.sandbox.procountor.office import COMPANIES, SCHEMA, Office
+from connections.sandbox.procountor.office import COMPANIES, Office
 from connections.sandbox.procountor.pages import pages
+from connections.sandbox.procountor.schema import SCHEMA
 from connections.sandbox.procountor.streams import Records
 from connections.sandbox.procountor.switches import SWITCHES
 

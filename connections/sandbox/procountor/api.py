@@ -28,7 +28,7 @@ RATE_PER_SECOND = 60  # Procountor certification 7
 JSON = "application/json;charset=UTF-8"
 OPEN_PATHS = ("/oauth/token", "/status")
 _PATH = re.compile(r"/(?:(?P<version>latest|supported|v\d{4})/)?api(?P<rest>/.*)")
-_GATEWAY = "<html><head><title>403 Forbidden</title></head><body><center><h1>403 Forbidden</h1></center><hr><center>Gateway</center></body></html>"
+_GATEWAY = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1><hr>Gateway</body></html>"
 
 
 class Versioned:
@@ -40,7 +40,10 @@ class Versioned:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         matched = _PATH.fullmatch(environ["PATH_INFO"])
         if matched and matched["version"] in (None, "latest", "supported", *VERSIONS):
-            environ["SCRIPT_NAME"], environ["PATH_INFO"] = environ["PATH_INFO"][: matched.start("rest")], matched["rest"]
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = (
+                environ["PATH_INFO"][: matched.start("rest")],
+                matched["rest"],
+            )
         elif matched or "/api" in environ["PATH_INFO"]:
             environ["PATH_INFO"] = "/-/unknown version"
         else:
@@ -103,7 +106,12 @@ def api(kit: Kit, office: Office, records: Records) -> WSGIApplication:
 
     @app.get("/status")
     def status() -> dict[str, str]:
-        return {"name": "Procountor API (simulator)", "version": VERSIONS[0], "status": "OK", "procountorVersion": "simulated"}
+        return {
+            "name": "Procountor API (simulator)",
+            "version": VERSIONS[0],
+            "status": "OK",
+            "procountorVersion": "simulated",
+        }
 
     @app.get("/sessioninfo")
     def sessioninfo() -> dict[str, Any]:
@@ -121,7 +129,13 @@ def api(kit: Kit, office: Office, records: Records) -> WSGIApplication:
     @app.get("/company")
     def company() -> dict[str, Any]:
         held = g.session.company
-        address = {"name": held["name"], "street": "Keksitty katu 1", "zip": "00001", "city": "MALLILA", "country": "FINLAND"}
+        address = {
+            "name": held["name"],
+            "street": "Keksitty katu 1",
+            "zip": "00001",
+            "city": "MALLILA",
+            "country": "FINLAND",
+        }
         return {
             "id": held["id"],
             "name": held["name"],
@@ -151,7 +165,11 @@ def api(kit: Kit, office: Office, records: Records) -> WSGIApplication:
         if not closed and not personal:
             return list(held)
         own = session.user["id"]
-        return [e for e in held if e.kind not in closed and not (personal and e.kind.startswith("SALES") and e.creator != own)]
+        return [
+            e
+            for e in held
+            if e.kind not in closed and not (personal and e.kind.startswith("SALES") and e.creator != own)
+        ]
 
     def listing(stream: str) -> Response:
         asked = request.args.to_dict()

@@ -20,18 +20,20 @@ def add_control(pages: Blueprint, office: Office, records: Records) -> None:
     def company(wanted: Mapping[str, Any]) -> sqlite3.Row:
         found = office.company(int(wanted.get("company", MAIN_COMPANY)))
         if found is None:
-            raise WrongOrder("there is no such company")
+            msg = "there is no such company"
+            raise WrongOrder(msg)
         return found
 
     def stream(wanted: Mapping[str, Any]) -> str:
         name = str(wanted.get("stream"))
         if name not in STREAMS:
-            raise WrongOrder(f"stream must be one of {', '.join(STREAMS)}")
+            msg = f"stream must be one of {', '.join(STREAMS)}"
+            raise WrongOrder(msg)
         return name
 
     @pages.get("/control/records")
     def control_records() -> Response:
-        """What the list call serves a user with all rights, by id; `active`=true (the default, as there), false or all."""
+        """What the list call serves a user with all rights, by id; `active` = true (the default), false or all."""
         active = request.args.get("active", "true")
         found = records.all(company(request.args)["id"], stream(request.args))
         body = b",".join(e.encoded for e in found if active == "all" or e.active == (active == "true"))
@@ -45,14 +47,20 @@ def add_control(pages: Blueprint, office: Office, records: Records) -> None:
         office.allow_usage(held["id"], bool(wanted.get("usage_allowed", True)))
         name, m2m_only = described.get("name", f"{held['name']} Portal API"), bool(described.get("m2m_only", True))
         user_id = office.add_user(held["id"], name=name, levels=levels, m2m_only=m2m_only)
-        api_key = office.add_key(held["id"], user_id=user_id, client_id=wanted.get("client_id") or office.clients()[0]["id"])
+        api_key = office.add_key(
+            held["id"], user_id=user_id, client_id=wanted.get("client_id") or office.clients()[0]["id"]
+        )
         return {"company_id": held["id"], "user_id": user_id, "api_key": api_key}
 
     @pages.post("/control/key")
     def control_key() -> dict[str, Any]:
         wanted = wanted_object()
         client_id = wanted.get("client_id") or office.clients()[0]["id"]
-        return {"api_key": office.add_key(company(wanted)["id"], user_id=needed(wanted, "user_id", int), client_id=client_id)}
+        return {
+            "api_key": office.add_key(
+                company(wanted)["id"], user_id=needed(wanted, "user_id", int), client_id=client_id
+            )
+        }
 
     @pages.post("/control/usage")
     def control_usage() -> dict[str, Any]:
@@ -67,7 +75,8 @@ def add_control(pages: Blueprint, office: Office, records: Records) -> None:
         held = company(wanted)
         user = office.user(held["id"], needed(wanted, "user_id", int))
         if user is None:
-            raise WrongOrder("there is no such user in this company")
+            msg = "there is no such user in this company"
+            raise WrongOrder(msg)
         if "rights" in wanted or "preset" in wanted:
             m2m_only = bool(wanted.get("m2m_only", user["m2m_only"]))
             office.change_user(user, name=user["name"], levels=_levels(wanted), role=user["role"], m2m_only=m2m_only)
@@ -88,7 +97,8 @@ def add_control(pages: Blueprint, office: Office, records: Records) -> None:
     def control_revoke() -> dict[str, Any]:
         key = office.key(needed(wanted_object(), "api_key", str))
         if key is None:
-            raise WrongOrder("there is no such API key")
+            msg = "there is no such API key"
+            raise WrongOrder(msg)
         office.revoke_key(key["id"])
         return {"revoked": True}
 
@@ -102,4 +112,5 @@ def _levels(wanted: Mapping[str, Any]) -> rights.Levels:
     try:
         return rights.merged(rights.preset(wanted.get("preset", "all-needed")), wanted.get("rights", {}))
     except (KeyError, ValueError) as unknown:
-        raise WrongOrder(f"rights: {unknown}") from unknown
+        msg = f"rights: {unknown}"
+        raise WrongOrder(msg) from unknown

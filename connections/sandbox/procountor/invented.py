@@ -13,14 +13,23 @@ COUNTS = {
     "small": {10451: (250, 10, 450), 10452: (30, 2, 40)},
     "demo": {10451: (1240, 50, 4860), 10452: (30, 2, 40)},
 }
-FIRST_DAY = datetime(2023, 1, 2, 8, 0, 0)
+FIRST_DAY = datetime.fromisoformat("2023-01-02T08:00:00")  # local time without a zone, as the API tells it
 DAYS = 1080  # to mid December 2025, so that no record lies in the future
 
-FIRST_WORDS = ("Halla", "Kaarna", "Kanerva", "Routa", "Usva", "Lumme", "Pihlaja", "Tuohi", "Sammal", "Kuura", "Loiste", "Vaahtera",
-               "Hämärä", "Syyssää", "Pöllö", "Kärppä", "Riimu", "Tyrsky", "Havu", "Myrsky")  # fmt: skip
-SECOND_WORDS = ("kone", "puu", "metalli", "palvelu", "paino", "verkko", "kirja", "rakenne", "leipä", "sähkö", "huolto", "väri")
+# fmt: off
+FIRST_WORDS = ("Halla", "Kaarna", "Kanerva", "Routa", "Usva", "Lumme", "Pihlaja", "Tuohi", "Sammal", "Kuura", "Loiste",
+               "Vaahtera", "Hämärä", "Syyssää", "Pöllö", "Kärppä", "Riimu", "Tyrsky", "Havu", "Myrsky")
+SECOND_WORDS = ("kone", "puu", "metalli", "palvelu", "paino", "verkko", "kirja", "rakenne", "leipä", "sähkö", "huolto",
+                "väri")
+# fmt: on
 FORMS = ("Oy", "Oy", "Oy", "Ky", "Tmi")
-CITIES = (("00001", "MALLILA"), ("00002", "ESIMERKKILÄ"), ("00003", "KEKSITTYLÄ"), ("00004", "KUVITELMA"), ("00005", "HARJOITUSVAARA"))
+CITIES = (
+    ("00001", "MALLILA"),
+    ("00002", "ESIMERKKILÄ"),
+    ("00003", "KEKSITTYLÄ"),
+    ("00004", "KUVITELMA"),
+    ("00005", "HARJOITUSVAARA"),
+)
 STREETS = ("Keksitty katu", "Harjoitustie", "Mallipolku", "Esimerkinkuja")
 PEOPLE = ("Aatu Mallinen", "Bea Keksitty", "Eero Esimerkki", "Hilla Harjoitus", "Jade Kuvitelma")
 PRODUCTS = ("Asiantuntijatyö", "Matkakorvaus", "Tarvike", "Kuukausimaksu", "Huoltokäynti")
@@ -48,7 +57,15 @@ def _partner(drawn: random.Random, number: int, *, total: int, active: bool) -> 
         name = f"{drawn.choice(PEOPLE)} {number + 1}"
     code, city = drawn.choice(CITIES)
     street = f"{drawn.choice(STREETS)} {drawn.randint(1, 99)}"
-    address = {"name": name, "specifier": None, "street": street, "zip": code, "city": city, "country": "FINLAND", "subdivision": None}
+    address = {
+        "name": name,
+        "specifier": None,
+        "street": street,
+        "zip": code,
+        "city": city,
+        "country": "FINLAND",
+        "subdivision": None,
+    }
     version = _moment(drawn, number, total) + timedelta(minutes=drawn.randint(0, 20_000))
     return {
         "id": 700 + number * 3 + drawn.randint(0, 2),
@@ -66,15 +83,20 @@ def _partner(drawn: random.Random, number: int, *, total: int, active: bool) -> 
 
 
 def invoices(company: int, records: str, creator: int, known: list[Body]) -> list[Body]:
-    """List entries, oldest first, for the partners of the same company; `creator` is the user id that made them all."""
+    """List entries, oldest first, for partners of the same company; `creator` is the user id that made them all."""
     count = COUNTS[records][company][2]
     drawn = random.Random(f"invoices of {company}")  # noqa: S311
     customers = [partner for partner in known if partner["type"] != "SUPPLIER"]
     suppliers = [partner for partner in known if partner["type"] == "SUPPLIER"]
-    return [_invoice(drawn, number, total=count, creator=creator, customers=customers, suppliers=suppliers) for number in range(count)]
+    return [
+        _invoice(drawn, number, total=count, creator=creator, customers=customers, suppliers=suppliers)
+        for number in range(count)
+    ]
 
 
-def _invoice(drawn: random.Random, number: int, *, total: int, creator: int, customers: list[Body], suppliers: list[Body]) -> Body:
+def _invoice(
+    drawn: random.Random, number: int, *, total: int, creator: int, customers: list[Body], suppliers: list[Body]
+) -> Body:
     purchase = drawn.random() < 0.35
     kind = "PURCHASE_INVOICE" if purchase else drawn.choices(("SALES_INVOICE", "SALES_ORDER"), (12, 1))[0]
     partner = drawn.choice(suppliers if purchase else customers)
@@ -119,7 +141,9 @@ def _invoice(drawn: random.Random, number: int, *, total: int, creator: int, cus
 
 def _moment(drawn: random.Random, number: int, total: int) -> datetime:
     """When number of total was made: evenly over the years, in office hours."""
-    return FIRST_DAY + timedelta(days=number * DAYS // total, minutes=drawn.randint(0, 540), seconds=drawn.randint(0, 59))
+    return FIRST_DAY + timedelta(
+        days=number * DAYS // total, minutes=drawn.randint(0, 540), seconds=drawn.randint(0, 59)
+    )
 
 
 def touched(entry: Body, *, stream: str, times: int, version: str, active: bool | None) -> Body:
@@ -164,7 +188,13 @@ def full_partner(entry: Body) -> Body:
             "currency": "EUR",
             "bic": None,
         },
-        "registryInfo": {**entry["registryInfo"], "phone": None, "mobilePhone": None, "section": None, "partnerGroups": []},
+        "registryInfo": {
+            **entry["registryInfo"],
+            "phone": None,
+            "mobilePhone": None,
+            "section": None,
+            "partnerGroups": [],
+        },
     }
 
 

@@ -15,8 +15,15 @@ from connections.sandbox.procountor.streams import Entry
 DEFAULT_SIZE, MAX_SIZE = 50, 200  # Procountor certification 7
 BATCH_LIMIT = 200
 PARTNER_TYPES = {"CUSTOMER", "SUPPLIER", "PERSON"}
-INVOICE_TYPES = {"SALES_INVOICE", "SALES_ORDER", "PURCHASE_INVOICE", "PURCHASE_ORDER", "TRAVEL_INVOICE", "BILL_OF_CHARGES",
-                 "PERIODIC_TAX_RETURN"}  # fmt: skip
+INVOICE_TYPES = {
+    "SALES_INVOICE",
+    "SALES_ORDER",
+    "PURCHASE_INVOICE",
+    "PURCHASE_ORDER",
+    "TRAVEL_INVOICE",
+    "BILL_OF_CHARGES",
+    "PERIODIC_TAX_RETURN",
+}
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?")
 
 
@@ -80,7 +87,7 @@ def asked_kinds(asked: Mapping[str, str], stream: str) -> set[str]:
 
 
 def filters(asked: Mapping[str, str], stream: str, *, inclusive: bool) -> list[Callable[[Entry], bool]]:
-    """The tests an entry must pass. Raises WrongParameter; parameters the API does not know are ignored, as inferred."""
+    """The tests an entry must pass. Raises WrongParameter; parameters unknown to the API are ignored (inferred)."""
     tests: list[Callable[[Entry], bool]] = []
     since, until = moment(asked, "versionStartDate"), moment(asked, "versionEndDate")
     if since is not None:
@@ -107,21 +114,32 @@ def filters(asked: Mapping[str, str], stream: str, *, inclusive: bool) -> list[C
     return tests
 
 
-def page(entries: Sequence[Entry], asked: Mapping[str, str], stream: str, *, inclusive: bool, total_count: bool) -> bytes:
+def page(
+    entries: Sequence[Entry], asked: Mapping[str, str], stream: str, *, inclusive: bool, total_count: bool
+) -> bytes:
     """The answer of a list call as JSON, from entries by id ascending that the user may see. Raises WrongParameter."""
     size = number(asked, "size", DEFAULT_SIZE, least=1, most=MAX_SIZE)
     tests = filters(asked, stream, inclusive=inclusive)
     found = [e for e in entries if all(test(e) for test in tests)] if tests else list(entries)
     total, descending = len(found), one_of(asked, "orderById", "DESC", {"ASC", "DESC"}) == "DESC"
-    by_version = one_of(asked, "orderByVersion", "DESC", {"ASC", "DESC"}) if "orderByVersion" in asked and stream == "invoices" else None
+    by_version = (
+        one_of(asked, "orderByVersion", "DESC", {"ASC", "DESC"})
+        if "orderByVersion" in asked and stream == "invoices"
+        else None
+    )
     if "previousId" in asked:
         if by_version:
-            raise WrongParameter("previousId", "goes with orderById only")
+            msg = "previousId"
+            raise WrongParameter(msg, "goes with orderById only")
         page_number, begin = 0, 0
         previous = number(asked, "previousId", 0, least=0)
         # With DESC the next ones have smaller ids: assumed, the document does not say.
         place = attrgetter("id")
-        found = found[: bisect_left(found, previous, key=place)] if descending else found[bisect_right(found, previous, key=place) :]
+        found = (
+            found[: bisect_left(found, previous, key=place)]
+            if descending
+            else found[bisect_right(found, previous, key=place) :]
+        )
     else:
         page_number = number(asked, "page", 0, least=0)
         begin = page_number * size
@@ -133,16 +151,24 @@ def page(entries: Sequence[Entry], asked: Mapping[str, str], stream: str, *, inc
     meta: dict[str, int] = {"pageNumber": page_number, "pageSize": size, "resultCount": len(shown)}
     if total_count:
         meta["totalCount"] = total
-    return b'{"results":[' + b",".join(e.encoded for e in shown) + b'],"meta":' + json.dumps(meta, separators=(",", ":")).encode() + b"}"
+    return (
+        b'{"results":['
+        + b",".join(e.encoded for e in shown)
+        + b'],"meta":'
+        + json.dumps(meta, separators=(",", ":")).encode()
+        + b"}"
+    )
 
 
 def by_ids(entries: Sequence[Entry], ids: str, full: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes | None:
-    """One id: the object. Several: an array by id, unknown ones silently missing. None when nothing was found. Raises WrongParameter."""
+    """One id: the object. Several: an array by id, unknown ones missing. None: nothing found. Raises WrongParameter."""
     parts = ids.split(",")
     if len(parts) > BATCH_LIMIT:
-        raise WrongParameter("ids", f"at most {BATCH_LIMIT} ids")
+        msg = "ids"
+        raise WrongParameter(msg, f"at most {BATCH_LIMIT} ids")
     if not all(re.fullmatch(r"\d{1,10}", part) for part in parts):
-        raise WrongParameter("ids", "must be whole numbers separated by commas")
+        msg = "ids"
+        raise WrongParameter(msg, "must be whole numbers separated by commas")
     wanted = {int(part) for part in parts}
     found = [full(e.body) for e in entries if e.id in wanted]
     if not found:

@@ -9,27 +9,9 @@ import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from connections.sandbox.kit import Kit
 from connections.sandbox.procountor import rights
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS companies (id INTEGER PRIMARY KEY, name TEXT, code TEXT, usage_allowed INTEGER DEFAULT 0);
-CREATE TABLE IF NOT EXISTS users (id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER REFERENCES companies, name TEXT, role TEXT,
-    levels TEXT, m2m_only INTEGER DEFAULT 0, person INTEGER DEFAULT 0, created_at REAL, password_changed_at REAL, removed_at REAL);
-CREATE TABLE IF NOT EXISTS clients (id TEXT PRIMARY KEY, name TEXT, secret TEXT, redirect_uri TEXT, invoiceable INTEGER DEFAULT 1,
-    created_at REAL);
-CREATE TABLE IF NOT EXISTS api_keys (id INTEGER PRIMARY KEY AUTOINCREMENT, company_id INTEGER REFERENCES companies,
-    user_id INTEGER REFERENCES users, client_id TEXT REFERENCES clients, digest TEXT UNIQUE, tail TEXT, created_at REAL,
-    used_at REAL, revoked_at REAL);
-CREATE TABLE IF NOT EXISTS tokens (digest TEXT PRIMARY KEY, key_id INTEGER REFERENCES api_keys, company_id INTEGER, user_id INTEGER,
-    expires_at REAL, killed_at REAL);
-CREATE INDEX IF NOT EXISTS tokens_by_user ON tokens (user_id);
-CREATE INDEX IF NOT EXISTS tokens_by_key ON tokens (key_id);
-CREATE TABLE IF NOT EXISTS touched (company_id INTEGER, stream TEXT, id INTEGER, times INTEGER, version TEXT, active INTEGER,
-    PRIMARY KEY (company_id, stream, id));
-"""
 
 # Invented; the check digit of neither code is right, so no real company can have it.
 COMPANIES = ((10451, "Aamu Oy", "0000001-0", "Ilona Esimerkki"), (10452, "Iltarusko Oy", "0000002-0", "Otso Keksitty"))
@@ -85,9 +67,14 @@ class Office:
         everything = json.dumps(rights.preset("everything"))
         for number, (company, name, code, person) in enumerate(COMPANIES):
             self._store.write("INSERT INTO companies (id, name, code) VALUES (?, ?, ?)", company, name, code)
-            sql = "INSERT INTO users (id, company_id, name, role, levels, person, created_at) VALUES (?, ?, ?, 'All rights', ?, 1, ?)"
+            sql = """INSERT INTO users (id, company_id, name, role, levels, person, created_at)
+                VALUES (?, ?, ?, 'All rights', ?, 1, ?)"""
             self._store.write(sql, FIRST_USER + number, company, person, everything, now)
-        self.add_client(name="Customer portal", redirect_uri="http://localhost:8000/callback/procountor", client_id="portal-sandbox")
+        self.add_client(
+            name="Customer portal",
+            redirect_uri="http://localhost:8000/callback/procountor",
+            client_id="portal-sandbox",
+        )
 
     # -- companies -------------------------------------------------------------------------------------------------
 
@@ -104,18 +91,30 @@ class Office:
     # -- users -----------------------------------------------------------------------------------------------------
 
     def users(self, company_id: int) -> list[sqlite3.Row]:
-        return self._store.rows("SELECT * FROM users WHERE company_id = ? AND removed_at IS NULL ORDER BY id", company_id)
+        return self._store.rows(
+            "SELECT * FROM users WHERE company_id = ? AND removed_at IS NULL ORDER BY id", company_id
+        )
 
     def user(self, company_id: int, user_id: int) -> sqlite3.Row | None:
         sql = "SELECT * FROM users WHERE company_id = ? AND id = ? AND removed_at IS NULL"
         return self._store.row(sql, company_id, user_id)
 
-    def add_user(self, company_id: int, *, name: str, levels: Mapping[str, object], role: str = CUSTOMISED, m2m_only: bool = False) -> int:
+    def add_user(
+        self,
+        company_id: int,
+        *,
+        name: str,
+        levels: Mapping[str, object],
+        role: str = CUSTOMISED,
+        m2m_only: bool = False,
+    ) -> int:
         sql = "INSERT INTO users (company_id, name, role, levels, m2m_only, created_at) VALUES (?, ?, ?, ?, ?, ?)"
         values = (company_id, _named(name), role, json.dumps(levels), m2m_only, self._kit.clock.now())
         return self._store.write(sql, *values).lastrowid or 0
 
-    def change_user(self, user: sqlite3.Row, *, name: str, levels: Mapping[str, object], role: str, m2m_only: bool) -> None:
+    def change_user(
+        self, user: sqlite3.Row, *, name: str, levels: Mapping[str, object], role: str, m2m_only: bool
+    ) -> None:
         sql = "UPDATE users SET name = ?, role = ?, levels = ?, m2m_only = ? WHERE id = ?"
         self._store.write(sql, _named(name), role, json.dumps(levels), m2m_only, user["id"])
 
@@ -123,13 +122,13 @@ class Office:
         """Kills the tokens issued for this user; the API keys live on."""
         with self._store.transaction():
             self._store.write("UPDATE users SET password_changed_at = ? WHERE id = ?", self._kit.clock.now(), user_id)
-            self._kill_tokens("user_id", user_id)
+            self._kill_tokens(user_id=user_id)
 
     def remove_user(self, user_id: int) -> None:
         """Takes the user out of the company: tokens die, and no key of this user buys a new one."""
         with self._store.transaction():
             self._store.write("UPDATE users SET removed_at = ? WHERE id = ?", self._kit.clock.now(), user_id)
-            self._kill_tokens("user_id", user_id)
+            self._kill_tokens(user_id=user_id)
 
     # -- API clients and keys --------------------------------------------------------------------------------------
 
@@ -139,31 +138,40 @@ class Office:
     def client(self, client_id: str) -> sqlite3.Row | None:
         return self._store.row("SELECT * FROM clients WHERE id = ?", client_id)
 
-    def add_client(self, *, name: str, redirect_uri: str, invoiceable: bool = True, client_id: str | None = None) -> str:
+    def add_client(
+        self, *, name: str, redirect_uri: str, invoiceable: bool = True, client_id: str | None = None
+    ) -> str:
         """Register an API client; its secret is drawn at random. Returns the client id."""
         if not redirect_uri.startswith(("http://", "https://")) or "?" in redirect_uri:
-            raise Refused("redirect_uri", "Give an address that starts with http:// or https:// and has no query string.")
+            msg = "redirect_uri"
+            raise Refused(msg, "Give an address that starts with http:// or https:// and has no query string.")
         client_id = client_id or f"client-{secrets.token_hex(6)}"
         sql = "INSERT INTO clients (id, name, secret, redirect_uri, invoiceable, created_at) VALUES (?, ?, ?, ?, ?, ?)"
-        self._store.write(sql, client_id, _named(name), secrets.token_urlsafe(24), redirect_uri, invoiceable, self._kit.clock.now())
+        self._store.write(
+            sql, client_id, _named(name), secrets.token_urlsafe(24), redirect_uri, invoiceable, self._kit.clock.now()
+        )
         return client_id
 
     def keys(self, company_id: int) -> list[sqlite3.Row]:
-        sql = """SELECT api_keys.*, users.name AS user_name, users.removed_at AS user_removed_at, clients.name AS client_name
+        sql = """SELECT api_keys.*, users.name AS user_name, users.removed_at AS user_removed_at,
+                clients.name AS client_name
             FROM api_keys JOIN users ON users.id = user_id JOIN clients ON clients.id = client_id
             WHERE api_keys.company_id = ? ORDER BY api_keys.id DESC"""
         return self._store.rows(sql, company_id)
 
     def add_key(self, company_id: int, *, user_id: int, client_id: str) -> str:
-        """Personal info and settings > API client keys > New API key. The key is told once and kept as a digest. Raises Refused."""
+        """Personal info and settings > API client keys > New API key: told once, kept as a digest. Raises Refused."""
         if self.user(company_id, user_id) is None:
-            raise Refused("user", "Choose a user of this company.")
+            msg = "user"
+            raise Refused(msg, "Choose a user of this company.")
         if self.client(client_id) is None:
-            raise Refused("client_id", "No API client has this client id. Paste it exactly as your software shows it.")
+            msg = "client_id"
+            raise Refused(msg, "No API client has this client id. Paste it exactly as your software shows it.")
         now = self._kit.clock.now()
-        key = opaque({"iss": "procountor-simulator", "aud": client_id, "sub": str(user_id), "cid": company_id,
-                      "iat": int(now), "jti": secrets.token_hex(8)})  # fmt: skip
-        sql = "INSERT INTO api_keys (company_id, user_id, client_id, digest, tail, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        key = opaque(_claims(client_id, user_id, company_id, now))
+        sql = (
+            "INSERT INTO api_keys (company_id, user_id, client_id, digest, tail, created_at) VALUES (?, ?, ?, ?, ?, ?)"
+        )
         self._store.write(sql, company_id, user_id, client_id, digest(key), key[-4:], now)
         return key
 
@@ -176,16 +184,15 @@ class Office:
             sql = "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
             self._store.write(sql, self._kit.clock.now(), key_id)
             if self._kit.switches.on("revoked_key_kills_tokens"):
-                self._kill_tokens("key_id", key_id)
+                self._kill_tokens(key_id=key_id)
 
     # -- access tokens ---------------------------------------------------------------------------------------------
 
     def issue_token(self, key: sqlite3.Row) -> str:
         """A new access token for a key that was found good; it lives for an hour of the simulator's clock."""
         now = self._kit.clock.now()
-        claims = {"iss": "procountor-simulator", "aud": key["client_id"], "sub": str(key["user_id"]), "cid": key["company_id"],
-                  "jti": secrets.token_hex(8), "iat": int(now), "exp": int(now) + TOKEN_SECONDS, "scope": "m2m"}  # fmt: skip
-        token = opaque(claims)
+        claims = _claims(key["client_id"], key["user_id"], key["company_id"], now)
+        token = opaque(claims | {"exp": int(now) + TOKEN_SECONDS, "scope": "m2m"})
         with self._store.transaction():
             self._store.write("DELETE FROM tokens WHERE expires_at < ?", now - 24 * TOKEN_SECONDS)
             sql = "INSERT INTO tokens (digest, key_id, company_id, user_id, expires_at) VALUES (?, ?, ?, ?, ?)"
@@ -205,13 +212,26 @@ class Office:
     def log_out(self, token: str) -> None:
         self._store.write("UPDATE tokens SET killed_at = ? WHERE digest = ?", self._kit.clock.now(), digest(token))
 
-    def _kill_tokens(self, column: str, value: Any) -> None:
-        by = {"user_id": "user_id = ?", "key_id": "key_id = ?"}[column]
-        self._store.write(f"UPDATE tokens SET killed_at = ? WHERE {by} AND killed_at IS NULL", self._kit.clock.now(), value)  # noqa: S608
+    def _kill_tokens(self, *, user_id: int | None = None, key_id: int | None = None) -> None:
+        sql = "UPDATE tokens SET killed_at = ? WHERE killed_at IS NULL AND (user_id = ? OR key_id = ?)"
+        self._store.write(sql, self._kit.clock.now(), user_id, key_id)
+
+
+def _claims(client_id: str, user_id: int, company_id: int, now: float) -> dict[str, object]:
+    """What was seen inside Procountor's keys and tokens."""
+    return {
+        "iss": "procountor-simulator",
+        "aud": client_id,
+        "sub": str(user_id),
+        "cid": company_id,
+        "jti": secrets.token_hex(8),
+        "iat": int(now),
+    }
 
 
 def _named(name: str) -> str:
     name = name.strip()
     if not name or len(name) > 80:
-        raise Refused("name", "Give a name of at most 80 characters.")
+        msg = "name"
+        raise Refused(msg, "Give a name of at most 80 characters.")
     return name

@@ -22,7 +22,7 @@ SECTIONS = (
 
 @dataclass(frozen=True)
 class Right:
-    """One right (a level) or one limitation (yes or no); `name` is its place in the answer, as `sales.customerRegister`."""
+    """One right (a level) or limitation (yes or no); `name` is its place in the answer, as `sales.customerRegister`."""
 
     name: str
     title: str
@@ -49,7 +49,12 @@ RIGHTS = (
 SOLO_LOGIN_BLOCK = "user.blockSoloLoginToProcountor"
 BY_NAME = {right.name: right for right in RIGHTS}
 
-NEEDED = ("sales.salesInvoiceSearch", "sales.customerRegister", "purchases.purchaseInvoiceSearch", "purchases.supplierRegister")
+NEEDED = (
+    "sales.salesInvoiceSearch",
+    "sales.customerRegister",
+    "purchases.purchaseInvoiceSearch",
+    "purchases.supplierRegister",
+)
 
 # Which right opens records of a type. Procountor lists rights and calls apart; which belongs to which is inferred.
 OPENED_BY = {
@@ -66,7 +71,7 @@ Levels = dict[str, str | bool]
 
 
 def preset(name: str) -> Levels:
-    """`nothing`, `all-needed` (viewing what invoices and business partners ask for) or `everything`. Raises KeyError."""
+    """`nothing`, `all-needed` (viewing what partners and invoices ask for) or `everything`. Raises KeyError."""
     levels = {"nothing": dict.fromkeys(BY_NAME, NONE), "everything": dict.fromkeys(BY_NAME, ALL)}
     levels["all-needed"] = {**levels["nothing"], **dict.fromkeys(NEEDED, VIEWING)}
     return {right: False if BY_NAME[right].limitation else level for right, level in levels[name].items()}
@@ -85,13 +90,15 @@ def merged(levels: Mapping[str, object], changes: Mapping[str, object]) -> Level
     for name, value in {**levels, **changes}.items():
         right = BY_NAME.get(name)
         if right is None:
-            raise ValueError(f"there is no right {name!r}")
-        if right.limitation and isinstance(value, bool):
-            result[name] = value
-        elif not right.limitation and isinstance(value, str) and value in LEVELS:
+            msg = f"there is no right {name!r}"
+            raise ValueError(msg)
+        if (right.limitation and isinstance(value, bool)) or (
+            not right.limitation and isinstance(value, str) and value in LEVELS
+        ):
             result[name] = value
         else:
-            raise ValueError(f"{name} cannot be {value!r}")
+            msg = f"{name} cannot be {value!r}"
+            raise ValueError(msg)
     return result
 
 

@@ -80,10 +80,12 @@ class Records:
         """Change these records as if somebody had saved them now; returns their new version. Raises Refused."""
         base, wanted = self._base[company, stream], set(ids)
         if strange := wanted - set(base):
-            raise Refused("ids", f"There is no record {sorted(strange)[0]} among the {stream} of company {company}.")
+            msg = "ids"
+            raise Refused(msg, f"There is no record {sorted(strange)[0]} among the {stream} of company {company}.")
         version = datetime.fromtimestamp(self._kit.clock.now(), tz=FINLAND).strftime("%Y-%m-%dT%H:%M:%S")
         sql = """INSERT INTO touched (company_id, stream, id, times, version, active) VALUES (?, ?, ?, 1, ?, ?)
-            ON CONFLICT DO UPDATE SET times = times + 1, version = excluded.version, active = coalesce(excluded.active, active)
+            ON CONFLICT DO UPDATE SET times = times + 1, version = excluded.version,
+                active = coalesce(excluded.active, active)
             RETURNING *"""
         with self._kit.store.transaction():
             changed = {}

@@ -33,7 +33,10 @@ SWITCHES = (
     Switch(
         "usage_not_allowed",
         "Token request while invoiceable API clients are not allowed",
-        (Choice("403", "403 with INVOICEABLE_API_CLIENTS_NOT_ALLOWED"), Choice("401", "401 that looks like a wrong key")),
+        (
+            Choice("403", "403 with INVOICEABLE_API_CLIENTS_NOT_ALLOWED"),
+            Choice("401", "401 that looks like a wrong key"),
+        ),
         "403",
         "inferred",
         "The setting is documented, the answer without it is not.",
@@ -52,7 +55,7 @@ SWITCHES = (
         ON_OFF,
         "on",
         "inferred",
-        "Documented for password change, logout and removal of the user; for a revoked key only the next token is sure to fail.",
+        "Documented for password change, logout and removal; for a revoked key only that no new token comes.",
     ),
     Switch(
         "missing_right",

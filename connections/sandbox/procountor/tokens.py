@@ -25,7 +25,7 @@ def token_request(kit: Kit, office: Office, press: Callable[[int], Response | No
     """The view of `POST /oauth/token`; `press` counts the request for its company and may refuse it."""
 
     def refuse(status: int, error: str, message: str) -> Response:
-        if kit.switches["token_error_body"] == "errors":
+        if kit.switches["token_error_body"] == "errors":  # noqa: S105 - a switch, not a secret
             return trouble(status, message)
         g.note = message
         response: Response = g.json({"error": error, "error_description": message})
@@ -40,7 +40,9 @@ def token_request(kit: Kit, office: Office, press: Callable[[int], Response | No
         if form.get("grant_type") != "client_credentials":
             return refuse(400, "unsupported_grant_type", "grant_type must be client_credentials")
         client = office.client(form.get("client_id", ""))
-        if client is None or not secrets.compare_digest(client["secret"].encode(), form.get("client_secret", "").encode()):
+        if client is None or not secrets.compare_digest(
+            client["secret"].encode(), form.get("client_secret", "").encode()
+        ):
             return refuse(401, "invalid_client", "Client authentication failed")
         redirect = form.get("redirect_uri")
         if redirect != client["redirect_uri"] and (redirect is not None or kit.switches.on("redirect_uri_required")):
@@ -48,7 +50,13 @@ def token_request(kit: Kit, office: Office, press: Callable[[int], Response | No
         key = office.key(form.get("api_key", ""))
         company = office.company(key["company_id"]) if key else None
         user = office.user(key["company_id"], key["user_id"]) if key else None
-        if key is None or key["client_id"] != client["id"] or key["revoked_at"] is not None or user is None or company is None:
+        if (
+            key is None
+            or key["client_id"] != client["id"]
+            or key["revoked_at"] is not None
+            or user is None
+            or company is None
+        ):
             return refuse(401, "invalid_grant", "API key is not valid")
         g.company, g.user = company["name"], user["name"]
         if client["invoiceable"] and not company["usage_allowed"]:
