@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection as database
 from django.test import Client as DjangoClient
+from django.test.utils import setup_databases, teardown_databases
 
 from tests.roles import acting_as
 
@@ -18,12 +19,22 @@ KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
-    """Several people may run tests on one server: PORTAL_TEST_DATABASE names the database to use."""
+def django_db_setup(
+    django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings_parallel_suffix: None
+) -> Iterator[None]:
+    """One test database, made and migrated by the owner, whichever fixture asks for it first.
+
+    Several people may run tests on one server: PORTAL_TEST_DATABASE then names the database to use.
+    """
     name = os.environ.get("PORTAL_TEST_DATABASE")
     if name:
         worker = os.environ.get("PYTEST_XDIST_WORKER", "")
         database.settings_dict["TEST"]["NAME"] = f"{name}_{worker}" if worker else name
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
+    yield
+    with django_db_blocker.unblock():
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(scope="session", autouse=True)
