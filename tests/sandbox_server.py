@@ -214,6 +214,10 @@ class SandboxServer:
     def reset_counters(self) -> None:
         self.control("reset-counters", {})
 
+    def reset(self) -> None:
+        """Everything as on the first day but the API clients: no users, keys, faults, switches, touches or counters."""
+        self.control("reset", {})
+
     def kill(self) -> None:
         """As if the provider's machine lost power."""
         if self._child is not None:

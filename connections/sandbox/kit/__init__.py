@@ -41,12 +41,16 @@ class Kit:
 
 @dataclass(frozen=True)
 class Running:
-    """An opened simulator: `hosts` maps the parts (api, token, authorize) to paths on the TLS listener."""
+    """An opened simulator: `hosts` maps the parts (api, token, authorize) to paths on the TLS listener.
+
+    `reset` takes everything a person or a test did back, but keeps the API clients, whose secrets others hold.
+    """
 
     api: WSGIApplication
     pages: Blueprint
     hosts: dict[str, str]
     client: Callable[[], dict[str, str]]
+    reset: Callable[[], None]
     state: Callable[[], dict[str, Any]] = field(default=dict)
 
 

@@ -132,6 +132,15 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
         kit.asked.reset()
         return state()
 
+    @pages.post("/control/reset")
+    def control_reset() -> dict[str, Any]:
+        kit.faults.replace([])
+        kit.clock.move(0)
+        kit.switches.reset()
+        running.reset()
+        kit.asked.reset()
+        return state()
+
     @pages.errorhandler(UnknownSwitch)
     @pages.errorhandler(WrongFault)
     @pages.errorhandler(WrongOrder)

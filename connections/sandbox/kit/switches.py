@@ -73,6 +73,9 @@ class Switches:
     def positions(self) -> dict[str, str]:
         return dict(self._positions)
 
+    def reset(self) -> None:
+        self.flip({switch.name: switch.default for switch in self.table.values()})
+
     def flip(self, wanted: Mapping[str, object]) -> None:
         """Move several switches at once, or none; true and false stand for on and off. Raises UnknownSwitch."""
         positions = dict(self._positions)

@@ -25,9 +25,21 @@ def _open(kit: Kit) -> Running:
         return {"client_id": first["id"], "client_secret": first["secret"], "redirect_uri": first["redirect_uri"]}
 
     def state() -> dict[str, Any]:
-        return {"companies": [{"id": company, "name": name} for company, name, *_ in COMPANIES]}
+        companies = [{"id": company, "name": name} for company, name, *_ in COMPANIES]
+        return {"companies": companies, "living_tokens": office.living_tokens()}
 
-    return Running(api=api(kit, office, records), pages=blueprint, hosts={"api": "/api"}, client=client, state=state)
+    def reset() -> None:
+        office.reset()
+        records.reset()
+
+    return Running(
+        api=api(kit, office, records),
+        pages=blueprint,
+        hosts={"api": "/api"},
+        client=client,
+        reset=reset,
+        state=state,
+    )
 
 
 SIMULATOR = Simulator(

@@ -60,9 +60,15 @@ class Office:
         self._store = kit.store
         with self._store.transaction():
             if not self.companies():
-                self._found()
+                self._found_companies()
+            if not self.clients():
+                self.add_client(
+                    name="Customer portal",
+                    redirect_uri="http://localhost:8000/callback/procountor",
+                    client_id="portal-sandbox",
+                )
 
-    def _found(self) -> None:
+    def _found_companies(self) -> None:
         now = self._kit.clock.now()
         everything = json.dumps(rights.preset("everything"))
         for number, (company, name, code, person) in enumerate(COMPANIES):
@@ -70,11 +76,13 @@ class Office:
             sql = """INSERT INTO users (id, company_id, name, role, levels, person, created_at)
                 VALUES (?, ?, ?, 'All rights', ?, 1, ?)"""
             self._store.write(sql, FIRST_USER + number, company, person, everything, now)
-        self.add_client(
-            name="Customer portal",
-            redirect_uri="http://localhost:8000/callback/procountor",
-            client_id="portal-sandbox",
-        )
+
+    def reset(self) -> None:
+        """Back to the first day, except for the API clients."""
+        with self._store.transaction():
+            for table in ("tokens", "api_keys", "users", "companies"):
+                self._store.write(f"DELETE FROM {table}")  # noqa: S608 - four names of our own
+            self._found_companies()
 
     # -- companies -------------------------------------------------------------------------------------------------
 
@@ -208,6 +216,13 @@ class Office:
             return None
         company, user = self.company(found["company_id"]), self.user(found["company_id"], found["user_id"])
         return None if company is None or user is None else Session(company, user)
+
+    def living_tokens(self) -> int:
+        """How many access tokens would be accepted now."""
+        sql = """SELECT count(*) FROM tokens JOIN users ON users.id = user_id
+            WHERE killed_at IS NULL AND expires_at > ? AND removed_at IS NULL"""
+        row = self._store.row(sql, self._kit.clock.now())
+        return 0 if row is None else int(row[0])
 
     def log_out(self, token: str) -> None:
         self._store.write("UPDATE tokens SET killed_at = ? WHERE digest = ?", self._kit.clock.now(), digest(token))

@@ -59,6 +59,12 @@ class Records:
             self._take(company, "partners", partners)
             self._take(company, "invoices", invented.invoices(company, kit.records, FIRST_USER + number, partners))
 
+    def reset(self) -> None:
+        """Take all touches back."""
+        self._kit.store.write("DELETE FROM touched")
+        for (company, stream), base in self._base.items():
+            self._take(company, stream, list(base.values()))
+
     def _take(self, company: int, stream: str, bodies: list[dict[str, Any]]) -> None:
         base = self._base[company, stream] = {body["id"]: body for body in bodies}
         now = dict(base)
