@@ -1,0 +1,38 @@
+# make run    everything, on http://localhost:8000        make test    every test
+# Needs Python 3.11 or newer and make; the rest is fetched into .venv, hashes checked.
+
+PYTHON_IN := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run test check lock browser runtime dev
+
+help:
+	@echo "make run [PORT=8000] [ARGS=--no-demo]   start the portal, its workers, database and sandbox"
+	@echo "make test [ARGS='tests/vault -k seal']  run the tests (starts what they need, fetches a browser)"
+	@echo "make check                              static checks, migrations, settings for production"
+	@echo "make lock [ARGS=--upgrade]               write the hashed locks anew from requirements*.in"
+
+runtime:
+	@.ci/environment runtime
+
+dev:
+	@.ci/environment dev
+
+run: export PORTAL_MODE ?= demo
+run: runtime
+	@exec $(PYTHON_IN) manage.py up $(ARGS)
+
+test: dev browser
+	@exec $(PYTHON_IN) -m pytest $(ARGS)
+
+browser: dev
+	@.ci/browser
+
+check: dev
+	@exec .ci/check
+
+lock: dev
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --generate-hashes $(ARGS) requirements-uv.in -o requirements-uv.lock
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --generate-hashes $(ARGS) requirements.in -o requirements.lock
+	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --generate-hashes $(ARGS) requirements-dev.in -o requirements-dev.lock
