@@ -23,6 +23,7 @@ from portal.operations.refusal import Refused
 from portal.operations.seat import Seat, seats
 
 SUPERUSER = "postgres"
+CLUSTER_NAME = "portal-embedded"  # by which a production start recognises the demo's server, and refuses it
 LONGEST_SOCKET_FOLDER = 90  # a socket's whole path may have 107 bytes
 
 _THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
@@ -132,7 +133,13 @@ class Postgres:
             "-c",
             "listen_addresses=",
         ]
-        command += ["-c", "unix_socket_permissions=0700", *(_THROW_AWAY if self._throw_away else ())]
+        command += [
+            "-c",
+            "unix_socket_permissions=0700",
+            "-c",
+            f"cluster_name={CLUSTER_NAME}",
+            *(_THROW_AWAY if self._throw_away else ()),
+        ]
         log = self.folders.log / "postgres.log"
         with log.open("ab") as output:
             self.process = self._seat.spawn(
