@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+# Celery would run Django's checks and end in a page of text; refuse_bad_start says it in one line.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["connections.jobs"])
+
+
+@worker_init.connect
+def refuse_bad_worker(**kwargs: Any) -> None:
+    from portal.operations.start import refuse_bad_start  # needs the apps, which load after this module
+
+    refuse_bad_start("worker")
+
+
+@beat_init.connect
+def refuse_bad_beat(**kwargs: Any) -> None:
+    from portal.operations.start import refuse_bad_start  # needs the apps, which load after this module
+
+    refuse_bad_start("beat")

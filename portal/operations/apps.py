@@ -1,4 +1,4 @@
-"""Registers the app and what it hands to lower floors."""
+"""Registers the app and its start-up checks."""
 
 from __future__ import annotations
 
@@ -8,3 +8,6 @@ from django.apps import AppConfig
 class OperationsConfig(AppConfig):
     name = "portal.operations"
     label = "operations"
+
+    def ready(self) -> None:
+        from portal.operations import checks, database_checks  # noqa: F401  (importing registers them)

@@ -1,0 +1,140 @@
+"""Start-up checks of the settings and the environment: the keys this process must have, and what production forbids."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+
+from connections.vault.keys import KeyUnavailable, kek, web_class
+
+SHORTEST_KEY = 50
+UNSHARED_CACHES = (
+    "django.core.cache.backends.locmem.LocMemCache",
+    "django.core.cache.backends.dummy.DummyCache",
+    "django.core.cache.backends.filebased.FileBasedCache",
+)
+OAUTH_FLAGS = ("OAUTHLIB_INSECURE_TRANSPORT", "OAUTHLIB_RELAX_TOKEN_SCOPE")
+
+Messages = list[CheckMessage]
+
+
+@register()
+def secret_key(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
+    try:
+        long_enough = len(settings.SECRET_KEY) >= SHORTEST_KEY
+    except ImproperlyConfigured:  # Django's word for an empty one
+        long_enough = False
+    if long_enough or settings.PROCESS == "owner":
+        return []
+    return [
+        Error(
+            f"The secret key is missing or shorter than {SHORTEST_KEY} characters.",
+            hint="Set PORTAL_SECRET_KEY_FILE to a file that holds a long random text.",
+            id="portal.E007",
+        )
+    ]
+
+
+@register()
+def key_files(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
+    """Each process has the keys of its own class and no others (ARCHITECTURE 2 and 6)."""
+    if settings.PROCESS == "worker":
+        return [*_opens(kek, "portal.E008"), *_foreign("WEB_KEYSET_FILE", "portal.E011")]
+    if settings.PROCESS == "web":
+        return [*_opens(web_class, "portal.E010"), *_foreign("KEK_FILE", "portal.E009")]
+    if settings.PROCESS == "beat":
+        return [*_foreign("KEK_FILE", "portal.E009"), *_foreign("WEB_KEYSET_FILE", "portal.E011")]
+    return []
+
+
+def _opens(key: Any, code: str) -> Messages:
+    try:
+        key()
+    except KeyUnavailable as missing:
+        return [
+            Error(
+                f"This {settings.PROCESS} process lacks its key: {missing}.",
+                hint="Name the Tink AEAD keyset that was made for this installation; a new one opens nothing.",
+                id=code,
+            )
+        ]
+    return []
+
+
+def _foreign(setting: str, code: str) -> Messages:
+    if not getattr(settings, setting):
+        return []
+    return [
+        Error(
+            f"PORTAL_{setting} is set, but a {settings.PROCESS} process must not be able to read that key.",
+            hint=f"Remove PORTAL_{setting} from this process's environment and close the file to its user.",
+            id=code,
+        )
+    ]
+
+
+@register()
+def oauth_flags(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
+    """oauthlib reads these for the whole process: one lets tokens travel in the clear, the other hides narrowed scopes."""
+    return [
+        Error(f"{flag} is set.", hint=f"Remove {flag} from the environment.", id="portal.E026")
+        for flag in OAUTH_FLAGS
+        if os.environ.get(flag)
+    ]
+
+
+@register(deploy=True)
+def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
+    """What a demo may do and production may not."""
+    if settings.DEMO:
+        return []
+    found: Messages = []
+    if settings.DEBUG:
+        found.append(Error("Debug pages are on.", hint="Set DEBUG to False.", id="portal.E020"))
+    if urlsplit(settings.ORIGIN).scheme != "https":
+        found.append(
+            Error(
+                "PORTAL_ORIGIN is not an https address.",
+                hint="Set it to what people type, such as https://portal.example.com",
+                id="portal.E022",
+            )
+        )
+    if not settings.ALLOWED_HOSTS or any(host.startswith((".", "*")) for host in settings.ALLOWED_HOSTS):
+        found.append(
+            Error(
+                "The allowed hosts are empty or hold a wildcard.",
+                hint="Name each host in full: PORTAL_ORIGIN gives one, PORTAL_HOSTS adds others.",
+                id="portal.E021",
+            )
+        )
+    if settings.TRUSTED_PROXIES < 0:
+        found.append(
+            Error(
+                "PORTAL_TRUSTED_PROXIES is not set, so limits per address could be fooled.",
+                hint="Set it to the number of proxies in front of the web process; 0 when there is none.",
+                id="portal.E023",
+            )
+        )
+    if settings.CACHES["default"]["BACKEND"] in UNSHARED_CACHES:
+        found.append(
+            Error(
+                "The cache is not shared by the web processes, so login limits and TOTP replay marks are not either.",
+                hint="Use Django's database cache, as settings.py does.",
+                id="portal.E024",
+            )
+        )
+    if settings.SANDBOX_HOSTS:
+        found.append(
+            Warning(
+                "PORTAL_SANDBOX_HOSTS is set: people can open connections to stand-ins over loopback or plain HTTP.",
+                hint="Remove it where real customers connect.",
+                id="portal.W027",
+            )
+        )
+    return found
