@@ -26,6 +26,8 @@ SUPERUSER = "postgres"
 CLUSTER_NAME = "portal-embedded"  # by which a production start recognises the demo's server, and refuses it
 LONGEST_SOCKET_FOLDER = 90  # a socket's whole path may have 107 bytes
 
+Pause = Callable[[float], None]
+
 _THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 
 
@@ -73,13 +75,16 @@ class Folders:
         return short
 
     def clear_run(self) -> None:
-        """Remove the sockets a killed start left, also those in short temporary folders."""
+        """Remove the sockets a killed start left, also those in short temporary folders, once nobody listens there."""
         note = self.run / "elsewhere"
-        if note.exists():
-            for line in note.read_text(encoding="utf-8").splitlines():
-                folder = Path(line)
-                if folder.name.startswith("portal-") and not folder.is_symlink():
-                    shutil.rmtree(folder, ignore_errors=True)
+        noted = note.read_text(encoding="utf-8").splitlines() if note.exists() else []
+        short = [Path(line) for line in noted if Path(line).name.startswith("portal-") and not Path(line).is_symlink()]
+        deadline = time.monotonic() + 10
+        for path in (path for folder in (self.run / "valkey", *short) for path in folder.glob("*.sock")):
+            while listens(path) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        for folder in short:
+            shutil.rmtree(folder, ignore_errors=True)
         for entry in self.run.iterdir():
             if entry.is_dir():
                 shutil.rmtree(entry)
@@ -113,15 +118,15 @@ class Postgres:
     def admin_address(self, database: str = "postgres") -> str:
         return self.address(SUPERUSER, self._password, database)
 
-    def start(self) -> None:
-        """Raises Refused."""
+    def start(self, pause: Pause = time.sleep) -> None:
+        """Raises Refused, and whatever `pause` raises."""
         self._take_seat()
         self._check_version()
         if not self.data.exists():
             self._initdb()
             self.first_start = True
         self._seat.own(self.data)
-        _await_departure(self.data)
+        _await_departure(self.data, pause)
         self._socket_folder = self._sockets()
         self._seat.own(self._socket_folder)
         command: list[str | Path] = [
@@ -145,7 +150,7 @@ class Postgres:
             self.process = self._seat.spawn(
                 command, output=output, environment=_environment(), parent_signal=signal.SIGINT
             )
-        _await(self.process, self._ready, log, "PostgreSQL")
+        _await(self.process, self._ready, log, "PostgreSQL", pause)
 
     def stop(self) -> None:
         """Fast shutdown; immediate after 15 s."""
@@ -254,8 +259,8 @@ class Valkey:
     def address(self) -> str:
         return f"redis+socket://{quote(str(self._socket))}"
 
-    def start(self) -> None:
-        """Raises Refused."""
+    def start(self, pause: Pause = time.sleep) -> None:
+        """Raises Refused, and whatever `pause` raises."""
         data = self.folders.state / "valkey"
         data.mkdir(mode=0o700, exist_ok=True)
         self._socket = self.folders.socket_folder("valkey") / "valkey.sock"
@@ -276,7 +281,7 @@ class Valkey:
             self.process = Seat().spawn(
                 command, output=output, environment=_environment(), parent_signal=signal.SIGTERM
             )
-        _await(self.process, self._ready, log, "Valkey")
+        _await(self.process, self._ready, log, "Valkey", pause)
 
     def stop(self) -> None:
         stop(self.process, (signal.SIGTERM, 10))
@@ -327,7 +332,7 @@ def _environment() -> dict[str, str]:
     return {**kept, "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _await(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, name: str) -> None:
+def _await(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, name: str, pause: Pause) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -335,7 +340,7 @@ def _await(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Pat
             raise Refused(message)
         if ready():
             return
-        time.sleep(0.01)
+        pause(0.01)
     stop(process, (signal.SIGQUIT, 5))
     message = f"{name} was not ready within 60 s; see {log}"
     raise Refused(message)
@@ -348,7 +353,7 @@ def _postmaster_note(data: Path) -> list[str]:
         return []
 
 
-def _await_departure(data: Path) -> None:
+def _await_departure(data: Path, pause: Pause) -> None:
     """Let a postmaster whose supervisor was killed finish, and forget one whose number somebody else has now."""
     deadline = time.monotonic() + 20
     while lines := _postmaster_note(data):
@@ -363,4 +368,4 @@ def _await_departure(data: Path) -> None:
         if time.monotonic() > deadline:
             message = f"another PostgreSQL (process {lines[0]}) still runs on {data}; stop it first"
             raise Refused(message)
-        time.sleep(0.05)
+        pause(0.05)

@@ -40,18 +40,30 @@ class KeyFolder:
         return _kept(self.path / f"{role}.password", lambda: secrets.token_urlsafe(32))
 
 
-def ensure_keys(folder: Path) -> KeyFolder:
-    """Create what is missing. An existing file is kept as it is, whatever it holds. Raises Refused."""
+def ensure_keys(folder: Path, *, in_use: bool = False) -> KeyFolder:
+    """Create what is missing; an existing file is kept as it is, whatever it holds.
+
+    A missing keyset of an installation `in_use` (it has a database already) is never made anew, because what was
+    sealed under the old one would not open. Raises Refused.
+    """
     keys = KeyFolder(folder)
+    if in_use or keys.secret_key.exists():
+        # Django's key is made last: where it is, the keysets have been.
+        for keyset in (keys.kek, keys.web_keyset):
+            if not keyset.exists():
+                message = (
+                    f"{keyset} is missing, and what is sealed in the database needs it; put it back from your backup"
+                )
+                raise Refused(message)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
     except OSError as error:
         message = f"{folder} cannot be made private: {error.strerror}"
         raise Refused(message) from None
-    _kept(keys.secret_key, lambda: secrets.token_urlsafe(64))
     _kept(keys.kek, _keyset)
     _kept(keys.web_keyset, _keyset)
+    _kept(keys.secret_key, lambda: secrets.token_urlsafe(64))
     return keys
 
 

@@ -50,6 +50,7 @@ class Seat:
         output: int | IO[bytes],
         environment: dict[str, str],
         parent_signal: int = signal.SIGKILL,
+        cwd: Path = Path("/"),
     ) -> subprocess.Popen[bytes]:
         """Start a direct child in a session of its own that gets `parent_signal` when we die."""
         arguments: dict[str, Any] = {}
@@ -60,7 +61,7 @@ class Seat:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd="/",
+            cwd=cwd,
             env=environment,
             start_new_session=True,
             preexec_fn=self._arrival(parent_signal),

@@ -1,0 +1,162 @@
+"""The portal's own processes: what each runs, with which part of the environment, and how it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from portal.operations.seat import Seat
+
+Step = tuple[int, float]  # a signal, and the seconds it is given to work
+_PLAIN: tuple[Step, ...] = ((signal.SIGTERM, 6.0),)
+# Celery lets running tasks finish at the first, hands them back at the second.
+_CELERY: tuple[Step, ...] = ((signal.SIGTERM, 5.0), (signal.SIGQUIT, 5.0))
+
+# Whatever else stands in our environment is nobody's business there.
+_KEPT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LANGUAGE",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "TERM",
+)
+_SECRETS = ("PORTAL_SECRET_KEY", "PORTAL_WEB_KEYSET", "PORTAL_KEK", "PORTAL_SMTP_URL")
+
+
+@dataclass
+class Child:
+    """One process of ours. `parent_signal` is what it gets if we are killed."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    steps: tuple[Step, ...] = _PLAIN
+    parent_signal: int = signal.SIGKILL
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self, folder: Path, cwd: Path) -> None:
+        """Start it in a session of its own, so that the terminal's Ctrl-C reaches us alone."""
+        with log_of(folder, self.name).open("wb") as output:
+            self.process = Seat().spawn(
+                (sys.executable, *self.arguments),
+                output=output,
+                environment=dict(self.environment),
+                parent_signal=self.parent_signal,
+                cwd=cwd,
+            )
+
+    @property
+    def ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+
+def log_of(folder: Path, name: str) -> Path:
+    """The log of one process; the run before keeps its own as `<name>.log.1`."""
+    path = folder / f"{name}.log"
+    if path.exists():
+        path.replace(folder / f"{name}.log.1")
+    return path
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the processes need to know: addresses, key files, ports. No process gets all of it."""
+
+    mode: str
+    port: int
+    state: Path
+    owner_url: str
+    web_url: str
+    worker_url: str
+    broker_url: str
+    secret_key: Mapping[str, str]
+    web_keyset: Mapping[str, str]
+    kek: Mapping[str, str]
+    smtp: Mapping[str, str]
+    sandbox_hosts: str = ""
+
+    def _environment(self, process: str, database: str, *more: Mapping[str, str]) -> dict[str, str]:
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _KEPT
+            or name.startswith("LC_")
+            or (name.startswith("PORTAL_") and not name.startswith(_SECRETS))
+        }
+        hosts = {"PORTAL_SANDBOX_HOSTS": self.sandbox_hosts} if self.sandbox_hosts else {}
+        demo = {"PORTAL_ORIGIN": f"http://localhost:{self.port}"} if self.mode == "demo" else {}
+        ours = {
+            "PORTAL_MODE": self.mode,
+            "PORTAL_PROCESS": process,
+            "PORTAL_VAR": str(self.state),
+            "DATABASE_URL": database,
+            "BROKER_URL": self.broker_url,
+            "DJANGO_SETTINGS_MODULE": "portal.settings",
+            "PYTHONUNBUFFERED": "1",
+        }
+        environment = demo | kept | hosts | ours | dict(self.secret_key)
+        for part in more:
+            environment |= part
+        return environment
+
+    def command(self, name: str, *arguments: str) -> Child:
+        """A `manage.py` command that runs as the tables' owner and ends by itself."""
+        return Child(name, ("manage.py", *arguments), self._environment("owner", self.owner_url))
+
+    def web(self) -> Child:
+        """Never gets the KEK."""
+        server = (
+            "-m",
+            "gunicorn",
+            "portal.wsgi:application",
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            "--no-control-socket",
+        )
+        size = ("--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "4")
+        # At SIGQUIT the arbiter ends at once and takes its workers along.
+        environment = self._environment("web", self.web_url, self.web_keyset)
+        return Child("web", (*server, *size), environment, parent_signal=signal.SIGQUIT)
+
+    def worker(self, queue: str) -> Child:
+        celery = (
+            "-m",
+            "celery",
+            "--app",
+            "portal",
+            "worker",
+            "--queues",
+            queue,
+            "--concurrency",
+            "2",
+            "--pool",
+            "prefork",
+        )
+        quiet = ("--hostname", f"{queue}@%h", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
+        environment = self._environment("worker", self.worker_url, self.kek, self.smtp)
+        return Child(f"worker-{queue}", (*celery, *quiet), environment, steps=_CELERY)
+
+    def beat(self) -> Child:
+        """Rings the doorbell; has no key of any kind beside Django's."""
+        schedule = self.state / "beat" / "schedule"
+        schedule.parent.mkdir(exist_ok=True)
+        celery = ("-m", "celery", "--app", "portal", "beat", "--schedule", str(schedule), "--loglevel", "INFO")
+        return Child("beat", celery, self._environment("beat", self.worker_url))
+
+
+def sandbox(state: Path, port: int) -> Child:
+    """The simulated providers: they know nothing of the portal, so nothing of its environment either."""
+    ports = ("--ui-port", str(port + 1), "--api-port", str(port + 2))
+    arguments = ("-m", "connections.sandbox", "--state", str(state), *ports, "--records", "demo")
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return Child("sandbox", arguments, {**kept, "PYTHONUNBUFFERED": "1"})

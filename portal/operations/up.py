@@ -1,0 +1,284 @@
+"""`manage.py up`: the whole portal from one command, for the demo and for small installations.
+
+Runs before Django's settings are read, because it starts the database they need. Exit codes: 0 stopped on request,
+1 something ended or failed, 2 an unusable environment, 3 already running here, 4 a port is taken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import http.client
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from portal import env
+from portal.operations import roles
+from portal.operations.bell import Bell, StopAsked
+from portal.operations.children import Plan, sandbox
+from portal.operations.embedded import Folders, Postgres, Valkey
+from portal.operations.keys import ensure_keys
+from portal.operations.refusal import Refused
+from portal.operations.supervisor import ChildEnded, Supervisor
+
+ALREADY_RUNNING, PORT_TAKEN = 3, 4
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns the exit code."""
+    started = time.monotonic()
+    parser = argparse.ArgumentParser(
+        prog="manage.py up", description="Start everything the portal needs, and the portal."
+    )
+    parser.add_argument("--port", help="the portal's port; the simulator takes the next ones (PORT, 8000)")
+    parser.add_argument("--no-demo", action="store_true", help="no simulator and no demo data")
+    options = parser.parse_args(arguments)
+    bell = Bell()
+    try:
+        start = Start(port=options.port, demo=not options.no_demo, bell=bell)
+    except (Refused, env.BadEnvironment) as refusal:
+        return _refused(refusal)
+    code = 0
+    try:
+        start.everything()
+        _say(start.what_is_where(time.monotonic() - started))
+        start.supervisor.run()
+    except StopAsked:
+        _say("Stopping ...")
+    except Refused as refusal:
+        code = _refused(refusal)
+    except ChildEnded as end:
+        print(f"up: {end}", file=sys.stderr)
+        code = 1
+    finally:
+        start.supervisor.stop()
+        start.lock.truncate(0)
+        start.lock.close()
+    _say("Stopped.")
+    return code
+
+
+class Start:
+    """One start. Making it checks everything that can be checked before a process runs. Raises Refused, BadEnvironment."""
+
+    def __init__(self, *, port: str | None, demo: bool, bell: Bell) -> None:
+        self.mode = env.choice("PORTAL_MODE", env.MODES, "demo")
+        if port is not None:
+            os.environ["PORT"] = port
+        self.port = env.number("PORT", 8000)
+        if not 0 < self.port < 65530:
+            message = "PORT must be between 1 and 65529."
+            raise env.BadEnvironment(message)
+        _check_environment()
+        self.demo = demo and self.mode == "demo"
+        self.own_sandbox = self.demo and not os.environ.get("PORTAL_SANDBOX_HOSTS")
+        if self.mode == "production" and not os.environ.get("DATABASE_URL"):
+            message = (
+                "the embedded database is for the demo; in production set DATABASE_URL to a PostgreSQL of your own"
+            )
+            raise Refused(message)
+        self.folders = Folders(Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var"))).resolve())
+        self.folders.make()
+        self.lock, killed_before = _lock(self.folders)
+        self.folders.clear_run()
+        for needed in range(self.port, self.port + (3 if self.own_sandbox else 1)):
+            # What a killed run's children still hold is given a moment.
+            _check_port(needed, self.port, patience=3.0 if killed_before else 0.0)
+        cluster_exists = (self.folders.state / "postgres").exists()
+        self.keys = ensure_keys(self.folders.state / "keys", in_use=cluster_exists)
+        self.postgres = None
+        if not os.environ.get("DATABASE_URL"):
+            self.postgres = Postgres(self.folders, superuser_password=self.keys.password("postgres"))
+        self.valkey = None if os.environ.get("BROKER_URL") else Valkey(self.folders)
+        self.supervisor = Supervisor(log=self.folders.log, cwd=env.BASE_DIR, bell=bell)
+        self.addresses = self.folders.state / "sandbox" / "addresses.json"
+        self.notes = self.folders.state / "demo.json"
+
+    def everything(self) -> None:
+        """Raises Refused, ChildEnded, StopAsked."""
+        supervisor = self.supervisor
+        if self.postgres:
+            _say("Starting PostgreSQL ..." if self.postgres.data.exists() else "Making a new PostgreSQL cluster ...")
+            supervisor.serve(self.postgres)
+            if self.postgres.first_start:
+                self.notes.unlink(missing_ok=True)
+        if self.valkey:
+            supervisor.serve(self.valkey)
+        plan = self._plan(*self._databases())
+        if self.own_sandbox:
+            self.addresses.parent.mkdir(exist_ok=True)
+            supervisor.start(sandbox(self.addresses.parent, self.port))
+        _say("Bringing the database up to date ...")
+        supervisor.finish(plan.command("migrate", "migrate", "--no-input"), seconds=600)
+        if self.mode == "production":
+            supervisor.finish(plan.command("collectstatic", "collectstatic", "--no-input"), seconds=120)
+        if self.own_sandbox:
+            supervisor.until(self.addresses.exists, seconds=60, what="the sandbox")
+            hosts = json.loads(self.addresses.read_text(encoding="utf-8"))["hosts"]
+            plan = self._plan(plan.owner_url, plan.web_url, plan.worker_url, hosts=json.dumps(hosts))
+        _say("Starting the portal ...")
+        for child in (plan.web(), plan.worker("interactive"), plan.worker("sync"), plan.beat()):
+            supervisor.start(child)
+        if self.demo and not self.notes.exists():
+            where = ("--sandbox", str(self.addresses)) if self.own_sandbox else ()
+            # The workers make the keys that its secrets are sealed with, so it runs beside them.
+            supervisor.finish(plan.command("demo_data", "demo_data", *where), seconds=120)
+        supervisor.until(self._answers, seconds=60, what="the portal")
+
+    def _databases(self) -> tuple[str, str, str]:
+        """The URLs of owner, web and worker. Raises Refused."""
+        passwords = {role: self.keys.password(role) for role in roles.LOGINS}
+        if self.postgres:
+            roles.ensure_database(self.postgres.admin_address(), "portal")
+            roles.ensure_roles(self.postgres.admin_address("portal"), passwords, reset_passwords=True)
+            owner, web, worker = (self.postgres.address(role, passwords[role]) for role in roles.LOGINS)
+            return owner, web, worker
+        given = env.text("DATABASE_URL")
+        web, worker = env.text("DATABASE_URL_WEB"), env.text("DATABASE_URL_WORKER")
+        if web and worker:
+            return given, web, worker
+        roles.ensure_roles(given, passwords)
+        owner, web, worker = (roles.address_as(given, role, passwords[role]) for role in roles.LOGINS)
+        for address in (owner, web, worker):
+            roles.check_login(address)
+        return owner, web, worker
+
+    def _plan(self, owner: str, web: str, worker: str, *, hosts: str = "") -> Plan:
+        return Plan(
+            mode=self.mode,
+            port=self.port,
+            state=self.folders.state,
+            owner_url=owner,
+            web_url=web,
+            worker_url=worker,
+            broker_url=self.valkey.address if self.valkey else env.text("BROKER_URL"),
+            secret_key=_theirs("PORTAL_SECRET_KEY") or {"PORTAL_SECRET_KEY_FILE": str(self.keys.secret_key)},
+            web_keyset=_theirs("PORTAL_WEB_KEYSET") or {"PORTAL_WEB_KEYSET_FILE": str(self.keys.web_keyset)},
+            kek=_theirs("PORTAL_KEK") or {"PORTAL_KEK_FILE": str(self.keys.kek)},
+            smtp=_theirs("PORTAL_SMTP_URL"),
+            sandbox_hosts=hosts,
+        )
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/health/live", headers={"Host": "localhost"})
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def what_is_where(self, seconds: float) -> str:
+        """The lines a person wants to see once everything runs."""
+        notes: dict[str, Any] = json.loads(self.notes.read_text(encoding="utf-8")) if self.notes.exists() else {}
+        portal = os.environ.get("PORTAL_ORIGIN") or f"http://localhost:{self.port}"
+        places = [("Portal", f"{portal}/"), ("Admin", f"{portal}/admin/")]
+        if self.own_sandbox:
+            places.append(("Simulator", json.loads(self.addresses.read_text(encoding="utf-8"))["ui"] + "/"))
+        places += [(link["name"], f"{portal}{link['path']}") for link in notes.get("links", [])]
+        places.append(("Logs", str(self.folders.log)))
+        places.append(("Data", str(self.postgres.data) if self.postgres else "the server DATABASE_URL names"))
+        lines = ["", f"Ready after {seconds:.1f} s.", "", *(f"  {name:<12}{place}" for name, place in places)]
+        people = notes.get("people", [])
+        if people:
+            lines += [
+                "",
+                "  Demo sign-ins (the database and these passwords are yours alone; nothing listens beyond this machine)",
+            ]
+            width = max(len(person["email"]) for person in people) + 2
+            lines += [
+                f"    {person['email']:<{width}}{person['password']}   {person.get('who', '')}" for person in people
+            ]
+        if self.mode == "demo":
+            lines += [
+                "",
+                "  This is the demo: all processes share one system user, so the wall between web and worker is only",
+                "  what each is told in its environment, and its database role.",
+            ]
+        return "\n".join([*lines, "", "  Ctrl-C stops everything.", ""])
+
+
+def _check_environment() -> None:
+    """Read what the children will read, so that a bad value is one line here. Raises BadEnvironment."""
+    env.sandbox_hosts()
+    env.smtp()
+    env.number("PORTAL_TRUSTED_PROXIES", 0)
+    for name in ("PORTAL_SECRET_KEY", "PORTAL_KEK", "PORTAL_WEB_KEYSET", "BROKER_URL"):
+        env.text(name)
+    for name in ("DATABASE_URL", "DATABASE_URL_WEB", "DATABASE_URL_WORKER"):
+        if env.text(name):
+            env.database(name)
+
+
+def _theirs(name: str) -> Mapping[str, str]:
+    """What the person set of `NAME` and `NAME_FILE`."""
+    return {key: os.environ[key] for key in (name, f"{name}_FILE") if os.environ.get(key)}
+
+
+def _lock(folders: Folders) -> tuple[IO[str], bool]:
+    """Held by the kernel as long as we live, and whether the run before was killed (it left its number). Raises Refused."""
+    lock = (folders.state / "up.lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip()
+        lock.close()
+        message = (
+            f"the portal already runs in {folders.state} (process {holder}); stop that one first, or set PORTAL_VAR "
+            "to another folder and PORT to another port for a second one"
+        )
+        raise Refused(message, exit_code=ALREADY_RUNNING) from None
+    lock.seek(0)
+    killed_before = bool(lock.read())
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock, killed_before
+
+
+def _check_port(port: int, first: int, *, patience: float) -> None:
+    """Raises Refused."""
+    deadline = time.monotonic() + patience
+    while not _free(port):
+        if time.monotonic() >= deadline:
+            whose = "" if port == first else ", which the simulator needs,"
+            message = (
+                f"port {port}{whose} is taken by another program; stop it, or choose another one for the portal: "
+                f"make run PORT={first + 1000}"
+            )
+            raise Refused(message, exit_code=PORT_TAKEN)
+        time.sleep(0.1)
+
+
+def _free(port: int) -> bool:
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        try:
+            probe = socket.socket(family, socket.SOCK_STREAM)
+        except OSError:
+            continue  # no IPv6 here
+        with probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                probe.listen(1)
+            except OSError as error:
+                if error.errno in (98, 48, 13):
+                    return False
+    return True
+
+
+def _refused(refusal: Refused | env.BadEnvironment) -> int:
+    print(f"up: {refusal}", file=sys.stderr, flush=True)
+    return refusal.exit_code if isinstance(refusal, Refused) else 2
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
