@@ -6,7 +6,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, worker_init, worker_process_init
+
+from portal.operations.lifeline import die_with_worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # Celery would run Django's checks and end in a page of text; refuse_bad_start says it in one line.
@@ -15,6 +17,9 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["connections.jobs"])
+
+# A pool child that is deep in a call would not notice that its worker was killed.
+worker_process_init.connect(die_with_worker)
 
 
 @worker_init.connect
