@@ -29,7 +29,7 @@ def text(name: str, default: str = "") -> str:
         except OSError as error:
             message = f"{name}_FILE cannot be read ({error.strerror}). Name a readable file."
             raise BadEnvironment(message) from None
-    return os.environ.get(name, default)
+    return os.environ.get(name) or default
 
 
 def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
@@ -40,13 +40,17 @@ def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
     return value
 
 
-def number(name: str, default: int) -> int:
+def number(name: str, default: int, *, least: int | None = None) -> int:
     value = os.environ.get(name) or str(default)
     try:
-        return int(value)
+        parsed = int(value)
     except ValueError:
         message = f"{name} must be a whole number."
         raise BadEnvironment(message) from None
+    if least is not None and parsed < least:
+        message = f"{name} must be {least} or more."
+        raise BadEnvironment(message)
+    return parsed
 
 
 def names(name: str) -> list[str]:
