@@ -68,6 +68,7 @@ class SandboxServer:
         while True:
             if self._child.poll() is not None:
                 msg = f"the sandbox ended with {self._child.returncode}: {log.read_text()[-2000:]}"
+                self.stop()
                 raise SandboxRefused(msg)
             if addresses.exists():
                 told = json.loads(addresses.read_text())

@@ -34,7 +34,9 @@ def server(running: SandboxServer) -> SandboxServer:
 
 
 class Caller(requests.Session):
-    """A client of the API that trusts the sandbox's authority and nothing else."""
+    """A client of the API that trusts the sandbox's authority and nothing else; `made` is what its setup answered."""
+
+    made: dict[str, Any]
 
     def __init__(self, server: SandboxServer) -> None:
         super().__init__()
@@ -71,8 +73,8 @@ def entered(server: SandboxServer) -> Iterator[Callable[..., Caller]]:
     def enter(company: int | None = None, **setup: Any) -> Caller:
         one = Caller(server)
         opened.append(one)
-        one.made = server.setup_company(company, **setup)  # type: ignore[attr-defined]
-        return one.enter(one.made["api_key"])  # type: ignore[attr-defined]
+        one.made = server.setup_company(company, **setup)
+        return one.enter(one.made["api_key"])
 
     yield enter
     for one in opened:

@@ -149,11 +149,12 @@ def test_inactive_partners_are_hidden_unless_asked_for(server: SandboxServer, en
 def test_filters_narrow_the_list(server: SandboxServer, entered: Entered) -> None:
     caller = entered()
     everything = server.records("invoices")
-    for parameters, kept in (
+    cases: tuple[tuple[dict[str, str], Callable[[dict[str, Any]], bool]], ...] = (
         ({"status": "PAID"}, lambda r: r["status"] == "PAID"),
         ({"types": "SALES_ORDER,PURCHASE_INVOICE"}, lambda r: r["type"] != "SALES_INVOICE"),
         ({"startDate": "2024-05-01", "endDate": "2024-05-31"}, lambda r: r["date"].startswith("2024-05")),
-    ):
+    )
+    for parameters, kept in cases:
         expected = [record["id"] for record in everything if kept(record)]
         assert 0 < len(expected) < len(everything)
         assert ids(caller.ask("/invoices", size=200, orderById="ASC", **parameters)) == expected[:200]

@@ -71,7 +71,12 @@ def add_shared_pages(pages: Blueprint, simulator: Simulator, kit: Kit) -> None:
     def asked() -> str:
         counters = kit.asked.counters()
         return render_template(
-            "asked.html", layout=layout, calls=kit.asked.newest(), counters=counters, simulator=simulator
+            "asked.html",
+            layout=layout,
+            live="live" in request.args,
+            calls=kit.asked.newest(),
+            counters=counters,
+            simulator=simulator,
         )
 
     @pages.route("/switches", methods=["GET", "POST"])
@@ -79,7 +84,7 @@ def add_shared_pages(pages: Blueprint, simulator: Simulator, kit: Kit) -> None:
         if request.method == "POST":
             wanted = {name: request.form[name] for name in kit.switches.table if name in request.form}
             kit.switches.flip(wanted)
-            return redirect(url_for(".switches", saved="yes"))
+            return redirect(url_for(".switches", saved="yes", company=request.args.get("company")))
         return render_template(
             "switches.html",
             layout=layout,

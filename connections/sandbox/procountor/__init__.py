@@ -17,7 +17,7 @@ from connections.sandbox.procountor.switches import SWITCHES
 def _open(kit: Kit) -> Running:
     office = Office(kit)
     records = Records(kit)
-    blueprint = pages(kit, office)
+    blueprint = pages(office)
     add_control(blueprint, office, records)
 
     def client() -> dict[str, str]:

@@ -30,7 +30,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?")
 class WrongParameter(ValueError):
     """A parameter that answers 400; `field` names it."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, *, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
 
@@ -41,14 +41,14 @@ def number(asked: Mapping[str, str], name: str, default: int, *, least: int, mos
         return default
     if not re.fullmatch(r"\d{1,10}", text) or int(text) < least or (most is not None and int(text) > most):
         limit = f" and at most {most}" if most is not None else ""
-        raise WrongParameter(name, f"must be a whole number of at least {least}{limit}")
+        raise WrongParameter(field=name, message=f"must be a whole number of at least {least}{limit}")
     return int(text)
 
 
 def one_of(asked: Mapping[str, str], name: str, default: str, allowed: set[str]) -> str:
     value = asked.get(name, default)
     if value not in allowed:
-        raise WrongParameter(name, f"must be one of {', '.join(sorted(allowed))}")
+        raise WrongParameter(field=name, message=f"must be one of {', '.join(sorted(allowed))}")
     return value
 
 
@@ -62,7 +62,7 @@ def moment(asked: Mapping[str, str], name: str) -> str | None:
             raise ValueError
         return datetime.fromisoformat(text).isoformat(timespec="seconds")
     except ValueError as wrong:
-        raise WrongParameter(name, "must be a date-time such as 2017-01-30T15:20:00") from wrong
+        raise WrongParameter(field=name, message="must be a date-time such as 2017-01-30T15:20:00") from wrong
 
 
 def day(asked: Mapping[str, str], name: str) -> str | None:
@@ -74,7 +74,7 @@ def day(asked: Mapping[str, str], name: str) -> str | None:
             raise ValueError
         return date.fromisoformat(text).isoformat()
     except ValueError as wrong:
-        raise WrongParameter(name, "must be a date such as 2017-01-30") from wrong
+        raise WrongParameter(field=name, message="must be a date such as 2017-01-30") from wrong
 
 
 def asked_kinds(asked: Mapping[str, str], stream: str) -> set[str]:
@@ -82,7 +82,7 @@ def asked_kinds(asked: Mapping[str, str], stream: str) -> set[str]:
     name, allowed = ("type", PARTNER_TYPES) if stream == "partners" else ("types", INVOICE_TYPES)
     kinds = set(asked[name].split(",")) if name in asked else set()
     if strange := kinds - allowed:
-        raise WrongParameter(name, f"{min(strange)[:40]!r} is none of {', '.join(sorted(allowed))}")
+        raise WrongParameter(field=name, message=f"{min(strange)[:40]!r} is none of {', '.join(sorted(allowed))}")
     return kinds
 
 
@@ -129,8 +129,7 @@ def page(
     )
     if "previousId" in asked:
         if by_version:
-            msg = "previousId"
-            raise WrongParameter(msg, "goes with orderById only")
+            raise WrongParameter(field="previousId", message="goes with orderById only")
         page_number, begin = 0, 0
         previous = number(asked, "previousId", 0, least=0)
         # With DESC the next ones have smaller ids: assumed, the document does not say.
@@ -164,11 +163,9 @@ def by_ids(entries: Sequence[Entry], ids: str, full: Callable[[dict[str, Any]], 
     """One id: the object. Several: an array by id, unknown ones missing. None: nothing found. Raises WrongParameter."""
     parts = ids.split(",")
     if len(parts) > BATCH_LIMIT:
-        msg = "ids"
-        raise WrongParameter(msg, f"at most {BATCH_LIMIT} ids")
+        raise WrongParameter(field="ids", message=f"at most {BATCH_LIMIT} ids")
     if not all(re.fullmatch(r"\d{1,10}", part) for part in parts):
-        msg = "ids"
-        raise WrongParameter(msg, "must be whole numbers separated by commas")
+        raise WrongParameter(field="ids", message="must be whole numbers separated by commas")
     wanted = {int(part) for part in parts}
     found = [full(e.body) for e in entries if e.id in wanted]
     if not found:

@@ -24,7 +24,7 @@ CUSTOMISED = "Customised"
 class Refused(ValueError):
     """A form or control request the office cannot follow: the field, and a sentence for the person."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, *, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
 
@@ -38,8 +38,7 @@ class Session:
 
     @property
     def levels(self) -> rights.Levels:
-        levels: rights.Levels = json.loads(self.user["levels"])
-        return levels
+        return Office.levels(self.user)
 
 
 def digest(secret: str) -> str:
@@ -107,6 +106,11 @@ class Office:
         sql = "SELECT * FROM users WHERE company_id = ? AND id = ? AND removed_at IS NULL"
         return self._store.row(sql, company_id, user_id)
 
+    @staticmethod
+    def levels(user: sqlite3.Row) -> rights.Levels:
+        levels: rights.Levels = json.loads(user["levels"])
+        return levels
+
     def add_user(
         self,
         company_id: int,
@@ -151,8 +155,10 @@ class Office:
     ) -> str:
         """Register an API client; its secret is drawn at random. Returns the client id."""
         if not redirect_uri.startswith(("http://", "https://")) or "?" in redirect_uri:
-            msg = "redirect_uri"
-            raise Refused(msg, "Give an address that starts with http:// or https:// and has no query string.")
+            raise Refused(
+                field="redirect_uri",
+                message="Give an address with http:// or https:// and no query string.",
+            )
         client_id = client_id or f"client-{secrets.token_hex(6)}"
         sql = "INSERT INTO clients (id, name, secret, redirect_uri, invoiceable, created_at) VALUES (?, ?, ?, ?, ?, ?)"
         self._store.write(
@@ -170,11 +176,12 @@ class Office:
     def add_key(self, company_id: int, *, user_id: int, client_id: str) -> str:
         """Personal info and settings > API client keys > New API key: told once, kept as a digest. Raises Refused."""
         if self.user(company_id, user_id) is None:
-            msg = "user"
-            raise Refused(msg, "Choose a user of this company.")
+            raise Refused(field="user", message="Choose a user of this company.")
         if self.client(client_id) is None:
-            msg = "client_id"
-            raise Refused(msg, "No API client has this client id. Paste it exactly as your software shows it.")
+            raise Refused(
+                field="client_id",
+                message="No API client has this client id. Paste it just as it is shown.",
+            )
         now = self._kit.clock.now()
         key = opaque(_claims(client_id, user_id, company_id, now))
         sql = (
@@ -247,6 +254,5 @@ def _claims(client_id: str, user_id: int, company_id: int, now: float) -> dict[s
 def _named(name: str) -> str:
     name = name.strip()
     if not name or len(name) > 80:
-        msg = "name"
-        raise Refused(msg, "Give a name of at most 80 characters.")
+        raise Refused(field="name", message="Give a name of at most 80 characters.")
     return name

@@ -2,12 +2,245 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+import sqlite3
+from typing import Any
 
-from connections.sandbox.kit import Kit
-from connections.sandbox.procountor.office import Office
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from connections.sandbox.procountor import rights
+from connections.sandbox.procountor.office import CUSTOMISED, MAIN_COMPANY, Office, Refused
+
+ALL_RIGHTS_ROLE = "All rights"
+ROLES = (CUSTOMISED, ALL_RIGHTS_ROLE)
+LIMITS = {"false": "No", "true": "Yes"}
+DONE = {
+    "usage": "Saved.",
+    "created": "The user was created.",
+    "saved": "The user was saved.",
+    "password": "The password was changed. Access tokens of this user have ended.",
+    "removed": "The user was removed from the company.",
+    "revoked": "The API key was revoked.",
+    "client": "The API client was registered.",
+}
 
 
-def pages(kit: Kit, office: Office) -> Blueprint:
+def pages(office: Office) -> Blueprint:
     """All pages, to be mounted at `/procountor/`."""
-    return Blueprint("procountor", __name__)
+    blueprint = Blueprint("procountor", __name__)
+
+    @blueprint.context_processor
+    def surroundings() -> dict[str, Any]:
+        chosen = (request.view_args or {}).get("company_id") or request.args.get("company", MAIN_COMPANY, type=int)
+        held = office.company(chosen) or office.companies()[0]
+        found = {"companies": office.companies(), "company_id": held["id"], "menu": _menu(held["id"])}
+        return found | {"done": DONE.get(request.args.get("done", ""), "")}
+
+    @blueprint.get("/")
+    def home() -> str | Response:
+        chosen = request.args.get("company", MAIN_COMPANY, type=int)
+        return redirect(url_for(".overview", company_id=_company(office, chosen)["id"]))
+
+    @blueprint.get("/companies/<int:company_id>/")
+    def overview(company_id: int) -> str:
+        company, users = _company(office, company_id), office.users(company_id)
+        return render_template(
+            "procountor/home.html",
+            company=company,
+            person=next(user for user in users if user["person"]),
+            technical_users=sum(1 for user in users if not user["person"]),
+            living_keys=sum(1 for k in office.keys(company_id) if not k["revoked_at"] and not k["user_removed_at"]),
+        )
+
+    @blueprint.route("/companies/<int:company_id>/usage-settings", methods=["GET", "POST"])
+    def usage_settings(company_id: int) -> str | Response:
+        company = _company(office, company_id)
+        if request.method == "POST":
+            office.allow_usage(company_id, "usage_allowed" in request.form)
+            return redirect(url_for(".usage_settings", company_id=company_id, done="usage"))
+        return render_template("procountor/usage_settings.html", company=company)
+
+    _add_user_pages(blueprint, office)
+    _add_key_pages(blueprint, office)
+    return blueprint
+
+
+def _add_user_pages(blueprint: Blueprint, office: Office) -> None:
+    @blueprint.get("/companies/<int:company_id>/users")
+    def users(company_id: int) -> str:
+        company = _company(office, company_id)
+        return render_template("procountor/users.html", company=company, users=office.users(company_id))
+
+    @blueprint.route("/companies/<int:company_id>/users/new", methods=["GET", "POST"])
+    def new_user(company_id: int) -> str | Response | tuple[str, int]:
+        company = _company(office, company_id)
+        empty: dict[str, Any] = {"name": "", "role": CUSTOMISED, "m2m_only": False, "levels": rights.preset("nothing")}
+        if request.method == "GET":
+            return _user_page(company, None, empty)
+        try:
+            form = _user_form(empty["levels"])
+            if "preset" in request.form:
+                return _user_page(company, None, form)
+            office.add_user(company_id, **form)
+        except Refused as refused:
+            return _user_page(company, None, _typed(empty), {refused.field: str(refused)}), 422
+        return redirect(url_for(".users", company_id=company_id, done="created"))
+
+    @blueprint.route("/companies/<int:company_id>/users/<int:user_id>", methods=["GET", "POST"])
+    def edit_user(company_id: int, user_id: int) -> str | Response | tuple[str, int]:
+        company, user = _company(office, company_id), _user(office, company_id, user_id)
+        kept = {
+            "name": user["name"],
+            "role": user["role"],
+            "m2m_only": user["m2m_only"],
+            "levels": office.levels(user),
+        }
+        if request.method == "GET":
+            return _user_page(company, user, kept)
+        try:
+            form = _user_form(kept["levels"])
+            if "preset" in request.form:
+                return _user_page(company, user, form)
+            office.change_user(user, **form)
+        except Refused as refused:
+            return _user_page(company, user, _typed(kept), {refused.field: str(refused)}), 422
+        return redirect(url_for(".edit_user", company_id=company_id, user_id=user_id, done="saved"))
+
+    @blueprint.post("/companies/<int:company_id>/users/<int:user_id>/password")
+    def change_password(company_id: int, user_id: int) -> Response:
+        office.change_password(_user(office, company_id, user_id)["id"])
+        return redirect(url_for(".edit_user", company_id=company_id, user_id=user_id, done="password"))
+
+    @blueprint.post("/companies/<int:company_id>/users/<int:user_id>/remove")
+    def remove_user(company_id: int, user_id: int) -> Response:
+        user = _user(office, company_id, user_id)
+        if user["person"]:
+            abort(403, "The last person with all rights stays.")
+        office.remove_user(user["id"])
+        return redirect(url_for(".users", company_id=company_id, done="removed"))
+
+
+def _add_key_pages(blueprint: Blueprint, office: Office) -> None:
+    @blueprint.get("/companies/<int:company_id>/api-keys")
+    def api_keys(company_id: int) -> str:
+        company = _company(office, company_id)
+        return render_template("procountor/api_keys.html", company=company, keys=office.keys(company_id))
+
+    @blueprint.route("/companies/<int:company_id>/api-keys/new", methods=["GET", "POST"])
+    def new_api_key(company_id: int) -> str | tuple[str, int]:
+        company, errors, api_key = _company(office, company_id), {}, None
+        form = {name: request.form.get(name, "").strip() for name in ("user", "client_id")}
+        if request.method == "POST":
+            try:
+                user_id = int(form["user"]) if form["user"].isdecimal() else 0
+                api_key = office.add_key(company_id, user_id=user_id, client_id=form["client_id"])
+            except Refused as refused:
+                errors = {refused.field: str(refused)}
+        found = {"company": company, "users": office.users(company_id), "form": form, "errors": errors}
+        return render_template("procountor/new_api_key.html", api_key=api_key, **found), 422 if errors else 200
+
+    @blueprint.post("/companies/<int:company_id>/api-keys/<int:key_id>/revoke")
+    def revoke_api_key(company_id: int, key_id: int) -> Response:
+        if key_id not in {key["id"] for key in office.keys(company_id)}:
+            abort(404)
+        office.revoke_key(key_id)
+        return redirect(url_for(".api_keys", company_id=company_id, done="revoked"))
+
+    @blueprint.route("/clients", methods=["GET", "POST"])
+    def clients() -> str | Response | tuple[str, int]:
+        errors: dict[str, str] = {}
+        form: dict[str, Any] = {name: request.form.get(name, "").strip() for name in ("name", "redirect_uri")}
+        form["invoiceable"] = "invoiceable" in request.form or request.method == "GET"
+        if request.method == "POST":
+            try:
+                office.add_client(**form)
+                return redirect(url_for(".clients", done="client", company=request.args.get("company")))
+            except Refused as refused:
+                errors = {refused.field: str(refused)}
+        page = render_template("procountor/clients.html", clients=office.clients(), form=form, errors=errors)
+        return page, 422 if errors else 200
+
+
+def _company(office: Office, company_id: int) -> sqlite3.Row:
+    return office.company(company_id) or abort(404)
+
+
+def _user(office: Office, company_id: int, user_id: int) -> sqlite3.Row:
+    return office.user(company_id, user_id) or abort(404)
+
+
+def _user_form(levels: rights.Levels) -> dict[str, Any]:
+    """What was sent for a user, with a preset filled in when its button was pressed. Raises Refused."""
+    sent: dict[str, object] = {}
+    for name, right in rights.BY_NAME.items():
+        if name in request.form:
+            value = request.form[name]
+            sent[name] = value == "true" if right.limitation else value
+    role = request.form.get("role", CUSTOMISED)
+    try:
+        wanted = rights.preset(request.form["preset"]) if "preset" in request.form else rights.merged(levels, sent)
+    except (KeyError, ValueError) as unknown:
+        raise Refused(field="rights", message="Choose one of the levels offered.") from unknown
+    if "preset" in request.form:
+        role = ALL_RIGHTS_ROLE if request.form["preset"] == "everything" else CUSTOMISED
+    elif role == ALL_RIGHTS_ROLE:
+        wanted = rights.preset("everything")
+    m2m_only = request.form.get("m2m_only") == "in_use"
+    return {"name": request.form.get("name", ""), "role": role, "m2m_only": m2m_only, "levels": wanted}
+
+
+def _typed(kept: dict[str, Any]) -> dict[str, Any]:
+    """The refused form as it was typed, as far as it makes sense."""
+    try:
+        return _user_form(kept["levels"])
+    except Refused:
+        return kept
+
+
+def _user_page(
+    company: sqlite3.Row, user: sqlite3.Row | None, form: dict[str, Any], errors: dict[str, str] | None = None
+) -> str:
+    return render_template(
+        "procountor/user.html",
+        company=company,
+        user=user,
+        form=form,
+        errors=errors or {},
+        roles=ROLES,
+        rights=rights.RIGHTS,
+        levels=rights.LEVELS,
+        limits=LIMITS,
+        presets=rights.PRESETS,
+    )
+
+
+def _menu(company_id: int) -> list[tuple[str, list[tuple[str, str, str, bool]]]]:
+    """Procountor's own menu as far as it is simulated, and the simulator's: heading, then id, title, address, here."""
+
+    def entry(ident: str, title: str, endpoint: str, *inside: str, **where: Any) -> tuple[str, str, str, bool]:
+        here = (request.endpoint or "").rpartition(".")[2] in (endpoint, *inside)
+        return ident, title, url_for(f".{endpoint}", **where), here
+
+    of, on = {"company_id": company_id}, {"company": company_id}
+    return [
+        (
+            "Management",
+            [
+                entry("overview", "Overview", "overview", **of),
+                entry("usage-settings", "Usage settings", "usage_settings", **of),
+                entry("users", "Users and privileges", "users", "new_user", "edit_user", **of),
+            ],
+        ),
+        (
+            "Personal info and settings",
+            [entry("api-keys", "API client keys", "api_keys", "new_api_key", **of)],
+        ),
+        (
+            "Simulator",
+            [
+                entry("asked", "What the API was asked", "asked", **on),
+                entry("clients", "API clients", "clients", **on),
+                entry("switches", "Switches", "switches", **on),
+            ],
+        ),
+    ]

@@ -86,8 +86,10 @@ class Records:
         """Change these records as if somebody had saved them now; returns their new version. Raises Refused."""
         base, wanted = self._base[company, stream], set(ids)
         if strange := wanted - set(base):
-            msg = "ids"
-            raise Refused(msg, f"There is no record {sorted(strange)[0]} among the {stream} of company {company}.")
+            raise Refused(
+                field="ids",
+                message=f"There is no record {sorted(strange)[0]} among the {stream} of company {company}.",
+            )
         version = datetime.fromtimestamp(self._kit.clock.now(), tz=FINLAND).strftime("%Y-%m-%dT%H:%M:%S")
         sql = """INSERT INTO touched (company_id, stream, id, times, version, active) VALUES (?, ?, ?, 1, ?, ?)
             ON CONFLICT DO UPDATE SET times = times + 1, version = excluded.version,
