@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from connections.sandbox.kit import discover, found_in
 from tests.sandbox.conftest import Caller
 from tests.sandbox_server import REPOSITORY, SandboxRefused, SandboxServer
 
@@ -111,13 +112,14 @@ def test_files_with_secrets_are_for_their_owner_alone(server: SandboxServer) -> 
 
 
 def test_it_listens_on_loopback_only(server: SandboxServer) -> None:
+    loopback = {"0100007F", "00000000000000000000000001000000"}
+    lines = [
+        line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+    ]
     for port in (urlsplit(server.ui).port, urlsplit(server.api).port):
-        listening = subprocess.run(
-            ["ss", "-Hltn", f"sport = :{port}"], capture_output=True, text=True, check=True
-        ).stdout
-        addresses = {line.split()[3].rsplit(":", 1)[0] for line in listening.splitlines()}
+        addresses = {line[1].split(":")[0] for line in lines if line[1].endswith(f":{port:04X}") and line[3] == "0A"}
         assert addresses
-        assert addresses <= {"127.0.0.1", "[::1]"}
+        assert addresses <= loopback
 
 
 def test_its_certificate_is_good_for_loopback_names_under_its_authority_alone(server: SandboxServer) -> None:
@@ -204,3 +206,18 @@ def test_the_sandbox_imports_nothing_of_what_it_tests() -> None:
 def _first(server: SandboxServer) -> int:
     number: int = server.records("partners")[0]["id"]
     return number
+
+
+def test_one_more_module_is_one_more_simulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "yard_of_one"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "__main__.py").write_text("raise SystemExit('not to be imported')")
+    (package / "shared.py").write_text("SIMULATOR = 'not one'")
+    (package / "newcomer.py").write_text(
+        "from connections.sandbox.kit import Simulator\n"
+        "SIMULATOR = Simulator('newcomer', 'Newcomer', 9, 'One more.', '', (), lambda kit: None)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert [simulator.slug for simulator in found_in("yard_of_one", [str(package)])] == ["newcomer"]
+    assert next(simulator.slug for simulator in discover()) == "procountor"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from flask import Blueprint
 
-__all__ = ["Choice", "Kit", "Running", "Simulator", "Switch", "discover", "open_kit"]
+__all__ = ["Choice", "Kit", "Running", "Simulator", "Switch", "discover", "found_in", "open_kit"]
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,11 @@ def discover() -> list[Simulator]:
     """Every module of this package that carries a `SIMULATOR`, by place."""
     import connections.sandbox as package
 
-    return sorted(_found(package.__name__, package.__path__), key=lambda simulator: simulator.place)
+    return sorted(found_in(package.__name__, package.__path__), key=lambda simulator: simulator.place)
 
 
-def _found(name: str, path: Iterable[str]) -> Iterable[Simulator]:
+def found_in(name: str, path: Iterable[str]) -> Iterable[Simulator]:
+    """The simulators among the modules of one package."""
     for module in pkgutil.iter_modules(path):
         if module.name == "__main__":
             continue
