@@ -21,6 +21,7 @@ try:
     SANDBOX_HOSTS = env.sandbox_hosts()
     SMTP = env.smtp()
     TRUSTED_PROXIES = env.number("PORTAL_TRUSTED_PROXIES", 0 if MODE == "demo" else -1)
+    REQUEST_LOG_MONTHS = env.number("PORTAL_REQUEST_LOG_MONTHS", 3, least=1)
 except env.BadEnvironment as problem:
     sys.exit(f"portal: {problem}")
 
@@ -169,7 +170,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None if DEMO else BASE_DIR / "staticfiles"  # the demo serves files from where they lie
 STATICFILES_DIRS = [BASE_DIR / "static", *env.bootstrap_assets()]
 WHITENOISE_USE_FINDERS = DEMO
 STORAGES = {

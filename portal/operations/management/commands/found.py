@@ -1,0 +1,81 @@
+"""`manage.py found`: the first admin, the first tenant and its owner, on an empty installation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.management.base import CommandError, CommandParser
+from django.utils.text import slugify
+
+from portal.operations import founding
+from portal.operations.owner import OwnerCommand
+
+ASKED = {
+    "admin_email": "Your own e-mail address, as first admin",
+    "tenant": "Name of the first tenant",
+    "slug": "Its short name in addresses",
+    "owner_email": "E-mail address of its owner",
+}
+
+
+class Command(OwnerCommand):
+    help = "Founds the first admin, the first tenant and its owner. Asks for what is not given."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        for name, question in ASKED.items():
+            parser.add_argument(f"--{name.replace('_', '-')}", help=question)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            founding.refuse_unless_empty()
+            _refuse_unless_links_work()
+            wanted = self._ask(options)
+            founded = founding.found(
+                admin_email=wanted["admin_email"],
+                tenant_name=wanted["tenant"],
+                slug=wanted["slug"],
+                owner_email=wanted["owner_email"],
+            )
+        except founding.NotEmpty as reason:
+            raise CommandError(str(reason)) from None
+        except ValidationError as error:
+            text = f"nothing was founded. {founding.problem_of(error)}"
+            raise CommandError(text) from None
+        self.stdout.write(f"{wanted['tenant']} is founded; a worker makes its keys as soon as one runs.")
+        if founded.mailed:
+            self.stdout.write(f"Links were mailed to {wanted['admin_email']} and {wanted['owner_email']}.")
+            return
+        self.stdout.write("No mail can leave yet, so hand over these links yourself. Each lets one person in, once.")
+        self.stdout.write(f"  {wanted['admin_email']} (admin, within three days): {founded.admin_link}")
+        self.stdout.write(f"  {wanted['owner_email']} (owner, within seven days): {founded.owner_link}")
+
+    def _ask(self, options: dict[str, Any]) -> dict[str, str]:
+        """What was given, and what a person types for the rest. Raises CommandError where nobody can type."""
+        wanted: dict[str, str] = {}
+        for name, question in ASKED.items():
+            wanted[name] = (options[name] or "").strip()
+            suggestion = slugify(wanted["tenant"]) if name == "slug" else ""
+            while not wanted[name]:
+                hint = f" [{suggestion}]" if suggestion else ""
+                try:
+                    wanted[name] = input(f"{question}{hint}: ").strip() or suggestion
+                except EOFError:
+                    text = f"--{name.replace('_', '-')} is missing, and nobody is at the terminal to ask."
+                    raise CommandError(text) from None
+        return wanted
+
+
+def _refuse_unless_links_work() -> None:
+    """Links are signed with the web's key and lead to the portal's address. Raises CommandError."""
+    try:
+        key = settings.SECRET_KEY
+    except ImproperlyConfigured:
+        key = ""
+    if not key:
+        text = "PORTAL_SECRET_KEY_FILE is missing. Name the web process's own: links are signed with it."
+        raise CommandError(text)
+    if not settings.ORIGIN:
+        text = "PORTAL_ORIGIN is missing. Set it to what people type, such as https://portal.example.com"
+        raise CommandError(text)

@@ -1,0 +1,24 @@
+"""`manage.py upkeep`: partitions ahead, old rows away. For a daily timer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import OperationalError
+
+from portal.operations import upkeep
+from portal.operations.owner import OwnerCommand
+
+
+class Command(OwnerCommand):
+    help = "Makes the request log's next partitions, drops old ones, deletes ended jobs, sent mails, expired sessions."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            for sentence in upkeep.run():
+                self.stdout.write(sentence)
+        except OperationalError as busy:
+            reason = str(busy).strip().partition("\n")[0]
+            text = f"the database is too busy for upkeep now ({reason}). Run it again later; what was done stays done."
+            raise CommandError(text) from None

@@ -1,0 +1,37 @@
+"""Commands that only the owner's database role may run: founding, upkeep, demo data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from connections.tenancy.row_security import OWNER
+from portal.operations import database_checks
+
+
+class OwnerCommand(BaseCommand):
+    """Refuses with one line, before it does anything, where the database is not reached, not the owner's or not ready."""
+
+    requires_system_checks = []  # the ones that matter here are below, in one line each
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        refuse_unless_owner()
+        return super().execute(*args, **options)
+
+
+def refuse_unless_owner() -> None:
+    """Raises CommandError."""
+    for message in database_checks.reachable():
+        text = f"{message.msg} {message.hint}"
+        raise CommandError(text)
+    found = database_checks.login()
+    if found.role != OWNER:
+        text = f"this command needs the database role {OWNER}, and DATABASE_URL signs in as {found.role}."
+        raise CommandError(text)
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        text = "migrations are pending. Run `manage.py migrate` first."
+        raise CommandError(text)

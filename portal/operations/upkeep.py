@@ -1,0 +1,82 @@
+"""Keeps tables from growing for ever and the request log's partitions ahead of time. Run daily, as the owner."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.utils import timezone
+
+from connections.jobs.models import Job
+from connections.transport import partitions
+from portal.notices.models import MailState, OutgoingMail
+
+ENDED_JOBS_KEPT = timedelta(days=14)
+SENT_MAILS_KEPT = timedelta(days=7)
+LOCK_PATIENCE = "10s"
+
+
+def run() -> list[str]:
+    """One sentence per thing done, also when it was nothing. Safe to run again, and beside another run.
+
+    Raises django.db.OperationalError when busy queries keep a partition for longer than ten seconds; what was done
+    before that stays done.
+    """
+    return [
+        _make_partitions(),
+        _drop_partitions(),
+        _delete_jobs(),
+        _delete_mails(),
+        _delete_sessions(),
+        _delete_cache_rows(),
+    ]
+
+
+def _make_partitions() -> str:
+    with transaction.atomic():
+        _alone()
+        made = partitions.make_ahead()
+    ahead = f"The request log has partitions for {partitions.MONTHS_AHEAD} months ahead"
+    return f"{ahead}; made {', '.join(made)}." if made else f"{ahead}."
+
+
+def _drop_partitions() -> str:
+    months = settings.REQUEST_LOG_MONTHS
+    with transaction.atomic():
+        _alone()
+        dropped = partitions.drop_older(months)
+    kept = f"Requests are kept for {months} whole months"
+    return f"{kept}; dropped {', '.join(dropped)}." if dropped else f"{kept}; nothing is older."
+
+
+def _alone() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('portal upkeep'))")
+
+
+def _delete_jobs() -> str:
+    count, _ = Job.objects.filter(ended_at__lt=timezone.now() - ENDED_JOBS_KEPT).delete()
+    return f"Deleted {count} jobs that ended more than {ENDED_JOBS_KEPT.days} days ago."
+
+
+def _delete_mails() -> str:
+    old = OutgoingMail.objects.filter(state=MailState.SENT, sent_at__lt=timezone.now() - SENT_MAILS_KEPT)
+    count, _ = old.delete()
+    return f"Deleted {count} mails that were sent more than {SENT_MAILS_KEPT.days} days ago."
+
+
+def _delete_sessions() -> str:
+    count, _ = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    return f"Deleted {count} expired sessions."
+
+
+def _delete_cache_rows() -> str:
+    table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE expires < now()")  # noqa: S608  (the name stands in our settings)
+        return f"Deleted {cursor.rowcount} expired cache rows."

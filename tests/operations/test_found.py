@@ -1,0 +1,159 @@
+"""`manage.py found`: two links that let the first people in, on an empty installation only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.core.management import CommandError, call_command
+
+from connections.tenancy.models import AuditEvent, Tenant, TenantState
+from portal.members.models import Invitation, Membership, User
+from portal.notices.models import OutgoingMail
+from tests.roles import acting_as
+
+WANTED = {
+    "admin_email": "Ada@Pilotage.example",
+    "tenant": "Aamu Oy",
+    "slug": "aamu",
+    "owner_email": "alice@aamu.example",
+}
+
+
+def found(**changes: Any) -> str:
+    out = StringIO()
+    call_command("found", stdout=out, **{**WANTED, **changes})
+    return out.getvalue()
+
+
+def links(said: str) -> dict[str, str]:
+    return dict(re.findall(r"(\S+@\S+) \(.*\): (http\S+)", said))
+
+
+def path(link: str) -> str:
+    assert link.startswith("http://localhost:8000/")
+    return link.removeprefix("http://localhost:8000")
+
+
+def test_without_mail_both_links_are_printed(db: None, settings: Any) -> None:
+    said = found()
+    assert set(links(said)) == {"Ada@Pilotage.example", "alice@aamu.example"}
+    assert not OutgoingMail.objects.exists()
+    admin = User.objects.get()
+    assert (admin.email, admin.staff_role) == ("ada@pilotage.example", "admin")
+    assert not admin.has_usable_password()
+    assert EmailAddress.objects.get(user=admin).verified
+    invitation = Invitation.objects.get()
+    assert (invitation.email, invitation.role) == ("alice@aamu.example", "owner")
+    assert Tenant.objects.get().state == TenantState.FOUNDED
+    assert AuditEvent.objects.filter(action="member.invited").count() == 1
+
+
+def test_a_worker_makes_the_tenants_keys_afterwards(db: None, work_off: Callable[..., int]) -> None:
+    found()
+    work_off()
+    assert Tenant.objects.get().state == TenantState.ACTIVE
+
+
+def test_with_mail_and_keys_the_links_are_mailed_and_not_shown(house_key: None) -> None:
+    said = found()
+    assert links(said) == {}
+    assert "http" not in said
+    assert OutgoingMail.objects.count() == 2
+
+
+def test_the_mails_hold_the_links_that_work(house_key: None, work_off: Callable[..., int], settings: Any) -> None:
+    before = set(settings.DEMO_MAIL_DIR.glob("*")) if settings.DEMO_MAIL_DIR.exists() else set()
+    found()
+    work_off()
+    mails = [mail.read_text() for mail in set(settings.DEMO_MAIL_DIR.glob("*")) - before]
+    assert len(mails) == 2
+    [admins] = [mail for mail in mails if "To: ada@pilotage.example" in mail]
+    assert "/account/password/reset/key/" in admins
+    assert "second factor" in admins
+
+
+def test_in_production_without_smtp_links_are_printed(house_key: None, settings: Any) -> None:
+    settings.DEMO, settings.SMTP = False, {}
+    assert len(links(found())) == 2
+
+
+def test_the_admins_link_sets_a_password_once(db: None, client: Any) -> None:
+    address = path(links(found())["Ada@Pilotage.example"])
+    form = client.get(address, follow=True)
+    assert form.status_code == 200
+    new = "correct horse battery staple"
+    answer = client.post(form.redirect_chain[-1][0], {"password1": new, "password2": new})
+    assert answer.status_code == 302
+    assert User.objects.get().check_password(new)
+    again = type(client)().get(address, follow=True)
+    assert "password1" not in again.content.decode()
+
+
+def test_the_owners_link_is_an_invitation(db: None, client: Any) -> None:
+    address = path(links(found())["alice@aamu.example"])
+    assert client.get(address).status_code == 200
+
+
+@pytest.mark.parametrize("who", ["a person", "a tenant"])
+def test_a_used_installation_is_refused(db: None, who: str) -> None:
+    if who == "a person":
+        User.objects.create_user("somebody@aamu.example", "x")
+    else:
+        Tenant.objects.create(name="Kaste Oy", slug="kaste")
+    with pytest.raises(CommandError) as refused:
+        found()
+    assert "\n" not in str(refused.value)
+    assert "/admin/" in str(refused.value)
+    assert User.objects.count() + Tenant.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"admin_email": "not an address"}, "email"),
+        ({"owner_email": "nor this"}, "email"),
+        ({"slug": "Aamu Oy!"}, "slug"),
+        ({"tenant": "x" * 121}, "name"),
+    ],
+)
+def test_what_cannot_be_is_named_and_nothing_is_founded(db: None, wrong: dict[str, str], word: str) -> None:
+    with pytest.raises(CommandError, match=word) as refused:
+        found(**wrong)
+    assert "\n" not in str(refused.value)
+    assert not User.objects.exists()
+    assert not Tenant.objects.exists()
+
+
+def test_it_asks_for_what_is_missing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["ada@pilotage.example", "Aamu Oy", "", "", "alice@aamu.example"])
+    monkeypatch.setattr("builtins.input", lambda question: next(answers))
+    found(admin_email=None, tenant=None, slug=None, owner_email=None)
+    assert Tenant.objects.get().slug == "aamu-oy"
+    assert Invitation.objects.get().email == "alice@aamu.example"
+
+
+def test_nobody_at_the_terminal_is_one_clear_line(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(question: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    with pytest.raises(CommandError, match="--slug is missing"):
+        found(slug=None)
+
+
+@pytest.mark.parametrize(("setting", "word"), [("SECRET_KEY", "PORTAL_SECRET_KEY_FILE"), ("ORIGIN", "PORTAL_ORIGIN")])
+def test_links_that_could_not_work_are_not_made(db: None, settings: Any, setting: str, word: str) -> None:
+    setattr(settings, setting, "")
+    with pytest.raises(CommandError, match=word):
+        found()
+
+
+def test_it_is_the_owners(db: None) -> None:
+    with acting_as("web"), pytest.raises(CommandError, match="portal_owner"):
+        found()
+    assert not Membership.objects.exists()
