@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from portal.operations import roles  # noqa: E402
-from portal.operations.embedded import Folders, Postgres  # noqa: E402
+from portal.operations.embedded import Postgres  # noqa: E402
 from portal.operations.keys import ensure_keys  # noqa: E402
+from portal.operations.state import Folders  # noqa: E402
 
 
 def main() -> int:
@@ -21,7 +22,10 @@ def main() -> int:
         folders = Folders(Path(place))
         folders.make()
         keys = ensure_keys(folders.state / "keys")
-        postgres = Postgres(folders, superuser_password=keys.password("postgres"), throw_away=True)
+        # Under another name than the demo's: production refuses that one, and rightly.
+        postgres = Postgres(
+            folders, superuser_password=keys.password("postgres"), throw_away=True, cluster_name="portal-check"
+        )
         postgres.start()
         try:
             passwords = {role: keys.password(role) for role in roles.LOGINS}

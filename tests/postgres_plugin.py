@@ -16,9 +16,11 @@ import psycopg
 import pytest
 
 from portal.operations import roles
-from portal.operations.embedded import Folders, Postgres, Valkey
+from portal.operations.broker import Valkey
+from portal.operations.embedded import Postgres
 from portal.operations.keys import KeyFolder, ensure_keys
 from portal.operations.refusal import Refused
+from portal.operations.state import Folders
 
 _started: list[Postgres | Valkey] = []
 _rooms: list[Path] = []

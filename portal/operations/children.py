@@ -11,24 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal.operations.seat import Seat
+from portal.operations.servers import Step
+from portal.operations.state import Folders
 
-Step = tuple[int, float]  # a signal, and the seconds it is given to work
 _PLAIN: tuple[Step, ...] = ((signal.SIGTERM, 6.0),)
 # Celery lets running tasks finish at the first, hands them back at the second.
 _CELERY: tuple[Step, ...] = ((signal.SIGTERM, 5.0), (signal.SIGQUIT, 5.0))
 
 # Whatever else stands in our environment is nobody's business there.
-_KEPT = (
-    "PATH",
-    "HOME",
-    "USER",
-    "LANG",
-    "LANGUAGE",
-    "TMPDIR",
-    "VIRTUAL_ENV",
-    "LD_LIBRARY_PATH",
-    "SSL_CERT_FILE",
-    "TERM",
+_KEPT = tuple(
+    ["PATH", "HOME", "USER", "LANG", "LANGUAGE", "TERM", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SSL_CERT_FILE"]
 )
 _SECRETS = ("PORTAL_SECRET_KEY", "PORTAL_WEB_KEYSET", "PORTAL_KEK", "PORTAL_SMTP_URL")
 
@@ -44,9 +36,9 @@ class Child:
     parent_signal: int = signal.SIGKILL
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
-    def start(self, folder: Path, cwd: Path) -> None:
+    def start(self, folders: Folders, cwd: Path) -> None:
         """Start it in a session of its own, so that the terminal's Ctrl-C reaches us alone."""
-        with log_of(folder, self.name).open("wb") as output:
+        with folders.fresh_log(self.name).open("wb") as output:
             self.process = Seat().spawn(
                 (sys.executable, *self.arguments),
                 output=output,
@@ -58,14 +50,6 @@ class Child:
     @property
     def ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
-
-
-def log_of(folder: Path, name: str) -> Path:
-    """The log of one process; the run before keeps its own as `<name>.log.1`."""
-    path = folder / f"{name}.log"
-    if path.exists():
-        path.replace(folder / f"{name}.log.1")
-    return path
 
 
 @dataclass(frozen=True)
@@ -115,34 +99,15 @@ class Plan:
 
     def web(self) -> Child:
         """Never gets the KEK."""
-        server = (
-            "-m",
-            "gunicorn",
-            "portal.wsgi:application",
-            "--bind",
-            f"127.0.0.1:{self.port}",
-            "--no-control-socket",
-        )
-        size = ("--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "4")
+        server = f"-m gunicorn portal.wsgi:application --bind 127.0.0.1:{self.port} --no-control-socket".split()
+        size = ["--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "4"]
         # At SIGQUIT the arbiter ends at once and takes its workers along.
         environment = self._environment("web", self.web_url, self.web_keyset)
         return Child("web", (*server, *size), environment, parent_signal=signal.SIGQUIT)
 
     def worker(self, queue: str) -> Child:
-        celery = (
-            "-m",
-            "celery",
-            "--app",
-            "portal",
-            "worker",
-            "--queues",
-            queue,
-            "--concurrency",
-            "2",
-            "--pool",
-            "prefork",
-        )
-        quiet = ("--hostname", f"{queue}@%h", "--without-mingle", "--without-gossip", "--loglevel", "INFO")
+        celery = f"-m celery --app portal worker --queues {queue} --concurrency 2 --pool prefork".split()
+        quiet = f"--hostname {queue}@%h --without-mingle --without-gossip --loglevel INFO".split()
         environment = self._environment("worker", self.worker_url, self.kek, self.smtp)
         return Child(f"worker-{queue}", (*celery, *quiet), environment, steps=_CELERY)
 

@@ -1,6 +1,6 @@
-"""PostgreSQL and Valkey as our own direct children, for the demo, small installations and tests.
+"""PostgreSQL as our own direct child, for the demo and tests.
 
-Unix sockets only; the servers die with us and leave a folder the next start can use, whatever killed them.
+Unix socket only; the server dies with us and leaves a folder the next start can use, whatever killed it.
 """
 
 from __future__ import annotations
@@ -9,99 +9,43 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from portal.operations import binaries
 from portal.operations.refusal import Refused
 from portal.operations.seat import Seat, seats
+from portal.operations.servers import Pause, await_ready, plain_environment, stop, tail
+from portal.operations.state import Folders
 
 SUPERUSER = "postgres"
 CLUSTER_NAME = "portal-embedded"  # by which a production start recognises the demo's server, and refuses it
-LONGEST_SOCKET_FOLDER = 90  # a socket's whole path may have 107 bytes
+HOME_NOTE = "postgres_home.json"
 
-Pause = Callable[[float], None]
-
-_THROW_AWAY = ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
-
-
-@dataclass(frozen=True)
-class Folders:
-    """Where one installation's servers keep things. All of it is ours."""
-
-    state: Path
-
-    @property
-    def run(self) -> Path:
-        return self.state / "run"
-
-    @property
-    def log(self) -> Path:
-        return self.state / "log"
-
-    def make(self) -> None:
-        """Raises Refused where the state folder cannot be written."""
-        try:
-            for folder in (self.state, self.run, self.log):
-                folder.mkdir(parents=True, exist_ok=True)
-            if os.geteuid() == 0 and self.state.stat().st_uid == 0:
-                # The account PostgreSQL sits in must pass through; what is secret below is closed by itself.
-                for folder in (self.state, self.run):
-                    folder.chmod(0o711)
-            probe = self.state / ".writable"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            message = (
-                f"the state folder {self.state} cannot be written ({error.strerror}); set PORTAL_VAR to one that can"
-            )
-            raise Refused(message) from None
-
-    def socket_folder(self, name: str) -> Path:
-        """`run/<name>`, 0700, or a short temporary folder where that path is too long for a socket."""
-        folder = self.run / name
-        if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
-            folder.mkdir(mode=0o700, exist_ok=True)
-            return folder
-        short = Path(tempfile.mkdtemp(prefix="portal-"))
-        with (self.run / "elsewhere").open("a", encoding="utf-8") as note:
-            note.write(f"{short}\n")
-        return short
-
-    def clear_run(self) -> None:
-        """Remove the sockets a killed start left, also those in short temporary folders, once nobody listens there."""
-        note = self.run / "elsewhere"
-        noted = note.read_text(encoding="utf-8").splitlines() if note.exists() else []
-        short = [Path(line) for line in noted if Path(line).name.startswith("portal-") and not Path(line).is_symlink()]
-        deadline = time.monotonic() + 10
-        for path in (path for folder in (self.run / "valkey", *short) for path in folder.glob("*.sock")):
-            while listens(path) and time.monotonic() < deadline:
-                time.sleep(0.05)
-        for folder in short:
-            shutil.rmtree(folder, ignore_errors=True)
-        for entry in self.run.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+_THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class Postgres:
     """One embedded cluster. `start` returns when it accepts connections; `first_start` tells that it is new."""
 
-    def __init__(self, folders: Folders, *, superuser_password: str, throw_away: bool = False) -> None:
+    def __init__(
+        self,
+        folders: Folders,
+        *,
+        superuser_password: str = "",
+        throw_away: bool = False,
+        cluster_name: str = CLUSTER_NAME,
+    ) -> None:
         self.folders = folders
         self.programs = binaries.find_postgres()
         self.first_start = False
         self.process: subprocess.Popen[bytes] | None = None
-        self._password = superuser_password
+        self.superuser_password = superuser_password
         self._throw_away = throw_away
+        self._cluster_name = cluster_name
         self._home = folders.state
         self._seat = Seat()
         self._socket_folder = Path()
@@ -110,13 +54,18 @@ class Postgres:
     def data(self) -> Path:
         return self._home / "postgres"
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a cluster already, here or where an earlier start had to put it."""
+        return self.data.exists() or (self.folders.state / HOME_NOTE).exists()
+
     def address(self, role: str, password: str, database: str = "portal") -> str:
         """URL for one role over the unix socket. Only after `start`."""
         login = f"{quote(role)}:{quote(password, safe='')}"
         return f"postgresql://{login}@/{quote(database)}?host={quote(str(self._socket_folder))}"
 
     def admin_address(self, database: str = "postgres") -> str:
-        return self.address(SUPERUSER, self._password, database)
+        return self.address(SUPERUSER, self.superuser_password, database)
 
     def start(self, pause: Pause = time.sleep) -> None:
         """Raises Refused, and whatever `pause` raises."""
@@ -129,28 +78,21 @@ class Postgres:
         _await_departure(self.data, pause)
         self._socket_folder = self._sockets()
         self._seat.own(self._socket_folder)
-        command: list[str | Path] = [
-            self.programs.postgres,
-            "-D",
-            self.data,
-            "-k",
-            self._socket_folder,
-            "-c",
-            "listen_addresses=",
-        ]
-        command += [
-            "-c",
-            "unix_socket_permissions=0700",
-            "-c",
-            f"cluster_name={CLUSTER_NAME}",
-            *(_THROW_AWAY if self._throw_away else ()),
-        ]
-        log = self.folders.log / "postgres.log"
-        with log.open("ab") as output:
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": f'"{self._socket_folder}"',  # a list: quotes keep a comma in the path
+            "unix_socket_permissions": "0700",
+            "cluster_name": self._cluster_name,
+            **(_THROW_AWAY if self._throw_away else {}),
+        }
+        command: list[str | Path] = [self.programs.postgres, "-D", self.data]
+        command += [f"--{name}={value}" for name, value in settings.items()]
+        log = self.folders.fresh_log("postgres")
+        with log.open("wb") as output:
             self.process = self._seat.spawn(
-                command, output=output, environment=_environment(), parent_signal=signal.SIGINT
+                command, output=output, environment=plain_environment(), parent_signal=signal.SIGINT
             )
-        _await(self.process, self._ready, log, "PostgreSQL", pause)
+        await_ready(self.process, self._ready, log, "PostgreSQL", pause)
 
     def stop(self) -> None:
         """Fast shutdown; immediate after 15 s."""
@@ -185,7 +127,7 @@ class Postgres:
         self.programs = self.programs.copy_to(self._home)
 
     def _reachable_home(self) -> Path:
-        note = self.folders.state / "postgres_home.json"
+        note = self.folders.state / HOME_NOTE
         if note.exists():
             home = Path(json.loads(note.read_text(encoding="utf-8")))
             if home.is_dir() and not home.is_symlink() and home.stat().st_uid == self._seat.uid:
@@ -220,7 +162,7 @@ class Postgres:
         draft.mkdir(mode=0o700)
         password.unlink(missing_ok=True)
         with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(self._password)
+            file.write(self.superuser_password)
         self._seat.own(draft)
         self._seat.own(password)
         command: list[str | Path] = [self.programs.initdb, "-D", draft, "-U", SUPERUSER, f"--pwfile={password}"]
@@ -232,7 +174,7 @@ class Postgres:
             command += ["--no-sync"]
         log = self.folders.log / "initdb.log"
         with log.open("wb") as output:
-            code = self._seat.spawn(command, output=output, environment=_environment()).wait()
+            code = self._seat.spawn(command, output=output, environment=plain_environment()).wait()
         password.unlink()
         if code != 0:
             message = f"initdb failed ({tail(log, 1)}); see {log}"
@@ -244,106 +186,6 @@ class Postgres:
         return (
             len(lines) > 7 and self.process is not None and lines[0] == str(self.process.pid) and lines[7] == "ready"
         )
-
-
-class Valkey:
-    """One embedded broker, kept in an append-only file. Losing it loses nothing: PostgreSQL is the queue."""
-
-    def __init__(self, folders: Folders) -> None:
-        self.folders = folders
-        self.program = binaries.find_valkey()
-        self.process: subprocess.Popen[bytes] | None = None
-        self._socket = Path()
-
-    @property
-    def address(self) -> str:
-        return f"redis+socket://{quote(str(self._socket))}"
-
-    def start(self, pause: Pause = time.sleep) -> None:
-        """Raises Refused, and whatever `pause` raises."""
-        data = self.folders.state / "valkey"
-        data.mkdir(mode=0o700, exist_ok=True)
-        self._socket = self.folders.socket_folder("valkey") / "valkey.sock"
-        command: list[str | Path] = [
-            self.program,
-            "--port",
-            "0",
-            "--unixsocket",
-            self._socket,
-            "--unixsocketperm",
-            "700",
-            "--dir",
-            data,
-        ]
-        command += ["--appendonly", "yes", "--maxmemory-policy", "noeviction", "--save", ""]
-        log = self.folders.log / "valkey.log"
-        with log.open("ab") as output:
-            self.process = Seat().spawn(
-                command, output=output, environment=_environment(), parent_signal=signal.SIGTERM
-            )
-        _await(self.process, self._ready, log, "Valkey", pause)
-
-    def stop(self) -> None:
-        stop(self.process, (signal.SIGTERM, 10))
-        if self._socket.parent.parent != self.folders.run and self._socket.name:
-            shutil.rmtree(self._socket.parent, ignore_errors=True)
-
-    def _ready(self) -> bool:
-        return listens(self._socket)
-
-
-def listens(path: Path) -> bool:
-    """Whether somebody accepts connections on a unix socket."""
-    with socket.socket(socket.AF_UNIX) as client:
-        try:
-            client.connect(str(path))
-        except OSError:
-            return False
-    return True
-
-
-def stop(process: subprocess.Popen[bytes] | None, *steps: tuple[int, float]) -> None:
-    """Send each signal and wait its seconds; SIGKILL after the last. Does nothing for what has ended."""
-    if process is None:
-        return
-    for number, patience in steps:
-        if process.poll() is not None:
-            return
-        process.send_signal(number)
-        try:
-            process.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
-    if process.poll() is None:
-        process.kill()
-        process.wait()
-
-
-def tail(log: Path, lines: int = 15) -> str:
-    """The last lines of a log, as one text."""
-    try:
-        return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-    except OSError:
-        return ""
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _await(process: subprocess.Popen[bytes], ready: Callable[[], bool], log: Path, name: str, pause: Pause) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            message = f"{name} ended at once: {tail(log, 3)} (see {log})"
-            raise Refused(message)
-        if ready():
-            return
-        pause(0.01)
-    stop(process, (signal.SIGQUIT, 5))
-    message = f"{name} was not ready within 60 s; see {log}"
-    raise Refused(message)
 
 
 def _postmaster_note(data: Path) -> list[str]:

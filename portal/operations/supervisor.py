@@ -8,9 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from portal.operations.bell import Bell
+from portal.operations.broker import Valkey
 from portal.operations.children import Child
-from portal.operations.embedded import Postgres, Valkey, tail
+from portal.operations.embedded import Postgres
 from portal.operations.refusal import Refused
+from portal.operations.servers import tail
+from portal.operations.state import Folders
 
 
 class ChildEnded(Exception):
@@ -20,8 +23,8 @@ class ChildEnded(Exception):
 class Supervisor:
     """Servers first, then children; on the way down children first. The main thread alone may use it."""
 
-    def __init__(self, *, log: Path, cwd: Path, bell: Bell) -> None:
-        self.log = log
+    def __init__(self, *, folders: Folders, cwd: Path, bell: Bell) -> None:
+        self.folders = folders
         self.cwd = cwd
         self.bell = bell
         self.servers: list[Postgres | Valkey] = []
@@ -35,7 +38,7 @@ class Supervisor:
     def start(self, child: Child) -> None:
         self.bell.check()
         self.children.append(child)
-        child.start(self.log, self.cwd)
+        child.start(self.folders, self.cwd)
 
     def finish(self, child: Child, *, seconds: float) -> None:
         """Run a command to its end beside the others. Raises Refused with its last words, ChildEnded, StopAsked."""
@@ -43,7 +46,7 @@ class Supervisor:
         self.until(lambda: child.ended, seconds=seconds, what=child.name, may_end=child)
         self.children.remove(child)
         if child.process is not None and child.process.returncode != 0:
-            log = self.log / f"{child.name}.log"
+            log = self.folders.log / f"{child.name}.log"
             message = f"{child.name} failed; the end of {log}:\n{tail(log)}"
             raise Refused(message, exit_code=1)
 
@@ -53,7 +56,7 @@ class Supervisor:
         while not reached():
             self.watch(may_end=may_end)
             if time.monotonic() > deadline:
-                message = f"{what} was not ready within {seconds:.0f} s; see {self.log}"
+                message = f"{what} was not ready within {seconds:.0f} s; see {self.folders.log}"
                 raise Refused(message, exit_code=1)
             self.bell.wait(0.05)
             self.bell.check()
@@ -69,11 +72,11 @@ class Supervisor:
         """Raises ChildEnded."""
         for child in self.children:
             if child.ended and child is not may_end:
-                raise _ended(child.name, child.process.returncode if child.process else 0, self.log)
+                raise _ended(child.name, child.process.returncode if child.process else 0, self.folders.log)
         for server in self.servers:
             if server.process is not None and server.process.poll() is not None:
                 name = type(server).__name__.lower()
-                raise _ended(name, server.process.returncode, self.log)
+                raise _ended(name, server.process.returncode, self.folders.log)
 
     def stop(self) -> None:
         """Everybody, gently and then less so; a second request to stop skips the gentle part."""

@@ -7,27 +7,26 @@ Runs before Django's settings are read, because it starts the database they need
 from __future__ import annotations
 
 import argparse
-import fcntl
 import http.client
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
 
 from portal import env
 from portal.operations import roles
 from portal.operations.bell import Bell, StopAsked
+from portal.operations.broker import Valkey
 from portal.operations.children import Plan, sandbox
-from portal.operations.embedded import Folders, Postgres, Valkey
+from portal.operations.claims import check_port, claim_folder
+from portal.operations.embedded import Postgres
 from portal.operations.keys import ensure_keys
+from portal.operations.places import what_is_where
 from portal.operations.refusal import Refused
+from portal.operations.state import Folders
 from portal.operations.supervisor import ChildEnded, Supervisor
-
-ALREADY_RUNNING, PORT_TAKEN = 3, 4
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     code = 0
     try:
         start.everything()
-        _say(start.what_is_where(time.monotonic() - started))
+        _say(start.what_is_where(seconds=time.monotonic() - started))
         start.supervisor.run()
     except StopAsked:
         _say("Stopping ...")
@@ -85,18 +84,16 @@ class Start:
             raise Refused(message)
         self.folders = Folders(Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var"))).resolve())
         self.folders.make()
-        self.lock, killed_before = _lock(self.folders)
+        self.lock, killed_before = claim_folder(self.folders)
         self.folders.clear_run()
         for needed in range(self.port, self.port + (3 if self.own_sandbox else 1)):
             # What a killed run's children still hold is given a moment.
-            _check_port(needed, self.port, patience=3.0 if killed_before else 0.0)
-        cluster_exists = (self.folders.state / "postgres").exists()
-        self.keys = ensure_keys(self.folders.state / "keys", in_use=cluster_exists)
-        self.postgres = None
-        if not os.environ.get("DATABASE_URL"):
-            self.postgres = Postgres(self.folders, superuser_password=self.keys.password("postgres"))
+            check_port(needed, self.port, patience=3.0 if killed_before else 0.0)
+        self.postgres = None if os.environ.get("DATABASE_URL") else Postgres(self.folders)
+        in_use = self.postgres is not None and self.postgres.exists
+        self.keys = ensure_keys(self.folders.state / "keys", in_use=in_use)
         self.valkey = None if os.environ.get("BROKER_URL") else Valkey(self.folders)
-        self.supervisor = Supervisor(log=self.folders.log, cwd=env.BASE_DIR, bell=bell)
+        self.supervisor = Supervisor(folders=self.folders, cwd=env.BASE_DIR, bell=bell)
         self.addresses = self.folders.state / "sandbox" / "addresses.json"
         self.notes = self.folders.state / "demo.json"
 
@@ -104,7 +101,8 @@ class Start:
         """Raises Refused, ChildEnded, StopAsked."""
         supervisor = self.supervisor
         if self.postgres:
-            _say("Starting PostgreSQL ..." if self.postgres.data.exists() else "Making a new PostgreSQL cluster ...")
+            _say("Starting PostgreSQL ..." if self.postgres.exists else "Making a new PostgreSQL cluster ...")
+            self.postgres.superuser_password = self.keys.password("postgres")
             supervisor.serve(self.postgres)
             if self.postgres.first_start:
                 self.notes.unlink(missing_ok=True)
@@ -175,34 +173,17 @@ class Start:
         finally:
             connection.close()
 
-    def what_is_where(self, seconds: float) -> str:
-        """The lines a person wants to see once everything runs."""
-        notes: dict[str, Any] = json.loads(self.notes.read_text(encoding="utf-8")) if self.notes.exists() else {}
-        portal = os.environ.get("PORTAL_ORIGIN") or f"http://localhost:{self.port}"
-        places = [("Portal", f"{portal}/"), ("Admin", f"{portal}/admin/")]
-        if self.own_sandbox:
-            places.append(("Simulator", json.loads(self.addresses.read_text(encoding="utf-8"))["ui"] + "/"))
-        places += [(link["name"], f"{portal}{link['path']}") for link in notes.get("links", [])]
-        places.append(("Logs", str(self.folders.log)))
-        places.append(("Data", str(self.postgres.data) if self.postgres else "the server DATABASE_URL names"))
-        lines = ["", f"Ready after {seconds:.1f} s.", "", *(f"  {name:<12}{place}" for name, place in places)]
-        people = notes.get("people", [])
-        if people:
-            lines += [
-                "",
-                "  Demo sign-ins (the database and these passwords are yours alone; nothing listens beyond this machine)",
-            ]
-            width = max(len(person["email"]) for person in people) + 2
-            lines += [
-                f"    {person['email']:<{width}}{person['password']}   {person.get('who', '')}" for person in people
-            ]
-        if self.mode == "demo":
-            lines += [
-                "",
-                "  This is the demo: all processes share one system user, so the wall between web and worker is only",
-                "  what each is told in its environment, and its database role.",
-            ]
-        return "\n".join([*lines, "", "  Ctrl-C stops everything.", ""])
+    def what_is_where(self, *, seconds: float) -> str:
+        sandbox = json.loads(self.addresses.read_text(encoding="utf-8")) if self.own_sandbox else {}
+        return what_is_where(
+            portal=os.environ.get("PORTAL_ORIGIN") or f"http://localhost:{self.port}",
+            simulator=sandbox.get("ui", ""),
+            logs=self.folders.log,
+            data=str(self.postgres.data) if self.postgres else "on the server that DATABASE_URL names",
+            notes=self.notes,
+            is_demo=self.mode == "demo",
+            seconds=seconds,
+        )
 
 
 def _check_environment() -> None:
@@ -220,59 +201,6 @@ def _check_environment() -> None:
 def _theirs(name: str) -> Mapping[str, str]:
     """What the person set of `NAME` and `NAME_FILE`."""
     return {key: os.environ[key] for key in (name, f"{name}_FILE") if os.environ.get(key)}
-
-
-def _lock(folders: Folders) -> tuple[IO[str], bool]:
-    """Held by the kernel as long as we live, and whether the run before was killed (it left its number). Raises Refused."""
-    lock = (folders.state / "up.lock").open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        holder = lock.read().strip()
-        lock.close()
-        message = (
-            f"the portal already runs in {folders.state} (process {holder}); stop that one first, or set PORTAL_VAR "
-            "to another folder and PORT to another port for a second one"
-        )
-        raise Refused(message, exit_code=ALREADY_RUNNING) from None
-    lock.seek(0)
-    killed_before = bool(lock.read())
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
-    return lock, killed_before
-
-
-def _check_port(port: int, first: int, *, patience: float) -> None:
-    """Raises Refused."""
-    deadline = time.monotonic() + patience
-    while not _free(port):
-        if time.monotonic() >= deadline:
-            whose = "" if port == first else ", which the simulator needs,"
-            message = (
-                f"port {port}{whose} is taken by another program; stop it, or choose another one for the portal: "
-                f"make run PORT={first + 1000}"
-            )
-            raise Refused(message, exit_code=PORT_TAKEN)
-        time.sleep(0.1)
-
-
-def _free(port: int) -> bool:
-    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        try:
-            probe = socket.socket(family, socket.SOCK_STREAM)
-        except OSError:
-            continue  # no IPv6 here
-        with probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-                probe.listen(1)
-            except OSError as error:
-                if error.errno in (98, 48, 13):
-                    return False
-    return True
 
 
 def _refused(refusal: Refused | env.BadEnvironment) -> int:

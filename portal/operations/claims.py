@@ -1,0 +1,68 @@
+"""What one start claims for itself: the state folder, by a lock, and its ports."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import time
+from typing import IO
+
+from portal.operations.refusal import Refused
+from portal.operations.state import Folders
+
+ALREADY_RUNNING, PORT_TAKEN = 3, 4
+
+
+def claim_folder(folders: Folders) -> tuple[IO[str], bool]:
+    """Held by the kernel as long as we live, and whether the run before was killed (it left its number). Raises Refused."""
+    lock = (folders.state / "up.lock").open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        holder = lock.read().strip()
+        lock.close()
+        message = (
+            f"the portal already runs in {folders.state} (process {holder}); stop that one first, or set PORTAL_VAR "
+            "to another folder and PORT to another port for a second one"
+        )
+        raise Refused(message, exit_code=ALREADY_RUNNING) from None
+    lock.seek(0)
+    killed_before = bool(lock.read())
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock, killed_before
+
+
+def check_port(port: int, first: int, *, patience: float) -> None:
+    """Raises Refused."""
+    deadline = time.monotonic() + patience
+    while not _free(port):
+        if time.monotonic() >= deadline:
+            whose = "" if port == first else ", which the simulator needs,"
+            message = (
+                f"port {port}{whose} is taken by another program; stop it, or choose another one for the portal: "
+                f"make run PORT={first + 1000}"
+            )
+            raise Refused(message, exit_code=PORT_TAKEN)
+        time.sleep(0.1)
+
+
+def _free(port: int) -> bool:
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        try:
+            probe = socket.socket(family, socket.SOCK_STREAM)
+        except OSError:
+            continue  # no IPv6 here
+        with probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+                probe.listen(1)
+            except OSError as error:
+                if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                    return False
+    return True
