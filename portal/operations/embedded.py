@@ -80,7 +80,7 @@ class Postgres:
         self._seat.own(self._socket_folder)
         settings = {
             "listen_addresses": "",
-            "unix_socket_directories": f'"{self._socket_folder}"',  # a list: quotes keep a comma in the path
+            "unix_socket_directories": str(self._socket_folder),
             "unix_socket_permissions": "0700",
             "cluster_name": self._cluster_name,
             **(_THROW_AWAY if self._throw_away else {}),

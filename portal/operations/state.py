@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -62,9 +63,10 @@ class Folders:
         return path
 
     def socket_folder(self, name: str) -> Path:
-        """`run/<name>`, 0700, or a short temporary folder where that path is too long for a socket."""
+        """`run/<name>`, 0700, or a short temporary folder where that path suits no socket address."""
         folder = self.run / name
-        if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER:
+        # A URL's host may be a list, so that libpq splits it at commas.
+        if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER and re.fullmatch(r"[\w/.@+=-]+", str(folder), re.ASCII):
             folder.mkdir(mode=0o700, exist_ok=True)
             return folder
         short = Path(tempfile.mkdtemp(prefix="portal-"))
