@@ -1,0 +1,97 @@
+"""How values are shown to a reader: times in their zone, provider text made harmless, marks, ids to copy."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.template.defaultfilters import date as format_date
+from django.utils import timezone as django_timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from connections.spec.checklist import MarkState
+
+register = template.Library()
+
+LONGEST = 400
+# Control characters, and the invisible ones that reorder what follows. Zero-width (non-)joiners are spelling in Persian.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+
+# Look, icon, word, meaning: three marks that pass are three different things.
+MARKS: dict[str, tuple[str, Any, Any]] = {
+    MarkState.OPEN: (
+        "circle-dashed",
+        gettext_lazy("To do"),
+        gettext_lazy("Nobody has said or shown that it is done."),
+    ),
+    MarkState.ATTESTED: (
+        "user-round-check",
+        gettext_lazy("You told us"),
+        gettext_lazy("A person said that it is done."),
+    ),
+    MarkState.INFERRED: (
+        "link-2",
+        gettext_lazy("Follows"),
+        gettext_lazy("Something else that we checked implies it."),
+    ),
+    MarkState.VERIFIED: ("badge-check", gettext_lazy("Checked"), gettext_lazy("We asked, and it is so.")),
+    MarkState.FAILING: ("circle-alert", gettext_lazy("Needs you"), gettext_lazy("We asked, and it is not so.")),
+    MarkState.WAIVED: (
+        "circle-minus",
+        gettext_lazy("Not needed"),
+        gettext_lazy("Our staff decided that it is not needed."),
+    ),
+    "busy": ("loader-circle", gettext_lazy("Checking"), gettext_lazy("We are asking; the answer appears here.")),
+}
+
+
+@register.filter
+def visible(text: object) -> str:
+    """Text that came from elsewhere: capped, and what hides or reorders characters shown by its code point."""
+    plain = str(text)
+    if len(plain) > LONGEST:
+        plain = plain[:LONGEST] + "…"
+    return UNSEEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", plain)
+
+
+@register.simple_tag
+def moment(at: datetime | None, form: str = "") -> str | SafeString:
+    """A `<time>` in the reader's zone with UTC as its title; `form="ago"` says how long ago, `"clock"` adds seconds."""
+    if at is None:
+        return _("never")
+    utc = at.astimezone(timezone.utc)
+    local = django_timezone.localtime(at)
+    if form == "ago":
+        shown = naturaltime(at)
+    elif form == "clock":
+        shown = format_date(local, "j M, H:i:s")
+    else:
+        shown = format_date(local, "j M Y, H:i")
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        utc.isoformat(timespec="seconds"),
+        utc.strftime("%Y-%m-%d %H:%M:%S"),
+        shown,
+    )
+
+
+@register.inclusion_tag("components/mark.html")
+def mark(state: str, pending: bool = False) -> dict[str, Any]:
+    """The badge of one mark: colour, icon and word."""
+    look = "busy" if pending else str(state)
+    icon, word, meaning = MARKS[look]
+    return {"look": look, "icon": icon, "word": word, "meaning": meaning}
+
+
+@register.inclusion_tag("components/copyable.html")
+def copyable(value: object, label: str, key: str = "", big: bool = False) -> dict[str, Any]:
+    """An id that is copied with one press. `key` keeps element ids apart where one value stands twice."""
+    shown = visible(value)
+    return {"value": shown, "label": label, "id": f"copy-{key}{slugify(shown)[:60]}", "big": big}
