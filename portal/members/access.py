@@ -60,7 +60,7 @@ def member(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., 
 
 def used_second_factor(request: HttpRequest) -> bool:
     """Whether this very session was opened with a second factor, not only that one is set up."""
-    return any(record.get("method") == "mfa" for record in get_authentication_records(request))
+    return any(record.get("method") == "mfa" for record in get_authentication_records(request, request.user))
 
 
 def is_admitted_staff(request: HttpRequest) -> bool:

@@ -1,10 +1,12 @@
-"""Lets the signed-in person read their own memberships, whatever the tenant, for the length of the request."""
+"""Makes a request the signed-in person's: their own memberships are readable, and times are in their zone."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from connections.tenancy.scope import person_scope
 
@@ -17,6 +19,13 @@ class PersonMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated and request.user.pk is not None:
-            with person_scope(request.user.pk):
+            with person_scope(request.user.pk), timezone.override(_zone(request.user.time_zone)):
                 return self.get_response(request)
         return self.get_response(request)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,40 @@
+"""Who belongs where: memberships of a person, and the team of a tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from connections.tenancy.models import Tenant, TenantState
+from portal.members.models import Invitation, Membership, User
+
+
+@dataclass(frozen=True)
+class Team:
+    """Everybody who may act for a tenant, and who is asked to."""
+
+    members: list[Membership]
+    waiting: list[Invitation]
+    expired: list[Invitation]
+
+
+def memberships_of(user: User) -> list[Membership]:
+    """In tenants that are not suspended, by name. Needs the person's scope."""
+    return list(
+        Membership.objects.select_related("tenant")
+        .filter(user_id=user.pk)
+        .exclude(tenant__state=TenantState.SUSPENDED)
+        .order_by("tenant__name")
+    )
+
+
+def team_of(tenant: Tenant) -> Team:
+    """Two queries. Needs the tenant's scope."""
+    now = timezone.now()
+    unanswered = list(Invitation.objects.filter(tenant=tenant, accepted_at__isnull=True, revoked_at__isnull=True))
+    return Team(
+        members=list(Membership.objects.select_related("user").filter(tenant=tenant)),
+        waiting=[invitation for invitation in unanswered if invitation.expires_at > now],
+        expired=[invitation for invitation in unanswered if invitation.expires_at <= now],
+    )

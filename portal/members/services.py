@@ -1,0 +1,258 @@
+"""Bringing people in and letting them go: invitations, roles, memberships. Each is audited in the tenant."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.provider import Text
+from connections.tenancy import audit
+from connections.tenancy.models import Lookup, Tenant, TenantState
+from connections.tenancy.scope import Actor, tenant_scope
+from portal.members.access import RANK
+from portal.members.models import Invitation, Membership, Role, User
+
+VALID_FOR = timedelta(days=7)
+TOKEN_BYTES = 32
+PURPOSE = "invitation"
+
+
+class NotAllowed(Exception):
+    """A wish that breaks a rule of the team; the text is a sentence for the person who asked."""
+
+    def __init__(self, sentence: Text, field: str = "") -> None:
+        super().__init__(str(sentence))
+        self.sentence = sentence
+        self.field = field  # of the form, when one is to blame
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An invitation that can be accepted now, as its link names it."""
+
+    id: UUID
+    tenant: Tenant
+    email: str
+    role: Role
+    invited_by: str
+
+    @property
+    def role_label(self) -> str:
+        return str(self.role.label)
+
+
+def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role, by_mail: bool = True) -> str:
+    """Mail a single-use link and return its address. Needs the tenant's scope, or the staff's. Raises NotAllowed.
+
+    `up_to` is the inviter's own role: nobody gives more than they have. An invitation that still waits for the same
+    address is withdrawn, so that one link is valid at a time. Without `by_mail` the caller hands the link over.
+    """
+    email = email.strip().lower()
+    _within(role, up_to)
+    if Membership.objects.filter(tenant=tenant, user__email=email).exists():
+        raise NotAllowed(_("This person is a member already."), field="email")
+    for waiting in _waiting().filter(tenant=tenant, email=email):
+        _withdraw(waiting)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    invitation = Invitation(
+        tenant=tenant,
+        email=email,
+        role=role,
+        digest=_digest(token),
+        invited_by=actor.name,
+        expires_at=timezone.now() + VALID_FOR,
+    )
+    invitation.save(force_insert=True)
+    Lookup(digest=invitation.digest, tenant=tenant, purpose=PURPOSE).save(force_insert=True)
+    address = settings.ORIGIN + reverse("invitation", args=[token])
+    if by_mail:
+        _mail(invitation, tenant, address)
+    _audit(tenant.id, actor, "member.invited", str(invitation.id), email=email, role=role.value)
+    return address
+
+
+def revoke(*, invitation: Invitation, actor: Actor) -> None:
+    """Withdraw an invitation that was not accepted yet; withdrawing it twice changes nothing."""
+    if _withdraw(invitation):
+        _audit(invitation.tenant_id, actor, "invitation.revoked", str(invitation.id), email=invitation.email)
+
+
+@contextmanager
+def opened(token: str) -> Iterator[Offer | None]:
+    """The offer behind a link, inside its tenant's scope; None when it cannot be accepted, whatever the reason."""
+    digest = _digest(token)
+    tenant = Tenant.objects.filter(
+        id__in=Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")
+    ).first()
+    if tenant is None or tenant.state == TenantState.SUSPENDED:
+        yield None
+        return
+    with tenant_scope(tenant.id):
+        invitation = _waiting().filter(digest=digest).first()
+        if invitation is None:
+            yield None
+            return
+        yield Offer(invitation.id, tenant, invitation.email, Role(invitation.role), invitation.invited_by)
+
+
+def accept(*, offer: Offer, user: User) -> None:
+    """Join as the invited address. Needs the tenant's scope. Raises NotAllowed when it is not yours or not valid any more.
+
+    The link reached the address, so the address is proven by it.
+    """
+    if user.email.lower() != offer.email:
+        raise NotAllowed(_("This invitation is for another address."))
+    with transaction.atomic():
+        _take(offer)
+        _join(offer, user)
+
+
+def accept_as_new(*, offer: Offer, name: str, password: str) -> User:
+    """Make the person the invitation was sent to, and join. Raises NotAllowed when the address has signed up meanwhile."""
+    exists = NotAllowed(_("There is a sign-in for this address already. Sign in first, then open the link again."))
+    if User.objects.filter(email=offer.email).exists():
+        raise exists
+    try:
+        with transaction.atomic():
+            _take(offer)
+            user = User.objects.create_user(offer.email, password, name=name.strip())
+            _join(offer, user)
+    except IntegrityError:
+        raise exists from None
+    return user
+
+
+def _take(offer: Offer) -> None:
+    # Of two accepts at the same moment the database lets one through.
+    if not _waiting().filter(id=offer.id).update(accepted_at=timezone.now()):
+        raise NotAllowed(_("This invitation has been used already or was withdrawn."))
+    _forget(offer.id)
+
+
+def _join(offer: Offer, user: User) -> None:
+    _prove(user)
+    if not Membership.objects.filter(tenant=offer.tenant, user=user).exists():
+        Membership(tenant=offer.tenant, user=user, role=offer.role).save(force_insert=True)
+    _audit(offer.tenant.id, user.actor, "invitation.accepted", str(offer.id), role=offer.role.value)
+
+
+def change_role(*, membership: Membership, role: Role, actor: Actor, up_to: Role) -> None:
+    """Raises NotAllowed for more than the actor's own role, and when no owner would be left."""
+    _within(role, up_to)
+    _within(Role(membership.role), up_to)
+    if membership.role == role:
+        return
+    with transaction.atomic():
+        if membership.role == Role.OWNER:
+            _keep_an_owner(membership)
+        Membership.objects.filter(id=membership.id).update(role=role)
+        if RANK[role] < RANK[Role(membership.role)]:
+            _withdraw_all_of(membership)
+        _audit(
+            membership.tenant_id,
+            actor,
+            "member.role_changed",
+            str(membership.user_id),
+            email=membership.user.email,
+            before=membership.role,
+            after=role.value,
+        )
+        membership.role = role
+
+
+def remove(*, membership: Membership, actor: Actor, up_to: Role) -> None:
+    """End a membership at once, with the invitations its person had sent. Raises NotAllowed for the last owner."""
+    _within(Role(membership.role), up_to)
+    with transaction.atomic():
+        if membership.role == Role.OWNER:
+            _keep_an_owner(membership)
+        _withdraw_all_of(membership)
+        _audit(membership.tenant_id, actor, "member.removed", str(membership.user_id), email=membership.user.email)
+        Membership.objects.filter(id=membership.id).delete()
+
+
+def describe(*, user: User, name: str, time_zone: str) -> None:
+    """How a person is called, and in which zone times are shown to them."""
+    User.objects.filter(id=user.pk).update(name=name.strip(), time_zone=time_zone)
+
+
+def _within(role: Role, up_to: Role) -> None:
+    if RANK[role] > RANK[up_to]:
+        raise NotAllowed(_("Nobody can give or take more than their own role."), field="role")
+
+
+def _keep_an_owner(leaving: Membership) -> None:
+    # Locks every owner's row: two owners who demote each other at the same moment do it one after the other.
+    owners = list(
+        Membership.objects.select_for_update()
+        .filter(tenant_id=leaving.tenant_id, role=Role.OWNER)
+        .order_by("id")
+        .values_list("id", flat=True)
+    )
+    if not [owner for owner in owners if owner != leaving.id]:
+        raise NotAllowed(_("This is the last owner. Make somebody else an owner first."))
+
+
+def _waiting() -> QuerySet[Invitation]:
+    return Invitation.objects.filter(
+        Q(accepted_at__isnull=True) & Q(revoked_at__isnull=True) & Q(expires_at__gt=timezone.now())
+    )
+
+
+def _withdraw(invitation: Invitation) -> bool:
+    done = Invitation.objects.filter(id=invitation.id, accepted_at__isnull=True, revoked_at__isnull=True).update(
+        revoked_at=timezone.now()
+    )
+    _forget(invitation.id)
+    return bool(done)
+
+
+def _withdraw_all_of(membership: Membership) -> None:
+    """What a person promised while they had the role does not outlive it."""
+    for invitation in _waiting().filter(tenant_id=membership.tenant_id, invited_by=membership.user.email):
+        _withdraw(invitation)
+
+
+def _forget(invitation_id: UUID) -> None:
+    Lookup.objects.filter(
+        digest__in=Invitation.objects.filter(id=invitation_id).values_list("digest", flat=True), purpose=PURPOSE
+    ).delete()
+
+
+def _prove(user: User) -> None:
+    """The address is verified, as allauth keeps it."""
+    address, made = EmailAddress.objects.get_or_create(
+        user=user, email=user.email, defaults={"verified": True, "primary": True}
+    )
+    if not made and not address.verified:
+        EmailAddress.objects.filter(pk=address.pk).update(verified=True)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _mail(invitation: Invitation, tenant: Tenant, address: str) -> None:
+    words = {"invitation": invitation, "tenant": tenant, "address": address, "role": Role(invitation.role).label}
+    subject = " ".join(render_to_string("members/mail/invitation_subject.txt", words).split())
+    body = render_to_string("members/mail/invitation.txt", words)
+    EmailMessage(subject=subject, body=body, to=[invitation.email]).send()
+
+
+def _audit(tenant_id: UUID, actor: Actor, action: str, subject: str, **details: str) -> None:
+    audit.record(tenant_id=tenant_id, actor=actor, action=action, subject=subject, **details)

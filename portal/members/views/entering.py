@@ -1,0 +1,81 @@
+"""The front door: to the right home, and in by an invitation."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from allauth.account.utils import perform_login
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods
+
+from portal.members import services
+from portal.members.forms import NewPersonForm
+from portal.members.models import User
+from portal.members.reach import memberships_of
+from portal.members.stepup import remember_new_password
+
+
+@require_GET
+@login_required
+def front(request: HttpRequest) -> HttpResponse:
+    """Straight to the only company's home; else to the list."""
+    found = memberships_of(cast(User, request.user))
+    if len(found) == 1:
+        return redirect("home", found[0].tenant.slug)
+    return redirect("tenants")
+
+
+@require_GET
+@login_required
+def tenants(request: HttpRequest) -> HttpResponse:
+    return render(request, "members/tenants.html", {"memberships": memberships_of(cast(User, request.user))})
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """A link that cannot be used answers alike, whether it is wrong, used, withdrawn or too old."""
+    with services.opened(token) as offer:
+        if offer is None:
+            return render(request, "members/invitation_void.html", status=404)
+        if request.user.is_authenticated:
+            return _join(request, offer)
+        return _enter(request, offer)
+
+
+def _join(request: HttpRequest, offer: services.Offer) -> HttpResponse:
+    user = cast(User, request.user)
+    if user.email.lower() != offer.email:
+        return render(request, "members/invitation_other.html", {"offer": offer}, status=403)
+    if request.method == "POST":
+        try:
+            services.accept(offer=offer, user=user)
+        except services.NotAllowed as refused:
+            messages.error(request, str(refused.sentence))
+            return redirect("front")
+        messages.success(request, _("You belong to %(name)s now.") % {"name": offer.tenant.name})
+        return redirect("home", offer.tenant.slug)
+    return render(request, "members/invitation_join.html", {"offer": offer})
+
+
+def _enter(request: HttpRequest, offer: services.Offer) -> HttpResponse:
+    form = NewPersonForm(request.POST or None, email=offer.email)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = services.accept_as_new(
+                offer=offer, name=form.cleaned_data["name"], password=form.cleaned_data["password"]
+            )
+        except services.NotAllowed as refused:
+            form.add_error(None, str(refused.sentence))
+        else:
+            response = perform_login(request, user, email=user.email)
+            remember_new_password(request)
+            return response
+    return render(request, "members/invitation_enter.html", {"offer": offer, "form": form})

@@ -1,0 +1,123 @@
+"""The team of a tenant: everybody sees it, owners change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from portal.members import services
+from portal.members.access import MemberRequest, member
+from portal.members.forms import InviteForm, RoleForm, roles_within
+from portal.members.models import Invitation, Membership, Role
+from portal.members.reach import team_of
+from portal.members.rows import own
+from portal.members.stepup import ask_again, recently_proved
+
+View = Callable[..., HttpResponse]
+
+
+def _sensitive(view: View) -> View:
+    """Changes to a team need a person who has shown lately that it is them; a broken rule becomes a message."""
+
+    @wraps(view)
+    def inside(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not recently_proved(request):
+            return ask_again(request, reverse("team", args=[request.tenant.slug]))
+        try:
+            return view(request, *args, **kwargs)
+        except services.NotAllowed as refused:
+            messages.error(request, str(refused.sentence))
+            return redirect("team", request.tenant.slug)
+
+    return inside
+
+
+@require_GET
+@member(Role.VIEWER)
+def team(request: MemberRequest) -> HttpResponse:
+    return _show(request, InviteForm(up_to=Role(request.membership.role), initial={"role": Role.OPERATOR.value}))
+
+
+def _show(request: MemberRequest, form: InviteForm) -> HttpResponse:
+    mine = Role(request.membership.role)
+    return render(
+        request,
+        "members/team.html",
+        {
+            "team": team_of(request.tenant),
+            "form": form,
+            "roles": roles_within(mine),
+            "may_change": mine == Role.OWNER,
+        },
+    )
+
+
+@require_POST
+@member(Role.OWNER)
+@_sensitive
+def invite(request: MemberRequest) -> HttpResponse:
+    form = InviteForm(request.POST, up_to=Role(request.membership.role))
+    if form.is_valid():
+        try:
+            services.invite(
+                tenant=request.tenant,
+                email=form.cleaned_data["email"],
+                role=form.chosen,
+                actor=request.user.actor,
+                up_to=Role(request.membership.role),
+            )
+        except services.NotAllowed as refused:
+            form.add_error(refused.field or None, str(refused.sentence))
+        else:
+            messages.success(
+                request, _("The invitation is on its way to %(email)s.") % {"email": form.cleaned_data["email"]}
+            )
+            return redirect("team", request.tenant.slug)
+    return _show(request, form)
+
+
+@require_POST
+@member(Role.OWNER)
+@_sensitive
+def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
+    found = own(request, Invitation, id=invitation)
+    services.revoke(invitation=found, actor=request.user.actor)
+    messages.success(request, _("The invitation to %(email)s is withdrawn.") % {"email": found.email})
+    return redirect("team", request.tenant.slug)
+
+
+@require_POST
+@member(Role.OWNER)
+@_sensitive
+def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
+    found = own(request, Membership, id=membership)
+    form = RoleForm(request.POST, up_to=Role(request.membership.role))
+    if not form.is_valid():
+        messages.error(request, _("Choose one of the roles."))
+        return redirect("team", request.tenant.slug)
+    services.change_role(
+        membership=found, role=form.chosen, actor=request.user.actor, up_to=Role(request.membership.role)
+    )
+    messages.success(request, _("%(person)s has the new role.") % {"person": found.user})
+    return redirect("team", request.tenant.slug)
+
+
+@require_POST
+@member(Role.OWNER)
+@_sensitive
+def remove(request: MemberRequest, membership: UUID) -> HttpResponse:
+    found = own(request, Membership, id=membership)
+    services.remove(membership=found, actor=request.user.actor, up_to=Role(request.membership.role))
+    messages.success(request, _("%(person)s is no longer in the team.") % {"person": found.user})
+    if found.user_id == request.user.pk:
+        return redirect("front")
+    return redirect("team", request.tenant.slug)

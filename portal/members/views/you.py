@@ -1,0 +1,28 @@
+"""A person's own page: name and time zone. Password, second factor and sessions are allauth's pages."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from portal.members import services
+from portal.members.forms import YouForm
+from portal.members.models import User
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def you(request: HttpRequest) -> HttpResponse:
+    user = cast(User, request.user)
+    form = YouForm(request.POST or None, initial={"name": user.name, "time_zone": user.time_zone})
+    if request.method == "POST" and form.is_valid():
+        services.describe(user=user, name=form.cleaned_data["name"], time_zone=form.cleaned_data["time_zone"])
+        messages.success(request, _("Saved."))
+        return redirect("you")
+    return render(request, "members/you.html", {"form": form})
