@@ -1,0 +1,156 @@
+"""Everything the checklist's page shows, gathered with a fixed number of queries, and a fingerprint of it for polling."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils import timezone
+
+from connections.spec.checklist import Inference, LedgerProbe, Probe
+from connections.spec.provider import CredentialField
+from connections.sync.models import ACTIVE, StreamProgress, SyncRun
+from connections.vault.models import Connection, Credential
+from portal.onboarding.marks import provider_of
+from portal.onboarding.models import Onboarding
+from portal.onboarding.progress import Step, Walk, walk
+from portal.onboarding.services import our_client_id
+
+SLOW = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """The run that answers the last checkpoint, while it is read and afterwards."""
+
+    run: SyncRun
+    seen: int
+    expected: int | None
+
+    @property
+    def is_active(self) -> bool:
+        return self.run.state in ACTIVE
+
+
+@dataclass(frozen=True)
+class Board:
+    """One checklist with one checkpoint open."""
+
+    walk: Walk
+    opened: Step | None
+    credentials: dict[str, Credential]  # names, hints and times; the web process can read no more
+    our_client_id: str
+    latest_run: FirstRun | None
+
+    @property
+    def connection(self) -> Connection:
+        return self.walk.connection
+
+    @property
+    def pending(self) -> list[Step]:
+        return [step for step in self.walk.steps if step.is_pending]
+
+    @property
+    def is_watched(self) -> bool:
+        """Something is under way whose end the page should show by itself."""
+        return bool(self.pending) or (self.latest_run is not None and self.latest_run.is_active)
+
+    @property
+    def is_slow(self) -> bool:
+        late = timezone.now() - SLOW
+        return any(step.mark.asked_at and step.mark.asked_at < late for step in self.pending)
+
+    @property
+    def credential_field(self) -> CredentialField | None:
+        """What is typed in at the open checkpoint, if anything is."""
+        if self.opened is None or not self.opened.checkpoint.credential:
+            return None
+        name = self.opened.checkpoint.credential
+        return next((field for field in self.walk.provider.credentials if field.name == name), None)
+
+    @property
+    def credential(self) -> Credential | None:
+        return self.credentials.get(self.opened.checkpoint.credential) if self.opened else None
+
+    @property
+    def proving(self) -> Step | None:
+        """The checkpoint whose probe answers for the open one: itself, or the one it is inferred from."""
+        if self.opened is None:
+            return None
+        proof = self.opened.checkpoint.proof
+        if isinstance(proof, Inference):
+            return next(step for step in self.walk.steps if step.checkpoint.slug == proof.follows)
+        return self.opened if isinstance(proof, Probe) else None
+
+    @property
+    def is_asking(self) -> bool:
+        """The open checkpoint's answer is awaited."""
+        return self.proving is not None and self.proving.is_pending
+
+    @property
+    def can_check(self) -> bool:
+        step = self.proving
+        if step is None or not step.can_check or step.is_pending:
+            return False
+        return not step.checkpoint.credential or step.checkpoint.credential in self.credentials
+
+    @property
+    def shows_run(self) -> bool:
+        return self.opened is not None and isinstance(self.opened.checkpoint.proof, LedgerProbe)
+
+    @property
+    def waits_for(self) -> Sequence[Step]:
+        """What must pass before the open checkpoint can be checked."""
+        if self.opened is None or not self.opened.is_locked:
+            return []
+        needs = self.opened.checkpoint.needs
+        return [step for step in self.walk.steps if step.checkpoint.slug in needs and not step.is_done]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything on the page does."""
+        parts = [self.connection.state, str(self.is_slow)]
+        parts += [
+            f"{step.checkpoint.slug} {step.state} {step.mark.asked_at} {step.mark.checked_at}"
+            for step in self.walk.steps
+        ]
+        if self.latest_run is not None:
+            parts.append(f"{self.latest_run.run.id} {self.latest_run.run.state} {self.latest_run.seen}")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def board(onboarding: Onboarding, opened: str = "") -> Board:
+    """The checklist with `opened` (a checkpoint's slug), or else the current one, open. Needs the tenant's scope.
+
+    Raises KeyError for a checkpoint the provider does not declare.
+    """
+    provider = provider_of(onboarding.connection)
+    found = walk(onboarding, provider)
+    if opened:
+        provider.checkpoint(opened)
+        shown: Step | None = next(step for step in found.steps if step.checkpoint.slug == opened)
+    else:
+        shown = found.current
+    return Board(
+        walk=found,
+        opened=shown,
+        credentials={
+            row.name: row
+            for row in Credential.objects.filter(connection=onboarding.connection).only(
+                "id", "tenant_id", "name", "hint", "changed_at", "changed_by"
+            )
+        },
+        our_client_id=our_client_id(onboarding.connection),
+        latest_run=_latest_run(onboarding.connection),
+    )
+
+
+def _latest_run(connection: Connection) -> FirstRun | None:
+    run = SyncRun.objects.filter(connection=connection).order_by("-queued_at").first()
+    if run is None:
+        return None
+    rows = list(StreamProgress.objects.filter(run=run).values_list("seen", "expected"))
+    totals = [expected for _, expected in rows if expected is not None]
+    return FirstRun(run, sum(seen for seen, _ in rows), sum(totals) if len(totals) == len(rows) and rows else None)

@@ -1,0 +1,21 @@
+"""Addresses of a tenant's way in."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.onboarding import views
+
+AT = "t/<slug:slug>/c/<uuid:connection>/checklist/"
+ONE = f"{AT}<slug:checkpoint>/"
+
+urlpatterns = [
+    path("t/<slug:slug>/connect/<slug:provider>/", views.before, name="before"),
+    path(AT, views.checklist, name="checklist"),
+    path("t/<slug:slug>/c/<uuid:connection>/checklist-news/", views.checklist_news, name="checklist_news"),
+    path(ONE, views.checkpoint, name="checkpoint"),
+    path(f"{ONE}attest/", views.attest, name="attest"),
+    path(f"{ONE}check/", views.check, name="check"),
+    path(f"{ONE}credential/", views.credential, name="credential"),
+    path(f"{ONE}confirm/", views.confirm, name="confirm"),
+]

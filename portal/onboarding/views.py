@@ -1,0 +1,176 @@
+"""The customer's way in: before you start, the checklist, and each checkpoint's page."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from connections.providers import registry
+from connections.spec.checklist import Inference
+from connections.vault.keys import KeyUnavailable
+from connections.vault.services import Refused
+from portal.members.access import RANK, MemberRequest, member
+from portal.members.models import Role
+from portal.members.stepup import ask_again, recently_proved
+from portal.onboarding import services
+from portal.onboarding.board import Board, board
+from portal.onboarding.forms import BeginForm, CredentialForm
+from portal.onboarding.marks import checkpoint_of, provider_of
+from portal.onboarding.reach import mark_of, onboarding_of
+
+UNCHANGED = 204  # htmx leaves the page alone and asks again
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member(Role.OPERATOR)
+def before(request: MemberRequest, provider: str) -> HttpResponse:
+    """What a person should know before they begin; sending it opens the connection."""
+    found = registry.find(provider)
+    if found is None or not registry.environments(found):
+        raise Http404
+    form = BeginForm(request.POST or None, provider=found)
+    if request.method == "POST" and form.is_valid():
+        try:
+            onboarding = services.begin(
+                tenant=request.tenant,
+                provider=found.slug,
+                environment=form.cleaned_data["environment"],
+                actor=request.user.actor,
+            )
+        except Refused as refused:
+            form.add_error(None, str(refused))
+        else:
+            return redirect("checklist", request.tenant.slug, onboarding.connection_id)
+    return render(request, "onboarding/before.html", {"provider": found, "form": form})
+
+
+@require_GET
+@never_cache
+@member(Role.VIEWER)
+def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
+    """The whole list with the current checkpoint open."""
+    return _show(request, board(onboarding_of(request, connection)), own_page=False)
+
+
+@require_GET
+@never_cache
+@member(Role.VIEWER)
+def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+    """The list with this checkpoint open."""
+    return _show(request, _board_at(request, connection, checkpoint), own_page=True)
+
+
+@require_GET
+@never_cache
+@member(Role.VIEWER)
+def checklist_news(request: MemberRequest, connection: UUID) -> HttpResponse:
+    """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
+    opened = request.GET.get("open", "")
+    shown = _board_at(request, connection, opened) if opened else board(onboarding_of(request, connection))
+    if shown.fingerprint == request.GET.get("seen"):
+        return HttpResponse(status=UNCHANGED)
+    return render(request, "onboarding/news.html", _context(request, shown, own_page=bool(opened)))
+
+
+@require_POST
+@member(Role.OPERATOR)
+def attest(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+    mark = mark_of(request, connection, checkpoint)
+    try:
+        services.attest(mark=mark, actor=request.user.actor)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return _to_checkpoint(request, connection, checkpoint)
+    return _to_current(request, connection)
+
+
+@require_POST
+@member(Role.OPERATOR)
+def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+    """Queue the probe that answers for this checkpoint: its own, or that of the one it is inferred from."""
+    mark = mark_of(request, connection, checkpoint)
+    proof = checkpoint_of(mark).proof
+    services.ask_check(mark=mark_of(request, connection, proof.follows) if isinstance(proof, Inference) else mark)
+    return _to_checkpoint(request, connection, checkpoint)
+
+
+@sensitive_post_parameters("text")
+@require_POST
+@member(Role.OPERATOR)
+def credential(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+    """Take a credential: sealed and checked, or refused at its field without being shown again."""
+    mark = mark_of(request, connection, checkpoint)
+    name = checkpoint_of(mark).credential
+    field = next((field for field in provider_of(mark.onboarding.connection).credentials if field.name == name), None)
+    if field is None:
+        raise Http404
+    if not recently_proved(request):
+        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
+    form = CredentialForm(request.POST, credential=field)
+    if form.is_valid():
+        try:
+            trimmed = services.give_credential(mark=mark, text=form.cleaned_data["text"], actor=request.user.actor)
+        except services.BadInput as bad:
+            form.add_error("text", str(bad.sentence))
+        except KeyUnavailable:
+            form.add_error("text", _("Your company's keys are being made. Try again in a few seconds."))
+        else:
+            if trimmed:
+                messages.info(request, _("There were blanks or quotation marks around it; we left them out."))
+            return _to_checkpoint(request, connection, checkpoint)
+    return _show(request, _board_at(request, connection, checkpoint), own_page=True, form=form)
+
+
+@require_POST
+@member(Role.OPERATOR)
+def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+    try:
+        services.confirm(mark=mark_of(request, connection, checkpoint), actor=request.user.actor)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return _to_checkpoint(request, connection, checkpoint)
+    return _to_current(request, connection)
+
+
+def _board_at(request: MemberRequest, connection: UUID, slug: str) -> Board:
+    try:
+        return board(onboarding_of(request, connection), slug)
+    except KeyError:
+        raise Http404 from None
+
+
+def _show(request: MemberRequest, shown: Board, *, own_page: bool, form: CredentialForm | None = None) -> HttpResponse:
+    return render(request, "onboarding/checklist.html", _context(request, shown, own_page=own_page, form=form))
+
+
+def _context(
+    request: MemberRequest, shown: Board, *, own_page: bool, form: CredentialForm | None = None
+) -> dict[str, Any]:
+    field = shown.credential_field
+    return {
+        "board": shown,
+        "walk": shown.walk,
+        "connection": shown.connection,
+        "provider": shown.walk.provider,
+        "own_page": own_page,
+        "form": form or (CredentialForm(credential=field) if field else None),
+        "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR],
+        "proved": recently_proved(request),
+    }
+
+
+def _to_checkpoint(request: MemberRequest, connection: UUID, slug: str) -> HttpResponse:
+    return redirect(f"{reverse('checkpoint', args=[request.tenant.slug, connection, slug])}#step-{slug}")
+
+
+def _to_current(request: MemberRequest, connection: UUID) -> HttpResponse:
+    return redirect(f"{reverse('checklist', args=[request.tenant.slug, connection])}#open")
