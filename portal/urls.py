@@ -8,4 +8,8 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("account/", include("allauth.urls")),
+    path("", include("portal.members.urls")),
+    path("", include("portal.onboarding.urls")),
+    path("", include("portal.overview.urls")),
+    path("", include("portal.notices.urls")),
 ]

@@ -1,0 +1,185 @@
+"""What the pages of one connection and of one run show, each with a fixed number of queries."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from connections.jobs.models import Job, JobState
+from connections.spec.provider import Provider, Text
+from connections.sync.models import ACTIVE, ProgressState, RunState, StreamCursor, StreamProgress, SyncRun
+from connections.sync.services import lines
+from connections.transport.models import RequestLogEntry
+from connections.vault.models import Connection, Credential, Grant
+from portal.onboarding.marks import provider_of
+from portal.onboarding.models import Onboarding
+from portal.onboarding.progress import Walk, sentence, walk
+from portal.overview.cards import Card, cards
+
+SCHEDULED = "sync.scheduled"
+RUNS_SHOWN = 10
+REQUESTS_SHOWN = 10
+REQUESTS_OF_RUN = 100
+
+
+@dataclass(frozen=True)
+class StreamRow:
+    label: Text
+    cursor: StreamCursor | None
+
+
+@dataclass(frozen=True)
+class CredentialRow:
+    """A credential as far as anybody may see it: whether it is set, how it ends, who changed it when."""
+
+    label: Text
+    stored: Credential | None
+
+
+@dataclass(frozen=True)
+class RequestRow:
+    """One entry of the request log with its operation in words."""
+
+    entry: RequestLogEntry
+    label: Text
+    fault: str
+
+    @property
+    def is_good(self) -> bool:
+        return self.entry.outcome == "answered"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """One connection."""
+
+    card: Card
+    walk: Walk | None
+    streams: list[StreamRow]
+    credentials: list[CredentialRow]
+    grant: Grant | None
+    runs: list[SyncRun]
+    requests: list[RequestRow]
+    next_at: datetime | None
+
+    @property
+    def is_watched(self) -> bool:
+        return self.card.run is not None and self.card.run.state in ACTIVE
+
+    @property
+    def fingerprint(self) -> str:
+        run = self.card.run
+        return _digest(
+            self.card.connection.state, run and run.id, run and run.state, self.card.seen, len(self.requests)
+        )
+
+
+def detail(connection: Connection) -> Detail:
+    """Needs the tenant's scope."""
+    provider = provider_of(connection)
+    onboarding = Onboarding.objects.select_related("connection").filter(connection=connection).first()
+    cursors = {cursor.stream: cursor for cursor in StreamCursor.objects.filter(connection=connection)}
+    stored = {
+        row.name: row
+        for row in Credential.objects.filter(connection=connection).only(
+            "id", "tenant_id", "connection_id", "name", "hint", "changed_at", "changed_by"
+        )
+    }
+    grant = Grant.objects.filter(connection=connection).only("id", "issued_at", "expires_at").first()
+    entries = RequestLogEntry.objects.filter(tenant_id=connection.tenant_id, connection_id=connection.id)
+    scheduled = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED)
+    return Detail(
+        card=cards([connection])[0],
+        walk=walk(onboarding, provider) if onboarding is not None else None,
+        streams=[StreamRow(stream.label, cursors.get(stream.name)) for stream in provider.streams],
+        credentials=[CredentialRow(field.label, stored.get(field.name)) for field in provider.credentials],
+        grant=grant if grant is not None and grant.issued_at else None,
+        runs=list(SyncRun.objects.filter(connection=connection)[:RUNS_SHOWN]),
+        requests=_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
+        next_at=scheduled.values_list("due_at", flat=True).first() if connection.sync_every_hours else None,
+    )
+
+
+@dataclass(frozen=True)
+class StreamPart:
+    """How far one run is with one stream."""
+
+    label: Text
+    progress: StreamProgress
+    fault: str
+
+    @property
+    def is_reading(self) -> bool:
+        return self.progress.state == ProgressState.READING
+
+    @property
+    def is_done(self) -> bool:
+        return self.progress.state == ProgressState.DONE
+
+
+@dataclass(frozen=True)
+class RunDetail:
+    """One run: progress per stream, log lines, requests."""
+
+    run: SyncRun
+    provider: Provider
+    parts: list[StreamPart]
+    lines: Sequence[Any]
+    requests: list[RequestRow]
+    fault: str
+
+    @property
+    def is_active(self) -> bool:
+        return self.run.state in ACTIVE
+
+    @property
+    def went_well(self) -> bool:
+        return self.run.state == RunState.SUCCEEDED
+
+    @property
+    def fingerprint(self) -> str:
+        return _digest(
+            self.run.state,
+            self.run.waiting_until,
+            len(self.lines),
+            len(self.requests),
+            *(part.progress.seen for part in self.parts),
+            *(part.progress.state for part in self.parts),
+        )
+
+
+def run_detail(run: SyncRun) -> RunDetail:
+    """Needs the tenant's scope."""
+    provider = provider_of(run.connection)
+    labels = {stream.name: stream.label for stream in provider.streams}
+    entries = RequestLogEntry.objects.filter(tenant_id=run.tenant_id, run_id=run.id).order_by("-at", "-id")
+    return RunDetail(
+        run=run,
+        provider=provider,
+        parts=[
+            StreamPart(labels.get(row.stream, row.stream), row, sentence(provider, row.fault, {}) if row.fault else "")
+            for row in StreamProgress.objects.filter(run=run)
+        ],
+        lines=lines(run),
+        requests=_rows(provider, entries[:REQUESTS_OF_RUN]),
+        fault=sentence(provider, run.fault, {}) if run.fault else "",
+    )
+
+
+def _rows(provider: Provider, entries: Any) -> list[RequestRow]:
+    labels = {operation.name: operation.label for operation in provider.operations}
+    return [
+        RequestRow(
+            entry,
+            labels.get(entry.operation, entry.operation),
+            sentence(provider, entry.fault, {}) if entry.fault else "",
+        )
+        for entry in entries
+    ]
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\n".join(str(part) for part in parts).encode()).hexdigest()[:16]

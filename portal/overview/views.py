@@ -1,0 +1,146 @@
+"""Home, a connection, a run: what a member sees of what is connected, and the few things to press."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from connections.providers import registry
+from connections.sync import services as sync
+from connections.sync.models import SyncRun, Trigger
+from connections.vault.models import Connection
+from connections.vault.services import Refused
+from portal.members.access import RANK, MemberRequest, member
+from portal.members.models import Role
+from portal.members.rows import own
+from portal.overview.cards import cards_of
+from portal.overview.details import RunDetail, detail, run_detail
+from portal.overview.forms import ScheduleForm
+
+UNCHANGED = 204  # htmx leaves the page alone and asks again
+
+
+@require_GET
+@member(Role.VIEWER)
+def home(request: MemberRequest) -> HttpResponse:
+    offered = [provider for provider in registry.all_providers().values() if registry.environments(provider)]
+    return render(
+        request,
+        "overview/home.html",
+        {"cards": cards_of(request.tenant), "offered": offered, "may_act": _may_act(request)},
+    )
+
+
+@require_GET
+@never_cache
+@member(Role.VIEWER)
+def connection(request: MemberRequest, connection: UUID) -> HttpResponse:
+    return _connection(request, own(request, Connection, id=connection))
+
+
+def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | None = None) -> HttpResponse:
+    shown = detail(found)
+    return render(
+        request,
+        "overview/connection.html",
+        {
+            "detail": shown,
+            "card": shown.card,
+            "connection": found,
+            "provider": shown.card.provider,
+            "form": form or ScheduleForm(initial={"every_hours": found.sync_every_hours}),
+            "may_act": _may_act(request),
+        },
+    )
+
+
+@require_GET
+@never_cache
+@member(Role.VIEWER)
+def connection_news(request: MemberRequest, connection: UUID) -> HttpResponse:
+    """What htmx asks for while a run is active: the moving parts anew, or nothing when nothing has changed."""
+    shown = detail(own(request, Connection, id=connection))
+    if shown.fingerprint == request.GET.get("seen"):
+        return HttpResponse(status=UNCHANGED)
+    return render(
+        request,
+        "overview/connection_news.html",
+        {
+            "detail": shown,
+            "card": shown.card,
+            "connection": shown.card.connection,
+            "provider": shown.card.provider,
+            "may_act": _may_act(request),
+        },
+    )
+
+
+@require_POST
+@member(Role.OPERATOR)
+def sync_now(request: MemberRequest, connection: UUID) -> HttpResponse:
+    found = own(request, Connection, id=connection)
+    try:
+        run = sync.start_run(connection=found, trigger=Trigger.HAND, actor=request.user.actor)
+    except Refused as refused:
+        messages.error(request, str(refused))
+        return redirect("connection", request.tenant.slug, found.id)
+    return redirect("run", request.tenant.slug, found.id, run.id)
+
+
+@require_POST
+@member(Role.OPERATOR)
+def schedule(request: MemberRequest, connection: UUID) -> HttpResponse:
+    found = own(request, Connection, id=connection)
+    form = ScheduleForm(request.POST, initial={"every_hours": found.sync_every_hours})
+    if not form.is_valid():
+        return _connection(request, found, form)
+    sync.set_schedule(connection=found, every_hours=form.cleaned_data["every_hours"], actor=request.user.actor)
+    messages.success(request, _("The schedule is changed."))
+    return redirect("connection", request.tenant.slug, found.id)
+
+
+@require_GET
+@never_cache
+@member(Role.VIEWER)
+def run(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
+    shown = run_detail(own(request, SyncRun, id=run, connection_id=connection))
+    return render(request, "overview/run.html", _of_run(request, shown))
+
+
+@require_GET
+@never_cache
+@member(Role.VIEWER)
+def run_news(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
+    shown = run_detail(own(request, SyncRun, id=run, connection_id=connection))
+    if shown.fingerprint == request.GET.get("seen"):
+        return HttpResponse(status=UNCHANGED)
+    return render(request, "overview/run_news.html", _of_run(request, shown))
+
+
+@require_POST
+@member(Role.OPERATOR)
+def cancel_run(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
+    found = own(request, SyncRun, id=run, connection_id=connection)
+    sync.cancel_run(run=found, actor=request.user.actor)
+    return redirect("run", request.tenant.slug, connection, run)
+
+
+def _of_run(request: MemberRequest, shown: RunDetail) -> dict[str, Any]:
+    return {
+        "detail": shown,
+        "run": shown.run,
+        "connection": shown.run.connection,
+        "provider": shown.provider,
+        "may_act": _may_act(request),
+    }
+
+
+def _may_act(request: MemberRequest) -> bool:
+    return RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR]
