@@ -234,7 +234,7 @@ def connection(aamu: Any, sandbox: Any) -> Any:
 
 @pytest.fixture
 def connected(connection: Any, sandbox: Any) -> Any:
-    """The same with a working API key, bound to its company, in state connected. `connected.api_key` is the key's text."""
+    """The same with a working API key, bound to its company, in state connected. `.api_key` is the key's text, `.api_user` its user."""
     from connections.tenancy.scope import SYSTEM, tenant_scope
     from connections.vault.secret import Secret
     from connections.vault.services import bind_company, mark_healthy, store_credential
@@ -245,7 +245,7 @@ def connected(connection: Any, sandbox: Any) -> Any:
         bind_company(connection=connection, company_id=str(made["company_id"]), company_name="Aamu Oy")
         mark_healthy(connection=connection)
     connection.refresh_from_db()
-    connection.api_key = made["api_key"]
+    connection.api_key, connection.api_user = made["api_key"], made["user_id"]
     return connection
 
 

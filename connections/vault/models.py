@@ -227,6 +227,10 @@ class Grant(TenantOwned):
     generation = models.BigIntegerField(_("generation"), default=0)
     claimed_by = models.CharField(_("claimed by"), max_length=120, blank=True)
     claimed_until = models.DateTimeField(_("claimed until"), null=True)
+    # The last token request was refused: callers that waited for it share its refusal instead of asking again.
+    refused_at = models.DateTimeField(_("refused at"), null=True)
+    refused_fault = models.CharField(_("fault"), max_length=60, blank=True)
+    refused_entry = models.UUIDField(_("entry id"), null=True)
 
     class Meta:
         verbose_name = _("grant")

@@ -1,0 +1,62 @@
+"""The troubles every provider has: no answer, nothing readable, our own door, nothing to ask with."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.faults import Acts, Fault
+
+NO_ANSWER = Fault(
+    "no-answer",
+    Acts.NOBODY,
+    _("The provider does not answer at the moment. We try again by ourselves."),
+    "No answer: refused, cut, timed out or a TLS failure.",
+)
+UNREADABLE = Fault(
+    "unreadable",
+    Acts.US,
+    _("The provider sent an answer that we cannot read. We have been told and look into it."),
+    "The answer is not the JSON that the provider's document promises, or is larger than the cap.",
+)
+BLOCKED = Fault(
+    "blocked",
+    Acts.US,
+    _("Our own network rules do not allow this address. We have been told."),
+    "The egress door refused the address: scheme, port, or an internal range.",
+)
+NO_REGISTRATION = Fault(
+    "no-registration",
+    Acts.US,
+    _("Our own registration at the provider is missing. We have been told and must add it."),
+    "No client registration is stored for this provider and environment.",
+)
+NO_CREDENTIAL = Fault(
+    "no-credential",
+    Acts.CUSTOMER,
+    _("Nothing to sign in with is stored yet. Enter it at its checkpoint."),
+    "A credential that the grant needs is not stored.",
+)
+NO_KEY = Fault(
+    "no-key",
+    Acts.US,
+    _("The stored credential cannot be opened at the moment. We have been told."),
+    "The key that opens the credential is missing, or the ciphertext does not belong here.",
+)
+QUOTA = Fault(
+    "quota",
+    Acts.NOBODY,
+    _("The provider's allowance is used up for the moment. We go on by ourselves."),
+    "Our limiter has no free place soon enough.",
+)
+REDIRECTED = Fault(
+    "redirected",
+    Acts.US,
+    _("The provider sent us to another address, which we do not follow. We have been told."),
+    "An answer of 3xx: never followed.",
+)
+
+ALL = (NO_ANSWER, UNREADABLE, BLOCKED, NO_REGISTRATION, NO_CREDENTIAL, NO_KEY, QUOTA, REDIRECTED)
+
+
+def find(code: str) -> Fault | None:
+    return next((fault for fault in ALL if fault.code == code), None)

@@ -1,0 +1,120 @@
+"""One token request, whatever the number of callers, threads and processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from connections.spec.errors import Unauthorized
+from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport.client import Client
+from connections.transport.models import RequestLogEntry
+from connections.vault.models import Grant
+from connections.vault.secret import Secret
+from connections.vault.services import store_credential
+from tests.processes import ROOT, worker_environment
+from tests.roles import acting_as
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+PROCESSES, THREADS = 4, 8
+
+
+def send_from_everywhere(connection):
+    """32 senders in 4 processes, all at the same moment; their outcomes."""
+    start_at = time.time() + 4
+    arguments = [str(connection.tenant_id), str(connection.id), str(THREADS), str(start_at)]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.transport.senders", *arguments],
+            cwd=ROOT,
+            env=worker_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(PROCESSES)
+    ]
+    outcomes = []
+    for process in processes:
+        output, errors = process.communicate(timeout=90)
+        assert process.returncode == 0, errors[-2000:]
+        outcomes += json.loads(output)
+    return outcomes
+
+
+def expire(connection):
+    past = timezone.now() - timedelta(hours=2)
+    with tenant_scope(connection.tenant_id):
+        Grant.objects.update(issued_at=past, expires_at=past + timedelta(hours=1))
+
+
+def test_32_senders_with_an_expired_token_ask_for_one(connected, sandbox):
+    with acting_as("worker"):
+        Client(connection=connected).send("session")
+    expire(connected)
+    sandbox.reset_counters()
+    outcomes = send_from_everywhere(connected)
+    assert outcomes == ["200"] * (PROCESSES * THREADS)
+    assert sandbox.state()["token_requests"] == 1
+    assert RequestLogEntry.objects.filter(operation="token").count() == 2
+
+
+def test_32_senders_without_any_token_ask_for_one(connected, sandbox):
+    outcomes = send_from_everywhere(connected)
+    assert outcomes == ["200"] * (PROCESSES * THREADS)
+    assert sandbox.state()["token_requests"] == 1
+
+
+def test_32_senders_with_a_revoked_key_are_refused_once(connected, sandbox):
+    sandbox.revoke(connected.api_key)
+    sandbox.reset_counters()
+    outcomes = send_from_everywhere(connected)
+    assert outcomes == ["api-key-refused"] * (PROCESSES * THREADS)
+    assert sandbox.state()["token_requests"] == 1
+
+
+def test_a_thousand_calls_in_an_hour_need_at_most_two_tokens(connected, sandbox):
+    with acting_as("worker"), time_machine.travel(timezone.now(), tick=False) as clock:
+        client = Client(connection=connected)
+        for call in range(1000):
+            if call % 50 == 0:
+                sandbox.clock(call * 3.6)
+            client.send("session")
+            clock.shift(timedelta(seconds=3.6))
+            client.pending.clear()
+    calls = sandbox.state()
+    assert calls["token_requests"] <= 2
+
+
+def test_a_crashed_caller_is_taken_over(connected, sandbox):
+    """A claim that its holder never gave back is not waited for longer than it lasts."""
+    with acting_as("worker"):
+        Client(connection=connected).send("session")
+    expire(connected)
+    Grant.objects.update(claimed_by="somebody who died", claimed_until=timezone.now() + timedelta(seconds=1))
+    started = time.monotonic()
+    with acting_as("worker"):
+        Client(connection=connected).send("session")
+    assert time.monotonic() - started < 10
+    assert Grant.objects.get().claimed_by == ""
+
+
+def test_a_new_credential_is_asked_for_even_after_a_refusal(connected, sandbox):
+    sandbox.revoke(connected.api_key)
+    with acting_as("worker"):
+        client = Client(connection=connected)
+        with pytest.raises(Unauthorized):
+            client.fresh_token()
+    new_key = sandbox.new_key(connected.api_user)
+    with tenant_scope(connected.tenant_id):
+        store_credential(connection=connected, name="api_key", secret=Secret(new_key), actor=SYSTEM)
+    with acting_as("worker"):
+        client.fresh_token()
+        assert client.send("session").status == 200
