@@ -62,6 +62,18 @@ class Lease:
                 self._lost.set()
                 raise LeaseLost(str(self.job_id))
 
+    def moved_on(self) -> None:
+        """Say, in the transaction that keeps it, that work got further: crashes before it no longer count.
+
+        So only work that dies again and again at the same place is parked. Costs a statement after a crash only.
+        """
+        if self.starts > 1:
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "UPDATE jobs_job SET starts = 1 WHERE id = %s AND epoch = %s AND starts > 1",
+                    [self.job_id, self.epoch],
+                )
+
     def __enter__(self) -> Lease:
         self._heart = threading.Thread(target=self._beat, name="lease-heartbeat", daemon=True)
         self._heart.start()

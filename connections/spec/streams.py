@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
 from connections.spec.provider import Text
@@ -25,6 +25,10 @@ class Page:
 
 
 class Paging(Protocol):
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where the list of records stands in an answer; `()` when it is the answer itself."""
+
     def parameters(self, position: Position) -> dict[str, str]:
         """Query parameters of the page at `position`; `{}` is the start."""
 
@@ -45,6 +49,10 @@ class AfterId:
     id_parameter: str = "previousId"
     size_parameter: str = "size"
     order: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        return (self.items,)
 
     def parameters(self, position: Position) -> dict[str, str]:
         parameters = {self.size_parameter: str(self.size), **self.order}
@@ -88,6 +96,27 @@ class Since:
     field: str
     overlap: timedelta
     form: str = "%Y-%m-%dT%H:%M:%S"
+
+    def back(self, value: str, by: timedelta) -> str:
+        """A change field's value (ISO 8601) moved back, in the form the filter takes. Raises BadPage for anything else."""
+        try:
+            return (datetime.fromisoformat(value) - by).strftime(self.form)
+        except (ValueError, OverflowError):
+            message = f"{self.field} is not a date-time"
+            raise BadPage(message) from None
+
+    def newest(self, records: Iterable[Mapping[str, Any]], before: str) -> str:
+        """The latest value of the change field in these records and `before`. Raises BadPage when it is no date-time.
+
+        What lies in the future of every time zone is a slip of somebody's clock and not believed: it would hide all
+        changes until then.
+        """
+        limit = (datetime.now(timezone.utc) + timedelta(hours=26)).strftime(self.form)
+        values = (record.get(self.field) for record in records)
+        latest = max((value for value in values if isinstance(value, str) and value <= limit), default="")
+        if latest:
+            self.back(latest, timedelta(0))
+        return max(latest, before)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Registers the app and what it hands to lower floors."""
+"""Registers the app and its jobs."""
 
 from __future__ import annotations
 
@@ -8,3 +8,11 @@ from django.apps import AppConfig
 class SyncConfig(AppConfig):
     name = "connections.sync"
     label = "sync"
+
+    def ready(self) -> None:
+        from connections.jobs.registry import register
+        from connections.sync import engine, schedule
+        from connections.sync.services import RUN, SCHEDULED
+
+        register(RUN, queue="sync", handler=engine.read, on_parked=engine.gave_up)
+        register(SCHEDULED, queue="interactive", handler=schedule.start_due)

@@ -90,6 +90,7 @@ class StreamProgress(TenantOwned):
     stream = models.CharField(_("stream"), max_length=40)
     order = models.PositiveSmallIntegerField()
     state = models.CharField(_("state"), max_length=10, choices=ProgressState.choices, default=ProgressState.PENDING)
+    started_at = models.DateTimeField(_("started at"), null=True)
     position = models.JSONField(default=dict)
     since = models.CharField(_("changed since"), max_length=40, blank=True)  # '' : a full pass
     newest = models.CharField(max_length=40, blank=True)  # highest value of the change field seen so far
@@ -99,12 +100,13 @@ class StreamProgress(TenantOwned):
     changed = models.PositiveIntegerField(_("changed"), default=0)
     expected = models.PositiveIntegerField(_("expected"), null=True)
     fault = models.CharField(_("fault"), max_length=60, blank=True)
+    entry_id = models.UUIDField(_("entry id"), null=True)  # the request that was refused, when one was
 
     class Meta:
         ordering = ["order"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "run", "stream"], name="sync_progress_once"),
-            Fenced(name="sync_progress_fence", web="SELECT", worker="SELECT, INSERT, UPDATE", staff="SELECT"),
+            Fenced(name="sync_progress_fence", web="SELECT, INSERT", worker="SELECT, INSERT, UPDATE", staff="SELECT"),
             SameTenant(name="sync_progress_run_tenant", field="run"),
         ]
 

@@ -1,0 +1,96 @@
+"""How far a stream has been read: moved with every page inside a run, carried over to the next one at its end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import F
+from django.db.models.functions import Now
+
+from connections.spec.streams import BadPage, Page, Position, Since, Stream
+from connections.sync.models import ProgressState, StreamCursor, StreamProgress
+from connections.sync.upsert import Written
+from connections.vault.models import Connection
+
+
+def begin(*, connection: Connection, stream: Stream, progress: StreamProgress) -> None:
+    """Decide where this pass starts, the first time the run comes to the stream. In the caller's transaction and scope."""
+    StreamCursor.objects.bulk_create(
+        [StreamCursor(tenant_id=connection.tenant_id, connection=connection, stream=stream.name)],
+        ignore_conflicts=True,
+    )
+    newest = _rows(connection, stream).values_list("newest", flat=True).get()
+    _set(progress, state=ProgressState.READING, since=_since(stream.since, newest), started_at=Now())
+
+
+def _since(since: Since | None, newest: str) -> str:
+    if since is None or not newest:
+        return ""
+    try:
+        return since.back(newest, since.overlap)
+    except BadPage:
+        return ""  # kept in a form that this version does not read: everything is read once more
+
+
+def move(
+    *,
+    connection: Connection,
+    stream: Stream,
+    progress: StreamProgress,
+    page: Page,
+    written: Written,
+    following: Position | None,
+) -> None:
+    """Count a page that was just written, and stand where the next one follows. In the transaction of that page.
+
+    Raises BadPage when the change field of a record is no date-time.
+    """
+    newest = stream.since.newest(page.records, progress.newest) if stream.since else ""
+    # The provider tells the size of the whole pass on its first page only; later it may count what is left.
+    expected = progress.expected if progress.pages else page.total
+    _set(
+        progress,
+        position=progress.position if following is None else following,
+        newest=newest,
+        expected=expected,
+        pages=progress.pages + 1,
+        seen=progress.seen + len(page.records),
+        added=progress.added + written.added,
+        changed=progress.changed + written.changed,
+    )
+    if written.added or written.changed:
+        # Counted as they are kept, so that the sum is right however the run ends.
+        _rows(connection, stream).update(records=F("records") + written.added, changed_at=Now())
+
+
+def end(*, connection: Connection, stream: Stream, progress: StreamProgress) -> None:
+    """The stream was read to its end: the next run may start from here. In the transaction of the last page."""
+    _set(progress, state=ProgressState.DONE)
+    cursor = _rows(connection, stream).get()
+    cursor.read_at = Now()
+    if stream.since is not None and progress.newest:
+        cursor.newest = max(cursor.newest, stream.since.back(progress.newest, _age(progress)))
+    cursor.save(update_fields=["read_at", "newest"])
+
+
+def _age(progress: StreamProgress) -> timedelta:
+    """How long the pass took, waits included.
+
+    A record that changes behind the reader's back, at a place already passed, is only seen by the next run. That run
+    must ask from the moment this pass began. The provider's clock and time zone are not known, but when the newest
+    change was seen its clock stood there or later; so that value less the whole length of the pass lies before its
+    beginning.
+    """
+    rows = StreamProgress.objects.filter(id=progress.id)
+    age: timedelta = rows.annotate(age=Now() - F("started_at")).values_list("age", flat=True).get()
+    return age
+
+
+def _rows(connection: Connection, stream: Stream):  # type: ignore[no-untyped-def]
+    return StreamCursor.objects.filter(connection_id=connection.id, stream=stream.name)
+
+
+def _set(progress: StreamProgress, **values: object) -> None:
+    StreamProgress.objects.filter(id=progress.id).update(**values)
+    for name, value in values.items():
+        setattr(progress, name, value)

@@ -1,0 +1,279 @@
+"""Does a run: reads the provider's streams page by page; a page, its counts and its request log are one commit.
+
+Nothing is concluded about records that a pass did not show: no stream promises yet that a complete pass lists all that
+exists (Procountor's lists leave out inactive partners), so no record is ever deleted here.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import DataError
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from connections.jobs import services as jobs
+from connections.jobs.lease import Lease, LeaseLost
+from connections.jobs.registry import Again
+from connections.providers import registry
+from connections.spec.errors import Blocked, CallFailed, Forbidden, Unauthorized, Unavailable
+from connections.spec.faults import Fault
+from connections.spec.streams import BadPage, Page, Stream
+from connections.sync import cursors, faults, sentences, upsert
+from connections.sync.models import ACTIVE, Level, ProgressState, RunState, StreamProgress, SyncRun
+from connections.sync.services import RUN_ENDED, note
+from connections.tenancy.scope import tenant_scope
+from connections.transport.client import Client, Reply
+
+SLICE = 20.0  # seconds of reading before the job is handed back, so that nobody's sync holds a worker for long
+PAGES_PER_LINE = 100
+SHORTEST_WAIT = timedelta(seconds=1)
+
+UNENDED = (ProgressState.PENDING, ProgressState.READING)
+TROUBLED = (ProgressState.REFUSED, ProgressState.FAILED)
+
+
+def read(lease: Lease) -> Again | None:
+    """Job: go on with a run for one slice. HTTP never happens inside a transaction."""
+    if lease.tenant_id is None:
+        return None
+    with tenant_scope(lease.tenant_id):
+        lease.check()
+        # In the scope of the job's own tenant: a row that names somebody else's run finds nothing.
+        run = SyncRun.objects.select_related("connection").filter(id=lease.subject, state__in=ACTIVE).first()
+        if run is None:
+            return None
+        if run.state == RunState.WAITING and run.waiting_until and run.waiting_until > timezone.now():
+            return Again(run.waiting_until, run.fault)  # woken too early, after a worker's death
+        _take_up(lease, run)
+        unended = list(StreamProgress.objects.filter(run=run, state__in=UNENDED))
+    return Reading(lease, run, Client(connection=run.connection, run_id=run.id)).go_on(unended)
+
+
+def _take_up(lease: Lease, run: SyncRun) -> None:
+    rows = SyncRun.objects.filter(id=run.id)
+    if run.state == RunState.QUEUED:
+        rows.update(state=RunState.RUNNING, started_at=Now())
+        note(run=run, code=sentences.STARTED)
+    elif run.state == RunState.WAITING:
+        rows.update(state=RunState.RUNNING, waiting_until=None, fault="", entry_id=None)
+        note(run=run, code=sentences.WENT_ON)
+    elif lease.starts > 1:
+        note(run=run, code=sentences.TAKEN_OVER, level=Level.WARNING)
+
+
+def gave_up(lease: Lease) -> None:
+    """In the transaction that parks the job: the run ends with it, and says so."""
+    if lease.tenant_id is None:
+        return
+    with tenant_scope(lease.tenant_id):
+        run = SyncRun.objects.filter(id=lease.subject, state__in=ACTIVE).first()
+        if run is not None:
+            end_run(run, RunState.FAILED, fault=faults.GAVE_UP.code)
+
+
+def end_run(run: SyncRun, state: RunState, *, fault: str = "", entry_id: UUID | None = None) -> None:
+    """In the caller's transaction and scope, which has made sure that the run is still ours to end."""
+    SyncRun.objects.filter(id=run.id).update(
+        state=state, ended_at=Now(), waiting_until=None, fault=fault, entry_id=entry_id
+    )
+    if state == RunState.SUCCEEDED:
+        note(run=run, code=sentences.SUCCEEDED)
+    elif state == RunState.INCOMPLETE:
+        note(run=run, code=sentences.INCOMPLETE, level=Level.WARNING)
+    else:
+        note(run=run, code=sentences.FAILED, level=Level.ERROR, fault=fault, **_entry(entry_id))
+    jobs.enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=run.tenant_id)
+
+
+def _entry(entry_id: UUID | None) -> dict[str, str]:
+    return {"entry": str(entry_id)} if entry_id else {}
+
+
+@dataclass
+class Reading:
+    """One slice of a run, in one worker's hands."""
+
+    lease: Lease
+    run: SyncRun
+    client: Client
+    ends_at: float = field(default_factory=lambda: time.monotonic() + SLICE)
+
+    def go_on(self, unended: list[StreamProgress]) -> Again | None:
+        """Read these streams in order. Hands back when the slice is over or the provider asks to wait.
+
+        Errors that nobody foresaw go up to the job, which counts them.
+        """
+        provider = registry.all_providers()[self.run.connection.provider]
+        try:
+            for progress in unended:
+                try:
+                    if not self._read(provider.stream(progress.stream), progress):
+                        return Again()
+                except Unavailable as failed:
+                    return self._wait(failed)
+                except (Unauthorized, Blocked) as failed:
+                    self._fail(progress, failed)
+                    return None
+            self._end()
+        except Exception:
+            with tenant_scope(self.run.tenant_id):
+                self.client.write_ledger()  # what was asked was asked, whatever became of the answer
+            raise
+        return None
+
+    # -- one stream ------------------------------------------------------------------------------------------------
+
+    def _read(self, stream: Stream, progress: StreamProgress) -> bool:
+        """Page after page to the stream's end. False when the slice is over before that."""
+        if progress.state == ProgressState.PENDING:
+            self._begin(stream, progress)
+        while time.monotonic() < self.ends_at:
+            if self.lease.lost:
+                raise LeaseLost(str(self.lease.job_id))
+            query = stream.paging.parameters(progress.position)
+            if stream.since is not None and progress.since:
+                query[stream.since.parameter] = progress.since
+            try:
+                reply = self.client.send(stream.operation, query=query)
+            except (Unauthorized, Blocked, Unavailable):
+                raise  # no stream would fare better
+            except CallFailed as failed:
+                state = ProgressState.REFUSED if isinstance(failed, Forbidden) else ProgressState.FAILED
+                self._stop(progress, state, failed.fault, failed.entry_id)
+                return True
+            try:
+                has_more = self._keep(stream, progress, reply)
+            except BadPage as wrong:
+                self._stop(progress, ProgressState.FAILED, faults.PAGE_UNREADABLE, reply.entry_id, str(wrong))
+                return True
+            if not has_more:
+                return True
+        return False
+
+    def _begin(self, stream: Stream, progress: StreamProgress) -> None:
+        with tenant_scope(self.run.tenant_id):
+            self.lease.check()
+            cursors.begin(connection=self.run.connection, stream=stream, progress=progress)
+            if progress.since:
+                note(run=self.run, code=sentences.STREAM_SINCE, stream=stream.name, since=progress.since)
+            else:
+                note(run=self.run, code=sentences.STREAM_FULL, stream=stream.name)
+
+    def _keep(self, stream: Stream, progress: StreamProgress, reply: Reply) -> bool:
+        """Write what an answer brought. False after the last page. Raises BadPage, and then nothing is written."""
+        page = stream.paging.read(reply.body, stream.key)
+        try:
+            return self._write(stream, progress, page, reply.raw.decode(errors="replace"), stream.paging.path)
+        except DataError:
+            document = upsert.repaired(page.records)
+        try:
+            return self._write(stream, progress, page, document, (), is_repaired=True)
+        except DataError:
+            message = "a value that the database cannot keep"
+            raise BadPage(message) from None
+
+    def _write(
+        self,
+        stream: Stream,
+        progress: StreamProgress,
+        page: Page,
+        document: str,
+        path: tuple[str, ...],
+        *,
+        is_repaired: bool = False,
+    ) -> bool:
+        connection = self.run.connection
+        following = stream.paging.following(progress.position, page, stream.key)
+        with tenant_scope(self.run.tenant_id):
+            self.lease.check()
+            written = upsert.write(
+                connection=connection, stream=stream.name, key=stream.key, document=document, path=path
+            )
+            cursors.move(
+                connection=connection,
+                stream=stream,
+                progress=progress,
+                page=page,
+                written=written,
+                following=following,
+            )
+            if is_repaired:
+                note(run=self.run, code=sentences.REPAIRED, level=Level.WARNING, stream=stream.name)
+            if following is None:
+                cursors.end(connection=connection, stream=stream, progress=progress)
+                counts = {name: getattr(progress, name) for name in ("seen", "added", "changed", "pages")}
+                note(run=self.run, code=sentences.STREAM_DONE, stream=stream.name, **counts)
+            elif progress.pages % PAGES_PER_LINE == 0:
+                note(run=self.run, code=sentences.PROGRESS, stream=stream.name, seen=progress.seen)
+            self.client.write_ledger()
+            self.lease.moved_on()
+        return following is not None
+
+    def _stop(
+        self, progress: StreamProgress, state: ProgressState, fault: Fault, entry_id: UUID | None, reason: str = ""
+    ) -> None:
+        """This stream ends here; the run goes on with the next one, and will not be green."""
+        with tenant_scope(self.run.tenant_id):
+            self.lease.check()
+            self._mark(progress, state, fault, entry_id)
+            code = sentences.STREAM_REFUSED if state == ProgressState.REFUSED else sentences.STREAM_FAILED
+            detail = {"reason": reason} if reason else {}
+            note(
+                run=self.run,
+                code=code,
+                level=Level.ERROR,
+                stream=progress.stream,
+                fault=fault.code,
+                **_entry(entry_id),
+                **detail,
+            )
+            self.client.write_ledger()
+
+    @staticmethod
+    def _mark(progress: StreamProgress, state: ProgressState, fault: Fault, entry_id: UUID | None) -> None:
+        StreamProgress.objects.filter(id=progress.id).update(state=state, fault=fault.code, entry_id=entry_id)
+
+    # -- the run ---------------------------------------------------------------------------------------------------
+
+    def _wait(self, failed: Unavailable) -> Again:
+        until = max(failed.retry_at, timezone.now() + SHORTEST_WAIT)
+        with tenant_scope(self.run.tenant_id):
+            self.lease.check()
+            SyncRun.objects.filter(id=self.run.id).update(
+                state=RunState.WAITING, waiting_until=until, fault=failed.fault.code, entry_id=failed.entry_id
+            )
+            note(
+                run=self.run,
+                code=sentences.WAITING,
+                level=Level.WARNING,
+                until=until.isoformat(),
+                fault=failed.fault.code,
+                **_entry(failed.entry_id),
+            )
+            self.client.write_ledger()
+        return Again(until, failed.fault.code)
+
+    def _fail(self, progress: StreamProgress, failed: Unauthorized | Blocked) -> None:
+        with tenant_scope(self.run.tenant_id):
+            self.lease.check()
+            self._mark(progress, ProgressState.FAILED, failed.fault, failed.entry_id)
+            end_run(self.run, RunState.FAILED, fault=failed.fault.code, entry_id=failed.entry_id)
+            self.client.write_ledger()
+
+    def _end(self) -> None:
+        """Every stream has ended. Green only when every one was read to its end."""
+        with tenant_scope(self.run.tenant_id):
+            self.lease.check()
+            streams = list(StreamProgress.objects.filter(run=self.run))
+            troubled = [each for each in streams if each.state in TROUBLED]
+            states = {each.state for each in streams}
+            if not troubled:
+                end_run(self.run, RunState.SUCCEEDED)
+                return
+            nothing_came = ProgressState.FAILED in states and ProgressState.DONE not in states
+            state = RunState.FAILED if nothing_came else RunState.INCOMPLETE
+            end_run(self.run, state, fault=troubled[0].fault, entry_id=troubled[0].entry_id)

@@ -1,0 +1,108 @@
+"""What a run's log says: codes and values in the row, a sentence in the reader's language on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import formats, timezone
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers import registry
+from connections.spec.provider import Text
+from connections.sync import faults
+from connections.sync.models import Level, RunLogLine, Trigger
+
+QUEUED = "queued"
+STARTED = "started"
+STREAM_FULL = "stream-full"
+STREAM_SINCE = "stream-since"
+PROGRESS = "progress"
+STREAM_DONE = "stream-done"
+STREAM_REFUSED = "stream-refused"
+STREAM_FAILED = "stream-failed"
+WAITING = "waiting"
+WENT_ON = "went-on"
+TAKEN_OVER = "taken-over"
+CANCELLED = "cancelled"
+SUCCEEDED = "succeeded"
+INCOMPLETE = "incomplete"
+FAILED = "failed"
+REPAIRED = "repaired"
+
+SENTENCES: Mapping[str, Text] = {
+    QUEUED: _("Queued (%(trigger)s), asked for by %(who)s."),
+    STARTED: _("Started."),
+    STREAM_FULL: _("%(stream)s: reading everything."),
+    STREAM_SINCE: _("%(stream)s: reading what changed since %(since)s."),
+    PROGRESS: _("%(stream)s: %(seen)s read so far."),
+    STREAM_DONE: _("%(stream)s: finished. Read: %(seen)s; new: %(added)s; changed: %(changed)s; pages: %(pages)s."),
+    STREAM_REFUSED: _("%(stream)s: refused. %(fault)s"),
+    STREAM_FAILED: _("%(stream)s: stopped. %(fault)s"),
+    WAITING: _("Waiting until %(until)s. %(fault)s"),
+    WENT_ON: _("Going on."),
+    TAKEN_OVER: _("The worker that read stopped in the middle; another one goes on from the last page that was kept."),
+    CANCELLED: _("Cancelled by %(who)s."),
+    SUCCEEDED: _("Finished: everything was read."),
+    INCOMPLETE: _("Finished, but not everything could be read."),
+    FAILED: _("Stopped. %(fault)s"),
+    REPAIRED: _("%(stream)s: a page held characters that no database keeps; they were replaced by a placeholder."),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One log line as a page shows it. `fault` and `entry_id` point staff to the catalogue and the request log."""
+
+    at: datetime
+    level: Level
+    code: str
+    sentence: str
+    fault: str
+    entry_id: UUID | None
+
+
+def read(line: RunLogLine, provider: str) -> Line:
+    """`provider` is the slug, for the names of its streams and the words of its faults."""
+    values: dict[str, Any] = line.values
+    entry = values.get("entry")
+    return Line(
+        at=line.at,
+        level=Level(line.level),
+        code=line.code,
+        sentence=say(line.code, values, provider),
+        fault=values.get("fault", ""),
+        entry_id=UUID(entry) if entry else None,
+    )
+
+
+def say(code: str, values: Mapping[str, Any], provider: str) -> str:
+    """The sentence of a code; the code itself when a later version no longer knows it."""
+    sentence = SENTENCES.get(code)
+    if sentence is None:
+        return code
+    return str(sentence) % {name: _shown(name, value, provider) for name, value in values.items()}
+
+
+def _shown(name: str, value: Any, provider: str) -> str:
+    if name == "stream":
+        return _label(provider, value)
+    if name == "fault":
+        fault = faults.find(provider=provider, code=value)
+        return str(fault.customer) if fault else value
+    if name == "trigger" and value in Trigger.values:
+        return str(Trigger(value).label)
+    if name == "until":
+        return formats.date_format(timezone.localtime(datetime.fromisoformat(value)), "DATETIME_FORMAT")
+    if isinstance(value, int):
+        return str(formats.number_format(value, force_grouping=True))
+    return str(value)
+
+
+def _label(provider: str, stream: str) -> str:
+    known = registry.find(provider)
+    labels = {each.name: str(each.label) for each in known.streams} if known else {}
+    return labels.get(stream, stream)

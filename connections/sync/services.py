@@ -1,0 +1,145 @@
+"""Starting, cancelling and scheduling sync runs, and reading what one has to tell."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connections.jobs import services as jobs
+from connections.jobs.models import Job, JobState
+from connections.providers import registry
+from connections.sync import sentences
+from connections.sync.models import ACTIVE, Level, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
+from connections.tenancy import audit
+from connections.tenancy.models import TenantState
+from connections.tenancy.scope import Actor
+from connections.vault.models import Connection, ConnectionState
+from connections.vault.services import Refused
+
+RUN = "sync.run"
+SCHEDULED = "sync.scheduled"
+RUN_ENDED = "sync.run_ended"  # its handler belongs to whoever draws conclusions from a run
+
+STANDING = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
+LONGEST_INTERVAL = 7 * 24  # hours
+
+
+def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> SyncRun:
+    """Queue a run in the caller's transaction and scope; the active one is returned where there is one.
+
+    Raises Refused while the connection does not stand (a first run may start in set-up), or the tenant is suspended.
+    """
+    allowed = (*STANDING, ConnectionState.SETUP) if trigger is Trigger.FIRST else STANDING
+    state = Connection.objects.values_list("state", flat=True).get(id=connection.id)
+    if state not in allowed:
+        raise Refused(_("This connection does not stand yet, so there is nothing to sync."))
+    if connection.tenant.state == TenantState.SUSPENDED:
+        raise Refused(_("Syncs are off while this customer is suspended."))
+    while True:
+        run = SyncRun(
+            tenant_id=connection.tenant_id, connection_id=connection.id, trigger=trigger, asked_by=actor.name
+        )
+        # The partial unique index lets one active run in; of two callers at once, one waits here and inserts nothing.
+        SyncRun.objects.bulk_create([run], ignore_conflicts=True)
+        active = SyncRun.objects.filter(connection_id=connection.id, state__in=ACTIVE).first()
+        if active is None:
+            continue  # the one that stood in the way has ended since
+        if active.id != run.id:
+            return active
+        break
+    active.connection = connection
+    _queue(active, actor)
+    ensure_scheduled(connection=connection)
+    return active
+
+
+def _queue(run: SyncRun, actor: Actor) -> None:
+    provider = registry.all_providers()[run.connection.provider]
+    StreamProgress.objects.bulk_create(
+        StreamProgress(tenant_id=run.tenant_id, run=run, stream=stream.name, order=order)
+        for order, stream in enumerate(provider.streams)
+    )
+    note(run=run, code=sentences.QUEUED, trigger=run.trigger, who=actor.name)
+    jobs.enqueue(kind=RUN, subject=run.id, tenant_id=run.tenant_id)
+    audit.record(
+        tenant_id=run.tenant_id,
+        actor=actor,
+        action="sync.started",
+        subject=str(run.connection_id),
+        run=str(run.id),
+        trigger=run.trigger,
+    )
+
+
+def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
+    """End an active run in the caller's transaction and scope. False when it has ended already.
+
+    A worker in the middle of a page is fenced off: that page is not written.
+    """
+    # The job's row first, as a page's transaction takes them: the other order could deadlock with it.
+    jobs.cancel(kind=RUN, subject=run.id)
+    now = timezone.now()
+    ended = SyncRun.objects.filter(id=run.id, state__in=ACTIVE).update(
+        state=RunState.CANCELLED, ended_at=now, cancelled_by=actor.name
+    )
+    if not ended:
+        return False
+    run.state, run.ended_at, run.cancelled_by = RunState.CANCELLED, now, actor.name
+    note(run=run, level=Level.WARNING, code=sentences.CANCELLED, who=actor.name)
+    jobs.enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=run.tenant_id)
+    audit.record(
+        tenant_id=run.tenant_id, actor=actor, action="sync.cancelled", subject=str(run.connection_id), run=str(run.id)
+    )
+    return True
+
+
+def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> None:
+    """Sync every so many hours from now on, 0 for only by hand. Raises Refused outside 0 to 168."""
+    if not 0 <= every_hours <= LONGEST_INTERVAL:
+        raise Refused(_("Choose between 1 and 168 hours, or 0 to sync only by hand."))
+    Connection.objects.filter(id=connection.id).update(sync_every_hours=every_hours)
+    connection.sync_every_hours = every_hours
+    jobs.cancel(kind=SCHEDULED, subject=connection.id)
+    ensure_scheduled(connection=connection)
+    audit.record(
+        tenant_id=connection.tenant_id,
+        actor=actor,
+        action="sync.scheduled",
+        subject=str(connection.id),
+        every_hours=every_hours,
+    )
+
+
+def ensure_scheduled(*, connection: Connection) -> None:
+    """One job row per connection waits for the next slot; made where there is none."""
+    every = Connection.objects.values_list("sync_every_hours", flat=True).get(id=connection.id)
+    waiting = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state__in=(JobState.QUEUED, JobState.RUNNING))
+    if every and not waiting.exists():
+        jobs.enqueue(
+            kind=SCHEDULED,
+            subject=connection.id,
+            tenant_id=connection.tenant_id,
+            due_at=timezone.now() + timedelta(hours=every),
+        )
+
+
+def next_slot(connection: Connection) -> Job | None:
+    """The job that starts the next scheduled run (`due_at`), None when runs start only by hand."""
+    return Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED).first()
+
+
+def note(*, run: SyncRun, code: str, level: Level = Level.INFO, **values: object) -> None:
+    """Write one log line in the caller's transaction and scope; `values` are JSON and fill the sentence of `code`."""
+    # The statement's own time by the database's clock: the lines of one transaction stay in order.
+    RunLogLine(tenant_id=run.tenant_id, run_id=run.id, at=Now(), level=level, code=code, values=values).save(
+        force_insert=True
+    )
+
+
+def lines(run: SyncRun) -> list[sentences.Line]:
+    """The run's log in order, as sentences in the reader's language."""
+    provider = SyncRun.objects.values_list("connection__provider", flat=True).get(id=run.id)
+    return [sentences.read(line, provider) for line in RunLogLine.objects.filter(run_id=run.id)]
