@@ -46,7 +46,7 @@ class Postgres:
         self.superuser_password = superuser_password
         self._throw_away = throw_away
         self._cluster_name = cluster_name
-        self._home = folders.state
+        self._home = self._noted_home() or folders.state
         self._seat = Seat()
         self._socket_folder = Path()
 
@@ -57,7 +57,7 @@ class Postgres:
     @property
     def exists(self) -> bool:
         """Whether there is a cluster already, here or where an earlier start had to put it."""
-        return self.data.exists() or (self.folders.state / HOME_NOTE).exists()
+        return self.data.exists()
 
     def address(self, role: str, password: str, database: str = "portal") -> str:
         """URL for one role over the unix socket. Only after `start`."""
@@ -69,8 +69,8 @@ class Postgres:
 
     def start(self, pause: Pause = time.sleep) -> None:
         """Raises Refused, and whatever `pause` raises."""
+        self.check_version()
         self._take_seat()
-        self._check_version()
         if not self.data.exists():
             self._initdb()
             self.first_start = True
@@ -114,35 +114,45 @@ class Postgres:
         self._seat = candidates[0]
         if self._seat.uid is None:
             return
-        for seat in candidates:
-            probe = self.folders.run / "seat"
-            probe.mkdir(mode=0o700, exist_ok=True)
-            seat.own(probe)
-            reached = seat.may(execute=self.programs.initdb, write=probe)
-            shutil.rmtree(probe)
-            if reached:
-                self._seat = seat
-                return
-        self._home = self._reachable_home()
+        if self._home == self.folders.state:
+            for seat in candidates:
+                if self._reaches(seat):
+                    self._seat = seat
+                    return
+            self._home = self._reachable_home()
         self.programs = self.programs.copy_to(self._home)
 
-    def _reachable_home(self) -> Path:
+    def _reaches(self, seat: Seat) -> bool:
+        probe = self.folders.run / "seat"
+        probe.mkdir(mode=0o700, exist_ok=True)
+        seat.own(probe)
+        try:
+            return seat.may(execute=self.programs.initdb, write=probe)
+        finally:
+            shutil.rmtree(probe)
+
+    def _noted_home(self) -> Path | None:
+        """Where an earlier start had to put the cluster. Raises Refused."""
         note = self.folders.state / HOME_NOTE
-        if note.exists():
-            home = Path(json.loads(note.read_text(encoding="utf-8")))
-            if home.is_dir() and not home.is_symlink() and home.stat().st_uid == self._seat.uid:
-                return home
+        if not note.exists():
+            return None
+        home = Path(json.loads(note.read_text(encoding="utf-8")))
+        if home.is_symlink() or not home.is_dir() or home.stat().st_uid not in {seat.uid for seat in seats()}:
             message = (
                 f"{note} names {home}, which is gone or not ours; delete the note to start with an empty database"
             )
             raise Refused(message)
+        return home
+
+    def _reachable_home(self) -> Path:
         # Not the ordinary temporary folder: the data must outlive a reboot.
         home = Path(tempfile.mkdtemp(prefix="portal-postgres-", dir="/var/tmp"))
         self._seat.own(home)
-        note.write_text(json.dumps(str(home)), encoding="utf-8")
+        (self.folders.state / HOME_NOTE).write_text(json.dumps(str(home)), encoding="utf-8")
         return home
 
-    def _check_version(self) -> None:
+    def check_version(self) -> None:
+        """Raises Refused where the cluster is of another major version than the programs."""
         note = self.data / "PG_VERSION"
         if not note.exists():
             return

@@ -77,25 +77,35 @@ class Start:
         _check_environment()
         self.demo = demo and self.mode == "demo"
         self.own_sandbox = self.demo and not os.environ.get("PORTAL_SANDBOX_HOSTS")
-        if self.mode == "production" and not os.environ.get("DATABASE_URL"):
+        if self.mode == "production" and not env.text("DATABASE_URL"):
             message = (
                 "the embedded database is for the demo; in production set DATABASE_URL to a PostgreSQL of your own"
             )
             raise Refused(message)
         self.folders = Folders(Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var"))).resolve())
         self.folders.make()
+        self.postgres = None if env.text("DATABASE_URL") else Postgres(self.folders)
+        if self.postgres:
+            self.postgres.check_version()
+        self.valkey = None if env.text("BROKER_URL") else Valkey(self.folders)
         self.lock, killed_before = claim_folder(self.folders)
-        self.folders.clear_run()
-        for needed in range(self.port, self.port + (3 if self.own_sandbox else 1)):
-            # What a killed run's children still hold is given a moment.
-            check_port(needed, self.port, patience=3.0 if killed_before else 0.0)
-        self.postgres = None if os.environ.get("DATABASE_URL") else Postgres(self.folders)
-        in_use = self.postgres is not None and self.postgres.exists
-        self.keys = ensure_keys(self.folders.state / "keys", in_use=in_use)
-        self.valkey = None if os.environ.get("BROKER_URL") else Valkey(self.folders)
+        try:
+            self._claim_ports(patience=3.0 if killed_before else 0.0)
+            self.folders.clear_run()
+            in_use = self.postgres is not None and self.postgres.exists
+            self.keys = ensure_keys(self.folders.state / "keys", in_use=in_use)
+        except Refused:
+            self.lock.truncate(0)
+            self.lock.close()
+            raise
         self.supervisor = Supervisor(folders=self.folders, cwd=env.BASE_DIR, bell=bell)
         self.addresses = self.folders.state / "sandbox" / "addresses.json"
         self.notes = self.folders.state / "demo.json"
+
+    def _claim_ports(self, *, patience: float) -> None:
+        """What a killed run's children still hold is given a moment. Raises Refused."""
+        for needed in range(self.port, self.port + (3 if self.own_sandbox else 1)):
+            check_port(needed, self.port, patience=patience)
 
     def everything(self) -> None:
         """Raises Refused, ChildEnded, StopAsked."""

@@ -1,0 +1,174 @@
+"""The whole portal from one command, for real: what it starts, what each process is told, and that nothing stays."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.operations.running import ROOT, Up, free_ports
+
+pytestmark = pytest.mark.drill
+
+NEIGHBOURS = (Path("/"), Path("/tmp"), ROOT, ROOT / ".venv")
+
+
+def _modes(state: Path) -> dict[Path, tuple[int, int]]:
+    watched = {*NEIGHBOURS, *state.parents}
+    return {path: (path.stat().st_mode, path.stat().st_uid) for path in watched if path.exists()}
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("up") / "state"
+
+
+@pytest.fixture(scope="module")
+def before(state: Path) -> tuple[dict[Path, tuple[int, int]], list[str]]:
+    return _modes(state), [account.pw_name for account in pwd.getpwall()]
+
+
+@pytest.fixture(scope="module")
+def up(state: Path, before: object) -> Iterator[Up]:
+    """Started once, with the demo; the tests below run in their order and the last ones kill it."""
+    running = Up(state, free_ports())
+    running.start()
+    try:
+        running.until_it_says("Ctrl-C stops everything")
+        yield running
+    finally:
+        running.stop()
+
+
+def _owner(up: Up) -> str:
+    """The owner's URL, as a child was told its own."""
+    web = up.environment_of(up.process_of("gunicorn"))["DATABASE_URL"]
+    password = (up.state / "keys" / "portal_owner.password").read_text()
+    return f"postgresql://portal_owner:{password}@{web.rpartition('@')[2]}"
+
+
+def test_it_answers_and_says_what_is_where(up: Up) -> None:
+    assert up.get("/health/ready") == 200
+    said = up.says()
+    assert f"http://localhost:{up.port}/admin/" in said
+    assert f"http://localhost:{up.port + 1}/" in said
+    assert "the wall between web and worker is only" in said
+    sign_ins = json.loads((up.state / "demo.json").read_text())["sign_ins"]
+    assert all(person["email"] in said and person["password"] in said for person in sign_ins)
+
+
+def test_keys_are_closed_to_others(up: Up) -> None:
+    keys = up.state / "keys"
+    assert keys.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in keys.iterdir()} == {0o600}
+    assert (up.state / "postgres").stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_outside_changed_and_no_account_was_made(
+    up: Up, state: Path, before: tuple[dict[Path, tuple[int, int]], list[str]]
+) -> None:
+    assert (_modes(state), [account.pw_name for account in pwd.getpwall()]) == before
+
+
+def test_each_process_is_told_its_own_part_only(up: Up) -> None:
+    told = {
+        name: up.environment_of(up.process_of(words))
+        for name, words in {
+            "web": "gunicorn",
+            "interactive": "--queues interactive",
+            "sync": "--queues sync",
+            "beat": "portal beat",
+            "sandbox": "connections.sandbox",
+        }.items()
+    }
+    kek = str(up.state / "keys" / "kek.json")
+    holders = {name for name, environment in told.items() if kek in environment.values()}
+    assert holders == {"interactive", "sync"}
+    keyset = str(up.state / "keys" / "web_keyset.json")
+    assert {name for name, environment in told.items() if keyset in environment.values()} == {"web"}
+    logins = {name: told[name].get("DATABASE_URL", "").split(":")[1].strip("/") for name in told if name != "sandbox"}
+    assert logins == {
+        "web": "portal_web",
+        "interactive": "portal_worker",
+        "sync": "portal_worker",
+        "beat": "portal_worker",
+    }
+    assert not any(name.startswith(("PORTAL_", "DATABASE_", "BROKER_")) for name in told["sandbox"])
+    for environment in told.values():
+        assert not any("portal_owner" in value for value in environment.values())
+
+
+def test_every_worker_of_gunicorn_and_celery_is_told_the_same(up: Up) -> None:
+    """A forked child shows its parent's environment; none may have been given more on the way."""
+    web = [pid for pid, command in up.processes().items() if "gunicorn" in command]
+    assert len(web) == 3
+    for pid in web:
+        assert not any("kek" in value.lower() for value in up.environment_of(pid).values())
+
+
+def test_a_second_start_in_the_same_folder_is_refused(up: Up) -> None:
+    second = Up(up.state, free_ports())
+    second.output = up.state.parent / "second.out"
+    assert second.start("--no-demo").ended() == 3
+    assert "already runs in" in second.says()
+    assert up.get("/health/live") == 200
+
+
+def test_a_taken_port_is_refused_before_anything_starts(up: Up, tmp_path: Path) -> None:
+    other = Up(tmp_path / "state", up.port)
+    assert other.start("--no-demo").ended() == 4
+    assert f"PORT={up.port + 1000}" in other.says()
+    assert not (other.state / "postgres").exists()
+    assert not (other.state / "keys").exists()
+
+
+def test_killed_outright_it_leaves_nobody(up: Up) -> None:
+    with psycopg.connect(_owner(up), autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    assert len(up.processes()) > 15
+    up.send(signal.SIGKILL)
+    up.ended()
+    assert up.left_after(3) == {}
+
+
+def test_after_a_kill_it_starts_clean_with_all_data_and_the_same_keys(up: Up) -> None:
+    keys = {path.name: path.read_bytes() for path in (up.state / "keys").iterdir()}
+    up.start("--no-demo", in_background=True)
+    up.until_it_says("Ctrl-C stops everything")
+    assert up.get("/health/ready") == 200
+    with psycopg.connect(_owner(up), autocommit=True) as connection:
+        assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
+        connection.execute("DROP TABLE kept")
+    assert {path.name: path.read_bytes() for path in (up.state / "keys").iterdir()} == keys
+
+
+def test_an_interrupt_stops_everything_even_in_the_background(up: Up) -> None:
+    up.send(signal.SIGINT)
+    assert up.ended() == 0
+    assert up.left_after(0) == {}
+    assert "Stopped." in up.says()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+def test_a_stop_in_the_middle_of_starting(up: Up, number: int) -> None:
+    up.start("--no-demo")
+    up.until_it_says("Bringing the database up to date")
+    up.send(number)
+    assert up.ended() == 0
+    assert up.left_after(0) == {}
+
+
+def test_a_child_that_dies_ends_the_run_and_shows_its_log(up: Up) -> None:
+    up.start("--no-demo")
+    up.until_it_says("Starting the portal")
+    os.kill(up.process_of("portal beat"), signal.SIGKILL)
+    assert up.ended() == 1
+    assert "beat was ended by SIGKILL" in up.says()
+    assert str(up.state / "log" / "beat.log") in up.says()
+    assert up.left_after(0) == {}
