@@ -97,8 +97,8 @@ def test_both_ways_of_paging_give_every_record_once(
     assert by_page == wanted
 
     by_id = caller.ask(path, size=200, orderById=order).json()["results"]
-    while found := caller.ask(path, size=200, orderById=order, previousId=by_id[-1]["id"]).json()["results"]:
-        by_id += found
+    for _ in range(3):
+        by_id += caller.ask(path, size=200, orderById=order, previousId=by_id[-1]["id"]).json()["results"]
     assert by_id == wanted
 
 

@@ -201,6 +201,8 @@ def test_what_was_asked_is_shown_newest_first(server: SandboxServer, visitor: Vi
     assert "size=20&amp;orderById=ASC&amp;previousId=90000" in page
     assert page.count("Portal API") == 3
     assert re.search(r'id="count-token-requests">1<', page)
+    for where, renewed in (("/procountor/asked", False), ("/procountor/asked?live=yes", True)):
+        assert ("Refresh" in visitor.get(urljoin(visitor.home, where), timeout=10).headers) is renewed
 
 
 def test_pages_need_no_script_and_let_nothing_in_from_elsewhere(server: SandboxServer, visitor: Visitor) -> None:

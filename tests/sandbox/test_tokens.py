@@ -40,11 +40,13 @@ def test_the_redirect_uri_may_be_left_out_but_not_be_wrong(server: SandboxServer
     assert caller.token(key).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["client_secret", "api_key"])
+@pytest.mark.parametrize("name", ["client_secret", "api_key", "refresh_token", "code", "access_token", "password"])
 def test_a_secret_in_the_address_is_refused(server: SandboxServer, caller: Caller, name: str) -> None:
     key = server.setup_company()["api_key"]
-    answer = caller.post(server.api + "/oauth/token", params={name: key}, data={}, timeout=10)
-    assert refusal(answer)[0] == 400
+    form = {"grant_type": "client_credentials", "api_key": key, **server.client}
+    answer = caller.post(server.api + "/oauth/token", params={name: key}, data=form, timeout=10)
+    assert refusal(answer) == (400, "Sensitive values are not accepted as URL parameters")
+    assert caller.enter(key).ask("/sessioninfo", **{name: key}).status_code == 400
 
 
 def test_only_a_form_body_is_understood(server: SandboxServer, caller: Caller) -> None:

@@ -68,16 +68,14 @@ def add_shared_pages(pages: Blueprint, simulator: Simulator, kit: Kit) -> None:
     layout = f"{simulator.slug}/layout.html"
 
     @pages.get("/asked")
-    def asked() -> str:
-        counters = kit.asked.counters()
-        return render_template(
-            "asked.html",
-            layout=layout,
-            live="live" in request.args,
-            calls=kit.asked.newest(),
-            counters=counters,
-            simulator=simulator,
+    def asked() -> Answer:
+        live = "live" in request.args
+        calls, counters = kit.asked.newest(), kit.asked.counters()
+        page = render_template(
+            "asked.html", layout=layout, live=live, calls=calls, counters=counters, simulator=simulator
         )
+        # Only for somebody who pressed "Follow"; a header, as pages here have no script.
+        return Response(page, headers={"Refresh": "3"} if live else {})
 
     @pages.route("/switches", methods=["GET", "POST"])
     def switches() -> str | Answer:

@@ -41,7 +41,7 @@ CHANNELS = ("EMAIL", "ELECTRONIC_INVOICE", "ELECTRONIC_INVOICE", "MAIL", "NO_SEN
 def partners(company: int, records: str) -> list[Body]:
     """List entries, oldest first; ids repeat in every company, as the document warns."""
     visible, inactive, _ = COUNTS[records][company]
-    drawn = random.Random(f"partners of {company}")  # noqa: S311 - invented data, not secrets
+    drawn = random.Random(f"partners of {company}")  # noqa: S311  # nosec B311 - invented data, the same at every start
     made: list[Body] = []
     hidden_every = (visible + inactive) // inactive
     for number in range(visible + inactive):
@@ -85,7 +85,7 @@ def _partner(drawn: random.Random, number: int, *, total: int, active: bool) -> 
 def invoices(company: int, records: str, creator: int, known: list[Body]) -> list[Body]:
     """List entries, oldest first, for partners of the same company; `creator` is the user id that made them all."""
     count = COUNTS[records][company][2]
-    drawn = random.Random(f"invoices of {company}")  # noqa: S311
+    drawn = random.Random(f"invoices of {company}")  # noqa: S311  # nosec B311 - invented data, the same at every start
     customers = [partner for partner in known if partner["type"] != "SUPPLIER"]
     suppliers = [partner for partner in known if partner["type"] == "SUPPLIER"]
     return [

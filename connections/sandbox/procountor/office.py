@@ -79,8 +79,13 @@ class Office:
     def reset(self) -> None:
         """Back to the first day, except for the API clients."""
         with self._store.transaction():
-            for table in ("tokens", "api_keys", "users", "companies"):
-                self._store.write(f"DELETE FROM {table}")  # noqa: S608 - four names of our own
+            for emptied in (
+                "DELETE FROM tokens",
+                "DELETE FROM api_keys",
+                "DELETE FROM users",
+                "DELETE FROM companies",
+            ):
+                self._store.write(emptied)
             self._found_companies()
 
     # -- companies -------------------------------------------------------------------------------------------------

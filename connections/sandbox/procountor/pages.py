@@ -18,7 +18,7 @@ DONE = {
     "usage": "Saved.",
     "created": "The user was created.",
     "saved": "The user was saved.",
-    "password": "The password was changed. Access tokens of this user have ended.",
+    "renewed": "The password was changed. Access tokens of this user have ended.",
     "removed": "The user was removed from the company.",
     "revoked": "The API key was revoked.",
     "client": "The API client was registered.",
@@ -109,7 +109,7 @@ def _add_user_pages(blueprint: Blueprint, office: Office) -> None:
     @blueprint.post("/companies/<int:company_id>/users/<int:user_id>/password")
     def change_password(company_id: int, user_id: int) -> Response:
         office.change_password(_user(office, company_id, user_id)["id"])
-        return redirect(url_for(".edit_user", company_id=company_id, user_id=user_id, done="password"))
+        return redirect(url_for(".edit_user", company_id=company_id, user_id=user_id, done="renewed"))
 
     @blueprint.post("/companies/<int:company_id>/users/<int:user_id>/remove")
     def remove_user(company_id: int, user_id: int) -> Response:

@@ -67,7 +67,7 @@ def token_request(kit: Kit, office: Office, press: Callable[[int], Response | No
             return slower
         answer: dict[str, Any] = {"access_token": office.issue_token(key), "expires_in": TOKEN_SECONDS}
         if kit.switches.on("token_type"):
-            answer["token_type"] = "Bearer"  # noqa: S105 - the kind, not a secret
+            answer["token_type"] = "Bearer"  # noqa: S105  # nosec B105 - the kind, not a secret
         response: Response = g.json(answer)
         response.headers["Cache-Control"] = "no-store"
         return response
