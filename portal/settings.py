@@ -21,6 +21,9 @@ try:
     SANDBOX_HOSTS = env.sandbox_hosts()
     SMTP = env.smtp()
     TRUSTED_PROXIES = env.number("PORTAL_TRUSTED_PROXIES", 0 if MODE == "demo" else -1)
+    # How soon the work of a killed worker goes on: at most a lease and a sweep later.
+    JOBS_LEASE_SECONDS = env.number("PORTAL_LEASE_SECONDS", 30, least=2)
+    JOBS_SWEEP_SECONDS = env.number("PORTAL_SWEEP_SECONDS", 5, least=1)
     REQUEST_LOG_MONTHS = env.number("PORTAL_REQUEST_LOG_MONTHS", 3, least=1)
 except env.BadEnvironment as problem:
     sys.exit(f"portal: {problem}")
@@ -203,6 +206,7 @@ CELERY_TASK_SOFT_TIME_LIMIT = 90
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 15
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # who can write to the broker rings doorbells and commands nobody
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 180,
@@ -214,7 +218,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "jobs.sweep", "schedule": 5.0, "options": {"queue": "interactive", "expires": 5}},
+    "sweep": {
+        "task": "jobs.sweep",
+        "schedule": float(JOBS_SWEEP_SECONDS),
+        "options": {"queue": "interactive", "expires": JOBS_SWEEP_SECONDS},
+    },
 }
 SILENCED_SYSTEM_CHECKS = ["account.W001"]
 
@@ -232,5 +240,7 @@ LOGGING = {
         },
         "django.request": {"level": "ERROR"},
         "celery": {"level": "INFO"},
+        # A line per ring of the doorbell says nothing: the job's row does.
+        **{name: {"level": "WARNING"} for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace")},
     },
 }

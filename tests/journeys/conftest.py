@@ -128,7 +128,10 @@ class Watch:
             "console",
             lambda message: message.type == "error" and self.complaints.append(f"console: {message.text}"),
         )
-        page.on("response", lambda answer: answer.status >= 500 and self.complaints.append(f"{answer.status}: {answer.url}"))
+        page.on(
+            "response",
+            lambda answer: answer.status >= 500 and self.complaints.append(f"{answer.status}: {answer.url}"),
+        )
         return page
 
 

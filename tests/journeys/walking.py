@@ -1,0 +1,99 @@
+"""What people do in a browser, step by step: in the vendor's pages and in ours."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import Page, expect
+
+OWNER = "aino@aamu.example"
+ADMIN = "arvo@pilotage.example"
+SUPPORT = "sanna@pilotage.example"
+COMPANY = "companies/10451"
+
+
+class Vendor:
+    """A person with Management rights in the simulated Procountor."""
+
+    def __init__(self, page: Page, simulator: str) -> None:
+        self.page = page
+        self.home = f"{simulator}/{COMPANY}"
+
+    def allow_usage(self) -> None:
+        self.page.goto(f"{self.home}/usage-settings")
+        self.page.check("#usage-allowed")
+        self.page.click("#save-usage-settings")
+
+    def create_technical_user(self, name: str) -> None:
+        self.page.goto(f"{self.home}/users/new")
+        self.page.fill("#user-name", name)
+        self.page.click("#preset-all-needed")
+        self.page.select_option("#m2m-only", "in_use")
+        self.page.click("#save-user")
+        expect(self.page.get_by_role("link", name=name)).to_be_visible()
+
+    def create_key(self, user: str, client_id: str) -> str:
+        self.page.goto(f"{self.home}/api-keys/new")
+        option = self.page.locator("#key-user option", has_text=user).first.get_attribute("value")
+        self.page.select_option("#key-user", option)
+        self.page.fill("#key-client-id", client_id)
+        self.page.click("#create-api-key")
+        return self.page.locator("#api-key").input_value()
+
+    def revoke_newest_key(self) -> None:
+        self.page.goto(f"{self.home}/api-keys")
+        self.page.locator("button[id^=revoke-api-key-]").first.click()
+        expect(self.page.locator("body")).to_contain_text("Revoked")
+
+
+class Customer:
+    """The owner of Aamu Oy in the portal."""
+
+    def __init__(self, page: Page, portal: str) -> None:
+        self.page = page
+        self.portal = portal
+        self.checklist = ""
+
+    def begin(self) -> None:
+        """From the tenant's home to the first checkpoint."""
+        self.page.goto(f"{self.portal}/t/aamu/")
+        self.page.locator("a[href*='/connect/procountor/']").first.click()
+        self.page.click("main form button[type=submit]")
+        self.page.wait_for_url(re.compile("/checklist/"))
+        self.checklist = self.page.url.split("#")[0].split("?")[0]
+
+    def open(self, checkpoint: str) -> None:
+        self.page.goto(f"{self.checklist}{checkpoint}/")
+
+    def attest(self, checkpoint: str) -> None:
+        self.open(checkpoint)
+        self.page.click("#attest")
+        self.expect_state(checkpoint, "attested")
+
+    def client_id(self) -> str:
+        self.open("api-key")
+        return self.page.locator(".step-body code, .step-body input[readonly]").first.inner_text()
+
+    def paste_key(self, key: str) -> None:
+        self.open("api-key")
+        self.page.fill("input[name=text]", key)
+        self.page.click("#give-credential")
+
+    def confirm(self, checkpoint: str) -> None:
+        self.open(checkpoint)
+        self.page.click("#confirm")
+
+    def state(self, checkpoint: str) -> str:
+        classes = self.page.locator(f"#step-{checkpoint} .step-row .mark").get_attribute("class") or ""
+        return classes.split("mark-")[-1]
+
+    def states(self) -> dict[str, str]:
+        self.page.goto(self.checklist)
+        slugs = [element.get_attribute("id") for element in self.page.locator("li.step").all()]
+        return {str(slug).removeprefix("step-"): self.state(str(slug).removeprefix("step-")) for slug in slugs}
+
+    def expect_state(self, checkpoint: str, state: str, seconds: float = 20) -> None:
+        """Wait, without reloading the page: htmx brings the finding."""
+        expect(self.page.locator(f"#step-{checkpoint} .step-row .mark")).to_have_class(
+            f"mark mark-{state}", timeout=seconds * 1000
+        )
