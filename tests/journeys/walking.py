@@ -72,7 +72,7 @@ class Customer:
 
     def client_id(self) -> str:
         self.open("api-key")
-        return self.page.locator(".step-body code, .step-body input[readonly]").first.inner_text()
+        return self.page.locator("aside code").first.inner_text()
 
     def paste_key(self, key: str) -> None:
         self.open("api-key")
