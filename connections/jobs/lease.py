@@ -6,16 +6,18 @@ import logging
 import os
 import socket
 import threading
-from datetime import timedelta
 from types import TracebackType
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, connections, transaction
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=30)
-HEARTBEAT = 10.0  # seconds
+
+def length() -> float:
+    """Seconds a lease holds unless it is renewed, which happens three times as often."""
+    return float(settings.JOBS_LEASE_SECONDS)
 
 
 class LeaseLost(Exception):
@@ -88,7 +90,7 @@ class Lease:
 
     def _beat(self) -> None:
         try:
-            while not self._ended.wait(HEARTBEAT):
+            while not self._ended.wait(length() / 3):
                 if not self._renew():
                     self._lost.set()
                     return
@@ -99,11 +101,11 @@ class Lease:
         try:
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute(
-                    "UPDATE jobs_job SET lease_until = clock_timestamp() + %s "
-                    "WHERE id = %s AND epoch = %s AND state = 'running'",
-                    [LEASE, self.job_id, self.epoch],
+                    "UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s)"
+                    " WHERE id = %s AND epoch = %s AND state = 'running'",
+                    [length(), self.job_id, self.epoch],
                 )
-                return cursor.rowcount == 1
+                return bool(cursor.rowcount == 1)
         except Exception:
             # The database did not answer: the lease may still be ours, and the epoch decides when we write.
             logger.exception("lease of job %s not renewed", self.job_id)

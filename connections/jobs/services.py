@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from connections.jobs import registry
-from connections.jobs.lease import LEASE, Lease, whoami
+from connections.jobs.lease import Lease, length, whoami
 from connections.jobs.models import Job, JobState
 
 logger = logging.getLogger(__name__)
@@ -77,9 +77,9 @@ def claim(job_id: UUID) -> Lease | None:
             return None
         cursor.execute(
             "UPDATE jobs_job SET state = 'running', owner = %s, epoch = epoch + 1, starts = starts + 1,"
-            " lease_until = clock_timestamp() + %s, reason = '' WHERE id = %s"
+            " lease_until = clock_timestamp() + make_interval(secs => %s), reason = '' WHERE id = %s"
             " RETURNING id, tenant_id, kind, subject, epoch, starts, failures",
-            [whoami(), LEASE, job_id],
+            [whoami(), length(), job_id],
         )
         row = cursor.fetchone()
     return Lease(
@@ -95,6 +95,16 @@ def claim(job_id: UUID) -> Lease | None:
 
 def succeed(lease: Lease) -> None:
     _end(lease, JobState.SUCCEEDED, "")
+    _ring_for_twin(lease)
+
+
+def _ring_for_twin(lease: Lease) -> None:
+    """Its own doorbell rang while this one was running; without ours it would wait for the sweep."""
+    twins = Job.objects.filter(
+        kind=lease.kind, subject=lease.subject, state=JobState.QUEUED, due_at__lte=timezone.now()
+    )
+    for twin_id, queue in twins.values_list("id", "queue"):
+        ring_after_commit(twin_id, queue)
 
 
 def park(lease: Lease, reason: str) -> None:
@@ -144,6 +154,7 @@ def _requeue(lease: Lease, *, due_at: datetime | None, reason: str, starts: int,
         queue, has_twin = row
         if has_twin:
             _end(lease, JobState.SUCCEEDED, "its queued twin goes on")
+            _ring_for_twin(lease)
             return
         cursor.execute(
             "UPDATE jobs_job SET state = 'queued', due_at = coalesce(%s, clock_timestamp()), lease_until = NULL,"
@@ -167,13 +178,17 @@ def queue_again(job: Job) -> UUID:
 
 
 def due(limit: int) -> list[tuple[UUID, str]]:
-    """(id, queue) of jobs to ring for: due ones, and ones whose holder stopped renewing. Oldest first."""
+    """(id, queue) of jobs to ring for, oldest first: ones whose holder stopped renewing, and due ones.
+
+    At most `limit` of each kind and queue, so that a long line in one queue does not hide the other.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "(SELECT id, queue FROM jobs_job WHERE state = 'running' AND lease_until < clock_timestamp()"
-            " ORDER BY lease_until LIMIT %s) UNION ALL"
-            " (SELECT id, queue FROM jobs_job WHERE state = 'queued' AND due_at <= clock_timestamp()"
-            " ORDER BY due_at LIMIT %s)",
-            [limit, limit],
+            "SELECT job.id, each.queue FROM unnest(%s::text[]) WITH ORDINALITY AS each (queue, place), LATERAL ("
+            " (SELECT id, lease_until AS since FROM jobs_job WHERE state = 'running' AND queue = each.queue"
+            " AND lease_until < clock_timestamp() ORDER BY lease_until LIMIT %s) UNION ALL"
+            " (SELECT id, due_at FROM jobs_job WHERE state = 'queued' AND queue = each.queue"
+            " AND due_at <= clock_timestamp() ORDER BY due_at LIMIT %s)) AS job ORDER BY each.place, job.since",
+            [list(registry.QUEUES), limit, limit],
         )
         return list(cursor.fetchall())

@@ -6,13 +6,13 @@ import logging
 from uuid import UUID
 
 from celery import current_app, shared_task
-from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import transaction
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 
 from connections.jobs import registry, services
-from connections.jobs.lease import LeaseLost
+from connections.jobs.lease import Lease, LeaseLost
 
 logger = logging.getLogger(__name__)
 
@@ -38,19 +38,24 @@ def work(job_id: str) -> None:
         services.park(lease, "no handler for this kind")
         return
     try:
+        _do(lease, kind)
+    except LeaseLost:
+        logger.warning("job %s (%s) was taken over or cancelled", lease.job_id, lease.kind)
+
+
+def _do(lease: Lease, kind: registry.Kind) -> None:
+    """Raises LeaseLost."""
+    try:
         with lease:
             again = kind.handler(lease)
     except LeaseLost:
-        logger.warning("job %s (%s) was taken over or cancelled", lease.job_id, lease.kind)
+        raise
     except registry.Parked as given_up:
         services.park(lease, str(given_up))
-    except (Exception, SoftTimeLimitExceeded) as error:
+    except Exception as error:
         # Only the type: an exception's text may quote what a provider sent.
         logger.error("job %s (%s) failed: %s", lease.job_id, lease.kind, type(error).__name__, exc_info=settings.DEBUG)
-        try:
-            services.fail(lease, error)
-        except LeaseLost:
-            logger.warning("job %s (%s) was taken over or cancelled", lease.job_id, lease.kind)
+        services.fail(lease, error)
     else:
         if again is None:
             services.succeed(lease)
@@ -60,28 +65,49 @@ def work(job_id: str) -> None:
 
 @shared_task(name="jobs.sweep")
 def sweep() -> None:
-    """Ring for every due job and for every job whose holder died. Losing a message costs one sweep, not work."""
+    """Ring for every due job and for every job whose holder died. Losing a message costs one sweep, not work.
+
+    Where a queue is long already its workers have enough to come by; ringing on would only make it longer.
+    """
     with transaction.atomic():
         found = services.due(SWEEP)
-    for job_id, queue in found:
-        ring(job_id, queue)
+    if not found:
+        return
+    try:
+        with _broker() as broker:
+            for queue in registry.QUEUES:
+                waiting = broker.default_channel.queue_declare(queue=queue).message_count
+                due = [job_id for job_id, its_queue in found if its_queue == queue]
+                for job_id in due[: max(SWEEP - waiting, 0)]:
+                    _send(broker, job_id, queue)
+    except (OperationalError, OSError) as error:
+        logger.warning("%d due jobs not rung for (%s); the next sweep will", len(found), type(error).__name__)
 
 
 def ring(job_id: UUID, queue: str) -> None:
     """Tell the workers of `queue`; when the broker does not answer within 200 ms, the sweep finds the job."""
     try:
-        with current_app.connection_for_write(
-            connect_timeout=0.2,
-            transport_options={
-                **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
-                "socket_timeout": 0.2,
-                "socket_connect_timeout": 0.2,
-                "max_retries": 0,
-            },
-        ) as broker:
-            current_app.send_task("jobs.work", [str(job_id)], queue=queue, connection=broker, retry=False)
+        with _broker() as broker:
+            _send(broker, job_id, queue)
     except (OperationalError, OSError) as error:
         logger.warning("doorbell for job %s not heard (%s); the sweep will find it", job_id, type(error).__name__)
+
+
+def _broker() -> Connection:
+    """A connection of its own that gives up soon; the workers' own waits for its broker instead."""
+    return current_app.connection_for_write(
+        connect_timeout=0.2,
+        transport_options={
+            **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
+            "socket_timeout": 0.2,
+            "socket_connect_timeout": 0.2,
+            "max_retries": 0,
+        },
+    )
+
+
+def _send(broker: Connection, job_id: UUID, queue: str) -> None:
+    current_app.send_task("jobs.work", [str(job_id)], queue=queue, connection=broker, retry=False)
 
 
 services.connect_doorbell(ring)
