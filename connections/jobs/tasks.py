@@ -95,7 +95,7 @@ def ring(job_id: UUID, queue: str) -> None:
 
 def _broker() -> Connection:
     """A connection of its own that gives up soon; the workers' own waits for its broker instead."""
-    return current_app.connection_for_write(
+    broker: Connection = current_app.connection_for_write(
         connect_timeout=0.2,
         transport_options={
             **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
@@ -104,6 +104,7 @@ def _broker() -> Connection:
             "max_retries": 0,
         },
     )
+    return broker
 
 
 def _send(broker: Connection, job_id: UUID, queue: str) -> None:

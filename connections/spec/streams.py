@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
+from connections.spec.faults import Fault
 from connections.spec.provider import Text
 
 Position = dict[str, Any]  # how far a pass has come; JSON, kept in the cursor
@@ -120,6 +121,18 @@ class Since:
 
 
 @dataclass(frozen=True)
+class Permission:
+    """Tells "empty" from "forbidden, but answered as empty": asked when a pass brought nothing at all.
+
+    `held` judges the answer of `operation` (and raises BadPage); without the permission the stream ends with `fault`.
+    """
+
+    operation: str
+    held: Callable[[Any], bool]
+    fault: Fault
+
+
+@dataclass(frozen=True)
 class Stream:
     """A collection we read. Without `since` every run is a full pass."""
 
@@ -129,4 +142,5 @@ class Stream:
     paging: Paging
     key: str = "id"
     since: Since | None = None
-    needs: str = ""  # the right it needs, as a path in the provider's rights; empty is told apart from forbidden
+    needs: str = ""  # the right it needs, as a path in the provider's rights
+    permission: Permission | None = None

@@ -11,8 +11,8 @@ class SyncConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
-        from connections.sync import engine, schedule
+        from connections.sync import engine, schedule, states
         from connections.sync.services import RUN, SCHEDULED
 
-        register(RUN, queue="sync", handler=engine.read, on_parked=engine.gave_up)
+        register(RUN, queue="sync", handler=engine.read, on_parked=states.gave_up)
         register(SCHEDULED, queue="interactive", handler=schedule.start_due)

@@ -12,19 +12,17 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import DataError
-from django.db.models.functions import Now
 from django.utils import timezone
 
-from connections.jobs import services as jobs
 from connections.jobs.lease import Lease, LeaseLost
 from connections.jobs.registry import Again
 from connections.providers import registry
 from connections.spec.errors import Blocked, CallFailed, Forbidden, Unauthorized, Unavailable
 from connections.spec.faults import Fault
-from connections.spec.streams import BadPage, Page, Stream
-from connections.sync import cursors, faults, sentences, upsert
+from connections.spec.streams import BadPage, Page, Position, Stream
+from connections.sync import cursors, faults, sentences, states, upsert
 from connections.sync.models import ACTIVE, Level, ProgressState, RunState, StreamProgress, SyncRun
-from connections.sync.services import RUN_ENDED, note
+from connections.sync.services import note
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client, Reply
 
@@ -48,49 +46,9 @@ def read(lease: Lease) -> Again | None:
             return None
         if run.state == RunState.WAITING and run.waiting_until and run.waiting_until > timezone.now():
             return Again(run.waiting_until, run.fault)  # woken too early, after a worker's death
-        _take_up(lease, run)
+        states.take_up(run, after_a_crash=lease.starts > 1)
         unended = list(StreamProgress.objects.filter(run=run, state__in=UNENDED))
     return Reading(lease, run, Client(connection=run.connection, run_id=run.id)).go_on(unended)
-
-
-def _take_up(lease: Lease, run: SyncRun) -> None:
-    rows = SyncRun.objects.filter(id=run.id)
-    if run.state == RunState.QUEUED:
-        rows.update(state=RunState.RUNNING, started_at=Now())
-        note(run=run, code=sentences.STARTED)
-    elif run.state == RunState.WAITING:
-        rows.update(state=RunState.RUNNING, waiting_until=None, fault="", entry_id=None)
-        note(run=run, code=sentences.WENT_ON)
-    elif lease.starts > 1:
-        note(run=run, code=sentences.TAKEN_OVER, level=Level.WARNING)
-
-
-def gave_up(lease: Lease) -> None:
-    """In the transaction that parks the job: the run ends with it, and says so."""
-    if lease.tenant_id is None:
-        return
-    with tenant_scope(lease.tenant_id):
-        run = SyncRun.objects.filter(id=lease.subject, state__in=ACTIVE).first()
-        if run is not None:
-            end_run(run, RunState.FAILED, fault=faults.GAVE_UP.code)
-
-
-def end_run(run: SyncRun, state: RunState, *, fault: str = "", entry_id: UUID | None = None) -> None:
-    """In the caller's transaction and scope, which has made sure that the run is still ours to end."""
-    SyncRun.objects.filter(id=run.id).update(
-        state=state, ended_at=Now(), waiting_until=None, fault=fault, entry_id=entry_id
-    )
-    if state == RunState.SUCCEEDED:
-        note(run=run, code=sentences.SUCCEEDED)
-    elif state == RunState.INCOMPLETE:
-        note(run=run, code=sentences.INCOMPLETE, level=Level.WARNING)
-    else:
-        note(run=run, code=sentences.FAILED, level=Level.ERROR, fault=fault, **_entry(entry_id))
-    jobs.enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=run.tenant_id)
-
-
-def _entry(entry_id: UUID | None) -> dict[str, str]:
-    return {"entry": str(entry_id)} if entry_id else {}
 
 
 @dataclass
@@ -139,20 +97,33 @@ class Reading:
                 query[stream.since.parameter] = progress.since
             try:
                 reply = self.client.send(stream.operation, query=query)
+                page = stream.paging.read(reply.body, stream.key)
+                following = stream.paging.following(progress.position, page, stream.key)
+                if following is None and not page.records and not progress.seen:
+                    self._tell_empty_from_forbidden(stream)
+                self._keep(stream, progress, reply, page, following)
             except (Unauthorized, Blocked, Unavailable):
                 raise  # no stream would fare better
             except CallFailed as failed:
                 state = ProgressState.REFUSED if isinstance(failed, Forbidden) else ProgressState.FAILED
                 self._stop(progress, state, failed.fault, failed.entry_id)
                 return True
-            try:
-                has_more = self._keep(stream, progress, reply)
             except BadPage as wrong:
                 self._stop(progress, ProgressState.FAILED, faults.PAGE_UNREADABLE, reply.entry_id, str(wrong))
                 return True
-            if not has_more:
+            if following is None:
                 return True
         return False
+
+    def _tell_empty_from_forbidden(self, stream: Stream) -> None:
+        """Raises Forbidden when the provider hid a stream that we have no right to."""
+        if stream.permission is None:
+            return
+        reply = self.client.send(stream.permission.operation)
+        if not stream.permission.held(reply.body):
+            raise Forbidden(
+                stream.permission.fault, entry_id=reply.entry_id, provider_request_id=reply.provider_request_id
+            )
 
     def _begin(self, stream: Stream, progress: StreamProgress) -> None:
         with tenant_scope(self.run.tenant_id):
@@ -163,15 +134,20 @@ class Reading:
             else:
                 note(run=self.run, code=sentences.STREAM_FULL, stream=stream.name)
 
-    def _keep(self, stream: Stream, progress: StreamProgress, reply: Reply) -> bool:
-        """Write what an answer brought. False after the last page. Raises BadPage, and then nothing is written."""
-        page = stream.paging.read(reply.body, stream.key)
+    def _keep(
+        self, stream: Stream, progress: StreamProgress, reply: Reply, page: Page, following: Position | None
+    ) -> None:
+        """Write what an answer brought. Raises BadPage, and then nothing is written."""
+        document = reply.raw.decode()
         try:
-            return self._write(stream, progress, page, reply.raw.decode(errors="replace"), stream.paging.path)
+            self._write(stream, progress, page, following, document, stream.paging.path)
         except DataError:
-            document = upsert.repaired(page.records)
+            pass  # rare enough to be mended at the price of going through every value
+        else:
+            return
+        document = upsert.repaired(page.records)
         try:
-            return self._write(stream, progress, page, document, (), is_repaired=True)
+            self._write(stream, progress, page, following, document, (), is_repaired=True)
         except DataError:
             message = "a value that the database cannot keep"
             raise BadPage(message) from None
@@ -181,13 +157,13 @@ class Reading:
         stream: Stream,
         progress: StreamProgress,
         page: Page,
+        following: Position | None,
         document: str,
         path: tuple[str, ...],
         *,
         is_repaired: bool = False,
-    ) -> bool:
+    ) -> None:
         connection = self.run.connection
-        following = stream.paging.following(progress.position, page, stream.key)
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
             written = upsert.write(
@@ -211,7 +187,6 @@ class Reading:
                 note(run=self.run, code=sentences.PROGRESS, stream=stream.name, seen=progress.seen)
             self.client.write_ledger()
             self.lease.moved_on()
-        return following is not None
 
     def _stop(
         self, progress: StreamProgress, state: ProgressState, fault: Fault, entry_id: UUID | None, reason: str = ""
@@ -222,15 +197,8 @@ class Reading:
             self._mark(progress, state, fault, entry_id)
             code = sentences.STREAM_REFUSED if state == ProgressState.REFUSED else sentences.STREAM_FAILED
             detail = {"reason": reason} if reason else {}
-            note(
-                run=self.run,
-                code=code,
-                level=Level.ERROR,
-                stream=progress.stream,
-                fault=fault.code,
-                **_entry(entry_id),
-                **detail,
-            )
+            values = {"stream": progress.stream, "fault": fault.code, **states.pointing(entry_id), **detail}
+            note(run=self.run, code=code, level=Level.ERROR, **values)
             self.client.write_ledger()
 
     @staticmethod
@@ -243,17 +211,7 @@ class Reading:
         until = max(failed.retry_at, timezone.now() + SHORTEST_WAIT)
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
-            SyncRun.objects.filter(id=self.run.id).update(
-                state=RunState.WAITING, waiting_until=until, fault=failed.fault.code, entry_id=failed.entry_id
-            )
-            note(
-                run=self.run,
-                code=sentences.WAITING,
-                level=Level.WARNING,
-                until=until.isoformat(),
-                fault=failed.fault.code,
-                **_entry(failed.entry_id),
-            )
+            states.wait(self.run, until=until, fault=failed.fault.code, entry_id=failed.entry_id)
             self.client.write_ledger()
         return Again(until, failed.fault.code)
 
@@ -261,7 +219,7 @@ class Reading:
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
             self._mark(progress, ProgressState.FAILED, failed.fault, failed.entry_id)
-            end_run(self.run, RunState.FAILED, fault=failed.fault.code, entry_id=failed.entry_id)
+            states.end(self.run, RunState.FAILED, fault=failed.fault.code, entry_id=failed.entry_id)
             self.client.write_ledger()
 
     def _end(self) -> None:
@@ -270,10 +228,10 @@ class Reading:
             self.lease.check()
             streams = list(StreamProgress.objects.filter(run=self.run))
             troubled = [each for each in streams if each.state in TROUBLED]
-            states = {each.state for each in streams}
             if not troubled:
-                end_run(self.run, RunState.SUCCEEDED)
+                states.end(self.run, RunState.SUCCEEDED)
                 return
-            nothing_came = ProgressState.FAILED in states and ProgressState.DONE not in states
+            reached = {each.state for each in streams}
+            nothing_came = ProgressState.FAILED in reached and ProgressState.DONE not in reached
             state = RunState.FAILED if nothing_came else RunState.INCOMPLETE
-            end_run(self.run, state, fault=troubled[0].fault, entry_id=troubled[0].entry_id)
+            states.end(self.run, state, fault=troubled[0].fault, entry_id=troubled[0].entry_id)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from connections.providers.procountor.rights import GRANTED, level_at, tree_of
 from connections.providers.procountor.streams import STREAMS
 from connections.spec.checklist import (
     Asker,
@@ -20,7 +21,6 @@ from connections.spec.checklist import (
 from connections.spec.streams import BadPage
 
 MANAGER = _("someone with Management rights in Procountor")
-GRANTED = ("ALL_RIGHTS", "VIEWING_RIGHTS")
 # Limitations that silently narrow lists (API reference, users/rights).
 NARROWING = ("sales.personalSalesInvoicesOnly", "user.limitedDimensions")
 
@@ -86,16 +86,12 @@ def company(asker: Asker) -> Finding:
 
 def rights(asker: Asker) -> Finding:
     """`GET /users/rights` against what the wanted streams need; missing rights can show as empty lists."""
-    body = asker.ask("rights").body
-    tree = body.get("rights") if isinstance(body, dict) else None
-    if not isinstance(tree, dict):
-        message = "no rights in the answer"
-        raise BadPage(message)
+    tree = tree_of(asker.ask("rights").body)
     needed = [stream.needs for stream in STREAMS if stream.needs and stream.name in asker.streams_wanted]
-    missing = [path for path in needed if _at(tree, path) not in GRANTED]
+    missing = [path for path in needed if level_at(tree, path) not in GRANTED]
     if missing:
         return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(missing)})
-    narrowed = [path for path in NARROWING if _at(tree, path) is True]
+    narrowed = [path for path in NARROWING if level_at(tree, path) is True]
     if narrowed:
         return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(narrowed)})
     return Finding(MarkState.VERIFIED, "rights-enough", {"rights": ", ".join(needed)})
@@ -108,12 +104,6 @@ def first_sync(asker: Asker) -> Finding:
     if succeeded:
         return Finding(MarkState.VERIFIED, "first-sync-done")
     return Finding(MarkState.FAILING, "first-sync-incomplete")
-
-
-def _at(tree: Any, path: str) -> Any:
-    for step in path.split("."):
-        tree = tree.get(step) if isinstance(tree, dict) else None
-    return tree
 
 
 CHECKLIST = (

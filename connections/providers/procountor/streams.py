@@ -6,8 +6,10 @@ from datetime import timedelta
 
 from django.utils.translation import gettext_lazy as _
 
+from connections.providers.procountor.faults import RIGHT_MISSING
+from connections.providers.procountor.rights import may_read
 from connections.spec.operations import Operation
-from connections.spec.streams import AfterId, Since, Stream
+from connections.spec.streams import AfterId, Permission, Since, Stream
 
 OPERATIONS = (
     Operation("session", "GET", "/sessioninfo", _("Company and user of the session")),
@@ -30,6 +32,7 @@ STREAMS = (
         PAGES,
         since=CHANGED,
         needs="sales.customerRegister",
+        permission=Permission("rights", may_read("sales.customerRegister"), RIGHT_MISSING),
     ),
     Stream(
         "invoices",
@@ -38,5 +41,6 @@ STREAMS = (
         PAGES,
         since=CHANGED,
         needs="sales.salesInvoiceSearch",
+        permission=Permission("rights", may_read("sales.salesInvoiceSearch"), RIGHT_MISSING),
     ),
 )
