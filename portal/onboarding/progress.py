@@ -96,7 +96,7 @@ class Walk:
 
 
 def walk(onboarding: Onboarding, provider: Provider) -> Walk:
-    """Three queries, whatever the length. Needs the tenant's scope."""
+    """Two queries, whatever the length. Needs the tenant's scope."""
     marks = {mark.checkpoint: mark for mark in Mark.objects.filter(onboarding=onboarding)}
     latest = {
         evidence.mark_id: evidence
