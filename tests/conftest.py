@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -69,11 +70,16 @@ def client() -> RoleClient:
 
 @pytest.fixture
 def sign_in(client: RoleClient) -> Callable[..., RoleClient]:
-    """`sign_in(alice)` gives a client with her session."""
+    """`sign_in(alice)` gives a client with her session; `lately=False`, one that sensitive steps ask for the password."""
+    from portal.members.stepup import JOINED_AT
 
-    def enter(user: Any) -> RoleClient:
+    def enter(user: Any, *, lately: bool = True) -> RoleClient:
         fresh = RoleClient()
         fresh.force_login(user)
+        if lately:
+            session = fresh.session
+            session[JOINED_AT] = time.time()
+            session.save()
         return fresh
 
     return enter

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+
 from connections.jobs.models import Job, JobState
 from connections.spec.provider import Provider, Text
 from connections.sync.models import ACTIVE, ProgressState, RunState, StreamCursor, StreamProgress, SyncRun
-from connections.sync.services import lines
+from connections.sync.services import SCHEDULED, lines
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential, Grant
 from portal.onboarding.marks import provider_of
@@ -19,7 +21,7 @@ from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Walk, sentence, walk
 from portal.overview.cards import Card, cards
 
-SCHEDULED = "sync.scheduled"
+SESSION = "token"  # how transport names the request for a token, which no provider declares as an operation
 RUNS_SHOWN = 10
 REQUESTS_SHOWN = 10
 REQUESTS_OF_RUN = 100
@@ -170,7 +172,7 @@ def run_detail(run: SyncRun) -> RunDetail:
 
 
 def _rows(provider: Provider, entries: Any) -> list[RequestRow]:
-    labels = {operation.name: operation.label for operation in provider.operations}
+    labels = {SESSION: _("Open a session"), **{operation.name: operation.label for operation in provider.operations}}
     return [
         RequestRow(
             entry,

@@ -28,24 +28,24 @@ UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u20
 MARKS: dict[str, tuple[str, Any, Any]] = {
     MarkState.OPEN: (
         "circle-dashed",
-        gettext_lazy("To do"),
+        gettext_lazy("Open"),
         gettext_lazy("Nobody has said or shown that it is done."),
     ),
     MarkState.ATTESTED: (
         "user-round-check",
-        gettext_lazy("You told us"),
+        gettext_lazy("Attested"),
         gettext_lazy("A person said that it is done."),
     ),
     MarkState.INFERRED: (
         "link-2",
-        gettext_lazy("Follows"),
+        gettext_lazy("Inferred"),
         gettext_lazy("Something else that we checked implies it."),
     ),
-    MarkState.VERIFIED: ("badge-check", gettext_lazy("Checked"), gettext_lazy("We asked, and it is so.")),
-    MarkState.FAILING: ("circle-alert", gettext_lazy("Needs you"), gettext_lazy("We asked, and it is not so.")),
+    MarkState.VERIFIED: ("badge-check", gettext_lazy("Verified"), gettext_lazy("We asked, and it is so.")),
+    MarkState.FAILING: ("circle-alert", gettext_lazy("Failing"), gettext_lazy("We asked, and it is not so.")),
     MarkState.WAIVED: (
         "circle-minus",
-        gettext_lazy("Not needed"),
+        gettext_lazy("Waived"),
         gettext_lazy("Our staff decided that it is not needed."),
     ),
     "busy": ("loader-circle", gettext_lazy("Checking"), gettext_lazy("We are asking; the answer appears here.")),
@@ -91,7 +91,10 @@ def mark(state: str, pending: bool = False) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/copyable.html")
-def copyable(value: object, label: str, key: str = "", big: bool = False) -> dict[str, Any]:
-    """An id that is copied with one press. `key` keeps element ids apart where one value stands twice."""
+def copyable(value: object, label: str, key: str = "", size: str = "") -> dict[str, Any]:
+    """An id that is copied with one press. `key` keeps element ids apart where one value stands twice.
+
+    `size` is "big" for what a person must copy, "compact" in tables: cut short for the eye, whole for the copy.
+    """
     shown = visible(value)
-    return {"value": shown, "label": label, "id": f"copy-{key}{slugify(shown)[:60]}", "big": big}
+    return {"value": shown, "label": label, "id": f"copy-{key}{slugify(shown)[:60]}", "size": size}

@@ -1,0 +1,98 @@
+"""Everybody a page may meet, and every address with what each of them gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+
+from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.vault.models import ClientRegistration
+from portal.members.models import Role
+
+ORDER = ("viewer", "operator", "owner")
+
+
+@dataclass(frozen=True)
+class Address:
+    """One address inside a tenant: who may use it at least, and how."""
+
+    name: str
+    at_least: Role
+    args: tuple[str, ...] = ()  # keys of what `settle` returns
+    method: str = "get"
+    data: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return f"{self.method} {self.name}"
+
+    def url(self, slug: str, ids: dict[str, Any]) -> str:
+        return reverse(self.name, args=[slug, *(ids[key] for key in self.args)])
+
+
+ADDRESSES = [
+    Address("home", Role.VIEWER),
+    Address("team", Role.VIEWER),
+    Address("before", Role.OPERATOR, ("provider",)),
+    Address("before", Role.OPERATOR, ("provider",), "post", {"environment": "test"}),
+    Address("connection", Role.VIEWER, ("connection",)),
+    Address("connection_news", Role.VIEWER, ("connection",)),
+    Address("checklist", Role.VIEWER, ("connection",)),
+    Address("checklist_news", Role.VIEWER, ("connection",)),
+    Address("checkpoint", Role.VIEWER, ("connection", "checkpoint")),
+    Address("attest", Role.OPERATOR, ("connection", "checkpoint"), "post"),
+    Address("check", Role.OPERATOR, ("connection", "checkpoint"), "post"),
+    Address("credential", Role.OPERATOR, ("connection", "key_checkpoint"), "post", {"text": "k" * 40}),
+    Address("confirm", Role.OPERATOR, ("connection", "checkpoint"), "post"),
+    Address("sync_now", Role.OPERATOR, ("connection",), "post"),
+    Address("schedule", Role.OPERATOR, ("connection",), "post", {"every_hours": "6"}),
+    Address("run", Role.VIEWER, ("connection", "run")),
+    Address("run_news", Role.VIEWER, ("connection", "run")),
+    Address("cancel_run", Role.OPERATOR, ("connection", "run"), "post"),
+    Address("invite", Role.OWNER, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
+    Address("revoke_invitation", Role.OWNER, ("invitation",), "post"),
+    Address("change_role", Role.OWNER, ("membership",), "post", {"role": "viewer"}),
+    Address("remove_member", Role.OWNER, ("membership",), "post"),
+]
+
+
+def settle(tenant: Any, owner: Any) -> dict[str, Any]:
+    """A walk, a run and an invitation in this tenant; their ids by the keys that addresses use."""
+    from connections.sync.models import SyncRun, Trigger
+    from connections.sync.services import start_run
+    from connections.vault.services import mark_healthy
+    from portal.members.models import Invitation, Membership
+    from portal.members.services import invite
+    from portal.onboarding.services import begin
+
+    ClientRegistration.objects.get_or_create(
+        provider="procountor", environment="test", defaults={"client_id": "our-client-id"}
+    )
+    with tenant_scope(tenant.id):
+        onboarding = begin(tenant=tenant, provider="procountor", environment="test", actor=SYSTEM)
+        mark_healthy(connection=onboarding.connection)
+        start_run(connection=onboarding.connection, trigger=Trigger.HAND, actor=SYSTEM)
+        invite(
+            tenant=tenant,
+            email=f"invited@{tenant.slug}.example",
+            role=Role.VIEWER,
+            actor=owner.actor,
+            up_to=Role.OWNER,
+        )
+        return {
+            "provider": "procountor",
+            "connection": onboarding.connection_id,
+            "checkpoint": "usage-settings",
+            "key_checkpoint": "api-key",
+            "run": SyncRun.objects.get(connection=onboarding.connection).id,
+            "invitation": Invitation.objects.get(tenant=tenant, revoked_at__isnull=True).id,
+            "membership": Membership.objects.get(tenant=tenant, user=owner).id,
+        }
+
+
+def missing(ids: dict[str, Any]) -> dict[str, Any]:
+    """The same keys with ids that no row has."""
+    return {key: UUID(int=7) if isinstance(value, UUID) else value for key, value in ids.items()}
