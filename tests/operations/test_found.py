@@ -24,6 +24,11 @@ WANTED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def queued_mail(settings: Any) -> None:
+    settings.EMAIL_BACKEND = "portal.notices.mail.QueuedBackend"
+
+
 def found(**changes: Any) -> str:
     out = StringIO()
     call_command("found", stdout=out, **{**WANTED, **changes})

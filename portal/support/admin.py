@@ -1,0 +1,31 @@
+"""Registers the staff pages, once Django asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from django.contrib import admin
+from django.http import HttpResponse
+
+from portal.support import (  # noqa: F401  (importing registers)
+    connections,
+    people,
+    registrations,
+    request_log,
+    runs,
+    tenants,
+    trail,
+    work,
+)
+from portal.support.views import search
+
+
+class TakesPages(Protocol):
+    """What the portal's AdminSite offers beyond Django's."""
+
+    def attach(self, route: str, view: Callable[..., HttpResponse], name: str) -> None: ...
+
+
+# The default site is the portal's own (portal/operations/admin_config.py); it takes pages that belong to no model.
+cast(TakesPages, admin.site).attach("search/", search, "search")

@@ -1,0 +1,187 @@
+"""Connections for staff: how each one stands, what is stored of it (never the value), its checklist and latest runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers import registry
+from connections.sync.models import RunState, SyncRun
+from connections.vault.models import Connection, ConnectionState, Credential, Grant
+from portal.onboarding.models import Onboarding
+from portal.onboarding.progress import Walk, walk
+from portal.support.looking import (
+    NOTHING,
+    LookOnly,
+    ProviderFilter,
+    TenantFilter,
+    badge,
+    fault_words,
+    link,
+    place,
+    text,
+    when,
+)
+from portal.support.request_log import Choices, EnvironmentFilter
+from portal.support.search import as_uuid
+
+LATEST_RUNS = 10
+
+
+class ConnectionStateFilter(Choices):
+    title = _("state")
+    parameter_name = column = "state"
+    options = tuple(ConnectionState.choices)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One credential as anybody may see it: whether it is there, its last characters, when and by whom."""
+
+    label: str
+    is_set: bool
+    hint: str = ""
+    changed_at: datetime | None = None
+    changed_by: str = ""
+
+
+@admin.register(Connection)
+class ConnectionAdmin(LookOnly):
+    """Read-only. The staff's role has no right on any sealed column."""
+
+    list_display = ("name", "tenant", "where", "state_badge", "fault_words", "last_run", "opened")
+    list_filter = (ConnectionStateFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
+    search_fields = ("id",)  # shows the box; what it means stands below
+    search_help_text = _("Connection id, company id or name, or tenant.")
+    ordering = ("-created_at", "id")
+    fields = (
+        "id",
+        "tenant_link",
+        "where",
+        "state_badge",
+        "fault_words",
+        "broken_since",
+        "company_name",
+        "company_id",
+        "sync_every_hours",
+        "opened",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
+        latest = SyncRun.objects.filter(tenant_id=OuterRef("tenant_id"), connection_id=OuterRef("id"))
+        latest = latest.order_by("-queued_at")
+        return (
+            super()
+            .get_queryset(request)
+            .select_related("tenant")
+            .annotate(run_state=Subquery(latest.values("state")[:1]), run_at=Subquery(latest.values("queued_at")[:1]))
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        wanted = search_term.strip()
+        key = as_uuid(wanted)
+        if key is not None:
+            return queryset.filter(id=key), False
+        if not wanted:
+            return queryset, False
+        return queryset.filter(
+            Q(company_id=wanted)
+            | Q(company_name__icontains=wanted)
+            | Q(tenant__slug=wanted.lower())
+            | Q(tenant__name__icontains=wanted)
+        ), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        connection = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if connection is not None:
+            provider = registry.find(connection.provider)
+            context |= {
+                "credentials": kept(connection),
+                "grant": grant_of(connection),
+                "walk": walk_of(connection),
+                "runs": SyncRun.objects.filter(tenant_id=connection.tenant_id, connection=connection)[:LATEST_RUNS],
+                "assumptions": provider.assumptions if provider else (),
+            }
+        return super().change_view(request, object_id, form_url, context)
+
+    @admin.display(description=_("connection"))
+    def name(self, connection: Connection) -> str:
+        return text(str(connection))
+
+    @admin.display(description=_("tenant"))
+    def tenant_link(self, connection: Connection) -> SafeString:
+        return link(connection.tenant, connection.tenant_id, connection.tenant.name)
+
+    @admin.display(description=_("where"))
+    def where(self, connection: Connection) -> str:
+        return place(connection.provider, connection.environment)
+
+    @admin.display(description=_("state"))
+    def state_badge(self, connection: Connection) -> SafeString:
+        return badge(connection.state, connection.get_state_display())
+
+    @admin.display(description=_("fault"))
+    def fault_words(self, connection: Connection) -> str:
+        return fault_words(connection.provider, connection.fault) or NOTHING
+
+    @admin.display(description=_("broken since"))
+    def broken_since(self, connection: Connection) -> SafeString | str:
+        return when(connection.fault_at)
+
+    @admin.display(description=_("opened"))
+    def opened(self, connection: Connection) -> SafeString | str:
+        return when(connection.created_at)
+
+    @admin.display(description=_("last run"))
+    def last_run(self, connection: Any) -> SafeString | str:
+        return badge(connection.run_state, RunState(connection.run_state).label) if connection.run_state else NOTHING
+
+
+def kept(connection: Connection) -> list[Kept]:
+    """Everything the provider asks for, and whatever else is stored. One query, of the columns staff may read."""
+    rows = {
+        row.name: row
+        for row in Credential.objects.filter(tenant_id=connection.tenant_id, connection=connection).only(
+            "id", "name", "hint", "changed_at", "changed_by"
+        )
+    }
+    provider = registry.find(connection.provider)
+    labels = {field.name: str(field.label) for field in provider.credentials} if provider else {}
+    return [
+        Kept(labels.get(name, name), True, rows[name].hint, rows[name].changed_at, rows[name].changed_by)
+        if name in rows
+        else Kept(labels[name], False)
+        for name in [*labels, *(name for name in rows if name not in labels)]
+    ]
+
+
+def grant_of(connection: Connection) -> Grant | None:
+    """When it was given, until when it holds, how often it was renewed; of the columns staff may read."""
+    return (
+        Grant.objects.filter(tenant_id=connection.tenant_id, connection=connection)
+        .only("id", "issued_at", "expires_at", "generation", "scope")
+        .first()
+    )
+
+
+def walk_of(connection: Connection) -> Walk | None:
+    onboarding = (
+        Onboarding.objects.select_related("connection")
+        .filter(tenant_id=connection.tenant_id, connection=connection)
+        .first()
+    )
+    provider = registry.find(connection.provider)
+    return walk(onboarding, provider) if onboarding and provider else None

@@ -1,0 +1,42 @@
+"""Buttons on staff pages: a POST by somebody who may change that kind of row, and the row it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404, HttpRequest
+
+from connections.tenancy.scope import Actor
+from portal.members.models import User
+
+Row = TypeVar("Row", bound=Model)
+
+
+class NotPosted(PermissionDenied):
+    """Looking at a page changes nothing."""
+
+
+@dataclass(frozen=True)
+class Posted(Generic[Row]):
+    """The row a button is about, and who pressed it."""
+
+    row: Row
+    actor: Actor
+
+
+def posted(request: HttpRequest, model: type[Row], key: UUID, **narrowed: Any) -> Posted[Row]:
+    """Admins only, by POST only. Raises PermissionDenied, Http404."""
+    user = cast(User, request.user)
+    meta = model._meta
+    if not user.has_perm(f"{meta.app_label}.change_{meta.model_name}"):
+        raise PermissionDenied
+    if request.method != "POST":
+        raise NotPosted
+    row = model._default_manager.filter(pk=key, **narrowed).first()
+    if row is None:
+        raise Http404
+    return Posted(row, user.actor)

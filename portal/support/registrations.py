@@ -1,0 +1,150 @@
+"""Our own client id and secret at each provider environment. The secret goes in and never comes out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AdminURLFieldWidget
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers import registry
+from connections.vault.keys import KeyUnavailable, house_public
+from connections.vault.models import ClientRegistration
+from connections.vault.secret import Secret
+from connections.vault.services import register_client
+from portal.support.looking import Admin, badge, place, when
+
+NO_KEYS = _("The house's keys are not made yet, so no secret can be stored. Start a worker, then try again.")
+
+
+class RegistrationForm(forms.ModelForm):
+    """What a person types. An empty secret keeps the stored one."""
+
+    place = forms.ChoiceField(label=_("provider and environment"))
+    client_secret = forms.CharField(
+        label=_("client secret"),
+        required=False,
+        strip=True,
+        max_length=4000,
+        # Never given back to the browser, not even after a mistake in another field.
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "class": "vTextField"}),
+    )
+    redirect_uri = forms.URLField(
+        label=_("redirect address"),
+        required=False,
+        assume_scheme="https",
+        help_text=_("Exactly as registered at the provider. Leave empty if none was registered."),
+        widget=AdminURLFieldWidget,
+    )
+
+    class Meta:
+        model = ClientRegistration
+        fields = ("client_id", "redirect_uri")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        secret = self.fields["client_secret"]
+        if self.instance.key_version:
+            secret.help_text = _("Stored. Leave empty to keep it; what you type replaces it.")
+        else:
+            secret.help_text = _("Sealed as soon as you save; nobody can read it here again.")
+        if "place" not in self.fields:
+            return
+        self.fields["place"].choices = [("", "---------"), *free_places()]  # type: ignore[attr-defined]
+
+    def clean_client_id(self) -> str:
+        return str(self.cleaned_data["client_id"]).strip()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("client_secret"):
+            try:
+                house_public()
+            except KeyUnavailable:
+                self.add_error("client_secret", NO_KEYS)
+        return cleaned
+
+
+class ChangeForm(RegistrationForm):
+    """A registration stays where it is: its sealed secret is bound to its row."""
+
+    place = None  # type: ignore[assignment]  # Django's way to leave a declared field out
+
+
+def free_places() -> list[tuple[str, str]]:
+    """Every provider environment of the registry that has no registration yet."""
+    taken = set(ClientRegistration.objects.values_list("provider", "environment"))
+    return [
+        (f"{provider.slug}|{side.value}", place(provider.slug, side.value))
+        for provider in registry.all_providers().values()
+        for side in registry.environments(provider)
+        if (provider.slug, side.value) not in taken
+    ]
+
+
+@admin.register(ClientRegistration)
+class ClientRegistrationAdmin(Admin):
+    """Admins write, support look; the staff's role itself cannot read the sealed secret."""
+
+    form = ChangeForm
+    list_display = ("where", "client_id", "secret", "changed")
+    ordering = ("provider", "environment")
+    sortable_by = ()
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ClientRegistration]:
+        return super().get_queryset(request).defer("secret_ciphertext")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        kwargs["form"] = self.form if change else RegistrationForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None:
+            return ("place", "client_id", "client_secret", "redirect_uri")
+        if not self.has_change_permission(request, obj):
+            return ("where", "client_id", "secret", "redirect_uri", "changed")
+        return ("where", "client_id", "secret", "client_secret", "redirect_uri", "changed")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if obj is None else ("where", "secret", "changed")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and bool(free_places())
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False  # every customer of this provider would lose their connection
+
+    def save_model(self, request: HttpRequest, obj: ClientRegistration, form: Any, change: bool) -> None:
+        if not change:
+            obj.provider, obj.environment = form.cleaned_data["place"].split("|")
+        typed = form.cleaned_data.get("client_secret")
+        obj.pk = register_client(
+            provider=obj.provider,
+            environment=obj.environment,
+            client_id=obj.client_id,
+            client_secret=Secret(typed) if typed else None,
+            redirect_uri=obj.redirect_uri,
+            registration_id=obj.pk if change else None,
+        )
+
+    @admin.display(description=_("where"))
+    def where(self, registration: ClientRegistration) -> str:
+        return place(registration.provider, registration.environment)
+
+    @admin.display(description=_("client secret"))
+    def secret(self, registration: ClientRegistration) -> SafeString:
+        if not registration.key_version:
+            return badge("paused", _now("not set"))
+        ends = _now("set, ends with %(hint)s") % {"hint": registration.secret_hint}
+        return badge("active", ends if registration.secret_hint else _now("set"))
+
+    @admin.display(description=_("changed"))
+    def changed(self, registration: ClientRegistration) -> SafeString | str:
+        return when(registration.changed_at)

@@ -1,0 +1,205 @@
+"""The request log for staff: newest first, narrowed by filters or by whatever is pasted, one entry with its neighbours."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.provider import Environment
+from connections.sync.models import SyncRun
+from connections.transport.models import Outcome, RequestLogEntry
+from connections.vault.models import Connection
+from portal.support import search
+from portal.support.looking import (
+    NOTHING,
+    LookOnlyNewestFirst,
+    ProviderFilter,
+    TenantFilter,
+    fault_words,
+    link,
+    outcome,
+    place,
+    text,
+    when,
+)
+
+NEIGHBOURS = 5
+
+
+class Choices(admin.SimpleListFilter):
+    """Equality on one column."""
+
+    options: tuple[tuple[str, Any], ...] = ()
+    column = ""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(self.options)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
+
+
+class EnvironmentFilter(Choices):
+    title = _("environment")
+    parameter_name = column = "environment"
+    options = tuple((side.value, side.label) for side in Environment)
+
+
+class OutcomeFilter(Choices):
+    title = _("outcome")
+    parameter_name = column = "outcome"
+    options = tuple(Outcome.choices)
+
+
+class StatusFilter(Choices):
+    """The statuses people ask for; any other is typed into the box."""
+
+    title = _("status")
+    parameter_name = column = "status"
+    options = tuple((code, code) for code in ("200", "400", "401", "403", "404", "409", "429", "500", "502", "503"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value() or ""
+        return queryset.filter(status=int(value)) if value in dict(self.options) else queryset
+
+
+class TimeFilter(admin.SimpleListFilter):
+    """How far back."""
+
+    title = _("time")
+    parameter_name = "since"
+    column = "at"
+    spans = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("1h", _("Last hour")),
+            ("24h", _("Last 24 hours")),
+            ("7d", _("Last 7 days")),
+            ("30d", _("Last 30 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        span = self.spans.get(self.value() or "")
+        return queryset.filter(**{f"{self.column}__gte": timezone.now() - span}) if span else queryset
+
+
+@admin.register(RequestLogEntry)
+class RequestLogAdmin(LookOnlyNewestFirst):
+    """One row per attempt at a call. There is no URL, header or body in it that could be shown."""
+
+    list_display = (
+        "time",
+        "tenant_name",
+        "where",
+        "call",
+        "outcome_badge",
+        "fault_code",
+        "took",
+        "request_id",
+    )
+    list_filter = (TimeFilter, OutcomeFilter, StatusFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
+    list_per_page = 100
+    search_fields = ("id",)  # shows the box; what it means stands in search.py
+    search_help_text = _("Entry id, provider request id, tenant, status, run, connection or company id.")
+    fields = (
+        "id",
+        "time",
+        "tenant_link",
+        "connection_link",
+        "run_link",
+        "checkpoint",
+        "where",
+        "api_version",
+        "operation",
+        "call",
+        "outcome_badge",
+        "fault_words",
+        "attempt",
+        "took",
+        "bytes_in",
+        "request_id",
+        "token_age_s",
+        "quota_left",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RequestLogEntry]:
+        # Looked up by themselves: joined, they would stand between the log and its index.
+        return super().get_queryset(request).prefetch_related("tenant")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        return (search.entries(queryset, search_term) if search_term.strip() else queryset), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        entry = self.get_object(request, object_id)
+        around = neighbours(entry) if entry else []
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "neighbours": around})
+
+    @admin.display(description=_("time"))
+    def time(self, entry: RequestLogEntry) -> SafeString | str:
+        return when(entry.at)
+
+    @admin.display(description=_("tenant"))
+    def tenant_name(self, entry: RequestLogEntry) -> str:
+        return entry.tenant.name
+
+    @admin.display(description=_("tenant"))
+    def tenant_link(self, entry: RequestLogEntry) -> SafeString:
+        return link(entry.tenant, entry.tenant_id, entry.tenant.name)
+
+    @admin.display(description=_("connection"))
+    def connection_link(self, entry: RequestLogEntry) -> SafeString:
+        return link(Connection, entry.connection_id, entry.connection_id)
+
+    @admin.display(description=_("run"))
+    def run_link(self, entry: RequestLogEntry) -> SafeString | str:
+        return link(SyncRun, entry.run_id, entry.run_id) if entry.run_id else NOTHING
+
+    @admin.display(description=_("where"))
+    def where(self, entry: RequestLogEntry) -> str:
+        return place(entry.provider, entry.environment)
+
+    @admin.display(description=_("call"))
+    def call(self, entry: RequestLogEntry) -> SafeString:
+        return format_html('<code dir="ltr">{} {}</code>', entry.method, entry.path_template)
+
+    @admin.display(description=_("outcome"))
+    def outcome_badge(self, entry: RequestLogEntry) -> SafeString:
+        return outcome(entry)
+
+    @admin.display(description=_("fault"))
+    def fault_code(self, entry: RequestLogEntry) -> str:
+        return entry.fault or NOTHING
+
+    @admin.display(description=_("fault"))
+    def fault_words(self, entry: RequestLogEntry) -> str:
+        return fault_words(entry.provider, entry.fault) or NOTHING
+
+    @admin.display(description=_("duration"))
+    def took(self, entry: RequestLogEntry) -> str:
+        return f"{entry.duration_ms} ms"
+
+    @admin.display(description=_("provider request id"))
+    def request_id(self, entry: RequestLogEntry) -> SafeString | str:
+        return format_html('<code dir="ltr">{}</code>', text(entry.provider_request_id))
+
+
+def neighbours(entry: RequestLogEntry) -> list[RequestLogEntry]:
+    """The attempts of the same connection before and after this one, in time order, this one among them."""
+    same = RequestLogEntry.objects.filter(tenant_id=entry.tenant_id, connection_id=entry.connection_id)
+    before = same.filter(at__lte=entry.at).exclude(id=entry.id).order_by("-at", "-id")[:NEIGHBOURS]
+    after = same.filter(at__gt=entry.at).order_by("at", "id")[:NEIGHBOURS]
+    return [*reversed(before), entry, *after]

@@ -1,0 +1,150 @@
+"""Sync runs for staff: the list, and one run as a timeline of what it said and what it asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from connections.sync.models import RunState, SyncRun, Trigger
+from connections.transport.models import RequestLogEntry
+from portal.support.looking import (
+    NOTHING,
+    LookOnlyNewestFirst,
+    ProviderFilter,
+    TenantFilter,
+    badge,
+    fault_words,
+    link,
+    place,
+    when,
+)
+from portal.support.request_log import Choices
+from portal.support.search import as_uuid, tenants_named
+from portal.support.timeline import streams, timeline
+
+
+class RunStateFilter(Choices):
+    title = _("state")
+    parameter_name = column = "state"
+    options = tuple(RunState.choices)
+
+
+class TriggerFilter(Choices):
+    title = _("started")
+    parameter_name = column = "trigger"
+    options = tuple(Trigger.choices)
+
+
+class RunProviderFilter(ProviderFilter):
+    column = "connection__provider"
+
+
+@admin.register(SyncRun)
+class SyncRunAdmin(LookOnlyNewestFirst):
+    """What a run read, how it ended and why."""
+
+    moment_field = "queued_at"
+    list_display = ("queued", "tenant", "where", "state_badge", "trigger", "started", "ended", "fault")
+    list_filter = (RunStateFilter, TriggerFilter, TenantFilter, RunProviderFilter)
+    list_select_related = ("tenant", "connection")
+    search_fields = ("id",)  # shows the box; what it means stands below
+    search_help_text = _("Run id, connection id, company id or tenant.")
+    fields = (
+        "id",
+        "tenant_link",
+        "connection_link",
+        "where",
+        "state_badge",
+        "trigger",
+        "asked_by",
+        "queued",
+        "started",
+        "ended",
+        "waiting",
+        "fault_words",
+        "entry_link",
+        "cancelled_by",
+    )
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
+        return super().get_queryset(request).select_related("tenant", "connection")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        text = search_term.strip()
+        key = as_uuid(text)
+        if key is not None:
+            of_connection = queryset.filter(connection_id=key)
+            return (of_connection if of_connection.exists() else queryset.filter(id=key)), False
+        if not text:
+            return queryset, False
+        of_company = queryset.filter(connection__company_id=text)
+        if of_company.exists():
+            return of_company, False
+        return queryset.filter(tenant_id__in=list(tenants_named(text).values_list("id", flat=True)[:20])), False
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        run = self.get_object(request, object_id)
+        context = dict(extra_context or {})
+        if run is not None:
+            context |= {"timeline": timeline(run, _since(request)), "streams": streams(run)}
+        return super().change_view(request, object_id, form_url, context)
+
+    @admin.display(description=_("queued"))
+    def queued(self, run: SyncRun) -> SafeString | str:
+        return when(run.queued_at)
+
+    @admin.display(description=_("started at"))
+    def started(self, run: SyncRun) -> SafeString | str:
+        return when(run.started_at)
+
+    @admin.display(description=_("ended"))
+    def ended(self, run: SyncRun) -> SafeString | str:
+        return when(run.ended_at)
+
+    @admin.display(description=_("waiting until"))
+    def waiting(self, run: SyncRun) -> SafeString | str:
+        return when(run.waiting_until)
+
+    @admin.display(description=_("tenant"))
+    def tenant_link(self, run: SyncRun) -> SafeString:
+        return link(run.tenant, run.tenant_id, run.tenant.name)
+
+    @admin.display(description=_("connection"))
+    def connection_link(self, run: SyncRun) -> SafeString:
+        return link(run.connection, run.connection_id, run.connection)
+
+    @admin.display(description=_("where"))
+    def where(self, run: SyncRun) -> str:
+        return place(run.connection.provider, run.connection.environment)
+
+    @admin.display(description=_("state"))
+    def state_badge(self, run: SyncRun) -> SafeString:
+        return badge(run.state, run.get_state_display())
+
+    @admin.display(description=_("fault"))
+    def fault_words(self, run: SyncRun) -> str:
+        return fault_words(run.connection.provider, run.fault) or NOTHING
+
+    @admin.display(description=_("request that ended it"))
+    def entry_link(self, run: SyncRun) -> SafeString | str:
+        return link(RequestLogEntry, run.entry_id, run.entry_id) if run.entry_id else NOTHING
+
+
+def _since(request: HttpRequest) -> datetime | None:
+    """Where a later part of the timeline begins; nonsense begins at the start."""
+    try:
+        found = datetime.fromisoformat(request.GET.get("since", ""))
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None

@@ -1,0 +1,71 @@
+"""What admins do: found, rename, suspend and reactivate tenants, and queue a parked job again. Each is audited."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from connections.jobs import services as jobs
+from connections.jobs.models import Job, JobState
+from connections.tenancy import audit
+from connections.tenancy.models import Tenant, TenantState
+from connections.tenancy.scope import Actor
+from connections.vault.models import TenantKey
+from connections.vault.services import found_tenant
+from portal.members.models import Role
+from portal.members.services import invite
+
+
+def found(*, name: str, slug: str, owner_email: str, actor: Actor) -> Tenant:
+    """A new tenant, its keys queued, its first owner invited by mail. Needs the staff's scope. Raises KeyUnavailable."""
+    with transaction.atomic():
+        tenant = found_tenant(name=name, slug=slug)
+        audit.record(tenant_id=tenant.id, actor=actor, action="tenant.founded", subject=slug, name=name)
+        invite(tenant=tenant, email=owner_email, role=Role.OWNER, actor=actor, up_to=Role.OWNER)
+    return tenant
+
+
+def rename(*, tenant_id: UUID, name: str, actor: Actor) -> None:
+    """The address stays: links that people keep go on working."""
+    before = Tenant.objects.values_list("name", flat=True).get(id=tenant_id)
+    if before == name:
+        return
+    Tenant.objects.filter(id=tenant_id).update(name=name)
+    audit.record(tenant_id=tenant_id, actor=actor, action="tenant.renamed", before=before, after=name)
+
+
+def suspend(*, tenant_id: UUID, actor: Actor) -> bool:
+    """Nobody gets in and nothing is synced until it is reactivated; nothing is lost. False when it was suspended already."""
+    changed = (
+        Tenant.objects.filter(id=tenant_id).exclude(state=TenantState.SUSPENDED).update(state=TenantState.SUSPENDED)
+    )
+    if changed:
+        audit.record(tenant_id=tenant_id, actor=actor, action="tenant.suspended")
+    return bool(changed)
+
+
+def reactivate(*, tenant_id: UUID, actor: Actor) -> bool:
+    """Back to what it was; one that never got its keys still waits for them. False when it was not suspended."""
+    has_keys = TenantKey.objects.filter(tenant_id=tenant_id).exists()
+    state = TenantState.ACTIVE if has_keys else TenantState.FOUNDED
+    changed = Tenant.objects.filter(id=tenant_id, state=TenantState.SUSPENDED).update(state=state)
+    if changed:
+        audit.record(tenant_id=tenant_id, actor=actor, action="tenant.reactivated")
+    return bool(changed)
+
+
+def queue_again(*, job: Job, actor: Actor) -> UUID | None:
+    """The same work anew, and the parked job closed. None when it is not parked any more."""
+    closed = Job.objects.filter(id=job.id, state=JobState.PARKED).update(
+        state=JobState.CANCELLED, reason=f"queued again by {actor.name}"[:200], ended_at=timezone.now()
+    )
+    if not closed:
+        return None
+    again = jobs.queue_again(job)
+    if job.tenant_id is not None:
+        audit.record(
+            tenant_id=job.tenant_id, actor=actor, action="job.queued_again", subject=str(again), kind=job.kind
+        )
+    return again

@@ -1,0 +1,35 @@
+"""How staff pages show states, outcomes, faults and places."""
+
+from __future__ import annotations
+
+from django import template
+from django.utils.safestring import SafeString
+
+from connections.transport.models import RequestLogEntry
+from portal.onboarding.models import Mark
+from portal.support import looking
+
+register = template.Library()
+
+register.simple_tag(looking.place, name="place")
+
+
+@register.simple_tag
+def state(value: str, word: object) -> SafeString:
+    return looking.badge(str(value), word)
+
+
+@register.simple_tag
+def outcome(entry: RequestLogEntry) -> SafeString:
+    return looking.outcome(entry)
+
+
+@register.simple_tag
+def fault(provider: str, code: str) -> str:
+    return looking.fault_words(provider, code) or looking.NOTHING
+
+
+@register.simple_tag
+def mark_badge(mark: Mark) -> SafeString:
+    """Three marks that pass are three different things, here as on the customer's page."""
+    return looking.badge(f"mark-{mark.state}", mark.get_state_display())

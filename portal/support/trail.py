@@ -1,0 +1,96 @@
+"""Who did what: the audit events of tenants, and the admin log of what belongs to the house."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from connections.tenancy.models import AuditEvent
+from portal.support.looking import LookOnly, LookOnlyNewestFirst, TenantFilter, link, text, when
+from portal.support.request_log import TimeFilter
+
+
+class EventTimeFilter(TimeFilter):
+    column = "happened_at"
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(LookOnlyNewestFirst):
+    """Append-only: no role may change or delete an event."""
+
+    moment_field = "happened_at"
+    list_display = ("happened", "tenant", "action", "who", "what", "more")
+    list_filter = (EventTimeFilter, TenantFilter)
+    list_select_related = ("tenant",)
+    search_fields = ("action",)
+    search_help_text = _("An action such as member.invited, the start of one, a person's e-mail or a subject's id.")
+    fields = ("id", "happened", "tenant_link", "action", "who", "what", "all_details")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        return super().get_queryset(request).select_related("tenant")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        wanted = search_term.strip()
+        if not wanted:
+            return queryset, False
+        return queryset.filter(Q(action__startswith=wanted) | Q(actor_name=wanted) | Q(subject=wanted)), False
+
+    @admin.display(description=_("time"))
+    def happened(self, event: AuditEvent) -> SafeString | str:
+        return when(event.happened_at)
+
+    @admin.display(description=_("tenant"))
+    def tenant_link(self, event: AuditEvent) -> SafeString:
+        return link(event.tenant, event.tenant_id, event.tenant.name)
+
+    @admin.display(description=_("who"))
+    def who(self, event: AuditEvent) -> str:
+        return text(event.actor_name)
+
+    @admin.display(description=_("subject"))
+    def what(self, event: AuditEvent) -> str:
+        return text(event.subject)
+
+    @admin.display(description=_("details"))
+    def more(self, event: AuditEvent) -> str:
+        return text(", ".join(f"{name}: {value}" for name, value in sorted(event.details.items()))[:120])
+
+    @admin.display(description=_("details"))
+    def all_details(self, event: AuditEvent) -> SafeString:
+        return format_html("<pre>{}</pre>", text(json.dumps(event.details, indent=2, ensure_ascii=False)))
+
+
+@admin.register(LogEntry)
+class HouseLogAdmin(LookOnly):
+    """What admins changed on these pages."""
+
+    list_display = ("when_done", "user", "what", "told")
+    list_select_related = ("user", "content_type")
+    search_fields = ("object_repr", "user__email")
+    ordering = ("-action_time", "-id")
+    fields = ("when_done", "user", "what", "told")
+    readonly_fields = fields
+
+    @admin.display(description=_("time"))
+    def when_done(self, entry: LogEntry) -> SafeString | str:
+        return when(entry.action_time)
+
+    @admin.display(description=_("about"))
+    def what(self, entry: LogEntry) -> str:
+        kind = entry.content_type.name if entry.content_type else ""
+        return text(f"{kind} {entry.object_repr}".strip())
+
+    @admin.display(description=_("what was done"))
+    def told(self, entry: LogEntry) -> str:
+        return text(entry.get_change_message())

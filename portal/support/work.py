@@ -1,0 +1,153 @@
+"""Jobs and mails for staff: what waits, what was given up; admins may queue a parked job again."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+
+from connections.jobs.models import Job, JobState
+from portal.members.models import User
+from portal.notices.models import MailState, OutgoingMail
+from portal.support import services
+from portal.support.looking import NOTHING, LookOnlyNewestFirst, TenantFilter, badge, link, when
+from portal.support.posting import Posted, posted
+from portal.support.request_log import Choices
+from portal.support.search import as_uuid
+
+
+class JobStateFilter(Choices):
+    title = _("state")
+    parameter_name = column = "state"
+    options = tuple(JobState.choices)
+
+
+@admin.register(Job)
+class JobAdmin(LookOnlyNewestFirst):
+    """The queue. What a job is to do stands in rows of its tenant; here are ids and times."""
+
+    moment_field = "created_at"
+    list_display = ("created", "kind", "tenant", "state_badge", "due", "failures", "reason")
+    list_filter = (JobStateFilter, TenantFilter)
+    list_select_related = ("tenant",)
+    search_fields = ("kind",)
+    search_help_text = _("Job id, subject id or kind.")
+    fields = (
+        "id",
+        "kind",
+        "subject",
+        "tenant_link",
+        "queue",
+        "state_badge",
+        "reason",
+        "created",
+        "due",
+        "ended",
+        "starts",
+        "failures",
+        "owner",
+        "epoch",
+        "leased",
+    )
+    readonly_fields = fields
+    change_form_template = "admin/jobs/job/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
+        return super().get_queryset(request).select_related("tenant")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        key = as_uuid(search_term.strip())
+        if key is not None:
+            return queryset.filter(Q(id=key) | Q(subject=key)), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def get_urls(self) -> list[URLPattern]:
+        again = self.admin_site.admin_view(self.queue_again)
+        return [path("<uuid:job_id>/queue-again/", again, name="jobs_job_again"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        job = self.get_object(request, object_id)
+        may = job is not None and job.state == JobState.PARKED and cast(User, request.user).has_perm("jobs.change_job")
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "may_queue_again": may})
+
+    def queue_again(self, request: HttpRequest, job_id: Any) -> HttpResponse:
+        """Admins, by a button."""
+        asked: Posted[Job] = posted(request, Job, job_id)
+        again = services.queue_again(job=asked.row, actor=asked.actor)
+        if again is None:
+            messages.warning(request, _now("This job is not parked any more."))
+            return redirect("admin:jobs_job_change", job_id)
+        LogEntry.objects.log_actions(
+            cast(User, request.user).pk, [asked.row], CHANGE, _now("Queued again."), single_object=True
+        )
+        messages.success(request, _now("Queued again as a new job."))
+        return redirect("admin:jobs_job_change", again)
+
+    @admin.display(description=_("tenant"))
+    def tenant_link(self, job: Job) -> SafeString | str:
+        return link(job.tenant, job.tenant_id, job.tenant.name) if job.tenant else NOTHING
+
+    @admin.display(description=_("state"))
+    def state_badge(self, job: Job) -> SafeString:
+        return badge(job.state, job.get_state_display())
+
+    @admin.display(description=_("created"))
+    def created(self, job: Job) -> SafeString | str:
+        return when(job.created_at)
+
+    @admin.display(description=_("due"))
+    def due(self, job: Job) -> SafeString | str:
+        return when(job.due_at)
+
+    @admin.display(description=_("ended"))
+    def ended(self, job: Job) -> SafeString | str:
+        return when(job.ended_at)
+
+    @admin.display(description=_("leased until"))
+    def leased(self, job: Job) -> SafeString | str:
+        return when(job.lease_until)
+
+
+class MailStateFilter(Choices):
+    title = _("state")
+    parameter_name = column = "state"
+    options = tuple(MailState.choices)
+
+
+@admin.register(OutgoingMail)
+class MailAdmin(LookOnlyNewestFirst):
+    """Whether mails leave. Who they are for and what they say is sealed for the workers."""
+
+    moment_field = "created_at"
+    list_display = ("created", "state_badge", "sent")
+    list_filter = (MailStateFilter,)
+    fields = ("id", "state_badge", "created", "sent")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OutgoingMail]:
+        # The staff's role has no right on the other columns.
+        return super().get_queryset(request).only("id", "state", "created_at", "sent_at")
+
+    @admin.display(description=_("state"))
+    def state_badge(self, mail: OutgoingMail) -> SafeString:
+        return badge(mail.state, mail.get_state_display())
+
+    @admin.display(description=_("asked for"))
+    def created(self, mail: OutgoingMail) -> SafeString | str:
+        return when(mail.created_at)
+
+    @admin.display(description=_("sent"))
+    def sent(self, mail: OutgoingMail) -> SafeString | str:
+        return when(mail.sent_at)

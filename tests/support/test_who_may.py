@@ -1,0 +1,150 @@
+"""Every staff address, asked by everybody: support looks, admins change, for all others there is nothing there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.support.conftest import House
+
+LISTS = {
+    "tenancy_tenant": "tenant",
+    "members_user": "membership.user",
+    "tenancy_auditevent": "event",
+    "vault_connection": "connection",
+    "sync_syncrun": "run",
+    "transport_requestlogentry": "entry",
+    "vault_clientregistration": "registration",
+    "jobs_job": "job",
+    "notices_outgoingmail": "mail",
+    "admin_logentry": "",
+}
+ADDED_BY_ADMINS = {"tenancy_tenant", "vault_clientregistration"}
+BUTTONS = {
+    "tenancy_tenant_suspend": ("tenant",),
+    "tenancy_tenant_reactivate": ("tenant",),
+    "tenancy_tenant_invite": ("tenant",),
+    "tenancy_tenant_revoke": ("tenant", "invitation"),
+    "tenancy_tenant_remove": ("tenant", "membership"),
+    "jobs_job_again": ("job",),
+}
+# What Django brings along, and what an admitted person gets there.
+BROUGHT = {
+    "index": 200,
+    "search": 200,
+    "login": 302,
+    "logout": 302,
+    "password_change": 302,
+    "password_change_done": 302,
+    "jsi18n": 200,
+    "autocomplete": 403,
+}
+
+
+def of(house: House, what: str) -> Any:
+    row: Any = house
+    for part in what.split("."):
+        row = getattr(row, part)
+    return row.pk
+
+
+def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
+    """(name, address, status for support, status for an admin), all by GET."""
+    for name, status in BROUGHT.items():
+        yield name, reverse(f"admin:{name}"), status, status
+    for app in sorted({name.partition("_")[0] for name in LISTS}):
+        yield f"list of {app}", reverse("admin:app_list", args=[app]), 200, 200
+    yield "unknown", "/admin/nothing/of/the/kind/", 404, 404
+    yield "view on site", reverse("admin:view_on_site", args=[1, "1"]), 404, 404
+    for name, what in LISTS.items():
+        yield f"{name} list", reverse(f"admin:{name}_changelist"), 200, 200
+        may_add = 200 if name in ADDED_BY_ADMINS else 403
+        yield f"{name} add", reverse(f"admin:{name}_add"), 403, may_add
+        if not what:
+            continue
+        key = of(house, what)
+        yield f"{name} page", reverse(f"admin:{name}_change", args=[key]), 200, 200
+        yield f"{name} history", reverse(f"admin:{name}_history", args=[key]), 200, 200
+        yield f"{name} delete", reverse(f"admin:{name}_delete", args=[key]), 403, 403
+    for name, what in BUTTONS.items():
+        # A button is pressed, not visited.
+        yield name, reverse(f"admin:{name}", args=[of(house, part) for part in what]), 403, 403
+
+
+def test_support_and_admins_see_what_the_table_says(
+    house: House, dana: Any, ada: Any, sign_in: Callable[..., Any]
+) -> None:
+    support, admins = sign_in(dana), sign_in(ada)
+    wrong = []
+    for name, address, for_support, for_admin in addresses(house):
+        got = (support.get(address).status_code, admins.get(address).status_code)
+        if got != (for_support, for_admin):
+            wrong.append(f"{name} ({address}): {got} instead of {(for_support, for_admin)}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_for_a_customer_there_is_nothing_there(house: House, alice: Any, sign_in: Callable[..., Any]) -> None:
+    customer = sign_in(alice)
+    missing = customer.get("/no/such/page/").content
+    for name, address, _, _ in addresses(house):
+        for answer in (customer.get(address), customer.post(address)):
+            assert answer.status_code == 404, name
+            assert answer.content == missing, name
+
+
+def test_nobody_gets_anything_without_signing_in(house: House, client: Any) -> None:
+    for name, address, _, _ in addresses(house):
+        for answer in (client.get(address), client.post(address)):
+            assert answer.status_code == 302, name
+            assert answer["Location"].startswith(reverse("account_login") + "?next=/admin/"), name
+
+
+def test_support_presses_no_button(house: House, dana: Any, sign_in: Callable[..., Any]) -> None:
+    support = sign_in(dana)
+    for name, what in BUTTONS.items():
+        address = reverse(f"admin:{name}", args=[of(house, part) for part in what])
+        assert support.post(address, {"sure": "yes"}).status_code == 403, name
+    for name, what in LISTS.items():
+        if not what:
+            continue
+        page = reverse(f"admin:{name}_change", args=[of(house, what)])
+        assert support.post(page, {"name": "Changed"}).status_code == 403, name
+        assert support.post(reverse(f"admin:{name}_add"), {"name": "New"}).status_code == 403, name
+    house.tenant.refresh_from_db()
+    assert (house.tenant.name, house.tenant.state) == ("Aamu Oy", "active")
+
+
+def test_the_table_has_every_address(house: House) -> None:
+    """A page added without a line in the tables above fails here."""
+    site = next(p for p in get_resolver().url_patterns if isinstance(p, URLResolver) and p.namespace == "admin")
+
+    def names(patterns: list[Any]) -> Iterator[str]:
+        for pattern in patterns:
+            if isinstance(pattern, URLPattern):
+                yield pattern.name or ""
+            else:
+                yield from names(pattern.url_patterns)
+
+    listed = {*BROUGHT, *BUTTONS, "app_list", "view_on_site", ""}
+    for name in LISTS:
+        listed |= {f"{name}_{kind}" for kind in ("changelist", "add", "change", "history", "delete")}
+    assert set(names(site.url_patterns)) == listed
+
+
+def test_only_what_the_table_lists_is_registered() -> None:
+    registered = {f"{model._meta.app_label}_{model._meta.model_name}" for model in admin.site._registry}
+    assert registered == set(LISTS)
+
+
+@pytest.mark.parametrize("who", ["dana", "ada"])
+def test_a_sign_in_that_was_switched_off_opens_nothing(
+    house: House, request: pytest.FixtureRequest, sign_in: Callable[..., Any], who: str
+) -> None:
+    user = request.getfixturevalue(who)
+    browser = sign_in(user)
+    type(user).objects.filter(pk=user.pk).update(is_active=False)
+    assert browser.get(reverse("admin:index")).status_code == 302
