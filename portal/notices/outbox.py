@@ -36,15 +36,19 @@ def sent_mails(folder: Path) -> list[SentMail]:
 def _mail(file: Path, number: int, raw: bytes) -> SentMail:
     message = message_from_bytes(raw, policy=policy.default)
     body = message.get_body(preferencelist=("plain", "html"))
-    written = datetime.fromtimestamp(file.stat().st_mtime, tz=timezone.utc)
-    try:
-        at = parsedate_to_datetime(str(message["date"])) if message["date"] else written
-    except ValueError:
-        at = written
     return SentMail(
         key=f"{file.stem}-{number}",
         to=str(message["to"] or ""),
         subject=str(message["subject"] or ""),
-        at=at,
+        at=_sent_at(message["date"]) or datetime.fromtimestamp(file.stat().st_mtime, tz=timezone.utc),
         body=str(body.get_content()) if body is not None else "",
     )
+
+
+def _sent_at(header: object) -> datetime | None:
+    try:
+        at = parsedate_to_datetime(str(header))
+    except ValueError:
+        return None
+    # "-0000" says that the zone is not told; Django writes it and means UTC.
+    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)

@@ -1,0 +1,127 @@
+"""A connection and its runs as a member meets them: reading, cancelling, scheduling, and what a refusal says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from connections.jobs.models import Job
+from connections.sync.models import Record, SyncRun
+from connections.vault.models import Connection
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+@pytest.fixture
+def place(connected: Any) -> str:
+    return f"/t/aamu/c/{connected.id}/"
+
+
+@pytest.fixture
+def client(sign_in: Callable[..., Any], alice: Any) -> Any:
+    return sign_in(alice)
+
+
+def polls(page: str) -> str:
+    found = re.search(r'hx-get="([^"]+)"', page)
+    return found[1].replace("&amp;", "&") if found else ""
+
+
+def test_a_sync_by_hand_is_watched_to_its_end(client: Any, place: str, work_off: Callable[..., int]) -> None:
+    answer = client.post(f"{place}sync/", follow=True)
+    run = SyncRun.objects.get()
+    assert answer.redirect_chain[-1][0] == f"{place}runs/{run.id}/"
+    waiting = answer.content.decode()
+    assert "by hand, alice@aamu.example" in waiting
+    assert "Cancel this run" in waiting
+    news = polls(waiting)
+    assert client.get(news).status_code == 204
+    work_off()
+    ended = client.get(news).content.decode()
+    assert "succeeded" in ended
+    assert polls(ended) == ""
+    assert "Cancel this run" not in ended
+    assert "Finished: everything was read." in ended
+    assert "List invoices" in ended
+    assert "Open a session" in ended
+    records = Record.objects.count()
+    assert records > 0
+    home = client.get("/t/aamu/").content.decode()
+    assert f"{records:,} records" in home
+    page = client.get(place).content.decode()
+    assert "Business partners" in page
+    assert "valid until" in page
+
+
+def test_pressing_twice_starts_one_run(client: Any, place: str) -> None:
+    client.post(f"{place}sync/")
+    client.post(f"{place}sync/")
+    assert SyncRun.objects.count() == 1
+
+
+def test_a_run_can_be_cancelled(client: Any, place: str, work_off: Callable[..., int]) -> None:
+    client.post(f"{place}sync/")
+    run = SyncRun.objects.get()
+    page = client.post(f"{place}runs/{run.id}/cancel/", follow=True).content.decode()
+    assert "Cancelled by alice@aamu.example" in page
+    work_off()
+    run.refresh_from_db()
+    assert run.state == "cancelled"
+    assert not Record.objects.exists()
+
+
+def test_a_connection_that_does_not_stand_says_so(client: Any, connection: Any) -> None:
+    page = client.post(f"/t/aamu/c/{connection.id}/sync/", follow=True).content.decode()
+    assert "does not stand yet" in page
+    assert not SyncRun.objects.exists()
+
+
+def test_the_schedule_is_changed_and_kept(client: Any, place: str) -> None:
+    client.post(f"{place}schedule/", {"every_hours": "2"})
+    assert Connection.objects.get().sync_every_hours == 2
+    page = client.get(place).content.decode()
+    assert '<option value="2" selected>every 2 hours</option>' in page
+    client.post(f"{place}schedule/", {"every_hours": "0"})
+    assert Connection.objects.get().sync_every_hours == 0
+    assert not Job.objects.filter(kind="sync.scheduled", state="queued").exists()
+
+
+@pytest.mark.parametrize("hours", ["", "-1", "5000", "1e3", "six"])
+def test_an_impossible_schedule_is_refused_at_its_field(hours: str, client: Any, place: str) -> None:
+    page = client.post(f"{place}schedule/", {"every_hours": hours}).content.decode()
+    assert "id_every_hours_error" in page
+    assert Connection.objects.get().sync_every_hours == 6
+
+
+def test_a_refused_stream_is_never_green(
+    client: Any, place: str, sandbox: Any, connected: Any, work_off: Callable[..., int]
+) -> None:
+    sandbox.faults([{"path": "/invoices", "status": 403, "times": 50}])
+    page = client.post(f"{place}sync/", follow=True)
+    work_off()
+    run = SyncRun.objects.get()
+    page = client.get(f"{place}runs/{run.id}/").content.decode()
+    assert run.state != "succeeded"
+    assert "may not read this" in page
+    assert "mark-verified" not in page
+    assert "Up to date" not in client.get("/t/aamu/").content.decode()
+
+
+def test_trouble_that_passes_waits_and_says_until_when(
+    client: Any, place: str, sandbox: Any, work_off: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post(f"{place}sync/")
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    SyncRun.objects.update(
+        state="waiting", waiting_until=timezone.now() + timedelta(minutes=5), fault="provider-trouble"
+    )
+    page = client.get(f"{place}runs/{SyncRun.objects.get().id}/").content.decode()
+    assert "It goes on by itself at" in page
+    assert "Procountor has trouble at the moment" in page
+    assert "Waiting until" in client.get(place).content.decode()
