@@ -240,7 +240,7 @@ def connection(aamu: Any, sandbox: Any) -> Any:
 
 @pytest.fixture
 def connected(connection: Any, sandbox: Any) -> Any:
-    """The same with a working API key, bound to its company, in state connected. `.api_key` is the key's text, `.api_user` its user."""
+    """The same with a working API key, bound to its company, connected. `.api_key` is its text, `.api_user` its user."""
     from connections.tenancy.scope import SYSTEM, tenant_scope
     from connections.vault.secret import Secret
     from connections.vault.services import bind_company, mark_healthy, store_credential

@@ -16,7 +16,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
 COLUMNS = [str(field.column) for field in RequestLogEntry._meta.concrete_fields]
 INSERT = (
-    f"INSERT INTO {RequestLogEntry._meta.db_table} ({', '.join(COLUMNS)})"  # noqa: S608
+    f"INSERT INTO {RequestLogEntry._meta.db_table} ({', '.join(COLUMNS)})"  # noqa: S608  # nosec B608
     f" VALUES ({', '.join(['%s'] * len(COLUMNS))})"
 )
 

@@ -146,7 +146,7 @@ class Postgres:
 
     def _reachable_home(self) -> Path:
         # Not the ordinary temporary folder: the data must outlive a reboot.
-        home = Path(tempfile.mkdtemp(prefix="portal-postgres-", dir="/var/tmp"))
+        home = Path(tempfile.mkdtemp(prefix="portal-postgres-", dir="/var/tmp"))  # nosec B108
         self._seat.own(home)
         (self.folders.state / HOME_NOTE).write_text(json.dumps(str(home)), encoding="utf-8")
         return home

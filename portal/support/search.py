@@ -68,7 +68,7 @@ def _by_id(key: UUID) -> Iterator[Hit]:
         yield _connection(connection)
     for tenant in Tenant.objects.filter(id=key):
         yield _tenant(tenant)
-    for job in Job.objects.filter(Q(id=key) | Q(subject=key)).order_by("-created_at")[:MOST]:
+    for job in Job.objects.filter(id=key):
         yield _hit(job, _("Job"), job.kind, job.get_state_display())
 
 
