@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
@@ -107,17 +108,20 @@ class Since:
             raise BadPage(message) from None
 
     def newest(self, records: Iterable[Mapping[str, Any]], before: str) -> str:
-        """The latest value of the change field in these records and `before`. Raises BadPage when it is no date-time.
+        """The latest value of the change field in these records and `before`.
 
-        What lies in the future of every time zone is a slip of somebody's clock and not believed: it would hide all
-        changes until then.
+        What is no date-time is passed over, and so is what lies in the future of every time zone: a slip of somebody's
+        clock, which would hide all changes until then.
         """
         limit = (datetime.now(timezone.utc) + timedelta(hours=26)).strftime(self.form)
         values = (record.get(self.field) for record in records)
-        latest = max((value for value in values if isinstance(value, str) and value <= limit), default="")
-        if latest:
-            self.back(latest, timedelta(0))
-        return max(latest, before)
+        for value in sorted((value for value in values if isinstance(value, str) and value <= limit), reverse=True):
+            if value <= before:
+                break
+            with suppress(BadPage):
+                self.back(value, timedelta(0))
+                return value
+        return before
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,7 @@ def move(
     written: Written,
     following: Position | None,
 ) -> None:
-    """Count a page that was just written, and stand where the next one follows. In the transaction of that page.
-
-    Raises BadPage when the change field of a record is no date-time.
-    """
+    """Count a page that was just written, and stand where the next one follows. In the transaction of that page."""
     newest = stream.since.newest(page.records, progress.newest) if stream.since else ""
     # The provider tells the size of the whole pass on its first page only; later it may count what is left.
     expected = progress.expected if progress.pages else page.total
@@ -69,7 +66,9 @@ def end(*, connection: Connection, stream: Stream, progress: StreamProgress) -> 
     cursor = _rows(connection, stream).get()
     cursor.read_at = Now()
     if stream.since is not None and progress.newest:
-        cursor.newest = max(cursor.newest, stream.since.back(progress.newest, _age(progress)))
+        reached = stream.since.back(progress.newest, _age(progress))
+        is_readable = _since(stream.since, cursor.newest) != ""
+        cursor.newest = max(cursor.newest, reached) if is_readable else reached
     cursor.save(update_fields=["read_at", "newest"])
 
 

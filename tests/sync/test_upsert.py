@@ -1,0 +1,118 @@
+"""One statement keeps a page: what is new, what changed, what comes twice, and what no database keeps."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+from django.db import DataError, ProgrammingError, connections
+from django.db import connection as database
+
+from connections.spec.streams import BadPage
+from connections.sync import upsert
+from connections.sync.models import Record
+from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.vault.services import open_connection
+from tests.roles import acting_as
+from tests.sync.conftest import versions
+
+
+@pytest.fixture
+def place(committed_db, aamu, settings):
+    from portal.env import SandboxHosts
+
+    settings.SANDBOX_HOSTS = {"procountor": SandboxHosts(api="https://localhost:1/api")}
+    with tenant_scope(aamu.id):
+        return open_connection(tenant=aamu, provider="procountor", environment="sandbox", actor=SYSTEM)
+
+
+@pytest.fixture
+def keep(place):
+    def write(records, **more):
+        document = records if isinstance(records, str) else json.dumps(records)
+        with acting_as("worker"), tenant_scope(place.tenant_id):
+            written = upsert.write(connection=place, stream="things", key="id", document=document, **more)
+        return written.added, written.changed
+
+    return write
+
+
+def bodies():
+    return dict(Record.objects.values_list("external_id", "body"))
+
+
+def test_new_changed_and_unchanged_are_counted_apart(keep):
+    assert keep([{"id": 1, "a": 1}, {"id": 2, "a": 1}]) == (2, 0)
+    before = versions()
+    assert keep([{"id": 1, "a": 1}, {"a": 2, "id": 2}, {"id": 3}]) == (1, 1)
+    assert keep([{"a": 1.0, "id": 1}]) == (0, 0)
+    changed = {key for key, row in versions().items() if before.get(key, row) != row}
+    assert [key[-1] for key in changed] == ["2"]
+    first, second = Record.objects.get(external_id="1"), Record.objects.get(external_id="2")
+    assert first.added_at == first.changed_at == second.added_at < second.changed_at
+
+
+def test_the_last_of_two_with_one_id_counts(keep):
+    assert keep([{"id": 1, "n": 1}, {"id": "1", "n": 2}, {"id": 1, "n": 3}]) == (1, 0)
+    assert bodies() == {"1": {"id": 1, "n": 3}}
+
+
+def test_the_list_is_found_inside_the_answer_as_it_came(keep):
+    answer = '{"meta": {"resultCount": 1}, "results": [ {"id": 7, "name": "Ääkkönen \\u20ac \'%s\' \\\\"} ]}'
+    assert keep(answer, path=("results",)) == (1, 0)
+    assert bodies() == {"7": {"id": 7, "name": "Ääkkönen € '%s' \\"}}
+
+
+def test_an_empty_list_writes_nothing(keep):
+    assert keep([]) == (0, 0)
+    assert keep('{"results": []}', path=("results",)) == (0, 0)
+
+
+def test_exact_numbers_stay_exact(keep):
+    keep('[{"id": 1, "sum": 12345678901234567890.123456789}]')
+    with database.cursor() as cursor:
+        cursor.execute("SELECT body ->> 'sum' FROM sync_record")
+        assert cursor.fetchone() == ("12345678901234567890.123456789",)
+
+
+def test_what_no_database_keeps_is_mended(keep):
+    records = [{"id": 1, "no\x00te": "a\x00b \ud800 c 😀", "parts": [{"x": "\udfff"}]}]
+    for refused in ("\x00", "\ud800"):
+        with pytest.raises(DataError):
+            keep(json.dumps([{"id": 1, "note": refused}]))
+    assert keep(upsert.repaired(records)) == (1, 0)
+    assert bodies() == {"1": {"id": 1, "no\ufffdte": "a\ufffdb \ufffd c 😀", "parts": [{"x": "\ufffd"}]}}
+    with pytest.raises(BadPage):
+        upsert.repaired([{"id": 1, "sum": float("nan")}])
+
+
+def test_two_writers_of_one_page_count_it_once(keep, place):
+    """The index decides, not the look before: of two transactions at once, one inserts and one finds nothing new."""
+    document = json.dumps([{"id": number} for number in range(50)])
+    started, found = threading.Event(), []
+
+    def second():
+        started.set()
+        with tenant_scope(place.tenant_id):
+            found.append(upsert.write(connection=place, stream="things", key="id", document=document))
+        connections.close_all()
+
+    with acting_as("worker"):  # the thread's connection too
+        with tenant_scope(place.tenant_id):
+            first = upsert.write(connection=place, stream="things", key="id", document=document)
+            thread = threading.Thread(target=second)
+            thread.start()
+            started.wait(5)
+            thread.join(0.3)
+            assert thread.is_alive()  # it waits for our commit
+        thread.join(10)
+    assert (first.added, found[0].added, found[0].changed) == (50, 0, 0)
+    assert Record.objects.count() == 50
+
+
+def test_no_row_of_another_tenant_is_reached(keep, place, kaste):
+    keep([{"id": 1, "whose": "aamu"}])
+    with acting_as("worker"), pytest.raises(ProgrammingError, match="row-level security"), tenant_scope(kaste.id):
+        upsert.write(connection=place, stream="things", key="id", document='[{"id": 1, "whose": "kaste"}]')
+    assert bodies() == {"1": {"id": 1, "whose": "aamu"}}
