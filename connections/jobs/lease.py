@@ -51,14 +51,19 @@ class Lease:
         return self._lost.is_set()
 
     def check(self) -> None:
-        """Lock the job row and compare epochs, inside the transaction that writes. Raises LeaseLost."""
+        """Lock the job row and compare epochs, inside the transaction that writes. Raises LeaseLost.
+
+        From here on the transaction may not lie idle for longer than a lease: a process that is stopped in the middle
+        of it would keep the row locked, and nobody could take the job over.
+        """
         if not connection.in_atomic_block:
             message = "a lease is checked in the transaction that writes"
             raise RuntimeError(message)
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT 1 FROM jobs_job WHERE id = %s AND epoch = %s AND state = 'running' FOR UPDATE",
-                [self.job_id, self.epoch],
+                "SELECT set_config('idle_in_transaction_session_timeout', %s, true) FROM jobs_job"
+                " WHERE id = %s AND epoch = %s AND state = 'running' FOR UPDATE",
+                [f"{int(length() * 1000)}ms", self.job_id, self.epoch],
             )
             if cursor.fetchone() is None:
                 self._lost.set()
