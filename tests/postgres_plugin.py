@@ -30,7 +30,8 @@ _rooms: list[Path] = []
 def pytest_load_initial_conftests() -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
-    folders = Folders(Path(tempfile.mkdtemp(prefix="portal-tests-")))
+    _remove_what_killed_runs_left()
+    folders = Folders(Path(tempfile.mkdtemp(prefix=f"portal-tests-{os.getpid()}-")))
     _rooms.append(folders.state)
     atexit.register(_stop)  # pytest does not unconfigure a run that fails while it loads
     try:
@@ -82,6 +83,13 @@ def _database(folders: Folders, keys: KeyFolder) -> dict[str, str]:
         "DATABASE_URL_WEB": postgres.address(roles.WEB, passwords[roles.WEB]),
         "DATABASE_URL_WORKER": postgres.address(roles.WORKER, passwords[roles.WORKER]),
     }
+
+
+def _remove_what_killed_runs_left() -> None:
+    for room in Path(tempfile.gettempdir()).glob("portal-tests-*-*") if Path("/proc/self").exists() else ():
+        pid = room.name.split("-")[2]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and room.lstat().st_uid == os.geteuid():
+            shutil.rmtree(room, ignore_errors=True)
 
 
 def _stop() -> None:

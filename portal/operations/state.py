@@ -44,6 +44,7 @@ class Folders:
                 raise Refused(message)
             for folder in (self.state, self.run, self.log):
                 folder.mkdir(parents=True, exist_ok=True)
+            self.log.chmod(0o700)
             if os.geteuid() == 0 and self.state.stat().st_uid == 0:
                 # The account PostgreSQL sits in must pass through; what is secret below is closed by itself.
                 for folder in (self.state, self.run):
