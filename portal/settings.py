@@ -236,8 +236,9 @@ LOGGING = {
         # These print tokens, bodies or full URLs at DEBUG; they never go below WARNING.
         **{
             name: {"level": "WARNING"}
-            for name in ("requests_oauthlib", "oauthlib", "urllib3", "requests", "kombu", "django.db.backends")
+            for name in ("requests_oauthlib", "oauthlib", "requests", "kombu", "django.db.backends")
         },
+        "urllib3": {"level": "ERROR"},  # warns with the full URL about headers that it cannot parse
         "django.request": {"level": "ERROR"},
         "celery": {"level": "INFO"},
         # A line per ring of the doorbell says nothing: the job's row does.

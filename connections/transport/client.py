@@ -143,6 +143,7 @@ class Client:
                 headers=headers,
                 query=signed,
                 json=json,
+                keep=self.provider.request_id_headers,
             )
         except egress.NotAllowed:
             entry.outcome = Outcome.BLOCKED

@@ -6,20 +6,23 @@ import ipaddress
 import socket
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import requests
 import urllib3
 from requests.adapters import DEFAULT_POOLBLOCK
+from requests.structures import CaseInsensitiveDict
 from requests_hardened.ip_filter import get_ip_address
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3.util.retry import Retry
 
 from connections.spec.provider import Deadlines, Hosts
-from connections.transport import trust
+from connections.transport import deadline, trust
 
 # Beyond what requests-hardened refuses (SECURITY 0.5).
 ALSO_REFUSED = tuple(
@@ -57,8 +60,8 @@ class Answer:
     """What came back: status, the headers on our list in lower case, the decoded body, and how long it took."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
     duration_ms: int
 
 
@@ -73,38 +76,65 @@ class GuardedAdapter(IPFilterAdapter):
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = DEFAULT_POOLBLOCK, **kw: Any) -> None:
         if self._context is not None:
             kw["ssl_context"] = self._context
-        super().init_poolmanager(connections, maxsize, block, **kw)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(connections, maxsize, block, **kw)
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        """The context already holds whom we trust; requests would load its own bundle of authorities on top."""
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         parts = urlsplit(request.url)
-        _judge(parts.hostname or "", parts.port or 443, self._allow_loopback)
+        host = parts.hostname or ""
+        address = _judged(host, parts.port or 443, self._allow_loopback)
+        # The name is looked up once: what goes on from here is the address that was judged.
+        literal = requests.PreparedRequest()
+        literal.url = f"{parts.scheme}://{f'[{address}]' if address.version == 6 else address}:{parts.port or ''}"
+        literal.headers = CaseInsensitiveDict()
         # `verify` is fixed: what the caller passes cannot loosen the context.
-        host, pool = super().build_connection_pool_key_attributes(request, True, cert)
-        pool.pop("ca_certs", None)
-        pool.pop("ca_cert_dir", None)
-        return host, pool
+        host_params, pool = super().build_connection_pool_key_attributes(literal, True)
+        request.headers["Host"] = parts.netloc
+        pool.pop("assert_hostname", None)  # the context checks names itself; urllib3 would switch that off
+        if self._context is not None:
+            pool["server_hostname"] = host
+        return host_params, pool
 
 
-def _judge(host: str, port: int, loopback: bool) -> None:
-    """Raises NotAllowed unless every address of the name may be reached."""
+def _check(url: str) -> None:
+    """Raises NotAllowed for an address that is more than scheme, host, port, path and query."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.username or parts.password or parts.fragment or not parts.hostname or len(parts.hostname) > 253:
+        message = "the address is not allowed"
+        raise NotAllowed(message)
+
+
+def _judged(host: str, port: int, loopback: bool) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The address to connect to. Raises NotAllowed unless every address of the name may be reached."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        addresses = [ipaddress.ip_address(str(address[0])) for *_, address in found]
+    except (OSError, ValueError):
         message = "the name is not known"
         raise NoAnswer(message) from None
-    for *_, address in found:
-        ip = ipaddress.ip_address(str(address[0]).split("%")[0])
-        mapped = getattr(ip, "ipv4_mapped", None) or ip
-        if loopback and mapped.is_loopback:
-            continue
-        if not mapped.is_global or any(mapped in net for net in ALSO_REFUSED if net.version == mapped.version):
-            message = "the address is not allowed"
-            raise NotAllowed(message)
-        try:
-            get_ip_address(str(mapped), port, allow_loopback=loopback)
-        except requests.RequestException:
-            message = "the address is not allowed"
-            raise NotAllowed(message) from None
+    allowed = [_allowed(ip, port, loopback) for ip in addresses]
+    if not all(allowed):
+        message = "the address is not allowed"
+        raise NotAllowed(message)
+    return addresses[0]
+
+
+def _allowed(ip: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int, loopback: bool) -> bool:
+    mapped = getattr(ip, "ipv4_mapped", None) or ip
+    if mapped.is_loopback:
+        return loopback
+    if not mapped.is_global or any(mapped in net for net in ALSO_REFUSED if net.version == mapped.version):
+        return False
+    try:
+        get_ip_address(str(mapped), port, allow_loopback=loopback)
+    except requests.RequestException:
+        return False
+    return True
 
 
 _local = threading.local()
@@ -117,7 +147,9 @@ def _session(hosts: Hosts) -> requests.Session:
     if key not in sessions:
         session = requests.Session()
         session.trust_env = False
-        session.headers = requests.structures.CaseInsensitiveDict(
+        # A session serves many tenants: what a provider sets for one must not be sent for another.
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        session.headers = CaseInsensitiveDict(
             {"User-Agent": "Pilotage", "Accept": "application/json", "Accept-Encoding": "identity"}
         )
         session.adapters.clear()
@@ -139,36 +171,46 @@ def send(
     query: Mapping[str, str] | None = None,
     form: Mapping[str, str] | None = None,
     json: Any = None,
+    keep: Sequence[str] = (),
 ) -> Answer:
-    """One attempt, no retry, no redirect followed. `total`: seconds for everything. Raises EgressError."""
-    parts = urlsplit(url)
-    if parts.username or parts.password or parts.fragment or not parts.hostname or len(parts.hostname) > 253:
-        message = "the address is not allowed"
-        raise NotAllowed(message)
+    """One attempt, no retry, no redirect followed. `total`: seconds for everything; `keep`: more headers to hand on.
+
+    Raises EgressError. TypeError for a `json` that is none.
+    """
+    _check(url)
+    sent = dict(headers or {})
+    data: Any = dict(form) if form is not None else None
+    if json is not None:
+        data = orjson.dumps(json)
+        sent["Content-Type"] = "application/json"
     started = time.monotonic()
     try:
-        response = _session(hosts).request(
-            method,
-            url,
-            params=dict(query or {}),
-            data=dict(form) if form is not None else None,
-            json=json,
-            headers=dict(headers or {}),
-            allow_redirects=False,
-            stream=True,
-            timeout=(min(deadlines.connect, total), min(deadlines.read, total)),
-        )
-        with response:
-            body = _read(response, deadlines.body_bytes, started + total)
+        with deadline.within(total):
+            response = _session(hosts).request(
+                method,
+                url,
+                params=dict(query or {}),
+                data=data,
+                headers=sent,
+                allow_redirects=False,
+                stream=True,
+                timeout=(min(deadlines.connect, total), min(deadlines.read, total)),
+            )
+            with response:
+                body = _read(response, deadlines.body_bytes)
     except EgressError:
         raise
-    except requests.exceptions.InvalidSchema:
-        message = "the scheme is not allowed"
+    except (
+        requests.exceptions.InvalidSchema,
+        requests.exceptions.MissingSchema,
+        requests.exceptions.InvalidURL,
+    ):
+        message = "the address is not allowed"
         raise NotAllowed(message) from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise NoAnswer(_word(error)) from None
-    kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
-    kept |= {name.lower(): value for name, value in response.headers.items() if name.lower().endswith("request-id")}
+    names = {*KEPT_HEADERS, *(name.lower() for name in keep)}
+    kept = {name: response.headers[name] for name in names if name in response.headers}
     return Answer(response.status_code, kept, body, round((time.monotonic() - started) * 1000))
 
 
@@ -181,10 +223,11 @@ def _word(error: BaseException) -> str:
     return "no answer"
 
 
-def _read(response: requests.Response, cap: int, deadline: float) -> bytes:
+def _read(response: requests.Response, cap: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
+        deadline.left()
         chunk = response.raw.read1(CHUNK, decode_content=True)
         if not chunk:
             return b"".join(chunks)
@@ -192,7 +235,4 @@ def _read(response: requests.Response, cap: int, deadline: float) -> bytes:
         if size > cap:
             message = "the answer is too large"
             raise TooLarge(message)
-        if time.monotonic() > deadline:
-            message = "timed out"
-            raise NoAnswer(message)
         chunks.append(chunk)

@@ -205,6 +205,7 @@ def _ask(context: Context, grant: Grant, me: str) -> Living:
             total=provider.deadlines.token_total,
             form=fields if flow.body is TokenBody.FORM else None,
             json=fields if flow.body is TokenBody.JSON else None,
+            keep=provider.request_id_headers,
         )
     except egress.NotAllowed:
         raise _logged(entry, Outcome.BLOCKED, Unauthorized(faults.BLOCKED, entry_id=entry.id)) from None
