@@ -1,0 +1,149 @@
+"""A whole house in a folder of its own: PostgreSQL, Valkey, sandbox, workers and beat as real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from portal.operations import roles
+from portal.operations.broker import Valkey
+from portal.operations.children import Child, Plan
+from portal.operations.embedded import Postgres
+from portal.operations.keys import ensure_keys
+from portal.operations.state import Folders
+from tests.sandbox_server import REPOSITORY, SandboxServer
+
+OURS = ("PORTAL_", "DATABASE_URL", "BROKER_URL", "DJANGO_")
+
+
+class House:
+    """`start` returns when everything runs and Django is set up in this process, as the tables' owner."""
+
+    def __init__(self, state: Path, *, latency_ms: int, lease_seconds: int, sweep_seconds: int) -> None:
+        self.folders = Folders(state)
+        self.latency_ms = latency_ms
+        self.timing = {"PORTAL_LEASE_SECONDS": str(lease_seconds), "PORTAL_SWEEP_SECONDS": str(sweep_seconds)}
+        self.children: dict[str, Child] = {}
+
+    def start(self) -> None:
+        for name in [name for name in os.environ if name.startswith(OURS)]:
+            del os.environ[name]
+        os.environ.update(self.timing)
+        self.folders.make()
+        keys = ensure_keys(self.folders.state / "keys")
+        self.postgres = Postgres(self.folders, superuser_password=keys.password("postgres"))
+        self.valkey = Valkey(self.folders)
+        self.sandbox = SandboxServer(self.folders.state / "sandbox", records="demo", latency_ms=self.latency_ms)
+        self.postgres.start()
+        self.valkey.start()
+        self.sandbox.start()
+        passwords = {role: keys.password(role) for role in roles.LOGINS}
+        roles.ensure_database(self.postgres.admin_address(), "portal")
+        roles.ensure_roles(self.postgres.admin_address("portal"), passwords, reset_passwords=True)
+        owner, web, worker = (self.postgres.address(role, passwords[role]) for role in roles.LOGINS)
+        self.plan = Plan(
+            mode="demo",
+            port=8000,
+            state=self.folders.state,
+            owner_url=owner,
+            web_url=web,
+            worker_url=worker,
+            broker_url=self.valkey.address,
+            secret_key={"PORTAL_SECRET_KEY_FILE": str(keys.secret_key)},
+            web_keyset={"PORTAL_WEB_KEYSET_FILE": str(keys.web_keyset)},
+            kek={"PORTAL_KEK_FILE": str(keys.kek)},
+            smtp={},
+            sandbox_hosts=json.dumps(self.sandbox.hosts),
+        )
+        migrate = self.plan.command("migrate", "migrate", "--no-input")
+        migrate.start(self.folders, REPOSITORY)
+        assert migrate.process is not None
+        assert migrate.process.wait(300) == 0, (self.folders.log / "migrate.log").read_text()
+        for child in (self.plan.worker("interactive"), self.plan.worker("sync"), self.plan.beat()):
+            self.run(child)
+        os.environ.update(migrate.environment)
+        import django
+
+        django.setup()
+
+    def run(self, child: Child) -> None:
+        child.start(self.folders, REPOSITORY)
+        self.children[child.name] = child
+
+    def kill_worker(self, queue: str) -> None:
+        """The worker and all its pool children at once, as when a machine loses power."""
+        process = self.children[f"worker-{queue}"].process
+        assert process is not None
+        os.killpg(process.pid, signal.SIGKILL)  # a session of its own: the group's number is its pid
+        process.wait()
+
+    def start_worker(self, queue: str) -> None:
+        self.run(self.plan.worker(queue))
+
+    def log(self, name: str) -> str:
+        """The process's log since its last start, and of the start before."""
+        paths = [self.folders.log / f"{name}.log.1", self.folders.log / f"{name}.log"]
+        return "\n".join(path.read_text(errors="replace") for path in paths if path.exists())
+
+    def stop(self) -> None:
+        for child in self.children.values():
+            if child.process is not None and child.process.poll() is None:
+                os.killpg(child.process.pid, signal.SIGKILL)
+                child.process.wait()
+        if hasattr(self, "plan"):
+            from django.db import connections
+
+            connections.close_all()
+        for name in ("sandbox", "valkey", "postgres"):
+            if hasattr(self, name):
+                getattr(self, name).stop()
+
+    def connected(self) -> Any:
+        """An active tenant's connection to the simulator, with a working key; our registration is stored."""
+        from connections.jobs.models import Job
+        from connections.tenancy.models import Tenant, TenantState
+        from connections.tenancy.scope import SYSTEM, tenant_scope
+        from connections.vault import services as vault
+        from connections.vault.models import Connection, HouseKey
+        from connections.vault.secret import Secret
+
+        until(HouseKey.objects.exists, "the first worker's house key")
+        ours = self.sandbox.clients["procountor"]
+        vault.register_client(
+            provider="procountor",
+            environment="sandbox",
+            client_id=ours["client_id"],
+            client_secret=Secret(ours["client_secret"]),
+            redirect_uri=ours.get("redirect_uri", ""),
+        )
+        tenant = vault.found_tenant(name="Aamu Oy", slug="aamu")
+        until(
+            Tenant.objects.filter(id=tenant.id, state=TenantState.ACTIVE).exists,
+            lambda: f"the tenant's keys; jobs: {list(Job.objects.values())}",
+        )
+        made = self.sandbox.setup_company()
+        with tenant_scope(tenant.id):
+            connection = vault.open_connection(
+                tenant=tenant, provider="procountor", environment="sandbox", actor=SYSTEM
+            )
+            key = Secret(made["api_key"])
+            vault.store_credential(connection=connection, name="api_key", secret=key, actor=SYSTEM)
+            vault.bind_company(connection=connection, company_id=str(made["company_id"]), company_name="Aamu Oy")
+            vault.mark_healthy(connection=connection)
+        return Connection.objects.select_related("tenant").get(id=connection.id)
+
+
+def until(reached: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60, every: float = 0.02) -> Any:
+    """Wait for a truthy answer and return it. Ends the drill, saying what never came."""
+    deadline = time.monotonic() + seconds
+    while not (found := reached()):
+        if time.monotonic() > deadline:
+            sys.exit(f"FAILED: waited {seconds:.0f} s for {what if isinstance(what, str) else what()}")
+        time.sleep(every)
+    return found
