@@ -19,8 +19,9 @@ MEANINGS = {
 }
 
 
-def roles_within(limit: Role) -> list[tuple[str, Any]]:
-    return [(role.value, meaning) for role, meaning in MEANINGS.items() if RANK[role] <= RANK[limit]]
+def roles_within(limit: Role) -> list[Role]:
+    """What somebody with the role `limit` can give, least first."""
+    return [role for role in MEANINGS if RANK[role] <= RANK[limit]]
 
 
 class RoleForm(forms.Form):
@@ -29,7 +30,7 @@ class RoleForm(forms.Form):
     def __init__(self, *args: Any, up_to: Role, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = cast(forms.ChoiceField, self.fields["role"])
-        field.choices = roles_within(up_to)
+        field.choices = [(role.value, MEANINGS[role]) for role in roles_within(up_to)]
 
     @property
     def chosen(self) -> Role:
