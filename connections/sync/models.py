@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -23,6 +25,10 @@ class RunState(models.TextChoices):
 
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+
+
+# What follows from a run's end is drawn by a job of its own, seconds later.
+CONCLUSION = timedelta(seconds=10)
 
 
 class Trigger(models.TextChoices):
@@ -73,6 +79,11 @@ class SyncRun(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.state} {self.queued_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_moving(self) -> bool:
+        """Active, or ended so lately that its consequences may still be on their way to a page."""
+        return self.state in ACTIVE or (self.ended_at is not None and self.ended_at > timezone.now() - CONCLUSION)
 
 
 class ProgressState(models.TextChoices):

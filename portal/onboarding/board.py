@@ -55,7 +55,7 @@ class Board:
     @property
     def is_watched(self) -> bool:
         """Something is under way whose end the page should show by itself."""
-        return bool(self.pending) or (self.latest_run is not None and self.latest_run.is_active)
+        return bool(self.pending) or (self.latest_run is not None and self.latest_run.run.is_moving)
 
     @property
     def is_slow(self) -> bool:
@@ -111,7 +111,7 @@ class Board:
     @property
     def fingerprint(self) -> str:
         """Changes when anything on the page does."""
-        parts = [self.connection.state, str(self.is_slow)]
+        parts = [self.connection.state, str(self.is_slow), str(self.is_watched)]
         parts += [
             f"{step.checkpoint.slug} {step.state} {step.mark.asked_at} {step.mark.checked_at}"
             for step in self.walk.steps

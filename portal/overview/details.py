@@ -68,14 +68,26 @@ class Detail:
     next_at: datetime | None
 
     @property
-    def is_watched(self) -> bool:
+    def is_reading(self) -> bool:
         return self.card.run is not None and self.card.run.state in ACTIVE
+
+    @property
+    def is_watched(self) -> bool:
+        """Something is under way, or its consequences are."""
+        return self.card.run is not None and self.card.run.is_moving
 
     @property
     def fingerprint(self) -> str:
         run = self.card.run
         return _digest(
-            self.card.connection.state, run and run.id, run and run.state, self.card.seen, len(self.requests)
+            self.card.connection.state,
+            self.is_reading,
+            self.is_watched,
+            run and run.id,
+            run and run.state,
+            self.card.seen,
+            [step.checkpoint.slug for step in self.walk.failing] if self.walk else "",
+            len(self.requests),
         )
 
 
