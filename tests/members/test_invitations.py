@@ -253,3 +253,13 @@ def test_of_two_who_accept_at_once_one_gets_in(attempt: int, committed_db: None,
     assert outcomes.count("refused") == 1
     assert Membership.objects.filter(user__email="nelli@aamu.example").count() == 1
     assert User.objects.filter(email="nelli@aamu.example").count() == 1
+
+
+def test_what_is_withdrawn_between_the_look_and_the_press_is_not_accepted(aamu: Any, alice: Any) -> None:
+    token = invited(aamu, alice).split("/")[2]
+    with acting_as("web"), services.opened(token) as offer:
+        assert offer is not None
+        services.revoke(invitation=Invitation.objects.get(id=offer.id), actor=alice.actor)
+        with pytest.raises(services.NotAllowed):
+            services.accept_as_new(offer=offer, name="Nelli", password=NEW["password"])
+    assert not User.objects.filter(email="nelli@aamu.example").exists()

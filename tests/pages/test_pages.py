@@ -253,3 +253,13 @@ def test_times_are_in_the_readers_zone_with_utc_beside(
     assert (
         '<time datetime="2026-07-01T21:30:00+00:00" title="2026-07-01 21:30:00 UTC">2 Jul 2026, 01:00</time>' in page
     )
+
+
+def test_staff_enter_their_own_pages(sign_in: Callable[..., Any], dana: Any, settings: Any) -> None:
+    assert sign_in(dana).get("/").headers["Location"] == reverse("admin:index")
+    settings.DEMO = False  # outside a demo the session must have used a second factor
+    client = sign_in(dana)
+    assert client.get("/").headers["Location"] == "/companies/"
+    page = client.get("/companies/")
+    assert_whole(page)
+    assert b"Set up the second factor" in page.content

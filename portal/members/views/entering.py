@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from portal.members import services
+from portal.members.access import is_admitted_staff
 from portal.members.forms import NewPersonForm
 from portal.members.models import User
 from portal.members.reach import memberships_of
@@ -24,17 +25,20 @@ from portal.members.stepup import remember_new_password
 @require_GET
 @login_required
 def front(request: HttpRequest) -> HttpResponse:
-    """Straight to the only company's home; else to the list."""
+    """Straight to the only company's home, staff to their pages; else to the list."""
     found = memberships_of(cast(User, request.user))
     if len(found) == 1:
         return redirect("home", found[0].tenant.slug)
+    if not found and is_admitted_staff(request):
+        return redirect("admin:index")
     return redirect("tenants")
 
 
 @require_GET
 @login_required
 def tenants(request: HttpRequest) -> HttpResponse:
-    return render(request, "members/tenants.html", {"memberships": memberships_of(cast(User, request.user))})
+    found = memberships_of(cast(User, request.user))
+    return render(request, "members/tenants.html", {"memberships": found, "admitted": is_admitted_staff(request)})
 
 
 @never_cache
