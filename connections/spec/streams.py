@@ -126,13 +126,15 @@ class Since:
 
 @dataclass(frozen=True)
 class Permission:
-    """Tells "empty" from "forbidden, but answered as empty": asked when a pass brought nothing at all.
+    """Tells whole lists from ones that a missing right emptied or cut without a word: asked before each pass.
 
-    `held` judges the answer of `operation` (and raises BadPage); without the permission the stream ends with `fault`.
+    `lacking` names, from the answer of `operation`, the rights of `needs` that are not given and the limitations that
+    narrow lists (and raises BadPage); where it names any, the stream ends refused, with `fault`.
     """
 
     operation: str
-    held: Callable[[Any], bool]
+    needs: tuple[str, ...]
+    lacking: Callable[[Any, tuple[str, ...]], list[str]]
     fault: Fault
 
 
@@ -146,5 +148,4 @@ class Stream:
     paging: Paging
     key: str = "id"
     since: Since | None = None
-    needs: str = ""  # the right it needs, as a path in the provider's rights
     permission: Permission | None = None

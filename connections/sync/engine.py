@@ -87,20 +87,20 @@ class Reading:
 
     def _read(self, stream: Stream, progress: StreamProgress) -> bool:
         """Page after page to the stream's end. False when the slice is over before that."""
-        if progress.state == ProgressState.PENDING:
-            self._begin(stream, progress)
+        reply: Reply | None = None
         while time.monotonic() < self.ends_at:
             if self.lease.lost:
                 raise LeaseLost(str(self.lease.job_id))
-            query = stream.paging.parameters(progress.position)
-            if stream.since is not None and progress.since:
-                query[stream.since.parameter] = progress.since
             try:
+                if progress.state == ProgressState.PENDING:
+                    self._ask_permission(stream)
+                    self._begin(stream, progress)
+                query = stream.paging.parameters(progress.position)
+                if stream.since is not None and progress.since:
+                    query[stream.since.parameter] = progress.since
                 reply = self.client.send(stream.operation, query=query)
                 page = stream.paging.read(reply.body, stream.key)
                 following = stream.paging.following(progress.position, page, stream.key)
-                if following is None and not page.records and not progress.seen:
-                    self._tell_empty_from_forbidden(stream)
                 self._keep(stream, progress, reply, page, following)
             except (Unauthorized, Blocked, Unavailable):
                 raise  # no stream would fare better
@@ -109,18 +109,24 @@ class Reading:
                 self._stop(progress, state, failed.fault, failed.entry_id)
                 return True
             except BadPage as wrong:
-                self._stop(progress, ProgressState.FAILED, faults.PAGE_UNREADABLE, reply.entry_id, str(wrong))
+                self._stop(
+                    progress,
+                    ProgressState.FAILED,
+                    faults.PAGE_UNREADABLE,
+                    reply.entry_id if reply else None,
+                    str(wrong),
+                )
                 return True
             if following is None:
                 return True
         return False
 
-    def _tell_empty_from_forbidden(self, stream: Stream) -> None:
-        """Raises Forbidden when the provider hid a stream that we have no right to."""
+    def _ask_permission(self, stream: Stream) -> None:
+        """Raises Forbidden when a right is missing without which the provider hides or cuts this stream."""
         if stream.permission is None:
             return
         reply = self.client.send(stream.permission.operation)
-        if not stream.permission.held(reply.body):
+        if stream.permission.lacking(reply.body, stream.permission.needs):
             raise Forbidden(
                 stream.permission.fault, entry_id=reply.entry_id, provider_request_id=reply.provider_request_id
             )

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.spec.checklist import Attestation, Checkpoint, Inference, MarkState, Probe
 from connections.spec.provider import Provider, Text
-from connections.transport import faults
+from connections.sync import faults
 from connections.vault.models import Connection, ConnectionState
 from portal.onboarding.models import Evidence, Mark, Onboarding
 
@@ -141,5 +141,5 @@ def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
         return str(provider.sentences[code]) % values
     if code in SENTENCES:
         return str(SENTENCES[code])
-    fault = provider.faults.find(code) or faults.find(code)
+    fault = faults.find(provider=provider.slug, code=code)
     return str(fault.customer) if fault is not None else code

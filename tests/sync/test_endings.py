@@ -35,12 +35,12 @@ def test_a_refused_stream_is_never_green(syncing):
     assert (run.state, run.fault) == (RunState.INCOMPLETE, "right-missing")
     refused = syncing.progress(run, "partners")
     assert (refused.state, refused.fault, refused.seen) == (ProgressState.REFUSED, "right-missing", 0)
-    assert RequestLogEntry.objects.get(id=refused.entry_id).status == 403
+    assert RequestLogEntry.objects.get(id=refused.entry_id).operation == "rights"
     assert run.entry_id == refused.entry_id
     assert syncing.progress(run, "invoices").state == ProgressState.DONE
     assert syncing.kept("invoices") == syncing.served("invoices")
     assert syncing.codes(run)[-1] == "incomplete"
-    assert StreamCursor.objects.get(stream="partners").read_at is None
+    assert not StreamCursor.objects.filter(stream="partners").exists()
 
 
 def test_empty_because_forbidden_is_told_apart_from_empty(syncing):
@@ -49,6 +49,24 @@ def test_empty_because_forbidden_is_told_apart_from_empty(syncing):
     run = syncing.run()
     assert (run.state, run.fault) == (RunState.INCOMPLETE, "right-missing")
     assert {syncing.progress(run, stream).state for stream in STREAMS} == {ProgressState.REFUSED}
+
+
+@pytest.mark.parametrize(
+    "rights", [{"purchases.purchaseInvoiceSearch": "NO_ACCESS"}, {"sales.personalSalesInvoicesOnly": True}]
+)
+def test_a_list_that_is_cut_without_a_word_is_told_apart_from_a_whole_one(syncing, rights):
+    syncing.sandbox.change_user(syncing.connection.api_user, rights=rights)
+    run = syncing.run()
+    assert (run.state, run.fault) == (RunState.INCOMPLETE, "right-missing")
+    assert syncing.progress(run, "invoices").state == ProgressState.REFUSED
+
+
+def test_a_right_that_is_lost_while_reading_stops_the_stream(syncing):
+    syncing.sandbox.faults([{"path": INVOICES, "status": 403, "times": 1, "skip": 1}])
+    run = syncing.run()
+    refused = syncing.progress(run, "invoices")
+    assert (refused.state, refused.fault, refused.seen) == (ProgressState.REFUSED, "right-missing", 200)
+    assert RequestLogEntry.objects.get(id=refused.entry_id).status == 403
 
 
 def test_empty_with_the_right_is_green(syncing):
@@ -142,6 +160,8 @@ def test_cancelling_in_the_middle_of_a_page_writes_nothing_more(syncing, monkeyp
 
     def answered(self, *args, **kwargs):
         reply = send(self, *args, **kwargs)
+        if args == ("rights",):
+            return reply
         pages.append(reply)
         if len(pages) == 2:
             with acting_as("web"), tenant_scope(run.tenant_id):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.providers.procountor.rights import GRANTED, level_at, tree_of
+from connections.providers.procountor.rights import missing, narrowing, tree_of
 from connections.providers.procountor.streams import STREAMS
 from connections.spec.checklist import (
     Asker,
@@ -21,8 +21,6 @@ from connections.spec.checklist import (
 from connections.spec.streams import BadPage
 
 MANAGER = _("someone with Management rights in Procountor")
-# Limitations that silently narrow lists (API reference, users/rights).
-NARROWING = ("sales.personalSalesInvoicesOnly", "user.limitedDimensions")
 
 SENTENCES = {
     "said-so": _("%(who)s told us that this is done. Procountor's API cannot show it to us."),
@@ -87,13 +85,12 @@ def company(asker: Asker) -> Finding:
 def rights(asker: Asker) -> Finding:
     """`GET /users/rights` against what the wanted streams need; missing rights can show as empty lists."""
     tree = tree_of(asker.ask("rights").body)
-    needed = [stream.needs for stream in STREAMS if stream.needs and stream.name in asker.streams_wanted]
-    missing = [path for path in needed if level_at(tree, path) not in GRANTED]
-    if missing:
-        return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(missing)})
-    narrowed = [path for path in NARROWING if level_at(tree, path) is True]
-    if narrowed:
-        return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(narrowed)})
+    wanted = [stream.permission for stream in STREAMS if stream.permission and stream.name in asker.streams_wanted]
+    needed = tuple(path for permission in wanted for path in permission.needs)
+    if not_given := missing(tree, needed):
+        return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(not_given)})
+    if limits := narrowing(tree):
+        return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
     return Finding(MarkState.VERIFIED, "rights-enough", {"rights": ", ".join(needed)})
 
 
@@ -134,7 +131,7 @@ CHECKLIST = (
     Checkpoint(
         "rights",
         _("Give it the rights it needs, and no more"),
-        _("Reading customers and sales invoices."),
+        _("Viewing customers, suppliers, sales invoices and purchase invoices."),
         _(
             "With too few rights Procountor answers with empty lists that look complete. With too many, a leak does more harm."
         ),
@@ -143,7 +140,9 @@ CHECKLIST = (
         where=("Management", "Users and privileges"),
         how=(
             _("Choose the role Customised."),
-            _("Give viewing rights to the customer register and to the search of sales invoices."),
+            _(
+                "Give viewing rights to the customer and supplier registers, and to the search of sales and purchase invoices."
+            ),
         ),
         avoid=(_("Do not limit the user to own invoices or to certain dimensions: lists would silently be cut."),),
         needs=("api-key",),

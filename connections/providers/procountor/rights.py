@@ -1,13 +1,14 @@
-"""Reads the answer of `GET /users/rights`: a missing right may show as an empty list instead of 403."""
+"""Reads the answer of `GET /users/rights`: a missing right may show as an empty or a cut list instead of 403."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from connections.spec.streams import BadPage
 
 GRANTED = ("ALL_RIGHTS", "VIEWING_RIGHTS")
+# Limitations that silently narrow lists (API reference, users/rights).
+NARROWING = ("sales.personalSalesInvoicesOnly", "user.limitedDimensions")
 
 
 def tree_of(body: Any) -> dict[str, Any]:
@@ -26,6 +27,15 @@ def level_at(tree: Any, path: str) -> Any:
     return tree
 
 
-def may_read(path: str) -> Callable[[Any], bool]:
-    """Judges an answer: whether the right at `path` is given. What is called raises BadPage."""
-    return lambda body: level_at(tree_of(body), path) in GRANTED
+def missing(tree: Any, needs: tuple[str, ...]) -> list[str]:
+    return [path for path in needs if level_at(tree, path) not in GRANTED]
+
+
+def narrowing(tree: Any) -> list[str]:
+    return [path for path in NARROWING if level_at(tree, path) is True]
+
+
+def lacking(body: Any, needs: tuple[str, ...]) -> list[str]:
+    """What stands between this user and whole lists. Raises BadPage."""
+    tree = tree_of(body)
+    return missing(tree, needs) + narrowing(tree)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor.faults import RIGHT_MISSING
-from connections.providers.procountor.rights import may_read
+from connections.providers.procountor.rights import lacking
 from connections.spec.operations import Operation
 from connections.spec.streams import AfterId, Permission, Since, Stream
 
@@ -31,8 +31,9 @@ STREAMS = (
         "partners.list",
         PAGES,
         since=CHANGED,
-        needs="sales.customerRegister",
-        permission=Permission("rights", may_read("sales.customerRegister"), RIGHT_MISSING),
+        permission=Permission(
+            "rights", ("sales.customerRegister", "purchases.supplierRegister"), lacking, RIGHT_MISSING
+        ),
     ),
     Stream(
         "invoices",
@@ -40,7 +41,8 @@ STREAMS = (
         "invoices.list",
         PAGES,
         since=CHANGED,
-        needs="sales.salesInvoiceSearch",
-        permission=Permission("rights", may_read("sales.salesInvoiceSearch"), RIGHT_MISSING),
+        permission=Permission(
+            "rights", ("sales.salesInvoiceSearch", "purchases.purchaseInvoiceSearch"), lacking, RIGHT_MISSING
+        ),
     ),
 )
