@@ -1,35 +1,26 @@
-"""The send loop: a place in the quota, a living token, the signed call, the log, the verdict."""
+"""The send loop: a living token, a place in the quota, the signed call, the log, the verdict."""
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import orjson
-from django.db import transaction
 
 from connections.providers import registry
-from connections.spec.errors import (
-    Blocked,
-    CallFailed,
-    Forbidden,
-    QuotaExhausted,
-    Rejected,
-    Unauthorized,
-    Unavailable,
-    Unreadable,
-)
+from connections.spec.errors import CallFailed, Unauthorized, Unavailable
 from connections.spec.faults import Phase
 from connections.spec.operations import SAFE, Operation
-from connections.transport import clock, egress, faults, ledger, limiter, retry, tokens
-from connections.transport.entries import Noted
+from connections.transport import clock, egress, ledger, limiter, retry, tokens, verdict
+from connections.transport.caller import Caller
 from connections.transport.models import Outcome, RequestLogEntry
-from connections.vault.models import ClientRegistration, Connection
+from connections.vault.models import Connection
 
 IN_PLACE = 8.0  # seconds a caller may wait for retries in all; beyond that the work is put down
 
@@ -39,8 +30,8 @@ class Reply:
     """A good answer: its parsed body, the bytes it was parsed from, and where it stands in the request log."""
 
     status: int
-    body: Any
-    raw: bytes
+    body: Any = field(repr=False)
+    raw: bytes = field(repr=False)
     entry_id: UUID
     provider_request_id: str
 
@@ -56,23 +47,21 @@ class Client:
         self.connection = connection
         self.provider = provider
         self.hosts = registry.hosts_of(provider, connection.environment)
-        self.noted = Noted(connection, provider, run_id, checkpoint)
-        self._context = tokens.Context(connection, provider, self.hosts, self.noted)
-        self._client_id: str | None = None
+        self._caller = Caller(connection, provider, self.hosts, run_id, checkpoint)
 
     @property
     def pending(self) -> list[RequestLogEntry]:
-        return self.noted.pending
+        """Entries of good answers that are not yet written."""
+        return self._caller.pending
 
     def write_ledger(self) -> None:
-        """Insert the entries not yet written, in the caller's transaction and scope."""
-        ledger.write(self.noted.pending)
-        self.noted.pending.clear()
+        """Insert the pending entries in the caller's transaction and scope."""
+        ledger.write(self.pending)
+        self.pending.clear()
 
     def fresh_token(self) -> None:
         """A new token now, from the credentials as they are stored. Raises CallFailed."""
-        spent = tokens.generation(self.connection)
-        tokens.renew(self._context, spent=spent, forced=True)
+        tokens.fresh(self._caller)
 
     def send(
         self,
@@ -87,120 +76,75 @@ class Client:
         Entries of good answers wait in `pending`; those of failures and of anything but reads are written at once.
         """
         declared = self.provider.operation(operation)
-        waited = 0.0
-        renewed = False
-        attempt = 0
-        while True:
-            attempt += 1
-            limiter.take(self.provider, self.connection, self._registered())
-            token = tokens.living(self._context)
-            entry = self.noted.begin(
+        url = self.hosts.api + _filled(declared.path, path or {})
+        waited, is_renewed = 0.0, False
+        for attempt in itertools.count(1):
+            token = tokens.living(self._caller)
+            # Last, so that callers who waited for one token do not start their calls all at once.
+            limiter.take(self.provider, self.connection, self._caller.client_id)
+            entry = self._caller.begin(
                 operation=declared.name, method=declared.method, path_template=declared.path, attempt=attempt
             )
-            entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
-            outcome = self._attempt(declared, token, entry, query or {}, path or {}, json)
-            if isinstance(outcome, Reply):
-                self._note(declared, entry)
-                return outcome
-            answer, failed = outcome
-            entry.fault = failed.fault.code
-            ledger.write_now([entry])
-            if isinstance(failed, Unauthorized) and not renewed:
-                renewed = True
-                tokens.renew(self._context, spent=token.generation)
-                continue
-            headers = answer.headers if answer is not None else {}
-            pause = retry.delay(attempt, headers, clock.now())
-            if not isinstance(failed, Unavailable):
-                raise failed
-            if not declared.may_retry or waited + pause > IN_PLACE:
-                failed.retry_at = clock.now() + timedelta(seconds=pause)
-                raise failed
-            time.sleep(pause)
-            waited += pause
+            try:
+                return self._attempt(declared, url, token, entry, query or {}, json)
+            except Unauthorized:
+                if is_renewed:
+                    raise
+                is_renewed = True
+                tokens.renew(self._caller, spent=token.generation)
+            except Unavailable as failed:
+                pause = retry.delay(attempt, floor=(failed.retry_at - clock.now()).total_seconds())
+                if not declared.may_retry or waited + pause > IN_PLACE:
+                    failed.retry_at = clock.now() + timedelta(seconds=pause)
+                    raise
+                time.sleep(pause)
+                waited += pause
+        raise AssertionError  # the count has no end
 
     def _attempt(
         self,
         declared: Operation,
+        url: str,
         token: tokens.Living,
         entry: RequestLogEntry,
         query: Mapping[str, str],
-        path: Mapping[str, str],
         json: Any,
-    ) -> Reply | tuple[egress.Answer | None, CallFailed]:
-        """Send once and judge: a reply, or the failure with the answer it was read from."""
+    ) -> Reply:
+        """Sign, send once, judge. Raises CallFailed, its entry written."""
+        entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
         headers: dict[str, str] = {}
         signed = dict(query)
         self.provider.placement.place(token.secret.reveal(), headers, signed)
-        filled = declared.path.format(**{name: quote(str(value), safe="") for name, value in path.items()})
         try:
-            answer = egress.send(
-                hosts=self.hosts,
-                method=declared.method,
-                url=self.hosts.api + filled,
-                deadlines=self.provider.deadlines,
-                total=self.provider.deadlines.total,
-                headers=headers,
-                query=signed,
-                json=json,
-                keep=self.provider.request_id_headers,
+            answer = self._caller.send(
+                entry, url=url, total=self.provider.deadlines.total, headers=headers, query=signed, json=json
             )
-        except egress.NotAllowed:
-            entry.outcome = Outcome.BLOCKED
-            return None, Blocked(faults.BLOCKED, entry_id=entry.id)
-        except egress.TooLarge:
-            entry.outcome = Outcome.UNREADABLE
-            return None, Unreadable(faults.UNREADABLE, entry_id=entry.id)
-        except egress.EgressError:
-            return None, Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id)
-        entry.status, entry.duration_ms, entry.bytes_in = answer.status, answer.duration_ms, len(answer.body)
-        entry.provider_request_id = ledger.request_id(self.provider, dict(answer.headers))
-        entry.quota_left = _whole(answer.headers.get("x-rate-limit-remaining", ""))
-        return self._judge(entry, answer)
+            reply = self._judge(entry, answer)
+        except CallFailed as failed:
+            entry.fault = failed.fault.code
+            ledger.write_now([entry])
+            raise
+        if declared.method in SAFE:
+            self.pending.append(entry)
+        else:
+            ledger.write_now([entry])
+        return reply
 
-    def _judge(self, entry: RequestLogEntry, answer: egress.Answer) -> Reply | tuple[egress.Answer | None, CallFailed]:
-        status = answer.status
-        entry_id, request_id = entry.id, entry.provider_request_id
-        if 300 <= status < 400:
-            entry.outcome = Outcome.REFUSED
-            return answer, Rejected(faults.REDIRECTED, entry_id=entry_id, provider_request_id=request_id)
+    def _judge(self, entry: RequestLogEntry, answer: egress.Answer) -> Reply:
+        is_good = 200 <= answer.status < 300
         try:
             body = orjson.loads(answer.body) if answer.body else None
         except orjson.JSONDecodeError:
-            body = None
-            if status < 300:
-                entry.outcome = Outcome.UNREADABLE
-                return answer, Unreadable(faults.UNREADABLE, entry_id=entry_id, provider_request_id=request_id)
-        if status < 300:
-            entry.outcome = Outcome.ANSWERED
-            return Reply(status, body, answer.body, entry.id, entry.provider_request_id)
-        fault = self.provider.faults.judge(Phase.CALL, status, body)
-        entry.outcome = Outcome.TROUBLED if status >= 500 else Outcome.REFUSED
-        if status == 401:
-            return answer, Unauthorized(fault, entry_id=entry_id, provider_request_id=request_id)
-        if status == 403:
-            return answer, Forbidden(fault, entry_id=entry_id, provider_request_id=request_id)
-        if status == 429 or status >= 500:
-            kind = QuotaExhausted if status == 429 else Unavailable
-            return answer, kind(fault, retry_at=clock.now(), entry_id=entry_id, provider_request_id=request_id)
-        return answer, Rejected(fault, entry_id=entry_id, provider_request_id=request_id)
-
-    def _note(self, declared: Operation, entry: RequestLogEntry) -> None:
-        if declared.method in SAFE:
-            self.noted.pending.append(entry)
-        else:
-            ledger.write_now([entry])
-
-    def _registered(self) -> str:
-        """Our client id: part of what a provider counts calls by."""
-        if self._client_id is None:
-            with transaction.atomic():
-                found = ClientRegistration.objects.filter(
-                    provider=self.connection.provider, environment=self.connection.environment
-                )
-                self._client_id = found.values_list("client_id", flat=True).first() or ""
-        return self._client_id
+            body, is_good = None, False
+        if not is_good:
+            raise verdict.refusal(self.provider, Phase.CALL, entry, answer, body)
+        entry.outcome = Outcome.ANSWERED
+        return Reply(answer.status, body, answer.body, entry.id, entry.provider_request_id)
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    """The path with its placeholders filled. Raises ValueError for a value that would lead to another path."""
+    if any(str(value) in ("", ".", "..") for value in values.values()):
+        message = f"a value that cannot stand in the path {template}"
+        raise ValueError(message)
+    return template.format(**{name: quote(str(value), safe="") for name, value in values.items()})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import connection as database
 
@@ -21,7 +21,7 @@ INSERT = (
 )
 
 
-def request_id(provider: Provider, headers: dict[str, str]) -> str:
+def request_id(provider: Provider, headers: Mapping[str, str]) -> str:
     """The provider's id of the request, if it is one; anything else is named by its hash."""
     for name in provider.request_id_headers:
         value = headers.get(name.lower(), "")

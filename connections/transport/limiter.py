@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from datetime import datetime, timedelta
 
@@ -18,26 +19,31 @@ PATIENCE = 2.0  # seconds a caller waits in place; beyond that the work is put d
 
 
 def key(quota: Quota, connection: Connection, client_id: str) -> str:
-    """What the provider counts, as one text."""
+    """What the provider counts, as one text of at most 200 characters."""
+    text = _named(quota, connection, client_id)
+    return text if len(text) <= 200 else f"{connection.provider}:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _named(quota: Quota, connection: Connection, client_id: str) -> str:
     place = f"{connection.provider}:{connection.environment}"
-    match quota.counted_by:
+    match quota.counted_by if client_id else CountedBy.CONNECTION:  # a customer's own client is its own connection
         case CountedBy.CLIENT:
             return f"{place}:client:{client_id}"
         case CountedBy.COMPANY:
             return f"{place}:client:{client_id}:company:{connection.company_id or connection.id}"
-        case CountedBy.CONNECTION:
+        case _:
             return f"{place}:connection:{connection.id}"
 
 
 def take(provider: Provider, connection: Connection, client_id: str) -> None:
     """Wait for a place in every quota. Raises QuotaExhausted when the next one is further away than two seconds."""
     for quota in provider.quotas:
-        wait = _slot(key(quota, connection, client_id), quota.per.total_seconds() / quota.calls * MARGIN)
+        wait = slot(key(quota, connection, client_id), quota.per.total_seconds() / quota.calls * MARGIN)
         if wait > 0:
             time.sleep(wait)
 
 
-def _slot(name: str, spacing: float) -> float:
+def slot(name: str, spacing: float) -> float:
     """Seconds until the slot that is ours. A slot that is too far away is not taken."""
     with transaction.atomic(), database.cursor() as cursor:
         # Only timing is lost if the server crashes: do not wait for the disk.

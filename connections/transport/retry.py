@@ -12,17 +12,19 @@ LONGEST = 24 * 3600.0
 
 
 def asked_for(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds the provider asks us to wait: Retry-After (seconds or date) or X-Rate-Limit-Reset; nonsense is None."""
+    """Seconds the provider asks us to wait, a day at most: Retry-After (seconds or date), or X-Rate-Limit-Reset where
+    nothing is left of the allowance (SmartBusiness: seconds left). Nonsense is None.
+    """
     seconds = _seconds(headers.get("retry-after", ""), now)
-    if seconds is None:
+    if seconds is None and _number(headers.get("x-rate-limit-remaining", "0")) == 0:
         seconds = _number(headers.get("x-rate-limit-reset", ""))
     return None if seconds is None else min(seconds, LONGEST)
 
 
-def delay(attempt: int, headers: Mapping[str, str], now: datetime) -> float:
-    """Seconds to wait after attempt 1, 2, ...: never before the step or what was asked for, jitter on top."""
+def delay(attempt: int, floor: float = 0.0) -> float:
+    """Seconds to wait after attempt 1, 2, ...: never before the step or the floor, jitter on top."""
     step = STEPS[min(attempt, len(STEPS)) - 1]
-    return max(step, asked_for(headers, now) or 0.0) + random.uniform(0, step / 4)  # noqa: S311
+    return max(step, floor) + random.uniform(0, step / 4)  # noqa: S311
 
 
 def _number(text: str) -> float | None:
@@ -35,7 +37,7 @@ def _seconds(text: str, now: datetime) -> float | None:
         return number
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
     return max((at - now) / timedelta(seconds=1), 0.0)
