@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import uuid
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
 from django.http import HttpRequest
 
 from connections.vault.sealing import Place, seal_for_web, unseal_for_web
@@ -15,11 +19,27 @@ from connections.vault.secret import Secret
 SEED = Place("mfa_authenticator", uuid.UUID(int=0), "secret")
 
 
+@dataclass(frozen=True)
+class House:
+    """What mails call the portal; allauth would take the name from the request's Host header."""
+
+    name: str
+    domain: str
+
+
 class AccountAdapter(DefaultAccountAdapter):
-    """Nobody signs up uninvited."""
+    """Nobody signs up uninvited, and mails carry the configured address, whatever host a request named."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        asked, ours = self.request.build_absolute_uri("/"), f"{settings.ORIGIN}/"
+        words = {
+            key: value.replace(asked, ours) if isinstance(value, str) else value for key, value in context.items()
+        }
+        house = House("Pilotage", urlsplit(settings.ORIGIN).netloc)
+        super().send_mail(template_prefix, email, {**words, "current_site": house})
 
 
 class MFAAdapter(DefaultMFAAdapter):

@@ -46,3 +46,13 @@ document.addEventListener("click", (event) => {
     if (!open.contains(event.target)) open.open = false;
   }
 });
+
+// A page that watches something may be signed out, or its person may leave the team, meanwhile: then the whole page is
+// asked for anew, instead of an answer that was meant for another page.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, pathInfo } = event.detail;
+  if (xhr.status >= 400 || new URL(xhr.responseURL).pathname !== new URL(pathInfo.requestPath, location).pathname) {
+    event.detail.shouldSwap = false;
+    if (xhr.status < 500) location.reload();
+  }
+});

@@ -80,3 +80,21 @@ def test_signing_out_ends_the_session(sign_in: Callable[..., Any], alice: Any) -
     client = sign_in(alice)
     client.post("/account/logout/")
     assert client.get("/t/aamu/").status_code == 302
+
+
+@pytest.mark.parametrize("address", ["alice@aamu.example", "nobody@aamu.example"])
+def test_mails_carry_the_configured_address_whatever_host_asked(
+    address: str, client: Any, alice: Any, mailoutbox: list[Any], settings: Any
+) -> None:
+    settings.ORIGIN = "https://pilotage.example"
+    client.post(
+        "/account/password/reset/",
+        {"email": address},
+        headers={"Host": "127.0.0.1", "X-Forwarded-Host": "evil.example"},
+    )
+    text = mailoutbox[0].subject + mailoutbox[0].body
+    assert "127.0.0.1" not in text
+    assert "evil.example" not in text
+    links = re.findall(r"https?://\S+", text)
+    assert all(link.startswith("https://pilotage.example/") for link in links)
+    assert links or address != alice.email

@@ -246,3 +246,16 @@ def test_without_javascript_nothing_that_needs_it_is_offered(
     expect(page.locator("#step-api-key .mark")).to_have_text("Verified")
     page.get_by_text("Alice Aalto").click()
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_a_page_that_watches_notices_that_its_person_signed_out(
+    enter: Callable[..., Page], alice: Any, sandbox: Any, sign_in: Callable[..., Any], work_off: Callable[..., int]
+) -> None:
+    visitor = Visitor(sign_in(alice), work_off)
+    visitor.press("api-key", "credential", text=sandbox.setup_company()["api_key"])
+    page = enter(alice)
+    page.goto(visitor.checklist)
+    page.context.clear_cookies()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert "/account/login/" in page.url
+    assert page.locator("main").count() == 1
