@@ -38,7 +38,7 @@ class PortalAdminSite(AdminSite):
     site_header = gettext_lazy("Pilotage staff")
     index_title = gettext_lazy("Staff pages")
     site_url = None
-    enable_nav_sidebar = True
+    enable_nav_sidebar = False  # the bar on top leaves the width to the tables
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)

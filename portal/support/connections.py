@@ -68,8 +68,8 @@ class ConnectionAdmin(LookOnly):
         "state_badge",
         "fault_words",
         "broken_since",
-        "company_name",
-        "company_id",
+        "company",
+        "company_number",
         "sync_every_hours",
         "opened",
     )
@@ -140,6 +140,14 @@ class ConnectionAdmin(LookOnly):
     @admin.display(description=_("broken since"))
     def broken_since(self, connection: Connection) -> SafeString | str:
         return when(connection.fault_at)
+
+    @admin.display(description=_("company"))
+    def company(self, connection: Connection) -> str:
+        return text(connection.company_name)
+
+    @admin.display(description=_("company id"))
+    def company_number(self, connection: Connection) -> str:
+        return text(connection.company_id)
 
     @admin.display(description=_("opened"))
     def opened(self, connection: Connection) -> SafeString | str:

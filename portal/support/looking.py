@@ -14,6 +14,7 @@ from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy
@@ -94,7 +95,7 @@ def link(instance_or_model: Any, key: object, text: object) -> SafeString:
     """A link to the staff page of one row."""
     meta = instance_or_model._meta
     address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[key])
-    return format_html('<a href="{}">{}</a>', address, text)
+    return format_html('<a href="{}">{}</a>', address, visible(text))
 
 
 def provider_name(slug: str) -> str:
@@ -176,6 +177,23 @@ def _position(text: str) -> tuple[datetime, UUID] | None:
         return None
 
 
+class Editable(Admin):
+    """A page with a form: one button, that saves."""
+
+    sortable_by = ()
+    list_per_page = 50
+    show_facets = admin.ShowFacets.NEVER
+    empty_value_display = NOTHING
+    show_full_result_count = False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
 class LookOnly(Admin):
     """A page that staff read. Nothing is added, changed or deleted here, by nobody."""
 
@@ -252,8 +270,10 @@ class ProviderFilter(admin.SimpleListFilter):
 
 
 def when(at: datetime | None) -> SafeString | str:
-    """A time to the second in the reader's zone, UTC on hover."""
-    return moment(at, "clock") if at else NOTHING
+    """A time in the reader's zone, UTC on hover: to the second this year, with its year before."""
+    if at is None:
+        return NOTHING
+    return moment(at, "clock" if at.year == timezone.now().year else "")
 
 
 def text(value: object) -> str:

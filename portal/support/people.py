@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from portal.members.models import Membership, User
-from portal.support.looking import NOTHING, Admin, badge, link, text, when
+from portal.support.looking import NOTHING, Editable, badge, link, text, when
 
 # What the staff's database role may change of a person at all.
 CHANGEABLE = ("name", "staff_role", "is_active")
 
 
 @admin.register(User)
-class PersonAdmin(Admin):
+class PersonAdmin(Editable):
     """People come by invitation, so none is added here, and none is deleted: their name stands in audit trails."""
 
     list_display = ("email", "shown_name", "staff", "sign_in", "joined")
@@ -29,10 +29,6 @@ class PersonAdmin(Admin):
     search_fields = ("email", "name")
     search_help_text = _("E-mail address or name.")
     ordering = ("email",)
-    sortable_by = ()
-    list_per_page = 50
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
     readonly_fields = ("email", "joined", "second_factor", "belongs")
     fields = ("email", "name", "staff_role", "is_active", "second_factor", "belongs", "joined")
 
@@ -40,9 +36,6 @@ class PersonAdmin(Admin):
         return super().get_queryset(request).defer("password")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:

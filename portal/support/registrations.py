@@ -18,7 +18,7 @@ from connections.vault.keys import KeyUnavailable, house_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
-from portal.support.looking import Admin, badge, place, when
+from portal.support.looking import Editable, badge, place, when
 
 NO_KEYS = _("The house's keys are not made yet, so no secret can be stored. Start a worker, then try again.")
 
@@ -26,9 +26,9 @@ NO_KEYS = _("The house's keys are not made yet, so no secret can be stored. Star
 class RegistrationForm(forms.ModelForm):
     """What a person types. An empty secret keeps the stored one."""
 
-    place = forms.ChoiceField(label=_("provider and environment"))
+    place = forms.ChoiceField(label=_("Provider and environment"))
     client_secret = forms.CharField(
-        label=_("client secret"),
+        label=_("New client secret"),
         required=False,
         strip=True,
         max_length=4000,
@@ -36,7 +36,7 @@ class RegistrationForm(forms.ModelForm):
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "class": "vTextField"}),
     )
     redirect_uri = forms.URLField(
-        label=_("redirect address"),
+        label=_("Redirect address"),
         required=False,
         assume_scheme="https",
         help_text=_("Exactly as registered at the provider. Leave empty if none was registered."),
@@ -89,14 +89,15 @@ def free_places() -> list[tuple[str, str]]:
 
 
 @admin.register(ClientRegistration)
-class ClientRegistrationAdmin(Admin):
-    """Admins write, support look; the staff's role itself cannot read the sealed secret."""
+class ClientRegistrationAdmin(Editable):
+    """Admins write, support look; the staff's role itself cannot read the sealed secret.
+
+    Nothing is deleted: every customer of that provider would lose their connection.
+    """
 
     form = ChangeForm
     list_display = ("where", "client_id", "secret", "changed")
     ordering = ("provider", "environment")
-    sortable_by = ()
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClientRegistration]:
         return super().get_queryset(request).defer("secret_ciphertext")
@@ -117,9 +118,6 @@ class ClientRegistrationAdmin(Admin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and bool(free_places())
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False  # every customer of this provider would lose their connection
 
     def save_model(self, request: HttpRequest, obj: ClientRegistration, form: Any, change: bool) -> None:
         if not change:

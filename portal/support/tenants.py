@@ -25,7 +25,7 @@ from portal.members import services as team
 from portal.members.models import Invitation, Membership, Role, User
 from portal.members.reach import team_of
 from portal.support import services
-from portal.support.looking import Admin, badge, when
+from portal.support.looking import Editable, badge, when
 from portal.support.posting import Posted, posted
 from portal.support.request_log import Choices
 
@@ -43,7 +43,7 @@ class FoundingForm(forms.ModelForm):
     """A new tenant and its first owner."""
 
     owner_email = forms.EmailField(
-        label=_("e-mail address of the first owner"), help_text=_("Gets an invitation by mail.")
+        label=_("E-mail address of the first owner"), help_text=_("Gets an invitation by mail.")
     )
 
     class Meta:
@@ -63,8 +63,8 @@ class FoundingForm(forms.ModelForm):
 class InvitationForm(forms.Form):
     """One more person for a tenant."""
 
-    email = forms.EmailField(label=_("e-mail address"))
-    role = forms.ChoiceField(label=_("role"), choices=Role.choices, initial=Role.VIEWER)
+    email = forms.EmailField(label=_("E-mail address"))
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.VIEWER)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -85,7 +85,7 @@ def _count_of(model: Any) -> Coalesce:
 
 
 @admin.register(Tenant)
-class TenantAdmin(Admin):
+class TenantAdmin(Editable):
     """Admins found and change, support look. Nothing is deleted here: keys would have to be destroyed first."""
 
     list_display = ("name", "slug", "state_badge", "connections", "members", "founded")
@@ -94,10 +94,6 @@ class TenantAdmin(Admin):
     search_fields = ("name", "slug")
     search_help_text = _("Name or address.")
     ordering = ("name", "id")
-    sortable_by = ()
-    list_per_page = 50
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
     actions = ("suspend_chosen", "reactivate_chosen")
     change_form_template = "admin/tenancy/tenant/change_form.html"
 
@@ -123,9 +119,6 @@ class TenantAdmin(Admin):
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
         return {"slug": ("name",)} if obj is None else {}
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

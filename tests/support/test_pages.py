@@ -1,0 +1,219 @@
+"""What staff read on a connection, a run, a job: everything that helps, and never a secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from connections.sync.models import RunLogLine, SyncRun
+from connections.tenancy.scope import staff_scope
+from connections.vault.models import ClientRegistration, Connection, Credential, Grant
+from portal.members.models import Membership
+from portal.notices.models import OutgoingMail
+from portal.support import timeline as room
+from portal.support.timeline import timeline
+from tests.roles import acting_as
+from tests.support.conftest import API_KEY, CLIENT_SECRET, House, asked
+from tests.support.pages import Page
+from tests.support.test_who_may import addresses
+
+
+@pytest.fixture
+def look(sign_in: Callable[..., Any], dana: Any) -> Callable[..., Page]:
+    browser = sign_in(dana)
+
+    def see(name: str, key: Any, **query: str) -> Page:
+        answer = browser.get(reverse(f"admin:{name}_change", args=[key]), query)
+        assert answer.status_code == 200
+        return Page(answer.content)
+
+    return see
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["dana", "ada"])
+def test_no_page_holds_a_secret(
+    house: House, request: pytest.FixtureRequest, sign_in: Callable[..., Any], who: str
+) -> None:
+    user = request.getfixturevalue(who)
+    browser = sign_in(user)
+    hidden = [API_KEY, CLIENT_SECRET, "canary-of-the-token", "ciphertext", user.password, house.invitation.digest]
+    for name, address, *_ in addresses(house):
+        page = browser.get(address).content.decode()
+        for secret in hidden:
+            assert secret not in page, f"{secret} on {name}"
+
+
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        lambda: list(Credential.objects.all()),
+        lambda: list(Grant.objects.values("access_ciphertext")),
+        lambda: list(ClientRegistration.objects.all()),
+        lambda: list(OutgoingMail.objects.values("ciphertext")),
+    ],
+)
+def test_the_staffs_role_itself_cannot_read_what_is_sealed(house: House, forbidden: Callable[[], Any]) -> None:
+    with acting_as("web"), staff_scope():
+        assert Membership.objects.exists(), "staff do see every tenant"
+        with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+            forbidden()
+
+
+# -- a connection ------------------------------------------------------------------------------------------------------
+
+
+def test_a_connection_says_what_is_stored_and_by_whom(house: House, alice: Any, look: Any) -> None:
+    page = look("vault_connection", house.connection.id)
+    [row] = [row for row in page.rows if row.startswith("API key")]
+    assert "set" in row
+    assert f"ends with {API_KEY[-4:]}" in row
+    assert alice.email in row
+    [row] = [row for row in page.rows if row.startswith("Grant")]
+    assert "generation 3" in row
+
+
+def test_a_connection_without_anything_says_so(house: House, look: Any) -> None:
+    Credential.objects.all().delete()
+    Grant.objects.all().delete()
+    page = look("vault_connection", house.connection.id)
+    assert all("not set" in row for row in page.rows if row.startswith(("API key", "Grant")))
+
+
+def test_a_connection_shows_its_checklist_runs_and_assumptions(house: House, look: Any) -> None:
+    page = look("vault_connection", house.connection.id)
+    assert "Checklist: 0 of 7" in page.text
+    assert "by hand" in page.text
+    assert "the key is wrong or revoked" in page.text, "the run's fault, in the words for staff"
+    assert "X-Request-Id is kept if it is sent" in page.text
+
+
+@pytest.mark.parametrize("typed", ["4711", "aamun kirjat", "aamu", "Aamu Oy"])
+def test_a_connection_is_found_by_its_company_or_tenant(
+    house: House, sign_in: Callable[..., Any], dana: Any, typed: str
+) -> None:
+    answer = sign_in(dana).get(reverse("admin:vault_connection_changelist"), {"q": typed})
+    assert [row for row in Page(answer.content).rows if "Aamun Kirjat Oy" in row]
+
+
+# -- a run -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_one_story_in_the_order_it_happened(house: House, look: Any) -> None:
+    start = timezone.now()
+    SyncRun.objects.filter(id=house.run.id).update(queued_at=start)
+    RunLogLine.objects.all().delete()
+    for second, path in ((1, "/first"), (3, "/second")):
+        asked(
+            house.tenant,
+            house.connection,
+            run_id=house.run.id,
+            at=start + timedelta(seconds=second),
+            path_template=path,
+        )
+    for second, code in ((0, "started"), (2, "went-on"), (4, "cancelled")):
+        RunLogLine(
+            tenant=house.tenant,
+            run=house.run,
+            at=start + timedelta(seconds=second),
+            code=code,
+            values={"who": "Bob"} if code == "cancelled" else {},
+        ).save(force_insert=True)
+    rows = look("sync_syncrun", house.run.id).rows
+    told = [
+        row for row in rows if any(w in row for w in ("Started.", "/first", "Going on.", "/second", "Cancelled by"))
+    ]
+    assert [next(w for w in ("Started", "/first", "Going", "/second", "Cancelled") if w in row) for row in told] == [
+        "Started",
+        "/first",
+        "Going",
+        "/second",
+        "Cancelled",
+    ]
+    assert "Cancelled by Bob." in told[-1]
+
+
+def test_a_run_shows_each_streams_progress(house: House, look: Any) -> None:
+    [row] = [row for row in look("sync_syncrun", house.run.id).rows if row.startswith("Invoices")]
+    assert "25 %" in row
+    assert "50 / 200" in row
+
+
+def test_a_run_links_the_request_that_ended_it(house: House, look: Any) -> None:
+    page = look("sync_syncrun", house.run.id)
+    assert page.links["The request"].endswith(f"{house.entry.id}/change/")
+    assert page.links[str(house.entry.id)].endswith(f"{house.entry.id}/change/")
+
+
+def test_a_long_run_is_told_in_parts_and_nothing_is_left_out(
+    house: House, look: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "AT_ONCE", 10)
+    start = timezone.now() + timedelta(seconds=1)
+    for number in range(25):
+        at = start + timedelta(seconds=number // 3)  # three at each instant
+        asked(house.tenant, house.connection, run_id=house.run.id, at=at, path_template=f"/n{number}")
+    run = SyncRun.objects.select_related("connection").get(id=house.run.id)
+    seen: list[str] = []
+    since, parts = None, 0
+    while True:
+        part = timeline(run, since)
+        seen += [moment.entry.path_template if moment.entry else moment.line.code for moment in part.moments]
+        parts += 1
+        if part.later is None:
+            break
+        since = part.later
+    assert parts > 2
+    assert len(seen) == len(set(seen))
+    assert {f"/n{number}" for number in range(25)} < set(seen)
+    assert "Later" in look("sync_syncrun", house.run.id).links
+    assert "/n24" in look("sync_syncrun", house.run.id, since=since.isoformat()).text
+
+
+@pytest.mark.parametrize("since", ["nonsense", "2026-01-01"])
+def test_a_part_that_is_none_begins_at_the_start(house: House, look: Any, since: str) -> None:
+    assert "Started." in look("sync_syncrun", house.run.id, since=since).text
+
+
+# -- everything else ---------------------------------------------------------------------------------------------------
+
+
+def test_hostile_text_of_a_provider_is_text(house: House, dana: Any, sign_in: Callable[..., Any]) -> None:
+    planted = "<script>alert(1)</script>\u202egpj"
+    entry = asked(house.tenant, house.connection, provider_request_id=planted)
+    Connection.objects.filter(id=house.connection.id).update(company_name=planted)
+    browser = sign_in(dana)
+    pages = {
+        reverse("admin:transport_requestlogentry_change", args=[entry.id]),
+        reverse("admin:transport_requestlogentry_changelist"),
+        reverse("admin:vault_connection_change", args=[house.connection.id]),
+        reverse("admin:vault_connection_changelist"),
+        reverse("admin:tenancy_tenant_change", args=[house.tenant.id]),
+        reverse("admin:sync_syncrun_change", args=[house.run.id]),
+        reverse("admin:search") + "?q=alert",
+    }
+    for address in pages:
+        page = browser.get(address, follow=True).content.decode()
+        assert "<script>alert" not in page, address
+        assert "\u202e" not in page, address
+        assert "&lt;script&gt;alert(1)" in page, address
+
+
+def test_a_mail_is_a_state_and_two_times(house: House, look: Any) -> None:
+    page = look("notices_outgoingmail", house.mail.id)
+    assert "queued" in page.text
+    assert "new@aamu.example" not in page.text
+
+
+def test_an_audit_event_shows_its_details(house: House, look: Any) -> None:
+    text = look("tenancy_auditevent", house.event.id).text
+    assert "member.invited" in text
+    assert "new@aamu.example" in text
