@@ -13,6 +13,8 @@ from connections.spec.streams import BadPage
 from connections.vault.models import Connection
 
 # An unchanged record is neither written nor locked: it is dropped by the join, before the insert would touch its row.
+# LIMIT keeps that join one look into the index per record; left to itself the planner merges the page with all records
+# of the stream, because right after the first pages its statistics know of none.
 # ON CONFLICT still decides, since a row may have come in between. A row that was inserted has no xmax; one that was
 # updated carries ours.
 _WRITE = """
@@ -25,9 +27,12 @@ WITH page AS (
     ORDER BY external_id, place DESC
 ), news AS (
     SELECT page.external_id, page.body
-    FROM page LEFT JOIN sync_record AS kept
-        ON kept.tenant_id = %(tenant)s AND kept.connection_id = %(connection)s AND kept.stream = %(stream)s
-        AND kept.external_id = page.external_id
+    FROM page LEFT JOIN LATERAL (
+        SELECT id, body FROM sync_record AS one
+        WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
+            AND one.external_id = page.external_id
+        LIMIT 1
+    ) AS kept ON true
     WHERE kept.id IS NULL OR kept.body IS DISTINCT FROM page.body
 ), written AS (
     INSERT INTO sync_record AS record (id, tenant_id, connection_id, stream, external_id, body, added_at, changed_at)

@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,27 +24,38 @@ OURS = ("PORTAL_", "DATABASE_URL", "BROKER_URL", "DJANGO_")
 
 
 class House:
-    """`start` returns when everything runs and Django is set up in this process, as the tables' owner."""
+    """`start` returns when everything runs and Django is set up in this process, as the tables' owner.
 
-    def __init__(self, state: Path, *, latency_ms: int, lease_seconds: int, sweep_seconds: int) -> None:
+    What imports Django's models is imported late, because the database they need is started here.
+    """
+
+    def __init__(self, state: Path, *, latency_ms: int = 0, lease_seconds: int = 30, sweep_seconds: int = 5) -> None:
         self.folders = Folders(state)
         self.latency_ms = latency_ms
         self.timing = {"PORTAL_LEASE_SECONDS": str(lease_seconds), "PORTAL_SWEEP_SECONDS": str(sweep_seconds)}
         self.children: dict[str, Child] = {}
 
     def start(self) -> None:
+        self.sandbox = SandboxServer(self.folders.state / "sandbox", records="demo", latency_ms=self.latency_ms)
+        self.start_servers()
+        self.sandbox.start()
+        self.plan = replace(self.plan, sandbox_hosts=json.dumps(self.sandbox.hosts))
+        self.set_up_django()
+        for child in (self.plan.worker("interactive"), self.plan.worker("sync"), self.plan.beat()):
+            self.run(child)
+
+    def start_servers(self) -> None:
+        """PostgreSQL with the roles and tables, Valkey, keys; nothing of this machine's environment is used."""
         for name in [name for name in os.environ if name.startswith(OURS)]:
             del os.environ[name]
         os.environ.update(self.timing)
         self.folders.make()
-        keys = ensure_keys(self.folders.state / "keys")
-        self.postgres = Postgres(self.folders, superuser_password=keys.password("postgres"))
+        self.keys = ensure_keys(self.folders.state / "keys")
+        self.postgres = Postgres(self.folders, superuser_password=self.keys.password("postgres"))
         self.valkey = Valkey(self.folders)
-        self.sandbox = SandboxServer(self.folders.state / "sandbox", records="demo", latency_ms=self.latency_ms)
         self.postgres.start()
         self.valkey.start()
-        self.sandbox.start()
-        passwords = {role: keys.password(role) for role in roles.LOGINS}
+        passwords = {role: self.keys.password(role) for role in roles.LOGINS}
         roles.ensure_database(self.postgres.admin_address(), "portal")
         roles.ensure_roles(self.postgres.admin_address("portal"), passwords, reset_passwords=True)
         owner, web, worker = (self.postgres.address(role, passwords[role]) for role in roles.LOGINS)
@@ -55,19 +67,19 @@ class House:
             web_url=web,
             worker_url=worker,
             broker_url=self.valkey.address,
-            secret_key={"PORTAL_SECRET_KEY_FILE": str(keys.secret_key)},
-            web_keyset={"PORTAL_WEB_KEYSET_FILE": str(keys.web_keyset)},
-            kek={"PORTAL_KEK_FILE": str(keys.kek)},
+            secret_key={"PORTAL_SECRET_KEY_FILE": str(self.keys.secret_key)},
+            web_keyset={"PORTAL_WEB_KEYSET_FILE": str(self.keys.web_keyset)},
+            kek={"PORTAL_KEK_FILE": str(self.keys.kek)},
             smtp={},
-            sandbox_hosts=json.dumps(self.sandbox.hosts),
         )
         migrate = self.plan.command("migrate", "migrate", "--no-input")
         migrate.start(self.folders, REPOSITORY)
         assert migrate.process is not None
         assert migrate.process.wait(300) == 0, (self.folders.log / "migrate.log").read_text()
-        for child in (self.plan.worker("interactive"), self.plan.worker("sync"), self.plan.beat()):
-            self.run(child)
-        os.environ.update(migrate.environment)
+
+    def set_up_django(self, **more: str) -> None:
+        """In this process, as the tables' owner."""
+        os.environ.update({**self.plan.command("", "").environment, **more})
         import django
 
         django.setup()

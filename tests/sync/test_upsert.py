@@ -116,3 +116,23 @@ def test_no_row_of_another_tenant_is_reached(keep, place, kaste):
     with acting_as("worker"), pytest.raises(ProgrammingError, match="row-level security"), tenant_scope(kaste.id):
         upsert.write(connection=place, stream="things", key="id", document='[{"id": 1, "whose": "kaste"}]')
     assert bodies() == {"1": {"id": 1, "whose": "aamu"}}
+
+
+def looked_at(place, records):
+    """Table and index pages the database looked at to keep this page."""
+    values = {"document": json.dumps(records), "path": [], "key": "id", "stream": "things"}
+    values |= {"tenant": place.tenant_id, "connection": place.id}
+    with acting_as("worker"), tenant_scope(place.tenant_id), database.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {upsert._WRITE}", values)
+        plan = cursor.fetchone()[0][0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+def test_a_page_costs_the_same_however_much_is_kept(keep, place):
+    """Statistics know nothing of a table that fills up right now; the page must not be joined with all of it."""
+    page = [{"id": f"a{number:07}", "note": "x" * 500} for number in range(200)]
+    keep(page)
+    few = looked_at(place, page)
+    for start in range(0, 12_000, 2_000):
+        keep([{"id": f"{number:08}", "note": "x" * 500} for number in range(start, start + 2_000)])
+    assert looked_at(place, page) < 3 * few

@@ -1,0 +1,1 @@
+"""Benchmarks: ratios between contestants of one run, because machines differ."""
