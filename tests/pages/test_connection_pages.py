@@ -35,7 +35,7 @@ def test_a_sync_by_hand_is_watched_to_its_end(client: Any, place: str, work_off:
     run = SyncRun.objects.get()
     assert answer.redirect_chain[-1][0] == f"{place}runs/{run.id}/"
     waiting = answer.content.decode()
-    assert "by hand, alice@aamu.example" in waiting
+    assert "By hand, alice@aamu.example" in waiting
     assert "Cancel this run" in waiting
     news = polls(waiting)
     assert client.get(news).status_code == 204
