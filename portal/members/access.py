@@ -12,7 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 
 from connections.tenancy.models import Tenant, TenantState
-from connections.tenancy.scope import Actor, tenant_scope
+from connections.tenancy.scope import tenant_scope
 from portal.members.models import Membership, Role, User
 
 # What each role may do includes what the ones after it may.
@@ -25,10 +25,6 @@ class MemberRequest(HttpRequest):
     user: User
     tenant: Tenant
     membership: Membership
-
-    @property
-    def actor(self) -> Actor:
-        return self.user.actor
 
 
 def member(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:

@@ -14,6 +14,8 @@ def what_is_where(
     places = {"Portal": f"{portal}/", "Admin": f"{portal}/admin/"}
     if simulator:
         places["Simulator"] = f"{simulator}/"
+    if is_demo:
+        places["Mails"] = f"{portal}/demo/mail/"
     places |= {"Logs": str(logs), "Data": data}
     lines = ["", f"Ready after {seconds:.1f} s.", "", *(f"  {name:<12}{place}" for name, place in places.items())]
     known: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8")) if is_demo and notes.exists() else {}

@@ -193,7 +193,7 @@ CHECKLIST = (
         _("We read everything once; afterwards only what changed."),
         _("When the first sync is through, you are live."),
         LedgerProbe(first_sync),
-        _("nobody: we do this"),
+        _("Pilotage"),
         needs=("company", "rights"),
     ),
 )
