@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -68,7 +67,8 @@ class AuditEventAdmin(LookOnlyNewestFirst):
 
     @admin.display(description=_("details"))
     def all_details(self, event: AuditEvent) -> SafeString:
-        return format_html("<pre>{}</pre>", text(json.dumps(event.details, indent=2, ensure_ascii=False)))
+        rows = ((text(name), text(value)) for name, value in sorted(event.details.items()))
+        return format_html_join("", "<div>{}: {}</div>", rows)
 
 
 @admin.register(LogEntry)

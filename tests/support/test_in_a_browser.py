@@ -1,0 +1,84 @@
+"""The staff pages in Chromium: accessible, no wider than the screen, and not one violation of the content policy."""
+
+# ruff: noqa: F811  (pytest's fixtures are arguments with the names of what is imported)
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from connections.tenancy.models import Tenant
+from tests.pages.test_in_a_browser import (  # noqa: F401  (fixtures: one way to open a browser)
+    SCREENS,
+    browser,
+    enter,
+    site,
+)
+from tests.support.conftest import House, asked
+from tests.support.test_who_may import ADDED_BY_ADMINS, LISTS, of
+
+pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("committed_db")]
+
+
+def assert_fits_and_is_accessible(page: Page) -> None:
+    excess = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert excess <= 0, f"{page.url} is {excess} px too wide"
+    # Without preloading: for a stylesheet that imports another, axe itself would write inline styles, which are blocked.
+    found = Axe().run(page, options={"preload": False}).response["violations"]
+    assert [(rule["id"], [node["html"][:160] for node in rule["nodes"]]) for rule in found] == [], page.url
+
+
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
+def test_every_staff_page_fits_and_is_accessible(
+    house: House, ada: Any, enter: Callable[..., Page], width: int, scheme: str
+) -> None:
+    for _ in range(5):
+        asked(house.tenant, house.connection, status=503, outcome="troubled", provider_request_id="asked-often")
+    page = enter(ada, width, scheme)
+    addresses = [reverse("admin:index"), reverse("admin:search") + "?q=asked-often"]
+    for name, what in LISTS.items():
+        addresses.append(reverse(f"admin:{name}_changelist"))
+        if what:
+            addresses.append(reverse(f"admin:{name}_change", args=[of(house, what)]))
+        if name in ADDED_BY_ADMINS:
+            addresses.append(reverse(f"admin:{name}_add"))
+    for address in addresses:
+        page.goto(address)
+        assert_fits_and_is_accessible(page)
+
+
+def test_djangos_own_scripts_work_under_our_policy(house: House, ada: Any, enter: Callable[..., Page]) -> None:
+    page = enter(ada)
+    page.goto(reverse("admin:tenancy_tenant_add"))
+    page.get_by_label("Name").press_sequentially("Routa Öljy Oy")
+    expect(page.get_by_label("Address", exact=False).first).to_have_value("routa-oljy-oy")
+    page.goto(reverse("admin:tenancy_tenant_changelist"))
+    page.locator("#action-toggle").check()
+    expect(page.locator(".action-counter").first).to_contain_text("1 of 1 selected")
+
+
+def test_an_admin_suspends_a_tenant_with_the_mouse(house: House, ada: Any, enter: Callable[..., Page]) -> None:
+    page = enter(ada)
+    page.goto(reverse("admin:tenancy_tenant_change", args=[house.tenant.id]))
+    page.get_by_role("button", name="Suspend …").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Suspend?")
+    page.get_by_role("button", name="Suspend").click()
+    expect(page.get_by_text("Aamu Oy is suspended.")).to_be_visible()
+    assert Tenant.objects.get().state == "suspended"
+
+
+def test_support_finds_a_request_by_pasting_its_id(house: House, dana: Any, enter: Callable[..., Page]) -> None:
+    page = enter(dana, javascript=False)
+    page.goto(reverse("admin:index"))
+    page.locator("#find").fill(f" {house.entry.provider_request_id}\n")
+    page.locator("#find").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("GET /invoices")
+    page.get_by_role("link", name=str(house.run.id)).click()
+    expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
+    page.get_by_role("link", name="The request", exact=True).click()
+    expect(page.get_by_text(house.entry.provider_request_id)).to_be_visible()
