@@ -176,7 +176,7 @@ def test_forged_messages_have_no_effect(start_worker, broker, aamu, kaste, conne
     parked = put(test_kinds.QUICK, due_at=later)
     Job.objects.filter(id=parked.id).update(state=JobState.PARKED)
     before = everything()
-    asked = Celery(broker=broker.address)
+    asked = Celery(broker=broker.address, set_as_current=False)
     with asked.connection_for_write() as link:
         send = lambda name, args=(), kwargs=None, **more: asked.send_task(  # noqa: E731
             name, list(args), kwargs or {}, queue="sync", connection=link, **more
