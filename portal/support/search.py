@@ -44,7 +44,8 @@ def find(pasted: str) -> list[Hit]:
     if not text:
         return []
     key = as_uuid(text)
-    return list(_by_id(key) if key else _by_text(text))
+    # A provider's request id may look like one of our own ids.
+    return [*_by_id(key), *_by_request_id(text)] if key else [*_by_request_id(text), *_by_text(text)]
 
 
 def _bare(pasted: str) -> str:
@@ -72,12 +73,15 @@ def _by_id(key: UUID) -> Iterator[Hit]:
         yield _hit(job, _("Job"), job.kind, job.get_state_display())
 
 
+def _by_request_id(text: str) -> Iterator[Hit]:
+    for entry in RequestLogEntry.objects.filter(provider_request_id=text).order_by("-at", "-id")[:MOST]:
+        yield _entry(entry)
+
+
 def _by_text(text: str) -> Iterator[Hit]:
     if "@" in text:
         yield from _people(text.lower())
         return
-    for entry in RequestLogEntry.objects.filter(provider_request_id=text).order_by("-at", "-id")[:MOST]:
-        yield _entry(entry)
     for tenant in tenants_named(text)[:MOST]:
         yield _tenant(tenant)
     companies = Connection.objects.select_related("tenant").filter(
@@ -110,7 +114,7 @@ def entries(requests: QuerySet[RequestLogEntry], pasted: str) -> QuerySet[Reques
     text = _bare(pasted)
     key = as_uuid(text)
     if key is not None:
-        return _entries_by_id(requests, key)
+        return _entries_by_id(requests, key, text)
     if len(text) == 3 and text.isascii() and text.isdigit() and 100 <= int(text) <= 599:
         return requests.filter(status=int(text))
     # Cheap questions first, so that the long table is asked for one thing only.
@@ -122,9 +126,11 @@ def entries(requests: QuerySet[RequestLogEntry], pasted: str) -> QuerySet[Reques
     return _of_connections(requests, Connection.objects.filter(company_id=text))
 
 
-def _entries_by_id(requests: QuerySet[RequestLogEntry], key: UUID) -> QuerySet[RequestLogEntry]:
+def _entries_by_id(requests: QuerySet[RequestLogEntry], key: UUID, text: str) -> QuerySet[RequestLogEntry]:
     if RequestLogEntry.objects.filter(id=key).exists():
         return requests.filter(id=key)
+    if RequestLogEntry.objects.filter(provider_request_id=text).exists():
+        return requests.filter(provider_request_id=text)
     connections = Connection.objects.filter(id=key)
     if connections.exists():
         return _of_connections(requests, connections)

@@ -35,6 +35,12 @@ def look(sign_in: Callable[..., Any], dana: Any) -> Callable[..., Page]:
 
 
 @pytest.fixture
+def search_for(sign_in: Callable[..., Any], dana: Any) -> Callable[[str], Any]:
+    browser = sign_in(dana)
+    return lambda typed: browser.get(reverse("admin:search"), {"q": typed})
+
+
+@pytest.fixture
 def elsewhere(kaste: Any, house: House) -> Any:
     """A connection of another tenant, with a request of its own an hour ago."""
     with tenant_scope(kaste.id):
@@ -90,6 +96,17 @@ def test_what_is_not_there_is_not_found(house: House, elsewhere: Any, look: Any,
     page = look(q=typed)
     assert body(page) == []
     assert "Nothing here." in page.text
+
+
+@pytest.mark.parametrize("form", [str, lambda key: key.hex])
+def test_a_request_id_that_looks_like_one_of_ours_is_found(
+    house: House, elsewhere: Any, look: Any, search_for: Callable[[str], Any], form: Callable[[uuid.UUID], str]
+) -> None:
+    """Many providers number their requests with UUIDs."""
+    theirs = form(uuid.uuid4())
+    entry = asked(house.tenant, house.connection, provider_request_id=theirs)
+    assert len(body(look(q=theirs))) == 1
+    assert search_for(theirs)["Location"] == reverse("admin:transport_requestlogentry_change", args=[entry.id])
 
 
 def test_an_entry_id_is_asked_for_by_equality(
