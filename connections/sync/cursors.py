@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from connections.spec.streams import BadPage, Page, Position, Since, Stream
@@ -85,7 +85,7 @@ def _age(progress: StreamProgress) -> timedelta:
     return age
 
 
-def _rows(connection: Connection, stream: Stream):  # type: ignore[no-untyped-def]
+def _rows(connection: Connection, stream: Stream) -> QuerySet[StreamCursor]:
     return StreamCursor.objects.filter(connection_id=connection.id, stream=stream.name)
 
 
