@@ -1,0 +1,299 @@
+"""The send loop against a provider that misbehaves: what is retried, renewed, written down, and never told."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from django.utils import timezone
+
+from connections.providers import registry
+from connections.spec.errors import (
+    Blocked,
+    Forbidden,
+    QuotaExhausted,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    Unreadable,
+)
+from connections.spec.operations import Operation
+from connections.tenancy.scope import tenant_scope
+from connections.transport import client as sending
+from connections.transport import retry
+from connections.transport.client import Client
+from connections.transport.ledger import request_id
+from connections.transport.models import RequestLogEntry
+from tests.roles import acting_as
+from tests.transport.conftest import API_KEY, CLIENT_SECRET
+
+TOKEN = "tok-canary-1"
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.fixture(autouse=True)
+def quick_steps(monkeypatch):
+    monkeypatch.setattr(retry, "STEPS", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(sending, "IN_PLACE", 2.0)
+
+
+@pytest.fixture
+def client(uncanny, monkeypatch):
+    """Beside what Procountor declares, an operation that writes and one with a placeholder."""
+    provider = registry.find("procountor")
+    more = (Operation("send", "POST", "/things", "Send"), Operation("one", "GET", "/things/{id}", "One"))
+    provider = replace(
+        provider,
+        operations=(*provider.operations, *more),
+        deadlines=replace(provider.deadlines, total=1.0, body_bytes=10_000),
+    )
+    monkeypatch.setattr(registry, "find", lambda slug: provider)
+    return Client(connection=uncanny)
+
+
+def answering(hostile, *answers):
+    """Tokens for who asks; to calls these answers in turn, the last one for ever: (status, body, headers)."""
+    left = list(answers)
+
+    def behave(line):
+        if line.asked.endswith("/oauth/token"):
+            line.answer(200, {"access_token": TOKEN, "expires_in": 3600})
+            return
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        if callable(answer):
+            answer(line)
+        else:
+            status, body, *headers = answer
+            line.answer(status, body, **(headers[0] if headers else {}))
+
+    hostile.behave = behave
+
+
+def send(client, operation="session", **more):
+    with acting_as("worker"):
+        return client.send(operation, **more)
+
+
+def calls(hostile):
+    return [line for line in hostile.asked if not line.asked.endswith("/oauth/token")]
+
+
+def entries():
+    return list(RequestLogEntry.objects.exclude(operation="token").order_by("at", "attempt"))
+
+
+# -- what comes back -------------------------------------------------------------------------------------------------
+
+
+def test_a_call_is_signed_and_answered(hostile, client):
+    answering(hostile, (200, {"a": 1}, {"X_Request_Id": "r-1"}))
+    reply = send(client, query={"size": "2"})
+    assert (reply.status, reply.body, reply.raw, reply.provider_request_id) == (200, {"a": 1}, b'{"a": 1}', "r-1")
+    (line,) = calls(hostile)
+    assert line.asked == "GET /api/sessioninfo?size=2"
+    assert f"Authorization: Bearer {TOKEN}".encode() in line.head
+    assert TOKEN not in repr(reply)
+    assert "a" not in repr(reply).split("entry_id")[0].removeprefix("Reply(status=200, ")
+
+
+def test_an_empty_answer_is_no_body(hostile, client):
+    answering(hostile, (204, b""))
+    assert send(client).body is None
+
+
+KINDS = [
+    (400, b"{}", Rejected, "unknown-refusal", "refused"),
+    (403, b"{}", Forbidden, "right-missing", "refused"),
+    (404, b"<html>", Rejected, "not-found", "refused"),
+    (418, b"", Rejected, "unknown-refusal", "refused"),
+    (301, b"{}", Rejected, "redirected", "refused"),
+    (307, b"", Rejected, "redirected", "refused"),
+    (200, b"<html>login</html>", Unreadable, "unreadable", "unreadable"),
+    (200, b"[" * 5000 + b"]" * 5000, Unreadable, "unreadable", "unreadable"),
+    (200, b'{"a": NaN}', Unreadable, "unreadable", "unreadable"),
+    (200, b"\xff", Unreadable, "unreadable", "unreadable"),
+    (200, b" " * 20_000, Unreadable, "unreadable", "unreadable"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "fault", "outcome"), KINDS)
+def test_a_refusal_is_named_and_not_repeated(hostile, client, status, body, kind, fault, outcome):
+    answering(hostile, (status, body, {"Location": f"{hostile.address}/x"}))
+    with pytest.raises(Exception, match=fault) as caught:
+        send(client)
+    assert type(caught.value) is kind
+    assert len(calls(hostile)) == 1
+    (entry,) = entries()
+    assert (entry.id, entry.fault, entry.outcome) == (caught.value.entry_id, fault, outcome)
+
+
+def test_an_address_our_door_refuses_is_blocked(hostile, client, monkeypatch):
+    client._caller.hosts = client.hosts = replace(client.hosts, loopback=False)
+    with pytest.raises(Blocked) as caught:
+        send(client)
+    assert caught.value.fault.code == "blocked"
+    assert hostile.asked == []
+    assert RequestLogEntry.objects.get().outcome == "blocked"
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+def test_no_value_leads_to_another_path(hostile, client, value):
+    with pytest.raises(ValueError, match="path"):
+        send(client, "one", path={"id": value})
+    assert hostile.asked == []
+
+
+def test_a_value_stays_within_its_place(hostile, client):
+    answering(hostile, (200, {}))
+    send(client, "one", path={"id": "../a?b=c#d/ä"})
+    assert calls(hostile)[0].asked == "GET /api/things/..%2Fa%3Fb%3Dc%23d%2F%C3%A4"
+    assert [entry.path_template for entry in client.pending] == ["/things/{id}"]
+
+
+# -- again -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "trouble", [(503, b""), (500, b"<html>"), (429, b""), (408, b""), lambda line: line.hang_up()]
+)
+def test_trouble_is_survived_by_what_may_be_repeated(hostile, client, trouble):
+    answering(hostile, trouble, trouble, (200, {}))
+    assert send(client).status == 200
+    assert len(calls(hostile)) == 3
+    assert [entry.attempt for entry in entries()] == [1, 2]
+    assert [entry.attempt for entry in client.pending] == [3]
+
+
+@pytest.mark.parametrize("trouble", [(503, b""), (429, b""), lambda line: line.hang_up()])
+def test_what_writes_is_sent_once(hostile, client, trouble):
+    answering(hostile, trouble)
+    with pytest.raises(Unavailable):
+        send(client, "send", json={"a": 1})
+    assert len(calls(hostile)) == 1
+
+
+def test_patience_ends_and_the_work_is_put_down(hostile, client, monkeypatch):
+    monkeypatch.setattr(retry, "STEPS", (0.1, 0.2, 0.4, 0.8))
+    monkeypatch.setattr(sending, "IN_PLACE", 0.9)
+    answering(hostile, (503, b""))
+    with pytest.raises(Unavailable) as caught:
+        send(client)
+    assert len(calls(hostile)) == 4
+    assert 0.7 < (caught.value.retry_at - timezone.now()).total_seconds() < 1.1
+
+
+def test_a_short_wish_to_wait_is_granted_in_place(hostile, client):
+    answering(hostile, (429, b"", {"Retry_After": "1"}), (200, {}))
+    started = time.monotonic()
+    send(client)
+    assert time.monotonic() - started >= 1
+
+
+def test_a_long_wish_to_wait_puts_the_work_down(hostile, client):
+    answering(hostile, (429, b"", {"Retry_After": "600"}))
+    started, before = time.monotonic(), timezone.now()
+    with pytest.raises(QuotaExhausted) as caught:
+        send(client)
+    assert time.monotonic() - started < 2
+    assert timedelta(seconds=600) <= caught.value.retry_at - before < timedelta(seconds=605)
+    assert caught.value.fault.code == "too-many-requests"
+
+
+def test_a_refused_token_is_renewed_once_and_the_call_repeated_once(hostile, client):
+    answering(hostile, (401, b"{}"))
+    with pytest.raises(Unauthorized) as caught:
+        send(client)
+    assert caught.value.fault.code == "token-refused"
+    assert [line.asked.split()[1].rsplit("/", 1)[1] for line in hostile.asked] == [
+        "token",
+        "sessioninfo",
+        "token",
+        "sessioninfo",
+    ]
+
+
+def test_a_refused_token_on_a_write_is_renewed_and_the_write_repeated(hostile, client):
+    """401 says that nothing was done."""
+    answering(hostile, (401, b"{}"), (201, {}))
+    assert send(client, "send", json={"a": 1}).status == 201
+
+
+# -- what is written down --------------------------------------------------------------------------------------------
+
+
+def test_every_attempt_is_an_entry_with_its_facts(hostile, client):
+    answering(
+        hostile,
+        (503, b"busy", {"X_Request_Id": "r-1", "X_Rate_Limit_Remaining": "7"}),
+        (200, b"[1]", {"X_Request_Id": "r-2"}),
+    )
+    reply = send(client)
+    assert [entry.operation for entry in RequestLogEntry.objects.order_by("at")] == ["token", "session"]
+    with tenant_scope(client.connection.tenant_id):
+        client.write_ledger()
+    assert client.pending == []
+    failed, good = entries()
+    assert (failed.status, failed.outcome, failed.fault, failed.attempt) == (503, "troubled", "provider-trouble", 1)
+    assert (failed.provider_request_id, failed.quota_left, failed.bytes_in) == ("r-1", 7, 4)
+    assert (good.id, good.status, good.outcome, good.fault, good.attempt) == (reply.entry_id, 200, "answered", "", 2)
+    assert (good.provider_request_id, good.quota_left, good.bytes_in) == ("r-2", None, 3)
+    for entry in (failed, good):
+        assert (entry.tenant_id, entry.connection_id) == (client.connection.tenant_id, client.connection.id)
+        assert (entry.provider, entry.environment, entry.method) == ("procountor", "sandbox", "GET")
+        assert entry.path_template == "/sessioninfo"
+        assert (entry.token_age_s, entry.run_id, entry.checkpoint) == (0, None, "")
+
+
+def test_an_attempt_without_an_answer_says_how_long_it_was_waited_for(hostile, client):
+    answering(hostile, lambda line: time.sleep(3))
+    client.provider = replace(
+        client.provider, operations=[replace(client.provider.operation("session"), retried=False)]
+    )
+    with pytest.raises(Unavailable):
+        send(client)
+    (entry,) = entries()
+    assert (entry.status, entry.outcome, entry.fault) == (None, "unreachable", "no-answer")
+    assert 900 < entry.duration_ms < 1600
+
+
+def test_what_writes_is_written_down_at_once(hostile, client):
+    answering(hostile, (201, {}))
+    send(client, "send", json={})
+    assert client.pending == []
+    assert [entry.operation for entry in entries()] == ["send"]
+
+
+IDS = [
+    ("c0ce64e5-d351-48fb-9c30-f19ffd3a2b0e", True), ("a", True), ("A.b_c:d-9", True), ("x" * 128, True),
+    ("x" * 129, False), ("a b", False), ("<script>", False), ("a\x1b[2J", False), ("ä", False), ("a/b", False),
+    ("a,b", False), ("'", False), ("a\n", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "is_kept"), IDS)
+def test_a_request_id_is_an_id_or_a_hash(given, is_kept):
+    kept = request_id(registry.find("procountor"), {"x-request-id": given})
+    assert (kept == given) is is_kept
+    if not is_kept:
+        assert kept.startswith("unprintable id, hash ")
+        assert len(kept) <= 140
+        assert kept == request_id(registry.find("procountor"), {"x-request-id": given})
+
+
+@pytest.mark.parametrize("trouble", [(500, b"{}"), (401, b"{}"), (200, b"<"), (302, b""), lambda line: line.hang_up()])
+def test_no_secret_is_told(hostile, client, caplog, trouble, monkeypatch):
+    monkeypatch.setattr(sending, "IN_PLACE", 0.1)
+    answering(hostile, trouble)
+    with caplog.at_level(logging.INFO), pytest.raises(Exception, match=r"\w+: [a-z-]+$") as caught:
+        send(client, query={"secret": TOKEN}, json={"password": API_KEY})
+    with database.cursor() as cursor:
+        cursor.execute("SELECT e::text FROM transport_entry e UNION ALL SELECT q::text FROM transport_quotawindow q")
+        rows = str(cursor.fetchall())
+    told = "".join(traceback.format_exception(caught.value)) + caplog.text + rows
+    for secret in (TOKEN, API_KEY, CLIENT_SECRET, str(hostile.port)):
+        assert secret not in told

@@ -1,0 +1,305 @@
+"""When a token is asked for, by whom, and what is left behind: claims, generations, refusals that are shared."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+from urllib.parse import parse_qs
+
+import pytest
+import time_machine
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from connections.spec.errors import CallFailed, Forbidden, QuotaExhausted, Unauthorized, Unavailable
+from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport import token_request, tokens
+from connections.transport.client import Client
+from connections.transport.models import RequestLogEntry
+from connections.vault.keys import KeyUnavailable
+from connections.vault.models import Grant
+from connections.vault.secret import Secret
+from connections.vault.services import store_credential
+from tests.roles import acting_as
+from tests.transport.conftest import API_KEY
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+@pytest.fixture(autouse=True)
+def as_worker(uncanny):
+    with acting_as("worker"):
+        yield
+
+
+def counting(hostile, lifetime=3600):
+    """Tokens token-1, token-2, ..."""
+    hostile.behave = lambda line: line.answer(
+        200, {"access_token": f"token-{len(hostile.asked)}", "expires_in": lifetime}
+    )
+
+
+def caller(connection):
+    return Client(connection=connection)._caller
+
+
+def living(connection):
+    return tokens.living(caller(connection))
+
+
+def grant():
+    with acting_as("owner"):
+        return Grant.objects.get()
+
+
+def together(count, what):
+    """What `count` threads got or raised."""
+    got, gate = [], threading.Barrier(count)
+
+    def run():
+        gate.wait()
+        try:
+            got.append(what())
+        except CallFailed as failed:
+            got.append(failed)
+        finally:
+            database.close()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got
+
+
+# -- how long a token is used ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("lifetime", "margin"), [(3600, 300), (36000, 300), (600, 60), (60, 6)])
+def test_a_token_is_renewed_a_margin_before_it_ends(hostile, uncanny, lifetime, margin):
+    counting(hostile, lifetime)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        living(uncanny)
+        clock.shift(timedelta(seconds=lifetime - margin - 1))
+        assert living(uncanny).secret.reveal() == "token-1"
+        clock.shift(timedelta(seconds=2))
+        assert living(uncanny).secret.reveal() == "token-2"
+
+
+def test_a_lifetime_counts_from_before_the_question(hostile, uncanny):
+    def slowly(line):
+        time.sleep(0.4)
+        line.answer(200, {"access_token": "t", "expires_in": 100})
+
+    hostile.behave = slowly
+    before = timezone.now()
+    living(uncanny)
+    assert before <= grant().issued_at < before + timedelta(seconds=0.3)
+    assert grant().expires_at - grant().issued_at == timedelta(seconds=100)
+
+
+# -- claims ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_token_is_never_asked_for_inside_a_transaction(hostile, uncanny):
+    """A caller's rollback would lose it; so nothing is sent."""
+    with pytest.raises(RuntimeError), transaction.atomic():
+        living(uncanny)
+    with pytest.raises(RuntimeError), transaction.atomic():
+        Client(connection=uncanny).fresh_token()
+    assert hostile.asked == []
+
+
+def test_a_token_is_committed_before_anything_else_can_fail(hostile, uncanny, monkeypatch):
+    counting(hostile)
+
+    def broken(entries):
+        raise ConnectionResetError
+
+    monkeypatch.setattr(tokens.ledger, "write_now", broken)
+    with pytest.raises(ConnectionResetError):
+        living(uncanny)
+    assert living(uncanny).secret.reveal() == "token-1"
+
+
+def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
+    """Our claim is over, somebody stored a newer token: theirs is used."""
+    counting(hostile)
+    real, first = token_request.ask, []
+
+    def ask(who):
+        asked = real(who)
+        if not first:
+            first.append(asked)
+            with tenant_scope(uncanny.tenant_id):
+                Grant.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+            living(uncanny)
+        return asked
+
+    monkeypatch.setattr(token_request, "ask", ask)
+    got = living(uncanny)
+    assert (got.secret.reveal(), got.generation, len(hostile.asked)) == ("token-2", 1, 2)
+
+
+def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, uncanny, monkeypatch):
+    counting(hostile)
+    real = token_request.ask
+
+    def ask(who):
+        asked = real(who)
+        if len(hostile.asked) == 1:
+            tokens.forget(uncanny)
+        return asked
+
+    monkeypatch.setattr(token_request, "ask", ask)
+    assert living(uncanny).secret.reveal() == "token-2"
+    tokens.forget(uncanny)
+    assert living(uncanny).secret.reveal() == "token-3"
+
+
+def test_a_fresh_token_is_not_one_of_the_credential_before(hostile, uncanny):
+    """Somebody asks with the old key when the new one is stored: the check must ask with the new one itself."""
+    release, seen = threading.Event(), threading.Event()
+
+    def behave(line):
+        key = parse_qs(line.body.decode())["api_key"][0]
+        if key == API_KEY:
+            seen.set()
+            release.wait(10)
+        line.answer(200, {"access_token": f"of-{key}", "expires_in": 3600})
+
+    hostile.behave = behave
+    old = threading.Thread(target=lambda: (living(uncanny), database.close()))
+    old.start()
+    assert seen.wait(10)
+    with tenant_scope(uncanny.tenant_id), acting_as("owner"):
+        store_credential(connection=uncanny, name="api_key", secret=Secret("another-key-012345"), actor=SYSTEM)
+    threading.Timer(0.3, release.set).start()
+    client = Client(connection=uncanny)
+    client.fresh_token()
+    old.join()
+    assert tokens.living(client._caller).secret.reveal() == "of-another-key-012345"
+
+
+def test_callers_who_want_a_newer_token_share_one(hostile, uncanny):
+    counting(hostile)
+    spent = living(uncanny).generation
+    got = together(8, lambda: tokens.renew(caller(uncanny), spent=spent).secret.reveal())
+    assert got == ["token-2"] * 8
+    assert len(hostile.asked) == 2
+
+
+def test_a_newer_token_that_is_gone_again_is_asked_for_at_once(hostile, uncanny):
+    counting(hostile)
+    spent = living(uncanny).generation
+    tokens.renew(caller(uncanny), spent=spent)
+    tokens.forget(uncanny)
+    started = time.monotonic()
+    assert tokens.renew(caller(uncanny), spent=spent).secret.reveal() == "token-3"
+    assert time.monotonic() - started < 2
+
+
+def test_a_claim_is_given_back_whatever_happens(hostile, uncanny, monkeypatch):
+    counting(hostile)
+
+    def broken(who):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
+        patched.setattr(token_request, "ask", broken)
+        living(uncanny)
+    assert (grant().claimed_by, grant().claimed_until, grant().refused_at) == ("", None, None)
+    assert living(uncanny).secret.reveal() == "token-1"
+
+
+def test_a_claim_whose_holder_lives_is_respected(hostile, uncanny, monkeypatch):
+    monkeypatch.setattr(tokens, "PATIENCE", 0.5)
+    living_row = {"claimed_by": "somebody", "claimed_until": timezone.now() + timedelta(seconds=15)}
+    with tenant_scope(uncanny.tenant_id):
+        tokens._grant(uncanny)
+        Grant.objects.update(**living_row)
+    with pytest.raises(Unavailable):
+        living(uncanny)
+    assert hostile.asked == []
+    assert grant().claimed_by == "somebody"
+
+
+def test_a_key_that_is_gone_when_the_token_comes_is_said(hostile, uncanny, monkeypatch):
+    counting(hostile)
+
+    def gone(*args):
+        raise KeyUnavailable
+
+    monkeypatch.setattr(tokens.sealing, "seal", gone)
+    with pytest.raises(Unauthorized) as caught:
+        living(uncanny)
+    assert caught.value.fault.code == "no-key"
+    with acting_as("owner"):
+        assert RequestLogEntry.objects.get().fault == "no-key"
+    assert grant().claimed_until is None
+
+
+def test_a_stored_token_that_was_altered_is_not_used(hostile, uncanny):
+    counting(hostile)
+    living(uncanny)
+    with acting_as("owner"):
+        Grant.objects.update(access_ciphertext=b"planted")
+    with pytest.raises(Unauthorized) as caught:
+        living(uncanny)
+    assert caught.value.fault.code == "no-key"
+
+
+# -- failures that are shared ----------------------------------------------------------------------------------------
+
+TROUBLE = [(401, Unauthorized), (403, Forbidden), (429, QuotaExhausted), (503, Unavailable), (0, Unavailable)]
+
+
+@pytest.mark.parametrize(("status", "kind"), TROUBLE)
+def test_callers_who_waited_share_a_failure(hostile, uncanny, status, kind):
+    def behave(line):
+        time.sleep(0.2)
+        line.answer(status) if status else line.hang_up()
+
+    hostile.behave = behave
+    failures = together(8, lambda: living(uncanny))
+    assert [type(failed) for failed in failures] == [kind] * 8
+    assert len({failed.fault.code for failed in failures}) == 1
+    assert len({failed.entry_id for failed in failures}) == 1
+    assert len(hostile.asked) == 1
+
+
+def test_a_failure_is_shared_for_some_seconds_only(hostile, uncanny, monkeypatch):
+    monkeypatch.setattr(tokens, "REFUSAL_HOLDS", 0.3)
+    hostile.behave = lambda line: line.answer(401)
+    for _ in range(3):
+        with pytest.raises(Unauthorized):
+            living(uncanny)
+    assert len(hostile.asked) == 1
+    time.sleep(0.35)
+    counting(hostile)
+    assert living(uncanny).secret.reveal() == "token-2"
+    assert (grant().refused_at, grant().refused_fault, grant().refused_entry) == (None, "", None)
+
+
+def test_trouble_leaves_the_stored_token(hostile, uncanny):
+    counting(hostile)
+    spent = living(uncanny).generation
+    hostile.behave = lambda line: line.answer(503)
+    with pytest.raises(Unavailable):
+        tokens.renew(caller(uncanny), spent=spent)
+    assert living(uncanny).secret.reveal() == "token-1"
+
+
+def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
+    counting(hostile)
+
+    def full(*args):
+        raise QuotaExhausted(tokens.faults.QUOTA, retry_at=timezone.now())
+
+    with monkeypatch.context() as patched, pytest.raises(QuotaExhausted):
+        patched.setattr(token_request.limiter, "take", full)
+        living(uncanny)
+    assert living(uncanny).secret.reveal() == "token-1"
