@@ -34,6 +34,7 @@ class House:
         self.latency_ms = latency_ms
         self.timing = {"PORTAL_LEASE_SECONDS": str(lease_seconds), "PORTAL_SWEEP_SECONDS": str(sweep_seconds)}
         self.children: dict[str, Child] = {}
+        self.is_set_up = False
 
     def start(self) -> None:
         self.sandbox = SandboxServer(self.folders.state / "sandbox", records="demo", latency_ms=self.latency_ms)
@@ -83,6 +84,7 @@ class House:
         import django
 
         django.setup()
+        self.is_set_up = True
 
     def run(self, child: Child) -> None:
         child.start(self.folders, REPOSITORY)
@@ -108,7 +110,7 @@ class House:
             if child.process is not None and child.process.poll() is None:
                 os.killpg(child.process.pid, signal.SIGKILL)
                 child.process.wait()
-        if hasattr(self, "plan"):
+        if self.is_set_up:
             from django.db import connections
 
             connections.close_all()

@@ -79,7 +79,7 @@ class Drill:
                 sys.exit(f"FAILED: run {run.id} is stuck")
             if self.figures.kills < self.kills:
                 # Not before a page could be kept: three deaths at one page would be poison, and rightly parked.
-                time.sleep(self.chance.uniform(0.4, 2.0))
+                time.sleep(self.chance.uniform(0.4, 0.5 + self.house.latency_ms / 60))
                 kills += self._kill(run)
             else:
                 time.sleep(0.05)
