@@ -64,9 +64,9 @@ class PortalAdminSite(AdminSite):
         return {**super().each_context(request), "pasted": ""}
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
-        def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             with staff_scope():
-                response = view(request, *args, **kwargs)
+                response: Any = view(request, *args, **kwargs)
                 # A template response is rendered late; its queries belong inside the scope.
                 if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                     response = response.render()

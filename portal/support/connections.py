@@ -17,20 +17,10 @@ from connections.sync.models import RunState, SyncRun
 from connections.vault.models import Connection, ConnectionState, Credential, Grant
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Walk, walk
-from portal.support.looking import (
-    NOTHING,
-    LookOnly,
-    ProviderFilter,
-    TenantFilter,
-    badge,
-    fault_words,
-    link,
-    place,
-    text,
-    when,
-)
-from portal.support.request_log import Choices, EnvironmentFilter
+from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
+from portal.support.looking import LookOnly
 from portal.support.search import as_uuid
+from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when
 
 LATEST_RUNS = 10
 
@@ -78,12 +68,8 @@ class ConnectionAdmin(LookOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         latest = SyncRun.objects.filter(tenant_id=OuterRef("tenant_id"), connection_id=OuterRef("id"))
         latest = latest.order_by("-queued_at")
-        return (
-            super()
-            .get_queryset(request)
-            .select_related("tenant")
-            .annotate(run_state=Subquery(latest.values("state")[:1]), run_at=Subquery(latest.values("queued_at")[:1]))
-        )
+        connections: QuerySet[Connection] = super().get_queryset(request).select_related("tenant")
+        return connections.annotate(run_state=Subquery(latest.values("state")[:1]))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -10,11 +10,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.members.models import Membership, User
-from portal.support.looking import NOTHING, Editable, badge, link, text, when
+from portal.support.looking import Editable
+from portal.support.showing import NOTHING, badge, link, text, when
 
 # What the staff's database role may change of a person at all.
 CHANGEABLE = ("name", "staff_role", "is_active")
@@ -59,7 +60,7 @@ class PersonAdmin(Editable):
 
     @admin.display(description=_("sign-in"))
     def sign_in(self, user: User) -> SafeString:
-        return badge("active", _now("on")) if user.is_active else badge("suspended", _now("off"))
+        return badge("active", gettext("on")) if user.is_active else badge("suspended", gettext("off"))
 
     @admin.display(description=_("joined"))
     def joined(self, user: User) -> SafeString | str:
@@ -70,8 +71,8 @@ class PersonAdmin(Editable):
         # Only what the staff's role may read: never the seed.
         kinds = set(Authenticator.objects.filter(user_id=user.pk).values_list("type", flat=True))
         if Authenticator.Type.TOTP in kinds:
-            return badge("active", _now("set up"))
-        return badge("paused", _now("not set up"))
+            return badge("active", gettext("set up"))
+        return badge("paused", gettext("not set up"))
 
     @admin.display(description=_("belongs to"))
     def belongs(self, user: User) -> SafeString | str:

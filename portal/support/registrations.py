@@ -10,7 +10,7 @@ from django.contrib.admin.widgets import AdminURLFieldWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
@@ -18,12 +18,13 @@ from connections.vault.keys import KeyUnavailable, house_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
-from portal.support.looking import Editable, badge, place, when
+from portal.support.looking import Editable, RowForm
+from portal.support.showing import badge, place, when
 
 NO_KEYS = _("The house's keys are not made yet, so no secret can be stored. Start a worker, then try again.")
 
 
-class RegistrationForm(forms.ModelForm):
+class RegistrationForm(RowForm):
     """What a person types. An empty secret keeps the stored one."""
 
     place = forms.ChoiceField(label=_("Provider and environment"))
@@ -139,9 +140,9 @@ class ClientRegistrationAdmin(Editable):
     @admin.display(description=_("client secret"))
     def secret(self, registration: ClientRegistration) -> SafeString:
         if not registration.key_version:
-            return badge("paused", _now("not set"))
-        ends = _now("set, ends with %(hint)s") % {"hint": registration.secret_hint}
-        return badge("active", ends if registration.secret_hint else _now("set"))
+            return badge("paused", gettext("not set"))
+        ends = gettext("set, ends with %(hint)s") % {"hint": registration.secret_hint}
+        return badge("active", ends if registration.secret_hint else gettext("set"))
 
     @admin.display(description=_("changed"))
     def changed(self, registration: ClientRegistration) -> SafeString | str:

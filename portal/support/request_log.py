@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.provider import Environment
 from connections.sync.models import SyncRun
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
 from portal.support import search
-from portal.support.looking import (
-    NOTHING,
-    LookOnlyNewestFirst,
-    ProviderFilter,
-    TenantFilter,
-    fault_words,
-    link,
-    outcome,
-    place,
-    text,
-    when,
-)
+from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter, TimeFilter
+from portal.support.looking import LookOnlyNewestFirst
+from portal.support.showing import NOTHING, fault_words, link, outcome, place, text, when
 
 NEIGHBOURS = 5
-
-
-class Choices(admin.SimpleListFilter):
-    """Equality on one column."""
-
-    options: tuple[tuple[str, Any], ...] = ()
-    column = ""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(self.options)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
-
-
-class EnvironmentFilter(Choices):
-    title = _("environment")
-    parameter_name = column = "environment"
-    options = tuple((side.value, side.label) for side in Environment)
 
 
 class OutcomeFilter(Choices):
@@ -69,27 +38,6 @@ class StatusFilter(Choices):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value() or ""
         return queryset.filter(status=int(value)) if value in dict(self.options) else queryset
-
-
-class TimeFilter(admin.SimpleListFilter):
-    """How far back."""
-
-    title = _("time")
-    parameter_name = "since"
-    column = "at"
-    spans = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("1h", _("Last hour")),
-            ("24h", _("Last 24 hours")),
-            ("7d", _("Last 7 days")),
-            ("30d", _("Last 30 days")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        span = self.spans.get(self.value() or "")
-        return queryset.filter(**{f"{self.column}__gte": timezone.now() - span}) if span else queryset
 
 
 @admin.register(RequestLogEntry)

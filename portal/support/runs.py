@@ -13,19 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.transport.models import RequestLogEntry
-from portal.support.looking import (
-    NOTHING,
-    LookOnlyNewestFirst,
-    ProviderFilter,
-    TenantFilter,
-    badge,
-    fault_words,
-    link,
-    place,
-    when,
-)
-from portal.support.request_log import Choices
+from portal.support.filters import Choices, ProviderFilter, TenantFilter
+from portal.support.looking import LookOnlyNewestFirst
 from portal.support.search import as_uuid, tenants_named
+from portal.support.showing import NOTHING, badge, fault_words, link, place, when
 from portal.support.timeline import streams, timeline
 
 

@@ -17,8 +17,8 @@ from connections.tenancy.models import Tenant
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
 from portal.members.models import Invitation, User
-from portal.support.looking import place
-from portal.support.looking import text as harmless
+from portal.support.showing import place
+from portal.support.showing import text as harmless
 
 MOST = 10  # of each kind
 LONGEST = 200

@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import Tenant, TenantState
@@ -25,9 +25,10 @@ from portal.members import services as team
 from portal.members.models import Invitation, Membership, Role, User
 from portal.members.reach import team_of
 from portal.support import services
-from portal.support.looking import Editable, badge, when
+from portal.support.filters import Choices
+from portal.support.looking import Editable, RowForm
 from portal.support.posting import Posted, posted
-from portal.support.request_log import Choices
+from portal.support.showing import badge, when
 
 NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start a worker, then try again.")
 
@@ -39,7 +40,7 @@ def _refuse_without_house_key(form: forms.BaseForm, field: str) -> None:
         form.add_error(field, NO_KEYS)
 
 
-class FoundingForm(forms.ModelForm):
+class FoundingForm(RowForm):
     """A new tenant and its first owner."""
 
     owner_email = forms.EmailField(
@@ -100,11 +101,8 @@ class TenantAdmin(Editable):
     # -- what is shown -------------------------------------------------------------------------------------------------
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(connection_count=_count_of(Connection), member_count=_count_of(Membership))
-        )
+        tenants: QuerySet[Tenant] = super().get_queryset(request)
+        return tenants.annotate(connection_count=_count_of(Connection), member_count=_count_of(Membership))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
@@ -200,19 +198,19 @@ class TenantAdmin(Editable):
     def _suspend(self, request: HttpRequest, tenants: list[Tenant], actor: Actor) -> None:
         for tenant in tenants:
             if services.suspend(tenant_id=tenant.pk, actor=actor):
-                self._told(request, tenant, _now("Suspended."))
-                messages.success(request, _now("%(name)s is suspended.") % {"name": tenant.name})
+                self._told(request, tenant, gettext("Suspended."))
+                messages.success(request, gettext("%(name)s is suspended.") % {"name": tenant.name})
 
     def _reactivate(self, request: HttpRequest, tenants: list[Tenant], actor: Actor) -> None:
         for tenant in tenants:
             if services.reactivate(tenant_id=tenant.pk, actor=actor):
-                self._told(request, tenant, _now("Reactivated."))
-                messages.success(request, _now("%(name)s is reactivated.") % {"name": tenant.name})
+                self._told(request, tenant, gettext("Reactivated."))
+                messages.success(request, gettext("%(name)s is reactivated.") % {"name": tenant.name})
 
     def _ask_first(self, request: HttpRequest, tenants: list[Tenant], action: str = "") -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": _now("Suspend?"),
+            "title": gettext("Suspend?"),
             "opts": self.opts,
             "tenants": tenants,
             "action": action,
@@ -229,8 +227,8 @@ class TenantAdmin(Editable):
             except team.NotAllowed as refused:
                 form.add_error(refused.field or None, str(refused.sentence))
             else:
-                self._told(request, asked.row, _now("Invited %(email)s.") % {"email": email})
-                messages.success(request, _now("%(email)s is invited.") % {"email": email})
+                self._told(request, asked.row, gettext("Invited %(email)s.") % {"email": email})
+                messages.success(request, gettext("%(email)s is invited.") % {"email": email})
                 return redirect("admin:tenancy_tenant_change", tenant_id)
         request.method = "GET"  # the tenant's own form below was not what was sent
         return self.change_view(request, str(tenant_id), extra_context={"invitation_form": form})
@@ -238,7 +236,7 @@ class TenantAdmin(Editable):
     def revoke(self, request: HttpRequest, tenant_id: Any, key: Any) -> HttpResponse:
         asked: Posted[Invitation] = posted(request, Invitation, key, tenant_id=tenant_id)
         team.revoke(invitation=asked.row, actor=asked.actor)
-        messages.success(request, _now("The invitation of %(email)s is withdrawn.") % {"email": asked.row.email})
+        messages.success(request, gettext("The invitation of %(email)s is withdrawn.") % {"email": asked.row.email})
         return redirect("admin:tenancy_tenant_change", tenant_id)
 
     def remove(self, request: HttpRequest, tenant_id: Any, key: Any) -> HttpResponse:
@@ -248,7 +246,7 @@ class TenantAdmin(Editable):
         except team.NotAllowed as refused:
             messages.error(request, str(refused.sentence))
         else:
-            messages.success(request, _now("%(who)s is no longer a member.") % {"who": asked.row.user.email})
+            messages.success(request, gettext("%(who)s is no longer a member.") % {"who": asked.row.user.email})
         return redirect("admin:tenancy_tenant_change", tenant_id)
 
     def _told(self, request: HttpRequest, tenant: Tenant, message: str) -> None:

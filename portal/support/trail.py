@@ -13,8 +13,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import AuditEvent
-from portal.support.looking import LookOnly, LookOnlyNewestFirst, TenantFilter, link, text, when
-from portal.support.request_log import TimeFilter
+from portal.support.filters import TenantFilter, TimeFilter
+from portal.support.looking import LookOnly, LookOnlyNewestFirst
+from portal.support.showing import link, text, when
 
 
 class EventTimeFilter(TimeFilter):

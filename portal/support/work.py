@@ -11,17 +11,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.models import Job, JobState
 from portal.members.models import User
 from portal.notices.models import MailState, OutgoingMail
 from portal.support import services
-from portal.support.looking import NOTHING, LookOnlyNewestFirst, TenantFilter, badge, link, when
+from portal.support.filters import Choices, TenantFilter
+from portal.support.looking import LookOnlyNewestFirst
 from portal.support.posting import Posted, posted
-from portal.support.request_log import Choices
 from portal.support.search import as_uuid
+from portal.support.showing import NOTHING, badge, link, when
 
 
 class JobStateFilter(Choices):
@@ -87,12 +88,12 @@ class JobAdmin(LookOnlyNewestFirst):
         asked: Posted[Job] = posted(request, Job, job_id)
         again = services.queue_again(job=asked.row, actor=asked.actor)
         if again is None:
-            messages.warning(request, _now("This job is not parked any more."))
+            messages.warning(request, gettext("This job is not parked any more."))
             return redirect("admin:jobs_job_change", job_id)
         LogEntry.objects.log_actions(
-            cast(User, request.user).pk, [asked.row], CHANGE, _now("Queued again."), single_object=True
+            cast(User, request.user).pk, [asked.row], CHANGE, gettext("Queued again."), single_object=True
         )
-        messages.success(request, _now("Queued again as a new job."))
+        messages.success(request, gettext("Queued again as a new job."))
         return redirect("admin:jobs_job_change", again)
 
     @admin.display(description=_("tenant"))

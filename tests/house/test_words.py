@@ -87,7 +87,7 @@ def test_translated_texts_are_whole() -> None:
         for path in modules()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") in ("_", "_now", "gettext", "gettext_lazy", "ngettext", "pgettext")
+        and getattr(node.func, "id", "") in ("_", "gettext", "gettext_lazy", "ngettext", "pgettext")
         and any(not isinstance(argument, ast.Constant) for argument in node.args[:1])
     ]
     assert found == []

@@ -7,29 +7,29 @@ from django.utils.safestring import SafeString
 
 from connections.transport.models import RequestLogEntry
 from portal.onboarding.models import Mark
-from portal.support import looking
+from portal.support import showing
 
 register = template.Library()
 
-register.simple_tag(looking.place, name="place")
+register.simple_tag(showing.place, name="place")
 
 
 @register.simple_tag
 def state(value: str, word: object) -> SafeString:
-    return looking.badge(str(value), word)
+    return showing.badge(str(value), word)
 
 
 @register.simple_tag
 def outcome(entry: RequestLogEntry) -> SafeString:
-    return looking.outcome(entry)
+    return showing.outcome(entry)
 
 
 @register.simple_tag
 def fault(provider: str, code: str) -> str:
-    return looking.fault_words(provider, code) or looking.NOTHING
+    return showing.fault_words(provider, code) or showing.NOTHING
 
 
 @register.simple_tag
 def mark_badge(mark: Mark) -> SafeString:
     """Three marks that pass are three different things, here as on the customer's page."""
-    return looking.badge(f"mark-{mark.state}", mark.get_state_display())
+    return showing.badge(f"mark-{mark.state}", mark.get_state_display())

@@ -1,0 +1,105 @@
+"""What staff narrow lists by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers import registry
+from connections.spec.provider import Environment
+from connections.tenancy.models import Tenant
+from portal.support.looking import BEFORE
+
+
+class Choices(admin.SimpleListFilter):
+    """Equality on one column."""
+
+    options: tuple[tuple[str, Any], ...] = ()
+    column = ""
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(self.options)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
+
+
+class EnvironmentFilter(Choices):
+    title = _("environment")
+    parameter_name = column = "environment"
+    options = tuple((side.value, side.label) for side in Environment)
+
+
+class TimeFilter(admin.SimpleListFilter):
+    """How far back."""
+
+    title = _("time")
+    parameter_name = "since"
+    column = "at"
+    spans = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("1h", _("Last hour")),
+            ("24h", _("Last 24 hours")),
+            ("7d", _("Last 7 days")),
+            ("30d", _("Last 30 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        span = self.spans.get(self.value() or "")
+        return queryset.filter(**{f"{self.column}__gte": timezone.now() - span}) if span else queryset
+
+
+class TenantFilter(admin.SimpleListFilter):
+    """A tenant by its address or name, typed: there may be thousands."""
+
+    title = _("tenant")
+    parameter_name = "tenant"
+    template = "admin/filter_tenant.html"
+    suggested = 100
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Tenant.objects.order_by("name").values_list("slug", "name")[: self.suggested])
+
+    def has_output(self) -> bool:
+        return True
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        kept = {name: value for name, value in changelist.params.items() if name not in (self.parameter_name, BEFORE)}
+        yield {
+            "typed": self.value() or "",
+            "kept": kept,
+            "suggestions": self.lookup_choices,
+            "clear": changelist.get_query_string(remove=[self.parameter_name]),
+        }
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        typed = (self.value() or "").strip()
+        if not typed:
+            return queryset
+        ids = list(
+            Tenant.objects.filter(Q(slug=typed.lower()) | Q(name__iexact=typed)).values_list("id", flat=True)[:20]
+        )
+        return queryset.filter(tenant_id=ids[0]) if len(ids) == 1 else queryset.filter(tenant_id__in=ids)
+
+
+class ProviderFilter(admin.SimpleListFilter):
+    """The providers there are: their column has no choices of its own."""
+
+    title = _("provider")
+    parameter_name = "provider"
+    column = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(provider.slug, provider.name) for provider in registry.all_providers().values()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
