@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connections.jobs.models import Job
 from connections.transport import partitions
-from portal.notices.models import MailState, OutgoingMail
+from portal.notices.models import OutgoingMail
 
 ENDED_JOBS_KEPT = timedelta(days=14)
 SENT_MAILS_KEPT = timedelta(days=7)
@@ -64,7 +64,7 @@ def _delete_jobs() -> str:
 
 
 def _delete_mails() -> str:
-    old = OutgoingMail.objects.filter(state=MailState.SENT, sent_at__lt=timezone.now() - SENT_MAILS_KEPT)
+    old = OutgoingMail.objects.filter(sent_at__lt=timezone.now() - SENT_MAILS_KEPT)
     count, _ = old.delete()
     return f"Deleted {count} mails that were sent more than {SENT_MAILS_KEPT.days} days ago."
 

@@ -117,6 +117,14 @@ def test_a_used_installation_is_refused(db: None, who: str) -> None:
     assert User.objects.count() + Tenant.objects.count() == 1
 
 
+def test_of_two_at_once_the_later_founds_nothing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The questions take a while; somebody else may have founded meanwhile."""
+    monkeypatch.setattr("builtins.input", lambda question: str(User.objects.create_user("first@aamu.example", "x")))
+    with pytest.raises(CommandError, match="already"):
+        found(slug=None)
+    assert User.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "word"),
     [

@@ -212,6 +212,8 @@ def test_the_same_few_queries_however_long_it_is(house: House, sign_in: Callable
     assert len(many) == len(few)
     assert len(many) <= 24, "session, scopes and savepoints included"
     assert not any("COUNT(" in question for question in many)
+    [listing] = [question for question in many if 'FROM "transport_entry"' in question]
+    assert "LIMIT 101" in listing
 
 
 def test_an_entry_shows_the_attempts_around_it(house: House, sign_in: Callable[..., Any], dana: Any) -> None:
