@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,3 +97,13 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
     except OSError as error:
         message = f"{path} cannot be read or written: {error.strerror}"
         raise Refused(message) from None
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m portal.operations.keys FOLDER    makes what is missing there, each file 0600")
+    try:
+        made = ensure_keys(Path(sys.argv[1]))
+    except Refused as refused:
+        sys.exit(f"portal: {refused}")
+    sys.stdout.write(f"workers: {made.kek}\nweb: {made.web_keyset}\nboth: {made.secret_key}\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,14 @@ def test_a_first_start_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     assert keys.kek.read_bytes() == first
     assert keys.web_keyset.exists()
     assert keys.secret_key.exists()
+
+
+def test_keys_can_be_made_by_hand_for_a_production_machine(tmp_path: Path) -> None:
+    """`python -m portal.operations.keys FOLDER`, as the README says; a second call changes nothing."""
+    command = [sys.executable, "-m", "portal.operations.keys", str(tmp_path / "keys")]
+    first = subprocess.run(command, capture_output=True, text=True, check=True)
+    made = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+    assert set(made) == {"secret_key", "kek.json", "web_keyset.json"}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in (tmp_path / "keys").iterdir())
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == first.stdout
+    assert made == {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
