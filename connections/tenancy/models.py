@@ -66,7 +66,10 @@ class AuditEvent(TenantOwned):
         verbose_name = _("audit event")
         verbose_name_plural = _("audit events")
         ordering = ["-happened_at"]
-        indexes = [models.Index(fields=["tenant", "-happened_at"], name="tenancy_audit_newest")]
+        indexes = [
+            models.Index(fields=["tenant", "-happened_at"], name="tenancy_audit_of_tenant"),
+            models.Index(fields=["-happened_at", "-id"], name="tenancy_audit_newest"),
+        ]
         constraints = [
             Fenced(name="tenancy_audit_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT, INSERT")
         ]

@@ -56,7 +56,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'audit event',
                 'verbose_name_plural': 'audit events',
                 'ordering': ['-happened_at'],
-                'indexes': [models.Index(fields=['tenant', '-happened_at'], name='tenancy_audit_newest')],
+                'indexes': [models.Index(fields=['tenant', '-happened_at'], name='tenancy_audit_of_tenant'), models.Index(fields=['-happened_at', '-id'], name='tenancy_audit_newest')],
                 'constraints': [connections.tenancy.row_security.Fenced(name='tenancy_audit_fence', person='', staff='SELECT, INSERT', web='SELECT, INSERT', worker='SELECT, INSERT')],
             },
         ),
