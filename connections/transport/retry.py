@@ -37,7 +37,7 @@ def _seconds(text: str, now: datetime) -> float | None:
         return number
     try:
         at = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
     return max((at - now) / timedelta(seconds=1), 0.0)

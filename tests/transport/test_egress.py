@@ -260,6 +260,12 @@ def endless_interim(line):
         time.sleep(0.05)
 
 
+def stutter(line):
+    time.sleep(0.8)
+    line.write(HEAD)
+    time.sleep(6)
+
+
 def silence(line):
     time.sleep(6)
 
@@ -303,7 +309,7 @@ def test_bodies_over_the_cap_are_not_taken_in(hostile, hosts, behaviour):
         send(hosts)
 
 
-@pytest.mark.parametrize("behaviour", [drip_body, drip_headers, endless_interim, silence])
+@pytest.mark.parametrize("behaviour", [drip_body, drip_headers, endless_interim, stutter, silence])
 def test_slow_answers_end_at_the_deadline(hostile, hosts, behaviour):
     hostile.behave = behaviour
     started = time.monotonic()

@@ -26,7 +26,8 @@ RETRY_AFTER = [
     (http_date(30), 30), (http_date(0), 0), (http_date(-30), 0), (http_date(2 * DAY), DAY),
     ("Sun, 01 Mar 2026 12:00:10", 10), ("Sunday, 01-Mar-26 12:00:10 GMT", 10), ("Sun Mar  1 12:00:10 2026", 10),
     ("Sun, 01 Mar 2026 14:00:10 +0200", 10), ("Sun, 32 Mar 2026 12:00:10 GMT", None),
-    ("Fri, 31 Dec 99999 23:59:59 GMT", None), ("Mon, 01 Jan 0001 00:00:00 GMT", 0), (",", None), ("GMT", None),
+    ("Fri, 31 Dec 99999 23:59:59 GMT", None), ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+    ("Mon, 01 Jan 0001 00:00:00 GMT", 0), (",", None), ("GMT", None),
 ]  # fmt: skip
 
 

@@ -281,7 +281,9 @@ def test_a_failure_is_shared_for_some_seconds_only(hostile, uncanny, monkeypatch
     time.sleep(0.35)
     counting(hostile)
     assert living(uncanny).secret.reveal() == "token-2"
-    assert (grant().refused_at, grant().refused_fault, grant().refused_entry) == (None, "", None)
+    row = grant()
+    assert (row.refused_at, row.refused_fault, row.refused_entry) == (None, "", None)
+    assert (row.claimed_by, row.claimed_until) == ("", None)
 
 
 def test_trouble_leaves_the_stored_token(hostile, uncanny):
