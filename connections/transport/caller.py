@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import transaction
@@ -18,10 +18,13 @@ from connections.transport import clock, egress, faults, ledger
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection
 
+if TYPE_CHECKING:
+    from connections.transport.tokens import Living
+
 
 @dataclass
 class Caller:
-    """`pending`: entries of good answers, not yet written."""
+    """`pending`: entries of good answers, not yet written. `token`: the one in use, opened (tokens.py)."""
 
     connection: Connection
     provider: spec.Provider
@@ -29,6 +32,7 @@ class Caller:
     run_id: UUID | None = None
     checkpoint: str = ""
     pending: list[RequestLogEntry] = field(default_factory=list)
+    token: Living | None = None
 
     @cached_property
     def client_id(self) -> str:

@@ -7,7 +7,6 @@ import time
 from datetime import datetime, timedelta
 
 from django.db import connection as database
-from django.db import transaction
 
 from connections.spec.errors import QuotaExhausted
 from connections.spec.provider import CountedBy, Provider, Quota
@@ -45,12 +44,11 @@ def take(provider: Provider, connection: Connection, client_id: str) -> None:
 
 def slot(name: str, spacing: float) -> float:
     """Seconds until the slot that is ours. A slot that is too far away is not taken."""
-    with transaction.atomic(), database.cursor() as cursor:
-        # Only timing is lost if the server crashes: do not wait for the disk.
-        cursor.execute("SET LOCAL synchronous_commit = off")
+    with database.cursor() as cursor:
+        # One statement is one transaction. Only timing is lost if the server crashes: it does not wait for the disk.
         cursor.execute(
             "INSERT INTO transport_quotawindow AS q (key, next_at, used)"
-            " VALUES (%s, clock_timestamp() + make_interval(secs => %s), 0)"
+            " SELECT %s, clock_timestamp() + make_interval(secs => %s), 0 FROM set_config('synchronous_commit', 'off', true)"
             " ON CONFLICT (key) DO UPDATE SET next_at = greatest(q.next_at, clock_timestamp()) + make_interval(secs => %s)"
             " WHERE q.next_at IS NULL OR q.next_at < clock_timestamp() + make_interval(secs => %s)"
             " RETURNING extract(epoch FROM next_at - clock_timestamp())",

@@ -30,11 +30,12 @@ REFUSAL_HOLDS = 5.0  # seconds in which callers share the outcome of a failed re
 
 @dataclass(frozen=True)
 class Living:
-    """A token that is good now. `generation` tells it from the ones before and after."""
+    """A token that is good until `due_at`. `generation` tells it from the ones before and after."""
 
     secret: Secret
     generation: int
     issued_at: datetime
+    due_at: datetime
 
 
 @contextmanager
@@ -45,11 +46,17 @@ def _durable(connection: Connection) -> Iterator[None]:
 
 
 def living(caller: Caller) -> Living:
-    """The stored token, or a new one when it ends soon. Raises CallFailed."""
-    with tenant_scope(caller.connection.tenant_id):
-        grant = _grant(caller.connection)
-        found = _alive(grant)
-    return found or renew(caller, spent=grant.generation)
+    """The stored token, or a new one when it ends soon. Raises CallFailed.
+
+    A caller keeps what it opened: a token that was replaced since is refused by the provider, or as good as the new one.
+    """
+    if caller.token is None or clock.now() >= caller.token.due_at:
+        with tenant_scope(caller.connection.tenant_id):
+            grant = _grant(caller.connection)
+            caller.token = _alive(grant)
+        if caller.token is None:
+            return renew(caller, spent=grant.generation)
+    return caller.token
 
 
 def fresh(caller: Caller) -> Living:
@@ -69,6 +76,12 @@ def renew(caller: Caller, *, spent: int, forced: bool = False) -> Living:
 
     `forced` asks even where the last request failed a moment ago: the credential may be new.
     """
+    caller.token = None
+    caller.token = _renewed(caller, spent, forced=forced)
+    return caller.token
+
+
+def _renewed(caller: Caller, spent: int, *, forced: bool) -> Living:
     me = uuid.uuid4().hex
     deadline = time.monotonic() + PATIENCE
     pause = 0.05
@@ -115,15 +128,20 @@ def _alive(grant: Grant) -> Living | None:
     """Needs the tenant's scope. Raises Unauthorized where the stored token does not open."""
     if grant.access_ciphertext is None or grant.expires_at is None or grant.issued_at is None:
         return None
-    lifetime = grant.expires_at - grant.issued_at
-    if clock.now() >= grant.expires_at - min(timedelta(minutes=5), lifetime / 10):
+    due_at = _due_at(grant.issued_at, grant.expires_at)
+    if clock.now() >= due_at:
         return None
     try:
         sealed = sealing.Sealed(grant.key_version, bytes(grant.access_ciphertext))
         secret = sealing.unseal(grant.tenant_id, _place(grant), sealed)
     except (sealing.Unopenable, KeyUnavailable):
         raise Unauthorized(faults.NO_KEY) from None
-    return Living(secret, grant.generation, grant.issued_at)
+    return Living(secret, grant.generation, grant.issued_at, due_at)
+
+
+def _due_at(issued_at: datetime, expires_at: datetime) -> datetime:
+    """When to ask for the next one: five minutes before the end, or a tenth of a short life."""
+    return expires_at - min(timedelta(minutes=5), (expires_at - issued_at) / 10)
 
 
 def _place(grant: Grant) -> sealing.Place:
@@ -192,7 +210,9 @@ def _store(connection: Connection, grant: Grant, me: str, asked: token_request.F
     except KeyUnavailable:
         asked.entry.fault = faults.NO_KEY.code
         raise Unauthorized(faults.NO_KEY, entry_id=asked.entry.id) from None
-    return Living(asked.secret, grant.generation + 1, asked.asked_at) if stored else None
+    if not stored:
+        return None
+    return Living(asked.secret, grant.generation + 1, asked.asked_at, _due_at(asked.asked_at, asked.expires_at))
 
 
 def _give_back(connection: Connection, me: str, failed: CallFailed | None = None) -> None:
