@@ -1,11 +1,13 @@
-"""A worker process with several threads that all send one call at the same moment. Prints one outcome per thread."""
+"""A worker process with several threads that all send one call at the same moment: when its standard input says so.
+
+Prints `ready`, then one outcome per thread.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import threading
-import time
 
 import django
 
@@ -16,17 +18,18 @@ from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client
 from connections.vault.models import Connection
 
-tenant_id, connection_id, threads, start_at = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+tenant_id, connection_id, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
 
 with tenant_scope(tenant_id):
     connection = Connection.objects.get(id=connection_id)
 outcomes: list[str] = []
+gate = threading.Barrier(threads + 1)
 
 
 def send() -> None:
     from django.db import connection as database
 
-    time.sleep(max(start_at - time.time(), 0))
+    gate.wait()
     try:
         outcomes.append(str(Client(connection=connection).send("session").status))
     except CallFailed as failed:
@@ -38,6 +41,10 @@ def send() -> None:
 senders = [threading.Thread(target=send) for _ in range(threads)]
 for sender in senders:
     sender.start()
+sys.stdout.write("ready\n")
+sys.stdout.flush()
+sys.stdin.readline()
+gate.wait()
 for sender in senders:
     sender.join()
 json.dump(outcomes, sys.stdout)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from connections.spec.errors import Unauthorized
 from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport import limiter
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Grant
@@ -28,19 +29,24 @@ PROCESSES, THREADS = 4, 8
 
 def send_from_everywhere(connection):
     """32 senders in 4 processes, all at the same moment; their outcomes."""
-    start_at = time.time() + 4
-    arguments = [str(connection.tenant_id), str(connection.id), str(THREADS), str(start_at)]
+    arguments = [str(connection.tenant_id), str(connection.id), str(THREADS)]
     processes = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.transport.senders", *arguments],
             cwd=ROOT,
             env=worker_environment(),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
         for _ in range(PROCESSES)
     ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n", process.communicate(timeout=10)[1][-2000:]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
     outcomes = []
     for process in processes:
         output, errors = process.communicate(timeout=90)
@@ -80,17 +86,15 @@ def test_32_senders_with_a_revoked_key_are_refused_once(connected, sandbox):
     assert sandbox.state()["token_requests"] == 1
 
 
-def test_a_thousand_calls_in_an_hour_need_at_most_two_tokens(connected, sandbox):
+def test_a_thousand_calls_in_an_hour_need_at_most_two_tokens(connected, sandbox, monkeypatch):
+    monkeypatch.setattr(limiter, "MARGIN", 0.0)  # the hour is injected, the database's clock is not
     with acting_as("worker"), time_machine.travel(timezone.now(), tick=False) as clock:
-        client = Client(connection=connected)
         for call in range(1000):
             if call % 50 == 0:
                 sandbox.clock(call * 3.6)
-            client.send("session")
+            assert Client(connection=connected).send("session").status == 200
             clock.shift(timedelta(seconds=3.6))
-            client.pending.clear()
-    calls = sandbox.state()
-    assert calls["token_requests"] <= 2
+    assert 1 <= sandbox.state()["token_requests"] <= 2
 
 
 def test_a_crashed_caller_is_taken_over(connected, sandbox):
