@@ -134,6 +134,7 @@ class Reading:
     def _begin(self, stream: Stream, progress: StreamProgress) -> None:
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
+            self.client.write_ledger()  # the question for the right; a kill may cost the row of the page in hand, no more
             cursors.begin(connection=self.run.connection, stream=stream, progress=progress)
             if progress.since:
                 note(run=self.run, code=sentences.STREAM_SINCE, stream=stream.name, since=progress.since)
