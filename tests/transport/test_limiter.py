@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import connection as database
 
 from connections.providers import registry
 from connections.spec.errors import QuotaExhausted
@@ -86,6 +87,22 @@ def test_a_place_too_far_away_is_not_taken(db):
     assert QuotaWindow.objects.get().next_at == before
     assert caught.value.fault.code == "quota"
     assert abs((caught.value.retry_at - before).total_seconds()) < 0.5
+
+
+def test_a_place_waits_for_no_disk(committed_db):
+    def is_flushed():
+        with database.cursor() as cursor:
+            cursor.execute("SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()")
+            return cursor.fetchone()[0]
+
+    with database.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
+    limiter.slot("line", 0.001)
+    flushed = []
+    for _ in range(20):
+        limiter.slot("line", 0.001)
+        flushed.append(is_flushed())
+    assert not all(flushed)
 
 
 def test_every_quota_is_waited_for(db):

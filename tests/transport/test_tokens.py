@@ -89,6 +89,17 @@ def test_a_token_is_renewed_a_margin_before_it_ends(hostile, uncanny, lifetime, 
         assert living(uncanny).secret.reveal() == "token-2"
 
 
+def test_a_caller_keeps_its_token_until_it_is_due(hostile, uncanny, django_assert_num_queries):
+    counting(hostile)
+    who = caller(uncanny)
+    with time_machine.travel(timezone.now(), tick=False) as clock:
+        tokens.living(who)
+        with django_assert_num_queries(0):
+            assert tokens.living(who).secret.reveal() == "token-1"
+        clock.shift(timedelta(seconds=3302))
+        assert tokens.living(who).secret.reveal() == "token-2"
+
+
 def test_a_lifetime_counts_from_before_the_question(hostile, uncanny):
     def slowly(line):
         time.sleep(0.4)
