@@ -135,7 +135,11 @@ def test_four_processes_with_a_backlog_stay_within_the_limit(committed_db):
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors[-2000:]
         granted += json.loads(output)
-    granted.sort()
-    most = max(sum(1 for other in granted if start <= other < start + 1) for start in granted)
-    assert most <= 60
-    assert len(granted) / (granted[-1] - granted[0]) >= 60 * 0.95
+    places, starts = zip(*sorted(granted), strict=True)
+    assert most_in_a_second(places) <= 60
+    assert most_in_a_second(starts) <= 60 + len(processes)  # a call may start late, one for each process
+    assert len(places) / (places[-1] - places[0]) >= 60 * 0.95
+
+
+def most_in_a_second(instants):
+    return max(sum(1 for other in instants if start <= other < start + 1) for start in instants)
