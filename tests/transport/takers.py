@@ -17,9 +17,9 @@ from connections.transport import limiter  # noqa: E402
 name, calls, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 
 
-def epoch(query: str) -> float:
+def epoch(query: str, *values: str) -> float:
     with connection.cursor() as cursor:
-        cursor.execute(query)
+        cursor.execute(query, values)
         return float(cursor.fetchone()[0])
 
 
@@ -30,7 +30,7 @@ while time.monotonic() < until:
     # Inside our transaction nobody else moves the line: what it says is our place.
     with transaction.atomic():
         wait = limiter.slot(name, spacing)
-        place = epoch("SELECT extract(epoch FROM next_at) FROM transport_quotawindow") - spacing
+        place = epoch("SELECT extract(epoch FROM next_at) FROM transport_quotawindow WHERE key = %s", name) - spacing
     time.sleep(wait)
     granted.append((place, epoch("SELECT extract(epoch FROM clock_timestamp())")))
 json.dump(granted, sys.stdout)
