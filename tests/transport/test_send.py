@@ -295,5 +295,5 @@ def test_no_secret_is_told(hostile, client, caplog, trouble, monkeypatch):
         cursor.execute("SELECT e::text FROM transport_entry e UNION ALL SELECT q::text FROM transport_quotawindow q")
         rows = str(cursor.fetchall())
     told = "".join(traceback.format_exception(caught.value)) + caplog.text + rows
-    for secret in (TOKEN, API_KEY, CLIENT_SECRET, str(hostile.port)):
+    for secret in (TOKEN, API_KEY, CLIENT_SECRET, hostile.address):
         assert secret not in told
