@@ -261,7 +261,7 @@ def endless_interim(line):
 
 
 def stutter(line):
-    time.sleep(0.8)
+    time.sleep(0.9)
     line.write(HEAD)
     time.sleep(6)
 
@@ -315,7 +315,7 @@ def test_slow_answers_end_at_the_deadline(hostile, hosts, behaviour):
     started = time.monotonic()
     with pytest.raises(NoAnswer, match="timed out"):
         send(hosts, total=1.0)
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 1.75
 
 
 def test_a_handshake_that_never_ends_is_left(hosts):
@@ -323,7 +323,7 @@ def test_a_handshake_that_never_ends_is_left(hosts):
         started = time.monotonic()
         with pytest.raises(NoAnswer, match="timed out"):
             send(replace(hosts, api=f"https://127.0.0.1:{dumb.getsockname()[1]}"), total=0.5)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 1.5
 
 
 @pytest.mark.parametrize("behaviour", [endless_headers, cut_body, cut_chunk, bad_chunk, no_http, bad_gzip, nothing])

@@ -65,18 +65,18 @@ def test_a_key_always_fits_its_column():
 
 def test_places_are_a_step_apart(db):
     with acting_as("worker"):
-        waits = [limiter.slot("line", 0.05) for _ in range(5)]
-        other = limiter.slot("another line", 0.05)
+        waits = [limiter.slot("line", 0.4) for _ in range(5)]
+        other = limiter.slot("another line", 0.4)
     assert waits[0] == other == 0
     for number, wait in enumerate(waits):
-        assert number * 0.05 - 0.03 < wait <= number * 0.05
+        assert number * 0.4 - 0.35 < wait <= number * 0.4
 
 
 def test_a_place_nobody_used_is_not_saved_up(db):
-    limiter.slot("line", 0.05)
-    time.sleep(0.3)
-    assert limiter.slot("line", 0.05) == 0
-    assert limiter.slot("line", 0.05) > 0.03
+    limiter.slot("line", 0.3)
+    time.sleep(0.9)
+    assert limiter.slot("line", 0.3) == 0
+    assert limiter.slot("line", 0.3) > 0.05
 
 
 def test_a_place_too_far_away_is_not_taken(db):

@@ -258,7 +258,7 @@ def test_an_attempt_without_an_answer_says_how_long_it_was_waited_for(hostile, c
         send(client)
     (entry,) = entries()
     assert (entry.status, entry.outcome, entry.fault) == (None, "unreachable", "no-answer")
-    assert 900 < entry.duration_ms < 1600
+    assert 900 < entry.duration_ms < 2500
 
 
 def test_what_writes_is_written_down_at_once(hostile, client):
