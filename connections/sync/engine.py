@@ -23,11 +23,13 @@ from connections.spec.streams import BadPage, Page, Position, Stream
 from connections.sync import cursors, faults, sentences, states, upsert
 from connections.sync.models import ACTIVE, Level, ProgressState, RunState, StreamProgress, SyncRun
 from connections.sync.services import note
+from connections.tenancy.models import TenantState
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client, Reply
 
 SLICE = 20.0  # seconds of reading before the job is handed back, so that nobody's sync holds a worker for long
 PAGES_PER_LINE = 100
+HELD = timedelta(minutes=10)
 SHORTEST_WAIT = timedelta(seconds=1)
 
 UNENDED = (ProgressState.PENDING, ProgressState.READING)
@@ -41,9 +43,13 @@ def read(lease: Lease) -> Again | None:
     with tenant_scope(lease.tenant_id):
         lease.check()
         # In the scope of the job's own tenant: a row that names somebody else's run finds nothing.
-        run = SyncRun.objects.select_related("connection").filter(id=lease.subject, state__in=ACTIVE).first()
+        run = SyncRun.objects.select_related("connection__tenant").filter(id=lease.subject, state__in=ACTIVE).first()
         if run is None:
             return None
+        if run.connection.tenant.state == TenantState.SUSPENDED or run.connection.fault == faults.OTHER_COMPANY.code:
+            return Again(
+                timezone.now() + HELD, "held: the tenant is suspended, or the credential is another company's"
+            )
         if run.state == RunState.WAITING and run.waiting_until and run.waiting_until > timezone.now():
             return Again(run.waiting_until, run.fault)  # woken too early, after a worker's death
         states.take_up(run, after_a_crash=lease.starts > 1)

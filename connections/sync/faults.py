@@ -20,7 +20,13 @@ GAVE_UP = Fault(
     _("Our own side failed several times while reading. We have been told and look into it; nothing was lost."),
     "The job was parked after repeated crashes or failures: its row and the worker's log say why. Queue the sync again.",
 )
-_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, GAVE_UP)}
+OTHER_COMPANY = Fault(
+    "other-company",
+    Acts.CUSTOMER,
+    _("What is stored opens another company than the one this connection belongs to, so nothing is read with it."),
+    "The newest credential opens another company: no run reads until one of the right company has been accepted.",
+)
+_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, GAVE_UP, OTHER_COMPANY)}
 
 
 def find(*, provider: str, code: str) -> Fault | None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.jobs import services as jobs
 from connections.jobs.models import Job, JobState
 from connections.providers import registry
-from connections.sync import sentences
+from connections.sync import faults, sentences
 from connections.sync.models import ACTIVE, Level, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
 from connections.tenancy import audit
 from connections.tenancy.models import TenantState
@@ -36,6 +36,8 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
     state = Connection.objects.values_list("state", flat=True).get(id=connection.id)
     if state not in allowed:
         raise Refused(_("This connection does not stand yet, so there is nothing to sync."))
+    if Connection.objects.filter(id=connection.id, fault=faults.OTHER_COMPANY.code).exists():
+        raise Refused(faults.OTHER_COMPANY.customer)
     if connection.tenant.state == TenantState.SUSPENDED:
         raise Refused(_("Syncs are off while this customer is suspended."))
     while True:

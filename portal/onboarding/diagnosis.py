@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from connections.jobs.lease import Lease
-from connections.spec.checklist import LedgerProbe, MarkState
+from connections.spec.checklist import LedgerProbe, MarkState, Probe
 from connections.spec.errors import CallFailed
 from connections.spec.faults import Acts, Fault
 from connections.sync.models import RunState, StreamProgress, SyncRun
@@ -55,10 +55,15 @@ def run_ended(lease: Lease) -> None:
             fault = provider.faults.find(code)
             if fault is not None and fault.acts is Acts.CUSTOMER and fault.checkpoint in marks:
                 mark = marks[fault.checkpoint]
-                if mark.state != MarkState.FAILING:
+                # What was checked after the run ended is newer than what the run knew.
+                is_outdated = mark.checked_at and run.ended_at and mark.checked_at > run.ended_at
+                if mark.state != MarkState.FAILING and not is_outdated:
                     _fail(mark, fault, entry_id)
         if run.state == RunState.SUCCEEDED:
             for checkpoint in provider.checklist:
                 mark = marks[checkpoint.slug]
-                if isinstance(checkpoint.proof, LedgerProbe) and mark.state != MarkState.VERIFIED:
+                is_open = isinstance(checkpoint.proof, LedgerProbe) and mark.state != MarkState.VERIFIED
+                # A green run says that what failed may have passed.
+                is_doubted = isinstance(checkpoint.proof, Probe) and mark.state == MarkState.FAILING
+                if is_open or is_doubted:
                     ask_check(mark=mark)

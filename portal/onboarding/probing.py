@@ -12,12 +12,13 @@ from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe,
 from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.faults import Acts
 from connections.spec.streams import BadPage
+from connections.sync import faults
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
 from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import mark_healthy
+from connections.vault.services import mark_broken, mark_healthy
 from portal.onboarding import diagnosis
 from portal.onboarding.marks import Proof, infer, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
@@ -116,15 +117,19 @@ def _found(
     )
     record(mark=mark, proof=proof)
     marks[mark.checkpoint] = mark
+    connection.refresh_from_db()
     if not finding.state.passes:
+        if checkpoint.credential and "bound_id" in finding.values:
+            mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)
         return
     if finding.state is MarkState.VERIFIED:
         infer(of=connection, verified=mark, marks=marks, proof=proof)
-    if checkpoint.credential:
+    known = provider_of(connection).faults.find(connection.fault)
+    if checkpoint.credential or (known is not None and known.checkpoint == checkpoint.slug):
         _mended(connection)
     # Whatever waited for this one can be asked now.
     for other in provider_of(connection).checklist:
-        if checkpoint.slug in other.needs and isinstance(other.proof, Probe):
+        if checkpoint.slug in other.needs and isinstance(other.proof, Probe | LedgerProbe):
             ask_check(mark=marks[other.slug])
     if all(MarkState(other.state).passes for other in marks.values()):
         Onboarding.objects.filter(id=mark.onboarding_id, completed_at=None).update(completed_at=timezone.now())

@@ -51,6 +51,8 @@ class Step:
 
     @property
     def can_attest(self) -> bool:
+        if self.state is MarkState.FAILING and isinstance(self.checkpoint.proof, Probe):
+            return False  # what a probe found failing, only a probe can clear
         return bool(self.checkpoint.attest) and self.state in (MarkState.OPEN, MarkState.FAILING)
 
     @property

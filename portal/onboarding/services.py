@@ -8,14 +8,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.services import enqueue
-from connections.spec.checklist import MarkState
+from connections.spec.checklist import MarkState, Probe
 from connections.spec.provider import CredentialField, Text
 from connections.sync.models import Trigger
 from connections.sync.services import start_run
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
-from connections.vault.models import ClientRegistration, Connection
+from connections.vault.models import ClientRegistration, Connection, ConnectionState
 from connections.vault.secret import Secret
 from connections.vault.services import Refused, bind_company, mark_healthy, open_connection, store_credential
 from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
@@ -51,6 +51,8 @@ def attest(*, mark: Mark, actor: Actor) -> None:
         raise Refused(_("This cannot be confirmed by hand: we check it ourselves."))
     if mark.state in (MarkState.VERIFIED, MarkState.INFERRED):
         return
+    if mark.state == MarkState.FAILING and isinstance(checkpoint_of(mark).proof, Probe):
+        raise Refused(_("We found that this fails. Put it right, then have it checked again."))
     record(mark=mark, proof=Proof(MarkState.ATTESTED, "said-so", {"who": actor.name}, actor_name=actor.name))
     audit.record(
         tenant_id=mark.tenant_id,
@@ -109,6 +111,9 @@ def confirm(*, mark: Mark, actor: Actor) -> None:
     if not checkpoint.confirm or mark.state != MarkState.VERIFIED:
         raise Refused(_("There is nothing to confirm yet. Check it first."))
     connection = mark.onboarding.connection
+    connection.refresh_from_db()
+    if connection.state != ConnectionState.SETUP:
+        raise Refused(_("This company has been confirmed already."))
     latest = Evidence.objects.filter(mark=mark, state=MarkState.VERIFIED).latest("at")
     bound = bind_company(
         connection=connection, company_id=latest.values["company_id"], company_name=latest.values["company"]

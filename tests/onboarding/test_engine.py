@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from connections.jobs.services import enqueue
 from connections.spec.checklist import MarkState
 from connections.sync.models import Record, RunState, SyncRun, Trigger
-from connections.sync.services import start_run
+from connections.sync.services import RUN_ENDED, start_run
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential
@@ -219,6 +220,42 @@ def test_a_key_of_another_company_is_refused_before_anything_is_read(live, sandb
     assert live.connection().company_id == str(live.made["company_id"])
     assert Record.objects.count() == records
     assert SyncRun.objects.count() == 1
+    assert (live.connection().state, live.connection().fault) == ("broken", "other-company")
+    with pytest.raises(Refused):
+        live.sync()
+
+    live.give(sandbox.new_key(live.made["user_id"]))
+    assert live.states() == DONE
+    assert live.connection().state == "connected"
+    assert Record.objects.count() == records
+
+
+def test_a_right_that_is_given_back_heals_the_connection(live, sandbox):
+    sandbox.change_user(live.made["user_id"], rights={"sales.salesInvoiceSearch": "NO_ACCESS"})
+    live.sync()
+    assert live.connection().state == "broken"
+    with pytest.raises(Refused):
+        live.attest("rights")
+    assert live.states()["rights"] == "failing"
+    sandbox.change_user(live.made["user_id"], rights={"sales.salesInvoiceSearch": "VIEWING_RIGHTS"})
+    live.check("rights")
+    assert live.states() == DONE
+    assert live.connection().state == "connected"
+
+
+def test_a_late_conclusion_does_not_blame_what_was_mended_since(live, sandbox, work_off):
+    sandbox.revoke(live.made["api_key"])
+    run = live.sync()
+    live.give(sandbox.new_key(live.made["user_id"]))
+    enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=run.tenant_id)
+    work_off()
+    assert live.states() == DONE
+    assert live.connection().state == "connected"
+
+
+def test_a_company_is_confirmed_once(live):
+    with pytest.raises(Refused):
+        live.confirm()
 
 
 def test_trouble_at_the_provider_blames_nobody(live, sandbox, monkeypatch):
