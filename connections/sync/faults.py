@@ -11,13 +11,13 @@ from connections.transport import faults as transport_faults
 PAGE_UNREADABLE = Fault(
     "page-unreadable",
     Acts.US,
-    _("The list came in a form that we do not know. We have been told and look into it; nothing was lost."),
+    _("The list came in a form that we do not know. Our staff can see it; nothing was lost."),
     "A page was answered 2xx but is not what the provider's document promises; the log line says what is missing.",
 )
 GAVE_UP = Fault(
     "sync-gave-up",
     Acts.US,
-    _("Our own side failed several times while reading. We have been told and look into it; nothing was lost."),
+    _("Our own side failed several times while reading. Our staff can see it; nothing was lost."),
     "The job was parked after repeated crashes or failures: its row and the worker's log say why. Queue the sync again.",
 )
 OTHER_COMPANY = Fault(

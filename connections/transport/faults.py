@@ -15,19 +15,19 @@ NO_ANSWER = Fault(
 UNREADABLE = Fault(
     "unreadable",
     Acts.US,
-    _("The provider sent an answer that we cannot read. We have been told and look into it."),
+    _("The provider sent an answer that we cannot read. Our staff can see it."),
     "The answer is not the JSON that the provider's document promises, or is larger than the cap.",
 )
 BLOCKED = Fault(
     "blocked",
     Acts.US,
-    _("Our own network rules do not allow this address. We have been told."),
+    _("Our own network rules do not allow this address. Our staff can see it."),
     "The egress door refused the address: scheme, port, or an internal range.",
 )
 NO_REGISTRATION = Fault(
     "no-registration",
     Acts.US,
-    _("Our own registration at the provider is missing. We have been told and must add it."),
+    _("Our own registration at the provider is missing. Our staff can see it and must add it."),
     "No client registration is stored for this provider and environment.",
 )
 NO_CREDENTIAL = Fault(
@@ -39,7 +39,7 @@ NO_CREDENTIAL = Fault(
 NO_KEY = Fault(
     "no-key",
     Acts.US,
-    _("The stored credential cannot be opened at the moment. We have been told."),
+    _("The stored credential cannot be opened at the moment. Our staff can see it."),
     "The key that opens the credential is missing, or the ciphertext does not belong here.",
 )
 QUOTA = Fault(
@@ -51,7 +51,7 @@ QUOTA = Fault(
 REDIRECTED = Fault(
     "redirected",
     Acts.US,
-    _("The provider sent us to another address, which we do not follow. We have been told."),
+    _("The provider sent us to another address, which we do not follow. Our staff can see it."),
     "An answer of 3xx: never followed.",
 )
 

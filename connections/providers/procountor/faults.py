@@ -19,7 +19,7 @@ CLIENT_REFUSED = Fault(
     "client-refused",
     Acts.US,
     _(
-        "Procountor does not accept our own registration. We have been told and must mend it; you need not do anything."
+        "Procountor does not accept our own registration. Our staff can see it and must mend it; you need not do anything."
     ),
     "Token request refused because of our client id or secret: check the client registration of this environment.",
 )
@@ -47,7 +47,7 @@ RIGHT_MISSING = Fault(
 NOT_FOUND = Fault(
     "not-found",
     Acts.US,
-    _("Procountor does not know the address we asked for. We have been told and must mend it."),
+    _("Procountor does not know the address we asked for. Our staff can see it and must mend it."),
     "404: wrong API version in the path, a removed endpoint, or a missing right shown as 404.",
 )
 TOO_MANY = Fault(
@@ -65,7 +65,7 @@ TROUBLE = Fault(
 UNKNOWN = Fault(
     "unknown-refusal",
     Acts.US,
-    _("Procountor refused a request in a way we do not know yet. We have been told and look into it."),
+    _("Procountor refused a request in a way we do not know yet. Our staff can see it."),
     "A refusal that no rule of the catalogue matches: look at the request log entry.",
 )
 
