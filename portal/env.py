@@ -88,11 +88,15 @@ def database(name: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class SandboxHosts:
-    """Where a provider's `sandbox` environment is: base addresses (parts may be missing) and the trusted CA file."""
+    """Where a provider's `sandbox` environment is: base addresses (parts may be missing) and the trusted CA file.
+
+    `plain` is the API without TLS, where a simulator has one.
+    """
 
     api: str = ""
     token: str = ""
     authorize: str = ""
+    plain: str = ""
     ca: str = ""
 
 
@@ -108,7 +112,7 @@ def sandbox_hosts(name: str = "PORTAL_SANDBOX_HOSTS") -> dict[str, SandboxHosts]
     except (ValueError, TypeError, AttributeError):
         raise BadEnvironment(form) from None
     for slug, hosts in found.items():
-        for part in ("api", "token", "authorize"):
+        for part in ("api", "token", "authorize", "plain"):
             address = getattr(hosts, part)
             if not isinstance(address, str) or (address and not urlsplit(address).netloc):
                 message = f"{name}: {slug}.{part} is not an http(s) address."

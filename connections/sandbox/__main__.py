@@ -8,17 +8,22 @@ import json
 import logging
 import os
 import signal
+import ssl
 import sys
 import threading
 from pathlib import Path
 from typing import IO
 
-from connections.sandbox.kit import Kit, Running, Simulator, discover, open_kit
-from connections.sandbox.kit.certificates import authority, server_context
+import trustme
+
+from connections.sandbox.kit import Door, Kit, Running, Simulator, discover, open_kit
+from connections.sandbox.kit.certificates import authority, self_signed_context, server_context
 from connections.sandbox.kit.serving import Listener, PortTaken
 from connections.sandbox.kit.site import site
 
 CANNOT_START = 4
+
+Ports = dict[tuple[str, str], Listener]  # by simulator and door
 
 
 class CannotStart(Exception):
@@ -57,11 +62,15 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
     try:
         addresses.unlink(missing_ok=True)  # left by one that was killed
         simulators = discover()
-        ui = _listen(listeners, options.ui_port, "--ui-port")
-        ports = {
-            s.slug: _listen(listeners, options.api_port and options.api_port + s.place, "--api-port")
-            for s in simulators
-        }
+        kept = _kept_ports(folder)
+        ui = _listen(listeners, options.ui_port, "--ui-port", kept.get("ui"))
+        ports: Ports = {}
+        for simulator in simulators:
+            for door in simulator.doors:
+                port = options.api_port and options.api_port + len(ports)
+                again = kept.get(f"{simulator.slug}.{door.name}")
+                ports[simulator.slug, door.name] = _listen(listeners, port, "--api-port", again)
+        _keep_ports(folder, ui, ports)
         signed_by = authority(folder)
         opened: dict[str, tuple[Simulator, Kit, Running]] = {}
         for simulator in simulators:
@@ -69,8 +78,10 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
                 simulator, folder=folder, records=options.records, latency_seconds=options.latency_ms / 1000
             )
             opened[simulator.slug] = (simulator, kit, simulator.open(kit))
-        for slug, (_, _, running) in opened.items():
-            ports[slug].serve(running.api, server_context(signed_by))
+        for slug, (simulator, _, running) in opened.items():
+            for number, door in enumerate(simulator.doors):
+                application = running.others[door.name] if number else running.api
+                ports[slug, door.name].serve(application, _context(door, slug, folder, signed_by))
         ui.serve(site(opened))
         _announce(addresses, f"http://localhost:{ui.port}", ports, opened, folder / "ca.pem")
         print(f"sandbox: http://localhost:{ui.port}/", flush=True)
@@ -84,7 +95,23 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
         lock.close()
 
 
-def _listen(listeners: list[Listener], port: int, option: str) -> Listener:
+def _kept_ports(folder: Path) -> dict[str, int]:
+    """What the last start took: where any free port will do, the same one keeps addresses good over a restart."""
+    path = folder / "ports.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _keep_ports(folder: Path, ui: Listener, ports: Ports) -> None:
+    taken = {"ui": ui.port} | {f"{slug}.{door}": listener.port for (slug, door), listener in ports.items()}
+    (folder / "ports.json").write_text(json.dumps(taken))
+
+
+def _listen(listeners: list[Listener], port: int, option: str, again: int | None = None) -> Listener:
+    if port == 0 and again:
+        try:
+            return _listen(listeners, again, option)
+        except CannotStart:
+            pass  # somebody else has it now; any other will do
     try:
         listener = Listener(port)
     except PortTaken as taken:
@@ -108,16 +135,25 @@ def _lock(folder: Path) -> IO[str]:
     return lock
 
 
-def _announce(
-    path: Path, ui: str, ports: dict[str, Listener], opened: dict[str, tuple[Simulator, Kit, Running]], ca: Path
-) -> None:
-    hosts = {
-        slug: {
-            **{part: f"https://localhost:{ports[slug].port}{where}" for part, where in running.hosts.items()},
-            "ca": str(ca),
-        }
-        for slug, (_, _, running) in opened.items()
-    }
+def _context(door: Door, slug: str, folder: Path, signed_by: trustme.CA) -> ssl.SSLContext | None:
+    if door.trust == "plain":
+        return None
+    return (
+        server_context(signed_by) if door.trust == "authority" else self_signed_context(folder, f"{slug}-{door.name}")
+    )
+
+
+def _announce(path: Path, ui: str, ports: Ports, opened: dict[str, tuple[Simulator, Kit, Running]], ca: Path) -> None:
+    hosts: dict[str, dict[str, str]] = {}
+    for slug, (simulator, _, running) in opened.items():
+        doors = {door.name: door for door in simulator.doors}
+        where = {part: (simulator.doors[0].name, at) for part, at in running.hosts.items()} | running.elsewhere
+        hosts[slug] = {"authorize": f"{ui}/{slug}"}
+        for part, (name, at) in where.items():
+            scheme = "http" if doors[name].trust == "plain" else "https"
+            hosts[slug][part] = f"{scheme}://localhost:{ports[slug, name].port}{at}"
+        if simulator.doors[0].trust == "authority":
+            hosts[slug]["ca"] = str(ca)
     clients = {slug: running.client() for slug, (_, _, running) in opened.items()}
     beside = path.with_suffix(".new")
     beside.write_text(json.dumps({"ui": ui, "pid": os.getpid(), "hosts": hosts, "clients": clients}, indent=2))
@@ -142,7 +178,10 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--ui-port", type=int, default=8001, help="plain HTTP for people and for the control API; 0 = any free one"
     )
     parser.add_argument(
-        "--api-port", type=int, default=8002, help="TLS of the first simulator, the others follow; 0 = any free ones"
+        "--api-port",
+        type=int,
+        default=8002,
+        help="the first door of the first simulator, the others follow; 0 = any free ones",
     )
     parser.add_argument("--latency-ms", type=int, default=0, help="how long every API call takes at least")
     parser.add_argument(

@@ -63,6 +63,9 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
+SIMULATOR_PORTS = 10  # its pages take the port after ours; each simulator's doors follow
+
+
 class Start:
     """One start. Making it checks everything that can be checked before a process runs. Raises Refused, BadEnvironment."""
 
@@ -104,7 +107,7 @@ class Start:
 
     def _claim_ports(self, *, patience: float) -> None:
         """What a killed run's children still hold is given a moment. Raises Refused."""
-        for needed in range(self.port, self.port + (3 if self.own_sandbox else 1)):
+        for needed in range(self.port, self.port + (2 + SIMULATOR_PORTS if self.own_sandbox else 1)):
             check_port(needed, self.port, patience=patience)
 
     def everything(self) -> None:

@@ -60,7 +60,7 @@ def free_ports(count: int) -> int:
 @pytest.fixture(scope="package")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     state = tmp_path_factory.mktemp("live") / "var"
-    port = free_ports(3)
+    port = free_ports(12)
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(state.parent),

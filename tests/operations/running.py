@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OURS = ("PORTAL_", "DATABASE_URL", "BROKER_URL", "DJANGO_", "PYTEST_", "PG_BIN")
 
 
-def free_ports(count: int = 3) -> int:
+def free_ports(count: int = 12) -> int:
     """The first of several neighbouring ports nobody listens on."""
     for first in range(20000 + os.getpid() % 20000, 60000, count):
         try:

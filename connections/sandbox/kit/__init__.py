@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from connections.sandbox.kit.asked import AskedLog
 from connections.sandbox.kit.clock import Clock
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from flask import Blueprint
 
-__all__ = ["Choice", "Kit", "Running", "Simulator", "Switch", "discover", "found_in", "open_kit"]
+__all__ = ["Choice", "Door", "Kit", "Running", "Simulator", "Switch", "discover", "found_in", "open_kit"]
+
+Trust = Literal["authority", "self-signed", "plain"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,10 @@ class Kit:
 
 @dataclass(frozen=True)
 class Running:
-    """An opened simulator: `hosts` maps the parts (api, token, authorize) to paths on the TLS listener.
+    """An opened simulator: `hosts` maps the parts (api, token) to paths on its door.
 
+    What a browser visits (a login or consent page) stands among `pages`: the part `authorize` is always their address.
+    `others` answers at further doors by name; `elsewhere` maps parts to a further door's name and a path there.
     `reset` takes everything a person or a test did back, but keeps the API clients, whose secrets others hold.
     """
 
@@ -52,6 +56,19 @@ class Running:
     client: Callable[[], dict[str, str]]
     reset: Callable[[], None]
     state: Callable[[], dict[str, Any]] = field(default=dict)
+    others: dict[str, WSGIApplication] = field(default_factory=dict)
+    elsewhere: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Door:
+    """One port: with a certificate of the sandbox's authority, with one it signed itself, or without any.
+
+    A self-signed certificate is kept in the state folder as `<slug>-<door>.pem`, so that a pin outlives a restart.
+    """
+
+    name: str = "api"
+    trust: Trust = "authority"
 
 
 @dataclass(frozen=True)
@@ -60,11 +77,12 @@ class Simulator:
 
     slug: str
     name: str
-    place: int  # which TLS port after the first one
+    place: int  # in which order simulators are listed and take their ports
     summary: str
     schema: str
     switches: tuple[Switch, ...]
     open: Callable[[Kit], Running]
+    doors: tuple[Door, ...] = (Door(),)  # the first one is the API's
 
 
 def open_kit(simulator: Simulator, *, folder: Path, records: str, latency_seconds: float) -> Kit:

@@ -1,12 +1,18 @@
-"""The sandbox's own certificate authority, kept in the state folder so that a restart is still trusted."""
+"""The sandbox's certificates: its own authority and self-signed ones, kept so that a restart is still trusted."""
 
 from __future__ import annotations
 
 import os
 import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -28,6 +34,44 @@ def server_context(signed_by: trustme.CA) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     signed_by.issue_cert(*NAMES).configure_cert(context)
     return context
+
+
+def self_signed_context(folder: Path, name: str) -> ssl.SSLContext:
+    """A TLS server context whose certificate nobody signed but itself; kept, as a vendor's would be for years."""
+    public, private = folder / f"{name}.pem", folder / f"{name}-key.pem"
+    if not (public.exists() and private.exists()):
+        _make_self_signed(public, private)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(public, private)
+    return context
+
+
+def renew_self_signed(folder: Path, name: str) -> None:
+    """Make a new certificate; it is served from the next start."""
+    _make_self_signed(folder / f"{name}.pem", folder / f"{name}-key.pem")
+
+
+def _make_self_signed(public: Path, private: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    alternatives = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(name)) for name in NAMES[1:])]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=825))
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding = serialization.Encoding.PEM
+    form, sealing = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    _write(private, key.private_bytes(encoding, form, sealing), mode=0o600)
+    _write(public, made.public_bytes(encoding), mode=0o644)
 
 
 def _write(path: Path, content: bytes, *, mode: int) -> None:

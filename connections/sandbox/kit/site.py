@@ -56,8 +56,10 @@ def refuse_strangers() -> None:
 
 def keep_private(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", "no-store")
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'"
+    # A consent page that sends the browser back to its client sets a policy of its own: browsers hold `form-action`
+    # against the redirect that follows a form.
+    response.headers.setdefault(
+        "Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'"
     )
     response.headers["Referrer-Policy"] = "same-origin"
     return response
