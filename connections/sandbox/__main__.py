@@ -75,7 +75,11 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
         opened: dict[str, tuple[Simulator, Kit, Running]] = {}
         for simulator in simulators:
             kit = open_kit(
-                simulator, folder=folder, records=options.records, latency_seconds=options.latency_ms / 1000
+                simulator,
+                folder=folder,
+                records=options.records,
+                latency_seconds=options.latency_ms / 1000,
+                portal=options.portal.rstrip("/"),
             )
             opened[simulator.slug] = (simulator, kit, simulator.open(kit))
         for slug, (simulator, _, running) in opened.items():
@@ -186,6 +190,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=int, default=0, help="how long every API call takes at least")
     parser.add_argument(
         "--records", choices=("small", "demo"), default="small", help="how many records the simulated companies have"
+    )
+    parser.add_argument(
+        "--portal", default="http://localhost:8000", help="where the portal is, to which login pages send people back"
     )
     parser.add_argument(
         "--stop-on-eof", action="store_true", help="stop when standard input closes, so that no orphan stays"

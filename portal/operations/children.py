@@ -122,6 +122,16 @@ class Plan:
 def sandbox(state: Path, port: int) -> Child:
     """The simulated providers: they know nothing of the portal, so nothing of its environment either."""
     ports = ("--ui-port", str(port + 1), "--api-port", str(port + 2))
-    arguments = ("-m", "connections.sandbox", "--state", str(state), *ports, "--records", "demo")
+    arguments = (
+        "-m",
+        "connections.sandbox",
+        "--state",
+        str(state),
+        *ports,
+        "--records",
+        "demo",
+        "--portal",
+        f"http://localhost:{port}",
+    )
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return Child("sandbox", arguments, {**kept, "PYTHONUNBUFFERED": "1"})

@@ -39,6 +39,11 @@ class Kit:
     asked: AskedLog
     records: str
     latency_seconds: float
+    portal: str  # the origin of whoever connects; its first client's redirect address is `<portal>/callback/<slug>/`
+
+    @property
+    def callback(self) -> str:
+        return f"{self.portal}/callback/{self.slug}/"
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Simulator:
     doors: tuple[Door, ...] = (Door(),)  # the first one is the API's
 
 
-def open_kit(simulator: Simulator, *, folder: Path, records: str, latency_seconds: float) -> Kit:
+def open_kit(simulator: Simulator, *, folder: Path, records: str, latency_seconds: float, portal: str) -> Kit:
     """Open or create `<folder>/<slug>.sqlite3` and everything that stands on it."""
     store = Store(folder / f"{simulator.slug}.sqlite3", schema=simulator.schema)
     clock = Clock(store)
@@ -98,6 +103,7 @@ def open_kit(simulator: Simulator, *, folder: Path, records: str, latency_second
         asked=AskedLog(clock),
         records=records,
         latency_seconds=latency_seconds,
+        portal=portal,
     )
 
 

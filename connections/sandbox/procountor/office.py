@@ -63,7 +63,7 @@ class Office:
             if not self.clients():
                 self.add_client(
                     name="Customer portal",
-                    redirect_uri="http://localhost:8000/callback/procountor",
+                    redirect_uri=kit.callback,
                     client_id="portal-sandbox",
                 )
 
