@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
-from connections.spec.provider import Text
+from connections.spec.operations import Arguments
+from connections.spec.text import Text
 
 
 class MarkState(StrEnum):
@@ -36,6 +38,18 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class SeenCertificate:
+    """One host's certificate as it was just shown. `is_public`: signed by a public authority, so no pin is needed."""
+
+    host: str  # host:port
+    sha256: str  # AB:CD:...
+    ends_at: datetime
+    is_public: bool
+    is_confirmed: bool
+    is_changed: bool  # another one was confirmed before
+
+
+@dataclass(frozen=True)
 class Answer:
     """One parsed answer, and where it stands in the request log."""
 
@@ -48,10 +62,19 @@ class Asker(Protocol):
     """What a probe may do: ask the provider, and look at what we know of the connection."""
 
     company_id: str
+    way: str  # the name of the grant in use
+    settings: Mapping[str, str]  # what the customer typed that is no secret
     streams_wanted: Sequence[str]
 
-    def ask(self, operation: str) -> Answer:
+    @property
+    def scope(self) -> str:
+        """As granted; '' where the provider does not say, or before the first token."""
+
+    def ask(self, operation: str, arguments: Arguments | None = None) -> Answer:
         """Raises the errors of connections/spec/errors.py; the caller turns them into a finding."""
+
+    def certificates(self) -> Sequence[SeenCertificate]:
+        """What the connection's hosts show now, and whether a person has confirmed it. Raises CallFailed."""
 
     def fresh_token(self) -> None:
         """Ask for a new token now, so that what follows proves the stored credentials and not an old token."""
@@ -107,5 +130,14 @@ class Checkpoint:
     avoid: Sequence[Text] = ()
     needs: Sequence[str] = ()  # checkpoints that must pass before this one can be proved
     attest: Text = ""  # what a person may state until (or because) we cannot ask
-    credential: str = ""  # the credential that is typed in here
+    fields: tuple[str, ...] = ()  # what is typed in here
+    connect: tuple[str, ...] = ()  # the logins at the provider that can be started here, by name
+    shows_client_id: bool = False  # our client id is to be pasted at the provider
+    pins: bool = False  # certificates are shown and confirmed here
     confirm: Text = ""  # what a person must confirm once the probe has found it
+    ways: tuple[str, ...] = ()  # only for connections with these grants; () is for all
+
+    @property
+    def opens(self) -> bool:
+        """Here stands what a session comes from: when it works again, the connection does."""
+        return bool(self.fields or self.connect)

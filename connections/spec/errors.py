@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -11,8 +12,12 @@ from connections.spec.faults import Fault
 class CallFailed(Exception):
     """A call to a provider did not give what was asked for.
 
-    `fault`: the entry of the catalogue; `entry_id`: our request log entry, if anything was sent.
+    `fault`: the entry of the catalogue; `entry_id`: our request log entry, if anything was sent; `fields`: what was said
+    of single fields of a body, as (dotted path, code or short text), which may quote what was sent and is never logged.
     """
+
+    fields: Sequence[tuple[str, str]] = ()
+    may_have_arrived = False  # the request may have been carried out although we know of no answer
 
     def __init__(self, fault: Fault, *, entry_id: UUID | None = None, provider_request_id: str = "") -> None:
         super().__init__(f"{type(self).__name__}: {fault.code}")
@@ -53,3 +58,7 @@ class Unavailable(CallFailed):
 
 class QuotaExhausted(Unavailable):
     """The allowance is used up until `retry_at`."""
+
+
+class OutcomeUnknown(CallFailed):
+    """A write was sent and its answer was lost: look whether it happened before anything is sent again."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from connections.spec.provider import Text
+from connections.spec.text import Text
 
-CODE = re.compile(r"[A-Z][A-Z0-9_]{2,79}")
+CODE = re.compile(r"[A-Z0-9][A-Z0-9_]{1,79}")
 
 
 class Phase(StrEnum):
@@ -36,6 +36,7 @@ class Fault:
     customer: Text
     staff: str
     checkpoint: str = ""  # the one to reopen
+    is_about_request: bool = False  # a 403 that refuses what was asked, and says nothing about rights
 
 
 @dataclass(frozen=True)
@@ -57,18 +58,25 @@ class Rule:
 
 @dataclass(frozen=True)
 class FaultCatalogue:
-    """A provider's faults. `read_codes` takes a parsed error body and gives its machine-readable codes."""
+    """A provider's faults. `read_codes` takes a parsed error body and gives its machine-readable codes.
+
+    `read_fields` gives what it says of single fields, as (dotted path, code or short text). `in_good` tells an answer
+    of 2xx that is a refusal all the same. `more` are faults that no rule leads to.
+    """
 
     rules: Sequence[Rule]
     read_codes: Callable[[Any], list[str]]
     unknown: Fault
+    read_fields: Callable[[Any], list[tuple[str, str]]] = lambda body: []
+    in_good: Callable[[Any], bool] = lambda body: False
+    more: Sequence[Fault] = ()
 
     def judge(self, phase: Phase, status: int, body: Any) -> Fault:
-        codes = [code for code in self.read_codes(body) if CODE.fullmatch(code)]
+        codes = [code for code in map(str.upper, self.read_codes(body)) if CODE.fullmatch(code)]
         return next((rule.fault for rule in self.rules if rule.matches(phase, status, codes)), self.unknown)
 
     def find(self, code: str) -> Fault | None:
         return next((fault for fault in self.all() if fault.code == code), None)
 
     def all(self) -> list[Fault]:
-        return [*(rule.fault for rule in self.rules), self.unknown]
+        return [*(rule.fault for rule in self.rules), *self.more, self.unknown]

@@ -2,23 +2,100 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
 
-from connections.spec.provider import Text
+from connections.spec.text import Text
 
 SAFE = ("GET", "HEAD")
 
 
+class Place(StrEnum):
+    PATH = "path"
+    QUERY = "query"
+    HEADER = "header"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One named value of a request. In a path it is always needed; a private filter value goes in a header."""
+
+    name: str
+    place: Place = Place.QUERY
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    example: str = ""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What one call is filled with."""
+
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """How to find out whether a write whose answer was lost has happened: by our own reference in it.
+
+    `arguments` fills the looking operation from what was sent, None where it holds no reference of ours; `found` gives
+    what the answer (parsed) shows of it, None where it is not there. A 404 of the looking operation means not there.
+    """
+
+    operation: str
+    arguments: Callable[[Arguments], Arguments | None]
+    found: Callable[[Any, Arguments], Any]
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """An answer of 202 that a person must confirm first: ask `operation`, with `parameter` in its path read from `field`.
+
+    200 is done, 202 is waiting; `ended` maps other statuses to a sentence.
+    """
+
+    operation: str
+    parameter: str
+    field: str
+    ended: Mapping[int, Text]
+
+
+@dataclass(frozen=True)
+class FieldTrouble:
+    """What is wrong with one field of a body; `path` is dotted, list places are numbers."""
+
+    path: str
+    sentence: Text
+
+
 @dataclass(frozen=True)
 class Operation:
-    """`path` is appended to the api address; `{placeholders}` are filled and kept as they are in the request log."""
+    """`path` is appended to the api address; `{placeholders}` are filled and kept as they are in the request log.
+
+    `example` is a body to start from, for writes that have one. `check` looks at a body before it is sent.
+    """
 
     name: str
     method: str
     path: str
     label: Text
+    parameters: Sequence[Parameter] = ()
+    example: Any = None
     retried: bool | None = None  # None: as the method says; only safe methods are sent twice
+    look_up: LookUp | None = None
+    follow_up: FollowUp | None = None
+    check: Callable[[Any], Sequence[FieldTrouble]] | None = None
+    source: str = ""  # where its document says so; shown in docs/providers.md
+
+    @property
+    def is_write(self) -> bool:
+        return self.method not in SAFE
 
     @property
     def may_retry(self) -> bool:
-        return self.method in SAFE if self.retried is None else self.retried
+        return not self.is_write if self.retried is None else self.retried

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from connections.spec.grants import ClientCredentials
+from connections.spec.text import Text
+from connections.spec.wire import Wire
 
 if TYPE_CHECKING:
     from connections.spec.checklist import Checkpoint
     from connections.spec.faults import FaultCatalogue
+    from connections.spec.grants import Activation, Grant, KeyLogin, Login
     from connections.spec.operations import Operation
     from connections.spec.placement import Placement
     from connections.spec.streams import Stream
-
-Text = str | Promise
 
 
 class Environment(StrEnum):
@@ -39,18 +41,45 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True)
 class Hosts:
-    """`api`: the address that resource paths are appended to; `token`: the token endpoint itself; `authorize`: the login page."""
+    """`api`: the address that resource paths are appended to; `token`: the token endpoint itself; `authorize`: what the
+    paths of login pages are appended to.
+    """
 
     api: str
     token: str
     authorize: str = ""
     ca: str = ""  # a file with the only trusted certificate authority; sandbox only
     loopback: bool = False  # loopback addresses and plain HTTP are allowed; sandbox only
+    plain: bool = False  # plain HTTP, by an admin's leave for this one connection
+    pins: tuple[tuple[str, str], ...] = ()  # `host:port` and the PEM of the only certificate trusted there
+
+
+@dataclass(frozen=True)
+class GivenByCustomer:
+    """Addresses that each customer is told by the provider. `api` and `token` name the fields they are typed into.
+
+    The paths are appended to what was typed, unless it ends with them. `token_address` is a fixed token endpoint instead.
+    """
+
+    api: str
+    api_path: str = ""
+    token: str = ""
+    token_path: str = ""
+    token_address: str = ""
+    pinned: bool = False  # its certificates are self-signed: the one that the customer confirmed is the only trust
+
+
+class Kind(StrEnum):
+    """What is typed into a field."""
+
+    TEXT = "text"
+    ADDRESS = "address"
+    CHOICE = "choice"
 
 
 @dataclass(frozen=True)
 class CredentialField:
-    """One thing the customer gives us. `secret` values are sealed and never shown again."""
+    """One thing the customer gives us. `secret` values are sealed and never shown again; others stand open on the connection."""
 
     name: str
     label: Text
@@ -58,30 +87,9 @@ class CredentialField:
     secret: bool = True
     shortest: int = 8
     longest: int = 4000
-
-
-class TokenBody(StrEnum):
-    FORM = "form"
-    JSON = "json"
-
-
-class Client(StrEnum):
-    """Whose client id and secret a token request carries: our registration's, or the customer's own."""
-
-    OURS = "ours"
-    CUSTOMERS = "customers"
-
-
-@dataclass(frozen=True)
-class ClientCredentials:
-    """RFC 6749 4.4. `also` names credentials sent as further fields of the token request."""
-
-    client: Client = Client.OURS
-    also: tuple[str, ...] = ()
-    scope: str = ""
-    body: TokenBody = TokenBody.FORM
-    redirect_uri: bool = False  # sent along when our registration has one
-    lifetime: timedelta = timedelta(hours=1)  # when the answer does not say
+    kind: Kind = Kind.TEXT
+    choices: Sequence[tuple[str, Text]] = ()  # the first is the default
+    optional: bool = False
 
 
 class CountedBy(StrEnum):
@@ -120,10 +128,10 @@ class Provider:
     name: str
     language: str  # in which its menu paths are quoted, for `lang`
     summary: Text
-    hosts: Mapping[Environment, Hosts]
+    hosts: Mapping[Environment, Hosts | GivenByCustomer]
     token_path: str  # appended to `api` where only the api address of a sandbox is given
     credentials: Sequence[CredentialField]
-    grants: Sequence[ClientCredentials]
+    grants: Sequence[Grant]  # the first is the one we recommend
     placement: Placement
     quotas: Sequence[Quota]
     streams: Sequence[Stream]
@@ -133,13 +141,39 @@ class Provider:
     faults: FaultCatalogue
     connect_needs: Sequence[Text] = ()  # said before the customer starts
     data_moved: Sequence[Text] = ()
-    api_version: str = ""
+    logins: Sequence[KeyLogin] = ()
+    activation: Activation | None = None
+    wires: Mapping[str, Wire] = field(default_factory=lambda: {"": Wire()})  # by the value of the field `wire_field`
+    wire_field: str = ""
+    warnings: Sequence[Text] = ()  # what a customer should know for as long as the connection stands
+    after_leaving: Sequence[Text] = ()  # what a person should remove at the provider once we are disconnected
+    api_version: str = ""  # the default one; shown in the request log
+    versioned: Callable[[str, str], str] | None = None  # puts a version into the path of the api address
     request_id_headers: Sequence[str] = ("X-Request-Id",)
     deadlines: Deadlines = field(default_factory=Deadlines)
     assumptions: Sequence[str] = ()  # what its document does not say; shown to support
 
+    def grant(self, way: str) -> Grant:
+        """The grant a connection uses. Raises KeyError for a name that is not declared, as do those below."""
+        return {grant.name: grant for grant in self.grants}[way]
+
+    def login(self, name: str) -> Login:
+        """What a *Connect* button starts: a grant or a login page that sends people to the provider."""
+        offered: list[Grant | KeyLogin] = [*self.grants, *self.logins]
+        return {each.name: each for each in offered if not isinstance(each, ClientCredentials)}[name]
+
+    def field(self, name: str) -> CredentialField:
+        return {field.name: field for field in self.credentials}[name]
+
+    def checkpoints(self, way: str) -> list[Checkpoint]:
+        """The checklist of a connection that uses this grant."""
+        return [checkpoint for checkpoint in self.checklist if not checkpoint.ways or way in checkpoint.ways]
+
+    def wire(self, settings: Mapping[str, str]) -> Wire:
+        """How this connection's bodies are written and read."""
+        return self.wires.get(settings.get(self.wire_field, ""), next(iter(self.wires.values())))
+
     def operation(self, name: str) -> Operation:
-        """Raises KeyError for a name that is not declared, as do the two below."""
         return {operation.name: operation for operation in self.operations}[name]
 
     def stream(self, name: str) -> Stream:

@@ -1,90 +1,45 @@
-"""A kind of record we read, and how its pages follow each other."""
+"""A kind of record we read, in which parts, and how we see what changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
+from typing import Any
 
 from connections.spec.faults import Fault
-from connections.spec.provider import Text
+from connections.spec.operations import Place
+from connections.spec.paging import (
+    AfterId,
+    BadPage,
+    CutList,
+    Envelope,
+    Numbered,
+    Offset,
+    Page,
+    Paging,
+    Position,
+    Whole,
+)
+from connections.spec.text import Text
 
-Position = dict[str, Any]  # how far a pass has come; JSON, kept in the cursor
-
-
-class BadPage(Exception):
-    """A page that does not have the documented shape. The text says what is missing, not what was there."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """The records of one answer. `total` is what the provider says the pass holds, if it says."""
-
-    records: list[dict[str, Any]]
-    total: int | None = None
-
-
-class Paging(Protocol):
-    @property
-    def path(self) -> tuple[str, ...]:
-        """Where the list of records stands in an answer; `()` when it is the answer itself."""
-
-    def parameters(self, position: Position) -> dict[str, str]:
-        """Query parameters of the page at `position`; `{}` is the start."""
-
-    def read(self, body: Any, key: str) -> Page:
-        """The records in a parsed answer. Raises BadPage."""
-
-    def following(self, position: Position, page: Page, key: str) -> Position | None:
-        """The position after this page, or None at the end. Raises BadPage when the pages stand still."""
-
-
-@dataclass(frozen=True)
-class AfterId:
-    """Pages by the last id seen, ascending: `previousId=<last>&orderById=ASC&size=<n>`."""
-
-    size: int
-    items: str
-    total: tuple[str, ...] = ()  # path of the total count in the envelope; optional at every level
-    id_parameter: str = "previousId"
-    size_parameter: str = "size"
-    order: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        return (self.items,)
-
-    def parameters(self, position: Position) -> dict[str, str]:
-        parameters = {self.size_parameter: str(self.size), **self.order}
-        if "after" in position:
-            parameters[self.id_parameter] = str(position["after"])
-        return parameters
-
-    def read(self, body: Any, key: str) -> Page:
-        records = body.get(self.items) if isinstance(body, dict) else None
-        if not isinstance(records, list):
-            message = f"no list under {self.items}"
-            raise BadPage(message)
-        for record in records:
-            if not isinstance(record, dict) or record.get(key) in (None, ""):
-                message = f"a record without {key}"
-                raise BadPage(message)
-        total: Any = body
-        for step in self.total:
-            total = total.get(step) if isinstance(total, dict) else None
-        return Page(records, total if isinstance(total, int) and self.total else None)
-
-    def following(self, position: Position, page: Page, key: str) -> Position | None:
-        if len(page.records) < self.size:
-            return None
-        last = page.records[-1][key]
-        before = position.get("after")
-        if before is not None and isinstance(last, type(before)) and last <= before:
-            message = "the pages do not move on"
-            raise BadPage(message)
-        return {"after": last}
+__all__ = [
+    "AfterId",
+    "BadPage",
+    "CutList",
+    "Each",
+    "Envelope",
+    "Numbered",
+    "Offset",
+    "Page",
+    "Paging",
+    "Permission",
+    "Position",
+    "Since",
+    "Stream",
+    "Whole",
+]
 
 
 @dataclass(frozen=True)
@@ -139,8 +94,28 @@ class Permission:
 
 
 @dataclass(frozen=True)
+class Each:
+    """One list per record of another stream, read before: the value at `field` of each goes into `parameter`.
+
+    Ids that are unique only within one such list are kept as `<part>/<id>` (`prefixed`). `gone`: codes of faults that say
+    the record it belongs to is there no more, so that its list is empty.
+    """
+
+    stream: str
+    field: str
+    parameter: str
+    place: Place = Place.PATH
+    prefixed: bool = False
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Stream:
-    """A collection we read. Without `since` every run is a full pass."""
+    """A collection we read. Without `since` every run is a full pass.
+
+    `query` goes with every request. `variants` are further query parameters, one set for each list that together make
+    the collection, read one after the other; `each` makes one list for every record of another stream.
+    """
 
     name: str
     label: Text
@@ -149,3 +124,7 @@ class Stream:
     key: str = "id"
     since: Since | None = None
     permission: Permission | None = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    variants: Sequence[Mapping[str, str]] = ()
+    each: Each | None = None
+    source: str = ""  # where its document says so; shown in docs/providers.md

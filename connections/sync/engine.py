@@ -7,7 +7,7 @@ exists (Procountor's lists leave out inactive partners), so no record is ever de
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -19,9 +19,10 @@ from connections.jobs.registry import Again
 from connections.providers import registry
 from connections.spec.errors import Blocked, CallFailed, Forbidden, Unauthorized, Unavailable
 from connections.spec.faults import Fault
-from connections.spec.streams import BadPage, Page, Position, Stream
-from connections.sync import cursors, faults, sentences, states, upsert
+from connections.spec.streams import BadPage, CutList, Page, Position, Stream
+from connections.sync import cursors, faults, parts, sentences, states, upsert
 from connections.sync.models import ACTIVE, Level, ProgressState, RunState, StreamProgress, SyncRun
+from connections.sync.parts import Part
 from connections.sync.services import note
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import tenant_scope
@@ -94,6 +95,7 @@ class Reading:
     def _read(self, stream: Stream, progress: StreamProgress) -> bool:
         """Page after page to the stream's end. False when the slice is over before that."""
         reply: Reply | None = None
+        connection = self.run.connection
         while time.monotonic() < self.ends_at:
             if self.lease.lost:
                 raise LeaseLost(str(self.lease.job_id))
@@ -101,13 +103,16 @@ class Reading:
                 if progress.state == ProgressState.PENDING:
                     self._ask_permission(stream)
                     self._begin(stream, progress)
-                query = stream.paging.parameters(progress.position)
-                if stream.since is not None and progress.since:
-                    query[stream.since.parameter] = progress.since
-                reply = self.client.send(stream.operation, query=query)
-                page = stream.paging.read(reply.body, stream.key)
-                following = stream.paging.following(progress.position, page, stream.key)
-                self._keep(stream, progress, reply, page, following)
+                with tenant_scope(self.run.tenant_id):
+                    part = parts.at(connection, stream, progress.position)
+                reply = self._fetch(stream, progress, part)
+                page = stream.paging.read(reply.body, stream.key) if reply else Page([])
+                if parts.is_divided(stream):
+                    page = replace(page, total=None)  # true for one of its lists only
+                inner = None if part is None else stream.paging.following(part.position, page, stream.key)
+                with tenant_scope(self.run.tenant_id):
+                    following = parts.following(connection, stream, progress.position, inner)
+                self._keep(stream, progress, part, reply, page, following)
             except (Unauthorized, Blocked, Unavailable):
                 raise  # no stream would fare better
             except CallFailed as failed:
@@ -115,17 +120,26 @@ class Reading:
                 self._stop(progress, state, failed.fault, failed.entry_id)
                 return True
             except BadPage as wrong:
-                self._stop(
-                    progress,
-                    ProgressState.FAILED,
-                    faults.PAGE_UNREADABLE,
-                    reply.entry_id if reply else None,
-                    str(wrong),
-                )
+                fault = faults.LIST_CUT if isinstance(wrong, CutList) else faults.PAGE_UNREADABLE
+                self._stop(progress, ProgressState.FAILED, fault, reply.entry_id if reply else None, str(wrong))
                 return True
             if following is None:
                 return True
         return False
+
+    def _fetch(self, stream: Stream, progress: StreamProgress, part: Part | None) -> Reply | None:
+        """One page of one list; None where nobody has such a list, or whoever had it is gone. Raises CallFailed."""
+        if part is None:
+            return None
+        query = {**part.arguments.query, **stream.paging.parameters(part.position)}
+        if stream.since is not None and progress.since:
+            query[stream.since.parameter] = progress.since
+        try:
+            return self.client.send(stream.operation, replace(part.arguments, query=query))
+        except CallFailed as failed:
+            if stream.each is None or failed.fault.code not in stream.each.gone:
+                raise
+            return None
 
     def _ask_permission(self, stream: Stream) -> None:
         """Raises Forbidden when a right is missing without which the provider hides or cuts this stream."""
@@ -148,19 +162,26 @@ class Reading:
                 note(run=self.run, code=sentences.STREAM_FULL, stream=stream.name)
 
     def _keep(
-        self, stream: Stream, progress: StreamProgress, reply: Reply, page: Page, following: Position | None
+        self,
+        stream: Stream,
+        progress: StreamProgress,
+        part: Part | None,
+        reply: Reply | None,
+        page: Page,
+        following: Position | None,
     ) -> None:
         """Write what an answer brought. Raises BadPage, and then nothing is written."""
-        document = reply.raw.decode()
+        prefix = part.prefix if part else ""
+        document = reply.document.decode() if reply else "[]"
         try:
-            self._write(stream, progress, page, following, document, stream.paging.path)
+            self._write(stream, progress, page, following, document, page.path, prefix)
         except DataError:
             pass  # rare enough to be mended at the price of going through every value
         else:
             return
         document = upsert.repaired(page.records)
         try:
-            self._write(stream, progress, page, following, document, (), is_repaired=True)
+            self._write(stream, progress, page, following, document, (), prefix, is_repaired=True)
         except DataError:
             message = "a value that the database cannot keep"
             raise BadPage(message) from None
@@ -173,6 +194,7 @@ class Reading:
         following: Position | None,
         document: str,
         path: tuple[str, ...],
+        prefix: str,
         *,
         is_repaired: bool = False,
     ) -> None:
@@ -180,7 +202,12 @@ class Reading:
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
             written = upsert.write(
-                connection=connection, stream=stream.name, key=stream.key, document=document, path=path
+                connection=connection,
+                stream=stream.name,
+                key=stream.key,
+                document=document,
+                path=path,
+                prefix=prefix,
             )
             cursors.move(
                 connection=connection,

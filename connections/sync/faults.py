@@ -26,7 +26,13 @@ OTHER_COMPANY = Fault(
     _("What is stored opens another company than the one this connection belongs to, so nothing is read with it."),
     "The newest credential opens another company: no run reads until one of the right company has been accepted.",
 )
-_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, GAVE_UP, OTHER_COMPANY)}
+LIST_CUT = Fault(
+    "list-cut",
+    Acts.US,
+    _("The provider lists only a part of what there is. Our staff can see it; what was read is kept."),
+    "The list ended although it was full: paging is not documented there, and its page parameter seems to be ignored.",
+)
+_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, LIST_CUT, GAVE_UP, OTHER_COMPANY)}
 
 
 def find(*, provider: str, code: str) -> Fault | None:

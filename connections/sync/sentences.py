@@ -12,7 +12,7 @@ from django.utils import formats, timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
-from connections.spec.provider import Text
+from connections.spec.text import Text
 from connections.sync import faults
 from connections.sync.models import Level, RunLogLine, Trigger
 

@@ -21,7 +21,7 @@ _WRITE = """
 WITH page AS (
     SELECT DISTINCT ON (external_id) external_id, body
     FROM (
-        SELECT item ->> %(key)s AS external_id, item AS body, place
+        SELECT %(prefix)s || (item ->> %(key)s) AS external_id, item AS body, place
         FROM jsonb_array_elements(%(document)s::jsonb #> %(path)s) WITH ORDINALITY AS list (item, place)
     ) AS listed
     ORDER BY external_id, place DESC
@@ -56,7 +56,9 @@ class Written:
     changed: int
 
 
-def write(*, connection: Connection, stream: str, key: str, document: str, path: Sequence[str] = ()) -> Written:
+def write(
+    *, connection: Connection, stream: str, key: str, document: str, path: Sequence[str] = (), prefix: str = ""
+) -> Written:
     """Insert and update the records in the JSON list at `path` of `document`; identical ones are left alone.
 
     In the caller's transaction and scope. Where an id comes twice, its last place counts. Raises DataError for what
@@ -69,6 +71,7 @@ def write(*, connection: Connection, stream: str, key: str, document: str, path:
                 "document": document,
                 "path": list(path),
                 "key": key,
+                "prefix": prefix,
                 "tenant": connection.tenant_id,
                 "connection": connection.id,
                 "stream": stream,

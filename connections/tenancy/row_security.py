@@ -38,14 +38,16 @@ def fence_sql(
     if staff:
         statements.append(f'CREATE POLICY staff ON "{table}" TO {STAFF} USING (true) WITH CHECK (true)')
     if parent:
-        statements.append(f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id)')
+        # Left in place when the fence is written anew, as foreign keys of other tables stand on it.
+        statements.append(
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{table}_in_tenant')"  # noqa: S608
+            f' THEN ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id); END IF; END $$'
+        )
     return statements + grants_sql(table, web=web, worker=worker, staff=staff)
 
 
-def unfence_sql(table: str, *, parent: bool = True) -> list[str]:
+def unfence_sql(table: str) -> list[str]:
     drops = [f'DROP POLICY IF EXISTS {policy} ON "{table}"' for policy in ("owner", "tenant", "person", "staff")]
-    if parent:
-        drops.append(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{table}_in_tenant"')
     return [
         *drops,
         f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY',

@@ -5,18 +5,24 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
 
+from connections.providers import registry
 from connections.spec import provider as spec
-from connections.spec.errors import Blocked, Unavailable, Unreadable
+from connections.spec.errors import Blocked, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
+from connections.spec.faults import Fault
+from connections.spec.grants import Client, Grant
+from connections.spec.operations import SAFE
+from connections.spec.wire import Wire
+from connections.tenancy.scope import tenant_scope
 from connections.transport import clock, egress, faults, ledger
 from connections.transport.models import Outcome, RequestLogEntry
-from connections.vault.models import ClientRegistration, Connection
+from connections.vault.models import ClientRegistration, Connection, Pin
 
 if TYPE_CHECKING:
     from connections.transport.tokens import Living
@@ -28,22 +34,53 @@ class Caller:
 
     connection: Connection
     provider: spec.Provider
-    hosts: spec.Hosts
     run_id: UUID | None = None
     checkpoint: str = ""
     pending: list[RequestLogEntry] = field(default_factory=list)
     token: Living | None = None
 
     @cached_property
-    def client_id(self) -> str:
-        """Our client id there, which a provider may count calls by; '' where requests carry the customer's own."""
-        if self.provider.grants[0].client is not spec.Client.OURS:
-            return ""
+    def grant(self) -> Grant:
+        return self.provider.grant(self.connection.way)
+
+    @cached_property
+    def _registration(self) -> tuple[str, str]:
+        """Our client id there, and the API version chosen for it."""
         with transaction.atomic():
             ours = ClientRegistration.objects.filter(
                 provider=self.connection.provider, environment=self.connection.environment
             )
-            return ours.values_list("client_id", flat=True).first() or ""
+            return ours.values_list("client_id", "api_version").first() or ("", "")
+
+    @property
+    def client_id(self) -> str:
+        """Our client id there, which a provider may count calls by; '' where requests carry the customer's own."""
+        return self._registration[0] if self.grant.client is Client.OURS else ""
+
+    @property
+    def api_version(self) -> str:
+        return self._registration[1] or self.provider.api_version
+
+    @cached_property
+    def hosts(self) -> spec.Hosts:
+        """Where this connection's provider is, and whom we trust there. Raises Unauthorized (no address yet), Blocked."""
+        connection = self.connection
+        try:
+            found = registry.hosts_of(
+                self.provider, connection.environment, connection.settings, self._registration[1]
+            )
+        except registry.AddressMissing:
+            raise Unauthorized(faults.NO_ADDRESS) from None
+        except registry.AddressStrange:
+            raise Blocked(faults.BLOCKED) from None
+        with tenant_scope(connection.tenant_id):
+            pins = Pin.objects.filter(connection_id=connection.id, confirmed_at__isnull=False)
+            confirmed = tuple(pins.order_by("host", "confirmed_at").values_list("host", "certificate"))
+        return replace(found, pins=confirmed, plain=found.plain or connection.plain_http)
+
+    @property
+    def wire(self) -> Wire:
+        return self.provider.wire(self.connection.settings)
 
     def begin(self, *, operation: str, method: str, path_template: str, attempt: int = 1) -> RequestLogEntry:
         """An entry that says nothing about the answer yet."""
@@ -56,7 +93,7 @@ class Caller:
             checkpoint=self.checkpoint,
             provider=self.connection.provider,
             environment=self.connection.environment,
-            api_version=self.provider.api_version,
+            api_version=self.api_version,
             operation=operation,
             method=method,
             path_template=path_template,
@@ -73,10 +110,15 @@ class Caller:
         total: float,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
+        hidden_query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
-        json: Any = None,
+        body: bytes | None = None,
+        wire: Wire = egress.JSON,
     ) -> egress.Answer:
-        """Send once and note what came of it. `total`: seconds. Raises Blocked, Unreadable (too large), Unavailable."""
+        """Send once and note what came of it. `total`: seconds.
+
+        Raises Blocked, Unreadable (too large), Unavailable (nothing arrived there), OutcomeUnknown.
+        """
         started = time.monotonic()
         try:
             answer = egress.send(
@@ -87,8 +129,10 @@ class Caller:
                 total=total,
                 headers=headers,
                 query=query,
+                hidden_query=hidden_query,
                 form=form,
-                json=json,
+                body=body,
+                wire=wire,
                 keep=self.provider.request_id_headers,
             )
         except egress.NotAllowed:
@@ -97,14 +141,28 @@ class Caller:
         except egress.TooLarge:
             entry.outcome = Outcome.UNREADABLE
             raise Unreadable(faults.UNREADABLE, entry_id=entry.id) from None
-        except egress.EgressError:
+        except egress.NotTrusted:
+            entry.outcome = Outcome.BLOCKED
+            raise Blocked(self._mistrust(), entry_id=entry.id) from None
+        except egress.NotSent:
             raise Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id) from None
+        except egress.EgressError:
+            if entry.method in SAFE:
+                raise Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id) from None
+            raise OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id) from None
         finally:
             entry.duration_ms = round((time.monotonic() - started) * 1000)
         entry.status, entry.bytes_in = answer.status, len(answer.body)
         entry.provider_request_id = ledger.request_id(self.provider, answer.headers)
         entry.quota_left = _whole(answer.headers.get("x-rate-limit-remaining", ""))
         return answer
+
+    def _mistrust(self) -> Fault:
+        known = self.provider.hosts.get(spec.Environment(self.connection.environment)) or next(
+            iter(self.provider.hosts.values()), None
+        )
+        is_pinned = isinstance(known, spec.GivenByCustomer) and known.pinned
+        return faults.PIN_BROKEN if is_pinned else faults.UNTRUSTED
 
 
 def _whole(text: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -14,24 +14,28 @@ from uuid import UUID
 import orjson
 
 from connections.providers import registry
-from connections.spec.errors import CallFailed, Unauthorized, Unavailable
+from connections.spec.checklist import SeenCertificate
+from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Unavailable
 from connections.spec.faults import Phase
-from connections.spec.operations import SAFE, Operation
-from connections.transport import clock, egress, ledger, limiter, retry, tokens, verdict
+from connections.spec.operations import Arguments, Operation
+from connections.spec.placement import Signed
+from connections.spec.wire import Wire
+from connections.transport import certificates, clock, egress, faults, ledger, limiter, retry, tokens, verdict
 from connections.transport.caller import Caller
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
 
+NONE = Arguments()
 IN_PLACE = 8.0  # seconds a caller may wait for retries in all; beyond that the work is put down
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A good answer: its parsed body, the bytes it was parsed from, and where it stands in the request log."""
+    """A good answer: its parsed body, the same as JSON text, and where it stands in the request log."""
 
     status: int
     body: Any = field(repr=False)
-    raw: bytes = field(repr=False)
+    document: bytes = field(repr=False)
     entry_id: UUID
     provider_request_id: str
 
@@ -46,8 +50,7 @@ class Client:
             raise LookupError(message)
         self.connection = connection
         self.provider = provider
-        self.hosts = registry.hosts_of(provider, connection.environment)
-        self._caller = Caller(connection, provider, self.hosts, run_id, checkpoint)
+        self._caller = Caller(connection, provider, run_id, checkpoint)
 
     @property
     def pending(self) -> list[RequestLogEntry]:
@@ -63,20 +66,24 @@ class Client:
         """A new token now, from the credentials as they are stored. Raises CallFailed."""
         tokens.fresh(self._caller)
 
+    def certificates(self) -> Sequence[SeenCertificate]:
+        """What the connection's hosts show now; new ones are kept for a person to confirm. Raises CallFailed."""
+        return certificates.seen(self._caller)
+
     def send(
         self,
         operation: str,
+        arguments: Arguments = NONE,
         *,
-        query: Mapping[str, str] | None = None,
-        path: Mapping[str, str] | None = None,
-        json: Any = None,
+        before_write: Callable[[UUID], None] | None = None,
     ) -> Reply:
         """One operation, retried where that is safe. Raises the errors of connections/spec/errors.py.
 
         Entries of good answers wait in `pending`; those of failures and of anything but reads are written at once.
+        `before_write` is told the entry id right before a write leaves, so that an intent can be kept first.
         """
         declared = self.provider.operation(operation)
-        url = self.hosts.api + _filled(declared.path, path or {})
+        url = self._caller.hosts.api + _filled(declared.path, arguments.path)
         waited, is_renewed = 0.0, False
         for attempt in itertools.count(1):
             token = tokens.living(self._caller)
@@ -85,8 +92,10 @@ class Client:
             entry = self._caller.begin(
                 operation=declared.name, method=declared.method, path_template=declared.path, attempt=attempt
             )
+            if before_write is not None and declared.is_write:
+                before_write(entry.id)
             try:
-                return self._attempt(declared, url, token, entry, query or {}, json)
+                return self._attempt(declared, url, token, entry, arguments)
             except Unauthorized:
                 if is_renewed:
                     raise
@@ -107,39 +116,62 @@ class Client:
         url: str,
         token: tokens.Living,
         entry: RequestLogEntry,
-        query: Mapping[str, str],
-        json: Any,
+        arguments: Arguments,
     ) -> Reply:
         """Sign, send once, judge. Raises CallFailed, its entry written."""
         entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
-        headers: dict[str, str] = {}
-        signed = dict(query)
-        self.provider.placement.place(token.secret.reveal(), headers, signed)
+        signed = Signed(dict(arguments.headers), {})
+        self.provider.placement.place(token.secret.reveal(), token.kind, signed)
+        wire = self._caller.wire
         try:
             answer = self._caller.send(
-                entry, url=url, total=self.provider.deadlines.total, headers=headers, query=signed, json=json
+                entry,
+                url=url,
+                total=self.provider.deadlines.total,
+                headers=signed.headers,
+                query=arguments.query,
+                hidden_query=signed.hidden_query,
+                body=None if arguments.body is None else (wire.encode or orjson.dumps)(arguments.body),
+                wire=wire,
             )
-            reply = self._judge(entry, answer)
+            reply = self._judge(declared, entry, answer, wire)
         except CallFailed as failed:
             entry.fault = failed.fault.code
             ledger.write_now([entry])
             raise
-        if declared.method in SAFE:
+        if not declared.is_write:
             self.pending.append(entry)
         else:
             ledger.write_now([entry])
         return reply
 
-    def _judge(self, entry: RequestLogEntry, answer: egress.Answer) -> Reply:
+    def _judge(self, declared: Operation, entry: RequestLogEntry, answer: egress.Answer, wire: Wire) -> Reply:
         is_good = 200 <= answer.status < 300
+        document = answer.body
         try:
-            body = orjson.loads(answer.body) if answer.body else None
-        except orjson.JSONDecodeError:
+            body = (wire.decode or orjson.loads)(document) if document.strip() else None
+            if wire.decode is not None:
+                document = orjson.dumps(body)
+        except ValueError:
             body, is_good = None, False
-        if not is_good:
-            raise verdict.refusal(self.provider, Phase.CALL, entry, answer, body)
+        says_no = self.provider.faults.in_good(body)
+        if not is_good or says_no:
+            refused = verdict.refusal(self.provider, Phase.CALL, entry, answer, body)
+            refused.fields = self.provider.faults.read_fields(body)
+            is_open = _may_have_happened(answer.status) and not says_no
+            if declared.is_write and not declared.may_retry and is_open:
+                raise OutcomeUnknown(
+                    faults.UNKNOWN_OUTCOME, entry_id=entry.id, provider_request_id=entry.provider_request_id
+                )
+            raise refused
         entry.outcome = Outcome.ANSWERED
-        return Reply(answer.status, body, answer.body, entry.id, entry.provider_request_id)
+        return Reply(answer.status, body, document, entry.id, entry.provider_request_id)
+
+
+def _may_have_happened(status: int) -> bool:
+    """A write may be done although this was answered: somebody behind the answering machine went on with it, or it was
+    done and only its answer cannot be read."""
+    return status in (408, 500, 502, 504) or 200 <= status < 300
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

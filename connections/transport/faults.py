@@ -55,7 +55,53 @@ REDIRECTED = Fault(
     "An answer of 3xx: never followed.",
 )
 
-ALL = (NO_ANSWER, UNREADABLE, BLOCKED, NO_REGISTRATION, NO_CREDENTIAL, NO_KEY, QUOTA, REDIRECTED)
+NO_ADDRESS = Fault(
+    "no-address",
+    Acts.CUSTOMER,
+    _("Where the provider is has not been entered yet. Enter it at its checkpoint."),
+    "A field with an address that this provider needs is empty.",
+)
+NO_GRANT = Fault(
+    "no-grant",
+    Acts.CUSTOMER,
+    _("This connection has not been allowed at the provider yet, or no longer. Connect it at its checkpoint."),
+    "There is no refresh token: nobody has consented yet, or it was given back.",
+)
+UNTRUSTED = Fault(
+    "untrusted",
+    Acts.PROVIDER,
+    _("The provider's certificate is not in order, so we do not talk to it. Our staff can see it."),
+    "The TLS certificate is expired, for another name, or signed by nobody we trust.",
+)
+PIN_BROKEN = Fault(
+    "pin-broken",
+    Acts.CUSTOMER,
+    _("The provider shows another certificate than the one you confirmed, or none was confirmed yet."),
+    "The certificate is not the pinned one, or it has ended: nothing was sent. A person must compare the new one.",
+    "certificate",
+)
+UNKNOWN_OUTCOME = Fault(
+    "unknown-outcome",
+    Acts.NOBODY,
+    _("The answer to this request was lost, so we cannot tell whether it was carried out."),
+    "A write was sent and not answered: it is looked up where the provider allows it, else a person decides.",
+)
+
+ALL = (
+    NO_ADDRESS,
+    NO_GRANT,
+    UNTRUSTED,
+    PIN_BROKEN,
+    UNKNOWN_OUTCOME,
+    NO_ANSWER,
+    UNREADABLE,
+    BLOCKED,
+    NO_REGISTRATION,
+    NO_CREDENTIAL,
+    NO_KEY,
+    QUOTA,
+    REDIRECTED,
+)
 
 
 def find(code: str) -> Fault | None:

@@ -7,8 +7,8 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from connections.tenancy.models import Tenant
-from connections.tenancy.row_security import Unfenced
+from connections.tenancy.models import Tenant, TenantOwned
+from connections.tenancy.row_security import Fenced, SameTenant, Unfenced
 from connections.vault.models import Connection
 
 
@@ -65,13 +65,71 @@ class RequestLogEntry(models.Model):
         return f"{self.method} {self.path_template}"
 
 
+class AttemptState(models.TextChoices):
+    STARTED = "started", _("started")
+    RECEIVED = "received", _("answer received")
+    EXCHANGED = "exchanged", _("connected")
+    DENIED = "denied", _("denied")
+    FAILED = "failed", _("failed")
+
+
+class AuthorizationAttempt(TenantOwned):
+    """One person sent to a provider's login page for one connection (SECURITY OAU-1). Its `state` is known by hash only.
+
+    `code_ciphertext` and `verifier_ciphertext` are sealed by the web and opened by the worker that trades the code.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="attempts")
+    login = models.CharField(_("login"), max_length=40)  # the provider's grant or key login, by name
+    checkpoint = models.CharField(_("checkpoint"), max_length=60, blank=True)
+    state_digest = models.CharField(max_length=64)
+    session_digest = models.CharField(max_length=64)
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(_("who"), max_length=254)
+    redirect_uri = models.URLField(_("redirect address"))
+    token_address = models.URLField(
+        _("token address")
+    )  # as it was when the attempt began; the callback cannot move it
+    key_version = models.PositiveIntegerField(default=0)
+    verifier_ciphertext = models.BinaryField(null=True)
+    code_key_version = models.PositiveIntegerField(default=0)
+    code_ciphertext = models.BinaryField(null=True)
+    state = models.CharField(_("state"), max_length=10, choices=AttemptState.choices, default=AttemptState.STARTED)
+    started_at = models.DateTimeField(_("started at"), auto_now_add=True)
+    consumed_at = models.DateTimeField(_("answered at"), null=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+    word = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
+    entry_id = models.UUIDField(_("entry id"), null=True)
+
+    class Meta:
+        verbose_name = _("authorisation")
+        verbose_name_plural = _("authorisations")
+        ordering = ["-started_at"]
+        indexes = [models.Index(fields=["tenant", "connection", "-started_at"], name="transport_attempt_newest")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "state_digest"], name="transport_attempt_state"),
+            Fenced(
+                name="transport_attempt_fence",
+                web="SELECT (id, tenant_id, connection_id, login, checkpoint, state_digest, session_digest, actor_id,"
+                " actor_name, redirect_uri, token_address, state, started_at, consumed_at, ended_at, word, entry_id),"
+                " INSERT, UPDATE (state, consumed_at, ended_at, word, code_key_version, code_ciphertext)",
+                worker="SELECT, UPDATE",
+                staff="SELECT (id, tenant_id, connection_id, login, checkpoint, actor_name, redirect_uri, state, started_at,"
+                " consumed_at, ended_at, word, entry_id)",
+            ),
+            SameTenant(name="transport_attempt_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.login} {self.state}"
+
+
 class QuotaWindow(models.Model):
-    """When the next call of one counted thing may start. One row per quota and key, moved by one atomic statement."""
+    """What is left of one counted thing. One row per quota and key, moved by one atomic statement."""
 
     key = models.CharField(primary_key=True, max_length=200)
-    next_at = models.DateTimeField(null=True)  # spacing quotas: the next free slot
-    window_ends_at = models.DateTimeField(null=True)  # budgets: when the counted span ends
-    used = models.PositiveIntegerField(default=0)  # budgets: calls counted in it
+    next_at = models.DateTimeField(null=True)  # short spans: the next free slot
+    counts = models.JSONField(default=dict)  # long spans: calls by slice of the span, newest slices only
 
     class Meta:
         verbose_name = _("quota window")

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
-from connections.spec.errors import CallFailed, Unauthorized
+from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Unavailable
 from connections.spec.faults import Phase
-from connections.spec.provider import Client, ClientCredentials, TokenBody
+from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin, TokenBody
 from connections.tenancy.scope import tenant_scope
-from connections.transport import faults, ledger, limiter, verdict
+from connections.transport import clock, faults, ledger, limiter, verdict
 from connections.transport.caller import Caller
+from connections.transport.egress import Answer
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.keys import KeyUnavailable
 from connections.vault.sealing import Unopenable
@@ -25,66 +27,153 @@ SHORTEST, LONGEST = timedelta(seconds=60), timedelta(hours=24)
 TOKEN = re.compile(
     r"[\x21-\x7e](?:[\x20-\x7e]{0,16382}[\x21-\x7e])?"
 )  # RFC 6749 A.12, and a length that fits a header
+KIND = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,38}")
 SCOPE = re.compile(r"[^\x20-\x7e]")
 
 
 @dataclass(frozen=True)
 class Fresh:
-    """A token just given. `asked_at` is from before the request was sent; `entry` is not yet written."""
+    """What a token request gave. `asked_at` is from before it was sent; `entry` is not yet written.
 
-    secret: Secret
+    `secret` is None where no usable access token came; a refresh token that came with it is worth keeping all the same.
+    """
+
+    secret: Secret | None
+    refresh: Secret | None
+    kind: str
     asked_at: datetime
     expires_at: datetime
     scope: str
     entry: RequestLogEntry = field(repr=False)
+    refused: CallFailed | None = None
 
 
-def ask(caller: Caller) -> Fresh:
-    """Ask once. Raises CallFailed; its entry, if anything was sent, is written by then."""
-    provider, connection = caller.provider, caller.connection
-    flow = provider.grants[0]
-    with tenant_scope(connection.tenant_id):
-        try:
-            opened = open_credentials(connection)
-        except (Unopenable, KeyUnavailable):
-            raise Unauthorized(faults.NO_KEY) from None
-    fields = _fields(flow, opened)
-    limiter.take(provider, connection, caller.client_id)
-    entry = caller.begin(operation="token", method="POST", path_template=provider.token_path)
-    try:
-        answer = caller.send(
-            entry,
-            url=caller.hosts.token,
-            total=provider.deadlines.token_total,
-            form=fields if flow.body is TokenBody.FORM else None,
-            json=fields if flow.body is TokenBody.JSON else None,
-        )
-        body = _parsed(answer.body)
-        if answer.status not in (200, 201) or not _is_token(body):
-            raise verdict.refusal(provider, Phase.TOKEN, entry, answer, body)
-    except CallFailed as failed:
-        entry.fault = failed.fault.code
-        ledger.write_now([entry])
-        raise
-    entry.outcome = Outcome.ANSWERED
+@dataclass(frozen=True)
+class Code:
+    """An authorization code that a login page gave, with what must be sent along to trade it."""
+
+    secret: Secret
+    verifier: Secret
+    redirect_uri: str
+
+
+def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = None) -> Fresh:
+    """Ask once: with a code, a refresh token, or the credentials alone. Raises CallFailed; its entry is written by then.
+
+    An answer of 200 that is odd is returned with what can be kept of it and with `refused`: keep first, then raise.
+    """
+    flow, opened = caller.grant, _opened(caller)
+    if isinstance(flow, AuthorizationCode):
+        fields = _ours(opened) | _of_person(flow, refresh, code, opened)
+    else:
+        fields = _of_client(flow, opened)
+    operation = "token" if code is None else "token.code"
+    entry, answer, body = post(caller, operation, caller.hosts.token, fields, flow.body)
+    if answer.status not in (200, 201):
+        raise _written(entry, verdict.refusal(caller.provider, Phase.TOKEN, entry, answer, body))
+    access, renewed = _text(body, "access_token"), _text(body, "refresh_token")
+    refused = None
+    if not _is_token(body, any_type=caller.provider.placement.any_type):
+        refused = verdict.refusal(caller.provider, Phase.TOKEN, entry, answer, body)
+        entry.fault = refused.fault.code
+    else:
+        entry.outcome = Outcome.ANSWERED
+    kind = body.get("token_type") if isinstance(body, dict) else ""
     return Fresh(
-        Secret(body["access_token"]),
+        Secret(access) if refused is None else None,
+        Secret(renewed) if renewed else None,
+        kind.strip()[:40] if isinstance(kind, str) and KIND.fullmatch(kind.strip()) else "",
         entry.at,
-        entry.at + lifetime(body.get("expires_in"), flow.lifetime),
-        _scope(body.get("scope")),
+        entry.at + lifetime(body.get("expires_in") if isinstance(body, dict) else None, flow.lifetime),
+        _scope(body.get("scope")) if isinstance(body, dict) else "",
         entry,
+        refused,
     )
 
 
-def _fields(flow: ClientCredentials, opened: Opened) -> dict[str, str]:
+def ask_key(caller: Caller, login: KeyLogin, code: Code) -> Secret:
+    """Trade a code for a credential. Raises CallFailed. Its entry is written by then."""
+    fields = _ours(_opened(caller)) | _traded(code)
+    address = caller.hosts.api + login.exchange_path
+    entry, answer, body = post(caller, "credential.code", address, fields, login.body, login.exchange_path)
+    given = _text(body, login.answer)
+    if answer.status not in (200, 201) or not given:
+        raise _written(entry, verdict.refusal(caller.provider, Phase.TOKEN, entry, answer, body))
+    entry.outcome = Outcome.ANSWERED
+    ledger.write_now([entry])
+    return Secret(given)
+
+
+def post(
+    caller: Caller, operation: str, url: str, fields: Mapping[str, str], body: TokenBody, path: str = ""
+) -> tuple[RequestLogEntry, Answer, Any]:
+    """Send one token request: its entry, not yet written, the answer, and its parsed body. Raises CallFailed."""
+    limiter.take(caller.provider, caller.connection, caller.client_id)
+    entry = caller.begin(operation=operation, method="POST", path_template=path or caller.provider.token_path)
+    try:
+        answer = caller.send(
+            entry,
+            url=url,
+            total=caller.provider.deadlines.token_total,
+            form=fields if body is TokenBody.FORM else None,
+            body=orjson.dumps(fields) if body is TokenBody.JSON else None,
+        )
+    except OutcomeUnknown as lost:
+        unknown = Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=lost.entry_id)
+        unknown.may_have_arrived = True
+        raise _written(entry, unknown) from None
+    except CallFailed as failed:
+        raise _written(entry, failed) from None
+    return entry, answer, _parsed(answer.body)
+
+
+def _written(entry: RequestLogEntry, failed: CallFailed) -> CallFailed:
+    entry.fault = failed.fault.code
+    ledger.write_now([entry])
+    return failed
+
+
+def _opened(caller: Caller) -> Opened:
+    with tenant_scope(caller.connection.tenant_id):
+        try:
+            return open_credentials(caller.connection)
+        except (Unopenable, KeyUnavailable):
+            raise Unauthorized(faults.NO_KEY) from None
+
+
+def _ours(opened: Opened) -> dict[str, str]:
+    """Raises Unauthorized where we are not registered."""
+    if not opened.client_id or opened.client_secret is None:
+        raise Unauthorized(faults.NO_REGISTRATION)
+    return {"client_id": opened.client_id, "client_secret": opened.client_secret.reveal()}
+
+
+def _traded(code: Code) -> dict[str, str]:
+    fields = {
+        "grant_type": "authorization_code",
+        "code": code.secret.reveal(),
+        "redirect_uri": code.redirect_uri,
+    }
+    return fields | ({"code_verifier": code.verifier.reveal()} if code.verifier else {})
+
+
+def _of_person(flow: AuthorizationCode, refresh: Secret | None, code: Code | None, opened: Opened) -> dict[str, str]:
+    """Raises Unauthorized where there is nothing to ask with."""
+    if code is not None:
+        return _traded(code)
+    if refresh is None:
+        raise Unauthorized(faults.NO_GRANT)
+    fields = {"grant_type": "refresh_token", "refresh_token": refresh.reveal()}
+    return fields | ({"redirect_uri": opened.redirect_uri} if flow.redirect_uri and opened.redirect_uri else {})
+
+
+def _of_client(flow: ClientCredentials, opened: Opened) -> dict[str, str]:
     """The body. Raises Unauthorized for what is not stored."""
     given = opened.credentials
     fields = {"grant_type": "client_credentials"}
+    names = flow.also
     if flow.client is Client.OURS:
-        if not opened.client_id or opened.client_secret is None:
-            raise Unauthorized(faults.NO_REGISTRATION)
-        fields |= {"client_id": opened.client_id, "client_secret": opened.client_secret.reveal()}
-        names = flow.also
+        fields |= _ours(opened)
     else:
         names = ("client_id", "client_secret", *flow.also)
     for name in names:
@@ -98,6 +187,12 @@ def _fields(flow: ClientCredentials, opened: Opened) -> dict[str, str]:
     return fields
 
 
+def _text(body: Any, name: str) -> str:
+    """A token-like text of the answer, '' for anything else."""
+    value = body.get(name) if isinstance(body, dict) else None
+    return value if isinstance(value, str) and TOKEN.fullmatch(value) else ""
+
+
 def _parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)
@@ -105,13 +200,14 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _is_token(body: Any) -> bool:
-    """A bearer token that can be sent. A missing type is taken for bearer (RFC 6749 7.1 forbids to use an unknown one)."""
+def _is_token(body: Any, *, any_type: bool) -> bool:
+    """A token that can be sent, and no error beside it. A missing type is taken for bearer (RFC 6749 7.1)."""
     if not isinstance(body, dict) or "error" in body:
         return False
-    token, kind = body.get("access_token"), body.get("token_type")
-    is_bearer = not isinstance(kind, str) or kind.strip().lower() in ("", "bearer")
-    return is_bearer and isinstance(token, str) and TOKEN.fullmatch(token) is not None
+    told = body.get("token_type")
+    kind = told.strip() if isinstance(told, str) else ""
+    is_known = kind.lower() in ("", "bearer") or (any_type and KIND.fullmatch(kind) is not None)
+    return is_known and bool(_text(body, "access_token"))
 
 
 def _scope(given: Any) -> str:

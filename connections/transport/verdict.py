@@ -9,6 +9,7 @@ from connections.spec.errors import (
     Blocked,
     CallFailed,
     Forbidden,
+    OutcomeUnknown,
     QuotaExhausted,
     Rejected,
     Unauthorized,
@@ -25,6 +26,11 @@ OURS: Mapping[str, type[CallFailed]] = {
     faults.NO_ANSWER.code: Unavailable,
     faults.UNREADABLE.code: Unreadable,
     faults.BLOCKED.code: Blocked,
+    faults.UNTRUSTED.code: Blocked,
+    faults.PIN_BROKEN.code: Blocked,
+    faults.NO_ADDRESS.code: Unauthorized,
+    faults.NO_GRANT.code: Unauthorized,
+    faults.UNKNOWN_OUTCOME.code: OutcomeUnknown,
     faults.REDIRECTED.code: Rejected,
     faults.NO_REGISTRATION.code: Unauthorized,
     faults.NO_CREDENTIAL.code: Unauthorized,
@@ -41,7 +47,7 @@ def kind(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
         return Unavailable
     if status == 429:
         return QuotaExhausted
-    if status == 403:
+    if status == 403 and not fault.is_about_request:
         return Forbidden
     return Unauthorized if status == 401 or phase is Phase.TOKEN else Rejected
 
@@ -49,7 +55,7 @@ def kind(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
 def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: Answer, body: object) -> CallFailed:
     """Judge an answer that is not what was asked for, and note it. `body`: parsed, None if it cannot be read."""
     status = answer.status
-    refused = isinstance(body, dict) and "error" in body
+    refused = provider.faults.in_good(body) or (phase is Phase.TOKEN and isinstance(body, dict) and "error" in body)
     if 300 <= status < 400:
         fault = faults.REDIRECTED
     elif status < 300 and not refused:
@@ -62,7 +68,9 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
         entry.outcome = Outcome.TROUBLED if status >= 500 else Outcome.REFUSED
     now = clock.now()
     retry_at = now + timedelta(seconds=retry.asked_for(answer.headers, now) or 0.0)
-    return error(kind(fault, phase, status), fault, entry, retry_at)
+    made = error(kind(fault, phase, status), fault, entry, retry_at)
+    made.may_have_arrived = status >= 500
+    return made
 
 
 def error(made: type[CallFailed], fault: Fault, entry: RequestLogEntry, retry_at: datetime) -> CallFailed:

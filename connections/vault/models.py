@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -117,6 +118,13 @@ class ClientRegistration(models.Model):
         blank=True,
         help_text=_("Exactly as registered at the provider. Leave empty if none was registered."),
     )
+    api_version = models.CharField(
+        _("API version"),
+        max_length=20,
+        blank=True,
+        validators=[RegexValidator(r"^[A-Za-z0-9._-]*\Z")],
+        help_text=_("Stands in the address of every call. Leave empty for the provider's default."),
+    )
     key_version = models.PositiveIntegerField(default=0, editable=False)
     secret_ciphertext = models.BinaryField(default=bytes, editable=False)
     secret_hint = models.CharField(_("client secret"), max_length=8, blank=True, editable=False)
@@ -130,9 +138,10 @@ class ClientRegistration(models.Model):
             Unfenced(
                 name="vault_registration_rights",
                 reason="our own registration at a provider, shared by all tenants; the secret is sealed for the house",
-                web="SELECT (id, provider, environment, client_id, redirect_uri, changed_at)",
+                web="SELECT (id, provider, environment, client_id, redirect_uri, api_version, changed_at)",
                 worker="SELECT",
-                staff="SELECT (id, provider, environment, client_id, redirect_uri, secret_hint, key_version, changed_at),"
+                staff="SELECT (id, provider, environment, client_id, redirect_uri, api_version, secret_hint, key_version,"
+                " changed_at),"
                 " INSERT, UPDATE, DELETE",
             ),
         ]
@@ -149,12 +158,31 @@ class ConnectionState(models.TextChoices):
     DISCONNECTED = "disconnected", _("disconnected")
 
 
+class Leaving(models.TextChoices):
+    """What became of our access at the provider when a connection was disconnected."""
+
+    UNDER_WAY = "under-way", _("being revoked")
+    REVOKED = "revoked", _("revoked at the provider")
+    NOT_OFFERED = "not-offered", _("the provider offers no way to revoke it")
+    FAILED = "failed", _("could not be revoked at the provider")
+    NOTHING = "nothing", _("there was nothing to revoke")
+
+
 class Connection(TenantOwned):
-    """One tenant's link to one company at one provider environment."""
+    """One tenant's link to one company at one provider environment.
+
+    `way` names the provider's grant it uses. `settings` holds what the customer typed that is no secret, by field.
+    """
 
     provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
     environment = models.CharField(_("environment"), max_length=12, choices=Environment.choices())
+    way = models.CharField(_("way"), max_length=40, default="")
     state = models.CharField(_("state"), max_length=12, choices=ConnectionState.choices, default=ConnectionState.SETUP)
+    settings = models.JSONField(_("settings"), default=dict, blank=True)
+    # Plain HTTP to this connection's addresses, by an admin's leave; shown as a warning for as long as it stands.
+    plain_http = models.BooleanField(_("plain HTTP allowed"), default=False)
+    leaving = models.CharField(_("access at the provider"), max_length=12, choices=Leaving.choices, blank=True)
+    left_at = models.DateTimeField(_("disconnected at"), null=True)
     # As the provider tells it. Bound once; another company on reconnect is refused.
     company_id = models.CharField(_("company id"), max_length=80, blank=True)
     company_name = models.CharField(_("company"), max_length=200, blank=True)
@@ -172,9 +200,10 @@ class Connection(TenantOwned):
         constraints = [
             Fenced(
                 name="vault_connection_fence",
-                web="SELECT, INSERT, UPDATE (state, sync_every_hours, company_id, company_name, fault, fault_at)",
-                worker="SELECT, UPDATE",
-                staff="SELECT",
+                web="SELECT, INSERT, UPDATE (state, way, settings, leaving, left_at, sync_every_hours, company_id,"
+                " company_name, fault, fault_at)",
+                worker="SELECT, INSERT, UPDATE",
+                staff="SELECT, UPDATE (plain_http)",
             )
         ]
 
@@ -203,7 +232,7 @@ class Credential(TenantOwned):
             Fenced(
                 name="vault_credential_fence",
                 web="SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE, DELETE",
-                worker="SELECT, UPDATE, DELETE",
+                worker="SELECT, INSERT, UPDATE, DELETE",
                 staff="SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)",
             ),
             SameTenant(name="vault_credential_connection_tenant", field="connection"),
@@ -219,10 +248,16 @@ class Grant(TenantOwned):
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="grant")
     key_version = models.PositiveIntegerField(default=0)
     access_ciphertext = models.BinaryField(null=True)
+    # The two are sealed apart: a refresh token may outlive many access tokens, and a rotation of the tenant's key.
+    refresh_key_version = models.PositiveIntegerField(default=0)
     refresh_ciphertext = models.BinaryField(null=True)
+    token_type = models.CharField(_("token type"), max_length=40, blank=True)
     scope = models.CharField(_("scope"), max_length=400, blank=True)
     issued_at = models.DateTimeField(_("issued at"), null=True)
     expires_at = models.DateTimeField(_("expires at"), null=True)
+    refresh_issued_at = models.DateTimeField(_("refresh token issued at"), null=True)
+    # A token request was sent and its answer is not known: whether the refresh token still counts, nobody can tell.
+    uncertain_at = models.DateTimeField(_("answer lost at"), null=True)
     # Moves by one with every stored token; whoever stores compares it, so a late answer never overwrites a newer one.
     generation = models.BigIntegerField(_("generation"), default=0)
     claimed_by = models.CharField(_("claimed by"), max_length=120, blank=True)
@@ -238,12 +273,45 @@ class Grant(TenantOwned):
         constraints = [
             Fenced(
                 name="vault_grant_fence",
-                web="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, generation)",
+                web="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)",
                 worker="SELECT, INSERT, UPDATE, DELETE",
-                staff="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, generation)",
+                staff="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)",
             ),
             SameTenant(name="vault_grant_connection_tenant", field="connection"),
         ]
 
     def __str__(self) -> str:
         return f"grant {self.generation}"
+
+
+class Pin(TenantOwned):
+    """The certificate one host of a connection showed, and whether a person compared and confirmed it.
+
+    Only a confirmed one is trusted. Where a host shows another one later, that one waits in a row of its own.
+    """
+
+    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="pins")
+    host = models.CharField(_("host"), max_length=260)  # host:port
+    certificate = models.TextField(_("certificate"))  # PEM
+    sha256 = models.CharField(_("SHA-256 fingerprint"), max_length=95)
+    ends_at = models.DateTimeField(_("valid until"))
+    seen_at = models.DateTimeField(_("seen at"))
+    confirmed_at = models.DateTimeField(_("confirmed at"), null=True)
+    confirmed_by = models.CharField(_("confirmed by"), max_length=254, blank=True)
+
+    class Meta:
+        verbose_name = _("pin")
+        verbose_name_plural = _("pins")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "connection", "host", "sha256"], name="vault_pin_once"),
+            Fenced(
+                name="vault_pin_fence",
+                web="SELECT, UPDATE (confirmed_at, confirmed_by), DELETE",
+                worker="SELECT, INSERT, UPDATE, DELETE",
+                staff="SELECT",
+            ),
+            SameTenant(name="vault_pin_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return self.host

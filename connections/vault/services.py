@@ -15,7 +15,7 @@ from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
 from connections.vault import keys, sealing
-from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential
+from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential, Pin
 from connections.vault.sealing import Place, Sealed
 from connections.vault.secret import Secret
 
@@ -32,12 +32,18 @@ def found_tenant(*, name: str, slug: str) -> Tenant:
     return tenant
 
 
-def open_connection(*, tenant: Tenant, provider: str, environment: str, actor: Actor) -> Connection:
-    """A new connection in set-up. Needs the tenant's scope. Raises Refused for an unknown provider or environment."""
+def open_connection(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Connection:
+    """A new connection in set-up. Needs the tenant's scope. `way`: the name of a grant, '' for the recommended one.
+
+    Raises Refused for an unknown provider, environment or way.
+    """
     found = registry.find(provider)
     if found is None or environment not in registry.environments(found):
         raise Refused(_("This system or environment is not offered."))
-    connection = Connection(tenant=tenant, provider=provider, environment=environment)
+    way = way or found.grants[0].name
+    if way not in [grant.name for grant in found.grants]:
+        raise Refused(_("This way to connect is not offered."))
+    connection = Connection(tenant=tenant, provider=provider, environment=environment, way=way)
     connection.save(force_insert=True)
     audit.record(
         tenant_id=tenant.id,
@@ -87,6 +93,38 @@ def store_credential(*, connection: Connection, name: str, secret: Secret, actor
     )
 
 
+def keep_settings(*, connection: Connection, values: dict[str, str], actor: Actor) -> None:
+    """Keep what the customer typed that is no secret; an empty value is taken out. Needs the tenant's scope."""
+    kept = {**connection.settings, **values}
+    connection.settings = {name: value for name, value in kept.items() if value}
+    Connection.objects.filter(id=connection.id).update(settings=connection.settings)
+    audit.record(
+        tenant_id=connection.tenant_id,
+        actor=actor,
+        action="settings.changed",
+        subject=str(connection.id),
+        fields=", ".join(sorted(values)),
+    )
+
+
+def confirm_pins(*, connection: Connection, actor: Actor) -> list[str]:
+    """Trust the certificates that wait for a person's word, and no longer the ones they replace. Gives their hosts."""
+    waiting = Pin.objects.filter(connection_id=connection.id, confirmed_at=None)
+    found = list(waiting.values_list("id", "host", "sha256"))
+    for row_id, host, sha256 in found:
+        Pin.objects.filter(connection_id=connection.id, host=host, confirmed_at__isnull=False).delete()
+        Pin.objects.filter(id=row_id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
+        audit.record(
+            tenant_id=connection.tenant_id,
+            actor=actor,
+            action="certificate.confirmed",
+            subject=str(connection.id),
+            host=host,
+            sha256=sha256,
+        )
+    return [host for _id, host, _sha256 in found]
+
+
 def credential_place(row_id: UUID) -> Place:
     return Place("vault_credential", row_id, "ciphertext")
 
@@ -106,7 +144,9 @@ def open_credentials(connection: Connection) -> Opened:
 
     Raises Unopenable and KeyUnavailable; a missing registration leaves `client_id` empty.
     """
-    credentials = {
+    # What is no secret stands open on the connection: a customer's own client id, a scope.
+    credentials = {name: Secret(value) for name, value in connection.settings.items()}
+    credentials |= {
         row.name: sealing.unseal(
             connection.tenant_id, credential_place(row.id), Sealed(row.key_version, bytes(row.ciphertext))
         )

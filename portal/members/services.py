@@ -20,7 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.provider import Text
+from connections.spec.text import Text
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope

@@ -10,9 +10,10 @@ from datetime import timedelta
 from django.utils import timezone
 
 from connections.spec.checklist import Inference, LedgerProbe, Probe
+from connections.spec.grants import Login
 from connections.spec.provider import CredentialField
 from connections.sync.models import ACTIVE, StreamProgress, SyncRun
-from connections.vault.models import Connection, Credential
+from connections.vault.models import Connection, Credential, Pin
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Step, Walk, walk
@@ -40,6 +41,7 @@ class Board:
 
     walk: Walk
     opened: Step | None
+    pins: list[Pin]  # of the open checkpoint, where certificates are confirmed
     credentials: dict[str, Credential]  # names, hints and times; the web process can read no more
     our_client_id: str
     latest_run: FirstRun | None
@@ -63,16 +65,24 @@ class Board:
         return any(step.mark.asked_at and step.mark.asked_at < late for step in self.pending)
 
     @property
-    def credential_field(self) -> CredentialField | None:
-        """What is typed in at the open checkpoint, if anything is."""
-        if self.opened is None or not self.opened.checkpoint.credential:
-            return None
-        name = self.opened.checkpoint.credential
-        return next((field for field in self.walk.provider.credentials if field.name == name), None)
+    def fields(self) -> list[CredentialField]:
+        """What is typed in at the open checkpoint."""
+        return [self.walk.provider.field(name) for name in self.opened.checkpoint.fields] if self.opened else []
 
     @property
-    def credential(self) -> Credential | None:
-        return self.credentials.get(self.opened.checkpoint.credential) if self.opened else None
+    def logins(self) -> list[Login]:
+        """The login pages at the provider that can be started at the open checkpoint."""
+        return [self.walk.provider.login(name) for name in self.opened.checkpoint.connect] if self.opened else []
+
+    @property
+    def stored(self) -> list[tuple[CredentialField, Credential]]:
+        """The secrets of the open checkpoint that are stored."""
+        return [(field, self.credentials[field.name]) for field in self.fields if field.name in self.credentials]
+
+    @property
+    def awaits_pins(self) -> bool:
+        """Certificates wait for the word of whoever compared them."""
+        return any(pin.confirmed_at is None for pin in self.pins)
 
     @property
     def proving(self) -> Step | None:
@@ -94,7 +104,8 @@ class Board:
         step = self.proving
         if step is None or not step.can_check or step.is_pending:
             return False
-        return not step.checkpoint.credential or step.checkpoint.credential in self.credentials
+        given = {*self.credentials, *self.connection.settings}
+        return all(self.walk.provider.field(name).optional or name in given for name in step.checkpoint.fields)
 
     @property
     def shows_run(self) -> bool:
@@ -143,6 +154,9 @@ def board(onboarding: Onboarding, opened: str = "") -> Board:
             )
         },
         our_client_id=our_client_id(onboarding.connection),
+        pins=list(Pin.objects.filter(connection=onboarding.connection).order_by("host", "seen_at"))
+        if shown and shown.checkpoint.pins
+        else [],
         latest_run=_latest_run(onboarding.connection),
     )
 

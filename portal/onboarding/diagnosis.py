@@ -8,6 +8,7 @@ from connections.jobs.lease import Lease
 from connections.spec.checklist import LedgerProbe, MarkState, Probe
 from connections.spec.errors import CallFailed
 from connections.spec.faults import Acts, Fault
+from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.tenancy.scope import tenant_scope
 from connections.vault.services import mark_broken
@@ -52,7 +53,7 @@ def run_ended(lease: Lease) -> None:
             if fault != run.fault
         ]
         for code, entry_id in codes:
-            fault = provider.faults.find(code)
+            fault = faults.find(provider=provider.slug, code=code)
             if fault is not None and fault.acts is Acts.CUSTOMER and fault.checkpoint in marks:
                 mark = marks[fault.checkpoint]
                 # What was checked after the run ended is newer than what the run knew.
@@ -60,7 +61,7 @@ def run_ended(lease: Lease) -> None:
                 if mark.state != MarkState.FAILING and not is_outdated:
                     _fail(mark, fault, entry_id)
         if run.state == RunState.SUCCEEDED:
-            for checkpoint in provider.checklist:
+            for checkpoint in provider.checkpoints(run.connection.way):
                 mark = marks[checkpoint.slug]
                 is_open = isinstance(checkpoint.proof, LedgerProbe) and mark.state != MarkState.VERIFIED
                 # A green run says that what failed may have passed.

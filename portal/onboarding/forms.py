@@ -1,14 +1,15 @@
-"""What people type on the way: the environment to connect, and a credential."""
+"""What people type on the way: the environment to connect, and what belongs to a checkpoint."""
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
-from connections.spec.provider import CredentialField, Environment, Provider
+from connections.spec.provider import CredentialField, Environment, Kind, Provider
 
 EXPLAINED = {
     Environment.PRODUCTION: _("Production: your company's real books."),
@@ -18,9 +19,10 @@ EXPLAINED = {
 
 
 class BeginForm(forms.Form):
-    """Where to connect. With one environment there is nothing to choose."""
+    """Where and how to connect. Where there is one way there is nothing to choose."""
 
     environment = forms.ChoiceField(label=_("Which side do you want to connect?"), widget=forms.RadioSelect)
+    way = forms.ChoiceField(label=_("How do you want to connect?"), widget=forms.RadioSelect, required=False)
 
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,20 +31,40 @@ class BeginForm(forms.Form):
         field.choices = [(environment.value, EXPLAINED[environment]) for environment in offered]
         if offered:
             field.initial = offered[0].value
+        ways = cast(forms.ChoiceField, self.fields["way"])
+        ways.choices = [(grant.name, grant.label) for grant in provider.grants]
+        ways.initial = provider.grants[0].name
+        if len(provider.grants) == 1:
+            ways.widget = forms.HiddenInput()
 
 
-class CredentialForm(forms.Form):
-    """One credential. It is never written back into a page, not even after an error."""
+class FieldsForm(forms.Form):
+    """What is typed in at one checkpoint. A secret is never written back into a page, not even after an error."""
 
-    text = forms.CharField(required=False, strip=False, max_length=20_000)
-
-    def __init__(self, *args: Any, credential: CredentialField, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        fields: Sequence[CredentialField],
+        settings: Mapping[str, str],
+        stored: Container[str],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["text"]
+        for field in fields:
+            self.fields[field.name] = self._made(field, settings.get(field.name, ""), field.name in stored)
+
+    @staticmethod
+    def _made(field: CredentialField, kept: str, is_stored: bool) -> forms.Field:
         attributes = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
-        if credential.secret:
-            field.widget = forms.PasswordInput(attrs=attributes, render_value=False)
+        words: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": False}
+        if field.kind is Kind.CHOICE:
+            return forms.ChoiceField(choices=field.choices, initial=kept or field.choices[0][0], **words)
+        if field.secret:
+            if is_stored:
+                words["help_text"] = _("Stored and sealed. Leave it empty to keep it.") if kept else field.help
+            widget: forms.Widget = forms.PasswordInput(attrs=attributes, render_value=False)
+        elif field.kind is Kind.ADDRESS:
+            widget = forms.TextInput(attrs={**attributes, "inputmode": "url"})
         else:
-            field.widget = forms.TextInput(attrs=attributes)
-        field.label = str(credential.label)
-        field.help_text = str(credential.help)
+            widget = forms.TextInput(attrs=attributes)
+        return forms.CharField(strip=False, max_length=20_000, widget=widget, initial=kept or None, **words)

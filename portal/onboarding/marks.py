@@ -65,7 +65,7 @@ def record(*, mark: Mark, proof: Proof) -> None:
 
 def infer(*, of: Connection, verified: Mark, marks: Mapping[str, Mark], proof: Proof) -> None:
     """Move what the verified mark implies. A person's own word stays on record; the inference is added to it."""
-    for checkpoint in provider_of(of).checklist:
+    for checkpoint in provider_of(of).checkpoints(of.way):
         if isinstance(checkpoint.proof, Inference) and checkpoint.proof.follows == verified.checkpoint:
             record(
                 mark=marks[checkpoint.slug],

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.utils import timezone
 
 from connections.jobs.lease import Lease
-from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe, MarkState, Probe, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.faults import Acts
+from connections.spec.operations import Arguments
 from connections.spec.streams import BadPage
 from connections.sync import faults
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import Connection, ConnectionState, Grant
 from connections.vault.services import mark_broken, mark_healthy
 from portal.onboarding import diagnosis
 from portal.onboarding.marks import Proof, infer, provider_of, record
@@ -34,14 +35,25 @@ class ConnectionAsker:
         self.connection = connection
         self.client = Client(connection=connection, checkpoint=checkpoint)
         self.company_id = connection.company_id
+        self.way = connection.way
+        self.settings: Mapping[str, str] = connection.settings
         self.streams_wanted: Sequence[str] = [stream.name for stream in provider_of(connection).streams]
         self.entry_id: UUID | None = None
         self.provider_request_id = ""
 
-    def ask(self, operation: str) -> Answer:
-        reply = self.client.send(operation)
+    @property
+    def scope(self) -> str:
+        with tenant_scope(self.connection.tenant_id):
+            grants = Grant.objects.filter(connection_id=self.connection.id)
+            return grants.values_list("scope", flat=True).first() or ""
+
+    def ask(self, operation: str, arguments: Arguments | None = None) -> Answer:
+        reply = self.client.send(operation, arguments or Arguments())
         self.entry_id, self.provider_request_id = reply.entry_id, reply.provider_request_id
         return Answer(reply.body, reply.entry_id, reply.provider_request_id)
+
+    def certificates(self) -> Sequence[SeenCertificate]:
+        return self.client.certificates()
 
     def fresh_token(self) -> None:
         self.client.fresh_token()
@@ -119,16 +131,16 @@ def _found(
     marks[mark.checkpoint] = mark
     connection.refresh_from_db()
     if not finding.state.passes:
-        if checkpoint.credential and "bound_id" in finding.values:
+        if checkpoint.opens and "bound_id" in finding.values:
             mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)
         return
     if finding.state is MarkState.VERIFIED:
         infer(of=connection, verified=mark, marks=marks, proof=proof)
-    known = provider_of(connection).faults.find(connection.fault)
-    if checkpoint.credential or (known is not None and known.checkpoint == checkpoint.slug):
+    known = faults.find(provider=connection.provider, code=connection.fault)
+    if checkpoint.opens or (known is not None and known.checkpoint == checkpoint.slug):
         _mended(connection)
     # Whatever waited for this one can be asked now.
-    for other in provider_of(connection).checklist:
+    for other in provider_of(connection).checkpoints(connection.way):
         if checkpoint.slug in other.needs and isinstance(other.proof, Probe | LedgerProbe):
             ask_check(mark=marks[other.slug])
     if all(MarkState(other.state).passes for other in marks.values()):

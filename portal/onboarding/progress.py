@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.checklist import Attestation, Checkpoint, Inference, MarkState, Probe
-from connections.spec.provider import Provider, Text
+from connections.spec.provider import Provider
+from connections.spec.text import Text
 from connections.sync import faults
 from connections.vault.models import Connection, ConnectionState
 from portal.onboarding.models import Evidence, Mark, Onboarding
@@ -106,18 +107,19 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
         .order_by("mark_id", "-at", "-id")
         .distinct("mark_id")
     }
-    failing = [c for c in provider.checklist if marks[c.slug].state == MarkState.FAILING]
+    declared = provider.checkpoints(onboarding.connection.way)
+    failing = [c for c in declared if marks[c.slug].state == MarkState.FAILING]
     unconfirmed = {
         c.slug
-        for c in provider.checklist
+        for c in declared
         if c.confirm
         and onboarding.connection.state == ConnectionState.SETUP
         and marks[c.slug].state == MarkState.VERIFIED
     }
-    undone = [c for c in provider.checklist if c.slug in unconfirmed or not MarkState(marks[c.slug].state).passes]
+    undone = [c for c in declared if c.slug in unconfirmed or not MarkState(marks[c.slug].state).passes]
     current = next(iter([*failing, *undone]), None)
     steps = []
-    for number, checkpoint in enumerate(provider.checklist, start=1):
+    for number, checkpoint in enumerate(declared, start=1):
         mark = marks[checkpoint.slug]
         evidence = latest.get(mark.id)
         steps.append(

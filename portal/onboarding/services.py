@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.services import enqueue
 from connections.spec.checklist import MarkState, Probe
-from connections.spec.provider import CredentialField, Text
 from connections.sync.models import Trigger
 from connections.sync.services import start_run
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
-from connections.vault.secret import Secret
-from connections.vault.services import Refused, bind_company, mark_healthy, open_connection, store_credential
+from connections.vault.services import Refused, bind_company, confirm_pins, mark_healthy, open_connection
+from portal.onboarding import typed
 from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
 from portal.onboarding.models import Evidence, Mark, Onboarding
 
 CHECK = "onboarding.check"
 
 
-class BadInput(Exception):
-    """What was typed cannot be right; the text is a sentence for the field and never repeats the input."""
-
-    def __init__(self, sentence: Text) -> None:
-        super().__init__(str(sentence))
-        self.sentence = sentence
-
-
-def begin(*, tenant: Tenant, provider: str, environment: str, actor: Actor) -> Onboarding:
-    """Open a connection and its checklist, every mark open. Raises Refused."""
-    connection = open_connection(tenant=tenant, provider=provider, environment=environment, actor=actor)
+def begin(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Onboarding:
+    """Open a connection and its checklist, every mark open. `way`: '' is the one we recommend. Raises Refused."""
+    connection = open_connection(tenant=tenant, provider=provider, environment=environment, way=way, actor=actor)
     onboarding = Onboarding(tenant=tenant, connection=connection)
     onboarding.save(force_insert=True)
-    for checkpoint in provider_of(connection).checklist:
+    for checkpoint in provider_of(connection).checkpoints(connection.way):
         Mark(tenant=tenant, onboarding=onboarding, checkpoint=checkpoint.slug).save(force_insert=True)
     return onboarding
 
@@ -70,36 +61,11 @@ def ask_check(*, mark: Mark) -> None:
     enqueue(kind=CHECK, subject=mark.id, tenant_id=mark.tenant_id)
 
 
-def give_credential(*, mark: Mark, text: str, actor: Actor) -> bool:
-    """Seal what was typed, forget the old token's worth, and check it. Raises BadInput. True when blanks were removed."""
-    connection = mark.onboarding.connection
-    checkpoint = checkpoint_of(mark)
-    field = next(field for field in provider_of(connection).credentials if field.name == checkpoint.credential)
-    cleaned = clean_credential(field, text, connection)
-    store_credential(connection=connection, name=field.name, secret=Secret(cleaned), actor=actor)
+def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
+    """Keep what was typed and check it. Raises BadInput. True when blanks were removed."""
+    is_trimmed = typed.keep(mark=mark, typed=values, actor=actor)
     ask_check(mark=mark)
-    return cleaned != text
-
-
-def clean_credential(field: CredentialField, text: str, connection: Connection) -> str:
-    """The credential without blanks around it. Raises BadInput for what is recognisably something else."""
-    cleaned = text.strip().strip("\"'").strip()
-    if not cleaned:
-        raise BadInput(_("Paste the value here; the field is empty."))
-    if any(character.isspace() for character in cleaned):
-        raise BadInput(_("There is a blank or a line break in the middle. Copy the value once more, all of it."))
-    if urlsplit(cleaned).scheme in ("http", "https"):
-        raise BadInput(_("This is an address. Paste the key itself."))
-    if not cleaned.isascii() or not cleaned.isprintable():
-        raise BadInput(_("There are characters in it that such a value never has. Copy it once more."))
-    ours = ClientRegistration.objects.filter(
-        provider=connection.provider, environment=connection.environment, client_id=cleaned
-    )
-    if ours.exists():
-        raise BadInput(_("This is our client id. Paste the key that you received in exchange for it."))
-    if not field.shortest <= len(cleaned) <= field.longest:
-        raise BadInput(_("This is too short or too long. Copy the value once more, all of it."))
-    return cleaned
+    return is_trimmed
 
 
 def confirm(*, mark: Mark, actor: Actor) -> None:
@@ -108,10 +74,13 @@ def confirm(*, mark: Mark, actor: Actor) -> None:
     Raises Refused while the probe has not verified it.
     """
     checkpoint = checkpoint_of(mark)
-    if not checkpoint.confirm or mark.state != MarkState.VERIFIED:
+    if not checkpoint.confirm or (mark.state != MarkState.VERIFIED and not checkpoint.pins):
         raise Refused(_("There is nothing to confirm yet. Check it first."))
     connection = mark.onboarding.connection
     connection.refresh_from_db()
+    if checkpoint.pins:
+        _confirm_certificates(mark, actor)
+        return
     if connection.state != ConnectionState.SETUP:
         raise Refused(_("This company has been confirmed already."))
     latest = Evidence.objects.filter(mark=mark, state=MarkState.VERIFIED).latest("at")
@@ -142,6 +111,18 @@ def confirm(*, mark: Mark, actor: Actor) -> None:
     )
     if not connection.runs.exists():
         start_run(connection=connection, trigger=Trigger.FIRST, actor=actor)
+
+
+def _confirm_certificates(mark: Mark, actor: Actor) -> None:
+    """Whoever compared the fingerprints says that they are right: these certificates are trusted from now on.
+
+    Raises Refused where nothing waits, so that a page that is out of date cannot confirm what nobody has looked at.
+    """
+    connection = mark.onboarding.connection
+    hosts = confirm_pins(connection=connection, actor=actor)
+    if not hosts:
+        raise Refused(_("There is nothing to confirm yet. Check it first."))
+    ask_check(mark=mark)
 
 
 def our_client_id(connection: Connection) -> str:

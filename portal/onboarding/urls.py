@@ -16,6 +16,6 @@ urlpatterns = [
     path(ONE, views.checkpoint, name="checkpoint"),
     path(f"{ONE}attest/", views.attest, name="attest"),
     path(f"{ONE}check/", views.check, name="check"),
-    path(f"{ONE}credential/", views.credential, name="credential"),
+    path(f"{ONE}fields/", views.fields, name="fields"),
     path(f"{ONE}confirm/", views.confirm, name="confirm"),
 ]

@@ -23,9 +23,10 @@ from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import services
 from portal.onboarding.board import Board, board
-from portal.onboarding.forms import BeginForm, CredentialForm
-from portal.onboarding.marks import checkpoint_of, provider_of
+from portal.onboarding.forms import BeginForm, FieldsForm
+from portal.onboarding.marks import checkpoint_of
 from portal.onboarding.reach import mark_of, onboarding_of
+from portal.onboarding.typed import BadInput
 
 UNCHANGED = 204  # htmx leaves the page alone and asks again
 
@@ -44,13 +45,15 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
                 tenant=request.tenant,
                 provider=found.slug,
                 environment=form.cleaned_data["environment"],
+                way=form.cleaned_data["way"],
                 actor=request.user.actor,
             )
         except Refused as refused:
             form.add_error(None, str(refused))
         else:
             return redirect("checklist", request.tenant.slug, onboarding.connection_id)
-    return render(request, "onboarding/before.html", {"provider": found, "form": form})
+    checkpoints = found.checkpoints(found.grants[0].name)
+    return render(request, "onboarding/before.html", {"provider": found, "form": form, "checkpoints": checkpoints})
 
 
 @require_GET
@@ -103,31 +106,31 @@ def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResp
     return _to_checkpoint(request, connection, checkpoint)
 
 
-@sensitive_post_parameters("text")
+@sensitive_post_parameters()
 @require_POST
 @member(Role.OPERATOR)
-def credential(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
-    """Take a credential: sealed and checked, or refused at its field without being shown again."""
+def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+    """Take what is typed in: secrets sealed, all checked, or refused at its field; a secret is not shown again."""
     mark = mark_of(request, connection, checkpoint)
-    name = checkpoint_of(mark).credential
-    field = next((field for field in provider_of(mark.onboarding.connection).credentials if field.name == name), None)
-    if field is None:
+    if not checkpoint_of(mark).fields:
         raise Http404
     if not recently_proved(request):
         return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
-    form = CredentialForm(request.POST, credential=field)
+    shown = _board_at(request, connection, checkpoint)
+    form = _form(shown, request.POST)
     if form.is_valid():
         try:
-            trimmed = services.give_credential(mark=mark, text=form.cleaned_data["text"], actor=request.user.actor)
-        except services.BadInput as bad:
-            form.add_error("text", str(bad.sentence))
+            trimmed = services.give(mark=mark, values=form.cleaned_data, actor=request.user.actor)
+        except BadInput as bad:
+            for name, sentence in bad.sentences.items():
+                form.add_error(name, str(sentence))
         except KeyUnavailable:
-            form.add_error("text", _("Your company's keys are being made. Try again in a few seconds."))
+            form.add_error(None, _("Your company's keys are being made. Try again in a few seconds."))
         else:
             if trimmed:
                 messages.info(request, _("There were blanks or quotation marks around it; we left them out."))
             return _to_checkpoint(request, connection, checkpoint)
-    return _show(request, _board_at(request, connection, checkpoint), own_page=True, form=form)
+    return _show(request, shown, own_page=True, form=form)
 
 
 @require_POST
@@ -148,24 +151,27 @@ def _board_at(request: MemberRequest, connection: UUID, slug: str) -> Board:
         raise Http404 from None
 
 
-def _show(request: MemberRequest, shown: Board, *, own_page: bool, form: CredentialForm | None = None) -> HttpResponse:
+def _show(request: MemberRequest, shown: Board, *, own_page: bool, form: FieldsForm | None = None) -> HttpResponse:
     return render(request, "onboarding/checklist.html", _context(request, shown, own_page=own_page, form=form))
 
 
 def _context(
-    request: MemberRequest, shown: Board, *, own_page: bool, form: CredentialForm | None = None
+    request: MemberRequest, shown: Board, *, own_page: bool, form: FieldsForm | None = None
 ) -> dict[str, Any]:
-    field = shown.credential_field
     return {
         "board": shown,
         "walk": shown.walk,
         "connection": shown.connection,
         "provider": shown.walk.provider,
         "own_page": own_page,
-        "form": form or (CredentialForm(credential=field) if field else None),
+        "form": form or (_form(shown) if shown.fields else None),
         "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR],
         "proved": recently_proved(request),
     }
+
+
+def _form(shown: Board, typed: Any = None) -> FieldsForm:
+    return FieldsForm(typed, fields=shown.fields, settings=shown.connection.settings, stored=shown.credentials)
 
 
 def _to_checkpoint(request: MemberRequest, connection: UUID, slug: str) -> HttpResponse:

@@ -80,7 +80,14 @@ class Card:
     @property
     def failing(self) -> Checkpoint | None:
         """The first checkpoint that must be put right."""
-        return next((c for c in self.provider.checklist if self.states.get(c.slug) is MarkState.FAILING), None)
+        return next(
+            (
+                c
+                for c in self.provider.checkpoints(self.connection.way)
+                if self.states.get(c.slug) is MarkState.FAILING
+            ),
+            None,
+        )
 
     @property
     def fault(self) -> str:

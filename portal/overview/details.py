@@ -11,7 +11,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.models import Job, JobState
-from connections.spec.provider import Provider, Text
+from connections.spec.provider import Provider
+from connections.spec.text import Text
 from connections.sync.models import ACTIVE, ProgressState, RunState, StreamCursor, StreamProgress, SyncRun
 from connections.sync.services import SCHEDULED, lines
 from connections.transport.models import RequestLogEntry

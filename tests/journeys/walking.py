@@ -76,8 +76,8 @@ class Customer:
 
     def paste_key(self, key: str) -> None:
         self.open("api-key")
-        self.page.fill("input[name=text]", key)
-        self.page.click("#give-credential")
+        self.page.fill("input[name=api_key]", key)
+        self.page.click("#give-fields")
 
     def confirm(self, checkpoint: str) -> None:
         self.open(checkpoint)

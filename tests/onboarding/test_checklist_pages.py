@@ -67,7 +67,7 @@ def live(visitor: Visitor, sandbox: Any) -> Visitor:
     made = sandbox.setup_company()
     for checkpoint in BY_HAND:
         visitor.press(checkpoint, "attest")
-    visitor.press("api-key", "credential", text=made["api_key"])
+    visitor.press("api-key", "fields", api_key=made["api_key"])
     visitor.work_off()
     visitor.press("company", "confirm")
     visitor.work_off()
@@ -97,7 +97,7 @@ def test_the_whole_walk_needs_no_javascript(visitor: Visitor, sandbox: Any) -> N
         assert visitor.marks(page)[checkpoint] == "attested"
     assert visitor.opened(visitor.page()) == "api-key"
 
-    asked = visitor.press("api-key", "credential", text=made["api_key"]).content.decode()
+    asked = visitor.press("api-key", "fields", api_key=made["api_key"]).content.decode()
     assert visitor.marks(asked)["api-key"] == "busy"
     assert "Look again" in asked
     visitor.work_off()
@@ -154,10 +154,10 @@ def test_a_finding_names_its_time_and_request(live: Visitor) -> None:
     ],
 )
 def test_what_cannot_be_a_key_is_refused_at_its_field_and_never_shown(typed: str, said: str, visitor: Visitor) -> None:
-    answer = visitor.press("api-key", "credential", text=typed)
+    answer = visitor.press("api-key", "fields", api_key=typed)
     page = answer.content.decode()
     assert said in page
-    assert 'id="id_text_error"' in page
+    assert 'id="id_api_key_error"' in page
     assert 'aria-invalid="true"' in page
     assert "canary" not in page
     assert not Credential.objects.exists()
@@ -168,14 +168,14 @@ def test_what_cannot_be_a_key_is_refused_at_its_field_and_never_shown(typed: str
 
 
 def test_our_own_client_id_in_the_place_of_the_key_is_recognised(visitor: Visitor, sandbox: Any) -> None:
-    page = visitor.press("api-key", "credential", text=sandbox.client["client_id"]).content.decode()
+    page = visitor.press("api-key", "fields", api_key=sandbox.client["client_id"]).content.decode()
     assert "This is our client id" in page
     assert not Credential.objects.exists()
 
 
 def test_blanks_around_a_key_are_left_out_and_said(visitor: Visitor, sandbox: Any) -> None:
     made = sandbox.setup_company()
-    page = visitor.press("api-key", "credential", text=f'  "{made["api_key"]}"\n').content.decode()
+    page = visitor.press("api-key", "fields", api_key=f'  "{made["api_key"]}"\n').content.decode()
     assert "we left them out" in page
     visitor.work_off()
     assert visitor.marks(visitor.page("api-key"))["api-key"] == "verified"
@@ -201,7 +201,7 @@ def test_who_has_not_shown_it_lately_is_asked_before_a_key_is_taken(
     page = late.get(f"{visitor.checklist}api-key/").content.decode()
     assert 'type="password"' not in page
     assert "Confirm that it is you" in page
-    answer = late.post(f"{visitor.checklist}api-key/credential/", {"text": CANARY})
+    answer = late.post(f"{visitor.checklist}api-key/fields/", {"api_key": CANARY})
     assert answer.headers["Location"].startswith("/account/reauthenticate/?next=%2Ft%2Faamu%2Fc%2F")
     assert not Credential.objects.exists()
     assert CANARY not in str(dict(late.session))
@@ -210,7 +210,7 @@ def test_who_has_not_shown_it_lately_is_asked_before_a_key_is_taken(
 def test_the_page_asks_for_news_only_while_there_may_be_any(visitor: Visitor, sandbox: Any) -> None:
     assert visitor.polls(visitor.page()) == ""
     made = sandbox.setup_company()
-    asked = visitor.press("api-key", "credential", text=made["api_key"]).content.decode()
+    asked = visitor.press("api-key", "fields", api_key=made["api_key"]).content.decode()
     address = visitor.polls(asked)
     assert address
     assert visitor.client.get(address).status_code == 204  # nothing new: the page is left alone
@@ -242,7 +242,7 @@ def test_a_revoked_key_reopens_its_checkpoint_and_a_new_one_mends_it(live: Visit
     assert "Problems" in problems
     assert f'href="{live.checklist}api-key/"' in problems
 
-    live.press("api-key", "credential", text=sandbox.new_key(made["user_id"]))
+    live.press("api-key", "fields", api_key=sandbox.new_key(made["user_id"]))
     live.work_off()
     assert live.marks(live.page())["api-key"] == "verified"
     assert "Needs you" not in live.client.get("/t/aamu/").content.decode()
@@ -302,7 +302,7 @@ def test_text_of_the_provider_is_shown_as_text(live: Visitor) -> None:
 
 def test_a_checkpoint_nobody_declared_is_not_there(visitor: Visitor) -> None:
     assert visitor.client.get(f"{visitor.checklist}invented/").status_code == 404
-    assert visitor.client.post(f"{visitor.checklist}rights/credential/", {"text": CANARY}).status_code == 404
+    assert visitor.client.post(f"{visitor.checklist}rights/fields/", {"api_key": CANARY}).status_code == 404
 
 
 def test_pressing_check_often_queues_it_once(live: Visitor) -> None:

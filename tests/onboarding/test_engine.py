@@ -16,6 +16,7 @@ from portal.onboarding import services
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.progress import walk
+from portal.onboarding.typed import BadInput
 from tests.roles import acting_as
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -60,7 +61,7 @@ class Walker:
 
     def give(self, key):
         with self.inside():
-            services.give_credential(mark=self.mark("api-key"), text=key, actor=AINO)
+            services.give(mark=self.mark("api-key"), values={"api_key": key}, actor=AINO)
         self.work_off()
 
     def confirm(self):
@@ -293,16 +294,18 @@ def test_the_key_is_nowhere_but_sealed(live):
     ],
 )
 def test_what_cannot_be_a_key_is_told_at_the_field(walker, typed, said):
-    with pytest.raises(services.BadInput, match=said) as caught, walker.inside():
-        services.give_credential(mark=walker.mark("api-key"), text=typed, actor=AINO)
+    with pytest.raises(BadInput) as caught, walker.inside():
+        services.give(mark=walker.mark("api-key"), values={"api_key": typed}, actor=AINO)
+    sentence = str(caught.value.sentences["api_key"])
+    assert said in sentence
     if len(typed) > 8 and typed.strip():
-        assert typed not in str(caught.value.sentence)
+        assert typed not in sentence + str(caught.value)
     assert Credential.objects.count() == 0
 
 
 def test_blanks_around_a_key_are_removed_and_said(walker):
     with walker.inside():
-        assert services.give_credential(mark=walker.mark("api-key"), text="  padded-key-0123456789 \n", actor=AINO)
+        assert services.give(mark=walker.mark("api-key"), values={"api_key": "  padded-key-0123456789 \n"}, actor=AINO)
 
 
 def test_the_page_takes_two_queries_whatever_it_shows(live, django_assert_num_queries):

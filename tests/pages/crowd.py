@@ -45,7 +45,7 @@ ADDRESSES = [
     Address("checkpoint", Role.VIEWER, ("connection", "checkpoint")),
     Address("attest", Role.OPERATOR, ("connection", "checkpoint"), "post"),
     Address("check", Role.OPERATOR, ("connection", "checkpoint"), "post"),
-    Address("credential", Role.OPERATOR, ("connection", "key_checkpoint"), "post", {"text": "k" * 40}),
+    Address("fields", Role.OPERATOR, ("connection", "key_checkpoint"), "post", {"api_key": "k" * 40}),
     Address("confirm", Role.OPERATOR, ("connection", "checkpoint"), "post"),
     Address("sync_now", Role.OPERATOR, ("connection",), "post"),
     Address("schedule", Role.OPERATOR, ("connection",), "post", {"every_hours": "6"}),

@@ -116,7 +116,7 @@ def everywhere(
         made = sandbox.setup_company()
         for checkpoint in BY_HAND:
             visitor.press(checkpoint, "attest")
-        visitor.press("api-key", "credential", text=made["api_key"])
+        visitor.press("api-key", "fields", api_key=made["api_key"])
         work_off()
         visitor.press("company", "confirm")
         work_off()
@@ -252,7 +252,7 @@ def test_a_page_that_watches_notices_that_its_person_signed_out(
     enter: Callable[..., Page], alice: Any, sandbox: Any, sign_in: Callable[..., Any], work_off: Callable[..., int]
 ) -> None:
     visitor = Visitor(sign_in(alice), work_off)
-    visitor.press("api-key", "credential", text=sandbox.setup_company()["api_key"])
+    visitor.press("api-key", "fields", api_key=sandbox.setup_company()["api_key"])
     page = enter(alice)
     page.goto(visitor.checklist)
     page.context.clear_cookies()

@@ -17,9 +17,9 @@ PROCOUNTOR = registry.all_providers()["procountor"]
 @pytest.mark.parametrize(
     ("given", "api", "token"),
     [
-        ({"api": "https://x.example/api"}, "https://x.example/api", "https://x.example/api/oauth/token"),
-        ({"api": "https://x.example/api/"}, "https://x.example/api", "https://x.example/api/oauth/token"),
-        ({"api": "http://127.0.0.1:9"}, "http://127.0.0.1:9/api", "http://127.0.0.1:9/api/oauth/token"),
+        ({"api": "https://x.example/api"}, "https://x.example/latest/api", "https://x.example/api/oauth/token"),
+        ({"api": "https://x.example/api/"}, "https://x.example/latest/api", "https://x.example/api/oauth/token"),
+        ({"api": "http://127.0.0.1:9"}, "http://127.0.0.1:9/latest/api", "http://127.0.0.1:9/api/oauth/token"),
         (
             {"api": "https://x.example/v2402/api"},
             "https://x.example/v2402/api",
@@ -27,12 +27,12 @@ PROCOUNTOR = registry.all_providers()["procountor"]
         ),
         (
             {"api": "https://x.example/api", "token": "https://id.example/token"},
-            "https://x.example/api",
+            "https://x.example/latest/api",
             "https://id.example/token",
         ),
         (
             {"api": "https://x.example/api", "token": "https://id.example"},
-            "https://x.example/api",
+            "https://x.example/latest/api",
             "https://id.example/api/oauth/token",
         ),
     ],

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connections.providers import registry
-from connections.spec.streams import AfterId, BadPage, Page, Since
+from connections.spec.streams import AfterId, BadPage, Envelope, Page, Since
 from connections.sync.models import StreamCursor
 
 SINCE = Since("changedFrom", "version", overlap=timedelta(hours=3))
@@ -48,7 +48,7 @@ def test_a_cursor_kept_in_another_form_means_reading_everything(syncing):
 
 
 def test_pages_that_stand_still_are_refused():
-    paging = AfterId(size=2, items="results")
+    paging = AfterId(size=2, envelope=Envelope(("results",)))
     assert paging.following({"after": 4}, Page([{"id": 5}, {"id": 6}]), "id") == {"after": 6}
     assert paging.following({"after": 4}, Page([{"id": 5}]), "id") is None
     with pytest.raises(BadPage):
@@ -58,7 +58,10 @@ def test_pages_that_stand_still_are_refused():
 def test_the_path_leads_to_what_paging_reads():
     for provider in registry.all_providers().values():
         for stream in provider.streams:
-            body = []
-            for step in reversed(stream.paging.path):
-                body = {step: body}
-            assert stream.paging.read(body, stream.key).records == []
+            envelope = stream.paging.envelope
+            bodies = [{name: [{stream.key: 1}]} for name in envelope.names] + [[{stream.key: 1}]] * envelope.bare
+            for body in bodies:
+                page = stream.paging.read(body, stream.key)
+                for step in page.path:
+                    body = body[step]
+                assert body is page.records

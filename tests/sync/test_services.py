@@ -319,7 +319,15 @@ def test_values_are_shown_in_words():
 
 
 def test_every_fault_a_run_can_end_with_has_words():
-    for code in ("sync-gave-up", "page-unreadable", "no-answer", "right-missing"):
+    for code in (
+        "sync-gave-up",
+        "page-unreadable",
+        "list-cut",
+        "no-answer",
+        "right-missing",
+        "pin-broken",
+        "no-grant",
+    ):
         found = faults.find(provider="procountor", code=code)
         assert found is not None
         assert str(found.customer)

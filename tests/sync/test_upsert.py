@@ -120,7 +120,7 @@ def test_no_row_of_another_tenant_is_reached(keep, place, kaste):
 
 def looked_at(place, records):
     """Table and index pages the database looked at to keep this page."""
-    values = {"document": json.dumps(records), "path": [], "key": "id", "stream": "things"}
+    values = {"document": json.dumps(records), "path": [], "prefix": "", "key": "id", "stream": "things"}
     values |= {"tenant": place.tenant_id, "connection": place.id}
     with acting_as("worker"), tenant_scope(place.tenant_id), database.cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {upsert._WRITE}", values)

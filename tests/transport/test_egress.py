@@ -31,7 +31,7 @@ def fresh_sessions():
 
 @pytest.fixture
 def hosts(hostile):
-    return Hosts(api=hostile.address, token=f"{hostile.address}/token", ca=hostile.ca, loopback=True)
+    return Hosts(api=hostile.address, token=f"{hostile.address}/token", ca=hostile.ca, loopback=True, plain=True)
 
 
 def send(hosts, path="/", deadlines=QUICK, **more):
@@ -92,7 +92,7 @@ def test_what_is_sent_names_the_product_and_no_more(hostile, hosts):
 
 def test_bodies_are_form_or_json(hostile, hosts):
     send(hosts, method="POST", form={"a": "ä&b"})
-    send(hosts, method="POST", json={"a": "ä"})
+    send(hosts, method="POST", body='{"a":"ä"}'.encode())
     form, json = hostile.asked
     assert (form.body, json.body) == (b"a=%C3%A4%26b", '{"a":"ä"}'.encode())
     assert b"application/x-www-form-urlencoded" in form.head
@@ -358,7 +358,7 @@ def test_no_secret_reaches_an_exception_or_a_log(hostile, hosts, behaviour, capl
             hosts,
             total=0.5,
             method="POST",
-            query={"access_token": SECRET},
+            hidden_query={"access_token": SECRET},
             headers={"Authorization": f"Bearer {SECRET}"},
             form={"client_secret": SECRET},
         )
@@ -371,7 +371,7 @@ def test_headers_that_cannot_be_parsed_log_no_address(hostile, hosts, caplog):
     """urllib3 warns with the whole URL, and some providers want their token in it."""
     hostile.behave = lambda line: line.write(HEAD + b"Content-Length: 0\r\nno colon here\r\nX: y\r\n\r\n")
     with caplog.at_level(logging.INFO):
-        send(hosts, query={"access_token": SECRET})
+        send(hosts, hidden_query={"access_token": SECRET})
     assert SECRET not in caplog.text
 
 

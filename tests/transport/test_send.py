@@ -16,13 +16,14 @@ from connections.providers import registry
 from connections.spec.errors import (
     Blocked,
     Forbidden,
+    OutcomeUnknown,
     QuotaExhausted,
     Rejected,
     Unauthorized,
     Unavailable,
     Unreadable,
 )
-from connections.spec.operations import Operation
+from connections.spec.operations import Arguments, Operation
 from connections.tenancy.scope import tenant_scope
 from connections.transport import client as sending
 from connections.transport import retry
@@ -74,9 +75,9 @@ def answering(hostile, *answers):
     hostile.behave = behave
 
 
-def send(client, operation="session", **more):
+def send(client, arguments=None, operation="session"):
     with acting_as("worker"):
-        return client.send(operation, **more)
+        return client.send(operation, arguments or Arguments())
 
 
 def calls(hostile):
@@ -92,10 +93,10 @@ def entries():
 
 def test_a_call_is_signed_and_answered(hostile, client):
     answering(hostile, (200, {"a": 1}, {"X_Request_Id": "r-1"}))
-    reply = send(client, query={"size": "2"})
-    assert (reply.status, reply.body, reply.raw, reply.provider_request_id) == (200, {"a": 1}, b'{"a": 1}', "r-1")
+    reply = send(client, Arguments(query={"size": "2"}))
+    assert (reply.status, reply.body, reply.document, reply.provider_request_id) == (200, {"a": 1}, b'{"a": 1}', "r-1")
     (line,) = calls(hostile)
-    assert line.asked == "GET /api/sessioninfo?size=2"
+    assert line.asked == "GET /latest/api/sessioninfo?size=2"
     assert f"Authorization: Bearer {TOKEN}".encode() in line.head
     assert TOKEN not in repr(reply)
     assert "a" not in repr(reply).split("entry_id")[0].removeprefix("Reply(status=200, ")
@@ -133,7 +134,7 @@ def test_a_refusal_is_named_and_not_repeated(hostile, client, status, body, kind
 
 
 def test_an_address_our_door_refuses_is_blocked(hostile, client, monkeypatch):
-    client._caller.hosts = client.hosts = replace(client.hosts, loopback=False)
+    client._caller.hosts = replace(client._caller.hosts, loopback=False)
     with pytest.raises(Blocked) as caught:
         send(client)
     assert caught.value.fault.code == "blocked"
@@ -144,14 +145,14 @@ def test_an_address_our_door_refuses_is_blocked(hostile, client, monkeypatch):
 @pytest.mark.parametrize("value", ["", ".", ".."])
 def test_no_value_leads_to_another_path(hostile, client, value):
     with pytest.raises(ValueError, match="path"):
-        send(client, "one", path={"id": value})
+        send(client, Arguments(path={"id": value}), "one")
     assert hostile.asked == []
 
 
 def test_a_value_stays_within_its_place(hostile, client):
     answering(hostile, (200, {}))
-    send(client, "one", path={"id": "../a?b=c#d/ä"})
-    assert calls(hostile)[0].asked == "GET /api/things/..%2Fa%3Fb%3Dc%23d%2F%C3%A4"
+    send(client, Arguments(path={"id": "../a?b=c#d/ä"}), "one")
+    assert calls(hostile)[0].asked == "GET /latest/api/things/..%2Fa%3Fb%3Dc%23d%2F%C3%A4"
     assert [entry.path_template for entry in client.pending] == ["/things/{id}"]
 
 
@@ -169,12 +170,31 @@ def test_trouble_is_survived_by_what_may_be_repeated(hostile, client, trouble):
     assert [entry.attempt for entry in client.pending] == [3]
 
 
-@pytest.mark.parametrize("trouble", [(503, b""), (429, b""), lambda line: line.hang_up()])
+@pytest.mark.parametrize("trouble", [(503, b""), (429, b"")])
 def test_what_writes_is_sent_once(hostile, client, trouble):
     answering(hostile, trouble)
     with pytest.raises(Unavailable):
-        send(client, "send", json={"a": 1})
+        send(client, Arguments(body={"a": 1}), "send")
     assert len(calls(hostile)) == 1
+
+
+@pytest.mark.parametrize(
+    "lost", [(500, b""), (502, b""), (504, b""), (408, b""), (200, b"<html>"), lambda line: line.hang_up()]
+)
+def test_a_write_without_a_clear_answer_has_an_unknown_outcome(hostile, client, lost):
+    answering(hostile, lost)
+    with pytest.raises(OutcomeUnknown) as caught:
+        send(client, Arguments(body={"a": 1}), "send")
+    assert len(calls(hostile)) == 1
+    assert [entry.id for entry in entries()] == [caught.value.entry_id]
+
+
+def test_an_intent_is_kept_before_a_write_leaves(hostile, client):
+    kept = []
+    answering(hostile, lambda line: (kept.append("left"), line.answer(201, {})))
+    with acting_as("worker"):
+        reply = client.send("send", Arguments(body={}), before_write=kept.append)
+    assert kept == [reply.entry_id, "left"]
 
 
 def test_patience_ends_and_the_work_is_put_down(hostile, client, monkeypatch):
@@ -220,7 +240,7 @@ def test_a_refused_token_is_renewed_once_and_the_call_repeated_once(hostile, cli
 def test_a_refused_token_on_a_write_is_renewed_and_the_write_repeated(hostile, client):
     """401 says that nothing was done."""
     answering(hostile, (401, b"{}"), (201, {}))
-    assert send(client, "send", json={"a": 1}).status == 201
+    assert send(client, Arguments(body={"a": 1}), "send").status == 201
 
 
 # -- what is written down --------------------------------------------------------------------------------------------
@@ -263,7 +283,7 @@ def test_an_attempt_without_an_answer_says_how_long_it_was_waited_for(hostile, c
 
 def test_what_writes_is_written_down_at_once(hostile, client):
     answering(hostile, (201, {}))
-    send(client, "send", json={})
+    send(client, Arguments(body={}), "send")
     assert client.pending == []
     assert [entry.operation for entry in entries()] == ["send"]
 
@@ -290,7 +310,7 @@ def test_no_secret_is_told(hostile, client, caplog, trouble, monkeypatch):
     monkeypatch.setattr(sending, "IN_PLACE", 0.1)
     answering(hostile, trouble)
     with caplog.at_level(logging.INFO), pytest.raises(Exception, match=r"\w+: [a-z-]+$") as caught:
-        send(client, query={"secret": TOKEN}, json={"password": API_KEY})
+        send(client, Arguments(query={"secret": TOKEN}, body={"password": API_KEY}))
     with database.cursor() as cursor:
         cursor.execute("SELECT e::text FROM transport_entry e UNION ALL SELECT q::text FROM transport_quotawindow q")
         rows = str(cursor.fetchall())

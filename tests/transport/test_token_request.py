@@ -14,8 +14,8 @@ from django.db import connection as database
 
 from connections.providers import registry
 from connections.spec.errors import Forbidden, QuotaExhausted, Rejected, Unauthorized, Unavailable, Unreadable
-from connections.spec.provider import Client as Whose
-from connections.spec.provider import ClientCredentials, TokenBody
+from connections.spec.grants import Client as Whose
+from connections.spec.grants import ClientCredentials, TokenBody
 from connections.transport import token_request
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
@@ -63,7 +63,7 @@ def test_the_documented_form_is_sent(hostile, uncanny, db):
 
 
 def test_a_json_body_with_the_customers_own_client(hostile, uncanny, db, monkeypatch):
-    flow = ClientCredentials(client=Whose.CUSTOMERS, scope="write", body=TokenBody.JSON)
+    flow = ClientCredentials("m2m", client=Whose.CUSTOMERS, scope="write", body=TokenBody.JSON)
     provider = replace(registry.find("procountor"), grants=(flow,))
     monkeypatch.setattr(registry, "find", lambda slug: provider)
     opened = token_request.Opened({"client_id": Secret("theirs"), "client_secret": Secret("s")}, "ours", None, "")

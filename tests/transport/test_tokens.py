@@ -141,8 +141,8 @@ def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
     counting(hostile)
     real, first = token_request.ask, []
 
-    def ask(who):
-        asked = real(who)
+    def ask(who, **more):
+        asked = real(who, **more)
         if not first:
             first.append(asked)
             with tenant_scope(uncanny.tenant_id):
@@ -159,8 +159,8 @@ def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, u
     counting(hostile)
     real = token_request.ask
 
-    def ask(who):
-        asked = real(who)
+    def ask(who, **more):
+        asked = real(who, **more)
         if len(hostile.asked) == 1:
             tokens.forget(uncanny)
         return asked
@@ -216,7 +216,7 @@ def test_a_newer_token_that_is_gone_again_is_asked_for_at_once(hostile, uncanny)
 def test_a_claim_is_given_back_whatever_happens(hostile, uncanny, monkeypatch):
     counting(hostile)
 
-    def broken(who):
+    def broken(who, **more):
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):

@@ -173,7 +173,8 @@ CHECKLIST = (
             _("Copy the key that Procountor shows once, and paste it into the field below."),
         ),
         avoid=(_("Do not send the key by e-mail or chat, and never put it into an address."),),
-        credential="api_key",
+        fields=("api_key",),
+        shows_client_id=True,
     ),
     Checkpoint(
         "company",

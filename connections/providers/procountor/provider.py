@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor.checklist import CHECKLIST, SENTENCES
 from connections.providers.procountor.faults import FAULTS
 from connections.providers.procountor.streams import OPERATIONS, STREAMS
+from connections.spec.grants import Client, ClientCredentials
 from connections.spec.placement import BearerHeader
 from connections.spec.provider import (
-    Client,
-    ClientCredentials,
     CountedBy,
     CredentialField,
     Environment,
@@ -20,6 +20,13 @@ from connections.spec.provider import (
     Provider,
     Quota,
 )
+
+
+def with_version(api: str, version: str) -> str:
+    """`/api` becomes `/<version>/api` (API requests: latest, supported, vYYMM); an address that names one keeps it."""
+    is_plain = urlsplit(api).path == "/api"
+    return f"{api.removesuffix('/api')}/{version}/api" if version and is_plain else api
+
 
 PROVIDER = Provider(
     slug="procountor",
@@ -31,12 +38,12 @@ PROVIDER = Provider(
         Environment.PRODUCTION: Hosts(
             api="https://api.procountor.com/api",
             token="https://api.procountor.com/api/oauth/token",
-            authorize="https://api.procountor.com/login",
+            authorize="https://api.procountor.com",
         ),
         Environment.TEST: Hosts(
             api="https://pts-api.procountor.com/api",
             token="https://pts-api.procountor.com/api/oauth/token",
-            authorize="https://pts-api.procountor.com/login",
+            authorize="https://pts-api.procountor.com",
         ),
     },
     token_path="/oauth/token",
@@ -50,7 +57,9 @@ PROVIDER = Provider(
     ),
     # Certification 3.1: client credentials with an API key; no refresh token, the request is repeated.
     grants=(
-        ClientCredentials(client=Client.OURS, also=("api_key",), redirect_uri=True, lifetime=timedelta(seconds=3600)),
+        ClientCredentials(
+            "m2m", client=Client.OURS, also=("api_key",), redirect_uri=True, lifetime=timedelta(seconds=3600)
+        ),
     ),
     placement=BearerHeader(),
     # Certification 7: 60 requests a second per customer on production.
@@ -68,7 +77,8 @@ PROVIDER = Provider(
     data_moved=(
         _("We read business partners and invoices. Procountor stays the master; we never change anything there."),
     ),
-    api_version="default",
+    api_version="latest",
+    versioned=with_version,
     assumptions=(
         "token: how a refused API key, a refused client and a forbidden usage setting are told apart (status and code)",
         "lists: previousId with orderById=ASC answers records with larger ids",

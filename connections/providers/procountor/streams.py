@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.procountor.faults import RIGHT_MISSING
 from connections.providers.procountor.rights import lacking
 from connections.spec.operations import Operation
-from connections.spec.streams import AfterId, Permission, Since, Stream
+from connections.spec.streams import AfterId, Envelope, Permission, Since, Stream
 
 OPERATIONS = (
     Operation("session", "GET", "/sessioninfo", _("Company and user of the session")),
@@ -19,7 +19,7 @@ OPERATIONS = (
 )
 
 # Certification 7: default 50, at most 200 a page; `previousId` is the way that does not skip rows over changing data.
-PAGES = AfterId(size=200, items="results", total=("meta", "totalCount"), order={"orderById": "ASC"})
+PAGES = AfterId(size=200, envelope=Envelope(("results",), total=("meta", "totalCount")), order={"orderById": "ASC"})
 
 # Date-times carry no zone (Finnish local time): the overlap covers the hour of a clock change and ties.
 CHANGED = Since("versionStartDate", "version", overlap=timedelta(hours=3))

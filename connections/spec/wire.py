@@ -1,0 +1,21 @@
+"""How bodies are written and read: the format on the wire, and what it takes to read a provider's own dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Wire:
+    """`decode` and `encode` turn bytes into parsed JSON-like values and back; without them it is strict JSON.
+
+    Both raise ValueError. `on_reads`: the provider wants the content type on requests without a body, too.
+    """
+
+    accept: str = "application/json"
+    content_type: str = "application/json"
+    on_reads: bool = False
+    decode: Callable[[bytes], Any] | None = None
+    encode: Callable[[Any], bytes] | None = None

@@ -1,0 +1,220 @@
+"""A person at the provider's login page and back: one row per attempt, its state used once, its code traded by a worker."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from requests_oauthlib import OAuth2Session
+
+from connections.jobs.lease import Lease
+from connections.jobs.services import enqueue
+from connections.providers import registry
+from connections.spec.errors import CallFailed
+from connections.spec.grants import KeyLogin
+from connections.spec.provider import Provider
+from connections.tenancy import audit
+from connections.tenancy.models import Lookup
+from connections.tenancy.scope import Actor, tenant_scope
+from connections.transport import leaving, token_request, tokens
+from connections.transport.caller import Caller
+from connections.transport.models import AttemptState, AuthorizationAttempt
+from connections.vault import sealing
+from connections.vault.models import ClientRegistration, Connection
+from connections.vault.sealing import Place, Sealed
+from connections.vault.secret import Secret
+from connections.vault.services import Refused, store_credential
+
+EXCHANGE = "transport.exchange"
+ATTEMPT_ENDED = "transport.attempt_ended"  # its handler belongs to whoever draws conclusions from it
+PURPOSE = "login"
+VALID_FOR = timedelta(minutes=10)
+STATE_BYTES = 32
+
+# Why an attempt ended without a request of ours; RFC 6749 4.1.2.1. The provider's own words are never shown.
+WORDS = {
+    "access_denied": _("The connection was declined at the provider. Nothing has changed; you can start again."),
+    "temporarily_unavailable": _("The provider's login page is out of order at the moment. Try again later."),
+    "server_error": _("The provider's login page had trouble. Try again later."),
+    "invalid_scope": _("The provider does not allow what we ask for. Our staff can see it."),
+    "unauthorized_client": _("The provider does not accept our registration for this. Our staff can see it."),
+    "no-code": _("The provider sent you back without an answer. Nothing has changed; start again."),
+    "other-answer": _("The provider's login page refused. Nothing has changed; you can start again."),
+    "other-issuer": _("The answer came from another server than the one you were sent to, so it was not used."),
+    "too-late": _("The login took longer than ten minutes. Start again."),
+}
+
+
+def begin(
+    *, connection: Connection, login: str, checkpoint: str, redirect_uri: str, session: str, actor: Actor
+) -> str:
+    """Keep a new attempt and give the address of the provider's login page. Needs the tenant's scope, in the web.
+
+    `session` is the browser session's key. Raises Refused where we are not registered; KeyUnavailable.
+    """
+    provider = _provider(connection)
+    flow = provider.login(login)
+    ours = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
+    client_id = ours.values_list("client_id", flat=True).first()
+    if not client_id:
+        raise Refused(_("We are not registered at this provider yet. Our staff can see it and must add it."))
+    hosts = registry.hosts_of(provider, connection.environment, connection.settings)
+    scope = getattr(flow, "scope", "")
+    browser = OAuth2Session(
+        client_id, redirect_uri=redirect_uri, scope=scope or None, pkce="S256" if flow.pkce else None
+    )
+    state = secrets.token_urlsafe(STATE_BYTES)
+    address, _state = browser.authorization_url(hosts.authorize + flow.authorize_path, state=state, **flow.extra)
+    attempt = AuthorizationAttempt(
+        tenant_id=connection.tenant_id,
+        connection=connection,
+        login=login,
+        checkpoint=checkpoint,
+        state_digest=digest(state),
+        session_digest=digest(session),
+        actor_id=actor.id,
+        actor_name=actor.name,
+        redirect_uri=redirect_uri,
+        token_address=hosts.token,
+    )
+    sealed = sealing.seal(connection.tenant_id, _place(attempt.id, "verifier"), Secret(browser._code_verifier or ""))
+    attempt.key_version, attempt.verifier_ciphertext = sealed.key_version, sealed.ciphertext
+    attempt.save(force_insert=True)
+    Lookup(digest=attempt.state_digest, tenant_id=connection.tenant_id, purpose=PURPOSE).save(force_insert=True)
+    return str(address)
+
+
+def tenant_of(*, state: str) -> UUID | None:
+    """The tenant an attempt belongs to, and nothing else; None for a state that is not ours or was used."""
+    found = Lookup.objects.filter(digest=digest(state), purpose=PURPOSE)
+    return found.values_list("tenant_id", flat=True).first()
+
+
+def receive(
+    *, provider: str, state: str, code: str, error: str, issuer: str, session: str, actor: Actor
+) -> AuthorizationAttempt | None:
+    """Use an attempt up, once, and have its code traded. Needs the tenant's scope, in the web.
+
+    None for a state that is unknown, used, too old, of another session, person or provider: nothing is sent then.
+    """
+    used = AuthorizationAttempt.objects.filter(
+        state_digest=digest(state),
+        session_digest=digest(session),
+        actor_id=actor.id,
+        connection__provider=provider,
+        consumed_at=None,
+    )
+    ids = list(used.values_list("id", flat=True))
+    # One statement decides: of many callbacks at once, one finds the row unused.
+    if not ids or not AuthorizationAttempt.objects.filter(id=ids[0], consumed_at=None).update(consumed_at=Now()):
+        return None
+    Lookup.objects.filter(digest=digest(state), purpose=PURPOSE).delete()
+    attempt = AuthorizationAttempt.objects.select_related("connection").defer(*SEALED).get(id=ids[0])
+    word = _word(attempt, code, error, issuer)
+    if word:
+        _end(attempt, AttemptState.DENIED if word == "access_denied" else AttemptState.FAILED, word)
+        return attempt
+    sealed = sealing.seal(attempt.tenant_id, _place(attempt.id, "code"), Secret(code))
+    AuthorizationAttempt.objects.filter(id=attempt.id).update(
+        state=AttemptState.RECEIVED, code_key_version=sealed.key_version, code_ciphertext=sealed.ciphertext
+    )
+    enqueue(kind=EXCHANGE, subject=attempt.id, tenant_id=attempt.tenant_id)
+    return attempt
+
+
+def _word(attempt: AuthorizationAttempt, code: str, error: str, issuer: str) -> str:
+    """Why the code is not traded; '' where it is."""
+    if attempt.started_at < timezone.now() - VALID_FOR:
+        return "too-late"
+    if error:
+        return error if error in WORDS else "other-answer"
+    if issuer and issuer not in attempt.token_address:
+        return "other-issuer"
+    return "" if 0 < len(code) <= 4000 else "no-code"
+
+
+SEALED = ("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_version")
+
+
+def exchange(lease: Lease) -> None:
+    """Job: trade a code. A code is good once, so whatever happens the attempt ends here, and says how."""
+    if lease.tenant_id is None:
+        return
+    with tenant_scope(lease.tenant_id):
+        lease.check()
+        attempt = AuthorizationAttempt.objects.select_related("connection__tenant").filter(id=lease.subject).first()
+        if attempt is None or attempt.state != AttemptState.RECEIVED:
+            return
+        if lease.starts > 1:
+            # The worker died with the code in its hands: it may have been used up.
+            _end(attempt, AttemptState.FAILED, "no-code")
+            return
+        code = token_request.Code(
+            _opened(attempt, "code", attempt.code_key_version, attempt.code_ciphertext),
+            _opened(attempt, "verifier", attempt.key_version, attempt.verifier_ciphertext),
+            attempt.redirect_uri,
+        )
+    provider = _provider(attempt.connection)
+    flow = provider.login(attempt.login)
+    caller = Caller(attempt.connection, provider, checkpoint=attempt.checkpoint)
+    try:
+        if isinstance(flow, KeyLogin):
+            given = token_request.ask_key(caller, flow, code)
+            with tenant_scope(lease.tenant_id):
+                actor = Actor(attempt.actor_id, attempt.actor_name)
+                store_credential(connection=attempt.connection, name=flow.credential, secret=given, actor=actor)
+            tokens.forget(attempt.connection)
+        else:
+            # The pair before this one goes first: a provider may allow only so many, and nobody would use it again.
+            leaving.give_back(caller)
+            tokens.trade(caller, code)
+    except CallFailed as failed:
+        with tenant_scope(lease.tenant_id):
+            _end(attempt, AttemptState.FAILED, failed.fault.code, entry_id=failed.entry_id)
+        return
+    with tenant_scope(lease.tenant_id):
+        lease.check()
+        _end(attempt, AttemptState.EXCHANGED, "")
+        audit.record(
+            tenant_id=lease.tenant_id,
+            actor=Actor(attempt.actor_id, attempt.actor_name),
+            action="connection.authorized",
+            subject=str(attempt.connection_id),
+            login=attempt.login,
+        )
+
+
+def _end(attempt: AuthorizationAttempt, state: AttemptState, word: str, *, entry_id: UUID | None = None) -> None:
+    """The end of an attempt; what was sealed for it goes. In the tenant's scope."""
+    AuthorizationAttempt.objects.filter(id=attempt.id).update(
+        state=state, word=word[:60], entry_id=entry_id, ended_at=Now(), code_ciphertext=None
+    )
+    attempt.state, attempt.word = state, word
+    enqueue(kind=ATTEMPT_ENDED, subject=attempt.id, tenant_id=attempt.tenant_id)
+
+
+def _opened(
+    attempt: AuthorizationAttempt, field: str, version: int, ciphertext: bytes | memoryview[int] | None
+) -> Secret:
+    return sealing.unseal(attempt.tenant_id, _place(attempt.id, field), Sealed(version, bytes(ciphertext or b"")))
+
+
+def _place(row_id: UUID, field: str) -> Place:
+    return Place("transport_authorizationattempt", row_id, field)
+
+
+def _provider(connection: Connection) -> Provider:
+    provider = registry.find(connection.provider)
+    if provider is None:
+        message = f"no provider called {connection.provider}"
+        raise LookupError(message)
+    return provider
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
