@@ -47,6 +47,8 @@ FIELDS = {
     "usersessions_usersession.session_key": "allauth's copy of the same",
     "usersessions_usersession.data": "allauth's, unused",
     "account_emailconfirmation.key": "allauth's; unused, confirmations are signed links",
+    "transport_authorizationattempt.token_address": "the address of a token endpoint",
+    "vault_grant.token_type": "the word that stands before a token",
     "transport_quotawindow.key": "the name of what is counted",
     "onboarding_evidence.code": "the name of a sentence",
     "sync_runlogline.code": "the name of a sentence",
@@ -62,7 +64,15 @@ MAY_REVEAL = {
 }
 
 # What no staff page shows, sorts, filters or searches by: the columns above that are protected, and what leads to them.
-NEVER_SHOWN = {name.partition(".")[2] for name in FIELDS} - {"code", "key", "token_age_s", "secret_hint", "data"}
+NEVER_SHOWN = {name.partition(".")[2] for name in FIELDS} - {
+    "code",
+    "key",
+    "token_age_s",
+    "token_type",
+    "token_address",
+    "secret_hint",
+    "data",
+}
 
 
 def fields() -> Iterator[tuple[str, models.Field[Any, Any]]]:
