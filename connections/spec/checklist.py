@@ -76,6 +76,9 @@ class Asker(Protocol):
     def certificates(self) -> Sequence[SeenCertificate]:
         """What the connection's hosts show now, and whether a person has confirmed it. Raises CallFailed."""
 
+    def known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
+        """How many records of this stream we hold, and how many of these ids are among them."""
+
     def fresh_token(self) -> None:
         """Ask for a new token now, so that what follows proves the stored credentials and not an old token."""
 

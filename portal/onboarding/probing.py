@@ -14,7 +14,7 @@ from connections.spec.faults import Acts
 from connections.spec.operations import Arguments
 from connections.spec.streams import BadPage
 from connections.sync import faults
-from connections.sync.models import RunState, SyncRun, Trigger
+from connections.sync.models import Record, RunState, StreamCursor, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
@@ -54,6 +54,13 @@ class ConnectionAsker:
 
     def certificates(self) -> Sequence[SeenCertificate]:
         return self.client.certificates()
+
+    def known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
+        with tenant_scope(self.connection.tenant_id):
+            cursor = StreamCursor.objects.filter(connection_id=self.connection.id, stream=stream)
+            held = cursor.values_list("records", flat=True).first() or 0
+            ours = Record.objects.filter(connection_id=self.connection.id, stream=stream, external_id__in=ids)
+            return held, ours.count()
 
     def fresh_token(self) -> None:
         self.client.fresh_token()

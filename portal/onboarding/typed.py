@@ -98,7 +98,7 @@ def clean(field: CredentialField, text: str, connection: Connection) -> str:
         raise _Wrong(_("There is a blank or a line break in the middle. Copy the value once more, all of it."))
     if urlsplit(cleaned).scheme in ("http", "https"):
         raise _Wrong(_("This is an address. Paste the key itself."))
-    if not cleaned.isascii() or not cleaned.isprintable():
+    if not cleaned.isprintable() or (field.secret and not cleaned.isascii()):
         raise _Wrong(_("There are characters in it that such a value never has. Copy it once more."))
     ours = ClientRegistration.objects.filter(
         provider=connection.provider, environment=connection.environment, client_id=cleaned

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor.rights import missing, narrowing, tree_of
 from connections.providers.procountor.streams import STREAMS
+from connections.spec import proofs
 from connections.spec.checklist import (
     Asker,
     Attestation,
@@ -23,6 +24,7 @@ from connections.spec.streams import BadPage
 MANAGER = _("someone with Management rights in Procountor")
 
 SENTENCES = {
+    **proofs.SENTENCES,
     "said-so": _("%(who)s told us that this is done. Procountor's API cannot show it to us."),
     "key-works-so-usage-allowed": _(
         "Procountor accepts our requests with your API key, so the use of API clients is allowed."
@@ -39,9 +41,6 @@ SENTENCES = {
         "The API key opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
         "%(bound_id)s. Create the key in the right company."
     ),
-    "first-sync-done": _("The first sync has read everything."),
-    "first-sync-incomplete": _("The last sync could not read everything. Open it to see what was refused."),
-    "first-sync-open": _("The first sync has not finished yet."),
 }
 
 
@@ -92,15 +91,6 @@ def rights(asker: Asker) -> Finding:
     if limits := narrowing(tree):
         return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
     return Finding(MarkState.VERIFIED, "rights-enough", {"rights": ", ".join(needed)})
-
-
-def first_sync(asker: Asker) -> Finding:
-    succeeded = asker.last_sync_succeeded()
-    if succeeded is None:
-        return Finding(MarkState.OPEN, "first-sync-open")
-    if succeeded:
-        return Finding(MarkState.VERIFIED, "first-sync-done")
-    return Finding(MarkState.FAILING, "first-sync-incomplete")
 
 
 CHECKLIST = (
@@ -193,7 +183,7 @@ CHECKLIST = (
         _("First sync"),
         _("We read everything once; afterwards only what changed."),
         _("When the first sync is through, you are live."),
-        LedgerProbe(first_sync),
+        LedgerProbe(proofs.first_sync),
         _("Pilotage"),
         needs=("company", "rights"),
     ),

@@ -1,0 +1,134 @@
+"""Proofs that more than one provider asks for, and the sentences of their findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.checklist import Asker, Finding, MarkState
+from connections.spec.text import Text
+
+SENTENCES: Mapping[str, Text] = {
+    "said-so": _("%(who)s told us that this is done. The provider's API cannot show it to us."),
+    "first-sync-done": _("The first sync has read everything."),
+    "first-sync-incomplete": _("The last sync could not read everything. Open it to see what was refused."),
+    "first-sync-open": _("The first sync has not finished yet."),
+    "certificate-public": _(
+        "The provider's servers show certificates of a public authority; there is nothing to compare."
+    ),
+    "certificate-shown": _("This is what %(hosts)s shows. Compare it with what the provider told you, then confirm."),
+    "certificate-confirmed": _("The certificate of %(hosts)s is the one you confirmed."),
+    "certificate-changed": _(
+        "%(hosts)s shows another certificate than the one you confirmed, so we have stopped. Ask the provider whether it "
+        "was renewed, and compare the new one."
+    ),
+    "certificate-none": _("Nothing is protected here: the address begins with http, by our admin's leave."),
+    "signed-in": _("We were given a session."),
+    "company-found": _("This opens the company “%(company)s” (%(company_id)s)."),
+    "company-differs": _(
+        "This opens “%(company)s” (%(company_id)s), but the connection belongs to %(bound_id)s. Sign in to the right company."
+    ),
+    "books-seen": _("We see these customers there: %(names)s. You call the company “%(company)s”."),
+    "books-empty": _("There are no customers there yet. You call the company “%(company)s”."),
+    "books-differ": _(
+        "None of the customers we know of “%(company)s” is there any more. It looks like another company; bound: %(bound_id)s."
+    ),
+    "scope-enough": _("The access includes what we need: %(scope)s."),
+    "scope-unsaid": _("We were given a session. The provider does not say what it includes."),
+    "scope-missing": _("The access lacks: %(missing)s."),
+}
+
+
+@dataclass(frozen=True)
+class Company:
+    """Whose books a session opens, as the provider tells it."""
+
+    id: str
+    name: str
+
+
+def first_sync(asker: Asker) -> Finding:
+    succeeded = asker.last_sync_succeeded()
+    if succeeded is None:
+        return Finding(MarkState.OPEN, "first-sync-open")
+    if succeeded:
+        return Finding(MarkState.VERIFIED, "first-sync-done")
+    return Finding(MarkState.FAILING, "first-sync-incomplete")
+
+
+def certificates(asker: Asker) -> Finding:
+    """What the hosts show now, against what was confirmed."""
+    found = [each for each in asker.certificates() if not each.is_public]
+    changed = [each.host for each in found if each.is_changed]
+    waiting = [each.host for each in found if not each.is_confirmed]
+    if changed:
+        return Finding(MarkState.FAILING, "certificate-changed", {"hosts": ", ".join(changed)})
+    if waiting:
+        return Finding(MarkState.OPEN, "certificate-shown", {"hosts": ", ".join(waiting)})
+    if found:
+        return Finding(MarkState.VERIFIED, "certificate-confirmed", {"hosts": ", ".join(each.host for each in found)})
+    return Finding(MarkState.VERIFIED, "certificate-public")
+
+
+def signed_in(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
+    """A fresh token from what is stored, and one call with it: nothing of an older token can pretend."""
+
+    def probe(asker: Asker) -> Finding:
+        asker.fresh_token()
+        found = read(asker)
+        return _differs(asker, found) or Finding(MarkState.VERIFIED, "signed-in")
+
+    return probe
+
+
+def company(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
+    """Which company it is, for the customer to confirm; another one than the bound one is refused."""
+
+    def probe(asker: Asker) -> Finding:
+        found = read(asker)
+        values = {"company": found.name, "company_id": found.id}
+        return _differs(asker, found) or Finding(MarkState.VERIFIED, "company-found", values)
+
+    return probe
+
+
+def _differs(asker: Asker, found: Company) -> Finding | None:
+    if not asker.company_id or asker.company_id == found.id:
+        return None
+    values = {"company": found.name, "company_id": found.id, "bound_id": asker.company_id}
+    return Finding(MarkState.FAILING, "company-differs", values)
+
+
+def books(
+    *, stream: str, read: Callable[[Asker], list[tuple[str, str]]], identity: Callable[[Asker], str]
+) -> Callable[[Asker], Finding]:
+    """For providers that never say whose books a session opens: a look at the customers, as (id, name), under the name
+    the customer typed. Books in which nothing we know is left are taken for another company's.
+    """
+
+    def probe(asker: Asker) -> Finding:
+        found = read(asker)
+        named, bound = asker.settings.get("company_name", ""), identity(asker)
+        held, recognised = asker.known(stream, [key for key, _name in found])
+        if asker.company_id and (asker.company_id != bound or (held and found and not recognised)):
+            return Finding(MarkState.FAILING, "books-differ", {"company": named, "bound_id": asker.company_id})
+        values = {"company": named, "company_id": bound, "names": ", ".join(name for _key, name in found[:3])}
+        return Finding(MarkState.VERIFIED, "books-seen" if found else "books-empty", values)
+
+    return probe
+
+
+def scope(*needed: str) -> Callable[[Asker], Finding]:
+    """What a fresh session includes; a narrower one than was asked for is a matter for the customer (RFC 6749 3.3)."""
+
+    def probe(asker: Asker) -> Finding:
+        granted = asker.scope.replace(",", " ").split()
+        if not granted:
+            return Finding(MarkState.VERIFIED, "scope-unsaid")
+        if missing := [word for word in needed if word not in granted]:
+            return Finding(MarkState.FAILING, "scope-missing", {"missing": ", ".join(missing)})
+        return Finding(MarkState.VERIFIED, "scope-enough", {"scope": " ".join(granted)})
+
+    return probe
