@@ -166,7 +166,7 @@ class Provider:
         return {field.name: field for field in self.credentials}[name]
 
     def checkpoints(self, way: str) -> list[Checkpoint]:
-        """The checklist of a connection that uses this grant."""
+        """The checklist of a connection that uses this grant. Two ways may have a checkpoint of the same slug."""
         return [checkpoint for checkpoint in self.checklist if not checkpoint.ways or way in checkpoint.ways]
 
     def wire(self, settings: Mapping[str, str]) -> Wire:
@@ -179,5 +179,5 @@ class Provider:
     def stream(self, name: str) -> Stream:
         return {stream.name: stream for stream in self.streams}[name]
 
-    def checkpoint(self, slug: str) -> Checkpoint:
-        return {checkpoint.slug: checkpoint for checkpoint in self.checklist}[slug]
+    def checkpoint(self, slug: str, way: str) -> Checkpoint:
+        return {checkpoint.slug: checkpoint for checkpoint in self.checkpoints(way)}[slug]

@@ -140,7 +140,7 @@ def board(onboarding: Onboarding, opened: str = "") -> Board:
     provider = provider_of(onboarding.connection)
     found = walk(onboarding, provider)
     if opened:
-        provider.checkpoint(opened)
+        provider.checkpoint(opened, onboarding.connection.way)
         shown: Step | None = next(step for step in found.steps if step.checkpoint.slug == opened)
     else:
         shown = found.current

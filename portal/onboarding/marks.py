@@ -37,7 +37,8 @@ def provider_of(connection: Connection) -> Provider:
 
 
 def checkpoint_of(mark: Mark) -> Checkpoint:
-    return provider_of(mark.onboarding.connection).checkpoint(mark.checkpoint)
+    connection = mark.onboarding.connection
+    return provider_of(connection).checkpoint(mark.checkpoint, connection.way)
 
 
 def record(*, mark: Mark, proof: Proof) -> None:

@@ -86,7 +86,7 @@ def check(lease: Lease) -> None:
         marks = {other.checkpoint: other for other in Mark.objects.filter(onboarding_id=mark.onboarding_id)}
     connection = mark.onboarding.connection
     provider = provider_of(connection)
-    checkpoint = provider.checkpoint(mark.checkpoint)
+    checkpoint = provider.checkpoint(mark.checkpoint, connection.way)
     waiting_for = [slug for slug in checkpoint.needs if not _stands(marks[slug])]
     if waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
         with tenant_scope(mark.tenant_id):
