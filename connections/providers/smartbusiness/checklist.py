@@ -1,0 +1,117 @@
+"""SmartBusiness's onboarding: consent to our client, or a client of the customer's own."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec import proofs
+from connections.spec.checklist import Asker, Checkpoint, Inference, LedgerProbe, Probe
+from connections.spec.proofs import Company
+from connections.spec.streams import BadPage
+
+# Authentication, scopes: what our streams and operations need.
+SCOPES = ("profile", "contact", "catalog", "invoice", "offer", "order_confirmation", "configuration")
+CONSENT, OWN_CLIENT = "consent", "own-client"
+
+SENTENCES = {
+    **proofs.SENTENCES,
+    "access-works": _("SmartBusiness accepts our requests, so there is an account with API access."),
+    "client-works": _("SmartBusiness accepts this client, so it is registered."),
+}
+ADMIN = _("whoever manages users in SmartBusiness")
+
+
+def profile(asker: Asker) -> Company:
+    """`GET /auth/profile`: the company of the account. Raises BadPage."""
+    body = asker.ask("profile").body
+    found = body.get("item", body) if isinstance(body, dict) else None
+    if not isinstance(found, dict) or found.get("id") in (None, ""):
+        message = "no id in the profile"
+        raise BadPage(message)
+    return Company(str(found["id"]), str(found.get("company_name") or found.get("name") or "?"))
+
+
+SIGN_IN = Probe(proofs.signed_in(profile))
+
+CHECKLIST = (
+    Checkpoint(
+        "account",
+        _("Have an account with API access"),
+        _("SmartBusiness may offer its API in some plans only."),
+        _("Without API access in your plan SmartBusiness refuses every request."),
+        Inference("access", "access-works"),
+        ADMIN,
+        attest=_("We have a SmartBusiness account whose plan includes the API."),
+    ),
+    Checkpoint(
+        "access",
+        _("Connect"),
+        _("You sign in at SmartBusiness and allow Pilotage to read your books."),
+        _("We never see your password. You can take the access back in SmartBusiness at any moment."),
+        SIGN_IN,
+        _("someone who may sign in to SmartBusiness for your company"),
+        how=(_("Press Connect, sign in at SmartBusiness, look at what is asked for, and allow it."),),
+        avoid=(_("Do not sign in with the account of another company."),),
+        connect=(CONSENT,),
+        ways=(CONSENT,),
+    ),
+    Checkpoint(
+        "client",
+        _("Register a client"),
+        _("A client of its own for this connection, with client credentials."),
+        _("One client for each use: it can be revoked without touching anything else."),
+        Inference("access", "client-works"),
+        ADMIN,
+        where=("Home", "Users", "API V2"),
+        how=(
+            _("Register a new client with a unique name, for example “Pilotage”."),
+            _("Choose client credentials (own account)."),
+            _(
+                "Tick the scopes profile, contact, catalog, invoice, offer, order_confirmation and configuration, and save."
+            ),
+        ),
+        avoid=(_("Do not use a client that another program uses already."),),
+        attest=_("I have registered a client."),
+        ways=(OWN_CLIENT,),
+    ),
+    Checkpoint(
+        "access",
+        _("Paste client id and secret"),
+        _("Both are shown where you registered the client."),
+        _("With them we ask SmartBusiness for a session of twelve hours at a time. They are stored sealed."),
+        SIGN_IN,
+        ADMIN,
+        where=("Home", "Users", "API V2"),
+        avoid=(_("Do not send the secret by e-mail or chat."),),
+        fields=("client_id", "client_secret"),
+        ways=(OWN_CLIENT,),
+    ),
+    Checkpoint(
+        "scopes",
+        _("Scopes"),
+        _("What we may read and do there."),
+        _("With too few scopes some of your books would be missing here."),
+        Probe(proofs.scope(*SCOPES)),
+        ADMIN,
+        needs=("access",),
+    ),
+    Checkpoint(
+        "company",
+        _("Confirm the company"),
+        _("Is it the company you mean?"),
+        _("We make sure that no other company's books end up here, now and when you reconnect."),
+        Probe(proofs.company(profile)),
+        _("you"),
+        needs=("access",),
+        confirm=_("Yes, this is the company we want to connect."),
+    ),
+    Checkpoint(
+        "first-sync",
+        _("First sync"),
+        _("We read everything once; afterwards we look for what changed."),
+        _("When the first sync is through, you are live."),
+        LedgerProbe(proofs.first_sync),
+        _("Pilotage"),
+        needs=("company", "scopes"),
+    ),
+)

@@ -1,0 +1,168 @@
+"""What SmartBusiness's refusals mean, who mends them, and at which checkpoint. Codes are those of its error bodies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+
+ACCESS_ENDED = Fault(
+    "access-ended",
+    Acts.CUSTOMER,
+    _("SmartBusiness no longer accepts our access. It was revoked in SmartBusiness, or it has been used up."),
+    "The refresh token or the customer's own client is refused: revoked in the app, or a refresh token used twice.",
+    "access",
+)
+ACCESS_LOST = Fault(
+    "access-lost",
+    Acts.CUSTOMER,
+    _(
+        "An answer of SmartBusiness was lost while we renewed our access, and now the access is gone. Connect once more."
+    ),
+    "Refresh tokens work once. The answer to a refresh was lost, so the new one is unknown; cause unknown (OAU-8).",
+    "access",
+)
+CLIENT_REFUSED = Fault(
+    "client-refused",
+    Acts.CUSTOMER,
+    _("SmartBusiness does not accept the client id and secret. Compare them with those in SmartBusiness."),
+    "invalid_client: for an own account the customer's client, else our registration of this environment.",
+    "access",
+)
+SCOPE_REFUSED = Fault(
+    "scope-refused",
+    Acts.CUSTOMER,
+    _("The client in SmartBusiness lacks scopes that we need. Tick them there."),
+    "invalid_scopes or required_scopes_missing (codes 11 and 12): the client was created with fewer scopes.",
+    "scopes",
+)
+TOKEN_REFUSED = Fault(
+    "token-refused",
+    Acts.CUSTOMER,
+    _("SmartBusiness ended our session, and a new one was refused as well."),
+    "A call was answered 401 even with a token fetched a moment before.",
+    "access",
+)
+PERMISSION_MISSING = Fault(
+    "permission-missing",
+    Acts.CUSTOMER,
+    _("The user who gave us access may not read or do this in SmartBusiness."),
+    "403 code 5000: the user lacks the permission.",
+    "scopes",
+)
+PLAN_LACKS = Fault(
+    "plan-lacks-feature",
+    Acts.CUSTOMER,
+    _("Your SmartBusiness plan does not include this. Ask SmartBusiness for a plan with API access."),
+    "403 code 4000: the plan lacks the feature (meta.feature, meta.plans).",
+    "account",
+)
+PLAN_LIMIT = Fault(
+    "plan-limit",
+    Acts.CUSTOMER,
+    _("A limit of your SmartBusiness plan is reached. Delete something there, or choose a larger plan."),
+    "402, codes 4001 (hard), 4002 (soft), 4003 (total).",
+    "account",
+)
+NOT_FOUND = Fault(
+    "not-found",
+    Acts.NOBODY,
+    _("SmartBusiness does not know this any more."),
+    "404 code 3000: the thing asked for does not exist.",
+)
+INVALID = Fault(
+    "invalid-fields",
+    Acts.NOBODY,
+    _("SmartBusiness refused some of the values. They are named below."),
+    "422 code 1000: validation; meta.errors names the fields.",
+)
+BAD_REQUEST = Fault(
+    "bad-request",
+    Acts.US,
+    _("SmartBusiness did not understand a request of ours. Our staff can see it."),
+    "400, codes 2000 and 2100 to 2104: with, filter, sort, limit or offset.",
+)
+TOO_MANY = Fault(
+    "too-many-requests",
+    Acts.NOBODY,
+    _("SmartBusiness asked us to slow down. We go on by ourselves."),
+    "429 code 6000: wait as many seconds as X-Rate-Limit-Reset says.",
+)
+OFFLINE = Fault(
+    "maintenance",
+    Acts.NOBODY,
+    _("SmartBusiness is being maintained. We try again by ourselves."),
+    "503 code 8000: the application is offline.",
+)
+TROUBLE = Fault(
+    "provider-trouble",
+    Acts.NOBODY,
+    _("SmartBusiness has trouble at the moment. We try again by ourselves."),
+    "5xx after all retries.",
+)
+UNKNOWN = Fault(
+    "unknown-refusal",
+    Acts.US,
+    _("SmartBusiness refused a request in a way we do not know yet. Our staff can see it."),
+    "A refusal that no rule of the catalogue matches: look at the request log entry.",
+)
+
+FIELD_WORDS = {
+    1100: _("is required"),
+    1101: _("has the wrong type"),
+    1102: _("has a value that is not allowed"),
+    1103: _("has the wrong form"),
+    1104: _("cannot be changed"),
+    1105: _("exists already"),
+    1106: _("is too large a file"),
+    1107: _("is a file of the wrong kind"),
+    1108: _("is not a file that can be read"),
+}
+
+
+def codes(body: Any) -> list[str]:
+    """`{"code", "message", "meta"}` of calls; `{"error", ...}` of token requests (league/oauth2-server)."""
+    if not isinstance(body, dict):
+        return []
+    meta = body.get("meta")
+    found = [body.get("code"), body.get("error"), meta.get("error_type") if isinstance(meta, dict) else None]
+    return [str(value) for value in found if isinstance(value, str | int) and not isinstance(value, bool)]
+
+
+def fields(body: Any) -> list[tuple[str, str]]:
+    """`meta.errors[]` of 422: `{"key", "code", "message"}`; a nested key is taken for a dotted path."""
+    meta = body.get("meta") if isinstance(body, dict) else None
+    errors = meta.get("errors") if isinstance(meta, dict) else None
+    found = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    return [
+        (str(each.get("key", "")), str(FIELD_WORDS.get(each.get("code", 0), each.get("message", "")))) for each in found
+    ]
+
+
+FAULTS = FaultCatalogue(
+    rules=(
+        Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT",)),
+        Rule(
+            SCOPE_REFUSED,
+            Phase.TOKEN,
+            codes=("REQUIRED_SCOPES_MISSING", "INVALID_SCOPES", "INVALID_SCOPE", "11", "12"),
+        ),
+        Rule(TOO_MANY, status=(429,)),
+        Rule(OFFLINE, status=(503,)),
+        Rule(ACCESS_ENDED, Phase.TOKEN, status=(400, 401)),
+        Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
+        Rule(PLAN_LIMIT, status=(402,)),
+        Rule(PLAN_LACKS, status=(403,), codes=("4000",)),
+        Rule(PERMISSION_MISSING, status=(403,)),
+        Rule(NOT_FOUND, Phase.CALL, status=(404,)),
+        Rule(INVALID, Phase.CALL, status=(422,)),
+        Rule(BAD_REQUEST, Phase.CALL, status=(400, 405, 413)),
+        Rule(TROUBLE, status=(500, 501, 502, 504)),
+    ),
+    read_codes=codes,
+    unknown=UNKNOWN,
+    read_fields=fields,
+    more=(ACCESS_LOST,),
+)
