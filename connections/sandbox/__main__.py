@@ -8,7 +8,6 @@ import json
 import logging
 import os
 import signal
-import ssl
 import sys
 import threading
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import IO
 
 import trustme
 
-from connections.sandbox.kit import Door, Kit, Running, Simulator, discover, open_kit
-from connections.sandbox.kit.certificates import authority, self_signed_context, server_context
+from connections.sandbox.kit import Door, Kit, OpenDoor, Running, Simulator, discover, open_kit
+from connections.sandbox.kit.certificates import SelfSigned, authority, server_context
 from connections.sandbox.kit.serving import Listener, PortTaken
 from connections.sandbox.kit.site import site
 
@@ -74,20 +73,24 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
         signed_by = authority(folder)
         opened: dict[str, tuple[Simulator, Kit, Running]] = {}
         for simulator in simulators:
+            doors = {
+                door.name: _stand(door, simulator.slug, ports[simulator.slug, door.name], folder, signed_by)
+                for door in simulator.doors
+            }
             kit = open_kit(
                 simulator,
                 folder=folder,
                 records=options.records,
                 latency_seconds=options.latency_ms / 1000,
                 portal=options.portal.rstrip("/"),
+                doors=doors,
             )
             opened[simulator.slug] = (simulator, kit, simulator.open(kit))
-        for slug, (simulator, _, running) in opened.items():
-            for number, door in enumerate(simulator.doors):
-                application = running.others[door.name] if number else running.api
-                ports[slug, door.name].serve(application, _context(door, slug, folder, signed_by))
+        for _, kit, running in opened.values():
+            for number, (name, stands) in enumerate(kit.doors.items()):
+                stands.serve(running.others[name] if number else running.api)
         ui.serve(site(opened))
-        _announce(addresses, f"http://localhost:{ui.port}", ports, opened, folder / "ca.pem")
+        _announce(addresses, f"http://localhost:{ui.port}", opened, folder / "ca.pem")
         print(f"sandbox: http://localhost:{ui.port}/", flush=True)
         if options.stop_on_eof:
             threading.Thread(target=_stop_on_eof, args=(stop,), daemon=True).start()
@@ -139,23 +142,22 @@ def _lock(folder: Path) -> IO[str]:
     return lock
 
 
-def _context(door: Door, slug: str, folder: Path, signed_by: trustme.CA) -> ssl.SSLContext | None:
+def _stand(door: Door, slug: str, listener: Listener, folder: Path, signed_by: trustme.CA) -> OpenDoor:
     if door.trust == "plain":
-        return None
-    return (
-        server_context(signed_by) if door.trust == "authority" else self_signed_context(folder, f"{slug}-{door.name}")
-    )
+        return OpenDoor(listener)
+    if door.trust == "authority":
+        return OpenDoor(listener, server_context(signed_by))
+    certificate = SelfSigned(folder, f"{slug}-{door.name}")
+    return OpenDoor(listener, certificate.context, certificate)
 
 
-def _announce(path: Path, ui: str, ports: Ports, opened: dict[str, tuple[Simulator, Kit, Running]], ca: Path) -> None:
+def _announce(path: Path, ui: str, opened: dict[str, tuple[Simulator, Kit, Running]], ca: Path) -> None:
     hosts: dict[str, dict[str, str]] = {}
-    for slug, (simulator, _, running) in opened.items():
-        doors = {door.name: door for door in simulator.doors}
+    for slug, (simulator, kit, running) in opened.items():
         where = {part: (simulator.doors[0].name, at) for part, at in running.hosts.items()} | running.elsewhere
         hosts[slug] = {"authorize": f"{ui}/{slug}"}
         for part, (name, at) in where.items():
-            scheme = "http" if doors[name].trust == "plain" else "https"
-            hosts[slug][part] = f"{scheme}://localhost:{ports[slug, name].port}{at}"
+            hosts[slug][part] = f"{kit.doors[name].origin}{at}"
         if simulator.doors[0].trust == "authority":
             hosts[slug]["ca"] = str(ca)
     clients = {slug: running.client() for slug, (_, _, running) in opened.items()}

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from connections.sandbox.kit.asked import AskedLog
 from connections.sandbox.kit.clock import Clock
+from connections.sandbox.kit.doors import OpenDoor
 from connections.sandbox.kit.faults import Faults
 from connections.sandbox.kit.store import Store
 from connections.sandbox.kit.switches import Choice, Switch, Switches
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from flask import Blueprint
 
-__all__ = ["Choice", "Door", "Kit", "Running", "Simulator", "Switch", "discover", "found_in", "open_kit"]
+__all__ = ["Choice", "Door", "Kit", "OpenDoor", "Running", "Simulator", "Switch", "discover", "found_in", "open_kit"]
 
 Trust = Literal["authority", "self-signed", "plain"]
 
@@ -40,6 +41,7 @@ class Kit:
     records: str
     latency_seconds: float
     portal: str  # the origin of whoever connects; its first client's redirect address is `<portal>/callback/<slug>/`
+    doors: Mapping[str, OpenDoor] = field(default_factory=dict)  # its own, by name; they answer once it is open
 
     @property
     def callback(self) -> str:
@@ -90,7 +92,15 @@ class Simulator:
     doors: tuple[Door, ...] = (Door(),)  # the first one is the API's
 
 
-def open_kit(simulator: Simulator, *, folder: Path, records: str, latency_seconds: float, portal: str) -> Kit:
+def open_kit(
+    simulator: Simulator,
+    *,
+    folder: Path,
+    records: str,
+    latency_seconds: float,
+    portal: str,
+    doors: Mapping[str, OpenDoor],
+) -> Kit:
     """Open or create `<folder>/<slug>.sqlite3` and everything that stands on it."""
     store = Store(folder / f"{simulator.slug}.sqlite3", schema=simulator.schema)
     clock = Clock(store)
@@ -104,6 +114,7 @@ def open_kit(simulator: Simulator, *, folder: Path, records: str, latency_second
         records=records,
         latency_seconds=latency_seconds,
         portal=portal,
+        doors=doors,
     )
 
 

@@ -47,9 +47,33 @@ def self_signed_context(folder: Path, name: str) -> ssl.SSLContext:
     return context
 
 
-def renew_self_signed(folder: Path, name: str) -> None:
-    """Make a new certificate; it is served from the next start."""
-    _make_self_signed(folder / f"{name}.pem", folder / f"{name}-key.pem")
+class SelfSigned:
+    """A kept self-signed certificate (`<name>.pem` in `folder`) that can be renewed while it is served."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._newest = self.context = self_signed_context(folder, name)
+        # Asked in every handshake, even without a server name: a whole context is exchanged, so that no handshake
+        # meets a new certificate with an old key.
+        self.context.sni_callback = self._choose
+
+    @property
+    def pem(self) -> str:
+        return (self._folder / f"{self._name}.pem").read_text()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate as served, `AA:BB:...`."""
+        certificate = x509.load_pem_x509_certificate(self.pem.encode())
+        return certificate.fingerprint(hashes.SHA256()).hex(":").upper()
+
+    def renew(self) -> None:
+        """Make a new certificate and key; handshakes from now on meet these."""
+        _make_self_signed(self._folder / f"{self._name}.pem", self._folder / f"{self._name}-key.pem")
+        self._newest = self_signed_context(self._folder, self._name)
+
+    def _choose(self, link: ssl.SSLSocket | ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        link.context = self._newest
 
 
 def _make_self_signed(public: Path, private: Path) -> None:

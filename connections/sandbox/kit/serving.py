@@ -41,11 +41,16 @@ class Listener:
     def __init__(self, port: int) -> None:
         self._sockets = _bind(port)
         self.port: int = self._sockets[0].getsockname()[1]
+        self._links = _Links()
 
     def serve(self, application: WSGIApplication, context: ssl.SSLContext | None = None) -> None:
         """Answer from now on, in threads of its own."""
         for listening in self._sockets:
-            threading.Thread(target=_accept, args=(listening, application, context), daemon=True).start()
+            threading.Thread(target=_accept, args=(listening, application, context, self._links), daemon=True).start()
+
+    def hang_up(self) -> None:
+        """End every connection that is open now; new ones are welcome."""
+        self._links.end()
 
     def close(self) -> None:
         for listening in self._sockets:
@@ -55,6 +60,32 @@ class Listener:
                 if gone.errno != errno.ENOTCONN:
                     raise
             listening.close()
+
+
+class _Links:
+    """The connections of one port that are past their handshake."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+
+    def add(self, link: socket.socket) -> None:
+        with self._lock:
+            self._open.add(link)
+
+    def drop(self, link: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(link)
+
+    def end(self) -> None:
+        with self._lock:
+            for link in self._open:
+                try:
+                    # The socket's own: that of a TLS socket would pull the TLS state from under its thread.
+                    socket.socket.shutdown(link, socket.SHUT_RDWR)
+                except OSError as gone:
+                    if gone.errno != errno.ENOTCONN:
+                        raise
 
 
 def _bind(port: int) -> list[socket.socket]:
@@ -84,26 +115,32 @@ def _bind(port: int) -> list[socket.socket]:
     raise PortTaken(port)
 
 
-def _accept(listening: socket.socket, application: WSGIApplication, context: ssl.SSLContext | None) -> None:
+def _accept(
+    listening: socket.socket, application: WSGIApplication, context: ssl.SSLContext | None, links: _Links
+) -> None:
     while True:
         try:
             link, address = listening.accept()
         except OSError:
             return  # closed: the sandbox is stopping
-        threading.Thread(target=_converse, args=(link, address, application, context), daemon=True).start()
+        threading.Thread(target=_converse, args=(link, address, application, context, links), daemon=True).start()
 
 
-def _converse(link: socket.socket, address: Any, application: WSGIApplication, context: ssl.SSLContext | None) -> None:
+def _converse(
+    link: socket.socket, address: Any, application: WSGIApplication, context: ssl.SSLContext | None, links: _Links
+) -> None:
     try:
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if context is not None:
             link.settimeout(HANDSHAKE_SECONDS)
             link = context.wrap_socket(link, server_side=True)
         link.settimeout(IDLE_SECONDS)
+        links.add(link)
         _Conversation(link, address, application, "http" if context is None else "https")
     except OSError:
         pass  # the other side hung up or spoke no TLS, which is its right; the next connection is not concerned
     finally:
+        links.drop(link)
         link.close()
 
 

@@ -1,0 +1,167 @@
+"""The administrator's office at Pentamic, where a customer asks for access: clients, addresses, certificates."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from connections.sandbox.pentamic.books import Books
+from connections.sandbox.pentamic.office import API_SCOPE, COMPANIES, SCOPES, Office, Refused
+
+DONE = {
+    "created": "The client was created. Hand the customer what stands below.",
+    "disabled": "The client was disabled. It gets no new access token.",
+    "enabled": "The client was enabled again.",
+    "secret": "The client has a new secret. The old one has ended.",
+    "scopes": "The allowed scope was changed.",
+    "certificate": "The server serves a new certificate. Whoever trusted the old one must be told.",
+}
+DOORS = {"api": "API", "identity": "Authentication server"}
+NEWEST = 50
+
+
+def pages(office: Office, books: Books) -> Blueprint:
+    """All pages, to be mounted at `/pentamic/`."""
+    blueprint = Blueprint("pentamic", __name__)
+
+    @blueprint.context_processor
+    def surroundings() -> dict[str, Any]:
+        return {"menu": _menu(), "done": DONE.get(request.args.get("done", ""), "")}
+
+    @blueprint.get("/")
+    def home() -> str:
+        return render_template("pentamic/home.html", companies=COMPANIES, clients=office.clients())
+
+    @blueprint.get("/customers")
+    def customers() -> str:
+        company = request.args.get("company", min(COMPANIES), type=int)
+        if company not in COMPANIES:
+            abort(404)
+        held = books.customers(company, descending=True)
+        return render_template(
+            "pentamic/customers.html", company=company, companies=COMPANIES, count=len(held), newest=held[:NEWEST]
+        )
+
+    _add_client_pages(blueprint, office)
+    _add_certificate_pages(blueprint, office)
+    return blueprint
+
+
+def _add_client_pages(blueprint: Blueprint, office: Office) -> None:
+    def known(client_id: str) -> sqlite3.Row:
+        return office.client(client_id) or abort(404)
+
+    def shown(client_id: str, done: str) -> Response:
+        return redirect(url_for(".client", client_id=client_id, done=done))
+
+    @blueprint.route("/clients/new", methods=["GET", "POST"])
+    def new_client() -> str | Response | tuple[str, int]:
+        form: dict[str, Any] = {"company": 0, "name": "", "scopes": [API_SCOPE]}
+        if request.method == "GET":
+            return _new_client_page(form)
+        form = {
+            "company": request.form.get("company", 0, type=int),
+            "name": request.form.get("name", ""),
+            "scopes": request.form.getlist("scopes"),
+        }
+        try:
+            made = office.add_client(form["company"], name=form["name"], scopes=form["scopes"])
+        except Refused as refused:
+            return _new_client_page(form, {refused.field: str(refused)}), 422
+        return shown(made, "created")
+
+    @blueprint.get("/clients/<client_id>")
+    def client(client_id: str) -> str:
+        row = known(client_id)
+        return _client_page(office, row)
+
+    @blueprint.post("/clients/<client_id>/scopes")
+    def change_scopes(client_id: str) -> Response | tuple[str, int]:
+        row = known(client_id)
+        try:
+            office.allow_scopes(row["id"], request.form.getlist("scopes"))
+        except Refused as refused:
+            return _client_page(office, row, {refused.field: str(refused)}), 422
+        return shown(row["id"], "scopes")
+
+    @blueprint.post("/clients/<client_id>/disable")
+    def disable_client(client_id: str) -> Response:
+        office.enable(known(client_id)["id"], False)
+        return shown(client_id, "disabled")
+
+    @blueprint.post("/clients/<client_id>/enable")
+    def enable_client(client_id: str) -> Response:
+        office.enable(known(client_id)["id"], True)
+        return shown(client_id, "enabled")
+
+    @blueprint.post("/clients/<client_id>/secret")
+    def renew_secret(client_id: str) -> Response:
+        office.renew_secret(known(client_id)["id"])
+        return shown(client_id, "secret")
+
+
+def _add_certificate_pages(blueprint: Blueprint, office: Office) -> None:
+    @blueprint.get("/certificates")
+    def certificates() -> str:
+        addresses = {"api": office.addresses["api_url"], "identity": office.addresses["auth_url"]}
+        return render_template(
+            "pentamic/certificates.html", doors=DOORS, fingerprints=office.fingerprints(), addresses=addresses
+        )
+
+    @blueprint.get("/certificates/<any(api, identity):door>.pem")
+    def certificate(door: str) -> Response:
+        headers = {"Content-Disposition": f'attachment; filename="pentamic-{door}.pem"'}
+        return Response(office.certificate(door), headers=headers, content_type="application/x-pem-file")
+
+    @blueprint.post("/certificates/<any(api, identity):door>/renew")
+    def renew_certificate(door: str) -> Response:
+        office.renew_certificate(door)
+        return redirect(url_for(".certificates", done="certificate"))
+
+
+def _new_client_page(form: dict[str, Any], errors: dict[str, str] | None = None) -> str:
+    return render_template(
+        "pentamic/new_client.html", companies=COMPANIES, scopes=SCOPES, form=form, errors=errors or {}
+    )
+
+
+def _client_page(office: Office, row: sqlite3.Row, errors: dict[str, str] | None = None) -> str:
+    return render_template(
+        "pentamic/client.html",
+        client=row,
+        company=COMPANIES[row["company_id"]],
+        scopes=SCOPES,
+        allowed=row["scopes"].split(),
+        addresses=office.addresses,
+        fingerprints=office.fingerprints(),
+        errors=errors or {},
+    )
+
+
+def _menu() -> list[tuple[str, list[tuple[str, str, str, bool]]]]:
+    """Heading, then id, title, address, and whether it is where the reader is."""
+
+    def entry(ident: str, title: str, endpoint: str, *inside: str) -> tuple[str, str, str, bool]:
+        here = (request.endpoint or "").rpartition(".")[2] in (endpoint, *inside)
+        return ident, title, url_for(f".{endpoint}"), here
+
+    return [
+        (
+            "Administrator's office",
+            [
+                entry("clients", "API clients", "home", "new_client", "client", "change_scopes"),
+                entry("certificates", "Certificates", "certificates"),
+            ],
+        ),
+        ("Pentamic Accounting", [entry("customers", "Customers", "customers")]),
+        (
+            "Simulator",
+            [
+                entry("asked", "What the API was asked", "asked"),
+                entry("switches", "Switches", "switches"),
+            ],
+        ),
+    ]

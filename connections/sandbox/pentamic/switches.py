@@ -1,0 +1,252 @@
+"""What Pentamic's document leaves open, as one table of switches; shown on the simulator's Switches page."""
+
+from __future__ import annotations
+
+from connections.sandbox.kit import Choice, Switch
+from connections.sandbox.kit.switches import ON_OFF
+
+TOKENS = (
+    Switch(
+        "token_type",
+        "Token type in the token answer, which the API then demands",
+        (Choice("Bearer", "Bearer"), Choice("bearer", "bearer"), Choice("Token", "Token: another word")),
+        "Bearer",
+        "documented",
+        "The sample says Bearer; the header is to be built from whatever was answered.",
+    ),
+    Switch(
+        "token_error_status",
+        "Status of a refused token request",
+        (Choice("400", "400 for all three codes"), Choice("401", "401 for all three codes")),
+        "400",
+        "inferred",
+        "The body is documented, the status is not; the server they seem to use answers 400.",
+    ),
+    Switch(
+        "expires_in",
+        "expires_in in the token answer",
+        (Choice("number", "a number"), Choice("text", "a number as text"), Choice("missing", "not there")),
+        "number",
+        "documented",
+        "A number in the sample.",
+    ),
+    Switch(
+        "basic_client",
+        "Client id and secret are also accepted as HTTP Basic",
+        ON_OFF,
+        "on",
+        "inferred",
+        "The document shows the form body only; the server they seem to use takes both.",
+    ),
+    Switch(
+        "disabled_client_tokens",
+        "Tokens issued to a client that was disabled since",
+        (Choice("live", "live on until they expire"), Choice("dead", "end at once")),
+        "live",
+        "inferred",
+        "Nothing public about revocation; the sample token looks self-contained.",
+    ),
+    Switch(
+        "scope_refusal",
+        "A token without the scope of the API",
+        (Choice("403", "403 without a body"), Choice("401", "401 like a bad token")),
+        "403",
+        "inferred",
+        "403 is documented as authenticated but not allowed; how scope is enforced is not.",
+    ),
+    Switch(
+        "www_authenticate",
+        "A 401 carries WWW-Authenticate",
+        ON_OFF,
+        "on",
+        "inferred",
+        "The document tells the status only.",
+    ),
+)
+
+FORMS = (
+    Switch(
+        "tax_code",
+        "taxCode in JSON answers",
+        (
+            Choice("number", "an unquoted number with its leading zero, which is not legal JSON"),
+            Choice("text", "text"),
+            Choice("lost", "a legal number whose leading zero is lost"),
+        ),
+        "number",
+        "documented",
+        "The sample prints an unquoted number that begins with 0. A branch's code is always text.",
+    ),
+    Switch(
+        "tax_code_accepted",
+        "taxCode in JSON requests",
+        (Choice("both", "text or number"), Choice("text", "text only"), Choice("number", "number only")),
+        "both",
+        "unknown",
+        "The sample request holds the illegal number, too; the other form is answered with TAXC_INVALID.",
+    ),
+    Switch(
+        "field_names",
+        "Names of JSON members",
+        (Choice("camelCase", "taxCode"), Choice("PascalCase", "TaxCode")),
+        "camelCase",
+        "documented",
+        "camelCase in the samples; sister products answer in PascalCase.",
+    ),
+    Switch(
+        "ids",
+        "Ids in JSON answers",
+        (Choice("number", "numbers"), Choice("text", "text")),
+        "number",
+        "documented",
+        "A number in the samples.",
+    ),
+    Switch(
+        "empty_fields",
+        "A member without a value",
+        (Choice("null", "null"), Choice("missing", "left out")),
+        "null",
+        "unknown",
+        "No sample has one.",
+    ),
+    Switch(
+        "extra_fields",
+        "Records carry members and values that no document knows",
+        ON_OFF,
+        "off",
+        "unknown",
+        "The document warns that every integration gets its own set of calls.",
+    ),
+    Switch(
+        "dates",
+        "Dates of invoices",
+        (
+            Choice("local", "2025-11-03T09:30:00, local time without a zone"),
+            Choice("zone", "2025-11-03T09:30:00+07:00"),
+            Choice("stamp", "03112025093000"),
+        ),
+        "local",
+        "unknown",
+        "No date is shown anywhere; sister products use the first and the last.",
+    ),
+    Switch(
+        "invoices_envelope",
+        "A customer's invoices in JSON",
+        (Choice("array", "a bare array"), Choice("object", '{"invoices": [...]}')),
+        "array",
+        "inferred",
+        "Their shape is not documented; customers come as a bare array.",
+    ),
+)
+
+CONVENTIONS = (
+    Switch(
+        "xml",
+        "XML offered",
+        ON_OFF,
+        "on",
+        "documented",
+        "Both formats are supported; how one is chosen is not told, so Accept and Content-Type choose.",
+    ),
+    Switch(
+        "without_accept",
+        "Answer to a request without an Accept header",
+        (Choice("xml", "XML, while it is offered"), Choice("json", "JSON")),
+        "xml",
+        "inferred",
+        "Nothing public; a client that wants JSON had better say so.",
+    ),
+    Switch(
+        "xml_reading",
+        "Members of an XML request out of alphabetical order, or in another namespace",
+        (Choice("strict", "are silently passed over"), Choice("lenient", "are read")),
+        "strict",
+        "inferred",
+        "The usual way of the serializer they seem to use.",
+    ),
+    Switch(
+        "trailing_slash",
+        "A slash at the end of a collection's address",
+        (
+            Choice("accepted", "may be there or not"),
+            Choice("removed", "301 to the address without it"),
+            Choice("added", "301 to the address with it"),
+        ),
+        "accepted",
+        "inferred",
+        "The document shows /api/customers in one place and /api/customers/ in another.",
+    ),
+    Switch(
+        "order_desc",
+        "How orderBy asks for descending order",
+        (Choice("space", "name desc"), Choice("joined", "namedesc")),
+        "space",
+        "inferred",
+        "desc is to be appended; the exact spelling is not shown.",
+    ),
+    Switch(
+        "order_unknown",
+        "orderBy with a field that does not exist",
+        (Choice("ignored", "is ignored"), Choice("400", "400")),
+        "ignored",
+        "unknown",
+        "Nothing public.",
+    ),
+    Switch(
+        "put_absent",
+        "Optional members that a PUT leaves out",
+        (Choice("blank", "are blanked: a full replace"), Choice("keep", "keep their value")),
+        "blank",
+        "inferred",
+        "PUT has the same required members as POST.",
+    ),
+    Switch(
+        "delete_answer",
+        "Body of a successful delete",
+        (Choice("empty", "none"), Choice("json", "the deleted customer")),
+        "empty",
+        "unknown",
+        "Only the status is documented.",
+    ),
+    Switch(
+        "delete_with_invoices",
+        "Deleting a customer who has invoices",
+        (
+            Choice("removed", "deletes both"),
+            Choice("refused", "is refused with 403 and HAS_INVOICES, a code of our own"),
+        ),
+        "removed",
+        "unknown",
+        "Nothing public.",
+    ),
+    Switch(
+        "duplicate_tax_code",
+        "A tax code that another customer has",
+        (Choice("allowed", "is allowed"), Choice("refused", "is refused with TAXC_INVALID")),
+        "allowed",
+        "unknown",
+        "Nothing public.",
+    ),
+    Switch(
+        "error_body",
+        "Body of 400, 401, 404, 405 and 415",
+        (Choice("message", '{"Message": "..."}'), Choice("empty", "none"), Choice("html", "an HTML page")),
+        "message",
+        "inferred",
+        "Statuses are documented, bodies are not.",
+    ),
+    Switch(
+        "service",
+        "State of the API's server",
+        (
+            Choice("up", "up"),
+            Choice("maintenance", "down for maintenance: 503 with an HTML page"),
+            Choice("broken", "in trouble: 500 with an HTML page"),
+        ),
+        "up",
+        "documented",
+        "Both statuses are documented; that the page is the web server's own HTML is a guess.",
+    ),
+)
+
+SWITCHES = (*TOKENS, *FORMS, *CONVENTIONS)

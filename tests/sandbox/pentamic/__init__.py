@@ -1,0 +1,1 @@
+"""Tests of the simulated Pentamic: judged by its document, over real sockets."""
