@@ -72,7 +72,8 @@ class GivenByCustomer:
 class Kind(StrEnum):
     """What is typed into a field."""
 
-    TEXT = "text"
+    TEXT = "text"  # a key, an id: something made by a machine
+    WORDS = "words"  # anything a person may write
     ADDRESS = "address"
     CHOICE = "choice"
 

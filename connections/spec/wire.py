@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,12 @@ from typing import Any
 class Wire:
     """`decode` and `encode` turn bytes into parsed JSON-like values and back; without them it is strict JSON.
 
-    Both raise ValueError. `on_reads`: the provider wants the content type on requests without a body, too.
+    `encode` is told the connection's settings, too. Both raise ValueError. `on_reads`: the provider wants the content
+    type on requests without a body, too.
     """
 
     accept: str = "application/json"
     content_type: str = "application/json"
     on_reads: bool = False
     decode: Callable[[bytes], Any] | None = None
-    encode: Callable[[Any], bytes] | None = None
+    encode: Callable[[Any, Mapping[str, str]], bytes] | None = None

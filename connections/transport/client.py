@@ -131,7 +131,7 @@ class Client:
                 headers=signed.headers,
                 query=arguments.query,
                 hidden_query=signed.hidden_query,
-                body=None if arguments.body is None else (wire.encode or orjson.dumps)(arguments.body),
+                body=self._encoded(wire, arguments.body),
                 wire=wire,
             )
             reply = self._judge(declared, entry, answer, wire)
@@ -144,6 +144,12 @@ class Client:
         else:
             ledger.write_now([entry])
         return reply
+
+    def _encoded(self, wire: Wire, body: Any) -> bytes | None:
+        """Raises ValueError, TypeError for what cannot be written."""
+        if body is None:
+            return None
+        return wire.encode(body, self.connection.settings) if wire.encode else orjson.dumps(body)
 
     def _judge(self, declared: Operation, entry: RequestLogEntry, answer: egress.Answer, wire: Wire) -> Reply:
         is_good = 200 <= answer.status < 300

@@ -90,15 +90,17 @@ def clean(field: CredentialField, text: str, connection: Connection) -> str:
         if cleaned not in [value for value, _label in field.choices]:
             raise _Wrong(_("Choose one of those offered."))
         return cleaned
-    if any(character.isspace() for character in cleaned) and field.kind is not Kind.TEXT:
+    if field.kind is Kind.WORDS:
+        if not cleaned.isprintable() or not field.shortest <= len(cleaned) <= field.longest:
+            raise _Wrong(_("Write it in one line of ordinary characters."))
+        return cleaned
+    if any(character.isspace() for character in cleaned):
         raise _Wrong(_("There is a blank or a line break in the middle. Copy the value once more, all of it."))
     if field.kind is Kind.ADDRESS:
         return _address(cleaned, connection)
-    if field.secret and any(character.isspace() for character in cleaned):
-        raise _Wrong(_("There is a blank or a line break in the middle. Copy the value once more, all of it."))
     if urlsplit(cleaned).scheme in ("http", "https"):
         raise _Wrong(_("This is an address. Paste the key itself."))
-    if not cleaned.isprintable() or (field.secret and not cleaned.isascii()):
+    if not cleaned.isascii() or not cleaned.isprintable():
         raise _Wrong(_("There are characters in it that such a value never has. Copy it once more."))
     ours = ClientRegistration.objects.filter(
         provider=connection.provider, environment=connection.environment, client_id=cleaned

@@ -137,7 +137,8 @@ def fields(body: Any) -> list[tuple[str, str]]:
     errors = meta.get("errors") if isinstance(meta, dict) else None
     found = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
     return [
-        (str(each.get("key", "")), str(FIELD_WORDS.get(each.get("code", 0), each.get("message", "")))) for each in found
+        (str(each.get("key", "")), str(FIELD_WORDS.get(each.get("code", 0), each.get("message", ""))))
+        for each in found
     ]
 
 

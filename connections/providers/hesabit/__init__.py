@@ -1,0 +1,1 @@
+"""Hesabit (Iran)."""

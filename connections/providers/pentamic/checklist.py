@@ -1,0 +1,123 @@
+"""Pentamic's onboarding: what its administrator hands out, the certificate compared, the company named."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec import proofs
+from connections.spec.checklist import Asker, Attestation, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.streams import BadPage
+
+SENTENCES = {
+    **proofs.SENTENCES,
+    "addresses-answer": _("Both servers answer."),
+    "plain-http": _("The address begins with http: secret and data travel unprotected, by our admin's leave."),
+}
+HERE = _("you, with what Pentamic's administrator sent you")
+
+
+def customers(asker: Asker) -> list[tuple[str, str]]:
+    """(id, name) of the customers. Raises BadPage."""
+    body = asker.ask("customers.list").body
+    if not isinstance(body, list):
+        message = "no list of customers"
+        raise BadPage(message)
+    return [(str(each.get("id", "")), str(each.get("name") or "?")) for each in body if isinstance(each, dict)]
+
+
+def identity(asker: Asker) -> str:
+    """Its API names no company: the client that Pentamic made for it stands for it."""
+    return asker.settings.get("client_id", "")
+
+
+def addresses(asker: Asker) -> Finding:
+    """Whether servers answer there; with https their certificates are what answers."""
+    given = [asker.settings.get(name, "") for name in ("api_url", "auth_url")]
+    if any(address.startswith("http:") for address in given):
+        return Finding(MarkState.VERIFIED, "plain-http")
+    asker.certificates()
+    return Finding(MarkState.VERIFIED, "addresses-answer")
+
+
+def access(asker: Asker) -> Finding:
+    asker.fresh_token()
+    customers(asker)
+    return Finding(MarkState.VERIFIED, "signed-in")
+
+
+CHECKLIST = (
+    Checkpoint(
+        "ask",
+        _("Ask for access"),
+        _("Pentamic's administrator makes a client for your company."),
+        _("Only they can: there is no page of theirs where you could do it yourself."),
+        Attestation("said-so"),
+        _("someone who may speak for your company"),
+        how=(
+            _("Write to info@pentamic.com and ask for access to the accounting API for Pilotage."),
+            _("They send you two addresses, a client id, a client secret and a scope."),
+            _("Ask them to tell you the fingerprints of their servers' certificates by telephone or letter."),
+        ),
+        attest=_("We have asked, and have received everything."),
+    ),
+    Checkpoint(
+        "addresses",
+        _("Enter the two addresses"),
+        _("The server of the API, and the server that signs us in."),
+        _("Every company may be on a server of its own."),
+        Probe(addresses),
+        HERE,
+        fields=("api_url", "auth_url", "format", "tax_codes", "xml_namespace"),
+        avoid=(
+            _("Do not enter an address that begins with http unless you must: everything would travel unprotected."),
+        ),
+    ),
+    Checkpoint(
+        "certificate",
+        _("Compare the certificates"),
+        _("Pentamic signs its certificates itself, so somebody must compare them once."),
+        _("Otherwise whoever stands in between could pretend to be Pentamic and read your secret."),
+        Probe(proofs.certificates),
+        _("you, with Pentamic's administrator on the telephone"),
+        how=(
+            _("Press Check now: we fetch what the servers show and do not send anything."),
+            _("Compare every fingerprint, character by character, with what the administrator tells you."),
+            _("Confirm only if all are equal."),
+        ),
+        avoid=(_("Do not compare with a fingerprint that came by the same e-mail as the secret."),),
+        needs=("addresses",),
+        pins=True,
+        confirm=_("I have compared every fingerprint, and they are equal."),
+    ),
+    Checkpoint(
+        "access",
+        _("Enter client id, secret and scope"),
+        _("We sign in and ask for the list of customers."),
+        _("They open your company's books at Pentamic, for an hour at a time. The secret is stored sealed."),
+        Probe(access),
+        HERE,
+        needs=("certificate",),
+        fields=("client_id", "client_secret", "scope"),
+        avoid=(_("Do not send the secret by e-mail or chat."),),
+    ),
+    Checkpoint(
+        "company",
+        _("Name and confirm the company"),
+        _("Pentamic does not tell whose books these are. Say it, and look whether you know the customers."),
+        _("We make sure that no other company's books end up here."),
+        Probe(proofs.books(stream="customers", read=customers, identity=identity)),
+        _("you"),
+        needs=("access",),
+        fields=("company_name",),
+        confirm=_("Yes, these are our books."),
+    ),
+    Checkpoint(
+        "first-sync",
+        _("First sync"),
+        _("We read everything once; afterwards we look for what changed."),
+        _("When the first sync is through, you are live."),
+        LedgerProbe(proofs.first_sync),
+        _("Pilotage"),
+        needs=("company",),
+    ),
+)

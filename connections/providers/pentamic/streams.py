@@ -1,0 +1,60 @@
+"""What we read from Pentamic, and the calls we make. Its lists come whole, without a word of what changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers.pentamic.faults import ID_NOT_FOUND
+from connections.spec.operations import Arguments, LookUp, Operation, Parameter, Place
+from connections.spec.streams import Each, Envelope, Stream, Whole
+
+CUSTOMER = {"name": "Cong ty Vi du", "taxCode": "0000000000", "address": "So 1, Duong Vi du", "phone": "0000000000"}
+ID = Parameter("id", Place.PATH, required=True)
+LISTS = Whole(Envelope(("data", "items", "results", "customers", "invoices"), bare=True))
+
+
+def _mine(sent: Arguments) -> tuple[str, str]:
+    body = sent.body if isinstance(sent.body, dict) else {}
+    return str(body.get("taxCode", "")), str(body.get("name", ""))
+
+
+def _found(answer: Any, sent: Arguments) -> Any:
+    """The customer with the same tax code and name: nothing else of ours comes back."""
+    records = answer if isinstance(answer, list) else []
+    return next((each for each in records if (str(each.get("taxCode")), each.get("name")) == _mine(sent)), None)
+
+
+OPERATIONS = (
+    Operation(
+        "customers.list", "GET", "/customers", _("List customers"), (Parameter("orderBy", example="name"),),
+        source="API reference, customers",
+    ),
+    Operation(
+        "customers.create", "POST", "/customers", _("Create a customer"), (), CUSTOMER,
+        look_up=LookUp("customers.list", lambda sent: Arguments() if all(_mine(sent)) else None, _found),
+        source="API reference, customers; 200 with the customer",
+    ),
+    Operation(
+        "customers.update", "PUT", "/customers/{id}", _("Replace a customer"), (ID,), CUSTOMER,
+        source="API reference, customers; every field again",
+    ),
+    Operation(
+        "customers.delete", "DELETE", "/customers/{id}", _("Delete a customer"), (ID,), source="API reference, customers"
+    ),
+    Operation(
+        "invoices.list", "GET", "/customers/{id}/invoices", _("List a customer's invoices"), (ID,),
+        source="API reference, customers",
+    ),
+)  # fmt: skip
+
+STREAMS = (
+    Stream("customers", _("Customers"), "customers.list", LISTS, source="API reference, customers"),
+    # Whether an invoice's id is unique beyond its customer nobody says: it is kept with the customer's.
+    Stream(
+        "invoices", _("Invoices"), "invoices.list", LISTS,
+        each=Each("customers", "id", "id", prefixed=True, gone=(ID_NOT_FOUND.code,)),
+        source="API reference, customers: invoices of a customer",
+    ),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Simutek GKS4 (Sweden)."""

@@ -1,0 +1,99 @@
+"""GKS4's onboarding: Simutek registers a client, the customer enters what they sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers.simutek.streams import PAGES
+from connections.spec import proofs
+from connections.spec.checklist import Asker, Attestation, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.operations import Arguments
+from connections.spec.streams import BadPage
+
+SENTENCES = {
+    **proofs.SENTENCES,
+    "numbers-ours": _("%(who)s told us who numbers customers."),
+}
+HERE = _("you, with what Simutek sent you")
+
+
+def customers(asker: Asker) -> list[tuple[str, str]]:
+    """(number, name) of the first customers. Raises BadPage."""
+    body: Any = asker.ask("customers.list", Arguments(query={"page": "1", "pageSize": "50"})).body
+    try:
+        page = PAGES.read(body, "number")
+    except BadPage:
+        # A search that finds nothing may say so with nothing.
+        if body in (None, {}):
+            return []
+        raise
+    return [(str(each["number"]), str(each.get("name") or "?")) for each in page.records]
+
+
+def identity(asker: Asker) -> str:
+    """Nothing tells whose installation it is: its address and the client stand for it."""
+    return f"{asker.settings.get('api_url', '')} {asker.settings.get('client_id', '')}"[:80]
+
+
+def access(asker: Asker) -> Finding:
+    asker.fresh_token()
+    customers(asker)
+    return Finding(MarkState.VERIFIED, "signed-in")
+
+
+CHECKLIST = (
+    Checkpoint(
+        "ask",
+        _("Ask Simutek for access"),
+        _("Simutek registers a client in your GKS4."),
+        _("Only they can: there is no page where you could do it yourself."),
+        Attestation("said-so"),
+        _("someone who may speak for your company"),
+        how=(
+            _("Write to Simutek and ask for access to the API of your GKS4 for Pilotage."),
+            _("They send you a client id and a client secret. Ask in the same mail for the address of your API."),
+        ),
+        attest=_("We have asked, and have received everything."),
+    ),
+    Checkpoint(
+        "access",
+        _("Enter the address, client id and secret"),
+        _("We sign in and look at the first customers."),
+        _("They open your GKS4 for as long as Simutek keeps the client. The secret is stored sealed."),
+        Probe(access),
+        HERE,
+        fields=("api_url", "client_id", "client_secret"),
+        avoid=(_("Do not send the secret by e-mail or chat."),),
+    ),
+    Checkpoint(
+        "numbering",
+        _("Decide who numbers customers"),
+        _("GKS4 does not tell the number of a customer it has just created."),
+        _("So customers that we create need a number of your own, or nobody could find them again."),
+        Attestation("numbers-ours"),
+        _("whoever keeps your customer register"),
+        attest=_("Customers that come from here get a number of ours."),
+    ),
+    Checkpoint(
+        "company",
+        _("Name and confirm the company"),
+        _("GKS4 does not tell whose it is. Say it, and look whether you know the customers."),
+        _("We make sure that no other company's books end up here."),
+        Probe(proofs.books(stream="customers", read=customers, identity=identity)),
+        _("you"),
+        needs=("access",),
+        fields=("company_name",),
+        confirm=_("Yes, these are our customers."),
+    ),
+    Checkpoint(
+        "first-sync",
+        _("First sync"),
+        _("We read everything once; afterwards we look for what changed."),
+        _("When the first sync is through, you are live."),
+        LedgerProbe(proofs.first_sync),
+        _("Pilotage"),
+        needs=("company",),
+    ),
+)

@@ -1,0 +1,99 @@
+"""What GKS4's refusals mean. Statuses are documented, bodies are not; 404 on a creation is a business answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+
+CLIENT_REFUSED = Fault(
+    "client-refused",
+    Acts.CUSTOMER,
+    _("GKS4 does not accept the client id and secret. Compare them with what Simutek sent you."),
+    "The token request was refused: mistyped, replaced, or Simutek removed the client.",
+    "access",
+)
+TOKEN_REFUSED = Fault(
+    "token-refused",
+    Acts.CUSTOMER,
+    _("Your GKS4 does not accept the session that Simutek's sign-in gave us. Ask Simutek, or compare the address."),
+    "A call was answered 401 even with a token fetched a moment before: another installation's host, or a removed client.",
+    "access",
+)
+RIGHT_MISSING = Fault(
+    "right-missing",
+    Acts.CUSTOMER,
+    _("Your access to GKS4 does not include this. Ask Simutek for it."),
+    "403: not documented, but possible with bearer tokens.",
+    "access",
+)
+NOT_FOUND = Fault(
+    "not-found",
+    Acts.NOBODY,
+    _("GKS4 does not know this customer number. For an order, create the customer in GKS4 first."),
+    "404: the customer number is unknown. If every call ends so, suspect the host or the path.",
+)
+INVALID = Fault(
+    "invalid-request",
+    Acts.NOBODY,
+    _("GKS4 refused some of the values."),
+    "400: not well-formed, or a validation error; problem details, if they come, name the fields.",
+)
+CONFLICT = Fault(
+    "exists-already",
+    Acts.NOBODY,
+    _("GKS4 has a customer with this number already."),
+    "409: not documented.",
+)
+TOO_MANY = Fault(
+    "too-many-requests",
+    Acts.NOBODY,
+    _("GKS4 asked us to slow down. We go on by ourselves."),
+    "429: not documented.",
+)
+TROUBLE = Fault(
+    "provider-trouble",
+    Acts.NOBODY,
+    _("GKS4 has trouble at the moment. We try again by ourselves."),
+    "5xx after all retries. Only reads are repeated, whatever the text of a 500 invites to.",
+)
+UNKNOWN = Fault(
+    "unknown-refusal",
+    Acts.US,
+    _("GKS4 refused a request in a way we do not know yet. Our staff can see it."),
+    "A refusal that no rule of the catalogue matches: look at the request log entry.",
+)
+
+
+def codes(body: Any) -> list[str]:
+    """`{"error": ...}` of token requests; problem details carry no code."""
+    found = body.get("error") if isinstance(body, dict) else None
+    return [found] if isinstance(found, str) else []
+
+
+def fields(body: Any) -> list[tuple[str, str]]:
+    """`errors` of problem details: `{"name": ["..."]}`."""
+    errors = body.get("errors") if isinstance(body, dict) else None
+    found = errors.items() if isinstance(errors, dict) else []
+    return [
+        (str(name), "; ".join(map(str, words)) if isinstance(words, list) else str(words)) for name, words in found
+    ]
+
+
+FAULTS = FaultCatalogue(
+    rules=(
+        Rule(TOO_MANY, status=(429,)),
+        Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
+        Rule(CLIENT_REFUSED, Phase.TOKEN),
+        Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
+        Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
+        Rule(NOT_FOUND, Phase.CALL, status=(404,)),
+        Rule(CONFLICT, Phase.CALL, status=(409,)),
+        Rule(INVALID, Phase.CALL, status=(400, 415, 422)),
+    ),
+    read_codes=codes,
+    unknown=UNKNOWN,
+    read_fields=fields,
+)

@@ -1,0 +1,111 @@
+"""What we read from GKS4, and the calls we make. Creations answer without a body, and an order cannot be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, Place
+from connections.spec.streams import Envelope, Numbered, Stream
+
+LANGUAGES = ("sv", "no", "en")
+NUMBER = Parameter("customerNumber", Place.PATH, required=True)
+CUSTOMER = {
+    "name": "Exempeltryckeriet AB",
+    "number": "P-1001",
+    "invoiceEmail": None,
+    "postalAddress": {
+        "address1": "Exempelgatan 1",
+        "address2": None,
+        "address3": None,
+        "city": "Exempelstad",
+        "zipCode": "000 00",
+        "state": None,
+        "countryCode": "SE",
+    },
+    "corporateIdentityNumber": "000000-0000",
+}
+ORDER = {
+    "customerNumber": "P-1001",
+    "name": "Pilotage",
+    "purchaseOrderNumber": "P-1001",
+    "preferredLanguage": "sv",
+    "currency": "SEK",
+    "customerComment": "",
+    "rows": [{"specification": "Exempel", "quantity": 1, "unitPrice": 10.0}],
+}
+
+# Page from 1, 50 by default, at most 100; the envelope is not shown, and totals are not relied upon.
+PAGES = Numbered(size=100, envelope=Envelope(("items", "data", "results", "value"), bare=True, total=("totalCount",)))
+
+
+def customer_trouble(body: Any) -> Sequence[FieldTrouble]:
+    """Keys that must be there though they may be null; a number of our own, as the answer would not tell GKS4's."""
+    if not isinstance(body, dict):
+        return [FieldTrouble("", _("An object is needed."))]
+    found = [
+        FieldTrouble(name, _("The key must be there; it may be null."))
+        for name in ("number", "invoiceEmail")
+        if name not in body
+    ]
+    found += [
+        FieldTrouble(name, _("This is required."))
+        for name in ("name", "corporateIdentityNumber")
+        if not isinstance(body.get(name), str) or not body[name].strip()
+    ]
+    return found
+
+
+def order_trouble(body: Any) -> Sequence[FieldTrouble]:
+    if not isinstance(body, dict):
+        return [FieldTrouble("", _("An object is needed."))]
+    found = []
+    if not isinstance(body.get("customerNumber"), str) or not body["customerNumber"].strip():
+        found.append(FieldTrouble("customerNumber", _("This is required.")))
+    if "purchaseDate" in body:
+        found.append(FieldTrouble("purchaseDate", _("GKS4 no longer uses the date: leave it out.")))
+    if body.get("preferredLanguage") not in (None, *LANGUAGES):
+        found.append(FieldTrouble("preferredLanguage", _("GKS4 knows sv, no and en.")))
+    return found
+
+
+def _by_number(sent: Arguments) -> Arguments | None:
+    number = sent.body.get("number") if isinstance(sent.body, dict) else None
+    return Arguments(path={"customerNumber": number}) if isinstance(number, str) and number else None
+
+
+OPERATIONS = (
+    Operation(
+        "customers.list", "GET", "/companies", _("Search customers"),
+        (
+            Parameter("customerNumber"),
+            Parameter("name"),
+            Parameter("corporateIdentityNumber"),
+            Parameter("page", example="1"),
+            Parameter("pageSize", example="50"),
+        ),
+        source="documentation: search with three filters, page from 1, size 50 to 100; path and names are inferred",
+    ),
+    Operation(
+        "customers.get", "GET", "/customers/{customerNumber}", _("Read a customer"), (NUMBER,),
+        source="documentation: get a customer by number",
+    ),
+    Operation(
+        "customers.create", "POST", "/customers", _("Create a customer"), (), CUSTOMER,
+        look_up=LookUp("customers.get", _by_number, lambda answer, sent: answer),
+        check=customer_trouble,
+        source="documentation: create a customer; 200 without a body",
+    ),
+    Operation(
+        "orders.create", "POST", "/salesorders", _("Create a sales order"), (), ORDER, retried=False, check=order_trouble,
+        source="documentation: create a sales order; path, rows and names of fields are inferred",
+    ),
+)  # fmt: skip
+
+STREAMS = (
+    Stream(
+        "customers", _("Customers"), "customers.list", PAGES, key="number", source="documentation: search customers"
+    ),
+)
