@@ -1,0 +1,79 @@
+"""Hesabit's onboarding: the customer approves our client in the browser, and says whose books they are."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers.hesabit.streams import pages
+from connections.spec import proofs
+from connections.spec.checklist import Asker, Attestation, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.operations import Arguments
+
+CONSENT = "consent"
+SENTENCES = {
+    **proofs.SENTENCES,
+    "package-known": _("%(who)s knows which package the company has."),
+}
+
+
+def customers(asker: Asker) -> list[tuple[str, str]]:
+    """(id, name) of some customers. Raises BadPage."""
+    body = asker.ask("customers.list", Arguments(query={"limit": "20"})).body
+    page = pages("customers").read(body, "id")
+    return [(str(each["id"]), str(each.get("name") or each.get("company") or "?")) for each in page.records]
+
+
+def identity(asker: Asker) -> str:
+    """Nothing tells whose account it is, so the name the customer typed at first stands for it."""
+    return asker.company_id or asker.settings.get("company_name", "")[:80]
+
+
+def access(asker: Asker) -> Finding:
+    """A fresh session, and the smallest list with it."""
+    asker.fresh_token()
+    asker.ask("invoices.list", Arguments(query={"limit": "1"}))
+    return Finding(MarkState.VERIFIED, "signed-in")
+
+
+CHECKLIST = (
+    Checkpoint(
+        "package",
+        _("Look at your package"),
+        _("Some things, such as payment on the invoice, need an active package at Hesabit."),
+        _("Connecting costs nothing; what Hesabit can do for you depends on your package there."),
+        Attestation("package-known"),
+        _("you"),
+        attest=_("I know which package we have."),
+    ),
+    Checkpoint(
+        "access",
+        _("Connect"),
+        _("You sign in at Hesabit and approve Pilotage."),
+        _("We never see your password. You can take the approval back in Hesabit's panel at any moment."),
+        Probe(access),
+        _("someone who may sign in to Hesabit for your company"),
+        how=(_("Press Connect, sign in at hesabit.com, and approve."),),
+        avoid=(_("Do not sign in with the account of another shop."),),
+        connect=(CONSENT,),
+    ),
+    Checkpoint(
+        "company",
+        _("Name and confirm the company"),
+        _("Hesabit does not tell whose account it is. Say it, and look whether you know the customers."),
+        _("We make sure that no other company's books end up here, now and when you reconnect."),
+        Probe(proofs.books(stream="customers", read=customers, identity=identity)),
+        _("you"),
+        needs=("access",),
+        fields=("company_name",),
+        confirm=_("Yes, these are our customers."),
+    ),
+    Checkpoint(
+        "first-sync",
+        _("First sync"),
+        _("We read everything once; afterwards we look for what changed."),
+        _("When the first sync is through, you are live."),
+        LedgerProbe(proofs.first_sync),
+        _("Pilotage"),
+        needs=("company",),
+    ),
+)

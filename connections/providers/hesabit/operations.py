@@ -1,0 +1,91 @@
+"""The calls we make to Hesabit. Only the creation of a customer and of an invoice is described; the rest is promised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, Place
+from connections.spec.text import Text
+
+LIST = (Parameter("limit", example="20"), Parameter("page", example="1"))
+ID = Parameter("id", Place.PATH, required=True)
+CUSTOMER = {"name": "Nemune Sakhtegi", "email": "nemune@example.example", "mobile": "09000000000", "address": "-"}
+INVOICE = {
+    "title": "Nemune",
+    "number": "P-1001",
+    "date": "1767225600",
+    "due": "1769904000",
+    "customer_id": 0,
+    "items": [{"description": "Nemune", "price": 1000, "quantity": 1}],
+}
+ITEM = {"title": "Nemune", "price": 1000, "description": "-"}
+# Eastern digits of both kinds stand for the ten that everybody's machines know.
+DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "0123456789" * 2)
+
+
+def customer_trouble(body: Any) -> Sequence[FieldTrouble]:
+    """Customers page: e-mail or mobile must be given; a mobile number has 11 digits."""
+    if not isinstance(body, dict):
+        return [FieldTrouble("", _("An object is needed."))]
+    mobile = str(body.get("mobile") or "").translate(DIGITS)
+    if not body.get("email") and not mobile:
+        return [FieldTrouble("email", _("Hesabit needs an e-mail address or a mobile number."))]
+    if mobile and not (mobile.isascii() and mobile.isdigit() and len(mobile) == 11):
+        return [FieldTrouble("mobile", _("A mobile number has 11 digits and begins with 09."))]
+    return []
+
+
+def _records(answer: Any) -> list[Any]:
+    if isinstance(answer, dict):
+        answer = next((value for value in answer.values() if isinstance(value, list)), [])
+    return [each for each in answer if isinstance(each, dict)] if isinstance(answer, list) else []
+
+
+def _by(*names: str) -> tuple[Any, Any]:
+    """Arguments and finder of a look-up that compares these fields, digits of any kind being equal."""
+
+    def mine(body: Any) -> tuple[str, ...]:
+        return tuple(str(body.get(name) or "").translate(DIGITS) for name in names) if isinstance(body, dict) else ()
+
+    def arguments(sent: Arguments) -> Arguments | None:
+        return Arguments(query={"limit": "100"}) if any(mine(sent.body)) else None
+
+    def found(answer: Any, sent: Arguments) -> Any:
+        return next((each for each in _records(answer) if mine(each) == mine(sent.body)), None)
+
+    return arguments, found
+
+
+def _of(name: str, label: Text, example: dict[str, Any], look_up: LookUp | None, **more: Any) -> tuple[Operation, ...]:
+    path, one = f"/{name}", f"/{name}/{{id}}"
+    promised = "promised in general words (HTTP methods); path inferred"
+    listed = (*LIST, Parameter("status", choices=("", "paid", "unpaid", "draft", "overdue", "canceled")))
+    return (
+        Operation(
+            f"{name}.list", "GET", path, _("List: %(what)s") % {"what": label}, listed if name == "invoices" else LIST,
+            source="request parameters: limit and status",
+        ),
+        Operation(f"{name}.get", "GET", one, _("Read one: %(what)s") % {"what": label}, (ID,), source=promised),
+        Operation(
+            f"{name}.create", "POST", path, _("Create: %(what)s") % {"what": label}, (), example, look_up=look_up,
+            source=f"page of {name}" if look_up else promised, **more,
+        ),
+        Operation(f"{name}.update", "PUT", one, _("Change: %(what)s") % {"what": label}, (ID,), example, source=promised),
+        Operation(f"{name}.delete", "DELETE", one, _("Delete: %(what)s") % {"what": label}, (ID,), source=promised),
+    )  # fmt: skip
+
+
+OPERATIONS = (
+    *_of(
+        "customers",
+        _("customers"),
+        CUSTOMER,
+        LookUp("customers.list", *_by("name", "email", "mobile")),
+        check=customer_trouble,
+    ),
+    *_of("invoices", _("invoices"), INVOICE, LookUp("invoices.list", *_by("number"))),
+    *_of("items", _("items"), ITEM, None),
+)
