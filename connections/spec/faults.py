@@ -60,7 +60,7 @@ class Rule:
 class FaultCatalogue:
     """A provider's faults. `read_codes` takes a parsed error body and gives its machine-readable codes.
 
-    `read_fields` gives what it says of single fields, as (dotted path, code or short text). `in_good` tells an answer
+    `read_fields` gives what it says of single fields, as (dotted path, code of a sentence or fault, else their own words). `in_good` tells an answer
     of 2xx that is a refusal all the same. `more` are faults that no rule leads to.
     """
 
