@@ -60,8 +60,8 @@ class Rule:
 class FaultCatalogue:
     """A provider's faults. `read_codes` takes a parsed error body and gives its machine-readable codes.
 
-    `read_fields` gives what it says of single fields, as (dotted path, code of a sentence or fault, else their own words). `in_good` tells an answer
-    of 2xx that is a refusal all the same. `more` are faults that no rule leads to.
+    `read_fields` gives what it says of single fields, as (dotted path, code of a sentence or fault, else their own
+    words). `in_good` tells an answer of 2xx that is a refusal all the same. `more` are faults that no rule leads to.
     """
 
     rules: Sequence[Rule]
