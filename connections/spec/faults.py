@@ -14,7 +14,8 @@ CODE = re.compile(r"[A-Z0-9][A-Z0-9_]{1,79}")
 
 
 class Phase(StrEnum):
-    TOKEN = "token"  # noqa: S105  (the phase in which a token is asked for)
+    TOKEN = "token"  # noqa: S105  (a token is asked for; rules of it hold for GRANT as well)
+    GRANT = "grant"  # the same, with what a person's consent gave: a code or a refresh token
     CALL = "call"
 
 
@@ -50,7 +51,7 @@ class Rule:
 
     def matches(self, phase: Phase, status: int, codes: Sequence[str]) -> bool:
         return (
-            self.phase in (None, phase)
+            (self.phase in (None, phase) or (self.phase is Phase.TOKEN and phase is Phase.GRANT))
             and (not self.status or status in self.status)
             and (not self.codes or any(code in self.codes for code in codes))
         )
@@ -60,8 +61,8 @@ class Rule:
 class FaultCatalogue:
     """A provider's faults. `read_codes` takes a parsed error body and gives its machine-readable codes.
 
-    `read_fields` gives what it says of single fields, as (dotted path, code or short text). `in_good` tells an answer
-    of 2xx that is a refusal all the same. `more` are faults that no rule leads to.
+    `read_fields` gives what it says of single fields, as (dotted path, code of a sentence or fault, else their own
+    words). `in_good` tells an answer of 2xx that is a refusal all the same. `more` are faults that no rule leads to.
     """
 
     rules: Sequence[Rule]

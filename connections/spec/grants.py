@@ -79,6 +79,7 @@ class KeyLogin:
     credential: str
     answer: str
     name: str = "key-login"
+    label: Text = ""
     extra: Mapping[str, str] = field(default_factory=dict)
     body: TokenBody = TokenBody.FORM
     state_promised: bool = True

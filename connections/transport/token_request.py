@@ -69,12 +69,13 @@ def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = No
         fields = _of_client(flow, opened)
     operation = "token" if code is None else "token.code"
     entry, answer, body = post(caller, operation, caller.hosts.token, fields, flow.body)
+    phase = Phase.GRANT if isinstance(flow, AuthorizationCode) else Phase.TOKEN
     if answer.status not in (200, 201):
-        raise _written(entry, verdict.refusal(caller.provider, Phase.TOKEN, entry, answer, body))
+        raise _written(entry, verdict.refusal(caller.provider, phase, entry, answer, body))
     access, renewed = _text(body, "access_token"), _text(body, "refresh_token")
     refused = None
     if not _is_token(body, any_type=caller.provider.placement.any_type):
-        refused = verdict.refusal(caller.provider, Phase.TOKEN, entry, answer, body)
+        refused = verdict.refusal(caller.provider, phase, entry, answer, body)
         entry.fault = refused.fault.code
     else:
         entry.outcome = Outcome.ANSWERED
@@ -98,7 +99,7 @@ def ask_key(caller: Caller, login: KeyLogin, code: Code) -> Secret:
     entry, answer, body = post(caller, "credential.code", address, fields, login.body, login.exchange_path)
     given = _text(body, login.answer)
     if answer.status not in (200, 201) or not given:
-        raise _written(entry, verdict.refusal(caller.provider, Phase.TOKEN, entry, answer, body))
+        raise _written(entry, verdict.refusal(caller.provider, Phase.GRANT, entry, answer, body))
     entry.outcome = Outcome.ANSWERED
     ledger.write_now([entry])
     return Secret(given)

@@ -49,13 +49,13 @@ def kind(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
         return QuotaExhausted
     if status == 403 and not fault.is_about_request:
         return Forbidden
-    return Unauthorized if status == 401 or phase is Phase.TOKEN else Rejected
+    return Unauthorized if status == 401 or phase is not Phase.CALL else Rejected
 
 
 def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: Answer, body: object) -> CallFailed:
     """Judge an answer that is not what was asked for, and note it. `body`: parsed, None if it cannot be read."""
     status = answer.status
-    refused = provider.faults.in_good(body) or (phase is Phase.TOKEN and isinstance(body, dict) and "error" in body)
+    refused = provider.faults.in_good(body) or (phase is not Phase.CALL and isinstance(body, dict) and "error" in body)
     if 300 <= status < 400:
         fault = faults.REDIRECTED
     elif status < 300 and not refused:

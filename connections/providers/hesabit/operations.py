@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, Place
@@ -65,16 +66,16 @@ def _of(name: str, label: Text, example: dict[str, Any], look_up: LookUp | None,
     listed = (*LIST, Parameter("status", choices=("", "paid", "unpaid", "draft", "overdue", "canceled")))
     return (
         Operation(
-            f"{name}.list", "GET", path, _("List: %(what)s") % {"what": label}, listed if name == "invoices" else LIST,
+            f"{name}.list", "GET", path, format_lazy("{}: {}", _("List"), label), listed if name == "invoices" else LIST,
             source="request parameters: limit and status",
         ),
-        Operation(f"{name}.get", "GET", one, _("Read one: %(what)s") % {"what": label}, (ID,), source=promised),
+        Operation(f"{name}.get", "GET", one, format_lazy("{}: {}", _("Read one"), label), (ID,), source=promised),
         Operation(
-            f"{name}.create", "POST", path, _("Create: %(what)s") % {"what": label}, (), example, look_up=look_up,
+            f"{name}.create", "POST", path, format_lazy("{}: {}", _("Create"), label), (), example, look_up=look_up,
             source=f"page of {name}" if look_up else promised, **more,
         ),
-        Operation(f"{name}.update", "PUT", one, _("Change: %(what)s") % {"what": label}, (ID,), example, source=promised),
-        Operation(f"{name}.delete", "DELETE", one, _("Delete: %(what)s") % {"what": label}, (ID,), source=promised),
+        Operation(f"{name}.update", "PUT", one, format_lazy("{}: {}", _("Change"), label), (ID,), example, source=promised),
+        Operation(f"{name}.delete", "DELETE", one, format_lazy("{}: {}", _("Delete"), label), (ID,), source=promised),
     )  # fmt: skip
 
 

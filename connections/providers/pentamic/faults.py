@@ -96,7 +96,7 @@ def codes(body: Any) -> list[str]:
 
 def fields(body: Any) -> list[tuple[str, str]]:
     found = [FIELDS[code] for code in codes(body) if code in FIELDS]
-    return [(path, str(fault.customer)) for path, fault in found]
+    return [(path, fault.code) for path, fault in found]
 
 
 FAULTS = FaultCatalogue(

@@ -21,25 +21,24 @@ from connections.spec.checklist import (
 )
 from connections.spec.streams import BadPage
 
+M2M, SIGN_IN, KEY_LOGIN = "m2m", "sign-in", "key-login"
 MANAGER = _("someone with Management rights in Procountor")
 
 SENTENCES = {
     **proofs.SENTENCES,
     "said-so": _("%(who)s told us that this is done. Procountor's API cannot show it to us."),
-    "key-works-so-usage-allowed": _(
-        "Procountor accepts our requests with your API key, so the use of API clients is allowed."
-    ),
-    "key-accepted": _("Procountor accepted the API key and gave us a session."),
+    "key-works-so-usage-allowed": _("Procountor accepts our requests, so the use of API clients is allowed."),
+    "key-accepted": _("Procountor gave us a session."),
     "user-seen": _(
-        "The API key belongs to the user “%(user)s” (id %(user_id)s). Whether that is a technical user only you can tell."
+        "The access belongs to the user “%(user)s” (id %(user_id)s). Whether that is a technical user only you can tell."
     ),
     "rights-enough": _("The user may read what we need: %(rights)s."),
     "rights-missing": _("The user lacks rights in Procountor: %(rights)s."),
     "rights-narrowed": _("The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be."),
-    "company-found": _("The API key opens the company “%(company)s” (company id %(company_id)s)."),
+    "company-found": _("The access opens the company “%(company)s” (company id %(company_id)s)."),
     "company-differs": _(
-        "The API key opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
-        "%(bound_id)s. Create the key in the right company."
+        "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
+        "%(bound_id)s. Create the key, or sign in, in the right company."
     ),
 }
 
@@ -85,7 +84,7 @@ def rights(asker: Asker) -> Finding:
     """`GET /users/rights` against what the wanted streams need; missing rights can show as empty lists."""
     tree = tree_of(asker.ask("rights").body)
     wanted = [stream.permission for stream in STREAMS if stream.permission and stream.name in asker.streams_wanted]
-    needed = tuple(path for permission in wanted for path in permission.needs)
+    needed = tuple(dict.fromkeys(path for permission in wanted for path in permission.needs))
     if not_given := missing(tree, needed):
         return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(not_given)})
     if limits := narrowing(tree):
@@ -117,11 +116,12 @@ CHECKLIST = (
         avoid=(_("Do not use a natural person's login."),),
         needs=("api-key",),
         attest=_("I have created a technical user."),
+        ways=(M2M,),
     ),
     Checkpoint(
         "rights",
         _("Give it the rights it needs, and no more"),
-        _("Viewing customers, suppliers, sales invoices and purchase invoices."),
+        _("Viewing what we read: registers, invoices, receipts, reports, bank statements."),
         _(
             "With too few rights Procountor answers with empty lists that look complete. With too many, a leak does more harm."
         ),
@@ -131,8 +131,10 @@ CHECKLIST = (
         how=(
             _("Choose the role Customised."),
             _(
-                "Give viewing rights to the customer and supplier registers, and to the search of sales and purchase invoices."
+                "Give viewing rights to the customer, supplier and product registers, and to the search of sales and "
+                "purchase invoices."
             ),
+            _("Give viewing rights to the journal and receipt search, accounting reports, and bank statements."),
         ),
         avoid=(_("Do not limit the user to own invoices or to certain dimensions: lists would silently be cut."),),
         needs=("api-key",),
@@ -149,10 +151,11 @@ CHECKLIST = (
         how=(_("Set “Allow only M2M login to API” to “In use” for the technical user."),),
         avoid=(_("Never set this for a natural person: it locks that person out of Procountor."),),
         attest=_("I have set “Allow only M2M login to API” to “In use” for the technical user."),
+        ways=(M2M,),
     ),
     Checkpoint(
         "api-key",
-        _("Create the API key and paste it here"),
+        _("Create the API key"),
         _("The key is bound to your company, the technical user and our software."),
         _("With the key we ask Procountor for a session of one hour at a time. You can revoke it at any moment."),
         Probe(api_key),
@@ -161,10 +164,28 @@ CHECKLIST = (
         how=(
             _("Choose the technical user and paste our client id, which is shown below."),
             _("Copy the key that Procountor shows once, and paste it into the field below."),
+            _("Or press Connect: sign in to Procountor, choose the technical user, and the key comes here by itself."),
         ),
         avoid=(_("Do not send the key by e-mail or chat, and never put it into an address."),),
         fields=("api_key",),
+        connect=(KEY_LOGIN,),
         shows_client_id=True,
+        ways=(M2M,),
+    ),
+    Checkpoint(
+        "api-key",
+        _("Sign in to Procountor"),
+        _("You sign in, choose the company, and allow Pilotage to act with your rights there."),
+        _("Only so can payments be confirmed in the Procountor Key app. The access lasts six months at most."),
+        Probe(api_key),
+        _("a natural person, or a technical user who may sign in"),
+        how=(_("Press Connect, sign in with a browser that Procountor supports, choose the company, and allow it."),),
+        avoid=(
+            _("Do not use a person's login for reading alone: when the password changes, the connection ends."),
+            _("Internet Explorer and Safari 9 or older are not supported by the login page."),
+        ),
+        connect=(SIGN_IN,),
+        ways=(SIGN_IN,),
     ),
     Checkpoint(
         "company",

@@ -30,6 +30,41 @@ USAGE_FORBIDDEN = Fault(
     "The token request was refused because the company's usage setting is off (code observed on the sandbox, inferred).",
     "usage-settings",
 )
+ACCESS_ENDED = Fault(
+    "access-ended",
+    Acts.CUSTOMER,
+    _(
+        "Procountor no longer accepts the access you gave us: six months are over, the password was changed, or the user "
+        "left the company. Sign in once more."
+    ),
+    "The refresh token is refused: expired, password changed, logged out, user removed, or pushed out as the 101st.",
+    "api-key",
+)
+ACCESS_LOST = Fault(
+    "access-lost",
+    Acts.CUSTOMER,
+    _("An answer of Procountor was lost while we renewed our access, and now the access is gone. Sign in once more."),
+    "The refresh token is refused after an answer to a refresh had been lost: cause unknown (OAU-8).",
+    "api-key",
+)
+GONE = Fault(
+    "request-expired",
+    Acts.CUSTOMER,
+    _("The activation has expired at Procountor. Open the activation link once more."),
+    "410: the integration request has expired.",
+)
+STALE = Fault(
+    "stale-version",
+    Acts.NOBODY,
+    _("Somebody has changed this in Procountor since it was read. Read it again, then change it."),
+    "409, or 400 on an update: the version that was sent is not the newest (status inferred).",
+)
+INVALID = Fault(
+    "invalid-fields",
+    Acts.NOBODY,
+    _("Procountor refused some of the values. They are named below."),
+    "400: validation; errors[] names fields and codes.",
+)
 TOKEN_REFUSED = Fault(
     "token-refused",
     Acts.CUSTOMER,
@@ -74,16 +109,22 @@ FAULTS = FaultCatalogue(
     rules=(
         Rule(USAGE_FORBIDDEN, Phase.TOKEN, codes=("INVOICEABLE_API_CLIENTS_NOT_ALLOWED",)),
         Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT",)),
+        Rule(ACCESS_ENDED, Phase.GRANT, status=(400, 401)),
         Rule(KEY_REFUSED, Phase.TOKEN, status=(400, 401)),
         Rule(USAGE_FORBIDDEN, Phase.TOKEN, status=(403,)),
         Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
-        Rule(NOT_FOUND, status=(404, 410)),
+        Rule(GONE, status=(410,)),
+        Rule(NOT_FOUND, status=(404,)),
+        Rule(STALE, Phase.CALL, status=(409,)),
+        Rule(INVALID, Phase.CALL, status=(400, 406, 408)),
         Rule(TOO_MANY, status=(429,)),
         Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
     ),
     read_codes=lambda body: _codes(body),
     unknown=UNKNOWN,
+    read_fields=lambda body: _fields(body),
+    more=(ACCESS_LOST,),
 )
 
 
@@ -95,3 +136,10 @@ def _codes(body: Any) -> list[str]:
     found = [entry.get("message") for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
     found.append(body.get("error"))
     return [value.upper() for value in found if isinstance(value, str)]
+
+
+def _fields(body: Any) -> list[tuple[str, str]]:
+    """`errors[]`: `{"field": "path.of.field", "message": "CODE or text"}`."""
+    errors = body.get("errors") if isinstance(body, dict) else None
+    found = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    return [(str(each["field"]), str(each.get("message", ""))) for each in found if each.get("field")]

@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.providers.procountor.checklist import CHECKLIST, SENTENCES
-from connections.providers.procountor.faults import FAULTS
-from connections.providers.procountor.streams import OPERATIONS, STREAMS
-from connections.spec.grants import Client, ClientCredentials
+from connections.providers.procountor.activation import ACTIVATION
+from connections.providers.procountor.checklist import CHECKLIST, KEY_LOGIN, M2M, SENTENCES, SIGN_IN
+from connections.providers.procountor.faults import ACCESS_LOST, FAULTS
+from connections.providers.procountor.operations import OPERATIONS
+from connections.providers.procountor.streams import STREAMS
+from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin
 from connections.spec.placement import BearerHeader
 from connections.spec.provider import (
     CountedBy,
@@ -58,9 +60,37 @@ PROVIDER = Provider(
     # Certification 3.1: client credentials with an API key; no refresh token, the request is repeated.
     grants=(
         ClientCredentials(
-            "m2m", client=Client.OURS, also=("api_key",), redirect_uri=True, lifetime=timedelta(seconds=3600)
+            M2M,
+            _("API key of a technical user (recommended)"),
+            client=Client.OURS,
+            also=("api_key",),
+            redirect_uri=True,
+            lifetime=timedelta(seconds=3600),
+        ),
+        # Certification 3.2: refresh tokens live six months, and at most 100 of one client, company and user.
+        AuthorizationCode(
+            authorize_path="/login",
+            lost=ACCESS_LOST,
+            name=SIGN_IN,
+            label=_("A person signs in, who can confirm payments"),
+            redirect_uri=True,
+            lifetime=timedelta(seconds=3600),
+            refresh_lifetime=timedelta(days=182),
+            logout="logout",
         ),
     ),
+    # M2M authentication: a login page whose code is traded for an API key.
+    logins=(
+        KeyLogin(
+            authorize_path="/keylogin",
+            exchange_path="/oauth/key",
+            credential="api_key",
+            answer="api_key",
+            name=KEY_LOGIN,
+            label=_("Sign in to Procountor and have the key made"),
+        ),
+    ),
+    activation=ACTIVATION,
     placement=BearerHeader(),
     # Certification 7: 60 requests a second per customer on production.
     quotas=(Quota(60, per=timedelta(seconds=1), counted_by=CountedBy.COMPANY),),
@@ -75,7 +105,15 @@ PROVIDER = Provider(
         _("Procountor may charge you for the use of invoiceable API clients; ask them for your price."),
     ),
     data_moved=(
-        _("We read business partners and invoices. Procountor stays the master; we never change anything there."),
+        _(
+            "We read business partners, products, invoices, receipts, payments, bank statements and the chart of accounts."
+        ),
+        _("Procountor stays the master; we change something there only when one of you asks for it."),
+    ),
+    after_leaving=(
+        _("In Procountor, under Personal info and settings, API client keys, revoke the key."),
+        _("Under Management, Users and privileges, remove the technical user."),
+        _("To end the integration for good, write to integrations@procountor.com."),
     ),
     api_version="latest",
     versioned=with_version,
@@ -84,6 +122,15 @@ PROVIDER = Provider(
         "lists: previousId with orderById=ASC answers records with larger ids",
         "lists: versionStartDate is inclusive and in Finnish local time, to the second",
         "rights: a missing right may show as an empty list instead of 403",
+        "login: a code of keylogin is traded at {api}/oauth/key; state comes back",
+        "login: PKCE is not mentioned; our challenge is sent and may be ignored",
+        "token: whether a refresh answers with a new refresh token; the old one is kept where it does not",
+        "token: which of a hundred refresh tokens dies when another is given",
+        "logout: 200 or 204, and the refresh token dies with the session",
+        "activation: the browser comes back with requestId; the two calls take our client id and secret as HTTP Basic",
+        "updates: a stale version is refused with 400 or 409",
+        "rights: which right opens which list",
+        "version: /latest/ in the path; an admin may choose another one",
         "request id: no header is documented; X-Request-Id is kept if it is sent",
     ),
 )

@@ -1,4 +1,4 @@
-"""What we read from Procountor, and the calls we make."""
+"""What we read from Procountor, how its pages follow each other, and which rights make a list whole."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor.faults import RIGHT_MISSING
 from connections.providers.procountor.rights import lacking
-from connections.spec.operations import Operation
-from connections.spec.streams import AfterId, Envelope, Permission, Since, Stream
-
-OPERATIONS = (
-    Operation("session", "GET", "/sessioninfo", _("Company and user of the session")),
-    Operation("rights", "GET", "/users/rights", _("Rights of the user")),
-    Operation("partners.list", "GET", "/businesspartners", _("List business partners")),
-    Operation("invoices.list", "GET", "/invoices", _("List invoices")),
-)
+from connections.spec.operations import Place
+from connections.spec.streams import AfterId, Each, Envelope, Permission, Since, Stream, Whole
 
 # Certification 7: default 50, at most 200 a page; `previousId` is the way that does not skip rows over changing data.
-PAGES = AfterId(size=200, envelope=Envelope(("results",), total=("meta", "totalCount")), order={"orderById": "ASC"})
+RESULTS = Envelope(("results",), total=("meta", "totalCount"))
+PAGES = AfterId(size=200, envelope=RESULTS, order={"orderById": "ASC"})
+# Products know previousId alone, and come in the order of their ids.
+BY_ID = AfterId(size=200, envelope=RESULTS)
 
 # Date-times carry no zone (Finnish local time): the overlap covers the hour of a clock change and ties.
 CHANGED = Since("versionStartDate", "version", overlap=timedelta(hours=3))
+REFERENCE = "API reference (26.04)"
+
+
+def needs(*rights: str) -> Permission:
+    return Permission("rights", rights, lacking, RIGHT_MISSING)
+
+
+BANK = needs("payments.bankStatementAndReferencePayment")
+REPORTS = needs("accounting.accountingReports")
 
 STREAMS = (
     Stream(
@@ -31,9 +36,19 @@ STREAMS = (
         "partners.list",
         PAGES,
         since=CHANGED,
-        permission=Permission(
-            "rights", ("sales.customerRegister", "purchases.supplierRegister"), lacking, RIGHT_MISSING
-        ),
+        # The list hides inactive ones unless they are asked for; a change of status is then a change, not a deletion.
+        variants=({"active": "true"}, {"active": "false"}),
+        permission=needs("sales.customerRegister", "purchases.supplierRegister"),
+        source=REFERENCE,
+    ),
+    Stream(
+        "products",
+        _("Products"),
+        "products.list",
+        BY_ID,
+        since=CHANGED,
+        permission=needs("sales.productRegister"),
+        source=REFERENCE,
     ),
     Stream(
         "invoices",
@@ -41,8 +56,61 @@ STREAMS = (
         "invoices.list",
         PAGES,
         since=CHANGED,
-        permission=Permission(
-            "rights", ("sales.salesInvoiceSearch", "purchases.purchaseInvoiceSearch"), lacking, RIGHT_MISSING
-        ),
+        permission=needs("sales.salesInvoiceSearch", "purchases.purchaseInvoiceSearch"),
+        source="certification 7",
+    ),
+    Stream(
+        "ledger_receipts",
+        _("Ledger receipts"),
+        "ledger_receipts.list",
+        PAGES,
+        since=CHANGED,
+        permission=needs("accounting.journalReceiptSearch"),
+        source="certification 7",
+    ),
+    Stream("payments", _("Payments"), "payments.list", PAGES, permission=BANK, source=REFERENCE),
+    Stream("bank_accounts", _("Bank accounts"), "bank_accounts.list", PAGES, permission=BANK, source=REFERENCE),
+    Stream(
+        "reference_payments",
+        _("Reference payments"),
+        "reference_payments.list",
+        PAGES,
+        permission=BANK,
+        each=Each("bank_accounts", "accountNumber", "accountNumber", place=Place.HEADER),
+        source="certification 7: the account number goes in a header",
+    ),
+    Stream(
+        "bank_statements",
+        _("Bank statements"),
+        "bank_statements.list",
+        PAGES,
+        permission=BANK,
+        each=Each("bank_accounts", "accountNumber", "accountNumber", place=Place.HEADER),
+        source="certification 7: the account number goes in a header",
+    ),
+    Stream(
+        "dimensions",
+        _("Dimensions"),
+        "dimensions.list",
+        Whole(Envelope(bare=True)),
+        permission=REPORTS,
+        source=REFERENCE,
+    ),
+    Stream(
+        "accounts",
+        _("Chart of accounts"),
+        "accounts.list",
+        Whole(Envelope(("ledgerAccounts",))),
+        key="ledgerAccountCode",
+        permission=REPORTS,
+        source=REFERENCE,
+    ),
+    Stream(
+        "fiscal_years",
+        _("Fiscal years"),
+        "fiscal_years.list",
+        Whole(Envelope(("fiscalYears",))),
+        permission=REPORTS,
+        source=REFERENCE,
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from connections.providers.smartbusiness.faults import FIELD_SENTENCES
 from connections.spec import proofs
 from connections.spec.checklist import Asker, Checkpoint, Inference, LedgerProbe, Probe
 from connections.spec.proofs import Company
@@ -15,6 +16,7 @@ CONSENT, OWN_CLIENT = "consent", "own-client"
 
 SENTENCES = {
     **proofs.SENTENCES,
+    **FIELD_SENTENCES,
     "access-works": _("SmartBusiness accepts our requests, so there is an account with API access."),
     "client-works": _("SmartBusiness accepts this client, so it is registered."),
 }

@@ -109,16 +109,17 @@ UNKNOWN = Fault(
     "A refusal that no rule of the catalogue matches: look at the request log entry.",
 )
 
-FIELD_WORDS = {
-    1100: _("is required"),
-    1101: _("has the wrong type"),
-    1102: _("has a value that is not allowed"),
-    1103: _("has the wrong form"),
-    1104: _("cannot be changed"),
-    1105: _("exists already"),
-    1106: _("is too large a file"),
-    1107: _("is a file of the wrong kind"),
-    1108: _("is not a file that can be read"),
+# What 422 says of a field, by its code.
+FIELD_SENTENCES = {
+    "field-1100": _("is required"),
+    "field-1101": _("has the wrong type"),
+    "field-1102": _("has a value that is not allowed"),
+    "field-1103": _("has the wrong form"),
+    "field-1104": _("cannot be changed"),
+    "field-1105": _("exists already"),
+    "field-1106": _("is too large a file"),
+    "field-1107": _("is a file of the wrong kind"),
+    "field-1108": _("is not a file that can be read"),
 }
 
 
@@ -136,10 +137,8 @@ def fields(body: Any) -> list[tuple[str, str]]:
     meta = body.get("meta") if isinstance(body, dict) else None
     errors = meta.get("errors") if isinstance(meta, dict) else None
     found = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
-    return [
-        (str(each.get("key", "")), str(FIELD_WORDS.get(each.get("code", 0), each.get("message", ""))))
-        for each in found
-    ]
+    named = [(str(each.get("key", "")), f"field-{each.get('code')}", str(each.get("message", ""))) for each in found]
+    return [(key, code if code in FIELD_SENTENCES else message) for key, code, message in named]
 
 
 FAULTS = FaultCatalogue(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.operations import Arguments, LookUp, Operation, Parameter, Place
@@ -76,16 +77,16 @@ def _of(name: str, path: str, label: Text, example: dict[str, Any]) -> tuple[Ope
     one = f"{path}/{{id}}"
     look_up = by_number(f"{name}.list") if "number" in example else None
     return (
-        Operation(f"{name}.list", "GET", path, _("List: %(what)s") % {"what": label}, LIST, source=SOURCE),
-        Operation(f"{name}.get", "GET", one, _("Read one: %(what)s") % {"what": label}, (ID, WITH), source=SOURCE),
+        Operation(f"{name}.list", "GET", path, format_lazy("{}: {}", _("List"), label), LIST, source=SOURCE),
+        Operation(f"{name}.get", "GET", one, format_lazy("{}: {}", _("Read one"), label), (ID, WITH), source=SOURCE),
         Operation(
-            f"{name}.create", "POST", path, _("Create: %(what)s") % {"what": label}, (), example,
+            f"{name}.create", "POST", path, format_lazy("{}: {}", _("Create"), label), (), example,
             look_up=look_up, source=SOURCE,
         ),
         Operation(
-            f"{name}.update", "PUT", one, _("Change: %(what)s") % {"what": label}, (ID,), example, source=SOURCE
+            f"{name}.update", "PUT", one, format_lazy("{}: {}", _("Change"), label), (ID,), example, source=SOURCE
         ),
-        Operation(f"{name}.delete", "DELETE", one, _("Delete: %(what)s") % {"what": label}, (ID,), source=SOURCE),
+        Operation(f"{name}.delete", "DELETE", one, format_lazy("{}: {}", _("Delete"), label), (ID,), source=SOURCE),
     )  # fmt: skip
 
 
@@ -98,11 +99,11 @@ def _actions(name: str, path: str, label: Text) -> tuple[Operation, ...]:
     }
     return (
         Operation(
-            f"{name}.change_status", "PATCH", f"{path}/{{id}}/change-status", _("Change status: %(what)s") % {"what": label},
+            f"{name}.change_status", "PATCH", f"{path}/{{id}}/change-status", format_lazy("{}: {}", _("Change status"), label),
             (ID,), {"status": "S"}, retried=False, source="PATCH is for actions (introduction)",
         ),
         Operation(
-            f"{name}.send_by_email", "PATCH", f"{path}/{{id}}/send-by-email", _("Send by e-mail: %(what)s") % {"what": label},
+            f"{name}.send_by_email", "PATCH", f"{path}/{{id}}/send-by-email", format_lazy("{}: {}", _("Send by e-mail"), label),
             (ID,), mail, retried=False, source="PATCH, sending an invoice by e-mail (introduction)",
         ),
     )  # fmt: skip

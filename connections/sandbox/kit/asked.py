@@ -87,7 +87,7 @@ class AskedLog:
             self._statuses[str(status)] += 1
             if token:
                 self._token_requests.append(at)
-                self._tokens_issued += status == 200
+                self._tokens_issued += status in (200, 201)
 
     def newest(self, limit: int = 200) -> list[Call]:
         with self._lock:

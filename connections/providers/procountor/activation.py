@@ -1,0 +1,70 @@
+"""Several companies at once: what an activation link's request holds, and how it is answered (integration setup)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connections.providers.procountor.checklist import M2M
+from connections.spec.grants import Activation, Proposal
+from connections.spec.streams import BadPage
+
+FINLAND = ZoneInfo("Europe/Helsinki")  # date-times carry no zone
+REASON = "Not chosen by the person who was asked."
+
+
+def read(body: Any) -> Proposal:
+    """`{"initiator": {...}, "companiesToIntegrate": [{"companyId", "extraInfo"}], "expires"}`. Raises BadPage."""
+    companies = body.get("companiesToIntegrate") if isinstance(body, dict) else None
+    if not isinstance(companies, list) or not all(
+        isinstance(each, dict) and "companyId" in each for each in companies
+    ):
+        message = "no companies in the request"
+        raise BadPage(message)
+    initiator = body.get("initiator")
+    who = initiator if isinstance(initiator, dict) else {}
+    return Proposal(
+        str(who.get("userFullName") or "?"),
+        str(who.get("email") or ""),
+        [(str(each["companyId"]), str(each.get("extraInfo") or "")) for each in companies],
+        _instant(body.get("expires")),
+    )
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=FINLAND)
+
+
+def decision(approved: Sequence[str], rejected: Sequence[str]) -> Any:
+    """Every company of the request exactly once, else it is refused."""
+    return {
+        "approve": [int(each) for each in approved],
+        "reject": [{"companyId": int(each), "reason": REASON} for each in rejected],
+    }
+
+
+def keys(body: Any) -> Mapping[str, str]:
+    """`{"companiesIntegrated": [{"companyId", "apiKey"}]}`. Raises BadPage."""
+    made = body.get("companiesIntegrated") if isinstance(body, dict) else None
+    if not isinstance(made, list) or not all(isinstance(each, dict) and each.get("apiKey") for each in made):
+        message = "no keys in the answer"
+        raise BadPage(message)
+    return {str(each["companyId"]): str(each["apiKey"]) for each in made}
+
+
+ACTIVATION = Activation(
+    parameter="requestId",
+    show="activation.show",
+    decide="activation.decide",
+    way=M2M,
+    credential="api_key",
+    read=read,
+    decision=decision,
+    keys=keys,
+)

@@ -1,0 +1,185 @@
+"""The pages: Simutek's service desk, where API clients are registered, and the GKS4 of the printing house."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from connections.sandbox.simutek import checks
+from connections.sandbox.simutek.customers import Customer, Customers, SomebodyElseWasFirst
+from connections.sandbox.simutek.desk import RESOURCES, Desk, Refused
+from connections.sandbox.simutek.invented import ADDRESS, PRINTING_HOUSE, Body
+from connections.sandbox.simutek.orders import Orders
+from connections.sandbox.simutek.problems import Problem
+
+PAGE = 50
+DONE = {
+    "disabled": "The API client was disabled. It gets no new access token.",
+    "enabled": "The API client may come in again.",
+    "ended": "Its access tokens have ended.",
+    "saved": "The customer was saved.",
+    "removed": "The customer was removed.",
+}
+LABELS = {
+    "name": "Name",
+    "invoiceEmail": "E-mail for invoices",
+    "corporateIdentityNumber": "Corporate identity number",
+    "address1": "Address",
+    "address2": "Address, second line",
+    "address3": "Address, third line",
+    "city": "City",
+    "zipCode": "Zip code",
+    "state": "State",
+    "countryCode": "Country code",
+}
+
+
+def pages(desk: Desk, customers: Customers, orders: Orders) -> Blueprint:
+    """All pages, to be mounted at `/simutek/`."""
+    blueprint = Blueprint("simutek", __name__)
+
+    @blueprint.context_processor
+    def surroundings() -> dict[str, Any]:
+        done = DONE.get(request.args.get("done", ""), "")
+        return {"house": PRINTING_HOUSE, "company_id": None, "menu": _menu(), "done": done}
+
+    @blueprint.get("/")
+    def home() -> str:
+        clients = desk.clients()
+        return render_template(
+            "simutek/home.html",
+            addresses=desk.addresses,
+            enabled=sum(1 for client in clients if client["disabled_at"] is None),
+            customers=len(customers.all()),
+            orders=orders.count(),
+        )
+
+    _add_desk(blueprint, desk)
+    _add_customers(blueprint, customers)
+
+    @blueprint.get("/orders")
+    def sales_orders() -> str:
+        reference = request.args.get("reference", "").strip()
+        found = orders.all(reference or None)
+        return render_template("simutek/orders.html", orders=found, reference=reference)
+
+    @blueprint.get("/orders/<int:order_id>")
+    def sales_order(order_id: int) -> str:
+        found = [order for order in orders.all() if order["id"] == order_id] or abort(404)
+        return render_template("simutek/order.html", order=found[0])
+
+    return blueprint
+
+
+def _add_desk(blueprint: Blueprint, desk: Desk) -> None:
+    @blueprint.route("/clients", methods=["GET", "POST"])
+    def clients() -> str | tuple[str, int]:
+        errors, made = {}, None
+        form = {"name": "", "resources": list(RESOURCES)}
+        if request.method == "POST":
+            form = {"name": request.form.get("name", ""), "resources": request.form.getlist("resources")}
+            try:
+                made = desk.register(name=str(form["name"]), resources=form["resources"])
+            except Refused as refused:
+                errors = {refused.field: str(refused)}
+        if made:
+            return render_template("simutek/registered.html", made=made, addresses=desk.addresses)
+        found = {"clients": desk.clients(), "resources": RESOURCES, "form": form, "errors": errors}
+        return render_template("simutek/clients.html", **found), 422 if errors else 200
+
+    def known(client_id: str) -> str:
+        return client_id if desk.client(client_id) is not None else abort(404)
+
+    @blueprint.post("/clients/<client_id>/disable")
+    def disable(client_id: str) -> Response:
+        desk.disable(known(client_id))
+        return redirect(url_for(".clients", done="disabled"))
+
+    @blueprint.post("/clients/<client_id>/enable")
+    def enable(client_id: str) -> Response:
+        desk.enable(known(client_id))
+        return redirect(url_for(".clients", done="enabled"))
+
+    @blueprint.post("/clients/<client_id>/end-tokens")
+    def end_tokens(client_id: str) -> Response:
+        desk.end_tokens(known(client_id))
+        return redirect(url_for(".clients", done="ended"))
+
+
+def _add_customers(blueprint: Blueprint, customers: Customers) -> None:
+    def chosen(customer_id: int) -> Customer:
+        return next((each for each in customers.all() if each.id == customer_id), None) or abort(404)
+
+    @blueprint.get("/customers")
+    def customer_register() -> str:
+        name = request.args.get("name", "").strip()
+        page = max(request.args.get("page", 1, type=int), 1)
+        found = customers.found(name=name)
+        shown = found[(page - 1) * PAGE : page * PAGE]
+        more = len(found) > page * PAGE
+        return render_template(
+            "simutek/customers.html", customers=shown, total=len(found), name=name, page=page, more=more
+        )
+
+    @blueprint.route("/customers/<int:customer_id>", methods=["GET", "POST"])
+    def customer(customer_id: int) -> str | Response | tuple[str, int]:
+        found, errors = chosen(customer_id), {}
+        form = _form_of(found)
+        if request.method == "POST":
+            form = {name: request.form.get(name, "").strip() for name in form}
+            try:
+                body = _body(form, found)
+                if form["version"] != str(found.version):
+                    raise SomebodyElseWasFirst(found.number)
+                customers.save(found, body)
+                return redirect(url_for(".customer", customer_id=customer_id, done="saved"))
+            except Problem as wrong:
+                errors = {name.rpartition(".")[2]: messages[0] for name, messages in wrong.errors.items()}
+            except SomebodyElseWasFirst:
+                errors = {"version": "Somebody else saved this customer first. Open it again to see their change."}
+        page = render_template("simutek/customer.html", customer=found, form=form, errors=errors, labels=LABELS)
+        return page, 422 if errors else 200
+
+    @blueprint.post("/customers/<int:customer_id>/remove")
+    def remove(customer_id: int) -> Response:
+        customers.remove([chosen(customer_id).number])
+        return redirect(url_for(".customer_register", done="removed"))
+
+
+def _form_of(customer: Customer) -> dict[str, str]:
+    address = customer.body["postalAddress"] or {}
+    flat = {**customer.body, **{part: address.get(part) for part in ADDRESS}, "version": customer.version}
+    return {name: str(flat[name] or "") for name in (*LABELS, "version")}
+
+
+def _body(form: dict[str, str], customer: Customer) -> Body:
+    """The form as the API would have it. Raises Problem."""
+    told: dict[str, Any] = {name: form[name] or None for name in LABELS}
+    address = {part: told.pop(part) for part in ADDRESS}
+    told["postalAddress"] = address if any(address.values()) else None
+    return checks.customer({**told, "number": customer.number}, number_needed=True)
+
+
+def _menu() -> list[tuple[str, list[tuple[str, str, str, bool]]]]:
+    """The menu: heading, then id, title, address and whether the reader is here."""
+
+    def entry(ident: str, title: str, endpoint: str, *inside: str) -> tuple[str, str, str, bool]:
+        here = (request.endpoint or "").rpartition(".")[2] in (endpoint, *inside)
+        return ident, title, url_for(f".{endpoint}"), here
+
+    return [
+        ("Simutek service desk", [entry("overview", "Overview", "home"), entry("clients", "API clients", "clients")]),
+        (
+            "GKS4",
+            [
+                entry("customers", "Customers", "customer_register", "customer"),
+                entry("orders", "Sales orders", "sales_orders", "sales_order"),
+            ],
+        ),
+        (
+            "Simulator",
+            [entry("asked", "What the API was asked", "asked"), entry("switches", "Switches", "switches")],
+        ),
+    ]

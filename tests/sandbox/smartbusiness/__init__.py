@@ -1,0 +1,1 @@
+"""SmartBusiness's simulator, judged by what its documents say."""
