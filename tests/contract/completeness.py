@@ -24,7 +24,7 @@ from connections.spec.operations import Operation, Place
 from connections.spec.provider import GivenByCustomer, Provider
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)*")
+NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z][A-Za-z0-9_-]*)*")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 OURS = {"unreadable-answer", "check-gave-up"}  # findings that no provider has to write
 

@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from connections.spec.checklist import Attestation, Checkpoint, LedgerProbe, Probe
 from connections.spec.operations import Arguments
-from connections.spec.paging import Page
 from connections.spec.provider import GivenByCustomer
 from connections.spec.streams import Stream
 from connections.sync.models import Record, StreamProgress, SyncRun, Trigger
@@ -33,7 +32,7 @@ from tests.roles import acting_as
 from tests.sandbox_server import SandboxServer
 
 AINO = Actor(1, "aino@aamu.example")
-FEW = 5
+FEW, MANY = 5, 20
 SESSION = "the-key-of-ainos-browser-session"
 
 
@@ -60,9 +59,11 @@ class Simulated:
         found: dict[str, Any] = self.control("state")
         return found
 
-    def records(self, stream: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.control("records", stream=stream)["records"]
-        return found
+    def records(self, stream: str, **variant: str) -> list[dict[str, Any]]:
+        """What its list serves in all pages; `variant` as the stream's variants say it."""
+        found = self.control("records", stream=stream, **variant)
+        listed: list[dict[str, Any]] = found if isinstance(found, list) else found["records"]
+        return listed
 
 
 class Customer:
@@ -110,7 +111,8 @@ class Customer:
         self.given: dict[str, str] = self._given()
         self.secrets |= {value for name, value in self.given.items() if self.provider.field(name).secret}
         for stream in self.provider.streams:
-            if stream.each is not None:  # a call for each of them: a handful shows as much as hundreds
+            # A call for each of them: a handful shows as much as hundreds.
+            if stream.each is not None and len(self.simulator.records(stream.each.stream)) > MANY:
                 self.hold(stream.each.stream, FEW)
 
     def _given(self) -> dict[str, str]:
@@ -121,7 +123,7 @@ class Customer:
             told.setdefault(known.api, told.get("api_url"))
             if known.token:
                 told.setdefault(known.token, told.get("auth_url"))
-        told.setdefault("company_name", told.get("company"))
+        told.setdefault("company_name", told.get("company") or self.tenant.name)
         if self.way.wire:
             told[self.provider.wire_field] = self.way.wire
         found = {}
@@ -255,11 +257,14 @@ class Customer:
         variant = stream.variants[0] if stream.variants else {}
         return Arguments(query={**stream.query, **variant, **stream.paging.parameters({})})
 
-    def page(self, stream: Stream) -> Page:
-        """The first page of a stream, as a worker reads it. Raises CallFailed and BadPage."""
+    def page_of_each(self, *, whole: bool) -> None:
+        """The first page of every list, or of one of them, as a worker reads it. Raises CallFailed and BadPage."""
+        client = self.client()
+        lists = [stream for stream in self.provider.streams if stream.each is None]
         with acting_as("worker"):
-            reply = self.client().send(stream.operation, self.question(stream))
-        return stream.paging.read(reply.body, stream.key)
+            for stream in lists if whole else lists[:1]:
+                reply = client.send(stream.operation, self.question(stream))
+                stream.paging.read(reply.body, stream.key)
 
     def fresh_token(self) -> None:
         with acting_as("worker"):
@@ -290,8 +295,10 @@ class Customer:
             key.partition("/")[2] if prefixed else key for key in ids.values_list("external_id", flat=True)
         )
 
-    def served(self, stream: Stream) -> list[str]:
-        return sorted(str(record[stream.key]) for record in self.simulator.records(stream.name))
+    def served(self, stream: Stream) -> list[list[str]]:
+        """The ids that the provider serves, list by list."""
+        lists = [self.simulator.records(stream.name, **variant) for variant in stream.variants or ({},)]
+        return [[str(record[stream.key]) for record in each] for each in lists]
 
     def expire(self) -> None:
         """The access token we hold has come to its end."""
