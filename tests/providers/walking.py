@@ -39,9 +39,7 @@ class Walker:
                 redirect_uri=self.client["redirect_uri"],
             )
         with self.inside():
-            self.onboarding = services.begin(
-                tenant=tenant, provider=slug, environment="sandbox", way=way, actor=AINO
-            )
+            self.onboarding = services.begin(tenant=tenant, provider=slug, environment="sandbox", way=way, actor=AINO)
         self.made: dict[str, Any] = {}
 
     @contextmanager
