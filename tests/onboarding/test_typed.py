@@ -25,9 +25,10 @@ def give(aamu: Any, sandbox: Any) -> Any:
     begun: dict[str, Any] = {}
 
     def at(provider: str, checkpoint: str, **typed: str) -> bool:
-        with acting_as("web"), tenant_scope(aamu.id):
-            if provider not in begun:
+        if provider not in begun:
+            with acting_as("web"), tenant_scope(aamu.id):
                 begun[provider] = services.begin(tenant=aamu, provider=provider, environment="sandbox", actor=AINO)
+        with acting_as("web"), tenant_scope(aamu.id):
             mark = Mark.objects.select_related("onboarding__connection").get(
                 onboarding=begun[provider], checkpoint=checkpoint
             )

@@ -8,6 +8,7 @@ import pytest
 
 from connections.providers import registry
 from connections.sync.models import Record
+from connections.transport import limiter
 from tests.providers.walking import Walker
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -16,7 +17,10 @@ WAYS = [(slug, grant.name) for slug, provider in registry.all_providers().items(
 
 
 @pytest.mark.parametrize(("slug", "way"), WAYS)
-def test_from_nothing_to_the_first_sync(slug: str, way: str, aamu: Any, sandbox: Any, work_off: Any) -> None:
+def test_from_nothing_to_the_first_sync(
+    slug: str, way: str, aamu: Any, sandbox: Any, work_off: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(limiter, "slot", lambda name, spacing: 0.0)  # gentle limits are proved elsewhere
     walker = Walker(tenant=aamu, server=sandbox, slug=slug, way=way, work_off=work_off)
     walker.server.reset()
     walker.prepare()
