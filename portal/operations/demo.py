@@ -74,7 +74,8 @@ def invent(*, sandbox: Path | None) -> Path:
         _await(HouseKey.objects.exists, "no worker has made the house's key; start one beside this command")
         with transaction.atomic():
             for slug, client in clients.items():
-                _register(slug, client)
+                if client:  # elsewhere the customer's own client is used
+                    _register(slug, client)
     _write(notes, password)
     return notes
 

@@ -29,10 +29,14 @@ class Live:
     """A running portal: where it is, who may sign in, where its logs are."""
 
     portal: str
-    simulator: str
+    sandbox: str
     sign_ins: dict[str, str]
     state: Path
     process: subprocess.Popen[bytes]
+
+    @property
+    def simulator(self) -> str:
+        return f"{self.sandbox}/procountor"
 
     def logs(self) -> str:
         return "\n".join(path.read_text(errors="replace") for path in sorted((self.state / "log").glob("*.log")))
@@ -86,7 +90,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
             assert time.monotonic() < until, output.read_text()
             time.sleep(0.2)
         people = {entry["email"]: entry["password"] for entry in json.loads(told.read_text())["sign_ins"]}
-        yield Live(portal, f"http://localhost:{port + 1}/procountor", people, state, process)
+        yield Live(portal, f"http://localhost:{port + 1}", people, state, process)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

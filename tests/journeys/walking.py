@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from tests.journeys.offices import Office
 
 OWNER = "aino@aamu.example"
 ADMIN = "arvo@pilotage.example"
@@ -54,13 +59,66 @@ class Customer:
         self.portal = portal
         self.checklist = ""
 
-    def begin(self) -> None:
+    def begin(self, provider: str = "procountor", way: str = "m2m") -> None:
         """From the tenant's home to the first checkpoint."""
         self.page.goto(f"{self.portal}/t/aamu/")
-        self.page.locator("a[href*='/connect/procountor/']").first.click()
+        self.page.locator(f"a[href*='/connect/{provider}/']").first.click()
+        choice = self.page.locator(f"input[type=radio][name=way][value='{way}']")
+        if choice.count():
+            choice.check()
         self.page.click("main form button[type=submit]")
         self.page.wait_for_url(re.compile("/checklist/"))
         self.checklist = self.page.url.split("#")[0].split("?")[0]
+
+    @property
+    def connection(self) -> str:
+        return self.checklist.replace("checklist/", "")
+
+    def walk(self, handed: Mapping[str, str], office: Office) -> None:
+        """Every checkpoint in its order, with what the provider handed out."""
+        self.page.goto(self.checklist)
+        slugs = [str(each.get_attribute("id")).removeprefix("step-") for each in self.page.locator("li.step").all()]
+        for slug in slugs:
+            self.open(slug)
+            if self.page.locator("#give-fields").count():
+                self.give(slug, {"company_name": "Aamu Oy", **handed})
+            elif self.page.locator("button[id^=connect-]").count():
+                self.connect(slug, office)
+            elif self.page.locator("#attest").count():
+                self.attest(slug)
+            self.open(slug)
+            if slug == "certificate":
+                self.compare(handed)
+            elif slug == "company":
+                self.expect_state(slug, "verified")
+            if self.page.locator("#confirm").count():
+                self.page.click("#confirm")
+        self.open("first-sync")
+        self.expect_state("first-sync", "verified", seconds=120)
+
+    def give(self, checkpoint: str, values: Mapping[str, str]) -> None:
+        for field in self.page.locator("main form[autocomplete=off] input:not([type=hidden])").all():
+            name = str(field.get_attribute("name"))
+            if values.get(name):
+                field.fill(values[name])
+        self.page.click("#give-fields")
+        self.expect_state(checkpoint, "verified", seconds=40)
+
+    def compare(self, handed: Mapping[str, str]) -> None:
+        """Whoever is on the telephone reads the fingerprints out."""
+        self.page.click("#check")
+        for name, value in handed.items():
+            if name.startswith("fingerprint"):
+                expect(self.page.locator("#step-certificate")).to_contain_text(value, timeout=40_000)
+
+    def connect(self, checkpoint: str, office: Office) -> None:
+        """To the provider's login page and back."""
+        self.page.locator("button[id^=connect-]").first.click()
+        self.page.click("#go-to-provider")
+        office.consent(self.page)
+        self.page.wait_for_url(re.compile("/checklist/"))
+        self.open(checkpoint)
+        self.expect_state(checkpoint, "verified", seconds=40)
 
     def open(self, checkpoint: str) -> None:
         self.page.goto(f"{self.checklist}{checkpoint}/")

@@ -67,7 +67,7 @@ PROVIDER = Provider(
     ),
     placement=TypedHeader(),  # Making request: built from the returned token_type
     # No limit is documented: gentle.
-    quotas=(Quota(4, per=timedelta(seconds=1), counted_by=CountedBy.CONNECTION),),
+    quotas=(Quota(10, per=timedelta(seconds=1), counted_by=CountedBy.CONNECTION),),
     streams=STREAMS,
     operations=OPERATIONS,
     checklist=CHECKLIST,

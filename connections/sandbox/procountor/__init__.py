@@ -1,39 +1,59 @@
-"""Procountor's stand-in: the M2M flow with an API key, partners and invoices, and the pages a customer walks."""
+"""Procountor's stand-in: both ways in, activation, lists, writes, payments, and the pages a customer walks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from connections.sandbox.kit import Kit, Running, Simulator
+from connections.sandbox.procountor.activation import FIRST_SPECIFICATION, Activations, add_activation
 from connections.sandbox.procountor.api import api
-from connections.sandbox.procountor.control import add_control
-from connections.sandbox.procountor.office import COMPANIES, Office
+from connections.sandbox.procountor.confirmations import Confirmations
+from connections.sandbox.procountor.control import House, add_control
+from connections.sandbox.procountor.login import Login, add_login
+from connections.sandbox.procountor.office import COMPANIES, FIRST_CLIENT, Office
 from connections.sandbox.procountor.pages import pages
+from connections.sandbox.procountor.paying import payment_deeds
 from connections.sandbox.procountor.schema import SCHEMA
+from connections.sandbox.procountor.sessions import Sessions
 from connections.sandbox.procountor.streams import Records
 from connections.sandbox.procountor.switches import SWITCHES
+from connections.sandbox.procountor.webhooks import Webhooks
 
 
 def _open(kit: Kit) -> Running:
     office = Office(kit)
-    records = Records(kit)
-    blueprint = pages(office)
-    add_control(blueprint, office, records)
+    sessions, records, webhooks = Sessions(kit, office), Records(kit), Webhooks(kit)
+    confirmations = Confirmations(kit, webhooks, payment_deeds(records))
+    activations = Activations(kit, office)
+    activations.prepare()
+    login = Login(kit, office, sessions)
+    blueprint = pages(office, confirmations)
+    add_login(blueprint, login)
+    add_activation(blueprint, activations)
+    add_control(blueprint, House(office, records, login, activations, confirmations))
 
     def client() -> dict[str, str]:
-        first = office.clients()[0]
+        first = office.client(FIRST_CLIENT) or office.clients()[0]
         return {"client_id": first["id"], "client_secret": first["secret"], "redirect_uri": first["redirect_uri"]}
 
     def state() -> dict[str, Any]:
-        companies = [{"id": company, "name": name} for company, name, *_ in COMPANIES]
-        return {"companies": companies, "living_tokens": office.living_tokens()}
+        return {
+            "companies": [{"id": company, "name": name} for company, name, *_ in COMPANIES],
+            **sessions.living(),
+            **records.created(),
+            "webhook_deliveries": webhooks.deliveries(),
+            "integration_id": FIRST_SPECIFICATION,
+        }
 
     def reset() -> None:
+        activations.reset()
+        confirmations.reset()
+        webhooks.reset()
         office.reset()
         records.reset()
 
     return Running(
-        api=api(kit, office, records),
+        api=api(kit, office, sessions, records, confirmations, activations),
         pages=blueprint,
         hosts={"api": "/api"},
         client=client,
@@ -46,7 +66,7 @@ SIMULATOR = Simulator(
     slug="procountor",
     name="Procountor",
     place=0,
-    summary="Usage settings, technical users, API client keys; business partners and invoices over the API.",
+    summary="Usage settings, users, API keys, login and activation pages; invoices, partners, ledger and payments.",
     schema=SCHEMA,
     switches=SWITCHES,
     open=_open,

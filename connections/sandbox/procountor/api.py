@@ -1,4 +1,4 @@
-"""The API itself: versions in the path, the token request, and the calls a reader of partners and invoices makes."""
+"""The API itself: versions in the path, the gate in front of all calls, and who and where am I."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
 
 from connections.sandbox.kit import Kit
 from connections.sandbox.kit.watch import watch
 from connections.sandbox.procountor import lists, rights
-from connections.sandbox.procountor.office import Office, Session
-from connections.sandbox.procountor.streams import Entry, Records
-from connections.sandbox.procountor.tokens import token_request, trouble
+from connections.sandbox.procountor.activation import Activations
+from connections.sandbox.procountor.confirmations import Confirmations
+from connections.sandbox.procountor.forms import WrongBody
+from connections.sandbox.procountor.integrations import add_integrations
+from connections.sandbox.procountor.invoicing import add_invoicing
+from connections.sandbox.procountor.office import Office
+from connections.sandbox.procountor.paying import add_paying
+from connections.sandbox.procountor.reading import NotAllowed, add_reading
+from connections.sandbox.procountor.sessions import Session, Sessions
+from connections.sandbox.procountor.streams import Records
+from connections.sandbox.procountor.tokens import add_token_calls, trouble, troubles
+from connections.sandbox.procountor.webhooks import add_webhooks
+from connections.sandbox.procountor.writing import NotThere, Writing, WrongVersion, add_writing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,11 +33,11 @@ if TYPE_CHECKING:
 # The newest first; `supported` moves about every three months and a numbered version lives about nine.
 VERSIONS = ("v2604", "v2603", "v2602", "v2601", "v2511", "v2510", "v2509")
 SECRETS = ("client_secret", "api_key", "code", "refresh_token", "access_token", "password")
-PLAIN = ("size", "page", "previousId", "orderById", "orderByVersion", "active", "type", "types", "status",
-         "versionStartDate", "versionEndDate", "startDate", "endDate")  # fmt: skip
+PLAIN = ("size", "page", "previousId", "orderById", "orderByVersion", "orderByDate", "orderByCreated", "active", "type",
+         "types", "status", "versionStartDate", "versionEndDate", "createdStartDate", "createdEndDate", "startDate",
+         "endDate", "invoiceId", "eventType", "createReconciliation")  # fmt: skip
 RATE_PER_SECOND = 60  # Procountor certification 7
-JSON = "application/json;charset=UTF-8"
-OPEN_PATHS = ("/oauth/token", "/status")
+OPEN_PATHS = ("/oauth/token", "/oauth/key", "/status", "/integrations/<ident>")
 _PATH = re.compile(r"/(?:(?P<version>latest|supported|v\d{4})/)?api(?P<rest>/.*)")
 _GATEWAY = "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1><hr>Gateway</body></html>"
 
@@ -51,7 +62,14 @@ class Versioned:
         return self._inner(environ, start_response)
 
 
-def api(kit: Kit, office: Office, records: Records) -> WSGIApplication:
+def api(
+    kit: Kit,
+    office: Office,
+    sessions: Sessions,
+    records: Records,
+    confirmations: Confirmations,
+    activations: Activations,
+) -> WSGIApplication:
     """The WSGI application behind the TLS listener."""
     app = Flask("connections.sandbox.procountor.api", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -67,7 +85,8 @@ def api(kit: Kit, office: Office, records: Records) -> WSGIApplication:
         g.json = app.json.response
         if request.url_rule is None:
             return trouble(404, "Not found")
-        if any(name in request.args for name in SECRETS):
+        # Products are looked for by their code; anywhere else a code is a secret.
+        if any(name in request.args for name in SECRETS if (name, request.path) != ("code", "/products")):
             return trouble(400, "Sensitive values are not accepted as URL parameters")
         if request.method == "GET" and request.content_length:
             g.note = "a GET with a body is refused by the gateway"
@@ -75,7 +94,7 @@ def api(kit: Kit, office: Office, records: Records) -> WSGIApplication:
         if request.url_rule.rule in OPEN_PATHS:
             return None
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        session = office.session(token) if kind.lower() == "bearer" else None
+        session = sessions.find(token) if kind.lower() == "bearer" else None
         if session is None or (kit.switches.on("usage_stops_calls") and not session.company["usage_allowed"]):
             return trouble(401, "Access token is missing, expired or not valid any more")
         g.session, g.token = session, token
@@ -88,21 +107,15 @@ def api(kit: Kit, office: Office, records: Records) -> WSGIApplication:
             response.headers["X-Request-Id"] = secrets.token_hex(16)
         return response
 
-    @app.errorhandler(404)
-    @app.errorhandler(405)
-    def nothing_here(error: Any) -> Response:
-        return trouble(error.code, "Not found" if error.code == 404 else "Method not allowed")
-
-    @app.errorhandler(lists.WrongParameter)
-    def wrong(error: lists.WrongParameter) -> Response:
-        return trouble(400, str(error), error.field)
-
-    app.post("/oauth/token")(token_request(kit, office, press))
-
-    @app.post("/logout")
-    def logout() -> tuple[str, int]:
-        office.log_out(g.token)
-        return "", 204
+    add_refusals(app, kit)
+    add_token_calls(app, kit, office, sessions, press)
+    add_reading(app, kit, records)
+    writing = Writing(kit, records)
+    add_writing(app, writing)
+    add_invoicing(app, writing)
+    add_paying(app, writing, confirmations)
+    add_webhooks(app, kit, writing)
+    add_integrations(app, activations, sessions, writing)
 
     @app.get("/status")
     def status() -> dict[str, str]:
@@ -153,56 +166,51 @@ def api(kit: Kit, office: Office, records: Records) -> WSGIApplication:
         blocked = bool(user["m2m_only"]) and kit.switches["solo_login_block"] == "m2m_only"
         return rights.answer(role=user["role"], levels=g.session.levels, solo_login_blocked=blocked)
 
-    def visible(stream: str, asked_kinds: set[str]) -> list[Entry] | None:
-        """What this user may see; None when nothing of what was asked is open to the user."""
-        session: Session = g.session
-        held = records.all(session.company["id"], stream)
-        kinds = {e.kind for e in held}
-        closed = {kind for kind in kinds | asked_kinds if not rights.may_see(session.levels, kind)}
-        if (asked_kinds or kinds) <= closed:
-            return None
-        personal = stream == "invoices" and session.levels.get("sales.personalSalesInvoicesOnly") is True
-        if not closed and not personal:
-            return list(held)
-        own = session.user["id"]
-        return [
-            e
-            for e in held
-            if e.kind not in closed and not (personal and e.kind.startswith("SALES") and e.creator != own)
-        ]
-
-    def listing(stream: str) -> Response:
-        asked = request.args.to_dict()
-        found = visible(stream, lists.asked_kinds(asked, stream))
-        if found is None:
-            if kit.switches["missing_right"] == "403":
-                return trouble(403, "Insufficient user rights")
-            g.note, found = "empty for want of a right", []
-        inclusive = kit.switches["version_bounds"] == "inclusive"
-        body = lists.page(found, asked, stream, inclusive=inclusive, total_count=kit.switches.on("total_count"))
-        return Response(body, content_type=JSON)
-
-    def getting(stream: str, ids: str) -> Response:
-        found = visible(stream, set())
-        if found is None:
-            return trouble(403, "Insufficient user rights")
-        body = lists.by_ids(found, ids, records.full(stream))
-        return trouble(404, "Not found") if body is None else Response(body, content_type=JSON)
-
-    @app.get("/businesspartners")
-    def businesspartners() -> Response:
-        return listing("partners")
-
-    @app.get("/businesspartners/<ids>")
-    def businesspartners_by_id(ids: str) -> Response:
-        return getting("partners", ids)
-
-    @app.get("/invoices")
-    def invoices() -> Response:
-        return listing("invoices")
-
-    @app.get("/invoices/<ids>")
-    def invoices_by_id(ids: str) -> Response:
-        return getting("invoices", ids)
+    @app.get("/users")
+    def users() -> dict[str, Any]:
+        """The user of this session; the number of a person is there so that it can be seen not to be kept."""
+        user, company = g.session.user, g.session.company
+        first, _, last = user["name"].rpartition(" ")
+        return {
+            "id": user["id"],
+            "username": f"user{user['id']}",
+            "companyId": company["id"],
+            "firstName": first or last,
+            "lastName": last,
+            "email": f"user{user['id']}@example.com",
+            "mobilePhone": "+358000000000",
+            "partnerId": None,
+            "loginMethod": "PROCOUNTOR_KEY" if user["person"] else None,
+            "socialSecurityNumber": "000000-0000" if user["person"] else None,
+        }
 
     return Versioned(app)
+
+
+def add_refusals(app: Flask, kit: Kit) -> None:
+    """How everything that goes wrong is told."""
+
+    @app.errorhandler(HTTPException)
+    def nothing_here(error: HTTPException) -> Response:
+        status = error.code or 500
+        return trouble(status, {404: "Not found", 405: "Method not allowed"}.get(status, error.name))
+
+    @app.errorhandler(lists.WrongParameter)
+    def wrong_parameter(error: lists.WrongParameter) -> Response:
+        return trouble(400, str(error), error.field)
+
+    @app.errorhandler(WrongBody)
+    def wrong_body(error: WrongBody) -> Response:
+        return troubles(400, error.found)
+
+    @app.errorhandler(WrongVersion)
+    def wrong_version(_: WrongVersion) -> Response:
+        return trouble(int(kit.switches["stale_version"]), "The object was changed meanwhile", "version")
+
+    @app.errorhandler(NotAllowed)
+    def not_allowed(error: NotAllowed) -> Response:
+        return trouble(403, str(error))
+
+    @app.errorhandler(NotThere)
+    def not_there(_: NotThere) -> Response:
+        return trouble(404, "Not found")

@@ -4,25 +4,117 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Response, request
 
 from connections.sandbox.kit.site import WrongOrder, needed, wanted_object
 from connections.sandbox.procountor import rights
+from connections.sandbox.procountor.activation import Activations
+from connections.sandbox.procountor.catalogue import STREAMS
+from connections.sandbox.procountor.confirmations import Confirmations
+from connections.sandbox.procountor.login import PURPOSES, Login, NoWayBack
 from connections.sandbox.procountor.office import MAIN_COMPANY, Office, Refused
-from connections.sandbox.procountor.streams import STREAMS, Records
+from connections.sandbox.procountor.streams import Records
 
 
-def add_control(pages: Blueprint, office: Office, records: Records) -> None:
+@dataclass(frozen=True)
+class House:
+    """Everything behind the pages and the API."""
+
+    office: Office
+    records: Records
+    login: Login
+    activations: Activations
+    confirmations: Confirmations
+
+
+def add_control(pages: Blueprint, house: House) -> None:
     """The part of `/procountor/control/` that only this simulator has."""
+    _add_people(pages, house)
+    _add_records(pages, house)
+    _add_consent(pages, house)
 
-    def company(wanted: Mapping[str, Any]) -> sqlite3.Row:
-        found = office.company(int(wanted.get("company", MAIN_COMPANY)))
-        if found is None:
-            msg = "there is no such company"
+    @pages.errorhandler(Refused)
+    def refused(error: Refused) -> tuple[dict[str, str], int]:
+        return {"error": f"{error.field}: {error}"}, 400
+
+
+def _company(house: House, wanted: Mapping[str, Any]) -> sqlite3.Row:
+    found = house.office.company(int(wanted.get("company") or MAIN_COMPANY))
+    if found is None:
+        msg = "there is no such company"
+        raise WrongOrder(msg)
+    return found
+
+
+def _add_people(pages: Blueprint, house: House) -> None:
+    office = house.office
+
+    @pages.post("/control/setup")
+    def control_setup() -> dict[str, Any]:
+        """Allow usage, make a technical user and a key; without `user` it may do everything, else what is told."""
+        wanted = wanted_object()
+        held, described = _company(house, wanted), wanted.get("user") or {"preset": "everything"}
+        levels = _levels(described)
+        office.allow_usage(held["id"], bool(wanted.get("usage_allowed", True)))
+        name, m2m_only = described.get("name", f"{held['name']} Portal API"), bool(described.get("m2m_only", True))
+        user_id = office.add_user(held["id"], name=name, levels=levels, m2m_only=m2m_only)
+        client_id = wanted.get("client_id") or office.clients()[0]["id"]
+        api_key = office.add_key(held["id"], user_id=user_id, client_id=client_id)
+        told = {"company_id": held["id"], "company": held["name"], "user_id": user_id, "api_key": api_key}
+        return {**told, "credentials": {"api_key": api_key}}
+
+    @pages.post("/control/key")
+    def control_key() -> dict[str, Any]:
+        wanted = wanted_object()
+        held, client_id = _company(house, wanted), wanted.get("client_id") or office.clients()[0]["id"]
+        return {"api_key": office.add_key(held["id"], user_id=needed(wanted, "user_id", int), client_id=client_id)}
+
+    @pages.post("/control/usage")
+    def control_usage() -> dict[str, Any]:
+        wanted = wanted_object()
+        office.allow_usage(_company(house, wanted)["id"], needed(wanted, "allowed", bool))
+        return {"allowed": wanted["allowed"]}
+
+    @pages.post("/control/user")
+    def control_user() -> dict[str, Any]:
+        """Change rights or the limitation to M2M, change the password, or remove the user."""
+        wanted = wanted_object()
+        held = _company(house, wanted)
+        user = office.user(held["id"], needed(wanted, "user_id", int))
+        if user is None:
+            msg = "there is no such user in this company"
             raise WrongOrder(msg)
-        return found
+        if {"rights", "preset", "m2m_only"} & set(wanted):
+            m2m_only = bool(wanted.get("m2m_only", user["m2m_only"]))
+            levels = _levels(wanted) if {"rights", "preset"} & set(wanted) else office.levels(user)
+            office.change_user(user, name=user["name"], levels=levels, role=user["role"], m2m_only=m2m_only)
+        if wanted.get("password_changed"):
+            office.change_password(user["id"])
+        if wanted.get("removed"):
+            office.remove_user(user["id"])
+        return {"user_id": user["id"]}
+
+    @pages.post("/control/revoke")
+    def control_revoke() -> dict[str, Any]:
+        """One `api_key`, or with an empty object everything that was granted to anybody."""
+        wanted = wanted_object()
+        if not wanted:
+            office.revoke_everything()
+            return {"revoked": True}
+        key = office.key(needed(wanted, "api_key", str))
+        if key is None:
+            msg = "there is no such API key"
+            raise WrongOrder(msg)
+        office.revoke_key(key["id"])
+        return {"revoked": True}
+
+
+def _add_records(pages: Blueprint, house: House) -> None:
+    records = house.records
 
     def stream(wanted: Mapping[str, Any]) -> str:
         name = str(wanted.get("stream"))
@@ -33,78 +125,122 @@ def add_control(pages: Blueprint, office: Office, records: Records) -> None:
 
     @pages.get("/control/records")
     def control_records() -> Response:
-        """What the list call serves a user with all rights, by id; `active` = true (the default), false or all."""
-        active = request.args.get("active", "true")
-        found = records.all(company(request.args)["id"], stream(request.args))
-        body = b",".join(e.encoded for e in found if active == "all" or e.active == (active == "true"))
-        return Response(b"[" + body + b"]", content_type="application/json")
+        """What the list call serves a user with all rights, by id; `active` = true (the default), false or all.
 
-    @pages.post("/control/setup")
-    def control_setup() -> dict[str, Any]:
-        wanted = wanted_object()
-        held, described = company(wanted), wanted.get("user", {})
-        levels = _levels(described)
-        office.allow_usage(held["id"], bool(wanted.get("usage_allowed", True)))
-        name, m2m_only = described.get("name", f"{held['name']} Portal API"), bool(described.get("m2m_only", True))
-        user_id = office.add_user(held["id"], name=name, levels=levels, m2m_only=m2m_only)
-        api_key = office.add_key(
-            held["id"], user_id=user_id, client_id=wanted.get("client_id") or office.clients()[0]["id"]
-        )
-        return {"company_id": held["id"], "user_id": user_id, "api_key": api_key}
+        Without `active` as {"records": [...]}, with it as a bare list.
+        """
+        company, name = _company(house, request.args)["id"], stream(request.args)
+        active = request.args.get("active")
+        if active in (None, "true"):
+            found = records.shown(company, name)
+        else:
+            found = [e for e in records.all(company, name) if active == "all" or not e.active]
+        body = b"[" + b",".join(e.encoded for e in found) + b"]"
+        return Response(body if active else b'{"records":' + body + b"}", content_type="application/json")
 
-    @pages.post("/control/key")
-    def control_key() -> dict[str, Any]:
+    @pages.post("/control/records")
+    def control_resize() -> dict[str, Any]:
+        """Afterwards the list holds `count` records."""
         wanted = wanted_object()
-        client_id = wanted.get("client_id") or office.clients()[0]["id"]
-        return {
-            "api_key": office.add_key(
-                company(wanted)["id"], user_id=needed(wanted, "user_id", int), client_id=client_id
-            )
-        }
-
-    @pages.post("/control/usage")
-    def control_usage() -> dict[str, Any]:
-        wanted = wanted_object()
-        office.allow_usage(company(wanted)["id"], needed(wanted, "allowed", bool))
-        return {"allowed": wanted["allowed"]}
-
-    @pages.post("/control/user")
-    def control_user() -> dict[str, Any]:
-        """Change rights, change the password, or remove the user."""
-        wanted = wanted_object()
-        held = company(wanted)
-        user = office.user(held["id"], needed(wanted, "user_id", int))
-        if user is None:
-            msg = "there is no such user in this company"
+        name, count = stream(wanted), needed(wanted, "count", int)
+        if count < 0:
+            msg = "count must not be negative"
             raise WrongOrder(msg)
-        if "rights" in wanted or "preset" in wanted:
-            m2m_only = bool(wanted.get("m2m_only", user["m2m_only"]))
-            office.change_user(user, name=user["name"], levels=_levels(wanted), role=user["role"], m2m_only=m2m_only)
-        if wanted.get("password_changed"):
-            office.change_password(user["id"])
-        if wanted.get("removed"):
-            office.remove_user(user["id"])
-        return {"user_id": user["id"]}
+        company = _company(house, wanted)["id"]
+        records.resize(company, name, count)
+        return {"stream": name, "count": len(records.shown(company, name))}
 
     @pages.post("/control/touch")
     def control_touch() -> dict[str, Any]:
         wanted = wanted_object()
         active = needed(wanted, "active", bool) if "active" in wanted else None
         ids = needed(wanted, "ids", list)
-        return {"version": records.touch(company(wanted)["id"], stream(wanted), ids, active=active), "ids": ids}
+        return {
+            "version": records.touch(_company(house, wanted)["id"], stream(wanted), ids, active=active),
+            "ids": ids,
+        }
 
-    @pages.post("/control/revoke")
-    def control_revoke() -> dict[str, Any]:
-        key = office.key(needed(wanted_object(), "api_key", str))
-        if key is None:
-            msg = "there is no such API key"
-            raise WrongOrder(msg)
-        office.revoke_key(key["id"])
-        return {"revoked": True}
+    @pages.post("/control/remove")
+    def control_remove() -> dict[str, Any]:
+        wanted = wanted_object()
+        ids = needed(wanted, "ids", list)
+        records.remove(_company(house, wanted)["id"], stream(wanted), ids)
+        return {"removed": ids}
 
-    @pages.errorhandler(Refused)
-    def refused(error: Refused) -> tuple[dict[str, str], int]:
-        return {"error": f"{error.field}: {error}"}, 400
+
+def _add_consent(pages: Blueprint, house: House) -> None:
+    @pages.post("/control/consent")
+    def control_consent() -> dict[str, Any]:
+        """A person answers the login or activation page at `url`.
+
+        The person of the company signs in unless `user_id` says who else; a key is made for `key_user_id`, else for
+        the company's newest technical user; `companies` are activated, else the first one (or `company`).
+        """
+        wanted = wanted_object()
+        parts = urlsplit(needed(wanted, "url", str))
+        page, query = parts.path.rpartition("/")[2], dict(parse_qsl(parts.query, keep_blank_values=True))
+        company, deny = _company(house, wanted), bool(wanted.get("deny"))
+        users = house.office.users(company["id"])
+        person = next(user["id"] for user in users if user["person"])
+        user_id = int(wanted.get("user_id") or person)
+        try:
+            if page in PURPOSES:
+                return {"location": _answer_login(house, page, query, wanted, users, user_id, deny=deny)}
+            if page == "activate":
+                return {"location": _answer_activation(house, query, wanted, company, user_id, deny=deny)}
+        except NoWayBack as why:
+            raise WrongOrder(str(why)) from why
+        msg = f"there is no page {page!r} to answer"
+        raise WrongOrder(msg)
+
+    @pages.post("/control/confirm")
+    def control_confirm() -> dict[str, Any]:
+        """The person answers in the Procountor Key app: `id`, else the newest that waits; `reject` says no."""
+        wanted = wanted_object()
+        newest = house.confirmations.newest(_company(house, wanted)["id"])
+        waiting = [row["id"] for row in newest if house.confirmations.state(row) == "waiting"]
+        ident = wanted.get("id") or next(iter(waiting), "")
+        state = house.confirmations.decide(ident, confirmed=not wanted.get("reject"))
+        return {"id": ident, "state": state}
+
+
+def _answer_login(
+    house: House,
+    page: str,
+    query: Mapping[str, str],
+    wanted: Mapping[str, Any],
+    users: list[sqlite3.Row],
+    user_id: int,
+    *,
+    deny: bool,
+) -> str | None:
+    if deny:
+        return house.login.deny(query)
+    technical = [user["id"] for user in users if not user["person"]]
+    key_user_id = wanted.get("key_user_id") or next(reversed(technical), None)
+    if page == "keylogin" and key_user_id is None:
+        msg = "this company has no technical user yet"
+        raise WrongOrder(msg)
+    return house.login.approve(page, query, user_id=user_id, key_user_id=key_user_id)
+
+
+def _answer_activation(
+    house: House,
+    query: Mapping[str, str],
+    wanted: Mapping[str, Any],
+    company: sqlite3.Row,
+    user_id: int,
+    *,
+    deny: bool,
+) -> str:
+    specification = house.activations.specification(query.get("integrationId", ""))
+    if specification is None:
+        msg = "No integration has this id."
+        raise NoWayBack(msg)
+    if deny:
+        return house.activations.back(specification, {"error": "access_denied"})
+    companies = {int(each): "" for each in wanted.get("companies") or [company["id"]]}
+    return house.activations.begin(specification, user_id=user_id, companies=companies)
 
 
 def _levels(wanted: Mapping[str, Any]) -> rights.Levels:

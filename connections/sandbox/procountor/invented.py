@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 Body = dict[str, Any]
@@ -66,7 +66,7 @@ def _partner(drawn: random.Random, number: int, *, total: int, active: bool) -> 
         "country": "FINLAND",
         "subdivision": None,
     }
-    version = _moment(drawn, number, total) + timedelta(minutes=drawn.randint(0, 20_000))
+    version = moment(drawn, number, total) + timedelta(minutes=drawn.randint(0, 20_000))
     return {
         "id": 700 + number * 3 + drawn.randint(0, 2),
         "name": name,
@@ -82,16 +82,34 @@ def _partner(drawn: random.Random, number: int, *, total: int, active: bool) -> 
     }
 
 
+def partner(company: int, number: int, total: int) -> Body:
+    """One more visible partner, after those of `partners`."""
+    drawn = random.Random(f"partner {number} of {company}")  # noqa: S311  # nosec B311 - the same at every start
+    return _partner(drawn, number, total=total, active=True)
+
+
 def invoices(company: int, records: str, creator: int, known: list[Body]) -> list[Body]:
     """List entries, oldest first, for partners of the same company; `creator` is the user id that made them all."""
     count = COUNTS[records][company][2]
     drawn = random.Random(f"invoices of {company}")  # noqa: S311  # nosec B311 - invented data, the same at every start
-    customers = [partner for partner in known if partner["type"] != "SUPPLIER"]
-    suppliers = [partner for partner in known if partner["type"] == "SUPPLIER"]
+    customers, suppliers = sides(known)
     return [
         _invoice(drawn, number, total=count, creator=creator, customers=customers, suppliers=suppliers)
         for number in range(count)
     ]
+
+
+def invoice(company: int, number: int, total: int, creator: int, known: list[Body]) -> Body:
+    """One more invoice, after those of `invoices`. There must be a partner of either side."""
+    drawn = random.Random(f"invoice {number} of {company}")  # noqa: S311  # nosec B311 - the same at every start
+    customers, suppliers = sides(known)
+    return _invoice(drawn, number, total=total, creator=creator, customers=customers, suppliers=suppliers)
+
+
+def sides(known: list[Body]) -> tuple[list[Body], list[Body]]:
+    """Whom invoices go to, and whom they come from."""
+    customers = [partner for partner in known if partner["type"] != "SUPPLIER"]
+    return customers, [partner for partner in known if partner["type"] == "SUPPLIER"]
 
 
 def _invoice(
@@ -100,7 +118,7 @@ def _invoice(
     purchase = drawn.random() < 0.35
     kind = "PURCHASE_INVOICE" if purchase else drawn.choices(("SALES_INVOICE", "SALES_ORDER"), (12, 1))[0]
     partner = drawn.choice(suppliers if purchase else customers)
-    created = _moment(drawn, number, total)
+    created = moment(drawn, number, total)
     billed = created.date()
     due = billed + timedelta(days=drawn.choice((7, 14, 14, 30)))
     net = drawn.randint(500, 900_000)
@@ -139,23 +157,11 @@ def _invoice(
     }
 
 
-def _moment(drawn: random.Random, number: int, total: int) -> datetime:
-    """When number of total was made: evenly over the years, in office hours."""
+def moment(drawn: random.Random, number: int, total: int) -> datetime:
+    """When number of total was made: evenly over the years, in office hours; what comes on top, on the last day."""
     return FIRST_DAY + timedelta(
-        days=number * DAYS // total, minutes=drawn.randint(0, 540), seconds=drawn.randint(0, 59)
+        days=min(number, total) * DAYS // total, minutes=drawn.randint(0, 540), seconds=drawn.randint(0, 59)
     )
-
-
-def touched(entry: Body, *, stream: str, times: int, version: str, active: bool | None) -> Body:
-    """The entry after a person saved it `times` times: a little changed, with a new version."""
-    changed = {**entry, "version": version}
-    if stream == "partners":
-        changed["billingAddress"] = {**entry["billingAddress"], "specifier": f"Muutettu {times}"}
-        if active is not None:
-            changed["registryInfo"] = {"active": active}
-    else:
-        changed["newDueDate"] = (date.fromisoformat(entry["dueDate"]) + timedelta(days=7 * times)).isoformat()
-    return changed
 
 
 def full_partner(entry: Body) -> Body:

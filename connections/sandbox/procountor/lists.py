@@ -10,20 +10,12 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
 
+from connections.sandbox.procountor.catalogue import Stream, at
 from connections.sandbox.procountor.streams import Entry
 
 DEFAULT_SIZE, MAX_SIZE = 50, 200  # Procountor certification 7
 BATCH_LIMIT = 200
-PARTNER_TYPES = {"CUSTOMER", "SUPPLIER", "PERSON"}
-INVOICE_TYPES = {
-    "SALES_INVOICE",
-    "SALES_ORDER",
-    "PURCHASE_INVOICE",
-    "PURCHASE_ORDER",
-    "TRAVEL_INVOICE",
-    "BILL_OF_CHARGES",
-    "PERIODIC_TAX_RETURN",
-}
+Test = Callable[[Entry], bool]
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2})?)?")
 
 
@@ -39,7 +31,7 @@ def number(asked: Mapping[str, str], name: str, default: int, *, least: int, mos
     text = asked.get(name)
     if text is None:
         return default
-    if not re.fullmatch(r"\d{1,10}", text) or int(text) < least or (most is not None and int(text) > most):
+    if not re.fullmatch(r"\d{1,19}", text) or int(text) < least or (most is not None and int(text) > most):
         limit = f" and at most {most}" if most is not None else ""
         raise WrongParameter(field=name, message=f"must be a whole number of at least {least}{limit}")
     return int(text)
@@ -77,97 +69,139 @@ def day(asked: Mapping[str, str], name: str) -> str | None:
         raise WrongParameter(field=name, message="must be a date such as 2017-01-30") from wrong
 
 
-def asked_kinds(asked: Mapping[str, str], stream: str) -> set[str]:
+def asked_kinds(asked: Mapping[str, str], stream: Stream) -> set[str]:
     """The types asked for, none meaning all. Raises WrongParameter."""
-    name, allowed = ("type", PARTNER_TYPES) if stream == "partners" else ("types", INVOICE_TYPES)
-    kinds = set(asked[name].split(",")) if name in asked else set()
-    if strange := kinds - allowed:
-        raise WrongParameter(field=name, message=f"{min(strange)[:40]!r} is none of {', '.join(sorted(allowed))}")
+    name = stream.kind_parameter
+    kinds = set(asked[name].split(",")) if name and name in asked else set()
+    if strange := kinds - stream.kinds:
+        raise WrongParameter(field=name, message=f"{min(strange)[:40]!r} is none of {', '.join(sorted(stream.kinds))}")
     return kinds
 
 
-def filters(asked: Mapping[str, str], stream: str, *, inclusive: bool) -> list[Callable[[Entry], bool]]:
-    """The tests an entry must pass. Raises WrongParameter; parameters unknown to the API are ignored (inferred)."""
-    tests: list[Callable[[Entry], bool]] = []
-    since, until = moment(asked, "versionStartDate"), moment(asked, "versionEndDate")
+def _said(value: object) -> str:
+    """A value as a query parameter would say it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _bounds(values: tuple[str | None, str | None], place: str, *, inclusive: bool) -> list[Test]:
+    """Both ends as texts; the version stands ready, as every incremental reader asks for it."""
+    since, until = values
+    get: Callable[[Entry], str] = attrgetter("version") if place == "version" else lambda e: e.body.get(place) or ""
+    tests: list[Test] = []
     if since is not None:
-        tests.append(lambda e: e.version >= since if inclusive else e.version > since)
+        tests.append((lambda e: get(e) >= since) if inclusive else (lambda e: get(e) > since))
     if until is not None:
-        tests.append(lambda e: e.version <= until if inclusive else e.version < until)
-    if stream == "partners":
+        tests.append((lambda e: get(e) <= until) if inclusive else (lambda e: get(e) < until))
+    return tests
+
+
+def filters(asked: Mapping[str, str], headers: Mapping[str, str], stream: Stream, *, inclusive: bool) -> list[Test]:
+    """The tests an entry must pass. Raises WrongParameter; parameters unknown to the API are ignored (inferred)."""
+    tests: list[Test] = []
+    for half, place in stream.moments.items():
+        pair = (moment(asked, f"{half}StartDate"), moment(asked, f"{half}EndDate"))
+        tests += _bounds(pair, place, inclusive=inclusive)
+    for first, place in stream.days.items():
+        last = first.replace("start", "end").replace("Start", "End")
+        tests += _bounds((day(asked, f"{first}Date"), day(asked, f"{last}Date")), place, inclusive=True)
+    if stream.name == "partners":
         active = one_of(asked, "active", "true", {"true", "false"}) == "true"
         tests.append(lambda e: e.active is active)
-        if "type" in asked:
-            partner_kinds = asked_kinds(asked, stream)
-            tests.append(lambda e: e.kind in partner_kinds)
-        return tests
-    first, last = day(asked, "startDate"), day(asked, "endDate")
-    if first is not None:
-        tests.append(lambda e: e.billed >= first)
-    if last is not None:
-        tests.append(lambda e: e.billed <= last)
-    if "status" in asked:
-        tests.append(lambda e: e.status == asked["status"])
-    if "types" in asked:
-        kinds = asked_kinds(asked, stream)
+    kinds = asked_kinds(asked, stream)
+    if stream.name == "products":
+        kinds = kinds or {"SALES", "PURCHASE"}  # the default leaves TRAVEL out
+    if kinds:
         tests.append(lambda e: e.kind in kinds)
+    for source, table in ((asked, stream.equal), (headers, stream.headers)):
+        for name, place in table.items():
+            if (value := source.get(name)) is not None:
+                wanted = set(value.split(","))
+                tests.append(lambda e, place=place, wanted=wanted: _said(at(e.body, place)) in wanted)  # type: ignore[misc]
+    for name, place in stream.within.items():
+        if name in asked:
+            part = asked[name].lower()
+            tests.append(lambda e, place=place, part=part: part in str(at(e.body, place) or "").lower())  # type: ignore[misc]
     return tests
 
 
 def page(
-    entries: Sequence[Entry], asked: Mapping[str, str], stream: str, *, inclusive: bool, total_count: bool
+    entries: Sequence[Entry],
+    asked: Mapping[str, str],
+    headers: Mapping[str, str],
+    stream: Stream,
+    *,
+    inclusive: bool,
+    total_count: bool,
+    later_release: bool = False,
 ) -> bytes:
     """The answer of a list call as JSON, from entries by id ascending that the user may see. Raises WrongParameter."""
     size = number(asked, "size", DEFAULT_SIZE, least=1, most=MAX_SIZE)
-    tests = filters(asked, stream, inclusive=inclusive)
+    if stream.only_previous_id and "page" in asked:
+        raise WrongParameter(field="page", message="is not known here, use previousId")
+    tests = filters(asked, headers, stream, inclusive=inclusive)
     found = [e for e in entries if all(test(e) for test in tests)] if tests else list(entries)
-    total, descending = len(found), one_of(asked, "orderById", "DESC", {"ASC", "DESC"}) == "DESC"
-    by_version = (
-        one_of(asked, "orderByVersion", "DESC", {"ASC", "DESC"})
-        if "orderByVersion" in asked and stream == "invoices"
-        else None
-    )
+    total = len(found)
+    usual = "ASC" if stream.ascending else "DESC"
+    descending = one_of(asked, "orderById", usual, {"ASC", "DESC"}) == "DESC"
+    ordered = next((name for name in stream.orders if name in asked), None)
+    upwards = ordered is None or one_of(asked, ordered, "DESC", {"ASC", "DESC"}) == "ASC"
+    page_number = begin = 0
     if "previousId" in asked:
-        if by_version:
+        if ordered:
             raise WrongParameter(field="previousId", message="goes with orderById only")
-        page_number, begin = 0, 0
-        previous = number(asked, "previousId", 0, least=0)
-        # With DESC the next ones have smaller ids: assumed, the document does not say.
-        place = attrgetter("id")
-        found = (
-            found[: bisect_left(found, previous, key=place)]
-            if descending
-            else found[bisect_right(found, previous, key=place) :]
-        )
+        if previous := number(asked, "previousId", 0, least=0):
+            # With DESC the next ones have smaller ids: assumed, the document does not say.
+            place = attrgetter("id")
+            cut = bisect_left(found, previous, key=place) if descending else bisect_right(found, previous, key=place)
+            found = found[:cut] if descending else found[cut:]
     else:
         page_number = number(asked, "page", 0, least=0)
         begin = page_number * size
-    if by_version:
-        found.sort(key=attrgetter("version"), reverse=by_version == "DESC")
+    if ordered:
+        field = stream.orders[ordered]
+        found.sort(key=lambda e: _sortable(at(e.body, field)), reverse=not upwards)
     elif descending:
         found.reverse()
     shown = found[begin : begin + size]
     meta: dict[str, int] = {"pageNumber": page_number, "pageSize": size, "resultCount": len(shown)}
     if total_count:
         meta["totalCount"] = total
-    return (
-        b'{"results":['
-        + b",".join(e.encoded for e in shown)
-        + b'],"meta":'
-        + json.dumps(meta, separators=(",", ":")).encode()
-        + b"}"
-    )
+    encoded = [_later(e) if later_release else e.encoded for e in shown]
+    told = json.dumps(meta, separators=(",", ":")).encode()
+    return b'{"results":[' + b",".join(encoded) + b'],"meta":' + told + b"}"
 
 
-def by_ids(entries: Sequence[Entry], ids: str, full: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes | None:
+def _sortable(value: object) -> tuple[int, str]:
+    """Numbers by size, texts as they are, nothing first."""
+    return (value, "") if isinstance(value, int) else (0, str(value or ""))
+
+
+def whole_list(stream: Stream, entries: Sequence[Entry]) -> bytes:
+    """The lists that come in one piece, each with its own wrapping (specification 26.04)."""
+    if stream.name == "fiscal_years":
+        entries = entries[::-1]  # the newest first
+    body = b"[" + b",".join(e.encoded for e in entries) + b"]"
+    name = {"accounts": b"ledgerAccounts", "fiscal_years": b"fiscalYears"}.get(stream.name)
+    return body if name is None else b'{"' + name + b'":' + body + b"}"
+
+
+def _later(found: Entry) -> bytes:
+    """The record as a release after this one might tell it: one more field, and sometimes an unknown value."""
+    body = {**found.body, "addedInALaterRelease": {"anything": [1, None]}}
+    if found.id % 7 == 0 and body.get("status"):
+        body["status"] = "STATUS_OF_A_LATER_RELEASE"
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def by_ids(entries: Sequence[Entry], ids: str, full: Callable[[Entry], dict[str, Any]]) -> bytes | None:
     """One id: the object. Several: an array by id, unknown ones missing. None: nothing found. Raises WrongParameter."""
     parts = ids.split(",")
     if len(parts) > BATCH_LIMIT:
         raise WrongParameter(field="ids", message=f"at most {BATCH_LIMIT} ids")
-    if not all(re.fullmatch(r"\d{1,10}", part) for part in parts):
+    if not all(re.fullmatch(r"\d{1,19}", part) for part in parts):
         raise WrongParameter(field="ids", message="must be whole numbers separated by commas")
     wanted = {int(part) for part in parts}
-    found = [full(e.body) for e in entries if e.id in wanted]
+    found = [full(e) for e in entries if e.id in wanted]
     if not found:
         return None
     answer: Any = found[0] if len(parts) == 1 else found

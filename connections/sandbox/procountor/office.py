@@ -1,4 +1,4 @@
-"""Who is who in the simulated Procountor: companies, users, API clients, API keys and access tokens."""
+"""Who is who in the simulated Procountor: companies, users, API clients and API keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from connections.sandbox.kit import Kit
 from connections.sandbox.procountor import rights
@@ -16,9 +15,11 @@ from connections.sandbox.procountor import rights
 # Invented; the check digit of neither code is right, so no real company can have it.
 COMPANIES = ((10451, "Aamu Oy", "0000001-0", "Ilona Esimerkki"), (10452, "Iltarusko Oy", "0000002-0", "Otso Keksitty"))
 MAIN_COMPANY = COMPANIES[0][0]
+VENDOR = (10499, "Portaali Oy", "0000003-0", "Veera Keksitty")  # whose software the first API client is
 FIRST_USER = 3001
-TOKEN_SECONDS = 3600  # Procountor certification 3
+FIRST_CLIENT = "portal-sandbox"
 CUSTOMISED = "Customised"
+ALL_RIGHTS_ROLE = "All rights"
 
 
 class Refused(ValueError):
@@ -27,18 +28,6 @@ class Refused(ValueError):
     def __init__(self, *, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
-
-
-@dataclass(frozen=True)
-class Session:
-    """Whom a living access token speaks for."""
-
-    company: sqlite3.Row
-    user: sqlite3.Row
-
-    @property
-    def levels(self) -> rights.Levels:
-        return Office.levels(self.user)
 
 
 def digest(secret: str) -> str:
@@ -58,29 +47,33 @@ class Office:
         self._kit = kit
         self._store = kit.store
         with self._store.transaction():
-            if not self.companies():
-                self._found_companies()
+            self._found_companies()
             if not self.clients():
-                self.add_client(
-                    name="Customer portal",
-                    redirect_uri=kit.callback,
-                    client_id="portal-sandbox",
-                )
+                self.add_client(name="Customer portal", redirect_uri=kit.callback, client_id=FIRST_CLIENT)
+            # The store is kept over restarts, where the portal listens may change.
+            self._store.write("UPDATE clients SET redirect_uri = ? WHERE id = ?", kit.callback, FIRST_CLIENT)
 
     def _found_companies(self) -> None:
         now = self._kit.clock.now()
         everything = json.dumps(rights.preset("everything"))
-        for number, (company, name, code, person) in enumerate(COMPANIES):
+        for number, (company, name, code, person) in enumerate((*COMPANIES, VENDOR)):
+            if self.company(company) is not None:
+                continue
             self._store.write("INSERT INTO companies (id, name, code) VALUES (?, ?, ?)", company, name, code)
-            sql = """INSERT INTO users (id, company_id, name, role, levels, person, created_at)
-                VALUES (?, ?, ?, 'All rights', ?, 1, ?)"""
-            self._store.write(sql, FIRST_USER + number, company, person, everything, now)
+            sql = """INSERT INTO users (company_id, name, role, levels, person, created_at, id)
+                VALUES (?, ?, ?, ?, 1, ?, ?)"""
+            # In a store of an earlier day somebody else may have this id by now.
+            free = self._store.row("SELECT 1 FROM users WHERE id = ?", FIRST_USER + number) is None
+            ident = FIRST_USER + number if free else None
+            self._store.write(sql, company, person, ALL_RIGHTS_ROLE, everything, now, ident)
 
     def reset(self) -> None:
         """Back to the first day, except for the API clients."""
         with self._store.transaction():
             for emptied in (
-                "DELETE FROM tokens",
+                "DELETE FROM access_tokens",
+                "DELETE FROM refresh_tokens",
+                "DELETE FROM codes",
                 "DELETE FROM api_keys",
                 "DELETE FROM users",
                 "DELETE FROM companies",
@@ -136,16 +129,16 @@ class Office:
         self._store.write(sql, _named(name), role, json.dumps(levels), m2m_only, user["id"])
 
     def change_password(self, user_id: int) -> None:
-        """Kills the tokens issued for this user; the API keys live on."""
+        """Kills access and refresh tokens issued for this user; the API keys live on (certification 3)."""
         with self._store.transaction():
             self._store.write("UPDATE users SET password_changed_at = ? WHERE id = ?", self._kit.clock.now(), user_id)
-            self._kill_tokens(user_id=user_id)
+            self._end_sessions(user_id=user_id)
 
     def remove_user(self, user_id: int) -> None:
         """Takes the user out of the company: tokens die, and no key of this user buys a new one."""
         with self._store.transaction():
             self._store.write("UPDATE users SET removed_at = ? WHERE id = ?", self._kit.clock.now(), user_id)
-            self._kill_tokens(user_id=user_id)
+            self._end_sessions(user_id=user_id)
 
     # -- API clients and keys --------------------------------------------------------------------------------------
 
@@ -160,10 +153,8 @@ class Office:
     ) -> str:
         """Register an API client; its secret is drawn at random. Returns the client id."""
         if not redirect_uri.startswith(("http://", "https://")) or "?" in redirect_uri:
-            raise Refused(
-                field="redirect_uri",
-                message="Give an address with http:// or https:// and no query string.",
-            )
+            message = "Give an address with http:// or https:// and no query string."
+            raise Refused(field="redirect_uri", message=message)
         client_id = client_id or f"client-{secrets.token_hex(6)}"
         sql = "INSERT INTO clients (id, name, secret, redirect_uri, invoiceable, created_at) VALUES (?, ?, ?, ?, ?, ?)"
         self._store.write(
@@ -188,7 +179,7 @@ class Office:
                 message="No API client has this client id. Paste it just as it is shown.",
             )
         now = self._kit.clock.now()
-        key = opaque(_claims(client_id, user_id, company_id, now))
+        key = opaque(claims(client_id, user_id, company_id, now))
         sql = (
             "INSERT INTO api_keys (company_id, user_id, client_id, digest, tail, created_at) VALUES (?, ?, ?, ?, ?, ?)"
         )
@@ -204,47 +195,27 @@ class Office:
             sql = "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
             self._store.write(sql, self._kit.clock.now(), key_id)
             if self._kit.switches.on("revoked_key_kills_tokens"):
-                self._kill_tokens(key_id=key_id)
+                self._end_sessions(key_id=key_id)
 
-    # -- access tokens ---------------------------------------------------------------------------------------------
-
-    def issue_token(self, key: sqlite3.Row) -> str:
-        """A new access token for a key that was found good; it lives for an hour of the simulator's clock."""
+    def revoke_everything(self) -> None:
+        """All companies take back what they granted: keys, tokens, and codes that nobody swapped yet."""
         now = self._kit.clock.now()
-        claims = _claims(key["client_id"], key["user_id"], key["company_id"], now)
-        token = opaque(claims | {"exp": int(now) + TOKEN_SECONDS, "scope": "m2m"})
         with self._store.transaction():
-            self._store.write("DELETE FROM tokens WHERE expires_at < ?", now - 24 * TOKEN_SECONDS)
-            sql = "INSERT INTO tokens (digest, key_id, company_id, user_id, expires_at) VALUES (?, ?, ?, ?, ?)"
-            self._store.write(sql, digest(token), key["id"], key["company_id"], key["user_id"], now + TOKEN_SECONDS)
-            self._store.write("UPDATE api_keys SET used_at = ? WHERE id = ?", now, key["id"])
-        return token
+            self._store.write("UPDATE api_keys SET revoked_at = ? WHERE revoked_at IS NULL", now)
+            self._store.write("UPDATE access_tokens SET killed_at = ? WHERE killed_at IS NULL", now)
+            self._store.write("UPDATE refresh_tokens SET killed_at = ? WHERE killed_at IS NULL", now)
+            self._store.write("UPDATE codes SET used_at = ? WHERE used_at IS NULL", now)
 
-    def session(self, token: str) -> Session | None:
-        """Whom this token speaks for; None when it is unknown, expired or killed."""
-        sql = "SELECT * FROM tokens WHERE digest = ? AND killed_at IS NULL AND expires_at > ?"
-        found = self._store.row(sql, digest(token), self._kit.clock.now())
-        if found is None:
-            return None
-        company, user = self.company(found["company_id"]), self.user(found["company_id"], found["user_id"])
-        return None if company is None or user is None else Session(company, user)
-
-    def living_tokens(self) -> int:
-        """How many access tokens would be accepted now."""
-        sql = """SELECT count(*) FROM tokens JOIN users ON users.id = user_id
-            WHERE killed_at IS NULL AND expires_at > ? AND removed_at IS NULL"""
-        row = self._store.row(sql, self._kit.clock.now())
-        return 0 if row is None else int(row[0])
-
-    def log_out(self, token: str) -> None:
-        self._store.write("UPDATE tokens SET killed_at = ? WHERE digest = ?", self._kit.clock.now(), digest(token))
-
-    def _kill_tokens(self, *, user_id: int | None = None, key_id: int | None = None) -> None:
-        sql = "UPDATE tokens SET killed_at = ? WHERE killed_at IS NULL AND (user_id = ? OR key_id = ?)"
-        self._store.write(sql, self._kit.clock.now(), user_id, key_id)
+    def _end_sessions(self, *, user_id: int | None = None, key_id: int | None = None) -> None:
+        now = self._kit.clock.now()
+        sql = "UPDATE access_tokens SET killed_at = ? WHERE killed_at IS NULL AND (user_id = ? OR key_id = ?)"
+        self._store.write(sql, now, user_id, key_id)
+        self._store.write(
+            "UPDATE refresh_tokens SET killed_at = ? WHERE killed_at IS NULL AND user_id = ?", now, user_id
+        )
 
 
-def _claims(client_id: str, user_id: int, company_id: int, now: float) -> dict[str, object]:
+def claims(client_id: str, user_id: int, company_id: int, now: float) -> dict[str, object]:
     """What was seen inside Procountor's keys and tokens."""
     return {
         "iss": "procountor-simulator",

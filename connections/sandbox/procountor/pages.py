@@ -9,9 +9,9 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from connections.sandbox.procountor import rights
-from connections.sandbox.procountor.office import CUSTOMISED, MAIN_COMPANY, Office, Refused
+from connections.sandbox.procountor.confirmations import Confirmations
+from connections.sandbox.procountor.office import ALL_RIGHTS_ROLE, CUSTOMISED, MAIN_COMPANY, Office, Refused
 
-ALL_RIGHTS_ROLE = "All rights"
 ROLES = (CUSTOMISED, ALL_RIGHTS_ROLE)
 LIMITS = {"false": "No", "true": "Yes"}
 DONE = {
@@ -22,10 +22,15 @@ DONE = {
     "removed": "The user was removed from the company.",
     "revoked": "The API key was revoked.",
     "client": "The API client was registered.",
+    "specification": "The specification was saved.",
+    "confirmed": "Confirmed.",
+    "rejected": "Rejected.",
+    "failed": "Confirmed, but it could no longer be done.",
+    "late": "That had been decided or had expired already.",
 }
 
 
-def pages(office: Office) -> Blueprint:
+def pages(office: Office, confirmations: Confirmations) -> Blueprint:
     """All pages, to be mounted at `/procountor/`."""
     blueprint = Blueprint("procountor", __name__)
 
@@ -62,6 +67,7 @@ def pages(office: Office) -> Blueprint:
 
     _add_user_pages(blueprint, office)
     _add_key_pages(blueprint, office)
+    _add_key_app(blueprint, office, confirmations)
     return blueprint
 
 
@@ -161,6 +167,25 @@ def _add_key_pages(blueprint: Blueprint, office: Office) -> None:
         return page, 422 if errors else 200
 
 
+def _add_key_app(blueprint: Blueprint, office: Office, confirmations: Confirmations) -> None:
+    @blueprint.route("/companies/<int:company_id>/key-app", methods=["GET", "POST"])
+    def key_app(company_id: int) -> str | Response:
+        """The Procountor Key app of the company's people."""
+        company = _company(office, company_id)
+        newest = confirmations.newest(company_id)
+        if request.method == "POST":
+            ident = request.form.get("id", "")
+            if ident not in {row["id"] for row in newest}:
+                abort(404)
+            try:
+                done = confirmations.decide(ident, confirmed=request.form.get("answer") == "confirm")
+            except Refused:
+                done = "late"
+            return redirect(url_for(".key_app", company_id=company_id, done=done))
+        rows = [(row, confirmations.state(row), office.user(company_id, row["user_id"])) for row in newest]
+        return render_template("procountor/key_app.html", company=company, rows=rows)
+
+
 def _company(office: Office, company_id: int) -> sqlite3.Row:
     return office.company(company_id) or abort(404)
 
@@ -240,6 +265,8 @@ def _menu(company_id: int) -> list[tuple[str, list[tuple[str, str, str, bool]]]]
             [
                 entry("asked", "What the API was asked", "asked", **on),
                 entry("clients", "API clients", "clients", **on),
+                entry("specification", "Integration specification", "specification", **on),
+                entry("procountor-key", "Procountor Key", "key_app", **of),
                 entry("switches", "Switches", "switches", **on),
             ],
         ),

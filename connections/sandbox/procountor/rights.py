@@ -1,4 +1,4 @@
-"""The rights of a user as `GET /users/rights` tells them, and what each list asks for."""
+"""The rights of a user as `GET /users/rights` tells them."""
 
 from __future__ import annotations
 
@@ -56,30 +56,29 @@ NEEDED = (
     "purchases.supplierRegister",
 )
 
-# Which right opens records of a type. Procountor lists rights and calls apart; which belongs to which is inferred.
-OPENED_BY = {
-    "CUSTOMER": ("sales.customerRegister",),
-    "SUPPLIER": ("purchases.supplierRegister",),
-    "PERSON": ("sales.customerRegister", "purchases.supplierRegister"),
-    "SALES_INVOICE": ("sales.salesInvoiceSearch",),
-    "SALES_ORDER": ("sales.salesInvoiceSearch",),
-    "PURCHASE_INVOICE": ("purchases.purchaseInvoiceSearch",),
-    "PURCHASE_ORDER": ("purchases.purchaseInvoiceSearch",),
-}
+READING = (
+    *NEEDED,
+    "sales.productRegister",
+    "accounting.journalReceiptSearch",
+    "accounting.accountingReports",
+    "payments.bankStatementAndReferencePayment",
+)
 
 Levels = dict[str, str | bool]
 
 
 def preset(name: str) -> Levels:
-    """`nothing`, `all-needed` (viewing what partners and invoices ask for) or `everything`. Raises KeyError."""
+    """`nothing`, `all-needed` (viewing partners and invoices), `all-lists` or `everything`. Raises KeyError."""
     levels = {"nothing": dict.fromkeys(BY_NAME, NONE), "everything": dict.fromkeys(BY_NAME, ALL)}
     levels["all-needed"] = {**levels["nothing"], **dict.fromkeys(NEEDED, VIEWING)}
+    levels["all-lists"] = {**levels["nothing"], **dict.fromkeys(READING, VIEWING)}
     return {right: False if BY_NAME[right].limitation else level for right, level in levels[name].items()}
 
 
 PRESETS = {
     "nothing": "Customised, nothing",
     "all-needed": "View business partners and invoices",
+    "all-lists": "View everything that is listed",
     "everything": "All rights",
 }
 
@@ -102,10 +101,10 @@ def merged(levels: Mapping[str, object], changes: Mapping[str, object]) -> Level
     return result
 
 
-def may_see(levels: Mapping[str, object], kind: str) -> bool:
-    """Whether these rights open records of this type."""
-    needed = OPENED_BY.get(kind, ())
-    return not needed or any(levels.get(right) in (ALL, VIEWING) for right in needed)
+def opens(levels: Mapping[str, object], needed: tuple[str, ...], *, to_change: bool = False) -> bool:
+    """Whether one of these rights is given, to look or also to change; nothing needed opens to everybody."""
+    enough = (ALL,) if to_change else (ALL, VIEWING)
+    return not needed or any(levels.get(right) in enough for right in needed)
 
 
 def answer(*, role: str, levels: Mapping[str, str | bool], solo_login_blocked: bool) -> dict[str, object]:

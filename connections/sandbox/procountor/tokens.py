@@ -1,75 +1,160 @@
-"""The token request of the M2M flow, and the error body all calls share."""
+"""The token requests of both flows, the swap of a code for an API key, logout, and the error body all calls share."""
 
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from flask import Response, g, request
+from flask import Flask, Response, g, request
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.procountor.office import TOKEN_SECONDS, Office
+from connections.sandbox.procountor.office import Office, Refused
+from connections.sandbox.procountor.sessions import TOKEN_SECONDS, Granted, GrantRefused, Sessions
+
+Press = Callable[[int], Response | None]
+REVOKED = "API key is not valid"
 
 
 def trouble(status: int, message: str, field: str | None = None) -> Response:
     """The usual error body."""
-    g.note = message
-    error = {"status": status, "message": message} | ({"field": field} if field else {})
-    response: Response = g.json({"errors": [error]})
+    return troubles(status, [(field, message)])
+
+
+def troubles(status: int, found: list[tuple[str | None, str]]) -> Response:
+    """The usual error body with one error a field."""
+    g.note = found[0][1]
+    errors = [{"status": status, "message": message} | ({"field": field} if field else {}) for field, message in found]
+    response: Response = g.json({"errors": errors})
     response.status_code = status
     return response
 
 
-def token_request(kit: Kit, office: Office, press: Callable[[int], Response | None]) -> Callable[[], Response]:
-    """The view of `POST /oauth/token`; `press` counts the request for its company and may refuse it."""
+class Denied(Exception):
+    """A token request that is refused: the response to give."""
 
-    def refuse(status: int, error: str, message: str) -> Response:
+    def __init__(self, response: Response) -> None:
+        super().__init__("refused")
+        self.response = response
+
+
+def add_token_calls(app: Flask, kit: Kit, office: Office, sessions: Sessions, press: Press) -> None:
+    """`POST /oauth/token`, `/oauth/key` and `/logout`; `press` counts a request for its company and may refuse it."""
+
+    def refusal(status: int, error: str, message: str) -> Denied:
         if kit.switches["token_error_body"] == "errors":  # noqa: S105 - a switch, not a secret
-            return trouble(status, message)
+            return Denied(trouble(status, message))
         g.note = message
         response: Response = g.json({"error": error, "error_description": message})
         response.status_code = status
-        return response
+        return Denied(response)
 
-    def token() -> Response:
-        """Client credentials with an API key, form body only (M2M authentication)."""
+    def grant_refusal(message: str) -> Denied:
+        return refusal(int(kit.switches["grant_error"]), "invalid_grant", message)
+
+    def client_of(*grant_types: str) -> sqlite3.Row:
+        """The client, by the form body only, once its grant type and redirect address are found right."""
         form = request.form
         if request.mimetype != "application/x-www-form-urlencoded":
-            return refuse(400, "invalid_request", "The request body must be application/x-www-form-urlencoded")
-        if form.get("grant_type") != "client_credentials":
-            return refuse(400, "unsupported_grant_type", "grant_type must be client_credentials")
+            raise refusal(400, "invalid_request", "The request body must be application/x-www-form-urlencoded")
+        if form.get("grant_type") not in grant_types:
+            raise refusal(400, "unsupported_grant_type", f"grant_type must be {' or '.join(grant_types)}")
         client = office.client(form.get("client_id", ""))
         if client is None or not secrets.compare_digest(
             client["secret"].encode(), form.get("client_secret", "").encode()
         ):
-            return refuse(401, "invalid_client", "Client authentication failed")
+            raise refusal(401, "invalid_client", "Client authentication failed")
         redirect = form.get("redirect_uri")
-        if redirect != client["redirect_uri"] and (redirect is not None or kit.switches.on("redirect_uri_required")):
-            return refuse(400, "invalid_request", "redirect_uri does not match the registered one")
-        key = office.key(form.get("api_key", ""))
-        company = office.company(key["company_id"]) if key else None
-        user = office.user(key["company_id"], key["user_id"]) if key else None
-        if (
-            key is None
-            or key["client_id"] != client["id"]
-            or key["revoked_at"] is not None
-            or user is None
-            or company is None
-        ):
-            return refuse(401, "invalid_grant", "API key is not valid")
-        g.company, g.user = company["name"], user["name"]
+        needed = form["grant_type"] == "authorization_code" or kit.switches.on("redirect_uri_required")
+        if redirect != client["redirect_uri"] and (redirect is not None or needed):
+            raise refusal(400, "invalid_request", "redirect_uri does not match the registered one")
+        return client
+
+    def usage(client: sqlite3.Row, company: sqlite3.Row) -> None:
+        """Chargeable clients are let in only where the company allows it (certification 4)."""
         if client["invoiceable"] and not company["usage_allowed"]:
             if kit.switches["usage_not_allowed"] == "401":
-                return refuse(401, "invalid_grant", "API key is not valid")
-            return trouble(403, "INVOICEABLE_API_CLIENTS_NOT_ALLOWED")
+                raise refusal(401, "invalid_grant", REVOKED)
+            raise Denied(trouble(403, "INVOICEABLE_API_CLIENTS_NOT_ALLOWED"))
+
+    def counted(company: sqlite3.Row, user: sqlite3.Row) -> None:
+        g.company, g.user = company["name"], user["name"]
         if (slower := press(company["id"])) is not None:
-            return slower
-        answer: dict[str, Any] = {"access_token": office.issue_token(key), "expires_in": TOKEN_SECONDS}
+            raise Denied(slower)
+
+    def by_key(client: sqlite3.Row) -> Granted:
+        key = office.key(request.form.get("api_key", ""))
+        company = office.company(key["company_id"]) if key else None
+        user = office.user(key["company_id"], key["user_id"]) if key else None
+        if key is None or key["client_id"] != client["id"] or key["revoked_at"] or user is None or company is None:
+            raise refusal(401, "invalid_grant", REVOKED)
+        g.company, g.user = company["name"], user["name"]
+        usage(client, company)
+        counted(company, user)
+        return sessions.enter_by_key(key)
+
+    def by_person(client: sqlite3.Row) -> Granted:
+        form = request.form
+        try:
+            if form["grant_type"] == "refresh_token":
+                return sessions.enter_by_refresh(form.get("refresh_token", ""), client_id=client["id"])
+            found = sessions.redeem(
+                form.get("code", ""), "token", client_id=client["id"], redirect_uri=form.get("redirect_uri")
+            )
+            company = office.company(found["company_id"])
+            if company is not None:
+                usage(client, company)
+            return sessions.enter_by_code(found)
+        except GrantRefused as why:
+            raise grant_refusal(str(why)) from why
+
+    def told(granted: Granted) -> Response:
+        answer: dict[str, Any] = {"access_token": granted.access_token}
+        if kit.switches["expires_in"] != "missing":
+            answer["expires_in"] = str(TOKEN_SECONDS) if kit.switches["expires_in"] == "text" else TOKEN_SECONDS
+        if granted.refresh_token is not None:
+            answer["refresh_token"] = granted.refresh_token
         if kit.switches.on("token_type"):
             answer["token_type"] = "Bearer"  # noqa: S105  # nosec B105 - the kind, not a secret
         response: Response = g.json(answer)
         response.headers["Cache-Control"] = "no-store"
         return response
 
-    return token
+    @app.errorhandler(Denied)
+    def denied(error: Denied) -> Response:
+        return error.response
+
+    @app.post("/oauth/token")
+    def token() -> Response:
+        client = client_of("client_credentials", "authorization_code", "refresh_token")
+        if request.form["grant_type"] == "client_credentials":
+            return told(by_key(client))
+        granted = by_person(client)
+        if (session := sessions.find(granted.access_token)) is not None:
+            counted(session.company, session.user)
+        return told(granted)
+
+    @app.post("/oauth/key")
+    def key() -> Response:
+        """The API key for a code of the key login page (M2M authentication)."""
+        client = client_of("authorization_code")
+        form = request.form
+        try:
+            found = sessions.redeem(
+                form.get("code", ""), "key", client_id=client["id"], redirect_uri=form.get("redirect_uri")
+            )
+            api_key = office.add_key(found["company_id"], user_id=found["user_id"], client_id=client["id"])
+        except (GrantRefused, Refused) as why:
+            raise grant_refusal(str(why)) from why
+        response: Response = g.json({"api_key": api_key})
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @app.post("/logout")
+    def logout() -> Response:
+        sessions.log_out(g.token)
+        if kit.switches["logout_status"] == "204":
+            return Response(status=204)
+        done: Response = g.json({"message": "Logged out"})
+        return done

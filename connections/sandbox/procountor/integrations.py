@@ -1,0 +1,97 @@
+"""The vendor's two calls about an activation request."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import Any
+
+from flask import Flask, Response, g, request
+
+from connections.sandbox.procountor.activation import REASON_LIMIT, Activations
+from connections.sandbox.procountor.forms import Body, WrongBody
+from connections.sandbox.procountor.office import VENDOR
+from connections.sandbox.procountor.sessions import Sessions
+from connections.sandbox.procountor.streams import FINLAND
+from connections.sandbox.procountor.tokens import trouble
+from connections.sandbox.procountor.writing import NotThere, Writing
+
+
+def add_integrations(app: Flask, activations: Activations, sessions: Sessions, writing: Writing) -> None:
+    """`GET` and `PUT /integrations/{requestId}`; what opens them is a switch, as nothing is documented."""
+
+    def vendor() -> str | None:
+        """The client that asks, once it has proved itself."""
+        way = activations.kit.switches["integrations_auth"]
+        if way == "m2m":
+            kind, _, token = request.headers.get("Authorization", "").partition(" ")
+            session = sessions.find(token) if kind.lower() == "bearer" else None
+            own = session is not None and session.m2m and session.company["id"] == VENDOR[0]
+            return session.client_id if session is not None and own else None
+        if way == "basic":
+            ident, secret = (
+                (request.authorization.username, request.authorization.password)
+                if (request.authorization and request.authorization.type == "basic")
+                else (None, None)
+            )
+        else:
+            ident, secret = request.headers.get("client-id"), request.headers.get("client-secret")
+        client = activations.office.client(ident or "")
+        good = client is not None and secrets.compare_digest(client["secret"].encode(), (secret or "").encode())
+        return client["id"] if client is not None and good else None
+
+    def found(ident: str) -> Any:
+        client_id = vendor()
+        if client_id is None:
+            return trouble(401, "The vendor's credentials are missing or wrong")
+        row = activations.request(ident)
+        if row is None or row["client_id"] != client_id:
+            raise NotThere
+        return trouble(410, "The integration request has expired") if activations.expired(row) else row
+
+    @app.get("/integrations/<ident>")
+    def integration(ident: str) -> Response:
+        row = found(ident)
+        if isinstance(row, Response):
+            return row
+        expires = datetime.fromtimestamp(row["expires_at"], tz=FINLAND).strftime("%Y-%m-%dT%H:%M:%S")
+        answer: Response = g.json(
+            {
+                "integrationId": row["specification_id"],
+                "expires": expires,
+                "initiator": {"email": row["email"], "userFullName": row["full_name"]},
+                "companiesToIntegrate": listed(row["companies"]),
+            }
+        )
+        return answer
+
+    @app.put("/integrations/<ident>")
+    def answer_integration(ident: str) -> Response:
+        row = found(ident)
+        if isinstance(row, Response):
+            return row
+        approved, rejected = decided(writing.raw())
+        asked = sorted(company["companyId"] for company in listed(row["companies"]))
+        if sorted(approved + rejected) != asked:
+            raise WrongBody((None, "approve and reject must cover exactly the companies of the request"))
+        answer: Response = g.json(activations.approve(row, approved))
+        return answer
+
+    def listed(text: str) -> list[Body]:
+        companies: list[Body] = app.json.loads(text)
+        return companies
+
+
+def decided(sent: Body) -> tuple[list[int], list[int]]:
+    """The companies approved and those rejected. Raises WrongBody."""
+    approved, rejected = sent.get("approve") or [], sent.get("reject") or []
+    if not isinstance(approved, list) or not all(type(company) is int for company in approved):
+        raise WrongBody(("approve", "must be a list of company ids"))
+    if not isinstance(rejected, list) or not all(
+        isinstance(each, dict) and type(each.get("companyId")) is int for each in rejected
+    ):
+        raise WrongBody(("reject", "must be a list of companyId and reason"))
+    for place, each in enumerate(rejected):
+        if not isinstance(each.get("reason"), str) or not 0 < len(each["reason"]) <= REASON_LIMIT:
+            raise WrongBody((f"reject[{place}].reason", f"must be a text of at most {REASON_LIMIT} characters"))
+    return approved, [each["companyId"] for each in rejected]

@@ -1,0 +1,121 @@
+"""What people do in the providers' own pages: register clients, read what they are handed, consent, take back."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.request import Request, urlopen
+
+from playwright.sync_api import Page, expect
+
+
+class Office:
+    """A person at one provider, in its simulator's pages."""
+
+    slug = ""
+
+    def __init__(self, page: Page, sandbox: str) -> None:
+        self.page = page
+        self.sandbox = sandbox
+        self.home = f"{sandbox}/{self.slug}"
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.home}{path}")
+
+    def told(self, *idents: str) -> dict[str, str]:
+        """What the page shows at these ids."""
+        return {ident: self._text(ident) for ident in idents}
+
+    def _text(self, ident: str) -> str:
+        place = self.page.locator(f"#{ident}")
+        is_field = place.evaluate("element => 'value' in element && element.tagName !== 'LI'")
+        return (place.input_value() if is_field else place.inner_text()).strip()
+
+    def few(self, stream: str, count: int) -> None:
+        """So many records, so that a first sync is quick; the rest of the journey goes through pages."""
+        body = json.dumps({"stream": stream, "count": count}).encode()
+        order = Request(f"{self.home}/control/records", body, {"Content-Type": "application/json"})
+        with urlopen(order, timeout=30) as answer:
+            assert answer.status == 200
+
+    def make(self, customer: Any) -> dict[str, str]:
+        """Everything that must be made here first. Gives what is typed into the portal, by field."""
+        raise NotImplementedError
+
+    def consent(self, page: Page) -> None:
+        """On the provider's login page, in the customer's own browser."""
+        raise NotImplementedError
+
+    def take_back(self) -> None:
+        raise NotImplementedError
+
+
+class SmartBusiness(Office):
+    slug = "smartbusiness"
+    company = "companies/418000101"
+
+    def make(self, customer: Any) -> dict[str, str]:
+        self.go(f"/{self.company}/api")
+        self.page.click("#new-client")
+        self.page.fill("#client-name", "Pilotage")
+        self.page.check("#grant-own")
+        for scope in ("profile", "contact", "catalog", "invoice", "offer", "order_confirmation", "configuration"):
+            self.page.check(f"#scope-{scope}")
+        self.page.click("#register-client")
+        found = self.told("client-id", "client-secret")
+        return {"client_id": found["client-id"], "client_secret": found["client-secret"]}
+
+    def consent(self, page: Page) -> None:
+        page.select_option("#consent-user", "418000101")
+        page.click("#approve-consent")
+
+    def take_back(self) -> None:
+        self.go(f"/{self.company}/api")
+        for ident in ("revoke-connected-", "revoke-client-"):
+            buttons = self.page.locator(f"button[id^={ident}]")
+            if buttons.count():
+                buttons.first.click()
+                return
+
+
+class Pentamic(Office):
+    slug = "pentamic"
+
+    def make(self, customer: Any) -> dict[str, str]:
+        self.few("customers", 40)
+        self.go("/clients/new")
+        self.page.select_option("#client-company", "501")
+        self.page.fill("#client-name", "Pilotage")
+        self.page.check("#client-scope-pa-api")
+        self.page.click("#create-client")
+        handed = self.told(
+            "api-url", "auth-url", "client-id", "client-secret", "scope", "fingerprint-api", "fingerprint-identity"
+        )
+        return {name.replace("-", "_"): value for name, value in handed.items()}
+
+    def take_back(self) -> None:
+        self.go("/")
+        self.page.locator("#clients a").first.click()
+        self.page.click("#disable-client")
+
+
+class Simutek(Office):
+    slug = "simutek"
+
+    def make(self, customer: Any) -> dict[str, str]:
+        self.go("/clients")
+        self.page.fill("#client-name", "Pilotage")
+        self.page.check("#resource-customers")
+        self.page.check("#resource-salesorders")
+        self.page.click("#register-client")
+        handed = self.told("client-id", "client-secret", "api-host")
+        return {
+            "api_url": handed["api-host"],
+            "client_id": handed["client-id"],
+            "client_secret": handed["client-secret"],
+        }
+
+    def take_back(self) -> None:
+        self.go("/clients")
+        self.page.locator("button[id^=disable-]").first.click()
+        expect(self.page.locator("button[id^=enable-]").first).to_be_visible()
