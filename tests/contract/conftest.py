@@ -17,10 +17,13 @@ from tests.contract.ways import Way, first_ways, ways
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`way` is every way of every provider, `first_way` the recommended one of each, `login_way` those with a login page."""
+    """`way` is every way of every provider, `first_way` the recommended one of each, `plain_way` each grant once,
+    `login_way` those with a login page.
+    """
     found = {
         "way": ways,
         "first_way": first_ways,
+        "plain_way": lambda: [way for way in ways() if way.is_plain],
         "login_way": lambda: [way for way in ways() if way.login],
     }
     for name, find in found.items():
@@ -42,14 +45,22 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture(autouse=True)
 def no_pace() -> Iterator[None]:
-    """Calls are not spread over the second: the limiter has tests of its own. Allowances of longer spans stand."""
-    kept = {slug: provider.quotas for slug, provider in all_providers().items()}
-    for slug, quotas in kept.items():
+    """Calls are not spread over the second, and a slow machine is no trouble: the limiter and the deadlines have tests
+    of their own. Allowances of longer spans stand.
+    """
+    kept = {slug: (provider.quotas, provider.deadlines) for slug, provider in all_providers().items()}
+    for slug, (quotas, deadlines) in kept.items():
         lifted = [replace(quota, calls=10**6) if quota.per <= timedelta(seconds=1) else quota for quota in quotas]
-        object.__setattr__(all_providers()[slug], "quotas", tuple(lifted))  # frozen, as it should be
+        patient = replace(deadlines, connect=60.0, read=60.0, total=120.0, token_total=120.0)
+        _describe(slug, quotas=tuple(lifted), deadlines=patient)
     yield
-    for slug, quotas in kept.items():
-        object.__setattr__(all_providers()[slug], "quotas", quotas)
+    for slug, (quotas, deadlines) in kept.items():
+        _describe(slug, quotas=quotas, deadlines=deadlines)
+
+
+def _describe(slug: str, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(all_providers()[slug], name, value)  # frozen, as it should be
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def live(customer: Customer) -> list[CallFailed]:
     errors = []
     customer.ask()
     customer.secrets |= customer.tokens()
-    customer.sync()
+    customer.sync(customer.first_list.name)
     bad_times = (
         {"status": 401, "times": 2},
         {"status": 403},
@@ -79,7 +79,7 @@ def live(customer: Customer) -> list[CallFailed]:
         customer.simulator.faults()
         customer.secrets |= customer.tokens()
     customer.simulator.control("revoke", {})
-    customer.sync()
+    customer.sync(customer.first_list.name)
     return errors
 
 

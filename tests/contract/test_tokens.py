@@ -14,7 +14,7 @@ from tests.contract.customers import Customer
 from tests.contract.ways import Way
 from tests.roles import acting_as
 
-CALLS, CALLERS = 20, 8
+CALLS, CALLERS = 10, 8
 
 
 def token_entries(customer: Customer) -> int:
@@ -33,8 +33,8 @@ def test_many_calls_need_one_token_request(customer: Customer) -> None:
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_many_callers_at_once_refresh_once(arrive: Callable[[Way], Customer], way: Way) -> None:
-    customer = arrive(way).connect()
+def test_many_callers_at_once_refresh_once(arrive: Callable[[Way], Customer], plain_way: Way) -> None:
+    customer = arrive(plain_way).connect()
     customer.ask()
     customer.expire()
     generation = Grant.objects.get(connection=customer.connection).generation

@@ -22,6 +22,11 @@ class Way:
     wire: str = ""
 
     @property
+    def is_plain(self) -> bool:
+        """Nothing but its grant: how bodies are written and who gave the credential is another way's matter."""
+        return not self.wire and self.login in ("", self.grant)
+
+    @property
     def provider(self) -> Provider:
         return all_providers()[self.slug]
 
