@@ -119,3 +119,80 @@ class Simutek(Office):
         self.go("/clients")
         self.page.locator("button[id^=disable-]").first.click()
         expect(self.page.locator("button[id^=enable-]").first).to_be_visible()
+
+
+class Hesabit(Office):
+    slug = "hesabit"
+    shop = "1"
+
+    def make(self, customer: Any) -> dict[str, str]:
+        self.few("customers", 130)
+        return {}
+
+    def consent(self, page: Page) -> None:
+        option = page.locator("#consent-shop option").nth(1).get_attribute("value")
+        page.select_option("#consent-shop", option)
+        page.click("#approve-consent")
+
+    def take_back(self) -> None:
+        self.go("/")
+        option = self.page.locator("#login-shop option").nth(1).get_attribute("value")
+        self.page.select_option("#login-shop", option)
+        self.page.click("#log-in")
+        self.page.click("#menu-applications")
+        self.page.locator("button[id^=revoke-application-]").first.click()
+
+
+class Procountor(Office):
+    slug = "procountor"
+    company = "companies/10451"
+    person = "3001"
+    user = "Aamu Oy Pilotage API"
+    pastes = True
+
+    def make(self, customer: Any) -> dict[str, str]:
+        for stream in ("invoices", "partners", "products", "ledger_receipts", "payments"):
+            self.few(stream, 210)
+        self.go(f"/{self.company}/usage-settings")
+        self.page.check("#usage-allowed")
+        self.page.click("#save-usage-settings")
+        if not customer.asks_for("api-key", "fields"):
+            return {}
+        self.go(f"/{self.company}/users/new")
+        self.page.fill("#user-name", self.user)
+        self.page.click("#preset-all-needed")
+        self.page.select_option("#m2m-only", "in_use")
+        self.page.click("#save-user")
+        if not self.pastes:
+            return {}
+        self.go(f"/{self.company}/api-keys/new")
+        self.page.select_option("#key-user", self._option("#key-user"))
+        self.page.fill("#key-client-id", customer.client_id())
+        self.page.click("#create-api-key")
+        return {"api_key": self.page.locator("#api-key").input_value()}
+
+    def _option(self, field: str, page: Page | None = None) -> str:
+        options = (page or self.page).locator(f"{field} option", has_text=self.user)
+        return str(options.last.get_attribute("value"))
+
+    def consent(self, page: Page) -> None:
+        page.select_option("#login-user", self.person)
+        if page.locator("#login-key-user").count():
+            page.select_option("#login-key-user", self._option("#login-key-user", page))
+        page.click("#approve")
+
+    def take_back(self) -> None:
+        self.go(f"/{self.company}/api-keys")
+        buttons = self.page.locator("button[id^=revoke-api-key-]")
+        if buttons.count():
+            buttons.first.click()
+            return
+        self.go(f"/{self.company}/users/{self.person}")
+        self.page.fill("#new-password", "kokonaan uusi 1")
+        self.page.click("#change-password")
+
+
+class ProcountorKeyLogin(Procountor):
+    """The key is made by signing in instead of pasting it."""
+
+    pastes = False

@@ -9,7 +9,15 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.journeys.conftest import Live, sign_in
-from tests.journeys.offices import Office, Pentamic, Simutek, SmartBusiness
+from tests.journeys.offices import (
+    Hesabit,
+    Office,
+    Pentamic,
+    Procountor,
+    ProcountorKeyLogin,
+    Simutek,
+    SmartBusiness,
+)
 from tests.journeys.walking import OWNER, Customer
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
@@ -19,10 +27,14 @@ JOURNEYS: list[tuple[type[Office], str]] = [
     (SmartBusiness, "consent"),
     (Pentamic, "client-credentials"),
     (Simutek, "client-credentials"),
+    (Hesabit, "consent"),
+    (Procountor, "m2m"),
+    (ProcountorKeyLogin, "m2m"),
+    (Procountor, "sign-in"),
 ]
 
 
-@pytest.mark.parametrize(("office", "way"), JOURNEYS, ids=[f"{office.slug}-{way}" for office, way in JOURNEYS])
+@pytest.mark.parametrize(("office", "way"), JOURNEYS, ids=[f"{office.__name__}-{way}" for office, way in JOURNEYS])
 def test_from_nothing_to_disconnected(live: Live, new_page: Any, office: type[Office], way: str) -> None:
     page, other = new_page(), new_page()
     sign_in(page, live, OWNER)

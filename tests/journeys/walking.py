@@ -80,9 +80,10 @@ class Customer:
         slugs = [str(each.get_attribute("id")).removeprefix("step-") for each in self.page.locator("li.step").all()]
         for slug in slugs:
             self.open(slug)
-            if self.page.locator("#give-fields").count():
+            connects = self.page.locator("button[id^=connect-]").count()
+            if self.page.locator("#give-fields").count() and not (connects and not handed):
                 self.give(slug, {"company_name": "Aamu Oy", **handed})
-            elif self.page.locator("button[id^=connect-]").count():
+            elif connects:
                 self.connect(slug, office)
             elif self.page.locator("#attest").count():
                 self.attest(slug)
@@ -95,6 +96,10 @@ class Customer:
                 self.page.click("#confirm")
         self.open("first-sync")
         self.expect_state("first-sync", "verified", seconds=120)
+
+    def asks_for(self, checkpoint: str, what: str) -> bool:
+        self.open(checkpoint)
+        return self.page.locator(f"#give-{what}").count() > 0
 
     def give(self, checkpoint: str, values: Mapping[str, str]) -> None:
         for field in self.page.locator("main form[autocomplete=off] input:not([type=hidden])").all():

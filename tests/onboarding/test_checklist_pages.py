@@ -103,7 +103,7 @@ def test_the_whole_walk_needs_no_javascript(visitor: Visitor, sandbox: Any) -> N
     visitor.work_off()
     found = visitor.page("api-key")
     assert visitor.marks(found)["api-key"] == "verified"
-    assert "Procountor accepted the API key" in found
+    assert "Procountor gave us a session" in found
     assert "Next: Confirm the company" in found
 
     company = visitor.page()

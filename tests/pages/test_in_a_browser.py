@@ -180,7 +180,7 @@ def test_a_check_is_answered_on_the_page_by_itself(
     expect(page.locator("#step-api-key .mark")).to_have_text("Checking")
     work_off()
     expect(page.locator("#step-api-key .mark")).to_have_text("Verified")
-    expect(opened.get_by_text("Procountor accepted the API key")).to_be_visible()
+    expect(opened.get_by_text("Procountor gave us a session")).to_be_visible()
     expect(page.locator("#step-company .mark")).to_have_text("Verified")
     expect(page.locator("#said")).to_contain_text("Create the API key")
     assert asked

@@ -30,6 +30,6 @@ def test_from_nothing_to_the_first_sync(
     assert set(states.values()) <= {"verified", "inferred", "attested"}, states
     assert walker.connection.state == "connected"
     for stream in walker.provider.streams:
-        served = sandbox.control("records", stream=stream.name)["records"]
+        served = walker.server.control("records", stream=stream.name)["records"]
         kept = Record.objects.filter(connection_id=walker.connection.id, stream=stream.name)
         assert kept.count() == len(served) > 0, stream.name

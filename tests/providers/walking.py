@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -26,8 +27,9 @@ class Walker:
     """One tenant's walk through one provider's checklist by one way, against its simulator."""
 
     def __init__(self, *, tenant: Any, server: Any, slug: str, way: str, work_off: Any) -> None:
-        self.tenant, self.server, self.work_off = tenant, server, work_off
-        server.simulator = slug
+        self.tenant, self.work_off = tenant, work_off
+        self.server = copy.copy(server)  # the same process, spoken to at another simulator
+        self.server.simulator = slug
         self.provider = registry.all_providers()[slug]
         self.client = server.clients.get(slug) or {}
         if self.client:

@@ -67,7 +67,7 @@ def test_rights_are_told_by_section(server: SandboxServer, entered: Entered) -> 
         "productRegister": "NOT_ENABLED",
         "personalSalesInvoicesOnly": True,
     }
-    assert told["rights"]["accounting"]["journalReceiptSearch"] == "NO_ACCESS"
+    assert told["rights"]["accounting"]["journalReceiptSearch"] == "VIEWING_RIGHTS"
     assert told["rights"]["user"]["blockSoloLoginToProcountor"] is False
     server.switches(solo_login_block="m2m_only")
     assert caller.ask("/users/rights").json()["rights"]["user"]["blockSoloLoginToProcountor"] is True

@@ -62,7 +62,7 @@ STALE = Fault(
 INVALID = Fault(
     "invalid-fields",
     Acts.NOBODY,
-    _("Procountor refused some of the values. They are named below."),
+    _("Procountor refused some of the values of a request."),
     "400: validation; errors[] names fields and codes.",
 )
 TOKEN_REFUSED = Fault(

@@ -75,7 +75,7 @@ NOT_FOUND = Fault(
 INVALID = Fault(
     "invalid-fields",
     Acts.NOBODY,
-    _("SmartBusiness refused some of the values. They are named below."),
+    _("SmartBusiness refused some of the values of a request."),
     "422 code 1000: validation; meta.errors names the fields.",
 )
 BAD_REQUEST = Fault(

@@ -54,10 +54,6 @@ NEEDED = (
     "sales.customerRegister",
     "purchases.purchaseInvoiceSearch",
     "purchases.supplierRegister",
-)
-
-READING = (
-    *NEEDED,
     "sales.productRegister",
     "accounting.journalReceiptSearch",
     "accounting.accountingReports",
@@ -68,17 +64,15 @@ Levels = dict[str, str | bool]
 
 
 def preset(name: str) -> Levels:
-    """`nothing`, `all-needed` (viewing partners and invoices), `all-lists` or `everything`. Raises KeyError."""
+    """`nothing`, `all-needed` (viewing everything that is listed) or `everything`. Raises KeyError."""
     levels = {"nothing": dict.fromkeys(BY_NAME, NONE), "everything": dict.fromkeys(BY_NAME, ALL)}
     levels["all-needed"] = {**levels["nothing"], **dict.fromkeys(NEEDED, VIEWING)}
-    levels["all-lists"] = {**levels["nothing"], **dict.fromkeys(READING, VIEWING)}
     return {right: False if BY_NAME[right].limitation else level for right, level in levels[name].items()}
 
 
 PRESETS = {
     "nothing": "Customised, nothing",
-    "all-needed": "View business partners and invoices",
-    "all-lists": "View everything that is listed",
+    "all-needed": "View everything that is listed",
     "everything": "All rights",
 }
 

@@ -167,7 +167,7 @@ def test_nothing_moves_in_a_closed_fiscal_year(server: SandboxServer, writer: So
 
 
 def test_a_missing_right_shows_as_404_for_two_of_the_actions(server: SandboxServer, software: Software) -> None:
-    software.enter(server.setup_company(preset="all-lists")["api_key"])
+    software.enter(server.setup_company(preset="all-needed")["api_key"])
     purchase = next(i["id"] for i in server.records("invoices") if i["type"] == "PURCHASE_INVOICE")
     for action, status in (("reject", 404), ("sendToCirculation", 404), ("approve", 403), ("verify", 403)):
         assert software.call("PUT", f"/invoices/{purchase}/{action}").status_code == status

@@ -137,7 +137,7 @@ def test_each_list_has_its_right(server: SandboxServer, software: Software, stre
 
 
 def test_limited_dimensions_shorten_the_list_without_a_word(server: SandboxServer, software: Software) -> None:
-    made = server.setup_company(preset="all-lists", rights={"user.limitedDimensions": True})
+    made = server.setup_company(preset="all-needed", rights={"user.limitedDimensions": True})
     software.enter(made["api_key"])
     assert 0 < len(software.ask("/dimensions").json()) < len(server.records("dimensions"))
 

@@ -191,7 +191,7 @@ def test_products_can_be_removed_but_not_travel(server: SandboxServer, writer: S
 
 @pytest.mark.parametrize(("path", "body"), CASES)
 def test_looking_is_not_writing(server: SandboxServer, software: Software, path: str, body: dict[str, Any]) -> None:
-    software.enter(server.setup_company(preset="all-lists")["api_key"])
+    software.enter(server.setup_company(preset="all-needed")["api_key"])
     assert software.ask(path).status_code == 200
     assert errors(software.call("POST", path, body), 403) == {None: "Insufficient user rights"}
     some = software.ask(path).json()["results"][0]["id"]
