@@ -79,7 +79,9 @@ def _ways(provider: Provider) -> Iterator[str]:
         if isinstance(grant, ClientCredentials):
             needed = {*grant.also, *(("client_id", "client_secret") if grant.client == "customers" else ())}
             yield from (f"way {grant.name} sends {name}, which is no credential" for name in needed - fields)
-            yield from (f"way {grant.name} needs {name}, which no checkpoint asks for" for name in needed - typed - given)
+            yield from (
+                f"way {grant.name} needs {name}, which no checkpoint asks for" for name in needed - typed - given
+            )
         else:
             if grant.name not in offered:
                 yield f"way {grant.name} starts at no checkpoint"
@@ -150,7 +152,9 @@ def _streams(provider: Provider) -> Iterator[str]:
             if each.stream not in before:
                 yield f"stream {stream.name} belongs to {each.stream}, which is not read before it"
             yield from (
-                f"stream {stream.name} ends quietly by {code}, which is no fault" for code in each.gone if code not in faults
+                f"stream {stream.name} ends quietly by {code}, which is no fault"
+                for code in each.gone
+                if code not in faults
             )
         before.append(stream.name)
 
@@ -201,7 +205,9 @@ def _checkpoint(provider: Provider, checkpoint: Checkpoint, slugs: list[str], pl
     logins = {each.name for each in (*provider.logins, *provider.grants) if not isinstance(each, ClientCredentials)}
     yield from (f"asks for {name}, which is no credential" for name in checkpoint.fields if name not in fields)
     yield from (f"starts {name}, which is no login" for name in checkpoint.connect if name not in logins)
-    yield from (f"is for {way}, which is no way" for way in checkpoint.ways if way not in {g.name for g in provider.grants})
+    yield from (
+        f"is for {way}, which is no way" for way in checkpoint.ways if way not in {g.name for g in provider.grants}
+    )
 
 
 def _said_in_code(provider: Provider) -> Iterator[str]:
@@ -212,7 +218,9 @@ def _said_in_code(provider: Provider) -> Iterator[str]:
             if not isinstance(node, ast.Call):
                 continue
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            words = [each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+            words = [
+                each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)
+            ]
             if called == "ask" and words and words[0] not in operations:
                 yield f"{path.name}:{node.lineno} asks {words[0]}, which is no operation"
             if called == "Finding" and words and words[0] not in {*provider.sentences, *OURS}:
@@ -254,7 +262,9 @@ def _simulator(provider: Provider) -> Iterator[str]:
 
 def _has_pages(slug: str) -> bool:
     sandbox = REPOSITORY / "connections" / "sandbox"
-    return any(any(folder.rglob("*.html")) for folder in (sandbox / "templates" / slug, sandbox / slug) if folder.is_dir())
+    return any(
+        any(folder.rglob("*.html")) for folder in (sandbox / "templates" / slug, sandbox / slug) if folder.is_dir()
+    )
 
 
 def main(slugs: list[str]) -> int:

@@ -31,7 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, find(), ids=str)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Between retries nobody sleeps here; what would have been slept is noted, in seconds."""
     from types import SimpleNamespace
@@ -43,7 +43,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_pace() -> Iterator[None]:
     """Calls are not spread over the second, and a slow machine is no trouble: the limiter and the deadlines have tests
     of their own. Allowances of longer spans stand.
@@ -65,7 +65,13 @@ def _describe(slug: str, **values: Any) -> None:
 
 @pytest.fixture
 def arrive(
-    sandbox_process: Any, aamu: Any, settings: Any, work_off: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    sandbox_process: Any,
+    aamu: Any,
+    settings: Any,
+    work_off: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    no_pauses: list[float],
+    no_pace: None,
 ) -> Callable[[Way], Customer]:
     """`arrive(way)` gives a customer who has done nothing yet; our registration is stored, the simulator is as new."""
     from connections.vault.secret import Secret

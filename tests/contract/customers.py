@@ -158,9 +158,7 @@ class Customer:
 
     def sign_in(self, *, deny: bool = False) -> AuthorizationAttempt:
         """To the provider's login page and back; the attempt as it ended."""
-        checkpoint = next(
-            each for each in self.provider.checkpoints(self.way.grant) if self.way.login in each.connect
-        )
+        checkpoint = next(each for each in self.provider.checkpoints(self.way.grant) if self.way.login in each.connect)
         with self.here():
             address = authorization.begin(
                 connection=self.connection,
@@ -291,9 +289,7 @@ class Customer:
         """The provider's ids of what we hold."""
         ids = Record.objects.filter(connection=self.connection, stream=stream.name)
         prefixed = stream.each is not None and stream.each.prefixed
-        return sorted(
-            key.partition("/")[2] if prefixed else key for key in ids.values_list("external_id", flat=True)
-        )
+        return sorted(key.partition("/")[2] if prefixed else key for key in ids.values_list("external_id", flat=True))
 
     def served(self, stream: Stream) -> list[list[str]]:
         """The ids that the provider serves, list by list."""
@@ -303,9 +299,7 @@ class Customer:
     def expire(self) -> None:
         """The access token we hold has come to its end."""
         past = timezone.now() - timedelta(hours=2)
-        Grant.objects.filter(connection=self.connection).update(
-            issued_at=past, expires_at=past + timedelta(hours=1)
-        )
+        Grant.objects.filter(connection=self.connection).update(issued_at=past, expires_at=past + timedelta(hours=1))
 
     def tokens(self) -> set[str]:
         """What stands sealed in the grant, opened as a worker does."""
@@ -317,7 +311,9 @@ class Customer:
             }
             return {
                 sealing.unseal(
-                    self.tenant.id, sealing.Place("vault_grant", grant.id, field), sealing.Sealed(version, bytes(sealed))
+                    self.tenant.id,
+                    sealing.Place("vault_grant", grant.id, field),
+                    sealing.Sealed(version, bytes(sealed)),
                 ).reveal()
                 for field, (version, sealed) in kept.items()
                 if sealed is not None

@@ -18,6 +18,10 @@ PENTAMIC = {
 SMARTBUSINESS = {("maintenance", "on"): "maintenance"}
 
 BREAKS: Mapping[str, Breaks] = {
+    "hesabit-consent": {
+        ("trailing_slash", "added"): "redirected",
+        ("unknown_parameters", "refused"): "other-answer",  # our PKCE challenge is one
+    },
     "pentamic-client-credentials": PENTAMIC,
     "pentamic-client-credentials-xml": {**PENTAMIC, ("xml", "off"): "unreadable"},
     "simutek-client-credentials": {("list_path", "customers"): "not-found"},

@@ -42,7 +42,9 @@ BAD: dict[str, Callable[[Customer], Fault]] = {
     "a login page": lambda _: {"body": HTML, "content_type": "text/html"},
     "half an answer": lambda customer: {"body": a_list(customer, [a_record(customer)])[:-7]},
     "nothing": lambda _: {"body": ""},
-    "more than the cap": lambda customer: {"body": a_list(customer, [a_record(customer, note="x" * (CAP + CAP // 2))])},
+    "more than the cap": lambda customer: {
+        "body": a_list(customer, [a_record(customer, note="x" * (CAP + CAP // 2))])
+    },
     "a list of things that are no records": lambda customer: {"body": a_list(customer, [1, "two", None, []])},
     "records without a key": lambda customer: {"body": a_list(customer, [{"name": "Invented"}])},
     "no list": lambda _: {"body": '{"something": "else"}'},

@@ -38,9 +38,7 @@ def test_every_operation_is_answered_or_refused_as_documented(first: Customer) -
     ends = {grant.logout for grant in first.provider.grants if isinstance(grant, AuthorizationCode)}
     linked = first.provider.activation
     others = {linked.show, linked.decide} if linked else set()  # called as ourselves, not for a customer
-    operations = sorted(
-        first.provider.operations, key=lambda each: (each.name in ends, ORDER.index(each.method))
-    )
+    operations = sorted(first.provider.operations, key=lambda each: (each.name in ends, ORDER.index(each.method)))
     ids = Ids(first)
     tried = [call(first, operation, ids) for operation in operations]
     assert [str(each) for each in tried if not is_fine(first, each, others)] == []

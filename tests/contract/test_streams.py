@@ -57,7 +57,9 @@ def test_a_second_sync_writes_nothing(arrive: Callable[[Way], Customer], reading
 
 
 @pytest.mark.parametrize("reading", read_in(), ids=str)
-def test_what_was_edited_there_is_changed_here_and_nothing_else(arrive: Callable[[Way], Customer], reading: Way) -> None:
+def test_what_was_edited_there_is_changed_here_and_nothing_else(
+    arrive: Callable[[Way], Customer], reading: Way
+) -> None:
     customer = arrive(reading).connect()
     assert customer.sync().state == RunState.SUCCEEDED
     stream = customer.first_list
