@@ -39,13 +39,15 @@ def test_many_callers_at_once_refresh_once(arrive: Callable[[Way], Customer], pl
     customer.expire()
     generation = Grant.objects.get(connection=customer.connection).generation
     customer.simulator.control("reset-counters", {})
+    # The first request, which is for a token, takes long enough for all others to come by.
+    customer.simulator.faults({"delay_ms": 1000, "times": 1})
     gate, outcomes = threading.Barrier(CALLERS), []
 
     def call() -> None:
+        client, stream = customer.client(), customer.first_list
+        database.ensure_connection()
         gate.wait()
         try:
-            client = customer.client()
-            stream = customer.first_list
             outcomes.append(client.send(stream.operation, customer.question(stream)).status)
         except Exception as failed:
             outcomes.append(failed)
