@@ -1,0 +1,1 @@
+"""Hesabit's simulator, judged by what its document says."""
