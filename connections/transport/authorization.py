@@ -69,7 +69,12 @@ def begin(
         client_id, redirect_uri=redirect_uri, scope=scope or None, pkce="S256" if flow.pkce else None
     )
     state = secrets.token_urlsafe(STATE_BYTES)
-    address, _state = browser.authorization_url(hosts.authorize + flow.authorize_path, state=state, **flow.extra)
+    page = hosts.authorize + flow.authorize_path
+    # The library refuses plain HTTP, which the pages of simulators stand on; nothing is sent from here.
+    is_plain = hosts.loopback and page.startswith("http://")
+    page = f"https://{page.removeprefix('http://')}" if is_plain else page
+    address, _state = browser.authorization_url(page, state=state, **flow.extra)
+    address = f"http://{address.removeprefix('https://')}" if is_plain else address
     attempt = AuthorizationAttempt(
         tenant_id=connection.tenant_id,
         connection=connection,
@@ -191,8 +196,10 @@ def exchange(lease: Lease) -> None:
 
 def _end(attempt: AuthorizationAttempt, state: AttemptState, word: str, *, entry_id: UUID | None = None) -> None:
     """The end of an attempt; what was sealed for it goes. In the tenant's scope."""
+    # Only a worker has sent anything, and only it may write the entry's id.
+    asked = {} if entry_id is None else {"entry_id": entry_id}
     AuthorizationAttempt.objects.filter(id=attempt.id).update(
-        state=state, word=word[:60], entry_id=entry_id, ended_at=Now(), code_ciphertext=None
+        state=state, word=word[:60], ended_at=Now(), code_ciphertext=None, **asked
     )
     attempt.state, attempt.word = state, word
     enqueue(kind=ATTEMPT_ENDED, subject=attempt.id, tenant_id=attempt.tenant_id)

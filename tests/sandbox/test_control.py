@@ -25,6 +25,16 @@ def test_a_fault_happens_as_often_as_ordered(server: SandboxServer, entered: Ent
     assert server.state()["calls_by_status"]["503"] == 2
 
 
+def test_switches_are_told_with_all_their_positions(server: SandboxServer) -> None:
+    server.switches(total_count=False)
+    told = {switch["name"]: switch for switch in server.control("switches")["switches"]}
+    assert set(told) == set(server.state()["switches"])
+    one = told["total_count"]
+    assert (one["default"], one["position"], one["standing"]) == ("on", "off", "documented")
+    assert [choice["value"] for choice in one["choices"]] == ["on", "off"]
+    assert one["title"]
+
+
 def test_a_fault_may_carry_any_body_and_last_until_healed(server: SandboxServer, entered: Entered) -> None:
     caller = entered()
     server.faults([{"path": "*", "status": 200, "body": "<p>login</p>", "content_type": "text/html", "times": None}])

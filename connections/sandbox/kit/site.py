@@ -118,6 +118,10 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
         kit.clock.move(needed(wanted_object(), "offset_seconds", int, float))
         return state()
 
+    @pages.get("/control/switches")
+    def control_switches_told() -> dict[str, Any]:
+        return {"switches": kit.switches.told()}
+
     @pages.post("/control/switches")
     def control_switches() -> dict[str, Any]:
         kit.switches.flip(wanted_object())

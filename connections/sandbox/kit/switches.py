@@ -73,6 +73,21 @@ class Switches:
     def positions(self) -> dict[str, str]:
         return dict(self._positions)
 
+    def told(self) -> list[dict[str, object]]:
+        """Every switch as the control API tells it, with where it stands now (`position`)."""
+        return [
+            {
+                "name": switch.name,
+                "title": switch.title,
+                "choices": [{"value": choice.value, "meaning": choice.meaning} for choice in switch.choices],
+                "default": switch.default,
+                "standing": switch.standing,
+                "source": switch.source,
+                "position": self._positions[switch.name],
+            }
+            for switch in self.table.values()
+        ]
+
     def reset(self) -> None:
         self.flip({switch.name: switch.default for switch in self.table.values()})
 

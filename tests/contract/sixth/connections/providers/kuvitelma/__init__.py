@@ -1,0 +1,1 @@
+"""Kuvitelma, an accounting API that does not exist."""

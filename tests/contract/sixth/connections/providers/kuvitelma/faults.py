@@ -1,0 +1,53 @@
+"""What Kuvitelma's refusals mean, who mends them, and at which checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+
+ACCESS_ENDED = Fault(
+    "access-ended",
+    Acts.CUSTOMER,
+    _("Kuvitelma no longer lets us in. Give the access once more."),
+    "The client or the refresh token is refused.",
+    "access",
+)
+ACCESS_LOST = Fault(
+    "access-lost",
+    Acts.CUSTOMER,
+    _("An answer of Kuvitelma was lost while we renewed our access. Connect once more."),
+    "Refresh tokens work once; the answer to a refresh was lost.",
+    "access",
+)
+FORBIDDEN = Fault(
+    "forbidden", Acts.CUSTOMER, _("The access does not include this."), "403: a right is missing.", "access"
+)
+NOT_FOUND = Fault("not-found", Acts.NOBODY, _("Kuvitelma does not know this any more."), "404.")
+INVALID = Fault("invalid-fields", Acts.NOBODY, _("Kuvitelma refused some of the values."), "400 or 422.")
+TOO_MANY = Fault("too-many-requests", Acts.NOBODY, _("Kuvitelma asked us to slow down."), "429.")
+TROUBLE = Fault("provider-trouble", Acts.NOBODY, _("Kuvitelma has trouble at the moment."), "5xx after all retries.")
+UNKNOWN = Fault("unknown-refusal", Acts.US, _("Kuvitelma refused in a way we do not know yet."), "No rule matches.")
+
+
+def codes(body: Any) -> list[str]:
+    """`{"error": "..."}`."""
+    return [str(body["error"])] if isinstance(body, dict) and isinstance(body.get("error"), str) else []
+
+
+FAULTS = FaultCatalogue(
+    rules=(
+        Rule(TOO_MANY, status=(429,)),
+        Rule(ACCESS_ENDED, Phase.TOKEN, status=(400, 401, 403)),
+        Rule(ACCESS_ENDED, Phase.CALL, status=(401,)),
+        Rule(FORBIDDEN, status=(403,)),
+        Rule(NOT_FOUND, status=(404,)),
+        Rule(INVALID, status=(400, 422)),
+        Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
+    ),
+    read_codes=codes,
+    unknown=UNKNOWN,
+    more=(ACCESS_LOST,),
+)

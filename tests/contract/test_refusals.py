@@ -1,0 +1,84 @@
+"""What a provider may say instead of an answer: each refusal is told apart, waited out, or put down with a time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from connections.spec.errors import CallFailed, Forbidden, QuotaExhausted, Rejected, Unauthorized
+from connections.sync.models import RunState
+from connections.transport.models import RequestLogEntry
+from tests.contract.customers import Customer
+
+WAIT = 120
+
+
+def refused(customer: Customer) -> CallFailed:
+    with pytest.raises(CallFailed) as caught:
+        customer.ask()
+    customer.knows(caught.value.fault.code)
+    return caught.value
+
+
+def test_503_503_200_is_an_answer(first: Customer, no_pauses: list[float]) -> None:
+    first.ask()
+    first.simulator.faults({"status": 503, "times": 2})
+    reply = first.ask()
+    assert reply.status == 200
+    assert [int(pause) for pause in no_pauses] == [1, 2], "one second, then two, and jitter on top"
+    assert first.simulator.state()["faults"] == []
+
+
+def test_trouble_that_stays_ends_with_a_time(first: Customer) -> None:
+    first.ask()
+    first.simulator.faults({"status": 503, "times": None})
+    failed = refused(first)
+    assert failed.retry_at > timezone.now()  # type: ignore[attr-defined]
+
+
+def test_401_403_and_429_are_three_things(first: Customer) -> None:
+    first.ask()
+    # The call is refused, a new token is given, and the call is refused with that one as well.
+    first.simulator.faults({"status": 401}, {"status": 401, "skip": 1})
+    unauthorized = refused(first)
+    first.simulator.faults({"status": 403})
+    forbidden = refused(first)
+    first.simulator.faults({"status": 429, "headers": {"Retry-After": str(WAIT)}, "times": None})
+    exhausted = refused(first)
+    assert type(unauthorized) is Unauthorized
+    assert type(forbidden) in (Forbidden, Rejected)
+    assert type(exhausted) is QuotaExhausted
+    assert len({failed.fault.code for failed in (unauthorized, forbidden, exhausted)}) == 3
+
+
+def test_a_run_over_the_quota_is_put_down_until_it_may_go_on(first: Customer) -> None:
+    first.ask()
+    first.simulator.control("reset-counters", {})
+    first.simulator.faults({"status": 429, "headers": {"Retry-After": str(WAIT)}, "times": None})
+    run = first.sync()
+    assert run.state == RunState.WAITING
+    assert run.waiting_until >= timezone.now() + timedelta(seconds=WAIT - 20)
+    assert first.simulator.state()["calls"] == 1, "asked on after a no"
+    first.knows(run.fault)
+
+
+def test_the_providers_request_id_is_kept(first: Customer) -> None:
+    """On refusals, which support asks about, and on good answers."""
+    names = first.provider.request_id_headers
+    if not names:
+        assert any("request id" in assumption for assumption in first.provider.assumptions), "said to be without one"
+        return
+    first.ask()
+    first.simulator.faults(
+        {"status": 403, "headers": {names[0]: "seen-by-support-1"}},
+        {"status": 200, "body": "{}", "headers": {names[0]: "seen-by-support-2"}},
+    )
+    failed, reply = refused(first), first.ask()
+    # A simulator that numbers its answers puts its own id over the ordered one.
+    assert failed.provider_request_id
+    assert reply.provider_request_id
+    assert failed.provider_request_id != reply.provider_request_id
+    entry = RequestLogEntry.objects.get(id=failed.entry_id)
+    assert (entry.status, entry.provider_request_id) == (403, failed.provider_request_id)

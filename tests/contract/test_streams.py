@@ -1,0 +1,69 @@
+"""Every stream of every provider: each record once over all pages, and nothing written when nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from connections.sync.models import Record, RunState
+from tests.contract.customers import Customer
+from tests.contract.ways import Way, ways, ways_of
+from tests.sync.conftest import versions
+
+PAGES, WHOLE = 2, 41
+
+
+def read_in() -> list[Way]:
+    """How bodies are written is what reading depends on, not how one came in: each provider in each form once."""
+    return [way for way in ways() if way.wire or way == ways_of(way.provider)[0]]
+
+
+def to_read() -> list[tuple[Way, str]]:
+    return [(way, stream.name) for way in read_in() for stream in way.provider.streams]
+
+
+@pytest.mark.parametrize(("reading", "name"), to_read(), ids=str)
+def test_every_record_comes_once_over_all_pages(arrive: Callable[[Way], Customer], reading: Way, name: str) -> None:
+    """Two full pages and one record more; where a list has no pages, a good handful."""
+    customer = arrive(reading).connect()
+    stream = customer.provider.stream(name)
+    size = getattr(stream.paging, "size", None)
+    customer.hold(name, WHOLE if size is None else PAGES * size + 1)
+    run = customer.sync(*([stream.each.stream] if stream.each else []), name)
+    assert (run.state, run.fault) == (RunState.SUCCEEDED, "")
+    lists = customer.served(stream)
+    assert customer.kept(stream) == sorted(key for each in lists for key in each)
+    progress = customer.progress(run)[name]
+    assert progress.seen == progress.added == Record.objects.filter(stream=name).count()
+    assert progress.changed == 0
+    if stream.each is None:
+        # A full page may be the last one or not, so one more is asked for.
+        assert progress.pages == sum(1 if size is None else len(each) // size + 1 for each in lists)
+
+
+@pytest.mark.parametrize("reading", read_in(), ids=str)
+def test_a_second_sync_writes_nothing(arrive: Callable[[Way], Customer], reading: Way) -> None:
+    customer = arrive(reading).connect()
+    assert customer.sync().state == RunState.SUCCEEDED
+    before = versions()
+    assert before, "nothing was read at all"
+    again = customer.sync()
+    assert again.state == RunState.SUCCEEDED
+    assert {name: (each.added, each.changed) for name, each in customer.progress(again).items()} == {
+        stream.name: (0, 0) for stream in customer.provider.streams
+    }
+    assert versions() == before, "a row was touched"
+
+
+@pytest.mark.parametrize("reading", read_in(), ids=str)
+def test_what_was_edited_there_is_changed_here_and_nothing_else(
+    arrive: Callable[[Way], Customer], reading: Way
+) -> None:
+    customer = arrive(reading).connect()
+    assert customer.sync().state == RunState.SUCCEEDED
+    stream = customer.first_list
+    edited = [record[stream.key] for record in customer.simulator.records(stream.name)[:3]]
+    customer.simulator.control("touch", {"stream": stream.name, "ids": edited})
+    progress = customer.progress(customer.sync())[stream.name]
+    assert (progress.added, progress.changed) == (0, len(edited))
