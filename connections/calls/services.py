@@ -71,7 +71,9 @@ def send_again(*, call: Call, actor: Actor) -> Call:
 
 def undecided(connection: Connection, most: int = 20) -> list[Call]:
     """Calls whose outcome only a person can tell, newest first. Needs the tenant's scope. One query."""
-    unknown = Call.objects.filter(connection_id=connection.id, state=CallState.UNKNOWN, next_at=None)
+    unknown = Call.objects.filter(
+        tenant_id=connection.tenant_id, connection_id=connection.id, state=CallState.UNKNOWN, next_at=None
+    )
     return list(unknown.only("id", "tenant_id", "connection_id", "operation", "state", "asked_at")[:most])
 
 
