@@ -94,7 +94,5 @@ def _body(operation: Operation, body: Any) -> Iterator[FieldTrouble]:
         return
     if len(written) > LARGEST_BODY:
         yield FieldTrouble("", _("At most 256 kB."))
-    elif b"\\u0000" in written:
-        yield FieldTrouble("", _("A text holds a character that cannot be kept (U+0000)."))
     elif operation.check is not None:
         yield from operation.check(body)

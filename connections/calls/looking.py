@@ -103,10 +103,8 @@ def _question(call: Call, operation: Operation) -> tuple[LookUp, Arguments] | No
 def _has_twin(call: Call) -> bool:
     """Whether the very same was done before: then finding it proves nothing about this one."""
     done = (CallState.ANSWERED, CallState.SETTLED_DONE)
-    same = Call.objects.filter(
-        connection_id=call.connection_id, operation=call.operation, arguments=call.arguments, body=call.body
-    )
-    return same.filter(state__in=done).exclude(id=call.id).exists()
+    earlier = Call.objects.filter(connection_id=call.connection_id, operation=call.operation, state__in=done)
+    return earlier.filter(arguments=call.arguments, body=call.body).exclude(id=call.id).exists()
 
 
 # -- waiting for a person at the provider ------------------------------------------------------------------------------

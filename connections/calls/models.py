@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -49,7 +50,10 @@ class Why(models.TextChoices):
 
 
 class Call(TenantOwned):
-    """One call of an operation on a connection. `arguments` is {"path": {}, "query": {}, "headers": {}} of texts.
+    """One call of an operation on a connection.
+
+    `arguments` is {"path": {}, "query": {}, "headers": {}} of texts, and that and `body` are JSON as text: it leaves in
+    the order in which it was shown, which the database's own JSON would not keep.
 
     `next_at`: when a worker goes on with it by itself. An unknown outcome without it waits for a person.
     `answer` is JSON as text, cut at a cap; it and `troubles` ([path, text] of a refusal) are cleared after a day
@@ -59,8 +63,8 @@ class Call(TenantOwned):
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="calls")
     operation = models.CharField(_("operation"), max_length=60)
     is_write = models.BooleanField(_("write"))
-    arguments = models.JSONField(default=dict)
-    body = models.JSONField(null=True)
+    arguments = models.TextField()
+    body = models.TextField(blank=True)
     reason = models.CharField(_("asked"), max_length=10, choices=Reason.choices, default=Reason.HAND)
     instead_of = models.ForeignKey(
         "self", on_delete=models.CASCADE, db_constraint=False, null=True, related_name="successors"
@@ -112,7 +116,7 @@ class Call(TenantOwned):
     @property
     def filled(self) -> Arguments:
         """What the operation is called with."""
-        return Arguments(**self.arguments, body=self.body)
+        return Arguments(**orjson.loads(self.arguments), body=orjson.loads(self.body) if self.body else None)
 
     @property
     def is_moving(self) -> bool:

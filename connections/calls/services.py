@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -121,12 +123,10 @@ def _keep(
         connection_id=connection.id,
         operation=declared.name,
         is_write=declared.is_write,
-        arguments={
-            "path": dict(arguments.path),
-            "query": dict(arguments.query),
-            "headers": dict(arguments.headers),
-        },
-        body=arguments.body,
+        arguments=_written(
+            {"path": dict(arguments.path), "query": dict(arguments.query), "headers": dict(arguments.headers)}
+        ),
+        body="" if arguments.body is None else _written(arguments.body),
         reason=Reason.AGAIN if instead_of else Reason.HAND,
         instead_of=instead_of,
         asked_by=actor.name,
@@ -147,6 +147,10 @@ def _keep(
     if call.is_write:
         _record(call, actor, "call.asked", **({"instead_of": str(instead_of.id)} if instead_of else {}))
     return call
+
+
+def _written(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _record(call: Call, actor: Actor, action: str, **details: str) -> None:

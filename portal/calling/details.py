@@ -213,6 +213,7 @@ def detail(call: Call) -> Detail:
         request = request_of(call.connection, operation, call.filled) if operation else None
     except (KeyError, ValueError):  # a description that changed since
         request = None
+    sent = call.filled.body
     return Detail(
         call=call,
         provider=provider,
@@ -220,7 +221,7 @@ def detail(call: Call) -> Detail:
         request=request,
         entry=by_id(call.entry_id),
         successor=Call.objects.filter(instead_of=call).only("id", "tenant_id").first(),
-        troubles=[Trouble(path, _at(call.body, path), text) for path, text in call.troubles],
+        troubles=[Trouble(path, _at(sent, path), text) for path, text in call.troubles],
     )
 
 

@@ -81,8 +81,8 @@ def test_every_trouble_is_told_at_its_place(calling: Calling) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [[], "text", 5, {"a": "\x00"}, {"a": "x" * 300_000}, {"a": 2**70}, {"a": "\ud800"}],
-    ids=["list", "text", "number", "nul", "large", "huge", "surrogate"],
+    [[], "text", 5, {"a": "x" * 300_000}, {"a": 2**70}, {"a": "\ud800"}],
+    ids=["list", "text", "number", "large", "huge", "surrogate"],
 )
 def test_a_body_that_cannot_be_sent_or_kept_is_refused(calling: Calling, body: Any) -> None:
     assert set(troubles(calling, "things.create", body)) == {""}
@@ -135,7 +135,7 @@ def test_asking_twice_with_one_id_is_asking_once(calling: Calling) -> None:
             for reference in ("R-1", "R-2")
         ]
     assert calls[0].id == calls[1].id == chosen
-    assert Call.objects.get().body == {"reference": "R-1"}
+    assert Call.objects.get().body == '{"reference":"R-1"}'
     calling.work_off()
     assert calling.ledger.writes() == 1
     assert AuditEvent.objects.filter(action="call.asked").count() == 1
@@ -167,7 +167,7 @@ def test_staff_see_that_a_call_was_made_and_nothing_of_what_it_held(calling: Cal
 
 def test_the_web_cannot_invent_an_outcome(calling: Calling) -> None:
     call = calling.ask()
-    for change in ({"answer": "x"}, {"status": 200}, {"entry_id": call.id}, {"body": {}}):
+    for change in ({"answer": "x"}, {"status": 200}, {"entry_id": call.id}, {"body": ""}):
         with acting_as("web"), pytest.raises(ProgrammingError), tenant_scope(calling.connection.tenant_id):
             Call.objects.filter(id=call.id).update(**change)
 

@@ -104,7 +104,7 @@ def test_a_write_is_shown_to_the_letter_and_sent_once(calling: Calling, owner: A
 
 def test_what_is_shown_is_what_leaves(calling: Calling, owner: Any) -> None:
     """A text with every kind of trouble, through a page and a hidden field, to the last byte."""
-    body = {"reference": "</textarea>&amp;\n\"'ä\u200c\u202e", "amount": 1.5}
+    body = {"zz": "</textarea>&amp;\n\"'ä\u200c\u202e\0", "reference": "R", "amount": 1.5}
     import orjson
 
     shown = owner.post(
@@ -113,6 +113,7 @@ def test_what_is_shown_is_what_leaves(calling: Calling, owner: Any) -> None:
     owner.post(address(calling, "try_send", "things.create"), hidden(shown))
     calling.work_off()
     assert calling.ledger.things == [body]
+    assert list(calling.ledger.things[0]) == list(body), "in the order in which it was shown"
 
 
 def test_it_can_be_changed_once_more_without_typing_it_again(calling: Calling, owner: Any) -> None:

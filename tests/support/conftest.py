@@ -121,7 +121,7 @@ def house(aamu: Any, alice: Any, settings: Any) -> House:
     SyncRun.objects.filter(id=run.id).update(entry_id=entry.id)
     call = Call(
         tenant=aamu, connection=connection, operation="invoices.send", is_write=True, asked_by=alice.email,
-        body={"canary": WRITTEN}, answer=WRITTEN, arguments={"path": {"id": WRITTEN}, "query": {}, "headers": {}},
+        body=f'"{WRITTEN}"', answer=WRITTEN, arguments=f'{{"path": {{"id": "{WRITTEN}"}}}}',
         troubles=[["a", WRITTEN]], state="unknown", why="not-found", fault="unknown-outcome", entry_id=entry.id,
     )  # fmt: skip
     call.save(force_insert=True)
