@@ -196,7 +196,7 @@ class Detail:
         ended = self.operation.follow_up.ended if self.operation and self.operation.follow_up else {}
         if self.call.follow_up and self.call.status is not None and self.call.status in ended:
             return str(ended[self.call.status])
-        return self.fault
+        return self.fault or _("The provider refused it.")
 
     @property
     def fingerprint(self) -> str:
