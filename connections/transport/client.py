@@ -83,7 +83,7 @@ class Client:
         `before_write` is told the entry id right before a write leaves, so that an intent can be kept first.
         """
         declared = self.provider.operation(operation)
-        url = self._caller.hosts.api + _filled(declared.path, arguments.path)
+        url = self._caller.hosts.api + filled(declared.path, arguments.path)
         waited, is_renewed = 0.0, False
         for attempt in itertools.count(1):
             token = tokens.living(self._caller)
@@ -180,7 +180,7 @@ def _may_have_happened(status: int) -> bool:
     return status in (408, 500, 502, 504) or 200 <= status < 300
 
 
-def _filled(template: str, values: Mapping[str, str]) -> str:
+def filled(template: str, values: Mapping[str, str]) -> str:
     """The path with its placeholders filled. Raises ValueError for a value that would lead to another path."""
     if any(str(value) in ("", ".", "..") for value in values.values()):
         message = f"a value that cannot stand in the path {template}"

@@ -86,8 +86,15 @@ UNKNOWN_OUTCOME = Fault(
     _("The answer to this request was lost, so we cannot tell whether it was carried out."),
     "A write was sent and not answered: it is looked up where the provider allows it, else a person decides.",
 )
+OTHER_COMPANY = Fault(
+    "other-company",
+    Acts.CUSTOMER,
+    _("What is stored opens another company than the one this connection belongs to, so it is not used."),
+    "The newest credential opens another company: nothing is sent until one of the right company has been accepted.",
+)
 
 ALL = (
+    OTHER_COMPANY,
     NO_ADDRESS,
     NO_GRANT,
     UNTRUSTED,

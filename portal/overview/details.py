@@ -10,6 +10,8 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from connections.calls.models import Call
+from connections.calls.services import undecided
 from connections.jobs.models import Job, JobState
 from connections.spec.provider import Provider
 from connections.spec.text import Text
@@ -67,6 +69,7 @@ class Detail:
     runs: list[SyncRun]
     requests: list[RequestRow]
     next_at: datetime | None
+    undecided: list[Call]
 
     @property
     def is_reading(self) -> bool:
@@ -89,6 +92,7 @@ class Detail:
             self.card.seen,
             [step.checkpoint.slug for step in self.walk.failing] if self.walk else "",
             len(self.requests),
+            len(self.undecided),
         )
 
 
@@ -115,6 +119,7 @@ def detail(connection: Connection) -> Detail:
         runs=list(SyncRun.objects.filter(connection=connection)[:RUNS_SHOWN]),
         requests=_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
         next_at=scheduled.values_list("due_at", flat=True).first() if connection.sync_every_hours else None,
+        undecided=undecided(connection),
     )
 
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from connections.calls.services import undecided
 from connections.providers import registry
 from connections.sync.models import RunState, SyncRun
 from connections.vault.models import Connection, ConnectionState, Credential, Grant
@@ -98,6 +99,7 @@ class ConnectionAdmin(LookOnly):
                 "credentials": kept(connection),
                 "grant": grant_of(connection),
                 "walk": walk_of(connection),
+                "undecided": len(undecided(connection, 100)),
                 "runs": SyncRun.objects.filter(tenant_id=connection.tenant_id, connection=connection)[:LATEST_RUNS],
                 "assumptions": provider.assumptions if provider else (),
             }

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,19 @@ class House:
     What imports Django's models is imported late, because the database they need is started here.
     """
 
-    def __init__(self, state: Path, *, latency_ms: int = 0, lease_seconds: int = 30, sweep_seconds: int = 5) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *,
+        latency_ms: int = 0,
+        lease_seconds: int = 30,
+        sweep_seconds: int = 5,
+        hosts: Mapping[str, Mapping[str, str]] | None = None,
+        app: str = "portal",
+    ) -> None:
+        """`hosts` stand in for some of the simulators' addresses; `app` is the Celery application of the workers."""
         self.folders = Folders(state)
+        self.hosts, self.app = dict(hosts or {}), app
         self.latency_ms = latency_ms
         self.timing = {"PORTAL_LEASE_SECONDS": str(lease_seconds), "PORTAL_SWEEP_SECONDS": str(sweep_seconds)}
         self.children: dict[str, Child] = {}
@@ -40,9 +51,9 @@ class House:
         self.sandbox = SandboxServer(self.folders.state / "sandbox", records="demo", latency_ms=self.latency_ms)
         self.start_servers()
         self.sandbox.start()
-        self.plan = replace(self.plan, sandbox_hosts=json.dumps(self.sandbox.hosts))
+        self.plan = replace(self.plan, sandbox_hosts=json.dumps({**self.sandbox.hosts, **self.hosts}))
         self.set_up_django()
-        for child in (self.plan.worker("interactive"), self.plan.worker("sync"), self.plan.beat()):
+        for child in (self._worker("interactive"), self._worker("sync"), self.plan.beat()):
             self.run(child)
 
     def start_servers(self) -> None:
@@ -98,7 +109,12 @@ class House:
         process.wait()
 
     def start_worker(self, queue: str) -> None:
-        self.run(self.plan.worker(queue))
+        self.run(self._worker(queue))
+
+    def _worker(self, queue: str) -> Child:
+        child = self.plan.worker(queue)
+        child.arguments = tuple(self.app if each == "portal" else each for each in child.arguments)
+        return child
 
     def log(self, name: str) -> str:
         """The process's log since its last start, and of the start before."""

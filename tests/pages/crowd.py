@@ -52,6 +52,14 @@ ADDRESSES = [
     Address("run", Role.VIEWER, ("connection", "run")),
     Address("run_news", Role.VIEWER, ("connection", "run")),
     Address("cancel_run", Role.OPERATOR, ("connection", "run"), "post"),
+    Address("try", Role.OPERATOR, ("connection",)),
+    Address("try_fill", Role.OPERATOR, ("connection", "operation")),
+    Address("try_fill", Role.OPERATOR, ("connection", "operation"), "post"),
+    Address("try_send", Role.OWNER, ("connection", "operation"), "post"),
+    Address("call", Role.OPERATOR, ("connection", "call")),
+    Address("call_news", Role.OPERATOR, ("connection", "call")),
+    Address("call_settle", Role.OWNER, ("connection", "call"), "post", {"outcome": "done"}),
+    Address("call_again", Role.OWNER, ("connection", "call"), "post"),
     Address("invite", Role.OWNER, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
     Address("revoke_invitation", Role.OWNER, ("invitation",), "post"),
     Address("change_role", Role.OWNER, ("membership",), "post", {"role": "viewer"}),
@@ -60,7 +68,9 @@ ADDRESSES = [
 
 
 def settle(tenant: Any, owner: Any) -> dict[str, Any]:
-    """A walk, a run and an invitation in this tenant; their ids by the keys that addresses use."""
+    """A walk, a run, a call and an invitation in this tenant; their ids by the keys that addresses use."""
+    from connections.calls.services import ask
+    from connections.spec.operations import Arguments
     from connections.sync.models import SyncRun, Trigger
     from connections.sync.services import start_run
     from connections.vault.services import mark_healthy
@@ -75,6 +85,7 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
         onboarding = begin(tenant=tenant, provider="procountor", environment="test", actor=SYSTEM)
         mark_healthy(connection=onboarding.connection)
         start_run(connection=onboarding.connection, trigger=Trigger.HAND, actor=SYSTEM)
+        call = ask(connection=onboarding.connection, operation="session", arguments=Arguments(), actor=owner.actor)
         invite(
             tenant=tenant,
             email=f"invited@{tenant.slug}.example",
@@ -88,6 +99,8 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             "checkpoint": "usage-settings",
             "key_checkpoint": "api-key",
             "run": SyncRun.objects.get(connection=onboarding.connection).id,
+            "operation": "session",
+            "call": call.id,
             "invitation": Invitation.objects.get(tenant=tenant, revoked_at__isnull=True).id,
             "membership": Membership.objects.get(tenant=tenant, user=owner).id,
         }

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = [
     path
-    for room in ("members", "onboarding", "overview", "notices")
+    for room in ("members", "onboarding", "overview", "calling", "notices")
     for path in (ROOT / "portal" / room).rglob("*.py")
     if path.name == "views.py" or path.parent.name == "views"
 ]

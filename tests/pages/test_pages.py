@@ -37,6 +37,10 @@ MOST_QUERIES = {
     "checklist": 28,
     "checklist_news": 28,
     "checkpoint": 28,
+    "try": 25,
+    "try_fill": 22,
+    "call": 27,
+    "call_news": 27,
     "run": 27,
     "run_news": 27,
 }

@@ -17,6 +17,7 @@ LISTS = {
     "tenancy_auditevent": "event",
     "vault_connection": "connection",
     "sync_syncrun": "run",
+    "calls_call": "call",
     "transport_requestlogentry": "entry",
     "vault_clientregistration": "registration",
     "jobs_job": "job",
