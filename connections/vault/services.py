@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -18,6 +19,8 @@ from connections.vault import keys, sealing
 from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential, Pin
 from connections.vault.sealing import Place, Sealed
 from connections.vault.secret import Secret
+
+CHANGE_OVER = timedelta(days=7)  # a replaced certificate stays trusted, while a host changes from one to the next
 
 
 class Refused(Exception):
@@ -108,11 +111,15 @@ def keep_settings(*, connection: Connection, values: dict[str, str], actor: Acto
 
 
 def confirm_pins(*, connection: Connection, actor: Actor) -> list[str]:
-    """Trust the certificates that wait for a person's word, and no longer the ones they replace. Gives their hosts."""
+    """Trust the certificates that wait for a person's word. The ones they replace stay live for CHANGE_OVER, as a host of
+    several machines shows both for a while; what was there before those goes at once. Gives the hosts.
+    """
     waiting = Pin.objects.filter(connection_id=connection.id, confirmed_at=None)
     found = list(waiting.values_list("id", "host", "sha256"))
     for row_id, host, sha256 in found:
-        Pin.objects.filter(connection_id=connection.id, host=host, confirmed_at__isnull=False).delete()
+        confirmed = Pin.objects.filter(connection_id=connection.id, host=host, confirmed_at__isnull=False)
+        replaced = confirmed.order_by("-confirmed_at").values_list("id", flat=True)[:1]
+        confirmed.exclude(id__in=list(replaced)).delete()
         Pin.objects.filter(id=row_id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
         audit.record(
             tenant_id=connection.tenant_id,
@@ -123,6 +130,20 @@ def confirm_pins(*, connection: Connection, actor: Actor) -> list[str]:
             sha256=sha256,
         )
     return [host for _id, host, _sha256 in found]
+
+
+def live_pins(connection: Connection) -> list[Pin]:
+    """The certificates that are trusted now: the one confirmed last of each host, and the one before it for a while."""
+    rows = Pin.objects.filter(connection_id=connection.id, confirmed_at__isnull=False).order_by(
+        "host", "-confirmed_at"
+    )
+    now, live = timezone.now(), []
+    newest: dict[str, Pin] = {}
+    for pin in rows:
+        first = newest.setdefault(pin.host, pin)
+        if pin is first or (first.confirmed_at and first.confirmed_at > now - CHANGE_OVER):
+            live.append(pin)
+    return live
 
 
 def credential_place(row_id: UUID) -> Place:

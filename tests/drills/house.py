@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from portal.operations import roles
 from portal.operations.broker import Valkey
@@ -96,6 +97,14 @@ class House:
 
         django.setup()
         self.is_set_up = True
+
+    def act_as_worker(self) -> None:
+        """From here on this process is a worker, for the database too."""
+        from django.db import connection
+
+        connection.close()
+        login = urlsplit(self.plan.worker_url).username
+        connection.settings_dict.update(USER=login, PASSWORD=self.keys.password(login or ""))
 
     def run(self, child: Child) -> None:
         child.start(self.folders, REPOSITORY)
