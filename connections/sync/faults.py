@@ -26,13 +26,20 @@ OTHER_COMPANY = Fault(
     _("What is stored opens another company than the one this connection belongs to, so nothing is read with it."),
     "The newest credential opens another company: no run reads until one of the right company has been accepted.",
 )
+COMPANY_UNPROVEN = Fault(
+    "company-unproven",
+    Acts.NOBODY,
+    _("Somebody signed in at the provider anew. Until we have seen that it is the same company, nothing is read."),
+    "A new login was received for a bound connection: no run reads until the check of its checkpoint has passed.",
+)
+HOLDING = frozenset({OTHER_COMPANY.code, COMPANY_UNPROVEN.code})  # while one of these stands, nothing is read
 LIST_CUT = Fault(
     "list-cut",
     Acts.US,
     _("The provider lists only a part of what there is. Our staff can see it; what was read is kept."),
     "The list ended although it was full: paging is not documented there, and its page parameter seems to be ignored.",
 )
-_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, LIST_CUT, GAVE_UP, OTHER_COMPANY)}
+_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, LIST_CUT, GAVE_UP, OTHER_COMPANY, COMPANY_UNPROVEN)}
 
 
 def find(*, provider: str, code: str) -> Fault | None:
