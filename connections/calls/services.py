@@ -101,7 +101,7 @@ def stands(connection: Connection) -> bool:
     """Whether anything may be sent: connected, to the right company, for a customer who is not suspended."""
     return (
         connection.state in STANDING
-        and connection.fault != transport_faults.OTHER_COMPANY.code
+        and connection.fault not in transport_faults.HOLDING
         and connection.tenant.state != TenantState.SUSPENDED
     )
 

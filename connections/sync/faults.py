@@ -21,6 +21,8 @@ GAVE_UP = Fault(
     "The job was parked after repeated crashes or failures: its row and the worker's log say why. Queue the sync again.",
 )
 OTHER_COMPANY = transport_faults.OTHER_COMPANY
+COMPANY_UNPROVEN = transport_faults.COMPANY_UNPROVEN
+HOLDING = transport_faults.HOLDING
 LIST_CUT = Fault(
     "list-cut",
     Acts.US,

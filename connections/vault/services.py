@@ -27,12 +27,31 @@ class Refused(Exception):
     """A request that breaks a rule; the text is a sentence for the person who asked."""
 
 
+LEFT = _("This connection has been disconnected. To go on, connect the system anew from your list of connections.")
+
+
 def found_tenant(*, name: str, slug: str) -> Tenant:
     """Create a tenant and queue the making of its key pair; it becomes active when a worker has made it."""
     tenant = Tenant(name=name, slug=slug)
     tenant.save(force_insert=True)
     enqueue(kind=keys.MAKE_TENANT_KEY, subject=tenant.id, tenant_id=tenant.id)
     return tenant
+
+
+def refuse_left(connection: Connection) -> None:
+    """Raises Refused for a connection that was disconnected. Needs the tenant's scope."""
+    if Connection.objects.filter(id=connection.id, state=ConnectionState.DISCONNECTED).exists():
+        raise Refused(LEFT)
+
+
+def hold_open(connection: Connection) -> None:
+    """The same, and nobody disconnects it before the caller's transaction ends: for those who store a secret.
+
+    Comes last of the rows that a transaction locks, as it does for a worker that draws its conclusions.
+    """
+    rows = Connection.objects.select_for_update().filter(id=connection.id)
+    if rows.values_list("state", flat=True).first() == ConnectionState.DISCONNECTED:
+        raise Refused(LEFT)
 
 
 def open_connection(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Connection:
@@ -173,14 +192,23 @@ def open_credentials(connection: Connection) -> Opened:
         )
         for row in Credential.objects.filter(connection_id=connection.id)
     }
-    ours = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment).first()
+    ours = open_registration(connection.provider, connection.environment)
+    return Opened(credentials, *ours)
+
+
+def open_registration(provider: str, environment: str) -> tuple[str, Secret | None, str]:
+    """Our client id, secret and redirect address there; '' and None for what is not stored. In a worker.
+
+    Raises Unopenable and KeyUnavailable.
+    """
+    ours = ClientRegistration.objects.filter(provider=provider, environment=environment).first()
     if ours is None:
-        return Opened(credentials, "", None, "")
+        return "", None, ""
     secret = None
     if ours.secret_ciphertext:
         sealed = Sealed(ours.key_version, bytes(ours.secret_ciphertext))
         secret = sealing.unseal_for_house(registration_place(ours.id), sealed)
-    return Opened(credentials, ours.client_id, secret, ours.redirect_uri)
+    return ours.client_id, secret, ours.redirect_uri
 
 
 def registration_place(row_id: UUID) -> Place:
@@ -194,6 +222,7 @@ def register_client(
     client_id: str,
     client_secret: Secret | None,
     redirect_uri: str = "",
+    api_version: str = "",
     registration_id: UUID | None = None,
 ) -> UUID:
     """Store our registration at a provider environment; `client_secret=None` keeps the stored one. Raises KeyUnavailable."""
@@ -206,6 +235,7 @@ def register_client(
         "environment": environment,
         "client_id": client_id,
         "redirect_uri": redirect_uri,
+        "api_version": api_version,
     }
     if client_secret is not None:
         sealed = sealing.seal_for_house(registration_place(row_id), client_secret)

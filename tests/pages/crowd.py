@@ -47,6 +47,10 @@ ADDRESSES = [
     Address("check", Role.OPERATOR, ("connection", "checkpoint"), "post"),
     Address("fields", Role.OPERATOR, ("connection", "key_checkpoint"), "post", {"api_key": "k" * 40}),
     Address("confirm", Role.OPERATOR, ("connection", "checkpoint"), "post"),
+    Address("connect", Role.OPERATOR, ("connection", "key_checkpoint", "login"), "post"),
+    Address("activation", Role.OPERATOR, ("activation",)),
+    Address("activation_news", Role.OPERATOR, ("activation",)),
+    Address("decide_activation", Role.OPERATOR, ("activation",), "post", {"company": "101"}),
     Address("sync_now", Role.OPERATOR, ("connection",), "post"),
     Address("schedule", Role.OPERATOR, ("connection",), "post", {"every_hours": "6"}),
     Address("run", Role.VIEWER, ("connection", "run")),
@@ -63,6 +67,8 @@ ADDRESSES = [
     Address("invite", Role.OWNER, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
     Address("revoke_invitation", Role.OWNER, ("invitation",), "post"),
     Address("change_role", Role.OWNER, ("membership",), "post", {"role": "viewer"}),
+    Address("disconnect", Role.OWNER, ("connection",)),
+    Address("disconnect", Role.OWNER, ("connection",), "post"),
     Address("remove_member", Role.OWNER, ("membership",), "post"),
 ]
 
@@ -73,6 +79,7 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
     from connections.spec.operations import Arguments
     from connections.sync.models import SyncRun, Trigger
     from connections.sync.services import start_run
+    from connections.transport.models import ActivationRequest, ActivationState
     from connections.vault.services import mark_healthy
     from portal.members.models import Invitation, Membership
     from portal.members.services import invite
@@ -93,8 +100,17 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             actor=owner.actor,
             up_to=Role.OWNER,
         )
+        asked = ActivationRequest(
+            tenant=tenant, provider="procountor", environment="test", key_version=1, request_ciphertext=b"sealed"
+        )
+        asked.state = ActivationState.SHOWN
+        companies = [["101", "Books 101"], ["102", "Books 102"]]
+        asked.proposal = {"initiator": "Kaisa Kivi", "email": "kaisa@aamu.example", "companies": companies}
+        asked.save(force_insert=True)
         return {
             "provider": "procountor",
+            "login": "key-login",
+            "activation": asked.id,
             "connection": onboarding.connection_id,
             "checkpoint": "usage-settings",
             "key_checkpoint": "api-key",
