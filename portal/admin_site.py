@@ -26,7 +26,7 @@ View = Callable[..., HttpResponse]
 # How the index groups what is registered, whichever room a model lives in.
 SECTIONS = (
     ("customers", gettext_lazy("Customers"), ("Tenant", "User", "AuditEvent")),
-    ("connections", gettext_lazy("Connections"), ("Connection", "SyncRun", "RequestLogEntry")),
+    ("connections", gettext_lazy("Connections"), ("Connection", "SyncRun", "Call", "RequestLogEntry")),
     ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "LogEntry")),
 )
 

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "portal.onboarding",
     "portal.support",
     "portal.operations",
+    "connections.calls",
     "connections.sync",
     "connections.transport",
     "connections.vault",

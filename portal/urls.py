@@ -11,5 +11,6 @@ urlpatterns = [
     path("", include("portal.members.urls")),
     path("", include("portal.onboarding.urls")),
     path("", include("portal.overview.urls")),
+    path("", include("portal.calling.urls")),
     path("", include("portal.notices.urls")),
 ]

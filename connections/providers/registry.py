@@ -100,7 +100,7 @@ def _given(known: GivenByCustomer, settings: Mapping[str, str]) -> Hosts:
         message = f"the field {missing[0]} is empty"
         raise AddressMissing(message)
     token = known.token_address or _ending(settings[known.token or known.api], known.token_path)
-    return Hosts(api=_ending(settings[known.api], known.api_path), token=token)
+    return Hosts(api=_ending(settings[known.api], known.api_path), token=token, given=True)
 
 
 def _ending(address: str, path: str) -> str:

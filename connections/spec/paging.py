@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+MOST_RECORDS = 2**31 - 1  # a total beyond what is counted with here says nothing
 Position = dict[str, Any]  # how far a pass has come; JSON, kept in the cursor
 
 
@@ -54,7 +55,7 @@ class Envelope:
         path = self._path(body)
         records = body if path == () else body[path[0]]
         for record in records:
-            if not isinstance(record, dict) or record.get(key) in (None, ""):
+            if not isinstance(record, dict) or not _is_id(record.get(key)):
                 message = f"a record without {key}"
                 raise BadPage(message)
         return Page(records, self._total(body), path)
@@ -74,7 +75,8 @@ class Envelope:
     def _total(self, body: Any) -> int | None:
         for step in self.total:
             body = body.get(step) if isinstance(body, dict) else None
-        return body if self.total and isinstance(body, int) and not isinstance(body, bool) else None
+        is_count = isinstance(body, int) and not isinstance(body, bool) and 0 <= body <= MOST_RECORDS
+        return body if self.total and is_count else None
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,10 @@ class Whole:
 
     def following(self, position: Position, page: Page, key: str) -> Position | None:
         return None
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
 
 
 def _standing_still() -> BadPage:

@@ -50,8 +50,9 @@ class Hosts:
     authorize: str = ""
     ca: str = ""  # a file with the only trusted certificate authority; sandbox only
     loopback: bool = False  # loopback addresses and plain HTTP are allowed; sandbox only
+    given: bool = False  # typed by a customer, whose server may stand on a port of its own
     plain: bool = False  # plain HTTP, by an admin's leave for this one connection
-    pins: tuple[tuple[str, str], ...] = ()  # `host:port` and the PEM of the only certificate trusted there
+    pins: tuple[tuple[str, str], ...] = ()  # `host:port` and the PEM of a certificate trusted there, and no other
 
 
 @dataclass(frozen=True)

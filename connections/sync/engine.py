@@ -47,9 +47,9 @@ def read(lease: Lease) -> Again | None:
         run = SyncRun.objects.select_related("connection__tenant").filter(id=lease.subject, state__in=ACTIVE).first()
         if run is None:
             return None
-        if run.connection.tenant.state == TenantState.SUSPENDED or run.connection.fault == faults.OTHER_COMPANY.code:
+        if run.connection.tenant.state == TenantState.SUSPENDED or run.connection.fault in faults.HOLDING:
             return Again(
-                timezone.now() + HELD, "held: the tenant is suspended, or the credential is another company's"
+                timezone.now() + HELD, "held: the tenant is suspended, or the credential is perhaps another company's"
             )
         if run.state == RunState.WAITING and run.waiting_until and run.waiting_until > timezone.now():
             return Again(run.waiting_until, run.fault)  # woken too early, after a worker's death

@@ -20,19 +20,16 @@ GAVE_UP = Fault(
     _("Our own side failed several times while reading. Our staff can see it; nothing was lost."),
     "The job was parked after repeated crashes or failures: its row and the worker's log say why. Queue the sync again.",
 )
-OTHER_COMPANY = Fault(
-    "other-company",
-    Acts.CUSTOMER,
-    _("What is stored opens another company than the one this connection belongs to, so nothing is read with it."),
-    "The newest credential opens another company: no run reads until one of the right company has been accepted.",
-)
+OTHER_COMPANY = transport_faults.OTHER_COMPANY
+COMPANY_UNPROVEN = transport_faults.COMPANY_UNPROVEN
+HOLDING = transport_faults.HOLDING
 LIST_CUT = Fault(
     "list-cut",
     Acts.US,
     _("The provider lists only a part of what there is. Our staff can see it; what was read is kept."),
     "The list ended although it was full: paging is not documented there, and its page parameter seems to be ignored.",
 )
-_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, LIST_CUT, GAVE_UP, OTHER_COMPANY)}
+_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, LIST_CUT, GAVE_UP)}
 
 
 def find(*, provider: str, code: str) -> Fault | None:

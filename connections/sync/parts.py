@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connections.spec.operations import Arguments, Place
-from connections.spec.streams import Position, Stream
+from connections.spec.streams import BadPage, Position, Stream
 from connections.sync.models import Record
 from connections.vault.models import Connection
+
+UNASKABLE = ("", ".", "..")  # would make another path
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,10 @@ class Part:
 
 
 def at(connection: Connection, stream: Stream, position: Position) -> Part | None:
-    """The list at this position of the pass, None where there is none at all. Needs the tenant's scope."""
+    """The list at this position of the pass, None where there is none at all. Needs the tenant's scope.
+
+    Raises BadPage where the record it belongs to gives nothing to ask with.
+    """
     if stream.each is not None:
         return _of_record(connection, stream, position)
     if not stream.variants:
@@ -60,6 +65,9 @@ def _of_record(connection: Connection, stream: Stream, position: Position) -> Pa
     if body is None:
         return None
     value = str(body.get(each.field, ""))
+    if value in UNASKABLE or not value.isprintable():
+        message = f"a record whose {each.field} cannot be asked with"
+        raise BadPage(message)
     arguments = Arguments(query=dict(stream.query))
     match each.place:
         case Place.PATH:

@@ -17,7 +17,7 @@ from connections.tenancy import audit
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
 from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import Refused
+from connections.vault.services import LEFT, Refused
 
 RUN = "sync.run"
 SCHEDULED = "sync.scheduled"
@@ -33,11 +33,13 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
     Raises Refused while the connection does not stand (a first run may start in set-up), or the tenant is suspended.
     """
     allowed = (*STANDING, ConnectionState.SETUP) if trigger is Trigger.FIRST else STANDING
-    state = Connection.objects.values_list("state", flat=True).get(id=connection.id)
+    state, fault = Connection.objects.values_list("state", "fault").get(id=connection.id)
+    if state == ConnectionState.DISCONNECTED:
+        raise Refused(LEFT)
     if state not in allowed:
         raise Refused(_("This connection does not stand yet, so there is nothing to sync."))
-    if Connection.objects.filter(id=connection.id, fault=faults.OTHER_COMPANY.code).exists():
-        raise Refused(faults.OTHER_COMPANY.customer)
+    if fault in faults.HOLDING and (known := faults.find(provider=connection.provider, code=fault)):
+        raise Refused(known.customer)
     if connection.tenant.state == TenantState.SUSPENDED:
         raise Refused(_("Syncs are off while this customer is suspended."))
     while True:
@@ -99,10 +101,15 @@ def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
 
 
 def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> None:
-    """Sync every so many hours from now on, 0 for only by hand. Raises Refused outside 0 to 168."""
+    """Sync every so many hours from now on, 0 for only by hand.
+
+    Raises Refused outside 0 to 168, and for a connection that is disconnected.
+    """
     if not 0 <= every_hours <= LONGEST_INTERVAL:
         raise Refused(_("Choose between 1 and 168 hours, or 0 to sync only by hand."))
-    Connection.objects.filter(id=connection.id).update(sync_every_hours=every_hours)
+    standing = Connection.objects.filter(id=connection.id).exclude(state=ConnectionState.DISCONNECTED)
+    if not standing.update(sync_every_hours=every_hours):
+        raise Refused(LEFT)
     connection.sync_every_hours = every_hours
     jobs.cancel(kind=SCHEDULED, subject=connection.id)
     ensure_scheduled(connection=connection)
@@ -113,6 +120,18 @@ def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> N
         subject=str(connection.id),
         every_hours=every_hours,
     )
+
+
+def cancel_active(*, connection: Connection, actor: Actor) -> None:
+    """End the active run, if there is one. What was read stays."""
+    for run in SyncRun.objects.select_related("connection").filter(connection_id=connection.id, state__in=ACTIVE):
+        cancel_run(run=run, actor=actor)
+
+
+def stop(*, connection: Connection, actor: Actor) -> None:
+    """The same, and no slot starts another run."""
+    cancel_active(connection=connection, actor=actor)
+    jobs.cancel(kind=SCHEDULED, subject=connection.id)
 
 
 def ensure_scheduled(*, connection: Connection) -> None:

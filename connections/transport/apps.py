@@ -11,7 +11,14 @@ class TransportConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
-        from connections.transport import authorization, leaving
+        from connections.transport import activation, authorization, leaving
 
-        register(authorization.EXCHANGE, queue="interactive", handler=authorization.exchange)
-        register(leaving.LEAVE, queue="interactive", handler=leaving.leave)
+        register(
+            authorization.EXCHANGE,
+            queue="interactive",
+            handler=authorization.exchange,
+            on_parked=authorization.gave_up,
+        )
+        register(leaving.LEAVE, queue="interactive", handler=leaving.leave, on_parked=leaving.gave_up)
+        register(activation.SHOW, queue="interactive", handler=activation.show, on_parked=activation.gave_up)
+        register(activation.DECIDE, queue="interactive", handler=activation.carry_out, on_parked=activation.gave_up)

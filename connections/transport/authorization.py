@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -25,10 +27,10 @@ from connections.transport import leaving, token_request, tokens
 from connections.transport.caller import Caller
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault import sealing
-from connections.vault.models import ClientRegistration, Connection
+from connections.vault.models import ClientRegistration, Connection, ConnectionState
 from connections.vault.sealing import Place, Sealed
 from connections.vault.secret import Secret
-from connections.vault.services import Refused, store_credential
+from connections.vault.services import Refused, hold_open, store_credential
 
 EXCHANGE = "transport.exchange"
 ATTEMPT_ENDED = "transport.attempt_ended"  # its handler belongs to whoever draws conclusions from it
@@ -47,6 +49,8 @@ WORDS = {
     "other-answer": _("The provider's login page refused. Nothing has changed; you can start again."),
     "other-issuer": _("The answer came from another server than the one you were sent to, so it was not used."),
     "too-late": _("The login took longer than ten minutes. Start again."),
+    "interrupted": _("Our own side was interrupted while it used the answer. Start again."),
+    "left": _("The connection was disconnected meanwhile, so the answer was not used."),
 }
 
 
@@ -113,7 +117,7 @@ def receive(
         actor_id=actor.id,
         connection__provider=provider,
         consumed_at=None,
-    )
+    ).exclude(connection__state=ConnectionState.DISCONNECTED)
     ids = list(used.values_list("id", flat=True))
     # One statement decides: of many callbacks at once, one finds the row unused.
     if not ids or not AuthorizationAttempt.objects.filter(id=ids[0], consumed_at=None).update(consumed_at=Now()):
@@ -128,6 +132,7 @@ def receive(
     AuthorizationAttempt.objects.filter(id=attempt.id).update(
         state=AttemptState.RECEIVED, code_key_version=sealed.key_version, code_ciphertext=sealed.ciphertext
     )
+    attempt.state = AttemptState.RECEIVED
     enqueue(kind=EXCHANGE, subject=attempt.id, tenant_id=attempt.tenant_id)
     return attempt
 
@@ -138,7 +143,7 @@ def _word(attempt: AuthorizationAttempt, code: str, error: str, issuer: str) -> 
         return "too-late"
     if error:
         return error if error in WORDS else "other-answer"
-    if issuer and issuer not in attempt.token_address:
+    if issuer and issuer != _origin(attempt.token_address):
         return "other-issuer"
     return "" if 0 < len(code) <= 4000 else "no-code"
 
@@ -155,9 +160,12 @@ def exchange(lease: Lease) -> None:
         attempt = AuthorizationAttempt.objects.select_related("connection__tenant").filter(id=lease.subject).first()
         if attempt is None or attempt.state != AttemptState.RECEIVED:
             return
-        if lease.starts > 1:
-            # The worker died with the code in its hands: it may have been used up.
-            _end(attempt, AttemptState.FAILED, "no-code")
+        if attempt.connection.state == ConnectionState.DISCONNECTED:
+            _end(attempt, AttemptState.FAILED, "left")
+            return
+        if lease.starts > 1 or lease.failures:
+            # A worker died or broke with the code in its hands: it may have been used up.
+            _end(attempt, AttemptState.FAILED, "interrupted")
             return
         code = token_request.Code(
             _opened(attempt, "code", attempt.code_key_version, attempt.code_ciphertext),
@@ -171,19 +179,31 @@ def exchange(lease: Lease) -> None:
         if isinstance(flow, KeyLogin):
             given = token_request.ask_key(caller, flow, code)
             with tenant_scope(lease.tenant_id):
+                hold_open(attempt.connection)
                 actor = Actor(attempt.actor_id, attempt.actor_name)
                 store_credential(connection=attempt.connection, name=flow.credential, secret=given, actor=actor)
-            tokens.forget(attempt.connection)
+                tokens.forget(attempt.connection)
         else:
             # The pair before this one goes first: a provider may allow only so many, and nobody would use it again.
-            leaving.give_back(caller)
+            # Where it cannot be given back it stands in the request log, and the new login is not lost for it.
+            with suppress(CallFailed):
+                leaving.give_back(caller)
             tokens.trade(caller, code)
+    except Refused:
+        with tenant_scope(lease.tenant_id):
+            _end(attempt, AttemptState.FAILED, "left")
+        return
     except CallFailed as failed:
         with tenant_scope(lease.tenant_id):
             _end(attempt, AttemptState.FAILED, failed.fault.code, entry_id=failed.entry_id)
         return
     with tenant_scope(lease.tenant_id):
         lease.check()
+        if Connection.objects.filter(id=attempt.connection_id, state=ConnectionState.DISCONNECTED).exists():
+            # Disconnected while we asked: what has just been stored is given back as well.
+            enqueue(kind=leaving.LEAVE, subject=attempt.connection_id, tenant_id=lease.tenant_id)
+            _end(attempt, AttemptState.FAILED, "left")
+            return
         _end(attempt, AttemptState.EXCHANGED, "")
         audit.record(
             tenant_id=lease.tenant_id,
@@ -192,6 +212,16 @@ def exchange(lease: Lease) -> None:
             subject=str(attempt.connection_id),
             login=attempt.login,
         )
+
+
+def gave_up(lease: Lease) -> None:
+    """The exchange was parked: the page stops waiting, and says so."""
+    if lease.tenant_id is None:
+        return
+    with tenant_scope(lease.tenant_id):
+        attempt = AuthorizationAttempt.objects.filter(id=lease.subject, state=AttemptState.RECEIVED).first()
+        if attempt is not None:
+            _end(attempt, AttemptState.FAILED, "interrupted")
 
 
 def _end(attempt: AuthorizationAttempt, state: AttemptState, word: str, *, entry_id: UUID | None = None) -> None:
@@ -209,6 +239,11 @@ def _opened(
     attempt: AuthorizationAttempt, field: str, version: int, ciphertext: bytes | memoryview[int] | None
 ) -> Secret:
     return sealing.unseal(attempt.tenant_id, _place(attempt.id, field), Sealed(version, bytes(ciphertext or b"")))
+
+
+def _origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _place(row_id: UUID, field: str) -> Place:

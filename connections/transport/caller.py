@@ -22,7 +22,8 @@ from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
 from connections.transport import clock, egress, faults, ledger
 from connections.transport.models import Outcome, RequestLogEntry
-from connections.vault.models import ClientRegistration, Connection, Pin
+from connections.vault.models import ClientRegistration, Connection
+from connections.vault.services import live_pins
 
 if TYPE_CHECKING:
     from connections.transport.tokens import Living
@@ -74,9 +75,8 @@ class Caller:
         except registry.AddressStrange:
             raise Blocked(faults.BLOCKED) from None
         with tenant_scope(connection.tenant_id):
-            pins = Pin.objects.filter(connection_id=connection.id, confirmed_at__isnull=False)
-            confirmed = tuple(pins.order_by("host", "confirmed_at").values_list("host", "certificate"))
-        return replace(found, pins=confirmed, plain=found.plain or connection.plain_http)
+            pins = tuple((pin.host, pin.certificate) for pin in live_pins(connection))
+        return replace(found, pins=pins, plain=found.plain or connection.plain_http)
 
     @property
     def wire(self) -> Wire:
@@ -117,7 +117,7 @@ class Caller:
     ) -> egress.Answer:
         """Send once and note what came of it. `total`: seconds.
 
-        Raises Blocked, Unreadable (too large), Unavailable (nothing arrived there), OutcomeUnknown.
+        Raises Blocked, Unreadable (too large, an odd encoding), Unavailable (nothing arrived there), OutcomeUnknown.
         """
         started = time.monotonic()
         try:
@@ -138,9 +138,11 @@ class Caller:
         except egress.NotAllowed:
             entry.outcome = Outcome.BLOCKED
             raise Blocked(faults.BLOCKED, entry_id=entry.id) from None
-        except egress.TooLarge:
+        except egress.NotReadable:
             entry.outcome = Outcome.UNREADABLE
-            raise Unreadable(faults.UNREADABLE, entry_id=entry.id) from None
+            unreadable = Unreadable(faults.UNREADABLE, entry_id=entry.id)
+            unreadable.may_have_arrived = entry.method not in SAFE
+            raise unreadable from None
         except egress.NotTrusted:
             entry.outcome = Outcome.BLOCKED
             raise Blocked(self._mistrust(), entry_id=entry.id) from None

@@ -15,12 +15,12 @@ import orjson
 
 from connections.providers import registry
 from connections.spec.checklist import SeenCertificate
-from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Unavailable
+from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Phase
 from connections.spec.operations import Arguments, Operation
 from connections.spec.placement import Signed
 from connections.spec.wire import Wire
-from connections.transport import certificates, clock, egress, faults, ledger, limiter, retry, tokens, verdict
+from connections.transport import certificates, clock, egress, faults, ledger, limiter, parsing, retry, tokens, verdict
 from connections.transport.caller import Caller
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
@@ -83,7 +83,7 @@ class Client:
         `before_write` is told the entry id right before a write leaves, so that an intent can be kept first.
         """
         declared = self.provider.operation(operation)
-        url = self._caller.hosts.api + _filled(declared.path, arguments.path)
+        url = self._caller.hosts.api + filled(declared.path, arguments.path)
         waited, is_renewed = 0.0, False
         for attempt in itertools.count(1):
             token = tokens.living(self._caller)
@@ -136,9 +136,11 @@ class Client:
             )
             reply = self._judge(declared, entry, answer, wire)
         except CallFailed as failed:
-            entry.fault = failed.fault.code
+            is_open = isinstance(failed, Unreadable) and failed.may_have_arrived and not declared.may_retry
+            told = OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id) if is_open else failed
+            entry.fault = told.fault.code
             ledger.write_now([entry])
-            raise
+            raise told from None
         if not declared.is_write:
             self.pending.append(entry)
         else:
@@ -155,9 +157,9 @@ class Client:
         is_good = 200 <= answer.status < 300
         document = answer.body
         try:
-            body = (wire.decode or orjson.loads)(document) if document.strip() else None
+            body = parsing.read(document, wire)
             if wire.decode is not None:
-                document = orjson.dumps(body)
+                document = parsing.as_json(body)
         except ValueError:
             body, is_good = None, False
         says_no = self.provider.faults.in_good(body)
@@ -180,7 +182,7 @@ def _may_have_happened(status: int) -> bool:
     return status in (408, 500, 502, 504) or 200 <= status < 300
 
 
-def _filled(template: str, values: Mapping[str, str]) -> str:
+def filled(template: str, values: Mapping[str, str]) -> str:
     """The path with its placeholders filled. Raises ValueError for a value that would lead to another path."""
     if any(str(value) in ("", ".", "..") for value in values.values()):
         message = f"a value that cannot stand in the path {template}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
@@ -14,7 +15,7 @@ _local = threading.local()
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Everything that this thread reads or sends over TLS in the block ends within `seconds`, or raises TimeoutError."""
+    """Everything that this thread reads or sends by these sockets ends within `seconds`, or raises TimeoutError."""
     _local.until = time.monotonic() + seconds
     try:
         yield
@@ -34,18 +35,52 @@ def left() -> float | None:
     return remaining
 
 
-class TLSSocket(ssl.SSLSocket):
-    """Made by the contexts of trust.py. What reads a status line, headers or a body goes through `recv_into`."""
+def at_most(seconds: float | None) -> float | None:
+    """`seconds`, or what is left where that is less. Raises TimeoutError."""
+    remaining = left()
+    return remaining if seconds is None else seconds if remaining is None else min(seconds, remaining)
+
+
+class PlainSocket(socket.socket):
+    """What reads a status line, headers or a body goes through `recv_into`."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self._hurry()
+        self.settimeout(at_most(self.gettimeout()))
         return super().recv_into(*args, **kwargs)
 
     def send(self, *args: Any, **kwargs: Any) -> int:
-        self._hurry()
+        self.settimeout(at_most(self.gettimeout()))
         return super().send(*args, **kwargs)
 
-    def _hurry(self) -> None:
-        remaining, allowed = left(), self.gettimeout()
-        if remaining is not None and (allowed is None or allowed > remaining):
-            self.settimeout(remaining)
+    def sendall(self, *args: Any, **kwargs: Any) -> None:
+        self.settimeout(at_most(self.gettimeout()))
+        super().sendall(*args, **kwargs)
+
+
+class TLSSocket(ssl.SSLSocket):
+    """The same over TLS, and the handshake. Made by the contexts of trust.py. What sends goes through `send`."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        self.settimeout(at_most(self.gettimeout()))
+        super().do_handshake(block)
+
+    def recv_into(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(at_most(self.gettimeout()))
+        return super().recv_into(*args, **kwargs)
+
+    def send(self, *args: Any, **kwargs: Any) -> int:
+        self.settimeout(at_most(self.gettimeout()))
+        return super().send(*args, **kwargs)
+
+
+def connected(address: tuple[str, int], seconds: float) -> PlainSocket:
+    """A connection to an address (no name). Raises OSError."""
+    return hurrying(socket.create_connection(address, timeout=at_most(seconds)))
+
+
+def hurrying(sock: socket.socket) -> PlainSocket:
+    """The same connection, with its timeout."""
+    timeout = sock.gettimeout()
+    made = PlainSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+    made.settimeout(timeout)
+    return made

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -17,18 +14,35 @@ import requests
 import urllib3
 from requests.adapters import DEFAULT_POOLBLOCK
 from requests.structures import CaseInsensitiveDict
-from requests_hardened.ip_filter import get_ip_address
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3.util.retry import Retry
 
 from connections.spec.provider import Deadlines, Hosts
 from connections.spec.wire import Wire
-from connections.transport import deadline, trust
-
-# Beyond what requests-hardened refuses (SECURITY 0.5).
-ALSO_REFUSED = tuple(
-    ipaddress.ip_network(text) for text in ("fec0::/10", "::/96", "::ffff:0:0:0/96", "100.64.0.0/10", "192.0.0.0/24")
+from connections.transport import addresses, bodies, deadline, links, names, trust
+from connections.transport.addresses import USUAL
+from connections.transport.egress_errors import (
+    EgressError,
+    NoAnswer,
+    NotAllowed,
+    NotReadable,
+    NotSent,
+    NotTrusted,
+    TooLarge,
 )
+
+__all__ = [
+    "Answer",
+    "EgressError",
+    "NoAnswer",
+    "NotAllowed",
+    "NotReadable",
+    "NotSent",
+    "NotTrusted",
+    "TooLarge",
+    "send",
+]
+
 KEPT_HEADERS = (
     "content-type",
     "retry-after",
@@ -37,7 +51,6 @@ KEPT_HEADERS = (
     "x-rate-limit-remaining",
     "x-rate-limit-reset",
 )
-CHUNK = 64 * 1024
 MOST_SESSIONS = 64
 JSON = Wire()
 BEFORE_SENDING = (
@@ -47,33 +60,12 @@ BEFORE_SENDING = (
 )
 
 
-class EgressError(Exception):
-    """The call did not give an answer. The text is one fixed word; it never holds an address or a secret."""
-
-
-class NotAllowed(EgressError):
-    """Our own door refused the address."""
-
-
-class NoAnswer(EgressError):
-    """Refused, cut, timed out, or a TLS failure."""
-
-
-class NotSent(NoAnswer):
-    """No answer, and surely nothing of the request arrived: the name, the connection or the TLS handshake failed."""
-
-
-class NotTrusted(NotSent):
-    """The host's certificate is not one that we trust."""
-
-
-class TooLarge(EgressError):
-    """More bytes than the cap."""
-
-
 @dataclass(frozen=True)
 class Answer:
-    """What came back: status, the headers on our list in lower case, the decoded body, and how long it took."""
+    """What came back: status, the headers on our list in lower case, the decoded body, and how long it took.
+
+    The body of a redirect is not read, nor is one over the cap of an answer that is no success: its status says enough.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -81,12 +73,19 @@ class Answer:
     duration_ms: int
 
 
+class GuardedSession(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere. requests reads the whole body of a redirect, without a cap, to see where it would lead."""
+
+
 class GuardedAdapter(IPFilterAdapter):
-    """Connects to the one address it has judged; refuses unless every address of the name may be reached."""
+    """Connects to addresses it has judged, one after the other; refuses unless every one of the name may be reached."""
 
     def __init__(self, *, hosts: Hosts, https: bool) -> None:
         self._context = trust.context(hosts.ca) if https else None
-        self._pins = dict(hosts.pins)
+        self._pins: dict[str, tuple[str, ...]] = {}
+        for place, certificate in hosts.pins:
+            self._pins[place] = (*self._pins.get(place, ()), certificate)
         super().__init__(is_https_proto=https, allow_loopback=hosts.loopback)
         self.max_retries = Retry(0, read=False, redirect=False)
 
@@ -94,28 +93,51 @@ class GuardedAdapter(IPFilterAdapter):
         if self._context is not None:
             kw["ssl_context"] = self._context
         super().init_poolmanager(connections, maxsize, block, **kw)
+        self.poolmanager.pool_classes_by_scheme = {"http": links.PlainPool, "https": links.TLSPool}
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         """The context already holds whom we trust; requests would load its own bundle of authorities on top."""
 
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> requests.Response:
+        """An address where nobody listens is passed over. `verify` and `cert` are not asked: nothing loosens the context."""
+        host, port = _place(str(request.url))
+        connect, read = timeout or (None, None)
+        judged = names.judged(host, port, loopback=self._allow_loopback)
+        for address in judged:
+            request.judged = address  # type: ignore[attr-defined]  # read below
+            hurried = (deadline.at_most(connect), deadline.at_most(read))
+            try:
+                answer: requests.Response = super().send(request, stream, hurried, verify=True)
+            except requests.ConnectionError as error:
+                if address == judged[-1] or not any(isinstance(each, BEFORE_SENDING) for each in _reasons(error)):
+                    raise
+            else:
+                return answer
+        raise AssertionError  # the last address returns or raises
+
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         parts = urlsplit(request.url)
-        host = parts.hostname or ""
-        address = judged(host, parts.port or 443, self._allow_loopback)
+        host, port = _place(request.url)
         # The name is looked up once: what goes on from here is the address that was judged.
         literal = requests.PreparedRequest()
-        literal.url = f"{parts.scheme}://{f'[{address}]' if address.version == 6 else address}:{parts.port or ''}"
+        literal.url = f"{parts.scheme}://{_bracketed(str(request.judged))}:{parts.port or ''}"
         literal.headers = CaseInsensitiveDict()
-        # `verify` is fixed: what the caller passes cannot loosen the context.
-        host_params, pool = super().build_connection_pool_key_attributes(literal, True)
+        host_params, pool = super().build_connection_pool_key_attributes(literal, verify)
         request.headers["Host"] = parts.netloc
         pool.pop("assert_hostname", None)  # the context checks names itself; urllib3 would switch that off
         if self._context is not None:
             pool["server_hostname"] = host
-            if (pin := self._pins.get(f"{host}:{parts.port or 443}")) is not None:
-                # This certificate and no other; its names do not matter, as self-signed ones are often made without.
-                pool["ssl_context"] = trust.pinned(pin)
-                pool["assert_fingerprint"] = trust.fingerprint(pin)
+            if (pins := self._pins.get(f"{host}:{port}")) is not None:
+                pool["ssl_context"] = trust.pinned(pins)
+                pool["assert_hostname"] = False
         return host_params, pool
 
     def request_url(self, request: Any, proxies: Any) -> str:
@@ -126,43 +148,13 @@ class GuardedAdapter(IPFilterAdapter):
         return url
 
 
-def _check(url: str) -> None:
-    """Raises NotAllowed for an address that is more than scheme, host, port, path and query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    if parts.username or parts.password or parts.fragment or not parts.hostname or len(parts.hostname) > 253:
-        message = "the address is not allowed"
-        raise NotAllowed(message)
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or USUAL[parts.scheme]
 
 
-def judged(host: str, port: int, loopback: bool) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    """The address to connect to. Raises NotAllowed unless every address of the name may be reached."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [ipaddress.ip_address(str(address[0])) for *_, address in found]
-    except (OSError, ValueError):
-        message = "the name is not known"
-        raise NotSent(message) from None
-    allowed = [_allowed(ip, port, loopback) for ip in addresses]
-    if not all(allowed):
-        message = "the address is not allowed"
-        raise NotAllowed(message)
-    return addresses[0]
-
-
-def _allowed(ip: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int, loopback: bool) -> bool:
-    mapped = getattr(ip, "ipv4_mapped", None) or ip
-    if mapped.is_loopback:
-        return loopback
-    if not mapped.is_global or any(mapped in net for net in ALSO_REFUSED if net.version == mapped.version):
-        return False
-    try:
-        get_ip_address(str(mapped), port, allow_loopback=loopback)
-    except requests.RequestException:
-        return False
-    return True
+def _bracketed(ip: str) -> str:
+    return f"[{ip}]" if ":" in ip else ip
 
 
 _local = threading.local()
@@ -175,7 +167,7 @@ def _session(hosts: Hosts) -> requests.Session:
     if key not in sessions:
         if len(sessions) >= MOST_SESSIONS:  # pins differ from customer to customer
             sessions.pop(next(iter(sessions))).close()
-        session = requests.Session()
+        session = GuardedSession()
         session.trust_env = False
         # A session serves many tenants: what a provider sets for one must not be sent for another.
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -207,7 +199,7 @@ def send(
 
     `hidden_query` joins the address where nothing keeps it. Raises EgressError.
     """
-    _check(url)
+    address = addresses.checked(url, hosts)
     sent = {"Accept": wire.accept, **(headers or {})}
     if body is not None or (wire.on_reads and form is None):
         sent["Content-Type"] = wire.content_type
@@ -217,13 +209,15 @@ def send(
             session = _session(hosts)
             data = dict(form) if form is not None else body
             prepared = session.prepare_request(
-                requests.Request(method, url, headers=sent, params=dict(query or {}), data=data)
+                requests.Request(method, address.url, headers=sent, params=dict(query or {}), data=data)
             )
+            if _place(str(prepared.url)) != (address.host, address.port):
+                raise NotAllowed  # two parsers that disagree
             prepared.hidden_query = dict(hidden_query or {})  # type: ignore[attr-defined]  # read by the adapter
             timeout = (min(deadlines.connect, total), min(deadlines.read, total))
             response = session.send(prepared, allow_redirects=False, stream=True, timeout=timeout, verify=True)
             with response:
-                content = _read(response, deadlines.body_bytes)
+                content = _content(response, deadlines.body_bytes)
     except EgressError:
         raise
     except (
@@ -231,22 +225,28 @@ def send(
         requests.exceptions.MissingSchema,
         requests.exceptions.InvalidURL,
     ):
-        message = "the address is not allowed"
-        raise NotAllowed(message) from None
+        raise NotAllowed from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
         raise _named(error) from None
-    names = {*KEPT_HEADERS, *(name.lower() for name in keep)}
-    kept = {name: response.headers[name] for name in names if name in response.headers}
+    kept_names = {*KEPT_HEADERS, *(name.lower() for name in keep)}
+    kept = {name: response.headers[name] for name in kept_names if name in response.headers}
     return Answer(response.status_code, kept, content, round((time.monotonic() - started) * 1000))
+
+
+def _content(response: requests.Response, cap: int) -> bytes:
+    if 300 <= response.status_code < 400:
+        return b""
+    try:
+        return bodies.read(response.raw, response.headers.get("content-encoding", ""), cap)
+    except NotReadable:
+        if response.ok:
+            raise
+        return b""
 
 
 def _named(error: BaseException) -> NoAnswer:
     """What became of the request, as far as the library tells."""
     reasons = _reasons(error)
-    if any(
-        isinstance(each, ssl.SSLError | urllib3.exceptions.SSLError | requests.exceptions.SSLError) for each in reasons
-    ):
-        return NotTrusted("the certificate is not trusted")
     word = "timed out" if any("timeout" in type(each).__name__.lower() for each in reasons) else "no answer"
     if any(isinstance(each, BEFORE_SENDING) for each in reasons):
         return NotSent(word)
@@ -263,18 +263,3 @@ def _reasons(error: BaseException) -> list[BaseException]:
             found.append(each)
             waiting += [each.__cause__, getattr(each, "reason", None), *each.args]
     return found
-
-
-def _read(response: requests.Response, cap: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        deadline.left()
-        chunk = response.raw.read1(CHUNK, decode_content=True)
-        if not chunk:
-            return b"".join(chunks)
-        size += len(chunk)
-        if size > cap:
-            message = "the answer is too large"
-            raise TooLarge(message)
-        chunks.append(chunk)

@@ -86,8 +86,23 @@ UNKNOWN_OUTCOME = Fault(
     _("The answer to this request was lost, so we cannot tell whether it was carried out."),
     "A write was sent and not answered: it is looked up where the provider allows it, else a person decides.",
 )
+OTHER_COMPANY = Fault(
+    "other-company",
+    Acts.CUSTOMER,
+    _("What is stored opens another company than the one this connection belongs to, so it is not used."),
+    "The newest credential opens another company: nothing is sent until one of the right company has been accepted.",
+)
+COMPANY_UNPROVEN = Fault(
+    "company-unproven",
+    Acts.NOBODY,
+    _("Somebody signed in at the provider anew. Until we have seen that it is the same company, nothing is read."),
+    "A new login was received for a bound connection: nothing is read until the check of its checkpoint has passed.",
+)
+HOLDING = frozenset({OTHER_COMPANY.code, COMPANY_UNPROVEN.code})  # while one of these stands, nothing is read or sent
 
 ALL = (
+    OTHER_COMPANY,
+    COMPANY_UNPROVEN,
     NO_ADDRESS,
     NO_GRANT,
     UNTRUSTED,

@@ -57,19 +57,34 @@ def leave(lease: Lease) -> Again | None:
         how = Leaving.FAILED
     except CallFailed:
         how = Leaving.FAILED
-    tokens.forget(connection)
     with tenant_scope(lease.tenant_id):
         lease.check()
-        Credential.objects.filter(connection_id=connection.id).delete()
-        Connection.objects.filter(id=connection.id).update(leaving=how)
-        audit.record(
-            tenant_id=lease.tenant_id,
-            actor=SYSTEM,
-            action="connection.secrets_destroyed",
-            subject=str(connection.id),
-            revoked=how.value,
-        )
+        _destroy(connection, how)
     return None
+
+
+def gave_up(lease: Lease) -> None:
+    """The job was parked: what is stored is destroyed all the same, and nobody says that it was revoked."""
+    if lease.tenant_id is None:
+        return
+    with tenant_scope(lease.tenant_id):
+        connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
+        if connection is not None:
+            _destroy(connection, Leaving.FAILED)
+
+
+def _destroy(connection: Connection, how: Leaving) -> None:
+    """One commit: a caller that asks for a token now either opens nothing or is fenced off by the generation."""
+    Credential.objects.filter(connection_id=connection.id).delete()
+    tokens.forget(connection)
+    Connection.objects.filter(id=connection.id).update(leaving=how)
+    audit.record(
+        tenant_id=connection.tenant_id,
+        actor=SYSTEM,
+        action="connection.secrets_destroyed",
+        subject=str(connection.id),
+        revoked=how.value,
+    )
 
 
 def give_back(caller: Caller) -> Leaving:

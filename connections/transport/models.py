@@ -34,8 +34,8 @@ class RequestLogEntry(models.Model):
     at = models.DateTimeField(_("time"))
     tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, related_name="+")
     connection = models.ForeignKey(
-        Connection, on_delete=models.DO_NOTHING, db_constraint=False, related_name="entries"
-    )
+        Connection, on_delete=models.DO_NOTHING, db_constraint=False, null=True, related_name="entries"
+    )  # none yet while companies are being chosen at the provider (activation.py)
     run_id = models.UUIDField(_("run"), null=True)
     checkpoint = models.CharField(_("checkpoint"), max_length=60, blank=True)
     provider = models.CharField(_("provider"), max_length=40)
@@ -122,6 +122,61 @@ class AuthorizationAttempt(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.login} {self.state}"
+
+
+class ActivationState(models.TextChoices):
+    ASKED = "asked", _("being fetched")
+    SHOWN = "shown", _("waits for a decision")
+    DECIDING = "deciding", _("being carried out")
+    DECIDED = "decided", _("carried out")
+    EXPIRED = "expired", _("expired")
+    FAILED = "failed", _("failed")
+
+
+class ActivationRequest(TenantOwned):
+    """Somebody's wish at a provider that we connect several companies, brought here by a browser, decided by a person.
+
+    `request_ciphertext` is the provider's id of it, sealed by the web and opened by workers; it goes when it has ended.
+    """
+
+    provider = models.CharField(_("provider"), max_length=40)
+    environment = models.CharField(_("environment"), max_length=12)
+    key_version = models.PositiveIntegerField()
+    request_ciphertext = models.BinaryField()
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(_("who"), max_length=254)
+    state = models.CharField(_("state"), max_length=10, choices=ActivationState.choices, default=ActivationState.ASKED)
+    proposal = models.JSONField(default=dict)  # initiator, email, companies as [id, further words]
+    expires_at = models.DateTimeField(_("valid until"), null=True)
+    approved = models.JSONField(default=list)  # ids of companies
+    opened = models.JSONField(default=dict)  # company id -> connection id
+    asked_at = models.DateTimeField(_("asked at"), auto_now_add=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+    word = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
+    entry_id = models.UUIDField(_("entry id"), null=True)
+
+    class Meta:
+        verbose_name = _("activation")
+        verbose_name_plural = _("activations")
+        ordering = ["-asked_at"]
+        constraints = [
+            Fenced(
+                name="transport_activation_fence",
+                web="SELECT (id, tenant_id, provider, environment, actor_id, actor_name, state, proposal, expires_at, approved,"
+                " opened, asked_at, ended_at, word, entry_id), INSERT, UPDATE (state, approved)",
+                worker="SELECT, UPDATE",
+                staff="SELECT (id, tenant_id, provider, environment, actor_name, state, expires_at, asked_at, ended_at, word,"
+                " entry_id)",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"activation {self.state}"
+
+    @property
+    def companies(self) -> list[tuple[str, str]]:
+        """Of the proposal: id and further words."""
+        return [(company, words) for company, words in self.proposal.get("companies", [])]
 
 
 class QuotaWindow(models.Model):

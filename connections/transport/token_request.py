@@ -14,9 +14,9 @@ from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Un
 from connections.spec.faults import Phase
 from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin, TokenBody
 from connections.tenancy.scope import tenant_scope
-from connections.transport import clock, faults, ledger, limiter, verdict
+from connections.transport import clock, faults, ledger, limiter, parsing, verdict
 from connections.transport.caller import Caller
-from connections.transport.egress import Answer
+from connections.transport.egress import JSON, Answer
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.keys import KeyUnavailable
 from connections.vault.sealing import Unopenable
@@ -196,8 +196,8 @@ def _text(body: Any, name: str) -> str:
 
 def _parsed(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return parsing.read(body, JSON)
+    except ValueError:
         return None
 
 

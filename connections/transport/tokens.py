@@ -139,10 +139,9 @@ def stored(connection: Connection) -> tuple[Living | None, bool]:
 
 
 def forget(connection: Connection) -> None:
-    """Destroy the stored pair. A request under way is fenced off."""
-    with _durable(connection):
-        grant = _grant(connection)
-        Grant.objects.filter(id=grant.id).update(
+    """Destroy the stored pair, in the caller's transaction if there is one. A request under way is fenced off."""
+    with tenant_scope(connection.tenant_id):
+        Grant.objects.filter(connection_id=connection.id).update(
             access_ciphertext=None,
             refresh_ciphertext=None,
             expires_at=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -19,9 +20,14 @@ from connections.vault.models import ClientRegistration, Connection, ConnectionS
 from connections.vault.sealing import Place, Sealed
 from connections.vault.secret import Secret
 
+CHANGE_OVER = timedelta(days=7)  # a replaced certificate stays trusted, while a host changes from one to the next
+
 
 class Refused(Exception):
     """A request that breaks a rule; the text is a sentence for the person who asked."""
+
+
+LEFT = _("This connection has been disconnected. To go on, connect the system anew from your list of connections.")
 
 
 def found_tenant(*, name: str, slug: str) -> Tenant:
@@ -30,6 +36,22 @@ def found_tenant(*, name: str, slug: str) -> Tenant:
     tenant.save(force_insert=True)
     enqueue(kind=keys.MAKE_TENANT_KEY, subject=tenant.id, tenant_id=tenant.id)
     return tenant
+
+
+def refuse_left(connection: Connection) -> None:
+    """Raises Refused for a connection that was disconnected. Needs the tenant's scope."""
+    if Connection.objects.filter(id=connection.id, state=ConnectionState.DISCONNECTED).exists():
+        raise Refused(LEFT)
+
+
+def hold_open(connection: Connection) -> None:
+    """The same, and nobody disconnects it before the caller's transaction ends: for those who store a secret.
+
+    Comes last of the rows that a transaction locks, as it does for a worker that draws its conclusions.
+    """
+    rows = Connection.objects.select_for_update().filter(id=connection.id)
+    if rows.values_list("state", flat=True).first() == ConnectionState.DISCONNECTED:
+        raise Refused(LEFT)
 
 
 def open_connection(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Connection:
@@ -108,11 +130,15 @@ def keep_settings(*, connection: Connection, values: dict[str, str], actor: Acto
 
 
 def confirm_pins(*, connection: Connection, actor: Actor) -> list[str]:
-    """Trust the certificates that wait for a person's word, and no longer the ones they replace. Gives their hosts."""
+    """Trust the certificates that wait for a person's word. The ones they replace stay live for CHANGE_OVER, as a host of
+    several machines shows both for a while; what was there before those goes at once. Gives the hosts.
+    """
     waiting = Pin.objects.filter(connection_id=connection.id, confirmed_at=None)
     found = list(waiting.values_list("id", "host", "sha256"))
     for row_id, host, sha256 in found:
-        Pin.objects.filter(connection_id=connection.id, host=host, confirmed_at__isnull=False).delete()
+        confirmed = Pin.objects.filter(connection_id=connection.id, host=host, confirmed_at__isnull=False)
+        replaced = confirmed.order_by("-confirmed_at").values_list("id", flat=True)[:1]
+        confirmed.exclude(id__in=list(replaced)).delete()
         Pin.objects.filter(id=row_id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
         audit.record(
             tenant_id=connection.tenant_id,
@@ -123,6 +149,20 @@ def confirm_pins(*, connection: Connection, actor: Actor) -> list[str]:
             sha256=sha256,
         )
     return [host for _id, host, _sha256 in found]
+
+
+def live_pins(connection: Connection) -> list[Pin]:
+    """The certificates that are trusted now: the one confirmed last of each host, and the one before it for a while."""
+    rows = Pin.objects.filter(connection_id=connection.id, confirmed_at__isnull=False).order_by(
+        "host", "-confirmed_at"
+    )
+    now, live = timezone.now(), []
+    newest: dict[str, Pin] = {}
+    for pin in rows:
+        first = newest.setdefault(pin.host, pin)
+        if pin is first or (first.confirmed_at and first.confirmed_at > now - CHANGE_OVER):
+            live.append(pin)
+    return live
 
 
 def credential_place(row_id: UUID) -> Place:
@@ -152,14 +192,23 @@ def open_credentials(connection: Connection) -> Opened:
         )
         for row in Credential.objects.filter(connection_id=connection.id)
     }
-    ours = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment).first()
+    ours = open_registration(connection.provider, connection.environment)
+    return Opened(credentials, *ours)
+
+
+def open_registration(provider: str, environment: str) -> tuple[str, Secret | None, str]:
+    """Our client id, secret and redirect address there; '' and None for what is not stored. In a worker.
+
+    Raises Unopenable and KeyUnavailable.
+    """
+    ours = ClientRegistration.objects.filter(provider=provider, environment=environment).first()
     if ours is None:
-        return Opened(credentials, "", None, "")
+        return "", None, ""
     secret = None
     if ours.secret_ciphertext:
         sealed = Sealed(ours.key_version, bytes(ours.secret_ciphertext))
         secret = sealing.unseal_for_house(registration_place(ours.id), sealed)
-    return Opened(credentials, ours.client_id, secret, ours.redirect_uri)
+    return ours.client_id, secret, ours.redirect_uri
 
 
 def registration_place(row_id: UUID) -> Place:
@@ -173,6 +222,7 @@ def register_client(
     client_id: str,
     client_secret: Secret | None,
     redirect_uri: str = "",
+    api_version: str = "",
     registration_id: UUID | None = None,
 ) -> UUID:
     """Store our registration at a provider environment; `client_secret=None` keeps the stored one. Raises KeyUnavailable."""
@@ -185,6 +235,7 @@ def register_client(
         "environment": environment,
         "client_id": client_id,
         "redirect_uri": redirect_uri,
+        "api_version": api_version,
     }
     if client_secret is not None:
         sealed = sealing.seal_for_house(registration_place(row_id), client_secret)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
+from uuid import UUID
 
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
@@ -52,6 +53,14 @@ def member(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., 
         return inside
 
     return decorate
+
+
+def membership_of(user: User, tenant_id: UUID, role: Role) -> Membership | None:
+    """This person's membership of a tenant, with at least `role`; None for whatever the person may not. Person's scope."""
+    found = Membership.objects.select_related("tenant").filter(user_id=user.pk, tenant_id=tenant_id).first()
+    if found is None or found.tenant.state == TenantState.SUSPENDED or RANK[Role(found.role)] < RANK[role]:
+        return None
+    return found
 
 
 def used_second_factor(request: HttpRequest) -> bool:

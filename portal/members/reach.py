@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from connections.tenancy.models import Tenant, TenantState
-from portal.members.models import Invitation, Membership, User
+from portal.members.models import Invitation, Membership, Role, User
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,11 @@ def memberships_of(user: User) -> list[Membership]:
         .exclude(tenant__state=TenantState.SUSPENDED)
         .order_by("tenant__name")
     )
+
+
+def tenants_to_act_for(user: User) -> list[Tenant]:
+    """Those in which the person may do what an operator does, by name. Needs the person's scope."""
+    return [m.tenant for m in memberships_of(user) if m.role in (Role.OWNER, Role.OPERATOR)]
 
 
 def team_of(tenant: Tenant) -> Team:

@@ -10,10 +10,12 @@ from datetime import timedelta
 from django.utils import timezone
 
 from connections.spec.checklist import Inference, LedgerProbe, Probe
-from connections.spec.grants import Login
+from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
-from connections.sync.models import ACTIVE, StreamProgress, SyncRun
-from connections.vault.models import Connection, Credential, Pin
+from connections.sync.models import ACTIVE, CONCLUSION, StreamProgress, SyncRun
+from connections.transport.authorization import SEALED
+from connections.transport.models import AttemptState, AuthorizationAttempt
+from connections.vault.models import Connection, ConnectionState, Credential, Pin
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Step, Walk, walk
@@ -45,6 +47,7 @@ class Board:
     credentials: dict[str, Credential]  # names, hints and times; the web process can read no more
     our_client_id: str
     latest_run: FirstRun | None
+    attempt: AuthorizationAttempt | None  # the latest login that came back from the provider
 
     @property
     def connection(self) -> Connection:
@@ -57,7 +60,32 @@ class Board:
     @property
     def is_watched(self) -> bool:
         """Something is under way whose end the page should show by itself."""
-        return bool(self.pending) or (self.latest_run is not None and self.latest_run.run.is_moving)
+        if self.has_left:
+            return False
+        return bool(self.pending) or self.is_exchanging or bool(self.latest_run and self.latest_run.run.is_moving)
+
+    @property
+    def has_left(self) -> bool:
+        """Disconnected: the list is kept to look at."""
+        return self.connection.state == ConnectionState.DISCONNECTED
+
+    @property
+    def is_exchanging(self) -> bool:
+        """Somebody is back from the provider, and what came of it does not stand on its checkpoint yet."""
+        if self.attempt is None or self.attempt.state == AttemptState.RECEIVED:
+            return self.attempt is not None
+        ended_at = self.attempt.ended_at
+        if ended_at is None or ended_at < timezone.now() - CONCLUSION:
+            return False
+        marks = [step.mark for step in self.walk.steps if step.checkpoint.slug == self.attempt.checkpoint]
+        return not any(at and at >= ended_at for mark in marks for at in (mark.asked_at, mark.checked_at))
+
+    @property
+    def shows_exchange(self) -> bool:
+        """The open checkpoint is the one that was signed in for."""
+        if self.opened is None or self.attempt is None:
+            return False
+        return self.is_exchanging and self.attempt.checkpoint == self.opened.checkpoint.slug
 
     @property
     def is_slow(self) -> bool:
@@ -72,7 +100,11 @@ class Board:
     @property
     def logins(self) -> list[Login]:
         """The login pages at the provider that can be started at the open checkpoint."""
-        return [self.walk.provider.login(name) for name in self.opened.checkpoint.connect] if self.opened else []
+        named = self.opened.checkpoint.connect if self.opened else ()
+        found = [self.walk.provider.login(name) for name in named]
+        return [
+            login for login in found if not isinstance(login, AuthorizationCode) or login.name == self.connection.way
+        ]
 
     @property
     def stored(self) -> list[tuple[CredentialField, Credential]]:
@@ -97,13 +129,15 @@ class Board:
     @property
     def is_asking(self) -> bool:
         """The open checkpoint's answer is awaited."""
-        return self.proving is not None and self.proving.is_pending
+        return self.shows_exchange or (self.proving is not None and self.proving.is_pending)
 
     @property
     def can_check(self) -> bool:
         step = self.proving
-        if step is None or not step.can_check or step.is_pending:
+        if step is None or not step.can_check or step.is_pending or self.is_exchanging:
             return False
+        if step.checkpoint.connect and not step.checkpoint.fields and step.mark.checked_at is None:
+            return False  # nobody has signed in there yet, so there is nothing to ask with
         given = {*self.credentials, *self.connection.settings}
         return all(self.walk.provider.field(name).optional or name in given for name in step.checkpoint.fields)
 
@@ -129,6 +163,8 @@ class Board:
         ]
         if self.latest_run is not None:
             parts.append(f"{self.latest_run.run.id} {self.latest_run.run.state} {self.latest_run.seen}")
+        if self.attempt is not None:
+            parts.append(f"{self.attempt.id} {self.attempt.state} {self.is_exchanging}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -158,7 +194,15 @@ def board(onboarding: Onboarding, opened: str = "") -> Board:
         if shown and shown.checkpoint.pins
         else [],
         latest_run=_latest_run(onboarding.connection),
+        attempt=_latest_attempt(onboarding.connection)
+        if any(step.checkpoint.connect for step in found.steps)
+        else None,
     )
+
+
+def _latest_attempt(connection: Connection) -> AuthorizationAttempt | None:
+    came_back = AuthorizationAttempt.objects.filter(connection=connection).exclude(state=AttemptState.STARTED)
+    return came_back.defer(*SEALED).order_by("-started_at").first()
 
 
 def _latest_run(connection: Connection) -> FirstRun | None:

@@ -11,6 +11,7 @@ from connections.spec.faults import Acts, Fault
 from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.tenancy.scope import tenant_scope
+from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import mark_broken
 from portal.onboarding.marks import Proof, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
@@ -19,16 +20,19 @@ from portal.onboarding.services import ask_check
 
 def fail_mark(*, mark: Mark, failed: CallFailed) -> None:
     """Reopen a checkpoint for the fault of a refused call."""
-    _fail(mark, failed.fault, failed.entry_id, failed.provider_request_id)
+    fail(mark, failed.fault, failed.entry_id, failed.provider_request_id)
 
 
-def _fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: str = "") -> None:
+def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: str = "") -> None:
+    """Reopen a checkpoint for a fault. A connection whose company is in doubt stays in doubt."""
     record(
         mark=mark,
         proof=Proof(MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id),
     )
-    if fault.acts is Acts.CUSTOMER:
-        mark_broken(connection=mark.onboarding.connection, fault=fault.code)
+    connection = mark.onboarding.connection
+    is_held = Connection.objects.filter(id=connection.id, fault__in=faults.HOLDING).exists()
+    if fault.acts is Acts.CUSTOMER and not is_held:
+        mark_broken(connection=connection, fault=fault.code)
 
 
 def run_ended(lease: Lease) -> None:
@@ -38,7 +42,7 @@ def run_ended(lease: Lease) -> None:
     with tenant_scope(lease.tenant_id):
         run = SyncRun.objects.select_related("connection").filter(id=lease.subject).first()
         onboarding = run and Onboarding.objects.filter(connection_id=run.connection_id).first()
-        if run is None or not onboarding:
+        if run is None or not onboarding or run.connection.state == ConnectionState.DISCONNECTED:
             return
         lease.check()
         marks = {
@@ -59,7 +63,7 @@ def run_ended(lease: Lease) -> None:
                 # What was checked after the run ended is newer than what the run knew.
                 is_outdated = mark.checked_at and run.ended_at and mark.checked_at > run.ended_at
                 if mark.state != MarkState.FAILING and not is_outdated:
-                    _fail(mark, fault, entry_id)
+                    fail(mark, fault, entry_id)
         if run.state == RunState.SUCCEEDED:
             for checkpoint in provider.checkpoints(run.connection.way):
                 mark = marks[checkpoint.slug]

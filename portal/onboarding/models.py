@@ -36,7 +36,7 @@ class Onboarding(TenantOwned):
             Fenced(
                 name="onboarding_fence",
                 web="SELECT, INSERT, UPDATE (completed_at)",
-                worker="SELECT, UPDATE",
+                worker="SELECT, INSERT, UPDATE",
                 staff="SELECT",
             ),
             SameTenant(name="onboarding_connection_tenant", field="connection"),

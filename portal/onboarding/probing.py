@@ -88,7 +88,8 @@ def check(lease: Lease) -> None:
     provider = provider_of(connection)
     checkpoint = provider.checkpoint(mark.checkpoint, connection.way)
     waiting_for = [slug for slug in checkpoint.needs if not _stands(marks[slug])]
-    if waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
+    has_left = connection.state == ConnectionState.DISCONNECTED
+    if has_left or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
         with tenant_scope(mark.tenant_id):
             lease.check()
             Mark.objects.filter(id=mark.id).update(checked_at=mark.asked_at)
@@ -138,7 +139,7 @@ def _found(
     marks[mark.checkpoint] = mark
     connection.refresh_from_db()
     if not finding.state.passes:
-        if checkpoint.opens and "bound_id" in finding.values:
+        if "bound_id" in finding.values:
             mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)
         return
     if finding.state is MarkState.VERIFIED:

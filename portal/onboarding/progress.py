@@ -10,6 +10,7 @@ from connections.spec.checklist import Attestation, Checkpoint, Inference, MarkS
 from connections.spec.provider import Provider
 from connections.spec.text import Text
 from connections.sync import faults
+from connections.transport import authorization
 from connections.vault.models import Connection, ConnectionState
 from portal.onboarding.models import Evidence, Mark, Onboarding
 
@@ -143,7 +144,8 @@ def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
     """What a finding's or a fault's code says in the reader's language. An unknown code is shown as itself."""
     if code in provider.sentences:
         return str(provider.sentences[code]) % values
-    if code in SENTENCES:
-        return str(SENTENCES[code])
+    for ours in (SENTENCES, authorization.WORDS):
+        if code in ours:
+            return str(ours[code])
     fault = faults.find(provider=provider.slug, code=code)
     return str(fault.customer) if fault is not None else code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +16,15 @@ from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
-from connections.vault.services import Refused, bind_company, confirm_pins, mark_healthy, open_connection
+from connections.vault.services import (
+    Refused,
+    bind_company,
+    confirm_pins,
+    hold_open,
+    mark_healthy,
+    open_connection,
+    refuse_left,
+)
 from portal.onboarding import typed
 from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
 from portal.onboarding.models import Evidence, Mark, Onboarding
@@ -26,10 +35,15 @@ CHECK = "onboarding.check"
 def begin(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Onboarding:
     """Open a connection and its checklist, every mark open. `way`: '' is the one we recommend. Raises Refused."""
     connection = open_connection(tenant=tenant, provider=provider, environment=environment, way=way, actor=actor)
-    onboarding = Onboarding(tenant=tenant, connection=connection)
+    return lay_out(connection)
+
+
+def lay_out(connection: Connection) -> Onboarding:
+    """The checklist of a new connection, every mark open. Needs the tenant's scope."""
+    onboarding = Onboarding(tenant_id=connection.tenant_id, connection=connection)
     onboarding.save(force_insert=True)
     for checkpoint in provider_of(connection).checkpoints(connection.way):
-        Mark(tenant=tenant, onboarding=onboarding, checkpoint=checkpoint.slug).save(force_insert=True)
+        Mark(tenant_id=connection.tenant_id, onboarding=onboarding, checkpoint=checkpoint.slug).save(force_insert=True)
     return onboarding
 
 
@@ -38,6 +52,7 @@ def attest(*, mark: Mark, actor: Actor) -> None:
 
     What is inferred or verified stays so: a person's word does not replace a proof.
     """
+    refuse_left(mark.onboarding.connection)
     if not checkpoint_of(mark).attest:
         raise Refused(_("This cannot be confirmed by hand: we check it ourselves."))
     if mark.state in (MarkState.VERIFIED, MarkState.INFERRED):
@@ -54,6 +69,12 @@ def attest(*, mark: Mark, actor: Actor) -> None:
     )
 
 
+def check(*, mark: Mark) -> None:
+    """A person wants it checked now. Raises Refused for a connection that was disconnected."""
+    refuse_left(mark.onboarding.connection)
+    ask_check(mark=mark)
+
+
 def ask_check(*, mark: Mark) -> None:
     """Queue a probe of this checkpoint; its finding appears on the mark."""
     mark.asked_at = timezone.now()
@@ -62,10 +83,11 @@ def ask_check(*, mark: Mark) -> None:
 
 
 def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
-    """Keep what was typed and check it. Raises BadInput. True when blanks were removed."""
-    is_trimmed = typed.keep(mark=mark, typed=values, actor=actor)
-    ask_check(mark=mark)
-    return is_trimmed
+    """Keep what was typed and check it. Raises BadInput, Refused. True when blanks were removed."""
+    with transaction.atomic():
+        ask_check(mark=mark)
+        hold_open(mark.onboarding.connection)
+        return typed.keep(mark=mark, typed=values, actor=actor)
 
 
 def confirm(*, mark: Mark, actor: Actor) -> None:
@@ -73,6 +95,7 @@ def confirm(*, mark: Mark, actor: Actor) -> None:
 
     Raises Refused while the probe has not verified it.
     """
+    refuse_left(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
     if not checkpoint.confirm or (mark.state != MarkState.VERIFIED and not checkpoint.pins):
         raise Refused(_("There is nothing to confirm yet. Check it first."))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.onboarding import views
+from portal.onboarding import activations, callbacks, views
 
 AT = "t/<slug:slug>/c/<uuid:connection>/checklist/"
 ONE = f"{AT}<slug:checkpoint>/"
+ACTIVATION = "t/<slug:slug>/activations/<uuid:activation>/"
 
 urlpatterns = [
     path("t/<slug:slug>/connect/<slug:provider>/", views.before, name="before"),
@@ -18,4 +19,14 @@ urlpatterns = [
     path(f"{ONE}check/", views.check, name="check"),
     path(f"{ONE}fields/", views.fields, name="fields"),
     path(f"{ONE}confirm/", views.confirm, name="confirm"),
+    path(f"{ONE}connect/<slug:login>/", views.connect, name="connect"),
+    path("callback/<slug:provider>/", callbacks.callback, name="callback"),
+    path(
+        "callback/<slug:provider>/activation/<slug:environment>/",
+        callbacks.activation_arrived,
+        name="activation_arrived",
+    ),
+    path(ACTIVATION, activations.activation, name="activation"),
+    path(f"{ACTIVATION}news/", activations.activation_news, name="activation_news"),
+    path(f"{ACTIVATION}decide/", activations.decide_activation, name="decide_activation"),
 ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,15 +19,18 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from connections.providers import registry
 from connections.spec.checklist import Inference
+from connections.spec.provider import Provider
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
-from portal.onboarding import services
+from portal.onboarding import logins, services
+from portal.onboarding.activating import NO_KEYS
 from portal.onboarding.board import Board, board
+from portal.onboarding.callbacks import unreferred
 from portal.onboarding.forms import BeginForm, FieldsForm
-from portal.onboarding.marks import checkpoint_of
+from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.reach import mark_of, onboarding_of
 from portal.onboarding.typed import BadInput
 
@@ -52,8 +58,8 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
             form.add_error(None, str(refused))
         else:
             return redirect("checklist", request.tenant.slug, onboarding.connection_id)
-    checkpoints = found.checkpoints(found.grants[0].name)
-    return render(request, "onboarding/before.html", {"provider": found, "form": form, "checkpoints": checkpoints})
+    ways = [(grant, found.checkpoints(grant.name)) for grant in found.grants]
+    return render(request, "onboarding/before.html", {"provider": found, "form": form, "ways": ways})
 
 
 @require_GET
@@ -102,7 +108,10 @@ def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResp
     """Queue the probe that answers for this checkpoint: its own, or that of the one it is inferred from."""
     mark = mark_of(request, connection, checkpoint)
     proof = checkpoint_of(mark).proof
-    services.ask_check(mark=mark_of(request, connection, proof.follows) if isinstance(proof, Inference) else mark)
+    try:
+        services.check(mark=mark_of(request, connection, proof.follows) if isinstance(proof, Inference) else mark)
+    except Refused as refused:
+        messages.error(request, str(refused))
     return _to_checkpoint(request, connection, checkpoint)
 
 
@@ -124,13 +133,43 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
         except BadInput as bad:
             for name, sentence in bad.sentences.items():
                 form.add_error(name, str(sentence))
+        except Refused as refused:
+            messages.error(request, str(refused))
+            return _to_checkpoint(request, connection, checkpoint)
         except KeyUnavailable:
-            form.add_error(None, _("Your company's keys are being made. Try again in a few seconds."))
+            form.add_error(None, str(NO_KEYS))
         else:
             if trimmed:
                 messages.info(request, _("There were blanks or quotation marks around it; we left them out."))
             return _to_checkpoint(request, connection, checkpoint)
     return _show(request, shown, own_page=True, form=form)
+
+
+@require_POST
+@unreferred
+@member(Role.OPERATOR)
+def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: str) -> HttpResponse:
+    """A page that leads to the provider's login page: our content policy lets no form go elsewhere, nor be sent on."""
+    mark = mark_of(request, connection, checkpoint)
+    found = logins.login_of(mark, login)
+    if found is None:
+        raise Http404
+    if not recently_proved(request):
+        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
+    session = request.session.session_key or ""
+    try:
+        address = logins.start(mark=mark, login=found, session=session, actor=request.user.actor)
+    except (Refused, KeyUnavailable) as refused:
+        messages.error(request, str(refused if isinstance(refused, Refused) else NO_KEYS))
+        return _to_checkpoint(request, connection, checkpoint)
+    context = {
+        "address": address,
+        "host": urlsplit(address).netloc,
+        "connection": mark.onboarding.connection,
+        "provider": provider_of(mark.onboarding.connection),
+        "checkpoint": checkpoint_of(mark),
+    }
+    return render(request, "onboarding/departure.html", context)
 
 
 @require_POST
@@ -158,16 +197,28 @@ def _show(request: MemberRequest, shown: Board, *, own_page: bool, form: FieldsF
 def _context(
     request: MemberRequest, shown: Board, *, own_page: bool, form: FieldsForm | None = None
 ) -> dict[str, Any]:
+    step = shown.opened
     return {
         "board": shown,
+        "own_words": _own_words(shown.walk.provider, step.checkpoint.slug) if step else "",
         "walk": shown.walk,
         "connection": shown.connection,
         "provider": shown.walk.provider,
         "own_page": own_page,
         "form": form or (_form(shown) if shown.fields else None),
-        "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR],
+        "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR] and not shown.has_left,
         "proved": recently_proved(request),
     }
+
+
+def _own_words(provider: Provider, checkpoint: str) -> str:
+    """The template with the provider's own text for this checkpoint, '' where there is none."""
+    name = f"providers/{provider.slug}/{checkpoint}.html"
+    try:
+        get_template(name)
+    except TemplateDoesNotExist:
+        return ""
+    return name
 
 
 def _form(shown: Board, typed: Any = None) -> FieldsForm:

@@ -10,6 +10,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.utils import timezone
 
+from connections.calls.services import ANSWERS_KEPT, clear_answers
 from connections.jobs.models import Job
 from connections.transport import partitions
 from portal.notices.models import OutgoingMail
@@ -30,6 +31,7 @@ def run() -> list[str]:
         _drop_partitions(),
         _delete_jobs(),
         _delete_mails(),
+        _clear_answers(),
         _delete_sessions(),
         _delete_cache_rows(),
     ]
@@ -67,6 +69,10 @@ def _delete_mails() -> str:
     old = OutgoingMail.objects.filter(sent_at__lt=timezone.now() - SENT_MAILS_KEPT)
     count, _ = old.delete()
     return f"Deleted {count} mails that were sent more than {SENT_MAILS_KEPT.days} days ago."
+
+
+def _clear_answers() -> str:
+    return f"Cleared {clear_answers()} answers to requests that were tried more than {ANSWERS_KEPT.days} day ago."
 
 
 def _delete_sessions() -> str:

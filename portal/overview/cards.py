@@ -15,7 +15,7 @@ from connections.spec.checklist import Checkpoint, MarkState
 from connections.spec.provider import Provider
 from connections.sync.models import ACTIVE, RunState, StreamCursor, StreamProgress, SyncRun
 from connections.tenancy.models import Tenant
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import Connection, ConnectionState, Leaving
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Mark
 from portal.onboarding.progress import sentence
@@ -68,6 +68,11 @@ class Card:
             RunState.SUCCEEDED: Kind.CURRENT,
             RunState.INCOMPLETE: Kind.INCOMPLETE,
         }.get(RunState(self.run.state), Kind.FAILED)
+
+    @property
+    def is_leaving(self) -> bool:
+        """Disconnected, and the access is still being given back."""
+        return self.kind is Kind.DISCONNECTED and self.connection.leaving == Leaving.UNDER_WAY
 
     @property
     def total(self) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from connections.calls.models import Call
+from connections.calls.services import undecided
 from connections.jobs.models import Job, JobState
-from connections.spec.provider import Provider
+from connections.spec.provider import CredentialField, Provider
 from connections.spec.text import Text
 from connections.sync.models import ACTIVE, ProgressState, RunState, StreamCursor, StreamProgress, SyncRun
 from connections.sync.services import SCHEDULED, lines
@@ -20,9 +22,14 @@ from connections.vault.models import Connection, Credential, Grant
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Walk, sentence, walk
-from portal.overview.cards import Card, cards
+from portal.overview.cards import Card, Kind, cards
 
-SESSION = "token"  # how transport names the request for a token, which no provider declares as an operation
+# How transport names the requests that no provider declares as an operation.
+UNDECLARED = {
+    "token": _("Open a session"),
+    "token.code": _("Open the first session after a sign-in"),
+    "credential.code": _("Fetch the key after a sign-in"),
+}
 RUNS_SHOWN = 10
 REQUESTS_SHOWN = 10
 REQUESTS_OF_RUN = 100
@@ -36,10 +43,11 @@ class StreamRow:
 
 @dataclass(frozen=True)
 class CredentialRow:
-    """A credential as far as anybody may see it: whether it is set, how it ends, who changed it when."""
+    """A thing that was typed in, as far as anybody may see it: a secret only by whether it is set, its end, who and when."""
 
     label: Text
     stored: Credential | None
+    value: str  # of what is no secret
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,7 @@ class Detail:
     runs: list[SyncRun]
     requests: list[RequestRow]
     next_at: datetime | None
+    undecided: list[Call]
 
     @property
     def is_reading(self) -> bool:
@@ -75,13 +84,24 @@ class Detail:
     @property
     def is_watched(self) -> bool:
         """Something is under way, or its consequences are."""
+        if self.card.kind is Kind.DISCONNECTED:
+            return self.is_leaving
         return self.card.run is not None and self.card.run.is_moving
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.card.is_leaving
+
+    @property
+    def way(self) -> Text:
+        return self.card.provider.grant(self.card.connection.way).label
 
     @property
     def fingerprint(self) -> str:
         run = self.card.run
         return _digest(
             self.card.connection.state,
+            self.card.connection.leaving,
             self.is_reading,
             self.is_watched,
             run and run.id,
@@ -89,6 +109,7 @@ class Detail:
             self.card.seen,
             [step.checkpoint.slug for step in self.walk.failing] if self.walk else "",
             len(self.requests),
+            len(self.undecided),
         )
 
 
@@ -103,6 +124,7 @@ def detail(connection: Connection) -> Detail:
             "id", "tenant_id", "connection_id", "name", "hint", "changed_at", "changed_by"
         )
     }
+    typed = {name for checkpoint in provider.checkpoints(connection.way) for name in checkpoint.fields}
     grant = Grant.objects.filter(connection=connection).only("id", "issued_at", "expires_at").first()
     entries = RequestLogEntry.objects.filter(tenant_id=connection.tenant_id, connection_id=connection.id)
     scheduled = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED)
@@ -110,11 +132,16 @@ def detail(connection: Connection) -> Detail:
         card=cards([connection])[0],
         walk=walk(onboarding, provider) if onboarding is not None else None,
         streams=[StreamRow(stream.label, cursors.get(stream.name)) for stream in provider.streams],
-        credentials=[CredentialRow(field.label, stored.get(field.name)) for field in provider.credentials],
-        grant=grant if grant is not None and grant.issued_at else None,
+        credentials=[
+            CredentialRow(field.label, stored.get(field.name), _chosen(field, connection.settings))
+            for field in provider.credentials
+            if field.name in typed or field.name in stored
+        ],
+        grant=grant if grant is not None and grant.expires_at else None,
         runs=list(SyncRun.objects.filter(connection=connection)[:RUNS_SHOWN]),
         requests=_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
         next_at=scheduled.values_list("due_at", flat=True).first() if connection.sync_every_hours else None,
+        undecided=undecided(connection),
     )
 
 
@@ -185,7 +212,7 @@ def run_detail(run: SyncRun) -> RunDetail:
 
 
 def _rows(provider: Provider, entries: Any) -> list[RequestRow]:
-    labels = {SESSION: _("Open a session"), **{operation.name: operation.label for operation in provider.operations}}
+    labels = {**UNDECLARED, **{operation.name: operation.label for operation in provider.operations}}
     return [
         RequestRow(
             entry,
@@ -194,6 +221,12 @@ def _rows(provider: Provider, entries: Any) -> list[RequestRow]:
         )
         for entry in entries
     ]
+
+
+def _chosen(field: CredentialField, settings: Mapping[str, str]) -> str:
+    """What stands open of a field, a choice by its label."""
+    value = "" if field.secret else settings.get(field.name, "")
+    return str(dict(field.choices).get(value, value))
 
 
 def _digest(*parts: object) -> str:

@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{ONE}news/", views.connection_news, name="connection_news"),
     path(f"{ONE}sync/", views.sync_now, name="sync_now"),
     path(f"{ONE}schedule/", views.schedule, name="schedule"),
+    path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
     path(RUN, views.run, name="run"),
     path(f"{RUN}news/", views.run_news, name="run_news"),
     path(f"{RUN}cancel/", views.cancel_run, name="cancel_run"),

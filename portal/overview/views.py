@@ -10,17 +10,18 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from connections.providers import registry
 from connections.sync import services as sync
 from connections.sync.models import SyncRun, Trigger
-from connections.vault.models import Connection
+from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.models import Role
 from portal.members.rows import own
-from portal.overview.cards import cards_of
+from portal.overview import departure
+from portal.overview.cards import cards, cards_of
 from portal.overview.details import RunDetail, detail, run_detail
 from portal.overview.forms import ScheduleForm
 
@@ -56,7 +57,7 @@ def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | 
             "connection": found,
             "provider": shown.card.provider,
             "form": form or ScheduleForm(initial={"every_hours": found.sync_every_hours}),
-            "may_act": _may_act(request),
+            **_may(request),
         },
     )
 
@@ -77,9 +78,23 @@ def connection_news(request: MemberRequest, connection: UUID) -> HttpResponse:
             "card": shown.card,
             "connection": shown.card.connection,
             "provider": shown.card.provider,
-            "may_act": _may_act(request),
+            **_may(request),
         },
     )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@member(Role.OWNER)
+def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
+    """What it means, and then the deed. One that is disconnected already says so on its page."""
+    found = own(request, Connection, id=connection)
+    if request.method == "POST":
+        departure.disconnect(connection=found, actor=request.user.actor)
+    if request.method == "POST" or found.state == ConnectionState.DISCONNECTED:
+        return redirect("connection", request.tenant.slug, found.id)
+    [card] = cards([found])
+    return render(request, "overview/disconnect.html", {"connection": found, "provider": card.provider, "card": card})
 
 
 @require_POST
@@ -101,8 +116,12 @@ def schedule(request: MemberRequest, connection: UUID) -> HttpResponse:
     form = ScheduleForm(request.POST, initial={"every_hours": found.sync_every_hours})
     if not form.is_valid():
         return _connection(request, found, form)
-    sync.set_schedule(connection=found, every_hours=form.cleaned_data["every_hours"], actor=request.user.actor)
-    messages.success(request, _("The schedule is changed."))
+    try:
+        sync.set_schedule(connection=found, every_hours=form.cleaned_data["every_hours"], actor=request.user.actor)
+    except Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, _("The schedule is changed."))
     return redirect("connection", request.tenant.slug, found.id)
 
 
@@ -140,6 +159,10 @@ def _of_run(request: MemberRequest, shown: RunDetail) -> dict[str, Any]:
         "provider": shown.provider,
         "may_act": _may_act(request),
     }
+
+
+def _may(request: MemberRequest) -> dict[str, bool]:
+    return {"may_act": _may_act(request), "may_leave": Role(request.membership.role) is Role.OWNER}
 
 
 def _may_act(request: MemberRequest) -> bool:

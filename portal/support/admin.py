@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpResponse
 
 from portal.support import (  # noqa: F401  (importing registers)
+    calls,
     connections,
     people,
     registrations,

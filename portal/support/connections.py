@@ -5,20 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from connections.calls.services import undecided
 from connections.providers import registry
+from connections.spec.provider import GivenByCustomer
 from connections.sync.models import RunState, SyncRun
-from connections.vault.models import Connection, ConnectionState, Credential, Grant
+from connections.transport.models import AuthorizationAttempt
+from connections.vault.models import Connection, ConnectionState, Credential, Grant, Pin
+from connections.vault.services import Refused
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Walk, walk
+from portal.support import services
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
 from portal.support.looking import LookOnly
+from portal.support.posting import Posted, posted
 from portal.support.search import as_uuid
 from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when
 
@@ -44,7 +55,7 @@ class Kept:
 
 @admin.register(Connection)
 class ConnectionAdmin(LookOnly):
-    """Read-only. The staff's role has no right on any sealed column."""
+    """Read-only but for one switch. The staff's role has no right on any sealed column."""
 
     list_display = ("name", "tenant", "where", "state_badge", "fault_words", "last_run", "opened")
     list_filter = (ConnectionStateFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
@@ -55,9 +66,12 @@ class ConnectionAdmin(LookOnly):
         "id",
         "tenant_link",
         "where",
+        "way",
         "state_badge",
         "fault_words",
         "broken_since",
+        "departure",
+        "plain_http",
         "company",
         "company_number",
         "sync_every_hours",
@@ -98,10 +112,33 @@ class ConnectionAdmin(LookOnly):
                 "credentials": kept(connection),
                 "grant": grant_of(connection),
                 "walk": walk_of(connection),
+                "undecided": len(undecided(connection, 100)),
                 "runs": SyncRun.objects.filter(tenant_id=connection.tenant_id, connection=connection)[:LATEST_RUNS],
                 "assumptions": provider.assumptions if provider else (),
+                "typed": typed(connection),
+                "pins": Pin.objects.filter(tenant_id=connection.tenant_id, connection=connection).order_by("host"),
+                "attempts": attempts_of(connection),
+                "may_plain": takes_addresses(connection) and request.user.has_perm("vault.change_connection"),
             }
         return super().change_view(request, object_id, form_url, context)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.plain)
+        return [path("<uuid:key>/plain-http/", view, name="vault_connection_plain_http"), *super().get_urls()]
+
+    def plain(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """An admin's leave for plain HTTP, given or taken back."""
+        asked: Posted[Connection] = posted(request, Connection, key)
+        is_allowed = "allow" in request.POST
+        reason = request.POST.get("reason", "")
+        try:
+            services.allow_plain_http(connection=asked.row, is_allowed=is_allowed, reason=reason, actor=asked.actor)
+        except Refused as refused:
+            messages.error(request, str(refused))
+        else:
+            said = gettext("Plain HTTP is allowed now.") if is_allowed else gettext("Plain HTTP is off now.")
+            messages.success(request, said)
+        return redirect("admin:vault_connection_change", key)
 
     @admin.display(description=_("connection"))
     def name(self, connection: Connection) -> str:
@@ -126,6 +163,14 @@ class ConnectionAdmin(LookOnly):
     @admin.display(description=_("broken since"))
     def broken_since(self, connection: Connection) -> SafeString | str:
         return when(connection.fault_at)
+
+    @admin.display(description=_("access at the provider"))
+    def departure(self, connection: Connection) -> SafeString | str:
+        return (
+            format_html("{} {}", connection.get_leaving_display(), when(connection.left_at))
+            if connection.leaving
+            else NOTHING
+        )
 
     @admin.display(description=_("company"))
     def company(self, connection: Connection) -> str:
@@ -153,13 +198,32 @@ def kept(connection: Connection) -> list[Kept]:
         )
     }
     provider = registry.find(connection.provider)
-    labels = {field.name: str(field.label) for field in provider.credentials} if provider else {}
+    labels = {field.name: str(field.label) for field in provider.credentials if field.secret} if provider else {}
     return [
         Kept(labels.get(name, name), True, rows[name].hint, rows[name].changed_at, rows[name].changed_by)
         if name in rows
         else Kept(labels[name], False)
         for name in [*labels, *(name for name in rows if name not in labels)]
     ]
+
+
+def typed(connection: Connection) -> list[tuple[str, str]]:
+    """What the customer typed that is no secret, each with its label."""
+    provider = registry.find(connection.provider)
+    labels = {field.name: str(field.label) for field in provider.credentials} if provider else {}
+    return [(labels.get(name, name), str(value)) for name, value in connection.settings.items()]
+
+
+def attempts_of(connection: Connection) -> QuerySet[AuthorizationAttempt]:
+    """The latest logins at the provider, of the columns staff may read."""
+    mine = AuthorizationAttempt.objects.filter(tenant_id=connection.tenant_id, connection=connection)
+    return mine.only("id", "login", "actor_name", "state", "started_at", "ended_at", "word", "entry_id")[:LATEST_RUNS]
+
+
+def takes_addresses(connection: Connection) -> bool:
+    """Whether the customer types in where the provider is, so that it could be an address without TLS."""
+    provider = registry.find(connection.provider)
+    return provider is not None and any(isinstance(hosts, GivenByCustomer) for hosts in provider.hosts.values())
 
 
 def grant_of(connection: Connection) -> Grant | None:

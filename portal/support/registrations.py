@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminURLFieldWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +21,7 @@ from connections.vault.keys import KeyUnavailable, house_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
+from portal.onboarding.logins import callback_address
 from portal.support.looking import Editable, RowForm
 from portal.support.showing import badge, place, when
 
@@ -46,7 +50,7 @@ class RegistrationForm(RowForm):
 
     class Meta:
         model = ClientRegistration
-        fields = ("client_id", "redirect_uri")
+        fields = ("client_id", "redirect_uri", "api_version")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,6 +93,20 @@ def free_places() -> list[tuple[str, str]]:
     ]
 
 
+def addresses(slug: str, environment: str) -> list[tuple[str, str]]:
+    """What must be registered at this provider environment, each with what it is for."""
+    provider = registry.find(slug)
+    if provider is None:
+        return []
+    name = provider.name
+    found = [(gettext("%(name)s, after a sign-in:") % {"name": name}, callback_address(slug))]
+    if provider.activation is not None:
+        address = settings.ORIGIN + reverse("activation_arrived", args=[slug, environment])
+        told = {"where": place(slug, environment)}
+        found.append((gettext("%(where)s, after companies were chosen:") % told, address))
+    return found
+
+
 @admin.register(ClientRegistration)
 class ClientRegistrationAdmin(Editable):
     """Admins write, support look; the staff's role itself cannot read the sealed secret.
@@ -109,13 +127,14 @@ class ClientRegistrationAdmin(Editable):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
-            return ("place", "client_id", "client_secret", "redirect_uri")
+            return ("place", "client_id", "client_secret", "redirect_uri", "callbacks", "api_version")
+        shown = ("redirect_uri", "callbacks", "api_version", "changed")
         if not self.has_change_permission(request, obj):
-            return ("where", "client_id", "secret", "redirect_uri", "changed")
-        return ("where", "client_id", "secret", "client_secret", "redirect_uri", "changed")
+            return ("where", "client_id", "secret", *shown)
+        return ("where", "client_id", "secret", "client_secret", *shown)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if obj is None else ("where", "secret", "changed")
+        return ("callbacks",) if obj is None else ("where", "secret", "callbacks", "changed")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and bool(free_places())
@@ -130,12 +149,22 @@ class ClientRegistrationAdmin(Editable):
             client_id=obj.client_id,
             client_secret=Secret(typed) if typed else None,
             redirect_uri=obj.redirect_uri,
+            api_version=obj.api_version,
             registration_id=obj.pk if change else None,
         )
 
     @admin.display(description=_("where"))
     def where(self, registration: ClientRegistration) -> str:
         return place(registration.provider, registration.environment)
+
+    @admin.display(description=_("addresses to register there"))
+    def callbacks(self, registration: ClientRegistration) -> SafeString:
+        """Of this provider, or of every one that is still free while nothing is chosen."""
+        places = [(registration.provider, registration.environment)]
+        if not registration.provider:
+            places = [tuple(key.split("|")) for key, _name in free_places()]  # type: ignore[misc]
+        lines = [line for slug, side in places for line in addresses(slug, side)]
+        return format_html_join("", '<div class="address">{} <code dir="ltr">{}</code></div>', dict.fromkeys(lines))
 
     @admin.display(description=_("client secret"))
     def secret(self, registration: ClientRegistration) -> SafeString:

@@ -109,8 +109,8 @@ class RequestLogAdmin(LookOnlyNewestFirst):
         return link(entry.tenant, entry.tenant_id, entry.tenant.name)
 
     @admin.display(description=_("connection"))
-    def connection_link(self, entry: RequestLogEntry) -> SafeString:
-        return link(Connection, entry.connection_id, entry.connection_id)
+    def connection_link(self, entry: RequestLogEntry) -> SafeString | str:
+        return link(Connection, entry.connection_id, entry.connection_id) if entry.connection_id else NOTHING
 
     @admin.display(description=_("run"))
     def run_link(self, entry: RequestLogEntry) -> SafeString | str:
@@ -147,7 +147,11 @@ class RequestLogAdmin(LookOnlyNewestFirst):
 
 def neighbours(entry: RequestLogEntry) -> list[RequestLogEntry]:
     """The attempts of the same connection before and after this one, in time order, this one among them."""
-    same = RequestLogEntry.objects.filter(tenant_id=entry.tenant_id, connection_id=entry.connection_id)
+    same = RequestLogEntry.objects.filter(tenant_id=entry.tenant_id)
+    if entry.connection_id is None:  # companies were being chosen: there was no connection yet
+        same = same.filter(connection_id__isnull=True)
+    else:
+        same = same.filter(connection_id=entry.connection_id)
     before = same.filter(at__lte=entry.at).exclude(id=entry.id).order_by("-at", "-id")[:NEIGHBOURS]
     after = same.filter(at__gt=entry.at).order_by("at", "id")[:NEIGHBOURS]
     return [*reversed(before), entry, *after]

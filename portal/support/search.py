@@ -11,6 +11,7 @@ from django.db.models import Model, Q, QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from connections.calls.models import Call
 from connections.jobs.models import Job
 from connections.sync.models import SyncRun
 from connections.tenancy.models import Tenant
@@ -65,6 +66,10 @@ def _by_id(key: UUID) -> Iterator[Hit]:
     for run in SyncRun.objects.select_related("connection__tenant").filter(id=key):
         detail = f"{run.connection.tenant.name}, {run.get_state_display()}"
         yield _hit(run, _("Sync run"), f"{run.queued_at:%Y-%m-%d %H:%M} UTC", detail)
+    calls = Call.objects.select_related("tenant").only("id", "operation", "state", "asked_at", "tenant")
+    for call in calls.filter(id=key):
+        detail = f"{call.tenant.name}, {call.get_state_display()}"
+        yield _hit(call, _("Call"), f"{call.operation} {call.asked_at:%Y-%m-%d %H:%M} UTC", detail)
     for connection in Connection.objects.select_related("tenant").filter(id=key):
         yield _connection(connection)
     for tenant in Tenant.objects.filter(id=key):

@@ -1,4 +1,4 @@
-"""What admins do: found, rename, suspend and reactivate tenants, and queue a parked job again. Each is audited."""
+"""What admins do: found, rename, suspend and reactivate tenants, allow plain HTTP, queue a parked job again. All audited."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from connections.jobs import services as jobs
 from connections.jobs.models import Job, JobState
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import Actor
-from connections.vault.models import TenantKey
-from connections.vault.services import found_tenant
+from connections.vault.models import Connection, TenantKey
+from connections.vault.services import Refused, found_tenant
 from portal.members.models import Role
 from portal.members.services import invite
 
@@ -54,6 +55,22 @@ def reactivate(*, tenant_id: UUID, actor: Actor) -> bool:
     if changed:
         audit.record(tenant_id=tenant_id, actor=actor, action="tenant.reactivated")
     return bool(changed)
+
+
+def allow_plain_http(*, connection: Connection, is_allowed: bool, reason: str, actor: Actor) -> None:
+    """Let this one connection be talked to without TLS, or no longer. Raises Refused without a reason."""
+    reason = reason.strip()
+    if not reason:
+        raise Refused(_("Say why: the reason stands in the customer's audit trail."))
+    changed = Connection.objects.filter(id=connection.id).exclude(plain_http=is_allowed).update(plain_http=is_allowed)
+    if changed:
+        audit.record(
+            tenant_id=connection.tenant_id,
+            actor=actor,
+            action="connection.plain_http_allowed" if is_allowed else "connection.plain_http_forbidden",
+            subject=str(connection.id),
+            reason=reason[:200],
+        )
 
 
 def queue_again(*, job: Job, actor: Actor) -> UUID | None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from connections.calls import faults as call_faults
 from connections.providers import registry
 from connections.spec.provider import Environment
 from connections.sync import faults
@@ -45,8 +46,15 @@ LOOKS = {
     "unreachable": ("bad", "cloud-off"),
     "unreadable": ("bad", "file-question-mark"),
     "blocked": ("bad", "shield-x"),
+    "unknown": ("bad", "circle-question-mark"),
+    "settled-done": ("warn", "user-round-check"),
+    "settled-not-done": ("quiet", "circle-slash"),
     "cancelled": ("quiet", "circle-minus"),
     "disconnected": ("quiet", "unplug"),
+    "started": ("quiet", "clock"),
+    "received": ("busy", "loader-circle"),
+    "exchanged": ("good", "circle-check"),
+    "denied": ("warn", "circle-minus"),
     "info": ("quiet", "info"),
     "warning": ("warn", "triangle-alert"),
     "error": ("bad", "circle-x"),
@@ -99,7 +107,9 @@ def place(provider: str, environment: str) -> str:
 
 def fault_words(provider: str, code: str) -> str:
     """What a fault means, as staff read it."""
-    found = faults.find(provider=provider, code=code) if code else None
+    if not code:
+        return ""
+    found = faults.find(provider=provider, code=code) or call_faults.find(provider=provider, code=code)
     return found.staff if found else code
 
 

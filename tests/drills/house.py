@@ -7,10 +7,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from portal.operations import roles
 from portal.operations.broker import Valkey
@@ -29,8 +30,19 @@ class House:
     What imports Django's models is imported late, because the database they need is started here.
     """
 
-    def __init__(self, state: Path, *, latency_ms: int = 0, lease_seconds: int = 30, sweep_seconds: int = 5) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *,
+        latency_ms: int = 0,
+        lease_seconds: int = 30,
+        sweep_seconds: int = 5,
+        hosts: Mapping[str, Mapping[str, str]] | None = None,
+        app: str = "portal",
+    ) -> None:
+        """`hosts` stand in for some of the simulators' addresses; `app` is the Celery application of the workers."""
         self.folders = Folders(state)
+        self.hosts, self.app = dict(hosts or {}), app
         self.latency_ms = latency_ms
         self.timing = {"PORTAL_LEASE_SECONDS": str(lease_seconds), "PORTAL_SWEEP_SECONDS": str(sweep_seconds)}
         self.children: dict[str, Child] = {}
@@ -40,9 +52,9 @@ class House:
         self.sandbox = SandboxServer(self.folders.state / "sandbox", records="demo", latency_ms=self.latency_ms)
         self.start_servers()
         self.sandbox.start()
-        self.plan = replace(self.plan, sandbox_hosts=json.dumps(self.sandbox.hosts))
+        self.plan = replace(self.plan, sandbox_hosts=json.dumps({**self.sandbox.hosts, **self.hosts}))
         self.set_up_django()
-        for child in (self.plan.worker("interactive"), self.plan.worker("sync"), self.plan.beat()):
+        for child in (self._worker("interactive"), self._worker("sync"), self.plan.beat()):
             self.run(child)
 
     def start_servers(self) -> None:
@@ -86,6 +98,14 @@ class House:
         django.setup()
         self.is_set_up = True
 
+    def act_as_worker(self) -> None:
+        """From here on this process is a worker, for the database too."""
+        from django.db import connection
+
+        connection.close()
+        login = urlsplit(self.plan.worker_url).username
+        connection.settings_dict.update(USER=login, PASSWORD=self.keys.password(login or ""))
+
     def run(self, child: Child) -> None:
         child.start(self.folders, REPOSITORY)
         self.children[child.name] = child
@@ -98,7 +118,12 @@ class House:
         process.wait()
 
     def start_worker(self, queue: str) -> None:
-        self.run(self.plan.worker(queue))
+        self.run(self._worker(queue))
+
+    def _worker(self, queue: str) -> Child:
+        child = self.plan.worker(queue)
+        child.arguments = tuple(self.app if each == "portal" else each for each in child.arguments)
+        return child
 
     def log(self, name: str) -> str:
         """The process's log since its last start, and of the start before."""

@@ -42,6 +42,9 @@ PLANTS = {
         "connections/jobs/planted.py": "def late():\n    from connections.sync import services\n"
     },
     "an arrow up in the site": {"portal/members/planted.py": "from portal.onboarding import services"},
+    "a neighbour on the same floor of the engine": {
+        "connections/calls/planted.py": "from connections.sync import models"
+    },
     "a neighbour on the same floor": {"portal/support/planted.py": "from portal import admin_site"},
     "the words know the jobs": {"connections/spec/planted.py": "from connections.jobs import services"},
     "a provider that knows another": {

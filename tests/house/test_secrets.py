@@ -29,6 +29,7 @@ FIELDS = {
     "vault_grant.refresh_ciphertext": "sealed",
     "transport_authorizationattempt.verifier_ciphertext": "sealed",
     "transport_authorizationattempt.code_ciphertext": "sealed",
+    "transport_activationrequest.request_ciphertext": "sealed",
     "transport_authorizationattempt.state_digest": "hashed",
     "transport_authorizationattempt.session_digest": "hashed",
     "notices_outgoingmail.ciphertext": "sealed",
@@ -57,6 +58,7 @@ FIELDS = {
 # Who may open a Secret (ARCHITECTURE 6): vault, transport, mail delivery; and the door that checks second factors.
 MAY_REVEAL = {
     "connections/vault/sealing.py",
+    "connections/transport/activation.py",
     "connections/transport/client.py",
     "connections/transport/token_request.py",
     "portal/notices/mail.py",

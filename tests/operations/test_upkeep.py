@@ -151,3 +151,18 @@ def test_a_partition_that_somebody_reads_is_left_for_the_next_run(
     finally:
         reader.close()
     assert f"dropped {partitions.TABLE}_{last_year:%Y_%m}" in upkeep()
+
+
+def test_answers_to_tried_requests_go_after_a_day(db: None, aamu: Any) -> None:
+    from connections.calls.models import Call
+    from connections.vault.models import Connection
+
+    opened = Connection(tenant=aamu, provider="procountor", environment="sandbox")
+    opened.save(force_insert=True)
+    for hours in (23, 25):
+        Call(
+            tenant=aamu, connection=opened, operation="session", is_write=False, asked_by="alice", state="answered",
+            status=200, answer="{}", ended_at=django_timezone.now() - timedelta(hours=hours),
+        ).save(force_insert=True)  # fmt: skip
+    assert "Cleared 1 answers" in upkeep()
+    assert list(Call.objects.order_by("ended_at").values_list("answer", "status")) == [("", 200), ("{}", 200)]

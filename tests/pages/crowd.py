@@ -47,22 +47,39 @@ ADDRESSES = [
     Address("check", Role.OPERATOR, ("connection", "checkpoint"), "post"),
     Address("fields", Role.OPERATOR, ("connection", "key_checkpoint"), "post", {"api_key": "k" * 40}),
     Address("confirm", Role.OPERATOR, ("connection", "checkpoint"), "post"),
+    Address("connect", Role.OPERATOR, ("connection", "key_checkpoint", "login"), "post"),
+    Address("activation", Role.OPERATOR, ("activation",)),
+    Address("activation_news", Role.OPERATOR, ("activation",)),
+    Address("decide_activation", Role.OPERATOR, ("activation",), "post", {"company": "101"}),
     Address("sync_now", Role.OPERATOR, ("connection",), "post"),
     Address("schedule", Role.OPERATOR, ("connection",), "post", {"every_hours": "6"}),
     Address("run", Role.VIEWER, ("connection", "run")),
     Address("run_news", Role.VIEWER, ("connection", "run")),
     Address("cancel_run", Role.OPERATOR, ("connection", "run"), "post"),
+    Address("try", Role.OPERATOR, ("connection",)),
+    Address("try_fill", Role.OPERATOR, ("connection", "operation")),
+    Address("try_fill", Role.OPERATOR, ("connection", "operation"), "post"),
+    Address("try_send", Role.OWNER, ("connection", "operation"), "post"),
+    Address("call", Role.OPERATOR, ("connection", "call")),
+    Address("call_news", Role.OPERATOR, ("connection", "call")),
+    Address("call_settle", Role.OWNER, ("connection", "call"), "post", {"outcome": "done"}),
+    Address("call_again", Role.OWNER, ("connection", "call"), "post"),
     Address("invite", Role.OWNER, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
     Address("revoke_invitation", Role.OWNER, ("invitation",), "post"),
     Address("change_role", Role.OWNER, ("membership",), "post", {"role": "viewer"}),
+    Address("disconnect", Role.OWNER, ("connection",)),
+    Address("disconnect", Role.OWNER, ("connection",), "post"),
     Address("remove_member", Role.OWNER, ("membership",), "post"),
 ]
 
 
 def settle(tenant: Any, owner: Any) -> dict[str, Any]:
-    """A walk, a run and an invitation in this tenant; their ids by the keys that addresses use."""
+    """A walk, a run, a call and an invitation in this tenant; their ids by the keys that addresses use."""
+    from connections.calls.services import ask
+    from connections.spec.operations import Arguments
     from connections.sync.models import SyncRun, Trigger
     from connections.sync.services import start_run
+    from connections.transport.models import ActivationRequest, ActivationState
     from connections.vault.services import mark_healthy
     from portal.members.models import Invitation, Membership
     from portal.members.services import invite
@@ -75,6 +92,7 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
         onboarding = begin(tenant=tenant, provider="procountor", environment="test", actor=SYSTEM)
         mark_healthy(connection=onboarding.connection)
         start_run(connection=onboarding.connection, trigger=Trigger.HAND, actor=SYSTEM)
+        call = ask(connection=onboarding.connection, operation="session", arguments=Arguments(), actor=owner.actor)
         invite(
             tenant=tenant,
             email=f"invited@{tenant.slug}.example",
@@ -82,12 +100,23 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             actor=owner.actor,
             up_to=Role.OWNER,
         )
+        asked = ActivationRequest(
+            tenant=tenant, provider="procountor", environment="test", key_version=1, request_ciphertext=b"sealed"
+        )
+        asked.state = ActivationState.SHOWN
+        companies = [["101", "Books 101"], ["102", "Books 102"]]
+        asked.proposal = {"initiator": "Kaisa Kivi", "email": "kaisa@aamu.example", "companies": companies}
+        asked.save(force_insert=True)
         return {
             "provider": "procountor",
+            "login": "key-login",
+            "activation": asked.id,
             "connection": onboarding.connection_id,
             "checkpoint": "usage-settings",
             "key_checkpoint": "api-key",
             "run": SyncRun.objects.get(connection=onboarding.connection).id,
+            "operation": "session",
+            "call": call.id,
             "invitation": Invitation.objects.get(tenant=tenant, revoked_at__isnull=True).id,
             "membership": Membership.objects.get(tenant=tenant, user=owner).id,
         }

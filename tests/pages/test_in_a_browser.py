@@ -96,7 +96,7 @@ def enter(browser: Browser, site: str, sign_in: Callable[..., Any]) -> Iterator[
     yield open_page
     for context in contexts:
         context.close()
-    assert [said for said in complaints if "status of 404" not in said] == []
+    assert [said for said in complaints if "status of 40" not in said] == []
 
 
 def assert_fits_and_is_accessible(page: Page) -> None:

@@ -15,6 +15,8 @@ from django.urls import reverse
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from tests.pages.crowd import ADDRESSES, settle
 
+pytestmark = pytest.mark.usefixtures("every_button")
+
 POLICY = ("default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'")
 SIGNED_OUT = ["account_login", "account_reset_password", "account_reset_password_done", "account_signup"]
 OWN_PAGES = [
@@ -37,6 +39,13 @@ MOST_QUERIES = {
     "checklist": 28,
     "checklist_news": 28,
     "checkpoint": 28,
+    "try": 25,
+    "try_fill": 22,
+    "call": 27,
+    "call_news": 27,
+    "activation": 24,
+    "activation_news": 24,
+    "disconnect": 27,
     "run": 27,
     "run_news": 27,
 }

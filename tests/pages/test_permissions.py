@@ -11,6 +11,8 @@ from django.urls import URLPattern, get_resolver
 from portal.members.models import Role
 from tests.pages.crowd import ADDRESSES, ORDER, Address, missing, settle
 
+pytestmark = pytest.mark.usefixtures("every_button")
+
 
 @pytest.fixture
 def ids(aamu: Any, alice: Any) -> dict[str, Any]:
@@ -87,13 +89,14 @@ def test_a_foreign_id_answers_the_same_bytes_as_a_missing_one(
         assert same_answer(strange, absent), address.label
 
 
-def test_a_run_is_found_under_its_own_connection_only(
+def test_a_run_and_a_call_are_found_under_its_own_connection_only(
     sign_in: Callable[..., Any], aamu: Any, alice: Any, ids: dict[str, Any]
 ) -> None:
     other = settle(aamu, alice)
-    mixed = {**ids, "run": other["run"]}
-    address = next(address for address in ADDRESSES if address.name == "run")
-    assert send(sign_in(alice), address, "aamu", mixed).status_code == 404
+    mixed = {**ids, "run": other["run"], "call": other["call"]}
+    for name in ("run", "call"):
+        address = next(address for address in ADDRESSES if address.name == name)
+        assert send(sign_in(alice), address, "aamu", mixed).status_code == 404
 
 
 def test_a_suspended_tenant_is_gone_for_its_own_people(
@@ -123,7 +126,7 @@ def test_a_membership_that_ends_ends_at_once(
 
 def test_an_address_refuses_the_other_method(sign_in: Callable[..., Any], ids: dict[str, Any], alice: Any) -> None:
     client = sign_in(alice)
-    one_method = [address for address in ADDRESSES if address.name != "before"]
+    one_method = [address for address in ADDRESSES if address.name not in ("before", "try_fill", "disconnect")]
     answers = {
         address.label: (client.get if address.method == "post" else client.post)(address.url("aamu", ids))
         for address in one_method

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from connections.calls.models import Call
 from connections.jobs.models import Job, JobState
 from connections.sync.models import ProgressState, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
 from connections.tenancy.models import AuditEvent
@@ -26,6 +27,7 @@ from portal.onboarding.services import begin
 # Planted, and looked for in every page.
 API_KEY = "canary-of-the-api-key-7f3a"
 CLIENT_SECRET = "canary-of-the-client-secret-91bc"
+WRITTEN = "canary-of-what-was-written-55d0"
 
 
 @dataclass
@@ -35,6 +37,7 @@ class House:
     tenant: Any
     connection: Connection
     run: SyncRun
+    call: Call
     entry: RequestLogEntry
     job: Job
     registration: ClientRegistration
@@ -116,6 +119,12 @@ def house(aamu: Any, alice: Any, settings: Any) -> House:
         values={"fault": "api-key-refused", "entry": str(entry.id)},
     ).save(force_insert=True)
     SyncRun.objects.filter(id=run.id).update(entry_id=entry.id)
+    call = Call(
+        tenant=aamu, connection=connection, operation="invoices.send", is_write=True, asked_by=alice.email,
+        body=f'"{WRITTEN}"', answer=WRITTEN, arguments=f'{{"path": {{"id": "{WRITTEN}"}}}}',
+        troubles=[["a", WRITTEN]], state="unknown", why="not-found", fault="unknown-outcome", entry_id=entry.id,
+    )  # fmt: skip
+    call.save(force_insert=True)
     job = Job(
         tenant=aamu, kind="sync.run", subject=run.id, queue="sync", state=JobState.PARKED, reason="failed 8 times"
     )
@@ -124,6 +133,7 @@ def house(aamu: Any, alice: Any, settings: Any) -> House:
         tenant=aamu,
         connection=Connection.objects.get(id=connection.id),
         run=SyncRun.objects.get(id=run.id),
+        call=call,
         entry=entry,
         job=job,
         registration=ClientRegistration.objects.get(id=registration),

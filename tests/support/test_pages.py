@@ -11,6 +11,7 @@ from django.db import ProgrammingError, transaction
 from django.urls import reverse
 from django.utils import timezone
 
+from connections.calls.models import Call
 from connections.sync.models import RunLogLine, SyncRun
 from connections.tenancy.scope import staff_scope
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant
@@ -19,7 +20,7 @@ from portal.notices.models import OutgoingMail
 from portal.support import timeline as room
 from portal.support.timeline import timeline
 from tests.roles import acting_as
-from tests.support.conftest import API_KEY, CLIENT_SECRET, House, asked
+from tests.support.conftest import API_KEY, CLIENT_SECRET, WRITTEN, House, asked
 from tests.support.pages import Page
 from tests.support.test_who_may import addresses
 
@@ -45,7 +46,15 @@ def test_no_page_holds_a_secret(
 ) -> None:
     user = request.getfixturevalue(who)
     browser = sign_in(user)
-    hidden = [API_KEY, CLIENT_SECRET, "canary-of-the-token", "ciphertext", user.password, house.invitation.digest]
+    hidden = [
+        API_KEY,
+        CLIENT_SECRET,
+        WRITTEN,
+        "canary-of-the-token",
+        "ciphertext",
+        user.password,
+        house.invitation.digest,
+    ]
     for name, address, *_ in addresses(house):
         page = browser.get(address).content.decode()
         for secret in hidden:
@@ -59,6 +68,7 @@ def test_no_page_holds_a_secret(
         lambda: list(Grant.objects.values("access_ciphertext")),
         lambda: list(ClientRegistration.objects.all()),
         lambda: list(OutgoingMail.objects.values("ciphertext")),
+        lambda: list(Call.objects.values("body")),
     ],
 )
 def test_the_staffs_role_itself_cannot_read_what_is_sealed(house: House, forbidden: Callable[[], Any]) -> None:
@@ -102,6 +112,34 @@ def test_a_connection_is_found_by_its_company_or_tenant(
 ) -> None:
     answer = sign_in(dana).get(reverse("admin:vault_connection_changelist"), {"q": typed})
     assert [row for row in Page(answer.content).rows if "Aamun Kirjat Oy" in row]
+
+
+# -- a call ------------------------------------------------------------------------------------------------------------
+
+
+def test_calls_with_an_unknown_outcome_are_told_where_staff_look(
+    house: House, look: Any, sign_in: Callable[..., Any], dana: Any
+) -> None:
+    page = look("vault_connection", house.connection.id)
+    assert "1 call waits for the customer's owner" in page.text
+    listed = Page(sign_in(dana).get(page.links["See them"]).content)
+    assert [row for row in listed.rows if "invoices.send" in row and "outcome unknown" in row]
+    call = look("calls_call", house.call.id)
+    assert "the customer's owner" in call.text
+    assert "looked for and not found" in call.text
+    assert "A write was sent and not answered" in call.text
+    assert call.links[str(house.entry.id)].endswith(f"{house.entry.id}/change/")
+    Call.objects.update(state="settled-done")
+    assert "unknown outcome" not in look("vault_connection", house.connection.id).text
+
+
+@pytest.mark.parametrize("typed", ["call", "entry", "connection", "tenant"])
+def test_a_call_is_found_by_what_belongs_to_it(
+    house: House, sign_in: Callable[..., Any], dana: Any, typed: str
+) -> None:
+    key = {"call": house.call.id, "entry": house.entry.id, "connection": house.connection.id, "tenant": "aamu oy"}
+    answer = sign_in(dana).get(reverse("admin:calls_call_changelist"), {"q": str(key[typed])})
+    assert [row for row in Page(answer.content).rows if "invoices.send" in row]
 
 
 # -- a run -------------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
@@ -13,6 +14,7 @@ from connections.vault.models import ClientRegistration
 from connections.vault.sealing import Sealed, unseal_for_house
 from connections.vault.services import registration_place
 from tests.roles import acting_as
+from tests.signing import offer, signing_provider
 from tests.support.conftest import CLIENT_SECRET, House
 from tests.support.pages import Page
 
@@ -88,6 +90,29 @@ def test_a_new_secret_replaces_the_stored_one(house: House, admins: Any) -> None
     row = ClientRegistration.objects.get()
     assert opened(row) == "the-one-after-that-1234"
     assert "client secret" in LogEntry.objects.get().get_change_message().lower()
+
+
+def test_an_api_version_is_kept_and_only_one_that_fits_a_path(house: House, admins: Any) -> None:
+    typed = {"client_id": "pilotage-test", "api_version": "v2406"}
+    assert admins.post(page_of(house.registration), typed).status_code == 302
+    assert ClientRegistration.objects.get().api_version == "v2406"
+    assert admins.post(page_of(house.registration), typed | {"api_version": "../x"}).status_code == 200
+    assert ClientRegistration.objects.get().api_version == "v2406"
+
+
+def test_the_addresses_to_register_at_the_provider_are_shown(
+    house: House, admins: Any, dana: Any, sign_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(monkeypatch, signing_provider(activation=None))
+    here = f"{settings.ORIGIN}/callback/procountor/"
+    for client, address in ((admins, page_of(house.registration)), (sign_in(dana), page_of(house.registration))):
+        page = client.get(address).content.decode()
+        assert f">{here}</code>" in page
+        assert "/activation/" not in page
+    assert f">{here}</code>" in admins.get(reverse(ADD)).content.decode()
+    offer(monkeypatch, signing_provider())
+    page = admins.get(page_of(house.registration)).content.decode()
+    assert f">{here}activation/test/</code>" in page
 
 
 def test_a_registration_cannot_be_moved(house: House, admins: Any) -> None:

@@ -25,6 +25,7 @@ def search(sign_in: Callable[..., Any], dana: Any) -> Callable[[str], Any]:
         (lambda house: house.entry.provider_request_id, lambda house: ("transport_requestlogentry", house.entry.id)),
         (lambda house: f'"{house.entry.provider_request_id}" ', lambda house: ("transport_requestlogentry", house.entry.id)),
         (lambda house: str(house.run.id), lambda house: ("sync_syncrun", house.run.id)),
+        (lambda house: str(house.call.id), lambda house: ("calls_call", house.call.id)),
         (lambda house: str(house.connection.id), lambda house: ("vault_connection", house.connection.id)),
         (lambda house: str(house.tenant.id).upper(), lambda house: ("tenancy_tenant", house.tenant.id)),
         (lambda house: str(house.job.id), lambda house: ("jobs_job", house.job.id)),
@@ -34,7 +35,7 @@ def search(sign_in: Callable[..., Any], dana: Any) -> Callable[[str], Any]:
         (lambda house: "Alice@aamu.example", lambda house: ("members_user", house.membership.user_id)),
         (lambda house: "new@aamu.example", lambda house: ("tenancy_tenant", house.tenant.id)),
     ],
-    ids=["entry", "request", "quoted", "run", "connection", "tenant id", "job", "company id", "company", "tenant",
+    ids=["entry", "request", "quoted", "run", "call", "connection", "tenant id", "job", "company id", "company", "tenant",
          "e-mail", "invited"],
 )  # fmt: skip
 def test_one_thing_is_landed_on(

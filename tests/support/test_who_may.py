@@ -17,6 +17,7 @@ LISTS = {
     "tenancy_auditevent": "event",
     "vault_connection": "connection",
     "sync_syncrun": "run",
+    "calls_call": "call",
     "transport_requestlogentry": "entry",
     "vault_clientregistration": "registration",
     "jobs_job": "job",
@@ -31,6 +32,7 @@ BUTTONS = {
     "tenancy_tenant_revoke": ("tenant", "invitation"),
     "tenancy_tenant_remove": ("tenant", "membership"),
     "jobs_job_again": ("job",),
+    "vault_connection_plain_http": ("connection",),
 }
 # What Django brings along, and what an admitted person gets there.
 BROUGHT = {

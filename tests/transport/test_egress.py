@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 import logging
 import socket
 import ssl
 import threading
-import time
 import traceback
 from dataclasses import replace
 
 import pytest
-import requests
 import trustme
 
 from connections.spec.provider import Deadlines, Hosts
 from connections.transport import egress, trust
-from connections.transport.egress import NoAnswer, NotAllowed, TooLarge
+from connections.transport.egress import NoAnswer, NotAllowed
+from tests.transport.test_egress_answers import HEAD, bad_chunk, bad_gzip, big, cut_body, no_http, nothing, silence
 
 QUICK = Deadlines(connect=2, read=2, total=2, body_bytes=100_000)
 SECRET = "s3cret-t0ken-value"
@@ -135,7 +133,7 @@ def test_a_certificate_for_another_name_is_not_believed(hostile, hosts, monkeypa
 
 
 def test_passing_verify_false_loosens_nothing(hostile, hosts):
-    with pytest.raises(requests.exceptions.SSLError):
+    with pytest.raises(egress.NotTrusted):
         egress._session(replace(hosts, ca="")).request("GET", hosts.api, verify=False)
 
 
@@ -149,6 +147,19 @@ def test_the_environment_names_no_proxy(hostile, hosts, monkeypatch):
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     assert send(hosts).status == 200
+
+
+def test_the_environment_gives_no_password_and_takes_no_keys(hostile, hosts, tmp_path, monkeypatch):
+    """A netrc would add an Authorization of its own; SSLKEYLOGFILE makes Python write session keys down."""
+    trust.context.cache_clear()
+    netrc, keys = tmp_path / "netrc", tmp_path / "keys"
+    netrc.write_text("default login a password b\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(keys))
+    send(hosts)
+    assert b"Authorization" not in hostile.asked[0].head
+    assert not keys.exists()
 
 
 # -- where we may go -------------------------------------------------------------------------------------------------
@@ -178,173 +189,9 @@ def test_one_bad_address_among_good_ones_is_enough(monkeypatch, first):
         send(Hosts(api="https://provider.example", token=""))
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
-def test_public_addresses_are_dialled_as_judged(monkeypatch, address):
-    """The second look-up would lead inside: it must not happen."""
-    dialled = []
-
-    def connect(sock, where):
-        dialled.append(where[0])
-        raise ConnectionRefusedError
-
-    resolving(monkeypatch, [address], ["10.0.0.5"])
-    monkeypatch.setattr(socket.socket, "connect", connect)
-    with pytest.raises(NoAnswer):
-        send(Hosts(api="https://provider.example", token=""))
-    assert len(dialled) == 1
-    assert dialled[0].removeprefix("::ffff:") == address.removeprefix("::ffff:")
-
-
 def test_loopback_is_for_the_sandbox_alone(hostile, hosts):
     with pytest.raises(NotAllowed):
         send(replace(hosts, loopback=False))
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "http://provider.example",
-        "ftp://provider.example",
-        "file:///etc/passwd",
-        "https://user@provider.example",
-        "https://user:pass@provider.example",
-        "https://provider.example/#x",
-        "https://",
-        "https://[::1",
-        "provider.example",
-        f"https://{'a' * 254}.example",
-        "https://127.1",
-        "https://2130706433",
-        "https://0x7f000001",
-        "https://[::ffff:7f00:1]",
-    ],
-)
-def test_odd_addresses_are_refused(address):
-    with pytest.raises(NotAllowed):
-        send(Hosts(api=address, token=""), "")
-
-
-# -- answers that never end ------------------------------------------------------------------------------------------
-
-HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
-def big(line):
-    line.write(HEAD + b"\r\n")
-    for _ in range(200):
-        line.write(b"x" * 10_000)
-
-
-def bomb(line):
-    line.answer(200, gzip.compress(b"x" * 60_000_000), Content_Encoding="gzip")
-
-
-def drip_body(line):
-    line.write(HEAD + b"Content-Length: 1000\r\n\r\n")
-    line.drip(b"x" * 1000, 0.2, 8)
-
-
-def drip_headers(line):
-    line.drip(HEAD + b"X-Long: " + b"x" * 1000, 0.2, 8)
-
-
-def endless_headers(line):
-    for _ in range(100_000):
-        line.write(b"X-More: " + b"x" * 1000 + b"\r\n")
-
-
-def endless_interim(line):
-    until = time.monotonic() + 8
-    while time.monotonic() < until:
-        line.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        time.sleep(0.05)
-
-
-def stutter(line):
-    time.sleep(0.9)
-    line.write(HEAD)
-    time.sleep(6)
-
-
-def silence(line):
-    time.sleep(6)
-
-
-def cut_body(line):
-    line.write(HEAD + b"Content-Length: 1000\r\n\r\n[1, 2")
-    line.hang_up()
-
-
-def cut_head(line):
-    line.write(HEAD + b"Content-Le")
-    line.hang_up()
-
-
-def cut_chunk(line):
-    line.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-    line.hang_up()
-
-
-def bad_chunk(line):
-    line.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n")
-
-
-def no_http(line):
-    line.write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
-    line.hang_up()
-
-
-def bad_gzip(line):
-    line.answer(200, b"this is no gzip", Content_Encoding="gzip")
-
-
-def nothing(line):
-    line.hang_up()
-
-
-@pytest.mark.parametrize("behaviour", [big, bomb])
-def test_bodies_over_the_cap_are_not_taken_in(hostile, hosts, behaviour):
-    hostile.behave = behaviour
-    with pytest.raises(TooLarge):
-        send(hosts)
-
-
-@pytest.mark.parametrize("behaviour", [drip_body, drip_headers, endless_interim, stutter, silence])
-def test_slow_answers_end_at_the_deadline(hostile, hosts, behaviour):
-    hostile.behave = behaviour
-    started = time.monotonic()
-    with pytest.raises(NoAnswer, match="timed out"):
-        send(hosts, total=1.0)
-    assert time.monotonic() - started < 1.75
-
-
-def test_a_handshake_that_never_ends_is_left(hosts):
-    with socket.create_server(("127.0.0.1", 0)) as dumb:
-        started = time.monotonic()
-        with pytest.raises(NoAnswer, match="timed out"):
-            send(replace(hosts, api=f"https://127.0.0.1:{dumb.getsockname()[1]}"), total=0.5)
-        assert time.monotonic() - started < 1.5
-
-
-@pytest.mark.parametrize("behaviour", [endless_headers, cut_body, cut_chunk, bad_chunk, no_http, bad_gzip, nothing])
-def test_broken_answers_are_no_answers(hostile, hosts, behaviour):
-    hostile.behave = behaviour
-    with pytest.raises(NoAnswer):
-        send(hosts)
-    hostile.reset()
-    assert send(hosts).status == 200  # and the next call starts clean
-
-
-def test_a_head_that_is_cut_holds_no_body(hostile, hosts):
-    hostile.behave = cut_head
-    assert send(hosts).body == b""
-
-
-def test_a_port_where_nobody_listens(hosts):
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    with pytest.raises(NoAnswer):
-        send(replace(hosts, api=f"https://127.0.0.1:{port}"))
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ register = template.Library()
 LONGEST = 400
 # Control characters, and the invisible ones that reorder what follows. Zero-width (non-)joiners are spelling in Persian.
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+UNSEEN_IN_LINES = re.compile(UNSEEN.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
 
 # Look, icon, word, meaning: three marks that pass are three different things.
 MARKS: dict[str, tuple[str, Any, Any]] = {
@@ -58,7 +59,17 @@ def visible(text: object) -> str:
     plain = str(text)
     if len(plain) > LONGEST:
         plain = plain[:LONGEST] + "…"
-    return UNSEEN.sub(lambda found: f"[U+{ord(found.group()):04X}]", plain)
+    return UNSEEN.sub(_code_point, plain)
+
+
+@register.filter
+def whole(text: object) -> str:
+    """A whole document from elsewhere, its lines kept: what hides or reorders characters is shown by its code point."""
+    return UNSEEN_IN_LINES.sub(_code_point, str(text))
+
+
+def _code_point(found: re.Match[str]) -> str:
+    return f"[U+{ord(found.group()):04X}]"
 
 
 @register.simple_tag

@@ -1,0 +1,1 @@
+"""What somebody wants done: single calls of a provider's operations, and what became of each."""

@@ -1,0 +1,17 @@
+"""Registers the app and its job."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class CallsConfig(AppConfig):
+    name = "connections.calls"
+    label = "calls"
+
+    def ready(self) -> None:
+        from connections.calls import sending
+        from connections.calls.services import SEND
+        from connections.jobs.registry import register
+
+        register(SEND, queue="interactive", handler=sending.send, on_parked=sending.gave_up)

@@ -1,0 +1,41 @@
+"""Troubles of our own with single calls, beside the ones a provider's catalogue and transport know."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers import registry
+from connections.spec.faults import Acts, Fault
+from connections.transport import faults as transport_faults
+
+NOT_STANDING = Fault(
+    "call-not-standing",
+    Acts.CUSTOMER,
+    _("Before it could be sent the connection was disconnected, paused, or lost its company. Nothing was sent."),
+    "When a worker took the call the connection did not stand, or the tenant was suspended.",
+)
+TOO_LATE = Fault(
+    "call-too-late",
+    Acts.NOBODY,
+    _("For a day there was no way to send it, so we let it be. Nothing was sent."),
+    "Quota or outage kept the call waiting for longer than it may wait.",
+)
+GAVE_UP = Fault(
+    "call-gave-up",
+    Acts.US,
+    _("Our own side failed several times with this request. Our staff can see it."),
+    "The job was parked after repeated crashes or failures: its row and the worker's log say why.",
+)
+NOT_DECLARED = Fault(
+    "call-not-declared",
+    Acts.US,
+    _("What was asked for is no longer offered. Nothing was sent."),
+    "The provider's description no longer holds this operation, or no longer takes these values.",
+)
+_OURS = {fault.code: fault for fault in (NOT_STANDING, TOO_LATE, GAVE_UP, NOT_DECLARED)}
+
+
+def find(*, provider: str, code: str) -> Fault | None:
+    """The fault that `code` names: the provider's own, one of the way there, or one of ours. None for no known code."""
+    known = registry.find(provider)
+    return (known.faults.find(code) if known else None) or transport_faults.find(code) or _OURS.get(code)

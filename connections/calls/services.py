@@ -1,0 +1,165 @@
+"""Asking for a call, and a person's word on one whose outcome nobody knows."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connections.calls.checking import check
+from connections.calls.models import Call, CallState, Reason
+from connections.jobs import services as jobs
+from connections.providers import registry
+from connections.spec.operations import Arguments, Operation
+from connections.tenancy import audit
+from connections.tenancy.models import TenantState
+from connections.tenancy.scope import Actor
+from connections.transport import faults as transport_faults
+from connections.vault.models import Connection, ConnectionState
+from connections.vault.services import Refused
+
+SEND = "calls.send"
+ANSWERS_KEPT = timedelta(hours=24)
+STANDING = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
+
+
+def ask(
+    *, connection: Connection, operation: str, arguments: Arguments, actor: Actor, call_id: UUID | None = None
+) -> Call:
+    """Keep what is wanted and queue it, in the caller's transaction and scope. Who may ask, the caller has checked.
+
+    `call_id` is chosen by who asks: asking twice with the same one gives the same call, and nothing is sent twice.
+    Raises Refused (the connection does not stand, no such operation) and BadCall (what was typed, at its field).
+    """
+    declared = operation_of(connection, operation)
+    check(declared, arguments)
+    return _keep(connection, declared, arguments, actor, call_id=call_id)
+
+
+def settle(*, call: Call, done: bool, actor: Actor) -> bool:
+    """A person looked and says what became of an unknown one. False when its outcome is not, or no longer, unknown."""
+    if not Call.objects.filter(id=call.id, state=CallState.UNKNOWN).exists():
+        return False
+    # The job's row first, as the worker takes them.
+    jobs.cancel(kind=SEND, subject=call.id)
+    state = CallState.SETTLED_DONE if done else CallState.SETTLED_NOT_DONE
+    values = {"state": state, "next_at": None, "ended_at": timezone.now(), "settled_by": actor.name}
+    if not Call.objects.filter(id=call.id, state=CallState.UNKNOWN).update(**values):
+        return False
+    for name, value in values.items():
+        setattr(call, name, value)
+    _record(call, actor, "call.settled", outcome=state.value)
+    return True
+
+
+def send_again(*, call: Call, actor: Actor) -> Call:
+    """The same once more, as a call of its own that points back; asked for twice, it is one.
+
+    Raises Refused unless a person said that the first one was not done.
+    """
+    if Call.objects.values_list("state", flat=True).get(id=call.id) != CallState.SETTLED_NOT_DONE:
+        raise Refused(_("It can be sent again only after somebody looked and said that it was not done."))
+    declared = operation_of(call.connection, call.operation)
+    check(declared, call.filled)
+    return _keep(call.connection, declared, call.filled, actor, instead_of=call)
+
+
+def undecided(connection: Connection, most: int = 20) -> list[Call]:
+    """Calls whose outcome only a person can tell, newest first. Needs the tenant's scope. One query."""
+    unknown = Call.objects.filter(
+        tenant_id=connection.tenant_id, connection_id=connection.id, state=CallState.UNKNOWN, next_at=None
+    )
+    return list(unknown.only("id", "tenant_id", "connection_id", "operation", "state", "asked_at")[:most])
+
+
+def clear_answers() -> int:
+    """Forget what providers answered more than a day ago; that they did stays. Across tenants, as the owner."""
+    old = timezone.now() - ANSWERS_KEPT
+    told = Call.objects.exclude(answer="", troubles=[])
+    return told.filter(Q(ended_at__lt=old) | Q(ended_at=None, sent_at__lt=old)).update(
+        answer="", is_cut=False, troubles=[]
+    )
+
+
+def operation_of(connection: Connection, name: str) -> Operation:
+    """Raises Refused."""
+    provider = registry.find(connection.provider)
+    found = {each.name: each for each in provider.operations} if provider else {}
+    if name not in found:
+        raise Refused(_("The provider offers no such operation."))
+    return found[name]
+
+
+def stands(connection: Connection) -> bool:
+    """Whether anything may be sent: connected, to the right company, for a customer who is not suspended."""
+    return (
+        connection.state in STANDING
+        and connection.fault not in transport_faults.HOLDING
+        and connection.tenant.state != TenantState.SUSPENDED
+    )
+
+
+def _keep(
+    connection: Connection,
+    declared: Operation,
+    arguments: Arguments,
+    actor: Actor,
+    *,
+    call_id: UUID | None = None,
+    instead_of: Call | None = None,
+) -> Call:
+    if not stands(Connection.objects.select_related("tenant").get(id=connection.id)):
+        raise Refused(_("This connection does not stand, so nothing can be sent."))
+    call = Call(
+        id=call_id or uuid.uuid4(),
+        tenant_id=connection.tenant_id,
+        connection_id=connection.id,
+        operation=declared.name,
+        is_write=declared.is_write,
+        arguments=_written(
+            {"path": dict(arguments.path), "query": dict(arguments.query), "headers": dict(arguments.headers)}
+        ),
+        body="" if arguments.body is None else _written(arguments.body),
+        reason=Reason.AGAIN if instead_of else Reason.HAND,
+        instead_of=instead_of,
+        asked_by=actor.name,
+        actor_id=actor.id,
+    )
+    wanted = {"instead_of": instead_of} if instead_of else {"id": call.id}
+    same = Call.objects.filter(connection_id=connection.id, **wanted)
+    if (kept := same.first()) is not None:
+        return kept
+    try:
+        with transaction.atomic():
+            call.save(force_insert=True)
+    except IntegrityError:  # of two that ask for the same at once, the later one waits here
+        if (kept := same.first()) is None:
+            raise Refused(_("This request cannot be sent. Begin again with an empty form.")) from None
+        return kept
+    jobs.enqueue(kind=SEND, subject=call.id, tenant_id=call.tenant_id)
+    if call.is_write:
+        _record(call, actor, "call.asked", **({"instead_of": str(instead_of.id)} if instead_of else {}))
+    return call
+
+
+def _written(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _record(call: Call, actor: Actor, action: str, **details: str) -> None:
+    audit.record(
+        tenant_id=call.tenant_id,
+        actor=actor,
+        action=action,
+        subject=str(call.connection_id),
+        call=str(call.id),
+        operation=call.operation,
+        **details,
+    )

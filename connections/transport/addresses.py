@@ -1,0 +1,96 @@
+"""Where we may go: one reading of an address for everybody who comes after, and the ranges that lead inside."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import idna
+from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
+
+from connections.spec.provider import Hosts
+from connections.transport.egress_errors import NotAllowed
+
+IP = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Beyond what requests-hardened refuses (SECURITY 0.5).
+ALSO_REFUSED = tuple(
+    ipaddress.ip_network(text) for text in ("fec0::/10", "::/96", "::ffff:0:0:0/96", "100.64.0.0/10", "192.0.0.0/24")
+)
+LONGEST_NAME = 253
+FIRST_FREE_PORT = 1024
+USUAL = {"https": 443, "http": 80}
+STRANGE = re.compile(r"[\x00-\x20\x7f\\#]")  # what one parser drops or turns and the next one does not
+LITERAL = re.compile(r"\[([0-9a-f:.]+)\](?::\d*)?", re.IGNORECASE)  # no zone: it names a network card of ours
+NAME = re.compile(r"([^:\[\]@]+)(?::\d*)?")
+LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address that was read once. `url` is written anew from its parts, so that nobody can read it differently."""
+
+    url: str
+    host: str  # in lower case, in ASCII, without a dot at its end; an IPv6 literal without its brackets
+    port: int
+
+
+def checked(url: str, hosts: Hosts) -> Address:
+    """Raises NotAllowed for an address that is more than scheme, host, port, path and query, or leads to another port."""
+    try:
+        parts = urlsplit(url)
+        given = parts.port
+    except ValueError:
+        raise NotAllowed from None
+    if STRANGE.search(url) or parts.scheme not in USUAL or (parts.scheme == "http" and not hosts.plain):
+        raise NotAllowed
+    host = _host(parts.netloc)
+    usual = USUAL[parts.scheme]
+    port = usual if given is None else given
+    if port != usual and not _may_differ(port, hosts):
+        raise NotAllowed
+    place = f"[{host}]" if ":" in host else host
+    written = f"{parts.scheme}://{place}" + (f":{port}" if port != usual else "") + parts.path
+    return Address(written + (f"?{parts.query}" if parts.query else ""), host, port)
+
+
+def _may_differ(port: int, hosts: Hosts) -> bool:
+    """Customers run servers of their own on ports of their own, but not on those of the services of a machine."""
+    return port > 0 and (hosts.loopback or (hosts.given and port >= FIRST_FREE_PORT))
+
+
+def _host(netloc: str) -> str:
+    """Raises NotAllowed for what is neither a name nor an address in its plain spelling."""
+    if (literal := LITERAL.fullmatch(netloc)) is not None:
+        return str(_literal(literal[1]))
+    if (named := NAME.fullmatch(netloc)) is None:
+        raise NotAllowed
+    try:
+        name = named[1].lower() if named[1].isascii() else idna.encode(named[1], uts46=True).decode("ascii").lower()
+    except UnicodeError:
+        raise NotAllowed from None
+    name = name.removesuffix(".")
+    labels = name.split(".")
+    if len(name) > LONGEST_NAME or not all(LABEL.fullmatch(label) for label in labels):
+        raise NotAllowed
+    # 127.1, 2130706433 and 0x7f.1 are numbers to those who look names up: four plain ones are an address, all else is not.
+    return str(_literal(name)) if NUMBER.fullmatch(labels[-1]) else name
+
+
+def _literal(text: str) -> IP:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        raise NotAllowed from None
+
+
+def may_be_reached(ip: IP, *, loopback: bool) -> bool:
+    mapped = getattr(ip, "ipv4_mapped", None) or ip
+    if mapped.is_loopback:
+        return loopback
+    refused = (*EXTRA_BLOCKED_NET_RANGES, *ALSO_REFUSED)
+    is_ours = mapped.is_private or mapped.is_multicast or not mapped.is_global
+    return not is_ours and not any(mapped in net for net in refused if net.version == mapped.version)

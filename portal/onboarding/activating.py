@@ -1,0 +1,128 @@
+"""Connecting several companies at once: the request as its page shows it, and what follows when it was carried out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.jobs.lease import Lease
+from connections.providers import registry
+from connections.spec.provider import Environment, Provider
+from connections.spec.text import Text
+from connections.tenancy.models import Tenant
+from connections.tenancy.scope import Actor, tenant_scope
+from connections.transport import activation
+from connections.transport.models import ActivationRequest, ActivationState
+from connections.vault.models import Connection
+from portal.members.access import MemberRequest
+from portal.members.rows import own
+from portal.onboarding.marks import provider_of
+from portal.onboarding.models import Mark, Onboarding
+from portal.onboarding.progress import sentence
+from portal.onboarding.services import ask_check, lay_out
+
+NO_KEYS = _("Your company's keys are being made. Try again in a few seconds.")
+SEALED = ("key_version", "request_ciphertext")
+
+
+@dataclass(frozen=True)
+class Company:
+    """One company of a proposal; `connection` once it is connected and its checklist laid out."""
+
+    id: str
+    words: str
+    is_approved: bool
+    connection: UUID | None
+
+
+@dataclass(frozen=True)
+class Activating:
+    """One request as its page shows it."""
+
+    row: ActivationRequest
+    provider: Provider
+    companies: list[Company]
+
+    @property
+    def side(self) -> Text:
+        return Environment(self.row.environment).label
+
+    @property
+    def initiator(self) -> str:
+        return str(self.row.proposal.get("initiator", ""))
+
+    @property
+    def email(self) -> str:
+        return str(self.row.proposal.get("email", ""))
+
+    @property
+    def is_open(self) -> bool:
+        """A person's decision is awaited."""
+        return self.row.state == ActivationState.SHOWN
+
+    @property
+    def is_decided(self) -> bool:
+        return self.row.state == ActivationState.DECIDED
+
+    @property
+    def is_watched(self) -> bool:
+        """A worker is at it, or is laying out the checklists."""
+        if self.row.state in (ActivationState.ASKED, ActivationState.DECIDING):
+            return True
+        return any(company.id in self.row.opened and company.connection is None for company in self.companies)
+
+    @property
+    def why(self) -> str:
+        """What went wrong, as a sentence."""
+        word = self.row.word
+        return str(activation.WORDS[word]) if word in activation.WORDS else sentence(self.provider, word, {})
+
+    @property
+    def fingerprint(self) -> str:
+        ready = [str(company.connection) for company in self.companies]
+        return hashlib.sha256("\n".join([self.row.state, *ready]).encode()).hexdigest()[:16]
+
+
+def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
+    """Take up a request for one of the person's tenants. Raises Refused, KeyUnavailable."""
+    with tenant_scope(tenant.id):
+        return activation.ask(
+            tenant=tenant, provider=provider, environment=environment, request_id=request_id, actor=actor
+        )
+
+
+def shown(request: MemberRequest, activation: UUID) -> Activating:
+    """Two queries. Raises Http404, also where the provider no longer offers it."""
+    row = own(request, ActivationRequest.objects.defer(*SEALED), id=activation)
+    laid_out = Onboarding.objects.filter(connection_id__in=row.opened.values())
+    ready = {str(connection): connection for connection in laid_out.values_list("connection_id", flat=True)}
+    return Activating(
+        row,
+        registry.all_providers()[row.provider],
+        [
+            Company(company, words, company in row.approved, ready.get(row.opened.get(company, "")))
+            for company, words in row.companies
+        ],
+    )
+
+
+def go_on(lease: Lease) -> None:
+    """Job: a checklist for every connection that a decision opened, its key checked. Done twice it changes nothing."""
+    if lease.tenant_id is None:
+        return
+    with tenant_scope(lease.tenant_id):
+        request = ActivationRequest.objects.filter(id=lease.subject).first()
+        if request is None:
+            return
+        lease.check()
+        has_one = Onboarding.objects.values("connection_id")
+        for connection in Connection.objects.filter(id__in=request.opened.values()).exclude(id__in=has_one):
+            provider = provider_of(connection)
+            onboarding = lay_out(connection)
+            name = provider.activation.credential if provider.activation else ""
+            for checkpoint in provider.checkpoints(connection.way):
+                if name in checkpoint.fields:
+                    ask_check(mark=Mark.objects.get(onboarding=onboarding, checkpoint=checkpoint.slug))

@@ -1,0 +1,124 @@
+"""The ways back from a provider: from its login page, and from the link by which somebody chose several companies there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods
+
+from connections.providers import registry
+from connections.spec.provider import Provider
+from connections.transport import authorization
+from connections.vault.keys import KeyUnavailable
+from connections.vault.services import Refused
+from portal.members.reach import tenants_to_act_for
+from portal.onboarding import activating, logins
+
+logger = logging.getLogger(__name__)
+
+BROUGHT = ("state", "code", "error", "iss")
+View = Callable[..., HttpResponse]
+
+
+def unreferred(view: View) -> View:
+    """The address of this answer is kept nowhere: not in a cache, and not in what is asked for next."""
+
+    @wraps(view)
+    @never_cache
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response.headers.setdefault("Referrer-Policy", "no-referrer")
+        return response
+
+    return answer
+
+
+@require_GET
+@unreferred
+def callback(request: HttpRequest, provider: str) -> HttpResponse:
+    """From the login page straight on to the checklist. What cannot be used is refused, and nothing is sent for it."""
+    found = registry.find(provider)
+    if found is None:
+        raise Http404
+    if not request.user.is_authenticated:
+        return render(request, "onboarding/callback_sign_in.html", {"provider": found}, status=403)
+    if _repeats(request.GET, *BROUGHT):
+        return _void(request, found)
+    brought = {name: request.GET.get(name, "") for name in BROUGHT}
+    if not brought["state"]:
+        logger.warning("%s: a way back without a state", found.slug)
+        is_assumed = logins.state_is_assumed(found)
+        context = {"provider": found, "is_assumed": is_assumed}
+        return render(request, "onboarding/callback_no_state.html", context, status=400)
+    arrival = logins.arrive(
+        provider=found.slug,
+        brought=brought,
+        session=request.session.session_key or "",
+        user=request.user,
+    )
+    if arrival is None:
+        return _void(request, found)
+    slug, attempt = arrival.tenant.slug, arrival.attempt
+    address = reverse("checkpoint", args=[slug, attempt.connection_id, attempt.checkpoint])
+    return redirect(f"{address}#step-{attempt.checkpoint}")
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "POST"])
+@unreferred
+def activation_arrived(request: HttpRequest, provider: str, environment: str) -> HttpResponse:
+    """Somebody chose companies at the provider: for which company of theirs here? Nothing is asked before they say."""
+    found = registry.find(provider)
+    if found is None or found.activation is None or environment not in registry.environments(found):
+        raise Http404
+    if not request.user.is_authenticated:
+        return render(request, "onboarding/callback_sign_in.html", {"provider": found}, status=403)
+    given = request.POST if request.method == "POST" else request.GET
+    if given.get("error"):
+        word = authorization.WORDS.get(given["error"], authorization.WORDS["other-answer"])
+        return render(request, "onboarding/activation_refused.html", {"provider": found, "sentence": word}, status=400)
+    name = found.activation.parameter
+    request_id = given.get(name, "")
+    if not request_id or _repeats(given, name):
+        return _void(request, found)
+    user = request.user
+    offered = tenants_to_act_for(user)
+    if request.method == "POST":
+        chosen = next((tenant for tenant in offered if tenant.slug == given.get("tenant")), None)
+        if chosen is None:
+            return _void(request, found)
+        try:
+            asked = activating.ask(
+                tenant=chosen, provider=found, environment=environment, request_id=request_id, actor=user.actor
+            )
+        except Refused as refused:
+            context = {"provider": found, "sentence": str(refused)}
+            return render(request, "onboarding/activation_refused.html", context, status=400)
+        except KeyUnavailable:
+            messages.error(request, activating.NO_KEYS)
+        else:
+            return redirect("activation", chosen.slug, asked.id)
+    context = {"provider": found, "tenants": offered, "parameter": name, "request_id": request_id}
+    response = render(request, "onboarding/activation_arrived.html", context)
+    # A form of a page that names no origin at all would be taken for somebody else's.
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
+
+
+def _repeats(given: QueryDict, *names: str) -> bool:
+    """RFC 6749 3.1: a parameter may stand in a request once."""
+    return any(len(given.getlist(name)) > 1 for name in names)
+
+
+def _void(request: HttpRequest, provider: Provider) -> HttpResponse:
+    """One answer, whatever the reason."""
+    return render(request, "onboarding/callback_void.html", {"provider": provider}, status=400)

@@ -1,0 +1,165 @@
+"""Signing in at a provider: sending a person there, what the way back brings, and what it does to the checklist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.urls import reverse
+
+from connections.jobs.lease import Lease
+from connections.providers import registry
+from connections.spec.checklist import Inference, MarkState, Probe
+from connections.spec.faults import Acts
+from connections.spec.grants import AuthorizationCode, Login
+from connections.spec.provider import Provider
+from connections.sync import faults
+from connections.sync.services import cancel_active
+from connections.tenancy.models import Tenant
+from connections.tenancy.scope import Actor, tenant_scope
+from connections.transport import authorization
+from connections.transport import faults as ways
+from connections.transport.models import AttemptState, AuthorizationAttempt
+from connections.vault.models import ClientRegistration, Connection, ConnectionState
+from connections.vault.services import Refused, mark_broken, refuse_left
+from portal.members.access import membership_of
+from portal.members.models import Role, User
+from portal.onboarding import diagnosis
+from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
+from portal.onboarding.models import Mark
+from portal.onboarding.services import ask_check
+
+
+def callback_address(provider: str) -> str:
+    """Where a provider's login page sends people back to, unless another address was registered there."""
+    return settings.ORIGIN + reverse("callback", args=[provider])
+
+
+def login_of(mark: Mark, name: str) -> Login | None:
+    """The login by this name, where the mark's checkpoint offers it and the connection's way uses it."""
+    checkpoint, connection = checkpoint_of(mark), mark.onboarding.connection
+    if name not in checkpoint.connect:
+        return None
+    login = provider_of(connection).login(name)
+    return None if isinstance(login, AuthorizationCode) and login.name != connection.way else login
+
+
+def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
+    """Begin an attempt and give the address at the provider. `session`: the browser session's key.
+
+    Raises Refused where we are not registered, or do not know yet where the provider is; KeyUnavailable.
+    """
+    connection = mark.onboarding.connection
+    refuse_left(connection)
+    registered = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
+    address = registered.values_list("redirect_uri", flat=True).first()
+    try:
+        return authorization.begin(
+            connection=connection,
+            login=login.name,
+            checkpoint=mark.checkpoint,
+            redirect_uri=address or callback_address(connection.provider),
+            session=session,
+            actor=actor,
+        )
+    except registry.AddressMissing:
+        raise Refused(ways.NO_ADDRESS.customer) from None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Where to go on: the checklist of the login that came back."""
+
+    tenant: Tenant
+    attempt: AuthorizationAttempt
+
+
+def arrive(*, provider: str, brought: Mapping[str, str], session: str, user: User) -> Arrival | None:
+    """Use up the attempt that a browser brought back, in its tenant's scope. `brought`: state, code, error, iss.
+
+    None, alike for a state that is unknown, used, too old, of another session, person, provider or tenant: nothing is
+    sent then. A code that arrives for a connection with a company stops its reading until the company is proved.
+    """
+    state = brought["state"]
+    tenant_id = authorization.tenant_of(state=state)
+    membership = membership_of(user, tenant_id, Role.OPERATOR) if tenant_id else None
+    if membership is None:
+        return None
+    with tenant_scope(membership.tenant_id):
+        attempt = authorization.receive(
+            provider=provider,
+            state=state,
+            code=brought["code"],
+            error=brought["error"],
+            issuer=brought["iss"],
+            session=session,
+            actor=user.actor,
+        )
+        if attempt is None or attempt.word == "too-late":
+            return None
+        if attempt.state == AttemptState.RECEIVED:
+            _hold(attempt.connection, user.actor)
+    return Arrival(membership.tenant, attempt)
+
+
+def _hold(connection: Connection, actor: Actor) -> None:
+    """What is about to be stored may open another company: until its check has passed, nobody reads with it."""
+    if not connection.company_id or connection.state not in (ConnectionState.CONNECTED, ConnectionState.BROKEN):
+        return
+    cancel_active(connection=connection, actor=actor)
+    mark_broken(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
+
+
+def state_is_assumed(provider: Provider) -> bool:
+    """Whether no document promises that `state` comes back: one that is missing then breaks an assumption of ours."""
+    promised = [grant.state_promised for grant in provider.grants if isinstance(grant, AuthorizationCode)]
+    return not all([*promised, *(login.state_promised for login in provider.logins)])
+
+
+def attempt_ended(lease: Lease) -> None:
+    """Job: a login has ended. One that brought something is checked; any other says on its checkpoint why not."""
+    if lease.tenant_id is None:
+        return
+    with tenant_scope(lease.tenant_id):
+        attempt = AuthorizationAttempt.objects.select_related("connection").filter(id=lease.subject).first()
+        if attempt is None or attempt.connection.state == ConnectionState.DISCONNECTED:
+            return
+        lease.check()
+        connection = attempt.connection
+        marks = {
+            mark.checkpoint: mark
+            for mark in Mark.objects.select_related("onboarding__connection").filter(
+                onboarding__connection_id=connection.id
+            )
+        }
+        mark = marks.get(attempt.checkpoint)
+        if mark is None:
+            return
+        if attempt.state == AttemptState.EXCHANGED:
+            _ask(marks, mark)
+        elif attempt.state in (AttemptState.DENIED, AttemptState.FAILED):
+            _explain(attempt, marks, mark)
+            if connection.fault == faults.COMPANY_UNPROVEN.code:
+                _ask(marks, mark)  # reading was stopped for it: what is stored now decides how it goes on
+
+
+def _ask(marks: Mapping[str, Mark], mark: Mark) -> None:
+    """Have the checkpoint's proof asked for: its own, or the one that it is inferred from."""
+    proof = checkpoint_of(mark).proof
+    if isinstance(proof, Probe):
+        ask_check(mark=mark)
+    elif isinstance(proof, Inference):
+        ask_check(mark=marks[proof.follows])
+
+
+def _explain(attempt: AuthorizationAttempt, marks: Mapping[str, Mark], mark: Mark) -> None:
+    """The word on the checkpoint of the login, and where its fault is the customer's to mend, on the one it names."""
+    fault = faults.find(provider=attempt.connection.provider, code=attempt.word)
+    if fault is None or fault.acts is not Acts.CUSTOMER:
+        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.word, entry_id=attempt.entry_id))
+        return
+    named = marks.get(fault.checkpoint, mark)
+    diagnosis.fail(named, fault, attempt.entry_id)
+    if named is not mark:
+        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.word, entry_id=attempt.entry_id))

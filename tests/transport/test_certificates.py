@@ -1,0 +1,289 @@
+"""Twelve kinds of certificates against every way we may trust one, whatever the environment and the caller say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from connections.spec.errors import Blocked, Unavailable
+from connections.spec.provider import Deadlines, Hosts
+from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport import certificates, egress, tokens, trust
+from connections.transport.client import Client
+from connections.vault import services as vault
+from connections.vault.models import Pin
+from connections.vault.secret import Secret
+from portal.env import SandboxHosts
+from tests.roles import acting_as
+from tests.transport import papers
+
+QUICK = Deadlines(connect=5, read=5, total=5)
+# Kind: accepted by a trusted authority, accepted where it is pinned itself.
+KINDS = {
+    "in order": (True, True),
+    "expired": (False, False),
+    "not yet valid": (False, False),
+    "for another name": (False, True),
+    "for no name": (False, True),
+    "self-signed": (False, True),
+    "self-signed authority": (False, True),
+    "of an unknown authority": (False, True),
+    "self-signed, expired": (False, False),
+    "self-signed, not yet valid": (False, False),
+    "weak key": (False, False),
+    "weak key, self-signed": (False, False),
+    "SHA-1": (False, True),
+}
+
+
+@pytest.fixture(scope="module")
+def drawer(tmp_path_factory):
+    """Papers by kind, and the authority that is trusted."""
+    folder = tmp_path_factory.mktemp("papers")
+    authority = papers.made(folder, "authority", hosts=(), authority=True)
+    stranger = papers.made(folder, "stranger", hosts=(), authority=True)
+    made = {
+        "authority": authority,
+        "in order": {"signer": authority},
+        "expired": {"signer": authority, "days": (-30, -1)},
+        "not yet valid": {"signer": authority, "days": (1, 30)},
+        "for another name": {"signer": authority, "hosts": ("another.example",)},
+        "for no name": {"signer": authority, "hosts": ()},
+        "self-signed": {},
+        "self-signed authority": {"authority": True},
+        "of an unknown authority": {"signer": stranger},
+        "self-signed, expired": {"days": (-30, -1)},
+        "self-signed, not yet valid": {"days": (1, 30)},
+        "weak key": {"signer": authority, "weak": True},
+        "weak key, self-signed": {"weak": True},
+        "another": {},
+    }
+    found = {
+        kind: how if isinstance(how, papers.Paper) else papers.made(folder, kind.replace(" ", "-"), **how)
+        for kind, how in made.items()
+    }
+    return found | {"SHA-1": papers.old_hash(folder, "old", authority)}
+
+
+@pytest.fixture
+def ca(drawer, tmp_path):
+    file = tmp_path / "ca.pem"
+    file.write_text(drawer["authority"].pem)
+    return str(file)
+
+
+@pytest.fixture(params=["quiet", "bundle in the environment", "verify=False"])
+def ask(request, hostile, drawer, ca, monkeypatch):
+    """`ask(kind, *pinned)`: whether the request went out. The certificate is also all that the environment trusts."""
+
+    def answered(kind, *pinned):
+        egress._local.__dict__.clear()
+        hostile.show(drawer[kind].chain)
+        asked = len(hostile.asked)
+        place = f"127.0.0.1:{hostile.port}"
+        hosts = Hosts(
+            api=hostile.address,
+            token="",
+            ca=ca,
+            loopback=True,
+            pins=tuple((place, drawer[each].pem) for each in pinned),
+        )
+        if request.param == "bundle in the environment":
+            for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+                monkeypatch.setenv(name, str(drawer[kind].chain))
+        try:
+            if request.param == "verify=False":
+                session = egress._session(hosts)
+                assert session.get(hosts.api, verify=False).status_code == 200
+            else:
+                sent = egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
+                assert sent.status == 200
+        except egress.NotTrusted:
+            assert len(hostile.asked) == asked
+            return False
+        return True
+
+    return answered
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_authority_vouches_for_what_is_in_order(ask, kind):
+    assert ask(kind) is KINDS[kind][0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pin_vouches_for_itself_while_it_lasts(ask, kind):
+    assert ask(kind, kind) is KINDS[kind][1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pin_vouches_for_nothing_else(ask, kind):
+    """Not even for what a trusted authority signed."""
+    assert ask(kind, "another") is False
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_pinned_authority_vouches_for_none_of_its_certificates(ask, kind):
+    assert ask(kind, "authority") is False
+
+
+def test_a_pinned_certificate_that_can_sign_vouches_for_none_of_its_children(ask, drawer, tmp_path):
+    drawer["child"] = papers.made(tmp_path, "child", signer=drawer["self-signed authority"])
+    assert ask("child", "self-signed authority") is False
+
+
+def test_two_pins_are_live_together(ask):
+    assert ask("self-signed", "self-signed", "another") is True
+    assert ask("another", "self-signed", "another") is True
+    assert ask("in order", "self-signed", "another") is False
+
+
+def test_a_pin_is_for_its_host_and_port_alone(hostile, drawer, ca):
+    hostile.show(drawer["self-signed"].chain)
+    pins = ((f"127.0.0.1:{hostile.port + 1}", drawer["self-signed"].pem), ("localhost:443", drawer["self-signed"].pem))
+    hosts = Hosts(api=hostile.address, token="", ca=ca, loopback=True, pins=pins)
+    with pytest.raises(egress.NotTrusted):
+        egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
+
+
+def test_one_changed_in_the_middle_stops_the_next_connection(hostile, drawer, ca):
+    """An open connection is the one that was judged; the next one is judged anew."""
+    hostile.show(drawer["self-signed"].chain)
+    pins = ((f"127.0.0.1:{hostile.port}", drawer["self-signed"].pem),)
+    hosts = Hosts(api=hostile.address, token="", ca=ca, loopback=True, pins=pins)
+    assert egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5).status == 200
+    hostile.show(drawer["another"].chain)
+    hostile.behave = lambda line: (line.answer(), line.hang_up())
+    assert egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5).status == 200
+    with pytest.raises(egress.NotTrusted):
+        egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
+
+
+# -- looking, confirming, changing -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pinned(hostile, house_key, aamu, settings, ca, monkeypatch):
+    """A connection of Aamu Oy to a customer's own server, whose certificates are confirmed by a person."""
+    monkeypatch.setattr(tokens, "REFUSAL_HOLDS", 0)  # what was refused is asked again at once
+    settings.SANDBOX_HOSTS = {"pentamic": SandboxHosts(api=hostile.address, token=hostile.address, ca=ca)}
+    typed = {"api_url": hostile.address, "auth_url": hostile.address, "client_id": "c", "scope": "s", "format": "json"}
+    with tenant_scope(aamu.id):
+        opened = vault.open_connection(tenant=aamu, provider="pentamic", environment="sandbox", actor=SYSTEM)
+        vault.keep_settings(connection=opened, values=typed, actor=SYSTEM)
+        vault.store_credential(connection=opened, name="client_secret", secret=Secret("k" * 40), actor=SYSTEM)
+    hostile.behave = lambda line: line.answer(
+        200, {"access_token": "t", "token_type": "Bearer"} if line.asked.startswith("POST") else []
+    )
+    return opened
+
+
+def look(connection):
+    with acting_as("worker"):
+        (seen,) = Client(connection=connection).certificates()
+    return seen
+
+
+def confirm(connection):
+    with acting_as("web"), tenant_scope(connection.tenant_id):
+        return vault.confirm_pins(connection=connection, actor=SYSTEM)
+
+
+def call(connection):
+    egress._local.__dict__.clear()
+    with acting_as("worker"):
+        return Client(connection=connection).send("customers.list").status
+
+
+def live(connection):
+    with tenant_scope(connection.tenant_id):
+        return {pin.sha256 for pin in vault.live_pins(connection)}
+
+
+def later(connection, days):
+    with tenant_scope(connection.tenant_id):
+        for pin in Pin.objects.filter(connection_id=connection.id, confirmed_at__isnull=False):
+            Pin.objects.filter(id=pin.id).update(confirmed_at=pin.confirmed_at - timedelta(days=days))
+
+
+@pytest.mark.usefixtures("committed_db")
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_shown_is_seen_and_never_trusted_by_that(pinned, hostile, drawer, kind):
+    hostile.show(drawer[kind].chain)
+    seen = look(pinned)
+    assert seen.sha256 == trust.fingerprint(drawer[kind].pem)
+    assert seen.ends_at == drawer[kind].certificate.not_valid_after_utc
+    assert (seen.is_public, seen.is_confirmed, seen.is_changed) == (KINDS[kind][0], False, False)
+    assert hostile.asked == []
+    if not KINDS[kind][0]:
+        with pytest.raises(Blocked) as stopped:
+            call(pinned)
+        assert stopped.value.fault.code == "pin-broken"
+        assert confirm(pinned) == [seen.host]
+    if KINDS[kind][1]:
+        assert call(pinned) == 200
+    else:
+        with pytest.raises(Blocked):
+            call(pinned)
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_change_is_loud_and_needs_a_persons_word(pinned, hostile, drawer):
+    hostile.show(drawer["self-signed"].chain)
+    look(pinned)
+    confirm(pinned)
+    assert call(pinned) == 200
+    hostile.show(drawer["another"].chain)
+    asked = len(hostile.asked)
+    with pytest.raises(Blocked) as stopped:
+        call(pinned)
+    assert (stopped.value.fault.code, stopped.value.fault.checkpoint) == ("pin-broken", "certificate")
+    assert len(hostile.asked) == asked
+    seen = look(pinned)
+    assert (seen.is_confirmed, seen.is_changed) == (False, True)
+    with pytest.raises(Blocked):
+        call(pinned)
+    confirm(pinned)
+    assert call(pinned) == 200
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_replaced_certificate_is_live_for_the_change_over(pinned, hostile, drawer):
+    prints = {kind: trust.fingerprint(drawer[kind].pem) for kind in ("self-signed", "another", "for no name")}
+    for kind in ("self-signed", "another"):
+        hostile.show(drawer[kind].chain)
+        look(pinned)
+        confirm(pinned)
+    assert live(pinned) == {prints["self-signed"], prints["another"]}
+    hostile.show(drawer["self-signed"].chain)
+    assert call(pinned) == 200
+    later(pinned, vault.CHANGE_OVER.days + 1)
+    assert live(pinned) == {prints["another"]}
+    with pytest.raises(Blocked):
+        call(pinned)
+    seen = look(pinned)  # it came back: a person must say so again
+    assert (seen.is_confirmed, seen.is_changed) == (False, True)
+    confirm(pinned)
+    assert live(pinned) == {prints["self-signed"], prints["another"]}
+    hostile.show(drawer["for no name"].chain)
+    look(pinned)
+    confirm(pinned)
+    assert live(pinned) == {prints["self-signed"], prints["for no name"]}  # never three
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_an_inner_address_shows_nothing(pinned):
+    client = Client(connection=pinned)
+    client._caller.hosts = replace(client._caller.hosts, loopback=False)
+    with acting_as("worker"), pytest.raises(Blocked):
+        client.certificates()
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_host_that_shakes_no_hands_is_left(pinned, hostile, monkeypatch):
+    monkeypatch.setattr(certificates, "SECONDS", 0.3)
+    hostile.greet = lambda sock: sock.recv(65536) and sock.recv(1) and False
+    with acting_as("worker"), pytest.raises(Unavailable):
+        Client(connection=pinned).certificates()

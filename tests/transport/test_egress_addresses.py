@@ -1,0 +1,207 @@
+"""Where the door lets us go: one spelling of an address, ports, names looked up in time, every address judged and tried."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from connections.spec.provider import Deadlines, Hosts
+from connections.transport import addresses, deadline, egress, names
+from connections.transport.egress import NotAllowed, NotSent
+from tests.transport.test_egress import resolving
+
+LONGEST = ".".join(["a" * 49] * 5) + "abcd"  # 253
+QUICK = Deadlines(connect=1, read=1, total=1)
+OURS = Hosts(api="", token="")
+PLAIN = Hosts(api="", token="", plain=True)
+GIVEN = Hosts(api="", token="", given=True)
+BOTH = Hosts(api="", token="", given=True, plain=True)
+SANDBOX = Hosts(api="", token="", loopback=True, plain=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "written", "host", "port"),
+    [
+        ("https://provider.example", "https://provider.example", "provider.example", 443),
+        ("HTTPS://Provider.EXAMPLE:443/a?b=c", "https://provider.example/a?b=c", "provider.example", 443),
+        ("https://provider.example./a", "https://provider.example/a", "provider.example", 443),
+        ("https://provider.example:/", "https://provider.example/", "provider.example", 443),
+        ("https://bücher.example/ä", "https://xn--bcher-kva.example/ä", "xn--bcher-kva.example", 443),
+        ("https://provider。example", "https://provider.example", "provider.example", 443),
+        ("https://93.184.216.34/", "https://93.184.216.34/", "93.184.216.34", 443),
+        ("https://[2606:2800:220:1:0:0:0:1]/", "https://[2606:2800:220:1::1]/", "2606:2800:220:1::1", 443),
+        ("https://a_b.example/a@b/%2e%2e", "https://a_b.example/a@b/%2e%2e", "a_b.example", 443),
+        (f"https://{LONGEST}", f"https://{LONGEST}", LONGEST, 443),
+    ],
+)  # fmt: skip
+def test_an_address_is_read_once(url, written, host, port):
+    assert addresses.checked(url, OURS) == addresses.Address(written, host, port)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://provider.example", "ftp://provider.example", "file:///etc/passwd", "provider.example", "//provider.example",
+        "https://user@provider.example", "https://user:pass@provider.example", "https://@provider.example", "https://",
+        "https://provider.example/#x", "https://provider.example#", "https://[::1", f"https://{'a' * 64}.example",
+        f"https://{'.'.join(['a' * 60] * 5)}", "https://127.1", "https://2130706433", "https://0x7f000001", "https://0177.0.0.1",
+        "https://127.0.0.01", "https://１２７.0.0.1.2", "https://a..b", "https://-a.example", "https://provider.example\\@x",
+        "https://provider.example\t", " https://provider.example", "https://prov\nider.example", "https://provider.example/a b",
+        "https://[fe80::1%25eth0]", "https://[127.0.0.1]", "https://[::1].provider.example", "https://provider%2eexample",
+        f"https://{LONGEST}e",
+        "https://provider.example:443:443", "https://provider.example:99999", "https://provider.example:4x3", "https://*.example",
+    ],
+)  # fmt: skip
+def test_odd_addresses_are_refused(url):
+    with pytest.raises(NotAllowed):
+        addresses.checked(url, GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "allowed"),
+    [
+        ("https://provider.example:8443", OURS, False),
+        ("https://provider.example:8443", GIVEN, True),
+        ("https://provider.example:1024", GIVEN, True),
+        ("https://provider.example:65535", GIVEN, True),
+        ("https://provider.example:1023", GIVEN, False),
+        ("https://provider.example:22", GIVEN, False),
+        ("https://provider.example:80", BOTH, False),
+        ("https://provider.example:0", SANDBOX, False),
+        ("https://provider.example:22", SANDBOX, True),
+        ("http://provider.example", GIVEN, False),
+        ("http://provider.example", PLAIN, True),
+        ("http://provider.example:80", PLAIN, True),
+        ("http://provider.example:443", BOTH, False),
+        ("http://provider.example:8080", PLAIN, False),
+        ("http://provider.example:8080", BOTH, True),
+    ],
+)
+def test_ports_are_the_usual_ones_or_a_customers_own(url, hosts, allowed):
+    if allowed:
+        assert addresses.checked(url, hosts).url
+    else:
+        with pytest.raises(NotAllowed):
+            addresses.checked(url, hosts)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://127.0.0.1", "https://[::ffff:7f00:1]", "https://[64:ff9b::a00:1]", "https://10.0.0.5."]
+)
+def test_inner_addresses_in_their_plain_spelling_are_refused_without_a_look_up(url, monkeypatch):
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("looked up"))
+    with pytest.raises(NotAllowed):
+        egress.send(hosts=OURS, method="GET", url=url, deadlines=QUICK, total=1)
+
+
+# -- dialling --------------------------------------------------------------------------------------------------------
+
+
+def dialled(monkeypatch, *outcomes):
+    """What is dialled, each answered by the next of these errors, the last for ever."""
+    found, left = [], list(outcomes)
+
+    def connect(sock, where):
+        found.append((where[0].removeprefix("::ffff:"), sock.gettimeout()))
+        raise left.pop(0) if len(left) > 1 else left[0]
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    return found
+
+
+def ask(**more):
+    return egress.send(hosts=OURS, method="GET", url="https://provider.example", deadlines=QUICK, total=1, **more)
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
+def test_public_addresses_are_dialled_as_judged(monkeypatch, address):
+    """The second look-up would lead inside: it must not happen."""
+    resolving(monkeypatch, [address], ["10.0.0.5"])
+    found = dialled(monkeypatch, ConnectionRefusedError())
+    with pytest.raises(NotSent):
+        ask()
+    assert [each for each, _ in found] == [address.removeprefix("::ffff:")]
+
+
+def test_every_address_is_tried_in_turn(monkeypatch):
+    resolving(monkeypatch, ["93.184.216.34", "2606:2800:220:1::1", "93.184.216.34", "93.184.216.35"])
+    found = dialled(monkeypatch, ConnectionRefusedError(), TimeoutError(), OSError(113, "no route"))
+    with pytest.raises(NotSent):
+        ask()
+    assert [each for each, _ in found] == ["93.184.216.34", "2606:2800:220:1::1", "93.184.216.35"]
+
+
+def test_a_dead_address_is_passed_over(hostile, monkeypatch):
+    """127.0.0.2 at this port: nobody listens there."""
+    hosts = Hosts(api=f"https://localhost:{hostile.port}", token="", ca=hostile.ca, loopback=True)
+    resolving(monkeypatch, ["127.0.0.2", "127.0.0.1"])
+    answer = egress.send(hosts=hosts, method="POST", url=hosts.api, deadlines=QUICK, total=5, body=b"{}")
+    assert answer.status == 200
+    assert len(hostile.asked) == 1
+
+
+def test_all_addresses_together_have_the_time_of_one_call(monkeypatch):
+    resolving(monkeypatch, [f"93.184.216.{each}" for each in range(1, 200)])
+    now = [0.0]
+    monkeypatch.setattr(deadline.time, "monotonic", lambda: now[0])
+
+    def connect(sock, where):
+        now[0] += sock.gettimeout()
+        raise TimeoutError
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with pytest.raises(egress.NoAnswer, match="timed out"):
+        egress.send(hosts=OURS, method="GET", url="https://provider.example", deadlines=Deadlines(connect=3), total=30)
+    assert now[0] <= 30
+
+
+# -- looking names up ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    """A resolver that does not answer, until the test ends; it counts."""
+    end, asked = threading.Event(), []
+
+    def look_up(host, *_, **__):
+        asked.append(host)
+        end.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    yield asked
+    end.set()
+    for thread in threading.enumerate():
+        if thread.name == "look-up":
+            thread.join()
+
+
+def test_a_name_server_that_does_not_answer_holds_nobody_longer_than_the_deadline(stuck):
+    with pytest.raises(NotSent, match="timed out"):
+        egress.send(hosts=OURS, method="GET", url="https://provider.example", deadlines=QUICK, total=0.2)
+
+
+def test_a_name_that_hangs_is_asked_once_at_a_time(stuck):
+    for _ in range(names.MOST_LOOK_UPS + 4):
+        with deadline.within(0.02), pytest.raises((NotSent, TimeoutError)):
+            names.judged("hanging.example", 443, loopback=False)
+    assert stuck == ["hanging.example"]
+
+
+def test_look_ups_have_a_number(stuck):
+    for each in range(names.MOST_LOOK_UPS + 4):
+        with deadline.within(0.02), pytest.raises((NotSent, TimeoutError)):
+            names.judged(f"n{each}.example", 443, loopback=False)
+    assert len(stuck) == names.MOST_LOOK_UPS
+
+
+def test_after_trouble_names_are_looked_up_again(monkeypatch):
+    for _ in range(names.MOST_LOOK_UPS * 2):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(socket.gaierror()))
+        with pytest.raises(NotSent):
+            names.judged("provider.example", 443, loopback=False)
+    monkeypatch.undo()
+    resolving(monkeypatch, ["93.184.216.34"])
+    assert [str(ip) for ip in names.judged("provider.example", 443, loopback=False)] == ["93.184.216.34"]

@@ -1,0 +1,165 @@
+"""Bodies are measured before anybody parses them."""
+
+from __future__ import annotations
+
+import json
+import random
+import string
+from pathlib import Path
+
+import pytest
+
+from connections.providers import registry
+from connections.spec.wire import Wire
+from connections.transport import parsing
+
+JSON = Wire()
+WHY = "too (deep|many|long)|no XML|document type|cannot read|can't decode"
+XML = Wire(accept="application/xml", decode=lambda body: body.decode())
+
+
+def refused(body, wire=JSON):
+    with pytest.raises(ValueError, match=WHY):
+        parsing.read(body, wire)
+
+
+@pytest.mark.parametrize(("opened", "closed"), [(b"[", b"]"), (b'{"a":', b"}"), (b'[{"a":', b"}]")])
+def test_fifty_levels_are_read_and_no_more(opened, closed):
+    levels = opened.count(b"[") + opened.count(b"{")
+    assert parsing.read(opened * (50 // levels) + b"1" + closed * (50 // levels), JSON)
+    refused(opened * (50 // levels + 1) + b"1" + closed * (50 // levels + 1))
+
+
+def test_no_decoder_sees_what_is_too_deep():
+    wire = Wire(decode=lambda body: pytest.fail("decoded"))
+    refused(b"[" * 51 + b"]" * 51, wire)
+    refused(b"<a>" * 51 + b"</a>" * 51, Wire(accept="application/xml", decode=wire.decode))
+
+
+@pytest.mark.parametrize("text", ["[" * 100, '"' * 60, "\\" * 7, '\\"[' * 60, '"}' * 60, "]]]\\", '{\\\\"', ",[" * 99])
+def test_what_stands_in_a_text_is_no_bracket(text):
+    value = {text: [text, {"b": text}]}
+    assert parsing.read(json.dumps(value).encode(), JSON) == value
+
+
+def test_depth_is_counted_as_a_parser_counts_it():
+    """Random documents of brackets, quotes and backslashes, at the edge of what is allowed."""
+    chance = random.Random(7)
+
+    def grown(depth):
+        if depth == 0:
+            return "".join(chance.choices('[]{}"\\,:' + string.ascii_letters, k=chance.randrange(9)))
+        inner = grown(depth - 1)
+        return [grown(0), inner] if chance.random() < 0.5 else {f"{grown(0)}a": inner, "z": grown(0)}
+
+    for _ in range(200):
+        depth = chance.randrange(45, 56)
+        body = json.dumps(grown(depth)).encode()
+        if depth <= parsing.DEEPEST:
+            assert parsing.read(body, JSON) == json.loads(body)
+        else:
+            refused(body)
+
+
+@pytest.mark.parametrize("piece", [b"[],", b"{},", b'{"a":1},', b"1,", b'"",', b'"[ ",', b'"a,",'])
+def test_millions_of_small_values_are_not_read(piece):
+    refused(b"[" + piece * (4_000_000 // len(piece)) + b"0]")
+
+
+def test_a_page_of_real_records_is():
+    record = {"id": 1, "name": "Aamu Oy", "rows": [{"a": 1, "b": None}], "address": {"street": "Esimerkkikatu 1, A"}}
+    page = {"results": [record] * 20_000}
+    assert parsing.read(json.dumps(page).encode(), JSON) == page
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE a><a/>",
+        b'<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>',
+        b'<?xml version="1.0" encoding="nonsense"?><a/>',
+        b"<a><b></a>",
+        b"<a/><b/>",
+        b"<a>" + b"<b/>" * 500_000 + b"</a>",
+        b"<a " + b" ".join(b'b%d=">"' % at for at in range(50_000)) + b"/>",
+        b"<a><!--" + b"x" * 500_000 + b"--></a>",
+    ],
+)
+def test_xml_that_is_no_document_of_ours_is_not_read(body):
+    refused(body, XML)
+
+
+@pytest.mark.parametrize("body", ["<a>" + "å" * 200_000 + "</a>", "<a>" + "<b>some text here</b>" * 50_000 + "</a>"])
+def test_large_xml_is(body):
+    assert parsing.read(body.encode(), XML) == body
+    assert parsing.read(
+        b'<?xml version="1.0" encoding="utf-16"?><a/>'.decode().encode("utf-16"), Wire("text/xml", decode=len)
+    )
+
+
+def test_an_empty_body_is_no_value():
+    assert parsing.read(b" \r\n", JSON) is None
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError, TypeError, RecursionError, OverflowError, LookupError, UnicodeDecodeError]
+)
+def test_whatever_a_decoder_trips_over_is_an_unreadable_body(error):
+    def decode(body):
+        raise error(*(("utf-8", b"", 0, 1, "x") if error is UnicodeDecodeError else ()))
+
+    refused(b"{}", Wire(decode=decode))
+
+
+def test_numbers_that_json_does_not_hold_are_unreadable():
+    with pytest.raises(ValueError, match="does not hold"):
+        parsing.as_json({"id": 10**30})
+
+
+ODD = [None, True, 7, "x", [], [[]], [None], {}, {"": None}]
+
+
+@pytest.mark.parametrize(
+    "slug", sorted(path.parent.name for path in Path("connections/providers").glob("*/provider.py"))
+)
+def test_no_catalogue_of_faults_trips_over_an_odd_body(slug):
+    """Refusals are read by code of every provider: whatever stands where, it finds codes or none."""
+    provider = registry.all_providers()[slug]
+    chance = random.Random(slug)
+    names = [
+        "error",
+        "errors",
+        "error_description",
+        "message",
+        "code",
+        "field",
+        "Errors",
+        "Message",
+        "ErrorCode",
+        "status",
+    ]
+    names += [
+        "fields",
+        "detail",
+        "title",
+        "Code",
+        "success",
+        "ok",
+        "data",
+        "result",
+        "error_code",
+        "type",
+        "description",
+    ]
+
+    def grown(depth):
+        if depth == 0 or chance.random() < 0.3:
+            return chance.choice(ODD)
+        if chance.random() < 0.4:
+            return [grown(depth - 1) for _ in range(chance.randrange(3))]
+        return {chance.choice(names): grown(depth - 1) for _ in range(chance.randrange(4))}
+
+    for body in [*ODD, *(grown(4) for _ in range(3000))]:
+        assert isinstance(provider.faults.in_good(body), bool)
+        assert all(isinstance(code, str) for code in provider.faults.read_codes(body))
+        assert all(isinstance(each, str) for pair in provider.faults.read_fields(body) for each in pair)
