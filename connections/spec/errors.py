@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum
 from uuid import UUID
 
 from connections.spec.faults import Fault
+
+
+class About(Enum):
+    """What a token request was refused for."""
+
+    CLIENT = "client"  # the client id or its secret
+    GRANT = "grant"  # the refresh token
 
 
 class CallFailed(Exception):
@@ -18,6 +26,7 @@ class CallFailed(Exception):
 
     fields: Sequence[tuple[str, str]] = ()
     may_have_arrived = False  # the request may have been carried out although we know of no answer
+    about: About | None = None  # set where asking again changes nothing before that has changed
 
     def __init__(self, fault: Fault, *, entry_id: UUID | None = None, provider_request_id: str = "") -> None:
         super().__init__(f"{type(self).__name__}: {fault.code}")

@@ -67,6 +67,13 @@ NO_GRANT = Fault(
     _("This connection has not been allowed at the provider yet, or no longer. Connect it at its checkpoint."),
     "There is no refresh token: nobody has consented yet, or it was given back.",
 )
+OTHER_CLIENT = Fault(
+    "other-client",
+    Acts.US,
+    _("Our registration at the provider was changed after you had connected. Our staff can see it."),
+    "The refresh token is refused, and it was given to another client id than the one that is registered now: put that"
+    " one back, or ask the customer to connect once more.",
+)
 UNTRUSTED = Fault(
     "untrusted",
     Acts.PROVIDER,
@@ -105,6 +112,7 @@ ALL = (
     COMPANY_UNPROVEN,
     NO_ADDRESS,
     NO_GRANT,
+    OTHER_CLIENT,
     UNTRUSTED,
     PIN_BROKEN,
     UNKNOWN_OUTCOME,

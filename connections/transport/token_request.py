@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
 
-from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Unavailable
-from connections.spec.faults import Phase
+from connections.spec.errors import About, CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
+from connections.spec.faults import Acts, Phase
 from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin, TokenBody
 from connections.tenancy.scope import tenant_scope
 from connections.transport import clock, faults, ledger, limiter, parsing, verdict
@@ -24,16 +25,24 @@ from connections.vault.secret import Secret
 from connections.vault.services import Opened, open_credentials
 
 SHORTEST, LONGEST = timedelta(seconds=60), timedelta(hours=24)
+MOST_ODD = 100_000  # bytes of an answer that is no strict JSON and is still looked at
 TOKEN = re.compile(
     r"[\x21-\x7e](?:[\x20-\x7e]{0,16382}[\x21-\x7e])?"
 )  # RFC 6749 A.12, and a length that fits a header
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,38}")
 SCOPE = re.compile(r"[^\x20-\x7e]")
+# RFC 6749 5.2 sends these with 400 (401); some send 200. The last two are of 4.1.2.1, and say that it passes.
+OF_CLIENT = ("invalid_client", "unauthorized_client")
+STATUS = {
+    **dict.fromkeys(("invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_scope", *OF_CLIENT), 400),
+    "temporarily_unavailable": 503,
+    "server_error": 500,
+}
 
 
 @dataclass(frozen=True)
 class Fresh:
-    """What a token request gave. `asked_at` is from before it was sent; `entry` is not yet written.
+    """What a token request gave. `lifetime` counts from before it was sent; `entry` is not yet written.
 
     `secret` is None where no usable access token came; a refresh token that came with it is worth keeping all the same.
     """
@@ -41,8 +50,7 @@ class Fresh:
     secret: Secret | None
     refresh: Secret | None
     kind: str
-    asked_at: datetime
-    expires_at: datetime
+    lifetime: timedelta
     scope: str
     entry: RequestLogEntry = field(repr=False)
     refused: CallFailed | None = None
@@ -71,11 +79,11 @@ def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = No
     entry, answer, body = post(caller, operation, caller.hosts.token, fields, flow.body)
     phase = Phase.GRANT if isinstance(flow, AuthorizationCode) else Phase.TOKEN
     if answer.status not in (200, 201):
-        raise _written(entry, verdict.refusal(caller.provider, phase, entry, answer, body))
+        raise _written(entry, _refusal(caller, phase, entry, answer, body))
     access, renewed = _text(body, "access_token"), _text(body, "refresh_token")
     refused = None
     if not _is_token(body, any_type=caller.provider.placement.any_type):
-        refused = verdict.refusal(caller.provider, phase, entry, answer, body)
+        refused = _refusal(caller, phase, entry, answer, body)
         entry.fault = refused.fault.code
     else:
         entry.outcome = Outcome.ANSWERED
@@ -84,8 +92,7 @@ def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = No
         Secret(access) if refused is None else None,
         Secret(renewed) if renewed else None,
         kind.strip()[:40] if isinstance(kind, str) and KIND.fullmatch(kind.strip()) else "",
-        entry.at,
-        entry.at + lifetime(body.get("expires_in") if isinstance(body, dict) else None, flow.lifetime),
+        lifetime(body.get("expires_in") if isinstance(body, dict) else None, flow.lifetime),
         _scope(body.get("scope")) if isinstance(body, dict) else "",
         entry,
         refused,
@@ -124,8 +131,31 @@ def post(
         unknown.may_have_arrived = True
         raise _written(entry, unknown) from None
     except CallFailed as failed:
+        failed.may_have_arrived = isinstance(failed, Unreadable)
         raise _written(entry, failed) from None
     return entry, answer, _parsed(answer.body)
+
+
+def _refusal(caller: Caller, phase: Phase, entry: RequestLogEntry, answer: Answer, body: Any) -> CallFailed:
+    """The error of an answer that is no token, and what it is about, where that is said."""
+    told = body.get("error") if isinstance(body, dict) else None
+    told = told if isinstance(told, str) and told in STATUS else ""
+    if told and (answer.status < 300 or STATUS[told] >= 500 > answer.status):
+        answer = replace(answer, status=STATUS[told])
+    refused = verdict.refusal(caller.provider, phase, entry, answer, body)
+    if answer.status in (400, 401, 403):
+        if told in OF_CLIENT:
+            refused.about = About.CLIENT
+        elif told == "invalid_grant" or _is_of_grant(caller, refused):
+            refused.about = About.GRANT if phase is Phase.GRANT else None
+    return refused
+
+
+def _is_of_grant(caller: Caller, refused: CallFailed) -> bool:
+    """Where a person must walk the same checkpoint again as for a lost grant, it is the grant that is refused."""
+    flow = caller.grant
+    is_same = isinstance(flow, AuthorizationCode) and refused.fault.checkpoint == flow.lost.checkpoint
+    return is_same and refused.fault.acts is Acts.CUSTOMER
 
 
 def _written(entry: RequestLogEntry, failed: CallFailed) -> CallFailed:
@@ -195,9 +225,16 @@ def _text(body: Any, name: str) -> str:
 
 
 def _parsed(body: bytes) -> Any:
+    """What was sent as JSON, more or less: a token must not be lost for a mark at the start or a lifetime of NaN."""
     try:
         return parsing.read(body, JSON)
     except ValueError:
+        pass
+    if len(body) > MOST_ODD:
+        return None
+    try:
+        return json.loads(body.decode("utf-8-sig", errors="replace"))
+    except (ValueError, RecursionError):
         return None
 
 

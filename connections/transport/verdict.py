@@ -30,6 +30,7 @@ OURS: Mapping[str, type[CallFailed]] = {
     faults.PIN_BROKEN.code: Blocked,
     faults.NO_ADDRESS.code: Unauthorized,
     faults.NO_GRANT.code: Unauthorized,
+    faults.OTHER_CLIENT.code: Unauthorized,
     faults.UNKNOWN_OUTCOME.code: OutcomeUnknown,
     faults.REDIRECTED.code: Rejected,
     faults.NO_REGISTRATION.code: Unauthorized,
@@ -69,7 +70,8 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     now = clock.now()
     retry_at = now + timedelta(seconds=retry.asked_for(answer.headers, now) or 0.0)
     made = error(kind(fault, phase, status), fault, entry, retry_at)
-    made.may_have_arrived = status >= 500
+    # An answer that we cannot read may have said yes.
+    made.may_have_arrived = status >= 500 or status == 408 or (status < 400 and not refused)
     return made
 
 

@@ -256,6 +256,8 @@ class Grant(TenantOwned):
     issued_at = models.DateTimeField(_("issued at"), null=True)
     expires_at = models.DateTimeField(_("expires at"), null=True)
     refresh_issued_at = models.DateTimeField(_("refresh token issued at"), null=True)
+    # Whose the refresh token is: it is bound to the client it was given to (RFC 6749 6).
+    client_id = models.CharField(_("client id"), max_length=200, blank=True)
     # A token request was sent and its answer is not known: whether the refresh token still counts, nobody can tell.
     uncertain_at = models.DateTimeField(_("answer lost at"), null=True)
     # Moves by one with every stored token; whoever stores compares it, so a late answer never overwrites a newer one.
@@ -266,6 +268,11 @@ class Grant(TenantOwned):
     refused_at = models.DateTimeField(_("refused at"), null=True)
     refused_fault = models.CharField(_("fault"), max_length=60, blank=True)
     refused_entry = models.UUIDField(_("entry id"), null=True)
+    # Set where that refusal stands until something else can be asked with: a digest of what was asked with.
+    refused_with = models.CharField(max_length=64, blank=True)
+    # Token requests in a row that met trouble, and when the provider wants the next one: nobody asks before.
+    failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
+    ask_after = models.DateTimeField(_("not to be asked before"), null=True)
 
     class Meta:
         verbose_name = _("grant")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import expect
@@ -22,20 +23,28 @@ from tests.journeys.walking import OWNER, Customer
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
-JOURNEYS: list[tuple[type[Office], str]] = [
-    (SmartBusiness, "own-client"),
-    (SmartBusiness, "consent"),
-    (Pentamic, "client-credentials"),
-    (Simutek, "client-credentials"),
-    (Hesabit, "consent"),
-    (Procountor, "m2m"),
-    (ProcountorKeyLogin, "m2m"),
-    (Procountor, "sign-in"),
+NOTHING, NOT_OFFERED, REVOKED = (
+    "There was nothing to revoke",
+    "The provider offers no way to revoke it",
+    "Revoked at the provider",
+)
+# What becomes of our access when a connection is left: Procountor alone has a way to end a session.
+JOURNEYS: list[tuple[type[Office], str, str]] = [
+    (SmartBusiness, "own-client", NOT_OFFERED),
+    (SmartBusiness, "consent", NOT_OFFERED),
+    (Pentamic, "client-credentials", NOT_OFFERED),
+    (Simutek, "client-credentials", NOT_OFFERED),
+    (Hesabit, "consent", NOT_OFFERED),
+    (Procountor, "m2m", NOT_OFFERED),
+    (ProcountorKeyLogin, "m2m", NOT_OFFERED),
+    (Procountor, "sign-in", REVOKED),
 ]
 
 
-@pytest.mark.parametrize(("office", "way"), JOURNEYS, ids=[f"{office.__name__}-{way}" for office, way in JOURNEYS])
-def test_from_nothing_to_disconnected(live: Live, new_page: Any, office: type[Office], way: str) -> None:
+@pytest.mark.parametrize(
+    ("office", "way", "left"), JOURNEYS, ids=[f"{office.__name__}-{way}" for office, way, _left in JOURNEYS]
+)
+def test_from_nothing_to_disconnected(live: Live, new_page: Any, office: type[Office], way: str, left: str) -> None:
     page, other = new_page(), new_page()
     sign_in(page, live, OWNER)
     customer = Customer(page, live.portal)
@@ -52,3 +61,48 @@ def test_from_nothing_to_disconnected(live: Live, new_page: Any, office: type[Of
         if "secret" in name:
             assert value not in page.content()
             assert value not in live.logs()
+
+    assert customer.disconnect() == left
+    page.goto(customer.connection)
+    expect(page.locator("main")).to_contain_text("destroyed")
+    expect(page.locator("#after-leaving")).to_be_visible()
+    assert page.locator("#sync-now").count() == 0
+
+
+def test_an_activation_link_connects_several_companies_at_once(live: Live, new_page: Any) -> None:
+    page, other = new_page(), new_page()
+    sign_in(page, live, OWNER)
+    vendor = Procountor(other, live.sandbox)
+    for company in ("10451", "10452"):
+        other.goto(f"{vendor.home}/companies/{company}/usage-settings")
+        other.check("#usage-allowed")
+        other.click("#save-usage-settings")
+    vendor.go("/specification")
+    other.fill("#specification-callback", f"{live.portal}/callback/procountor/activation/sandbox/")
+    other.click("#save-specification")
+    link = other.locator("#activation-link").get_attribute("href") or ""
+
+    page.goto(urljoin(vendor.home, link))
+    page.select_option("#activation-user", "3001")
+    for company in ("10451", "10452"):
+        page.check(f"#activate-{company}")
+    page.click("#approve")
+    # A signed-in person says whose they are, sees who asks for what, and decides; nothing has happened until then.
+    page.check("input[name=tenant][value=aamu]")
+    page.click("#show-proposal")
+    expect(page.locator("#connect-companies")).to_be_visible(timeout=30_000)
+    expect(page.locator("main")).to_contain_text("10452")
+    for box in page.locator("input[name=company]").all():
+        box.check()
+    page.click("#connect-companies")
+    expect(page.locator("main")).to_contain_text("have a key now", timeout=30_000)
+    for link in page.locator("main a[href*='/checklist/']").all()[:2]:
+        href = str(link.get_attribute("href"))
+        another = new_page()
+        sign_in(another, live, OWNER)
+        customer = Customer(another, live.portal)
+        customer.checklist = urljoin(live.portal, href).split("#")[0]
+        customer.open("api-key")
+        customer.expect_state("api-key", "verified", seconds=40)
+        customer.open("company")
+        customer.expect_state("company", "verified", seconds=40)

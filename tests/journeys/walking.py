@@ -101,6 +101,15 @@ class Customer:
         self.open(checkpoint)
         return self.page.locator(f"#give-{what}").count() > 0
 
+    def disconnect(self) -> str:
+        """For good; what became of our access at the provider."""
+        self.page.goto(self.connection)
+        self.page.click("#to-disconnect")
+        self.page.click("#disconnect")
+        # Secrets are destroyed by a worker, and the page shows by itself what came of it.
+        expect(self.page.locator("#leaving")).not_to_have_text("Being revoked", timeout=40_000)
+        return self.page.locator("#leaving").inner_text()
+
     def give(self, checkpoint: str, values: Mapping[str, str]) -> None:
         for field in self.page.locator("main form[autocomplete=off] input:not([type=hidden])").all():
             name = str(field.get_attribute("name"))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from connections.providers import registry
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import egress
+from connections.transport import egress, token_request, tokens
+from connections.transport.caller import Caller
 from connections.vault.secret import Secret
 from connections.vault.services import open_connection, register_client, store_credential
 from portal.env import SandboxHosts
+from tests.roles import acting_as
 from tests.transport.hostile import HostileServer
 
 CLIENT_SECRET = "client-s3cret&canary"
 API_KEY = "api-key-canary-0123456789"
+OLD = {"access_token": "old-a", "refresh_token": "old-r", "expires_in": 3600, "token_type": "Bearer"}
 
 
 @pytest.fixture(scope="session")
@@ -45,3 +49,46 @@ def uncanny(hostile, house_key, aamu, settings):
         opened = open_connection(tenant=aamu, provider="procountor", environment="sandbox", actor=SYSTEM)
         store_credential(connection=opened, name="api_key", secret=Secret(API_KEY), actor=SYSTEM)
     return opened
+
+
+@pytest.fixture
+def consented(hostile, house_key, aamu, settings):
+    """A connection of Aamu Oy to SmartBusiness, allowed by a person: the pair is `old-a` and `old-r`."""
+    settings.SANDBOX_HOSTS = {"smartbusiness": SandboxHosts(api=hostile.address, ca=hostile.ca)}
+    register_client(
+        provider="smartbusiness", environment="sandbox", client_id="client-1", client_secret=Secret(CLIENT_SECRET)
+    )
+    with tenant_scope(aamu.id):
+        opened = open_connection(tenant=aamu, provider="smartbusiness", environment="sandbox", actor=SYSTEM)
+    connect(hostile, opened)
+    return opened
+
+
+def connect(hostile, connection):
+    """A person consents, and the code is traded."""
+    behave = hostile.behave
+    hostile.behave = lambda line: line.answer(200, OLD)
+    code = token_request.Code(Secret("code-1"), Secret("verifier-1"), "https://portal.example/callback")
+    with acting_as("worker"):
+        tokens.trade(Caller(connection, registry.find(connection.provider)), code)
+    hostile.behave = behave
+    hostile.asked.clear()
+
+
+@pytest.fixture
+def committed_person(committed_db, consented):
+    with acting_as("worker"):
+        yield consented
+
+
+@pytest.fixture
+def person(db, consented):
+    with acting_as("worker"):
+        yield consented
+
+
+@pytest.fixture
+def customer(db, uncanny):
+    """With credentials of its own instead of a consent."""
+    with acting_as("worker"):
+        yield uncanny

@@ -11,12 +11,13 @@ from urllib.parse import parse_qs
 
 import pytest
 from django.db import connection as database
+from django.utils import timezone
 
 from connections.providers import registry
 from connections.spec.errors import Forbidden, QuotaExhausted, Rejected, Unauthorized, Unavailable, Unreadable
 from connections.spec.grants import Client as Whose
 from connections.spec.grants import ClientCredentials, TokenBody
-from connections.transport import token_request
+from connections.transport import grant_store, token_request
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Credential, Grant
@@ -39,9 +40,7 @@ def answering(hostile, status, body=b"", **headers):
 
 def stored():
     """The stored token, opened."""
-    from connections.transport.tokens import _alive
-
-    return _alive(Grant.objects.get())
+    return grant_store.opened(Grant.objects.get(), timezone.now())
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------------
@@ -164,7 +163,7 @@ REFUSALS = [
     (200, {**GOOD, "token_type": "DPoP"}, Unreadable, "unreadable"),
     (204, b"", Unreadable, "unreadable"),
     (206, GOOD, Unreadable, "unreadable"),
-    (200, {"error": "invalid_grant"}, Unauthorized, "unknown-refusal"),
+    (200, {"error": "invalid_grant"}, Unauthorized, "api-key-refused"),
     (200, {**GOOD, "error": "temporarily"}, Unauthorized, "unknown-refusal"),
     (302, b"", Rejected, "redirected"),
     (307, b"", Rejected, "redirected"),

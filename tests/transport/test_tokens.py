@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 from urllib.parse import parse_qs
 
 import pytest
 import time_machine
 from django.db import connection as database
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from connections.spec.errors import CallFailed, Forbidden, QuotaExhausted, Unauthorized, Unavailable
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import token_request, tokens
+from connections.transport import grant_store, token_request, tokens
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
 from connections.vault.keys import KeyUnavailable
@@ -26,6 +28,7 @@ from tests.roles import acting_as
 from tests.transport.conftest import API_KEY
 
 pytestmark = pytest.mark.usefixtures("committed_db")
+TIMES = ("issued_at", "expires_at", "refused_at", "ask_after")
 
 
 @pytest.fixture(autouse=True)
@@ -78,26 +81,59 @@ def together(count, what):
 # -- how long a token is used ----------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def steady(monkeypatch):
+    """`steady(60)`: the process's steady clock and the database's go on by a minute."""
+    gone = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + gone[0])
+    monkeypatch.setattr(grant_store, "time", clock)
+
+    def go_on(seconds):
+        gone[0] += seconds
+        with acting_as("owner"):
+            Grant.objects.update(**{name: F(name) - timedelta(seconds=seconds) for name in TIMES})
+
+    return go_on
+
+
 @pytest.mark.parametrize(("lifetime", "margin"), [(3600, 300), (36000, 300), (600, 60), (60, 6)])
-def test_a_token_is_renewed_a_margin_before_it_ends(hostile, uncanny, lifetime, margin):
+def test_a_token_is_renewed_a_margin_before_it_ends(hostile, uncanny, steady, lifetime, margin):
     counting(hostile, lifetime)
-    with time_machine.travel(timezone.now(), tick=False) as clock:
-        living(uncanny)
-        clock.shift(timedelta(seconds=lifetime - margin - 1))
-        assert living(uncanny).secret.reveal() == "token-1"
-        clock.shift(timedelta(seconds=2))
-        assert living(uncanny).secret.reveal() == "token-2"
+    living(uncanny)
+    steady(lifetime - margin - 2)
+    assert living(uncanny).secret.reveal() == "token-1"
+    steady(3)
+    assert living(uncanny).secret.reveal() == "token-2"
 
 
-def test_a_caller_keeps_its_token_until_it_is_due(hostile, uncanny, django_assert_num_queries):
+def test_a_caller_keeps_its_token_until_it_is_due(hostile, uncanny, steady, django_assert_num_queries):
     counting(hostile)
     who = caller(uncanny)
-    with time_machine.travel(timezone.now(), tick=False) as clock:
-        tokens.living(who)
-        with django_assert_num_queries(0):
-            assert tokens.living(who).secret.reveal() == "token-1"
-        clock.shift(timedelta(seconds=3302))
-        assert tokens.living(who).secret.reveal() == "token-2"
+    tokens.living(who)
+    steady(3290)
+    with django_assert_num_queries(0):
+        assert tokens.living(who).secret.reveal() == "token-1"
+    steady(20)
+    assert tokens.living(who).secret.reveal() == "token-2"
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_clock_that_is_wrong_changes_nothing(hostile, uncanny, steady, minutes):
+    """Machines that disagree by ten minutes neither use an ended token nor ask in turns (OAU-10)."""
+    off = timedelta(minutes=minutes)
+    for given in (60, 3600, "3600.0", "", "1e3", [3600], 0, None, 10**30, True, -5):
+        hostile.asked.clear()
+        counting(hostile, given)
+        tokens.forget(uncanny)
+        living(uncanny)
+        life = grant().expires_at - grant().issued_at
+        with time_machine.travel(timezone.now() + off):
+            assert [living(uncanny).secret.reveal() for _ in range(3)] == ["token-1"] * 3
+        steady(life.total_seconds() + 1)
+        with time_machine.travel(timezone.now() + off):
+            assert living(uncanny).secret.reveal() == "token-2"
+        assert [living(uncanny).secret.reveal() for _ in range(3)] == ["token-2"] * 3
+        assert len(hostile.asked) == 2
 
 
 def test_a_lifetime_counts_from_before_the_question(hostile, uncanny):
@@ -230,7 +266,7 @@ def test_a_claim_whose_holder_lives_is_respected(hostile, uncanny, monkeypatch):
     monkeypatch.setattr(tokens, "PATIENCE", 0.5)
     living_row = {"claimed_by": "somebody", "claimed_until": timezone.now() + timedelta(seconds=15)}
     with tenant_scope(uncanny.tenant_id):
-        tokens._grant(uncanny)
+        grant_store.read(uncanny)
         Grant.objects.update(**living_row)
     with pytest.raises(Unavailable):
         living(uncanny)
@@ -244,7 +280,7 @@ def test_a_key_that_is_gone_when_the_token_comes_is_said(hostile, uncanny, monke
     def gone(*args):
         raise KeyUnavailable
 
-    monkeypatch.setattr(tokens.sealing, "seal", gone)
+    monkeypatch.setattr(grant_store.sealing, "seal", gone)
     with pytest.raises(Unauthorized) as caught:
         living(uncanny)
     assert caught.value.fault.code == "no-key"
@@ -283,7 +319,7 @@ def test_callers_who_waited_share_a_failure(hostile, uncanny, status, kind):
 
 
 def test_a_failure_is_shared_for_some_seconds_only(hostile, uncanny, monkeypatch):
-    monkeypatch.setattr(tokens, "REFUSAL_HOLDS", 0.3)
+    monkeypatch.setattr(grant_store, "REFUSAL_HOLDS", 0.3)
     hostile.behave = lambda line: line.answer(401)
     for _ in range(3):
         with pytest.raises(Unauthorized):

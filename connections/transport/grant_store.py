@@ -1,0 +1,299 @@
+"""The row that keeps a connection's token pair: who asks for the next one, what came of it, how long that stands.
+
+All times are the database's own, so that neither a clock that jumps nor two machines that disagree shorten or stretch a
+token's life. Everything here but `read`, `opened` and `given` commits at once, in a transaction of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection as database
+from django.db import transaction
+from django.db.models import DateTimeField, F, Func
+from django.db.models.functions import Now
+
+from connections.spec.errors import CallFailed, Rejected, Unauthorized, Unavailable, Unreadable
+from connections.tenancy.scope import tenant_scope
+from connections.transport import clock, faults
+from connections.transport.token_request import Fresh
+from connections.vault import sealing
+from connections.vault.keys import KeyUnavailable
+from connections.vault.models import ClientRegistration, Connection, Credential, Grant
+from connections.vault.secret import Secret
+
+CLAIM = 20.0  # seconds; more than a token request may take
+REFUSAL_HOLDS = 5.0  # seconds in which callers share the outcome of a failed request instead of asking again
+LONGEST_HOLD = 60.0  # what that grows to while the token endpoint is in trouble
+
+
+@dataclass(frozen=True)
+class Living:
+    """A token that is good until `ends`, and due to be replaced from `due` on: seconds of this process's steady clock.
+
+    `generation` tells it from the ones before and after.
+    """
+
+    secret: Secret
+    kind: str
+    generation: int
+    issued_at: datetime
+    due: float
+    ends: float
+
+    @property
+    def is_due(self) -> bool:
+        return time.monotonic() >= self.due
+
+    @property
+    def is_over(self) -> bool:
+        return time.monotonic() >= self.ends
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a token request is made with: whose client, and a digest that moves with any part of it."""
+
+    client_id: str
+    digest: str
+
+
+@contextmanager
+def durable(connection: Connection) -> Iterator[None]:
+    """Committed when the block ends, whatever the caller does afterwards. Raises RuntimeError inside a transaction:
+    nothing may be asked for there, as a rollback would take back the claim and leave the request.
+    """
+    with transaction.atomic(durable=True), tenant_scope(connection.tenant_id):
+        yield
+
+
+def read(connection: Connection) -> tuple[Grant, datetime]:
+    """The row, made where there was none, and the database's time. Needs the tenant's scope."""
+    rows = Grant.objects.filter(connection_id=connection.id)
+    told = rows.annotate(told_at=Func(function="clock_timestamp", output_field=DateTimeField()))
+    found = told.first()
+    if found is None:
+        made = Grant(tenant_id=connection.tenant_id, connection_id=connection.id)
+        Grant.objects.bulk_create([made], ignore_conflicts=True)
+        found = told.get()
+    return found, found.told_at
+
+
+def opened(row: Grant, now: datetime) -> Living | None:
+    """The stored token, if it has not ended. Needs the tenant's scope. Raises Unauthorized where it does not open."""
+    if row.access_ciphertext is None or row.expires_at is None or row.issued_at is None or now >= row.expires_at:
+        return None
+    secret = _unsealed(row, "access_ciphertext", row.key_version, row.access_ciphertext)
+    return _living(secret, row.token_type, row.generation, row.issued_at, row.expires_at, now)
+
+
+def _living(
+    secret: Secret, kind: str, generation: int, issued_at: datetime, expires_at: datetime, now: datetime
+) -> Living:
+    """To be replaced five minutes before its end, or a tenth of a short life."""
+    margin = min(timedelta(minutes=5), (expires_at - issued_at) / 10)
+    ends = time.monotonic() + (expires_at - now).total_seconds()
+    return Living(secret, kind, generation, issued_at, ends - margin.total_seconds(), ends)
+
+
+def refresh_token(row: Grant) -> Secret | None:
+    """The stored refresh token. Needs the tenant's scope. Raises Unauthorized where it does not open."""
+    if row.refresh_ciphertext is None:
+        return None
+    return _unsealed(row, "refresh_ciphertext", row.refresh_key_version, row.refresh_ciphertext)
+
+
+def _unsealed(row: Grant, field: str, version: int, ciphertext: bytes | memoryview[int]) -> Secret:
+    try:
+        return sealing.unseal(row.tenant_id, _place(row, field), sealing.Sealed(version, bytes(ciphertext)))
+    except (sealing.Unopenable, KeyUnavailable):
+        raise Unauthorized(faults.NO_KEY) from None
+
+
+def _place(row: Grant, field: str) -> sealing.Place:
+    return sealing.Place("vault_grant", row.id, field)
+
+
+def given(connection: Connection) -> Given:
+    """What a request would be made with now. Needs the tenant's scope."""
+    ours = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
+    ours_is = ours.values_list("client_id", "secret_ciphertext").first()
+    theirs = Credential.objects.filter(connection_id=connection.id).order_by("name").values_list("name", "ciphertext")
+    typed = Connection.objects.filter(id=connection.id).values_list("settings", flat=True).first()
+    # Of ciphertexts: a digest of the secrets themselves could be guessed at.
+    told = [ours_is and (ours_is[0], bytes(ours_is[1])), [(name, bytes(sealed)) for name, sealed in theirs], typed]
+    return Given(ours_is[0] if ours_is else "", hashlib.sha256(repr(told).encode()).hexdigest())
+
+
+def claim(connection: Connection, me: str, spent: int, *, forced: bool, changed: Given | None) -> bool:
+    """Whether the next request is ours; within `durable`.
+
+    A claim that is over belonged to a caller that died: it is taken over. A failure holds for `REFUSAL_HOLDS`, twice as
+    long with every further trouble in a row; one of what was asked with, until something else can be asked with.
+    `forced` asks all the same, but never before the provider allows it. `changed`: what is there to ask with now, where
+    that was looked up.
+    """
+    with database.cursor() as cursor:
+        cursor.execute(
+            # A claim that ran out is a request whose answer nobody has seen.
+            "UPDATE vault_grant SET uncertain_at = CASE WHEN claimed_by = '' THEN uncertain_at"
+            " ELSE coalesce(uncertain_at, clock_timestamp()) END,"
+            " claimed_by = %(me)s, claimed_until = clock_timestamp() + make_interval(secs => %(claim)s)"
+            " WHERE connection_id = %(connection)s AND generation <= %(spent)s"
+            " AND (claimed_until IS NULL OR claimed_until < clock_timestamp())"
+            " AND (ask_after IS NULL OR ask_after <= clock_timestamp())"
+            " AND (%(forced)s OR refused_at IS NULL"
+            " OR (refused_with = '' AND refused_at < clock_timestamp() - make_interval(secs =>"
+            " least(%(hold)s * power(2, greatest(failures - 1, 0)), greatest(%(hold)s, %(longest)s))))"
+            " OR (refused_with <> '' AND refused_with <> %(given)s))",
+            {
+                "me": me,
+                "claim": CLAIM,
+                "connection": connection.id,
+                "spent": spent,
+                "forced": forced,
+                "hold": REFUSAL_HOLDS,
+                "longest": LONGEST_HOLD,
+                "given": changed.digest if changed else None,
+            },
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def seize(connection: Connection, me: str) -> Grant:
+    """The claim, whoever has it: a person connected anew, and what others are asking for is of no use any more."""
+    with durable(connection):
+        row, _now = read(connection)
+        Grant.objects.filter(id=row.id).update(claimed_by=me, claimed_until=Now() + timedelta(seconds=CLAIM))
+        row.refresh_from_db()
+    return row
+
+
+def held_until(row: Grant) -> datetime | None:
+    """Until when nobody asks again, by the database's clock; None where a person must do something first."""
+    if row.refused_with or row.refused_at is None:
+        return None
+    hold = REFUSAL_HOLDS * 2 ** max(row.failures - 1, 0)
+    until = row.refused_at + timedelta(seconds=min(hold, max(REFUSAL_HOLDS, LONGEST_HOLD)))
+    return max(until, row.ask_after) if row.ask_after else until
+
+
+def keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: Fresh) -> Living | None:
+    """Commit what an answer brought, by compare-and-set; None where our claim is over and somebody else's answer counts.
+
+    A refresh answer without a refresh token keeps the old one. An answer whose access token is unusable still brings
+    its refresh token home, and leaves its trouble to those who wait. Raises Unauthorized without a key to seal with.
+    """
+    values: dict[str, object] = {"claimed_by": "", "claimed_until": None, "uncertain_at": None}
+    try:
+        with durable(connection):
+            _row, now = read(connection)
+            # Counted from the claim, which is older than the request.
+            issued_at = min(now, row.claimed_until - timedelta(seconds=CLAIM)) if row.claimed_until else now
+            if asked.refresh is not None:
+                sealed = sealing.seal(row.tenant_id, _place(row, "refresh_ciphertext"), asked.refresh)
+                values |= {
+                    "refresh_key_version": sealed.key_version,
+                    "refresh_ciphertext": sealed.ciphertext,
+                    "refresh_issued_at": issued_at,
+                    "client_id": asked_with.client_id,
+                }
+            if asked.secret is not None:
+                sealed = sealing.seal(row.tenant_id, _place(row, "access_ciphertext"), asked.secret)
+                values |= {
+                    "key_version": sealed.key_version,
+                    "access_ciphertext": sealed.ciphertext,
+                    "token_type": asked.kind,
+                    "scope": asked.scope,
+                    "issued_at": issued_at,
+                    "expires_at": issued_at + asked.lifetime,
+                    "generation": row.generation + 1,
+                    "failures": 0,
+                    "ask_after": None,
+                    "refused_at": None,
+                    "refused_fault": "",
+                    "refused_entry": None,
+                    "refused_with": "",
+                }
+            elif asked.refused is not None:
+                values |= {
+                    "failures": row.failures + 1,
+                    "refused_at": now,
+                    "refused_fault": asked.refused.fault.code,
+                    "refused_entry": asked.refused.entry_id,
+                    "refused_with": "",
+                }
+            mine = Grant.objects.filter(id=row.id, generation=row.generation, claimed_by=me)
+            is_stored = bool(mine.update(**values))
+    except KeyUnavailable:
+        asked.entry.fault = faults.NO_KEY.code
+        lost = Unauthorized(faults.NO_KEY, entry_id=asked.entry.id)
+        lost.may_have_arrived = True
+        raise lost from None
+    if not is_stored or asked.secret is None:
+        return None
+    return _living(asked.secret, asked.kind, row.generation + 1, issued_at, issued_at + asked.lifetime, now)
+
+
+def give_back(
+    connection: Connection, row: Grant, me: str, failed: CallFailed | None, *, stands: Given | None = None
+) -> bool:
+    """End our claim and leave the failure for those who wait, unless it says nothing about the next request.
+
+    `failed=None`: something of our own broke, and nobody knows how far the request came. `stands`: the refusal holds
+    until something else than this can be asked with. False where the claim was somebody else's already.
+    """
+    is_shared = failed is not None and (failed.entry_id is not None or not isinstance(failed, Unavailable))
+    is_trouble = isinstance(failed, Unavailable | Unreadable | Rejected)
+    wait = (failed.retry_at - clock.now()).total_seconds() if isinstance(failed, Unavailable) else 0.0
+    with durable(connection), database.cursor() as cursor:
+        cursor.execute(
+            "UPDATE vault_grant SET claimed_by = '', claimed_until = NULL,"
+            " uncertain_at = CASE WHEN %(lost)s THEN coalesce(uncertain_at, clock_timestamp()) ELSE uncertain_at END,"
+            " failures = CASE WHEN NOT %(shared)s THEN failures WHEN %(trouble)s THEN least(failures + 1, 99)"
+            " ELSE 0 END,"
+            " ask_after = CASE WHEN %(shared)s AND %(wait)s > 0"
+            " THEN clock_timestamp() + make_interval(secs => %(wait)s) END,"
+            " refused_at = CASE WHEN %(shared)s THEN clock_timestamp() END, refused_fault = %(fault)s,"
+            " refused_entry = %(entry)s, refused_with = %(given)s"
+            " WHERE id = %(row)s AND claimed_by = %(me)s",
+            {
+                "lost": failed is None or failed.may_have_arrived,
+                "shared": is_shared,
+                "trouble": is_trouble,
+                "wait": wait,
+                "fault": failed.fault.code if failed and is_shared else "",
+                "entry": failed.entry_id if failed and is_shared else None,
+                "given": stands.digest if stands and is_shared else "",
+                "row": row.id,
+                "me": me,
+            },
+        )
+        return bool(cursor.rowcount == 1)
+
+
+def forget(connection: Connection) -> None:
+    """Destroy the stored pair, in the caller's transaction if there is one. A request under way is fenced off."""
+    with tenant_scope(connection.tenant_id):
+        row, _now = read(connection)
+        Grant.objects.filter(id=row.id).update(
+            access_ciphertext=None,
+            refresh_ciphertext=None,
+            expires_at=None,
+            refresh_issued_at=None,
+            uncertain_at=None,
+            scope="",
+            client_id="",
+            generation=F("generation") + 1,
+            claimed_by="",
+            claimed_until=None,
+            failures=0,
+            ask_after=None,
+            refused_at=None,
+            refused_with="",
+        )

@@ -1,0 +1,61 @@
+"""A connection whose token pair tests age, renew and look at, with what it is told meanwhile."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from connections.spec.errors import CallFailed
+from connections.transport import tokens
+from connections.transport.client import Client
+from connections.vault.models import Grant
+from tests.roles import acting_as
+
+NEW = {"access_token": "new-a", "refresh_token": "new-r", "expires_in": 3600, "token_type": "Bearer"}
+
+
+def living(connection):
+    return tokens.living(Client(connection=connection)._caller)
+
+
+def refused(connection, what=living):
+    with pytest.raises(CallFailed) as caught:
+        what(connection)
+    return caught.value
+
+
+def check(connection):
+    """As a person does, with *Check now*."""
+    Client(connection=connection).fresh_token()
+
+
+def row():
+    with acting_as("owner"):
+        return Grant.objects.get()
+
+
+def change(**values):
+    with acting_as("owner"):
+        Grant.objects.update(**values)
+
+
+def ends_in(seconds):
+    change(issued_at=timezone.now() - timedelta(minutes=50), expires_at=timezone.now() + timedelta(seconds=seconds))
+
+
+def hold_is_over():
+    """Failures are not shared any more, and what the provider asked for has passed."""
+    change(refused_at=F("refused_at") - timedelta(hours=1), ask_after=F("ask_after") - timedelta(hours=1))
+
+
+def saying(hostile, status, body=b"", **headers):
+    hostile.behave = lambda line: line.answer(status, body, **headers)
+
+
+def presented(hostile):
+    """The refresh tokens that were presented."""
+    return [json.loads(line.body)["refresh_token"] for line in hostile.asked]

@@ -1,0 +1,125 @@
+"""Nothing cuts between the answer and the commit: a pair that was given is stored, or the doubt about it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from connections.transport import grant_store, tokens
+from tests.processes import ROOT
+from tests.transport.conftest import OLD
+from tests.transport.pairs import NEW, change, ends_in, hold_is_over, living, presented, refused, row, saying
+
+
+class SoftLimit(Exception):
+    """As Celery raises in a task whose soft time limit is over."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("moment", ["while it is answered", "before it is stored"])
+def test_a_signal_waits_until_the_pair_is_stored(hostile, committed_person, monkeypatch, number, moment):
+    def stop(number, frame):
+        raise SoftLimit
+
+    def behave(line):
+        if moment == "while it is answered":
+            os.kill(os.getpid(), number)
+            time.sleep(0.1)
+        line.answer(200, NEW)
+
+    def keep(*args):
+        if moment == "before it is stored":
+            os.kill(os.getpid(), number)
+        return real(*args)
+
+    ends_in(-1)
+    hostile.behave, real = behave, grant_store.keep
+    monkeypatch.setattr(grant_store, "keep", keep)
+    before = signal.signal(number, stop)
+    try:
+        with pytest.raises(SoftLimit):
+            living(committed_person)
+        assert signal.getsignal(number) is stop
+    finally:
+        signal.signal(number, before)
+    assert living(committed_person).secret.reveal() == "new-a"
+    assert (row().claimed_by, presented(hostile)) == ("", ["old-r"])
+
+
+def test_a_process_that_is_told_to_stop_ends_when_it_has_finished():
+    """Without a handler of its own: the system would end it at once."""
+    code = (
+        "import os, signal\nfrom connections.transport.shield import shielded\n"
+        "with shielded():\n    os.kill(os.getpid(), signal.SIGTERM)\n    print('stored', flush=True)\n"
+        "print('went on', flush=True)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (-signal.SIGTERM, "stored\n")
+
+
+@pytest.mark.parametrize("is_committed", [False, True])
+def test_a_database_that_goes_away_at_the_commit_costs_no_pair(hostile, committed_person, monkeypatch, is_committed):
+    ends_in(-1)
+    saying(hostile, 200, NEW)
+    real, tries = grant_store.keep, []
+
+    def keep(*args):
+        tries.append(args)
+        if len(tries) == 1:
+            if is_committed:
+                real(*args)
+            message = "the connection is lost"
+            raise OperationalError(message)
+        return real(*args)
+
+    monkeypatch.setattr(grant_store, "keep", keep)
+    monkeypatch.setattr(tokens, "STORE_AGAIN", (0.01, 0.01))
+    assert living(committed_person).secret.reveal() == "new-a"
+    assert (len(tries), presented(hostile), row().generation) == (2, ["old-r"], 2)
+
+
+def test_a_pair_that_could_not_be_stored_is_not_the_customers_fault(hostile, person, monkeypatch):
+    ends_in(-1)
+    saying(hostile, 200, NEW)
+
+    def broken(*args):
+        raise MemoryError
+
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr(grant_store, "keep", broken)
+        living(person)
+    assert row().claimed_by == ""
+    saying(hostile, 400, {"error": "invalid_grant"})
+    assert refused(person).fault.code == "access-lost"
+
+
+def test_a_pair_without_a_key_to_seal_it_is_not_the_customers_fault(hostile, person, monkeypatch):
+    def gone(*args):
+        raise grant_store.KeyUnavailable
+
+    ends_in(-1)
+    saying(hostile, 200, NEW)
+    with monkeypatch.context() as patched:
+        patched.setattr(grant_store.sealing, "seal", gone)
+        assert refused(person).fault.code == "no-key"
+    hold_is_over()
+    saying(hostile, 400, {"error": "invalid_grant"})
+    assert refused(person).fault.code == "access-lost"
+
+
+def test_a_stored_pair_ends_the_doubt(hostile, person):
+    change(uncertain_at=timezone.now())
+    ends_in(-1)
+    saying(hostile, 200, NEW)
+    living(person)
+    ends_in(-1)
+    saying(hostile, 400, {"error": "invalid_grant"})
+    assert refused(person).fault.code == "access-ended"
+    assert OLD["refresh_token"] not in presented(hostile)[1:]
