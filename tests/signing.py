@@ -14,12 +14,13 @@ import pytest
 from django.conf import settings
 
 from connections.providers import registry
-from connections.providers.procountor.checklist import company, first_sync
+from connections.providers.procountor.checklist import company
 from connections.providers.procountor.provider import PROVIDER
 from connections.spec.checklist import Asker, Checkpoint, Finding, LedgerProbe, MarkState, Probe
 from connections.spec.faults import Acts, Fault, Phase, Rule
 from connections.spec.grants import Activation, AuthorizationCode, KeyLogin, Proposal
 from connections.spec.operations import Operation
+from connections.spec.proofs import first_sync
 from connections.spec.provider import Provider
 from connections.spec.streams import BadPage
 from tests.transport.hostile import HostileServer, Line
@@ -63,7 +64,7 @@ def signed_in(asker: Asker) -> Finding:
 def signing_provider(**changes: Any) -> Provider:
     """Procountor's data with a login for a session, a login for a key, and activation."""
     by_key = replace(
-        PROVIDER.checkpoint("api-key"),
+        PROVIDER.checkpoint("api-key", PROVIDER.grants[0].name),
         ways=(PROVIDER.grants[0].name,),
         connect=(KEY_LOGIN.name,),
         how=("Be careful.",),
@@ -78,8 +79,10 @@ def signing_provider(**changes: Any) -> Provider:
         connect=("code",),
         ways=("code",),
     )
-    confirmed = replace(PROVIDER.checkpoint("company"), needs=(), proof=Probe(company))
-    last = replace(PROVIDER.checkpoint("first-sync"), needs=("company",), proof=LedgerProbe(first_sync))
+    confirmed = replace(PROVIDER.checkpoint("company", PROVIDER.grants[0].name), needs=(), proof=Probe(company))
+    last = replace(
+        PROVIDER.checkpoint("first-sync", PROVIDER.grants[0].name), needs=("company",), proof=LedgerProbe(first_sync)
+    )
     refused = Rule(CODE_REFUSED, phase=Phase.TOKEN, codes=("INVALID_GRANT",))
     operations = [
         operation
