@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from connections.providers import registry
 from connections.sync import services as sync
 from connections.sync.models import SyncRun, Trigger
+from connections.transport.breaker import trouble_since
 from connections.vault.models import Connection
 from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
@@ -56,6 +57,7 @@ def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | 
             "connection": found,
             "provider": shown.card.provider,
             "form": form or ScheduleForm(initial={"every_hours": found.sync_every_hours}),
+            "trouble_since": trouble_since(found),
             "may_act": _may_act(request),
         },
     )
