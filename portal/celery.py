@@ -6,8 +6,9 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_init, worker_process_init
+from celery.signals import after_setup_logger, after_setup_task_logger, beat_init, worker_init, worker_process_init
 
+from connections.transport.redaction import guard
 from portal.operations.lifeline import die_with_worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -20,6 +21,13 @@ app.autodiscover_tasks(["connections.jobs"])
 
 # A pool child that is deep in a call would not notice that its worker was killed.
 worker_process_init.connect(die_with_worker)
+
+
+@after_setup_logger.connect
+@after_setup_task_logger.connect
+def guard_celerys_own(logger: Any, **kwargs: Any) -> None:
+    """Celery brings handlers of its own for tasks' loggers."""
+    guard(logger)
 
 
 @worker_init.connect

@@ -227,11 +227,20 @@ CELERY_BEAT_SCHEDULE = {
 }
 SILENCED_SYSTEM_CHECKS = ["account.W001"]
 
+# Reports of errors tell where, never with what; their mails go to these people, if there are any.
+ADMINS = [("", address) for address in env.names("PORTAL_ADMINS")]
+DEFAULT_EXCEPTION_REPORTER = "portal.operations.reports.Report"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.operations.reports.NothingGiven"
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"redacting": {"()": "connections.transport.redaction.Redacting"}},
+    "formatters": {"line": {"()": "portal.operations.reports.Line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redacting"]},
+        "admins": {"class": "portal.operations.reports.AdminMail", "level": "ERROR", "filters": ["redacting"]},
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
     "loggers": {
         # These print tokens, bodies or full URLs at DEBUG; they never go below WARNING.
@@ -240,6 +249,7 @@ LOGGING = {
             for name in ("requests_oauthlib", "oauthlib", "requests", "kombu", "django.db.backends")
         },
         "urllib3": {"level": "ERROR"},  # warns with the full URL about headers that it cannot parse
+        "django": {"handlers": ["admins"], "level": "INFO"},
         "django.request": {"level": "ERROR"},
         "celery": {"level": "INFO"},
         # A line per ring of the doorbell says nothing: the job's row does.

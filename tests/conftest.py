@@ -285,6 +285,14 @@ def no_doorbell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
         monkeypatch.setattr(services, "_ring", None)
 
 
+@pytest.fixture(autouse=True)
+def full_retry_budget() -> None:
+    """What other tests have retried in this process is not held against the next one."""
+    from connections.transport import retry
+
+    retry.budget_of.cache_clear()
+
+
 @pytest.fixture
 def doorbell() -> None:
     """Marks a test whose processes really listen."""

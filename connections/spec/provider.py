@@ -104,11 +104,15 @@ class CountedBy(StrEnum):
 
 @dataclass(frozen=True)
 class Quota:
-    """At most `calls` in any window of `per`, shared by all workers."""
+    """At most `calls` in any window of `per`, shared by all workers.
+
+    Of a long window (an hour or more) runs use the share `for_runs`; the rest is kept for what a person waits for.
+    """
 
     calls: int
     per: timedelta
     counted_by: CountedBy
+    for_runs: float = 0.8
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from connections.spec.grants import Client, Grant
 from connections.spec.operations import SAFE
 from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
-from connections.transport import clock, egress, faults, ledger
+from connections.transport import breaker, clock, egress, faults, ledger
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection
 from connections.vault.services import live_pins
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Caller:
-    """`pending`: entries of good answers, not yet written. `token`: the one in use, opened (tokens.py)."""
+    """`pending`: entries of good answers, not yet written. `token`: the one in use, opened (tokens.py).
+
+    `passed`, `tried`, `counted`: breakers that let the attempt under way through, wait for its outcome, or count it.
+    """
 
     connection: Connection
     provider: spec.Provider
@@ -39,6 +42,9 @@ class Caller:
     checkpoint: str = ""
     pending: list[RequestLogEntry] = field(default_factory=list)
     token: Living | None = None
+    passed: set[str] = field(default_factory=set)
+    tried: set[str] = field(default_factory=set)
+    counted: set[str] = field(default_factory=set)
 
     @cached_property
     def grant(self) -> Grant:
@@ -52,6 +58,10 @@ class Caller:
                 provider=self.connection.provider, environment=self.connection.environment
             )
             return ours.values_list("client_id", "api_version").first() or ("", "")
+
+    @property
+    def is_for_run(self) -> bool:
+        return self.run_id is not None
 
     @property
     def client_id(self) -> str:
@@ -147,13 +157,16 @@ class Caller:
             entry.outcome = Outcome.BLOCKED
             raise Blocked(self._mistrust(), entry_id=entry.id) from None
         except egress.NotSent:
+            breaker.note(self, url, is_good=False)
             raise Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id) from None
         except egress.EgressError:
+            breaker.note(self, url, is_good=False)
             if entry.method in SAFE:
                 raise Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id) from None
             raise OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id) from None
         finally:
             entry.duration_ms = round((time.monotonic() - started) * 1000)
+        breaker.note(self, url, is_good=answer.status < 500)
         entry.status, entry.bytes_in = answer.status, len(answer.body)
         entry.provider_request_id = ledger.request_id(self.provider, answer.headers)
         entry.quota_left = _whole(answer.headers.get("x-rate-limit-remaining", ""))

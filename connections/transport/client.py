@@ -20,7 +20,19 @@ from connections.spec.faults import Phase
 from connections.spec.operations import Arguments, Operation
 from connections.spec.placement import Signed
 from connections.spec.wire import Wire
-from connections.transport import certificates, clock, egress, faults, ledger, limiter, parsing, retry, tokens, verdict
+from connections.transport import (
+    breaker,
+    certificates,
+    clock,
+    egress,
+    faults,
+    ledger,
+    limiter,
+    parsing,
+    retry,
+    tokens,
+    verdict,
+)
 from connections.transport.caller import Caller
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
@@ -84,30 +96,33 @@ class Client:
         """
         declared = self.provider.operation(operation)
         url = self._caller.hosts.api + filled(declared.path, arguments.path)
+        budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
         waited, is_renewed = 0.0, False
         for attempt in itertools.count(1):
-            token = tokens.living(self._caller)
-            # Last, so that callers who waited for one token do not start their calls all at once.
-            limiter.take(self.provider, self.connection, self._caller.client_id)
-            entry = self._caller.begin(
-                operation=declared.name, method=declared.method, path_template=declared.path, attempt=attempt
-            )
-            if before_write is not None and declared.is_write:
-                before_write(entry.id)
-            try:
-                return self._attempt(declared, url, token, entry, arguments)
-            except Unauthorized:
-                if is_renewed:
-                    raise
-                is_renewed = True
-                tokens.renew(self._caller, spent=token.generation)
-            except Unavailable as failed:
-                pause = retry.delay(attempt, floor=(failed.retry_at - clock.now()).total_seconds())
-                if not declared.may_retry or waited + pause > IN_PLACE:
-                    failed.retry_at = clock.now() + timedelta(seconds=pause)
-                    raise
-                time.sleep(pause)
-                waited += pause
+            with breaker.passage(self._caller, url):
+                token = tokens.living(self._caller)
+                # Last, so that callers who waited for one token do not start their calls all at once.
+                limiter.take(self.provider, self.connection, self._caller.client_id, for_run=self._caller.is_for_run)
+                entry = self._caller.begin(
+                    operation=declared.name, method=declared.method, path_template=declared.path, attempt=attempt
+                )
+                if before_write is not None and declared.is_write:
+                    before_write(entry.id)
+                budget.earn()
+                try:
+                    return self._attempt(declared, url, token, entry, arguments)
+                except Unauthorized:
+                    if is_renewed:
+                        raise
+                    is_renewed = True
+                    tokens.renew(self._caller, spent=token.generation)
+                except Unavailable as failed:
+                    pause = retry.delay(attempt, floor=(failed.retry_at - clock.now()).total_seconds())
+                    if not declared.may_retry or waited + pause > IN_PLACE or not budget.spend():
+                        failed.retry_at = clock.now() + timedelta(seconds=pause)
+                        raise
+                    time.sleep(pause)
+                    waited += pause
         raise AssertionError  # the count has no end
 
     def _attempt(

@@ -42,6 +42,12 @@ NO_KEY = Fault(
     _("The stored credential cannot be opened at the moment. Our staff can see it."),
     "The key that opens the credential is missing, or the ciphertext does not belong here.",
 )
+TROUBLE = Fault(
+    "provider-in-trouble",
+    Acts.NOBODY,
+    _("The provider is having trouble. We look again every half minute, and go on by ourselves."),
+    "Our breaker is open: too many of the last requests got a server error or no answer. Nothing was sent.",
+)
 QUOTA = Fault(
     "quota",
     Acts.NOBODY,
@@ -122,6 +128,7 @@ ALL = (
     NO_REGISTRATION,
     NO_CREDENTIAL,
     NO_KEY,
+    TROUBLE,
     QUOTA,
     REDIRECTED,
 )

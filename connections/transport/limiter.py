@@ -1,26 +1,35 @@
-"""A place in the quota, shared by all workers: one atomic statement hands out the next slot in database time."""
+"""A place in the quota, shared by all workers: one atomic statement counts or hands out the next slot, in database time."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection as database
 
 from connections.spec.errors import QuotaExhausted
 from connections.spec.provider import CountedBy, Provider, Quota
-from connections.transport import clock, faults
+from connections.transport import faults
 from connections.vault.models import Connection
 
-MARGIN = 1.02  # slots a little further apart than the limit, for what the network and the machine add
+MARGIN = 1.03  # slots a little further apart than the limit, for what the network and the machine add
 BUDGET_FROM = timedelta(hours=1)  # from here on calls are counted; shorter spans hand out slots
-SLICES = 24
+SLICES = 96
 PATIENCE = 2.0  # seconds a caller waits in place; beyond that the work is put down
+PATIENCE_OF_RUNS = 1.0  # so that a line of syncs never leaves a person without a place
+OVERSLEPT = 0.015  # seconds; whoever is later lets the place go by, as its call would run into the next ones
+MOST_OVERSLEPT = 5
 
-
+# The span slides, in slices: where the provider's own day begins nobody has said, so no day of any kind may hold more.
+# A whole slice more than the span is counted, as a call arrives there a little after it was counted here.
 _SPEND = """
-WITH clock AS (SELECT floor(extract(epoch FROM clock_timestamp()) / %(slice)s)::bigint AS now)
+WITH clock AS (
+    SELECT floor(extract(epoch FROM clock_timestamp()) / %(slice)s)::bigint AS now
+    FROM set_config('synchronous_commit', 'on', true)
+)
 INSERT INTO transport_quotawindow AS q (key, counts)
 SELECT %(key)s, jsonb_build_object(clock.now::text, 1) FROM clock
 ON CONFLICT (key) DO UPDATE SET counts = (
@@ -46,9 +55,71 @@ WITH kept AS (
 ), running AS (
     SELECT slice, sum(used) OVER (ORDER BY slice DESC) AS newer FROM kept
 )
-SELECT min((slice + %(slices)s + 1) * %(slice)s) - extract(epoch FROM clock_timestamp())
-FROM running WHERE newer >= %(calls)s AND slice = (SELECT max(slice) FROM running WHERE newer >= %(calls)s)
+SELECT greatest(
+    to_timestamp((max(slice) + %(slices)s + 1) * %(slice)s), clock_timestamp() + interval '1 second'
+) FROM running WHERE newer >= %(calls)s
 """
+
+# Nobody waits for the disk here, so a crash of the server loses the last slots. PostgreSQL sets its statistics back
+# then and only then (or by hand, which does no harm): whoever held a slot has left before the first new one.
+_SLOT = """
+WITH clock AS (
+    SELECT greatest(clock_timestamp(), stats_reset + make_interval(secs => %(patience)s + %(span)s)) AS now
+    FROM pg_stat_bgwriter, set_config('synchronous_commit', 'off', true)
+)
+INSERT INTO transport_quotawindow AS q (key, next_at, counts)
+SELECT %(key)s, clock.now + make_interval(secs => %(spacing)s), '{}' FROM clock
+WHERE clock.now < clock_timestamp() + make_interval(secs => %(reach)s)
+ON CONFLICT (key) DO UPDATE
+SET next_at = greatest(q.next_at, excluded.next_at - make_interval(secs => %(spacing)s), clock_timestamp())
+    + make_interval(secs => %(spacing)s)
+WHERE q.next_at IS NULL OR q.next_at < clock_timestamp() + make_interval(secs => %(reach)s)
+RETURNING extract(epoch FROM next_at)::float8 - %(spacing)s, extract(epoch FROM clock_timestamp())::float8
+"""
+
+_NEXT = """
+SELECT greatest(clock_timestamp(), q.next_at, stats_reset + make_interval(secs => %(patience)s + %(span)s))
+FROM pg_stat_bgwriter LEFT JOIN transport_quotawindow AS q ON q.key = %(key)s
+"""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a line, and when it was given, both in database time (seconds since 1970)."""
+
+    at: float
+    given_at: float
+
+    @property
+    def wait(self) -> float:
+        return max(self.at - self.given_at, 0.0)
+
+
+class DatabaseClock:
+    """The database's time by this process's own clock, from the quickest of its answers.
+
+    So an answer that was long on its way, or read late, is noticed like a sleep that was too long.
+    """
+
+    STEP = 0.5  # seconds; more is no slow answer but a clock that was set
+    DRIFT = 0.001  # seconds a second by which the two may run apart
+
+    def __init__(self) -> None:
+        self._ahead, self._heard_at = math.inf, 0.0
+
+    def hear(self, given_at: float) -> None:
+        """An answer of this database time has just been read."""
+        now = time.monotonic()
+        ahead, before = now - given_at, self._ahead + (now - self._heard_at) * self.DRIFT
+        is_set = abs(ahead - before) > self.STEP
+        self._ahead, self._heard_at = ahead if is_set else min(ahead, before), now
+
+    def since(self, at: float) -> float:
+        """Seconds since a moment of database time."""
+        return time.monotonic() - at - self._ahead
+
+
+_clock = DatabaseClock()
 
 
 def key(quota: Quota, connection: Connection, client_id: str) -> str:
@@ -68,57 +139,70 @@ def _named(quota: Quota, connection: Connection, client_id: str) -> str:
             return f"{place}:connection:{connection.id}"
 
 
-def take(provider: Provider, connection: Connection, client_id: str) -> None:
-    """Wait for a place in every quota. Raises QuotaExhausted when the next one is further away than two seconds."""
+def take(provider: Provider, connection: Connection, client_id: str, *, for_run: bool = False) -> None:
+    """Wait for a place in every quota, else send nothing. Runs leave a part to whatever a person waits for.
+
+    Raises QuotaExhausted when the next place is too far away, and the database's errors where it cannot be asked.
+    """
     # Budgets first: a place in one may be hours away, and a slot that nobody uses is lost.
     for quota in sorted(provider.quotas, key=lambda quota: quota.per, reverse=True):
         name = key(quota, connection, client_id)
         if quota.per >= BUDGET_FROM:
-            spend(name, quota)
-            continue
-        wait = slot(name, quota.per.total_seconds() / quota.calls * MARGIN)
-        if wait > 0:
-            time.sleep(wait)
+            spend(name, quota, for_run=for_run)
+        else:
+            _queue(name, quota, PATIENCE_OF_RUNS if for_run else PATIENCE)
 
 
-def spend(name: str, quota: Quota) -> None:
-    """Count one call of a long span. Raises QuotaExhausted when the span's calls are used up.
+def _queue(name: str, quota: Quota, reach: float) -> None:
+    """Wait for our slot, and for another one where we overslept it; a machine that always does goes on in the end."""
+    span = quota.per.total_seconds()
+    for _ in range(MOST_OVERSLEPT):
+        found = slot(name, span / quota.calls * MARGIN, span=span, reach=reach)
+        _clock.hear(found.given_at)
+        time.sleep(found.wait)
+        if _clock.since(found.at) <= OVERSLEPT:
+            return
 
-    The span slides, in slices of a 24th: where the provider's own day begins nobody has said, so no day of any kind
-    may hold more. A slice that is partly over still counts whole.
+
+def spend(name: str, quota: Quota, *, for_run: bool = False) -> None:
+    """Count one call of a long span before it is sent. Raises QuotaExhausted when the span's calls are used up.
+
+    A run may use the quota's `for_runs` of it, whoever used that; a slice that is partly over still counts whole.
     """
-    slice_s = quota.per.total_seconds() / SLICES
+    calls = int(quota.calls * quota.for_runs) if for_run else quota.calls
+    values: dict[str, str | float] = {
+        "key": name,
+        "slice": quota.per.total_seconds() / SLICES,
+        "slices": SLICES + 1,
+        "calls": calls,
+    }
     with database.cursor() as cursor:
         # One statement is one transaction, and it waits for the disk: a call that was sent must not be forgotten.
-        cursor.execute(_SPEND, {"key": name, "slice": slice_s, "slices": SLICES, "calls": quota.calls})
+        cursor.execute(_SPEND, values)
         if cursor.fetchone() is not None:
             return
-        cursor.execute(_FREE_AT, {"key": name, "slice": slice_s, "slices": SLICES, "calls": quota.calls})
-        row = cursor.fetchone()
-    raise QuotaExhausted(faults.QUOTA, retry_at=_later(max(float(row[0]) if row and row[0] is not None else 0.0, 1.0)))
+        cursor.execute(_FREE_AT, values)
+        free_at: datetime = cursor.fetchone()[0]
+    raise QuotaExhausted(faults.QUOTA, retry_at=free_at)
 
 
-def slot(name: str, spacing: float) -> float:
-    """Seconds until the slot that is ours. A slot that is too far away is not taken."""
+def slot(name: str, spacing: float, *, span: float = 1.0, reach: float = PATIENCE) -> Slot:
+    """The next slot of a line, if it is less than `reach` seconds away, else QuotaExhausted and it is not taken.
+
+    `spacing`: seconds between slots; `span`: of the quota.
+    """
+    values: dict[str, str | float] = {
+        "key": name,
+        "spacing": spacing,
+        "span": span,
+        "reach": reach,
+        "patience": PATIENCE,
+    }
     with database.cursor() as cursor:
-        # One statement is one transaction. Only timing is lost if the server crashes: it does not wait for the disk.
-        cursor.execute(
-            "INSERT INTO transport_quotawindow AS q (key, next_at, counts)"
-            " SELECT %s, clock_timestamp() + make_interval(secs => %s), '{}' FROM set_config('synchronous_commit', 'off', true)"
-            " ON CONFLICT (key) DO UPDATE SET next_at = greatest(q.next_at, clock_timestamp()) + make_interval(secs => %s)"
-            " WHERE q.next_at IS NULL OR q.next_at < clock_timestamp() + make_interval(secs => %s)"
-            " RETURNING extract(epoch FROM next_at - clock_timestamp())",
-            [name, spacing, spacing, PATIENCE],
-        )
+        cursor.execute(_SLOT, values)
         row = cursor.fetchone()
         if row is not None:
-            return max(float(row[0]) - spacing, 0.0)
-        cursor.execute(
-            "SELECT extract(epoch FROM next_at - clock_timestamp()) FROM transport_quotawindow WHERE key = %s", [name]
-        )
-        far = float(cursor.fetchone()[0])
-    raise QuotaExhausted(faults.QUOTA, retry_at=_later(far))
-
-
-def _later(seconds: float) -> datetime:
-    return clock.now() + timedelta(seconds=seconds)
+            return Slot(*row)
+        cursor.execute(_NEXT, values)
+        next_at: datetime = cursor.fetchone()[0]
+    raise QuotaExhausted(faults.QUOTA, retry_at=next_at)

@@ -1,4 +1,4 @@
-"""The request log and the quota windows."""
+"""The request log, the quota windows and the breakers."""
 
 from __future__ import annotations
 
@@ -193,6 +193,37 @@ class QuotaWindow(models.Model):
             Unfenced(
                 name="transport_quota_rights",
                 reason="a provider may count a client registration, which all tenants share; keys and times only",
+                worker="SELECT, INSERT, UPDATE, DELETE",
+                staff="SELECT",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Breaker(models.Model):
+    """How a provider's server, or one connection at it, has fared lately. There is no row while all is well."""
+
+    key = models.CharField(primary_key=True, max_length=200)
+    of_connection = models.BooleanField(default=False)
+    began_at = models.DateTimeField()  # of the span that is counted
+    good = models.PositiveIntegerField(default=0)
+    bad = models.PositiveIntegerField(default=0)
+    by = models.UUIDField(null=True)  # the connection that failed first
+    is_shared = models.BooleanField(default=False)  # another one failed as well
+    opened_at = models.DateTimeField(null=True)
+    healed_at = models.DateTimeField(null=True)  # the first good answer after that
+    next_at = models.DateTimeField(null=True)  # when the next caller is let through
+
+    class Meta:
+        verbose_name = _("breaker")
+        verbose_name_plural = _("breakers")
+        constraints = [
+            Unfenced(
+                name="transport_breaker_rights",
+                reason="a server's trouble is that of all tenants who use it; hashed names, counts and times only",
+                web="SELECT",
                 worker="SELECT, INSERT, UPDATE, DELETE",
                 staff="SELECT",
             )

@@ -15,7 +15,7 @@ from connections.spec.errors import About, CallFailed, OutcomeUnknown, Unauthori
 from connections.spec.faults import Acts, Phase
 from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin, TokenBody
 from connections.tenancy.scope import tenant_scope
-from connections.transport import clock, faults, ledger, limiter, parsing, verdict
+from connections.transport import breaker, clock, faults, ledger, limiter, parsing, verdict
 from connections.transport.caller import Caller
 from connections.transport.egress import JSON, Answer
 from connections.transport.models import Outcome, RequestLogEntry
@@ -116,8 +116,15 @@ def post(
     caller: Caller, operation: str, url: str, fields: Mapping[str, str], body: TokenBody, path: str = ""
 ) -> tuple[RequestLogEntry, Answer, Any]:
     """Send one token request: its entry, not yet written, the answer, and its parsed body. Raises CallFailed."""
-    limiter.take(caller.provider, caller.connection, caller.client_id)
-    entry = caller.begin(operation=operation, method="POST", path_template=path or caller.provider.token_path)
+    with breaker.passage(caller, url):
+        return _post(caller, operation, url, fields, body, path or caller.provider.token_path)
+
+
+def _post(
+    caller: Caller, operation: str, url: str, fields: Mapping[str, str], body: TokenBody, path: str
+) -> tuple[RequestLogEntry, Answer, Any]:
+    limiter.take(caller.provider, caller.connection, caller.client_id, for_run=caller.is_for_run)
+    entry = caller.begin(operation=operation, method="POST", path_template=path)
     try:
         answer = caller.send(
             entry,

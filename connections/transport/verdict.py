@@ -36,6 +36,7 @@ OURS: Mapping[str, type[CallFailed]] = {
     faults.NO_REGISTRATION.code: Unauthorized,
     faults.NO_CREDENTIAL.code: Unauthorized,
     faults.NO_KEY.code: Unauthorized,
+    faults.TROUBLE.code: Unavailable,
     faults.QUOTA.code: QuotaExhausted,
 }
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import threading
+import time
 from typing import NoReturn
 
 DOTS = "•••"
+REMEMBERED_FOR = 15 * 60.0  # seconds after a secret was last revealed
+MOST_REMEMBERED = 2000
+LONGEST_REMEMBERED = 20_000  # characters; a sealed mail is longer, and no single value
 
 
 class Secret:
@@ -16,6 +23,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
+        _remember(self, self.__value)
         return self.__value
 
     def hint(self) -> str:
@@ -40,3 +48,29 @@ class Secret:
     # Identity only: comparing by value would let a caller guess.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+
+# What this process has lately given out, by a hash that means something only here: the wrapper itself, no second copy.
+_revealed: dict[bytes, tuple[Secret, float]] = {}
+_lock = threading.Lock()
+_salt = os.urandom(16)
+
+
+def _remember(secret: Secret, value: str) -> None:
+    if not 0 < len(value) <= LONGEST_REMEMBERED:
+        return
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16, key=_salt).digest()
+    with _lock:
+        _revealed.pop(digest, None)  # the newest stand last
+        _revealed[digest] = secret, time.monotonic() + REMEMBERED_FOR
+        while len(_revealed) > MOST_REMEMBERED:
+            del _revealed[next(iter(_revealed))]
+
+
+def lately_revealed() -> list[str]:
+    """The texts that could stand in something this process is about to write down, for taking them out of it."""
+    now = time.monotonic()
+    with _lock:
+        for digest in [digest for digest, (_, until) in _revealed.items() if until < now]:
+            del _revealed[digest]
+        return [secret._Secret__value for secret, _ in _revealed.values()]  # type: ignore[attr-defined]

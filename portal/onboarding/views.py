@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connections.providers import registry
 from connections.spec.checklist import Inference
 from connections.spec.provider import Provider
+from connections.transport.breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
@@ -208,6 +209,7 @@ def _context(
         "form": form or (_form(shown) if shown.fields else None),
         "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR] and not shown.has_left,
         "proved": recently_proved(request),
+        "trouble_since": trouble_since(shown.connection),
     }
 
 

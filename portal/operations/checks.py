@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,8 @@ UNSHARED_CACHES = (
     "django.core.cache.backends.filebased.FileBasedCache",
 )
 OAUTH_FLAGS = ("OAUTHLIB_INSECURE_TRANSPORT", "OAUTHLIB_RELAX_TOKEN_SCOPE")
+TALKATIVE = ("requests_oauthlib", "oauthlib", "requests", "urllib3", "celery", "kombu", "django.db.backends")
+_UNDER_TALKATIVE = tuple(f"{name}." for name in TALKATIVE)
 
 Messages = list[CheckMessage]
 
@@ -86,6 +89,23 @@ def oauth_flags(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Mess
         Error(f"{flag} is set.", hint=f"Remove {flag} from the environment.", id="portal.E026")
         for flag in OAUTH_FLAGS
         if os.environ.get(flag)
+    ]
+
+
+@register(deploy=True)
+def talkative_loggers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
+    """At DEBUG these write tokens, bodies, whole addresses or the parameters of statements (SECURITY LOG-5)."""
+    if settings.DEMO:
+        return []
+    names = [*TALKATIVE, *(name for name in logging.root.manager.loggerDict if name.startswith(_UNDER_TALKATIVE))]
+    return [
+        Error(
+            f"The logger {name} is at DEBUG, where it writes secrets.",
+            hint="Set it to INFO or higher, whatever else you look for.",
+            id="portal.E028",
+        )
+        for name in names
+        if logging.getLogger(name).getEffectiveLevel() < logging.INFO
     ]
 
 

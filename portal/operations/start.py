@@ -18,7 +18,13 @@ logger = logging.getLogger(__name__)
 # Gunicorn's code for "do not start this worker again"; any other would make it try for ever.
 REFUSED = 3
 
-ON_SETTINGS = (checks.secret_key, checks.key_files, checks.oauth_flags, checks.production)
+ON_SETTINGS = (
+    checks.secret_key,
+    checks.key_files,
+    checks.oauth_flags,
+    checks.talkative_loggers,
+    checks.production,
+)
 ON_DATABASE = (
     database_checks.server,
     database_checks.role,

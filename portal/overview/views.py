@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connections.providers import registry
 from connections.sync import services as sync
 from connections.sync.models import SyncRun, Trigger
+from connections.transport.breaker import trouble_since
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
@@ -58,6 +59,7 @@ def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | 
             "provider": shown.card.provider,
             "form": form or ScheduleForm(initial={"every_hours": found.sync_every_hours}),
             **_may(request),
+            "trouble_since": trouble_since(found),
         },
     )
 

@@ -143,29 +143,15 @@ class House:
             if hasattr(self, name):
                 getattr(self, name).stop()
 
-    def connected(self) -> Any:
+    def connected(self, name: str = "Aamu Oy", slug: str = "aamu") -> Any:
         """An active tenant's connection to the simulator, with a working key; our registration is stored."""
-        from connections.jobs.models import Job
-        from connections.tenancy.models import Tenant, TenantState
         from connections.tenancy.scope import SYSTEM, tenant_scope
         from connections.vault import services as vault
-        from connections.vault.models import Connection, HouseKey
+        from connections.vault.models import Connection
         from connections.vault.secret import Secret
 
-        until(HouseKey.objects.exists, "the first worker's house key")
-        ours = self.sandbox.clients["procountor"]
-        vault.register_client(
-            provider="procountor",
-            environment="sandbox",
-            client_id=ours["client_id"],
-            client_secret=Secret(ours["client_secret"]),
-            redirect_uri=ours.get("redirect_uri", ""),
-        )
-        tenant = vault.found_tenant(name="Aamu Oy", slug="aamu")
-        until(
-            Tenant.objects.filter(id=tenant.id, state=TenantState.ACTIVE).exists,
-            lambda: f"the tenant's keys; jobs: {list(Job.objects.values())}",
-        )
+        self.register("procountor")
+        tenant = self.tenant(name, slug)
         made = self.sandbox.setup_company()
         with tenant_scope(tenant.id):
             connection = vault.open_connection(
@@ -173,9 +159,38 @@ class House:
             )
             key = Secret(made["api_key"])
             vault.store_credential(connection=connection, name="api_key", secret=key, actor=SYSTEM)
-            vault.bind_company(connection=connection, company_id=str(made["company_id"]), company_name="Aamu Oy")
+            vault.bind_company(connection=connection, company_id=str(made["company_id"]), company_name=name)
             vault.mark_healthy(connection=connection)
         return Connection.objects.select_related("tenant").get(id=connection.id)
+
+    def register(self, provider: str) -> None:
+        """Store our registration at this simulator, if it has one."""
+        from connections.vault import services as vault
+        from connections.vault.models import HouseKey
+        from connections.vault.secret import Secret
+
+        until(HouseKey.objects.exists, "the first worker's house key")
+        if ours := self.sandbox.clients.get(provider):
+            vault.register_client(
+                provider=provider,
+                environment="sandbox",
+                client_id=ours["client_id"],
+                client_secret=Secret(ours["client_secret"]),
+                redirect_uri=ours.get("redirect_uri", ""),
+            )
+
+    def tenant(self, name: str, slug: str) -> Any:
+        """A new tenant, once a worker has made its keys."""
+        from connections.jobs.models import Job
+        from connections.tenancy.models import Tenant, TenantState
+        from connections.vault import services as vault
+
+        tenant = vault.found_tenant(name=name, slug=slug)
+        until(
+            Tenant.objects.filter(id=tenant.id, state=TenantState.ACTIVE).exists,
+            lambda: f"the tenant's keys; jobs: {list(Job.objects.values())}",
+        )
+        return tenant
 
 
 def until(reached: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60, every: float = 0.02) -> Any:

@@ -51,6 +51,7 @@ FIELDS = {
     "transport_authorizationattempt.token_address": "the address of a token endpoint",
     "vault_grant.token_type": "the word that stands before a token",
     "transport_quotawindow.key": "the name of what is counted",
+    "transport_breaker.key": "the name of a server and of a connection, hashed and by id",
     "onboarding_evidence.code": "the name of a sentence",
     "sync_runlogline.code": "the name of a sentence",
 }
@@ -118,6 +119,15 @@ def test_secrets_are_opened_by_the_listed_callers_only() -> None:
         str(path.relative_to(REPOSITORY)) for path in python_files() if revealing(path.read_text(encoding="utf-8"))
     }
     assert found == MAY_REVEAL
+
+
+def test_what_was_lately_revealed_is_for_the_redaction_alone() -> None:
+    found = {
+        str(path.relative_to(REPOSITORY))
+        for path in python_files()
+        if re.search(r"lately_revealed|_revealed\b|_Secret__value", path.read_text(encoding="utf-8"))
+    }
+    assert found == {"connections/vault/secret.py", "connections/transport/redaction.py"}
 
 
 def test_a_planted_caller_is_seen() -> None:

@@ -1,36 +1,53 @@
-"""A worker process that takes places in a quota as fast as it gets them. Prints place and start of each in database time."""
+"""A worker process that takes places in a quota as fast as it gets them. Prints place and start of each in database time.
+
+python -m tests.transport.takers slot <name> <calls a second> <seconds>
+python -m tests.transport.takers spend <name> <calls a day> <attempts>
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
+from datetime import timedelta
 
 import django
 
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402
+from django.db import connection  # noqa: E402
 
+from connections.spec.errors import QuotaExhausted  # noqa: E402
+from connections.spec.provider import CountedBy, Quota  # noqa: E402
 from connections.transport import limiter  # noqa: E402
 
-name, calls, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 
-
-def epoch(query: str, *values: str) -> float:
+def now() -> float:
     with connection.cursor() as cursor:
-        cursor.execute(query, values)
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
         return float(cursor.fetchone()[0])
 
 
-granted = []
-spacing = 1 / calls * limiter.MARGIN
-until = time.monotonic() + seconds
-while time.monotonic() < until:
-    # Inside our transaction nobody else moves the line: what it says is our place.
-    with transaction.atomic():
-        wait = limiter.slot(name, spacing)
-        place = epoch("SELECT extract(epoch FROM next_at) FROM transport_quotawindow WHERE key = %s", name) - spacing
-    time.sleep(wait)
-    granted.append((place, epoch("SELECT extract(epoch FROM clock_timestamp())")))
-json.dump(granted, sys.stdout)
+def slots(name: str, calls: int, seconds: float) -> list[tuple[float, float]]:
+    granted = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = limiter.slot(name, 1 / calls * limiter.MARGIN)
+        time.sleep(found.wait)
+        granted.append((found.at, now()))
+    return granted
+
+
+def spent(name: str, calls: int, attempts: float) -> int:
+    granted = 0
+    for _ in range(int(attempts)):
+        try:
+            limiter.spend(name, Quota(calls, timedelta(days=1), CountedBy.CLIENT))
+        except QuotaExhausted:
+            continue
+        granted += 1
+    return granted
+
+
+taken = {"slot": slots, "spend": spent}[sys.argv[1]]
+json.dump(taken(sys.argv[2], int(sys.argv[3]), float(sys.argv[4])), sys.stdout)

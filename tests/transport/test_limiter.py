@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.db import connection as database
 
 from connections.providers import registry
@@ -65,8 +66,8 @@ def test_a_key_always_fits_its_column():
 
 def test_places_are_a_step_apart(db):
     with acting_as("worker"):
-        waits = [limiter.slot("line", 0.4) for _ in range(5)]
-        other = limiter.slot("another line", 0.4)
+        waits = [limiter.slot("line", 0.4).wait for _ in range(5)]
+        other = limiter.slot("another line", 0.4).wait
     assert waits[0] == other == 0
     for number, wait in enumerate(waits):
         assert number * 0.4 - 0.35 < wait <= number * 0.4
@@ -75,12 +76,12 @@ def test_places_are_a_step_apart(db):
 def test_a_place_nobody_used_is_not_saved_up(db):
     limiter.slot("line", 0.3)
     time.sleep(0.9)
-    assert limiter.slot("line", 0.3) == 0
-    assert limiter.slot("line", 0.3) > 0.05
+    assert limiter.slot("line", 0.3).wait == 0
+    assert limiter.slot("line", 0.3).wait > 0.05
 
 
 def test_a_place_too_far_away_is_not_taken(db):
-    assert limiter.slot("line", 30) == 0
+    assert limiter.slot("line", 30).wait == 0
     before = QuotaWindow.objects.get().next_at
     with pytest.raises(QuotaExhausted) as caught:
         limiter.slot("line", 30)
@@ -117,29 +118,223 @@ def test_every_quota_is_waited_for(db):
     assert QuotaWindow.objects.count() == 2
 
 
-def test_four_processes_with_a_backlog_stay_within_the_limit(committed_db):
-    """At most 60 in any sliding second of database time, and hardly one unused."""
+def takers(*arguments, number=4):
+    """What each of several worker processes of their own printed."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.transport.takers", "line", "60", "4"],
+            [sys.executable, "-m", "tests.transport.takers", *arguments],
             cwd=ROOT,
             env=worker_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        for _ in range(4)
+        for _ in range(number)
     ]
-    granted = []
+    found = []
     for process in processes:
         output, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors[-2000:]
-        granted += json.loads(output)
-    places, starts = zip(*sorted(granted), strict=True)
+        found.append(json.loads(output))
+    return found
+
+
+def test_four_processes_with_a_backlog_stay_within_the_limit(committed_db):
+    """At most 60 in any sliding second of database time, and hardly one unused."""
+    granted = sorted(tuple(each) for found in takers("slot", "line", "60", "4") for each in found)
+    places, starts = zip(*granted, strict=True)
     assert most_in_a_second(places) <= 60
-    assert most_in_a_second(starts) <= 60 + len(processes)  # a call may start late, one for each process
+    assert most_in_a_second(starts) <= 60 + 4  # a call may start late, one for each process
     assert len(places) / (places[-1] - places[0]) >= 60 * 0.95
 
 
 def most_in_a_second(instants):
     return max(sum(1 for other in instants if start <= other < start + 1) for start in instants)
+
+
+# -- who oversleeps, and who leaves room -------------------------------------------------------------------------------
+
+
+def overslept(monkeypatch, *, naps=(), ways=()):
+    """How many places are taken when sleeps, or the ways of the database's answers, are longer by these seconds."""
+    extra, slow, taken = iter(naps), iter(ways), []
+
+    def slot(*args, **more):
+        taken.append(1)
+        now = database_now()
+        time.sleep(next(slow, 0.0))
+        return limiter.Slot(now, now)
+
+    monkeypatch.setattr(limiter, "slot", slot)
+    monkeypatch.setattr(limiter, "_clock", limiter.DatabaseClock())
+    limiter._clock.hear(database_now())
+    monkeypatch.setattr(limiter, "time", FakeTime(lambda: next(extra, 0.0)))
+    limiter._queue("line", Quota(60, SECOND, CountedBy.CLIENT), 2.0)
+    return len(taken)
+
+
+class FakeTime:
+    """Sleeps that are longer than asked for."""
+
+    def __init__(self, extra):
+        self._extra = extra
+
+    def sleep(self, seconds):
+        time.sleep(seconds + self._extra())
+
+    def monotonic(self):
+        return time.monotonic()
+
+
+def test_a_place_that_was_overslept_goes_by(db, monkeypatch):
+    assert overslept(monkeypatch, naps=[0.2, 0.2]) == 3
+
+
+def test_a_place_whose_answer_was_long_on_its_way_goes_by(db, monkeypatch):
+    assert overslept(monkeypatch, ways=[0.2]) == 2
+
+
+def test_a_machine_that_always_oversleeps_goes_on_in_the_end(db, monkeypatch):
+    assert overslept(monkeypatch, naps=[0.1] * 50) == limiter.MOST_OVERSLEPT
+
+
+def test_the_databases_clock_may_drift_and_may_be_set():
+    clock, now = limiter.DatabaseClock(), time.monotonic()
+    clock.hear(now + 1000)
+    assert clock.since(now + 1000) < 0.1
+    clock.hear(now + 1000 - 0.3)  # an answer that was slow does not move it
+    assert clock.since(now + 1000) < 0.1
+    clock.hear(now + 5)
+    assert clock.since(now + 5) < 0.1
+
+
+def test_a_line_of_runs_leaves_a_place_for_a_person(db):
+    provider = replace(registry.find("procountor"), quotas=(Quota(2, SECOND, CountedBy.COMPANY),))
+    one = connection(company_id="1")
+    limiter.slot("procountor:test:client:c1:company:1", 1.2)
+    with pytest.raises(QuotaExhausted):
+        limiter.take(provider, one, "c1", for_run=True)
+    limiter.take(provider, one, "c1")
+
+
+# -- after a crash of the server ---------------------------------------------------------------------------------------
+
+
+def crashed(seconds):
+    """As the server would have it after a crash so long ago: its statistics begin anew."""
+    past = f"SELECT to_timestamp(extract(epoch FROM clock_timestamp()) - {seconds}) AS stats_reset"
+    return f"CREATE OR REPLACE TEMP VIEW pg_stat_bgwriter AS {past}"
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["known line", "new line"])
+def test_after_a_crash_nobody_is_let_in_until_the_slots_before_it_have_gone_by(db, is_known):
+    if is_known:
+        limiter.slot("line", 0.1)
+    with database.cursor() as cursor:
+        cursor.execute(crashed(0.5))
+    with pytest.raises(QuotaExhausted) as caught:
+        limiter.slot("line", 0.1)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        left = (caught.value.retry_at - cursor.fetchone()[0]).total_seconds()
+        assert 2.0 < left < 2.5  # what a caller may hold, and the quota's second, since the crash
+        cursor.execute(crashed(2.5))
+    assert 0.2 < limiter.slot("line", 0.1).wait < 0.5
+    assert 0.3 < limiter.slot("line", 0.1).wait < 0.6
+
+
+def test_a_limiter_that_cannot_be_reached_sends_nothing(db, monkeypatch):
+    def gone(*args):
+        raise OperationalError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(limiter.database, "cursor", gone)
+        with pytest.raises(OperationalError):
+            limiter.take(registry.find("procountor"), connection(company_id="1"), "c1")
+
+
+# -- budgets -----------------------------------------------------------------------------------------------------------
+
+DAY = timedelta(days=1)
+BUDGET = Quota(5, DAY, CountedBy.CLIENT)
+SLICE = DAY.total_seconds() / limiter.SLICES
+
+
+def database_now():
+    with database.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        return float(cursor.fetchone()[0])
+
+
+def kept(*ages):
+    """One call each so many slices ago."""
+    now = int(database_now() // SLICE)
+    return {str(now - age): 1 for age in ages}
+
+
+def test_a_budget_is_spent_call_by_call_and_never_beyond(db):
+    with acting_as("worker"):
+        for _ in range(5):
+            limiter.spend("budget", BUDGET)
+        with pytest.raises(QuotaExhausted) as caught:
+            limiter.spend("budget", BUDGET)
+        limiter.spend("another budget", BUDGET)
+    assert sum(QuotaWindow.objects.get(key="budget").counts.values()) == 5
+    waits = caught.value.retry_at.timestamp() - database_now()
+    assert DAY.total_seconds() < waits <= DAY.total_seconds() + 2 * SLICE
+
+
+def test_runs_leave_a_part_of_the_budget_to_people(db):
+    for _ in range(4):
+        limiter.spend("budget", BUDGET, for_run=True)
+    with pytest.raises(QuotaExhausted):
+        limiter.spend("budget", BUDGET, for_run=True)
+    limiter.spend("budget", BUDGET)
+    with pytest.raises(QuotaExhausted):
+        limiter.spend("budget", BUDGET)
+
+
+def test_the_day_slides_and_old_slices_are_dropped(db):
+    oldest = limiter.SLICES + 1
+    QuotaWindow.objects.create(key="budget", counts=kept(oldest + 1, oldest + 400, oldest, 50, 1))
+    limiter.spend("budget", BUDGET)
+    counts = QuotaWindow.objects.get(key="budget").counts
+    assert set(counts) == set(kept(oldest, 50, 1, 0))
+    limiter.spend("budget", BUDGET)
+    with pytest.raises(QuotaExhausted):
+        limiter.spend("budget", BUDGET)
+
+
+def test_when_a_call_fits_again_is_when_its_slice_has_gone_by(db):
+    now = database_now()
+    QuotaWindow.objects.create(key="budget", counts=kept(90, 60, 59, 30, 2))
+    with pytest.raises(QuotaExhausted) as caught:
+        limiter.spend("budget", BUDGET)
+    free_at = (now // SLICE - 90 + limiter.SLICES + 2) * SLICE
+    assert caught.value.retry_at.timestamp() == pytest.approx(free_at)
+    with pytest.raises(QuotaExhausted) as caught:
+        limiter.spend("budget", replace(BUDGET, calls=4))
+    assert caught.value.retry_at.timestamp() == pytest.approx((now // SLICE - 60 + limiter.SLICES + 2) * SLICE)
+
+
+def test_a_call_that_is_counted_late_counts_for_a_whole_day_all_the_same(db):
+    """It may arrive up to a slice after it was counted, and still no day holds one too many."""
+    QuotaWindow.objects.create(key="budget", counts=kept(limiter.SLICES + 1, 3, 2, 1, 0))
+    with pytest.raises(QuotaExhausted):
+        limiter.spend("budget", BUDGET)
+
+
+def test_eight_processes_spend_a_budget_to_the_last_call_and_no_further(committed_db):
+    assert sum(takers("spend", "budget", "500", "80", number=8)) == 500
+    assert sum(QuotaWindow.objects.get().counts.values()) == 500
+
+
+def test_a_spent_call_is_on_the_disk_before_it_is_sent(committed_db):
+    """Whatever this session prefers: the statement asks for it itself."""
+    with database.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
+        for _ in range(10):
+            limiter.spend("budget", Quota(100, DAY, CountedBy.CLIENT))
+            cursor.execute("SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()")
+            assert cursor.fetchone()[0]
+        cursor.execute("RESET synchronous_commit")

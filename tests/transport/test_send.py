@@ -25,8 +25,8 @@ from connections.spec.errors import (
 )
 from connections.spec.operations import Arguments, Operation
 from connections.tenancy.scope import tenant_scope
+from connections.transport import breaker, retry
 from connections.transport import client as sending
-from connections.transport import retry
 from connections.transport.client import Client
 from connections.transport.ledger import request_id
 from connections.transport.models import RequestLogEntry
@@ -108,7 +108,7 @@ def test_an_empty_answer_is_no_body(hostile, client):
 
 
 KINDS = [
-    (400, b"{}", Rejected, "unknown-refusal", "refused"),
+    (400, b"{}", Rejected, "invalid-fields", "refused"),
     (403, b"{}", Forbidden, "right-missing", "refused"),
     (404, b"<html>", Rejected, "not-found", "refused"),
     (418, b"", Rejected, "unknown-refusal", "refused"),
@@ -212,6 +212,22 @@ def test_a_short_wish_to_wait_is_granted_in_place(hostile, client):
     started = time.monotonic()
     send(client)
     assert time.monotonic() - started >= 1
+
+
+def test_retries_in_place_are_a_tenth_of_the_calls(hostile, client, monkeypatch):
+    """Trouble that comes and goes: without a limit every call would be sent twice."""
+    monkeypatch.setattr(breaker, "LEAST", 10**6)
+    troubled = [(503, b""), (200, {})] * 40
+    answering(hostile, *troubled)
+    put_down = 0
+    for _ in range(40):
+        try:
+            send(client)
+        except Unavailable:
+            put_down += 1
+    retried = sum(entry.attempt > 1 for entry in entries())
+    assert retried <= len(calls(hostile)) * retry.BUDGET + retry.AT_FIRST
+    assert put_down > 10
 
 
 def test_a_long_wish_to_wait_puts_the_work_down(hostile, client):

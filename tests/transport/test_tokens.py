@@ -345,7 +345,7 @@ def test_trouble_leaves_the_stored_token(hostile, uncanny):
 def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
     counting(hostile)
 
-    def full(*args):
+    def full(*args, **kwargs):
         raise QuotaExhausted(tokens.faults.QUOTA, retry_at=timezone.now())
 
     with monkeypatch.context() as patched, pytest.raises(QuotaExhausted):

@@ -1,0 +1,344 @@
+"""A provider in trouble is left alone, looked at now and then, and gone back to in little by little."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta, timezone
+from itertools import pairwise
+
+import pytest
+from django.db import DatabaseError
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
+
+from connections.providers import registry
+from connections.spec.errors import Rejected, Unavailable
+from connections.transport import breaker
+from connections.transport import client as sending
+from connections.transport.caller import Caller
+from connections.transport.client import Client
+from connections.transport.models import Breaker, RequestLogEntry
+from connections.vault.models import Connection
+from tests.roles import acting_as
+from tests.transport.test_send import answering, calls
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
+ONE, OTHER = uuid.uuid4(), uuid.uuid4()
+URL = "https://books.example/api/things"
+
+
+def seconds(number):
+    return timedelta(seconds=number)
+
+
+# -- one row -----------------------------------------------------------------------------------------------------------
+
+
+def row(**fields):
+    return Breaker(key="k", began_at=NOW, by=ONE, **fields)
+
+
+def opened(**fields):
+    return row(opened_at=NOW, next_at=NOW + breaker.EVERY, bad=5, **fields)
+
+
+def test_five_failures_of_two_connections_open_a_server():
+    found = row()
+    for number in range(4):
+        breaker.failed(found, NOW, ONE)
+        assert not breaker.is_open(found), number
+    breaker.failed(found, NOW + seconds(3), OTHER)
+    assert breaker.is_open(found)
+    assert (found.opened_at, found.next_at) == (NOW + seconds(3), NOW + seconds(33))
+
+
+@pytest.mark.parametrize(("of_connection", "is_open"), [(True, True), (False, False)])
+def test_failures_of_one_connection_open_its_own_and_nobody_elses(of_connection, is_open):
+    found = row(of_connection=of_connection)
+    for _ in range(50):
+        breaker.failed(found, NOW, ONE)
+    assert breaker.is_open(found) is is_open
+
+
+@pytest.mark.parametrize(("good", "is_open"), [(5, True), (6, False)])
+def test_it_opens_by_ratio(good, is_open):
+    found = row(good=good, bad=4, is_shared=True)
+    breaker.failed(found, NOW, ONE)
+    assert breaker.is_open(found) is is_open
+
+
+def test_failures_of_long_ago_do_not_count():
+    found = row(bad=4, good=9, is_shared=True)
+    breaker.failed(found, NOW + breaker.WINDOW, OTHER)
+    assert (found.bad, found.good, found.by, found.is_shared) == (1, 0, OTHER, False)
+    assert found.began_at == NOW + breaker.WINDOW
+
+
+def test_an_open_one_lets_a_single_caller_through_every_half_minute():
+    found = opened()
+    assert breaker.admit(found, NOW + seconds(29)) is None
+    assert breaker.admit(found, NOW + seconds(30)) == 0
+    assert breaker.admit(found, NOW + seconds(30)) is None
+    assert found.next_at == NOW + seconds(60)
+    breaker.failed(found, NOW + seconds(31), OTHER)
+    assert (found.opened_at, found.next_at) == (NOW, NOW + seconds(60))
+
+
+def test_the_first_good_answer_begins_the_way_in_and_its_pace_doubles():
+    found = opened(good=3)
+    breaker.succeeded(found, NOW)
+    assert not breaker.is_open(found)
+    admitted, at = [], NOW
+    while breaker.is_recovering(found, at):
+        while (wait := breaker.admit(found, at)) is not None:
+            admitted.append((at - NOW).total_seconds() + wait)
+        at += seconds(0.25)
+    by_five = [sum(1 for each in admitted if start <= each < start + 5) for start in range(0, 30, 5)]
+    assert by_five[0] <= 8
+    assert all(later <= 2 * sooner + 6 for sooner, later in pairwise(by_five))
+    assert by_five[-1] > 100
+    gaps = [later - sooner for sooner, later in pairwise(admitted)]
+    assert min(gaps) > 0
+    assert breaker.admit(found, at) == 0
+    assert not breaker.is_counting(found, NOW + breaker.WINDOW)
+
+
+def test_a_failure_right_after_the_first_good_answer_closes_the_door_again():
+    found = opened()
+    breaker.succeeded(found, NOW + seconds(30))
+    breaker.failed(found, NOW + seconds(32), ONE)
+    assert breaker.is_open(found)
+    assert (found.opened_at, found.next_at) == (NOW, NOW + seconds(62))  # the trouble is the same one
+
+
+def test_a_few_failures_among_many_good_answers_do_not_yet_three_do():
+    found = opened()
+    for _ in range(20):
+        breaker.succeeded(found, NOW)
+    for _ in range(2):
+        breaker.failed(found, NOW + seconds(9), ONE)
+    assert not breaker.is_open(found)
+    breaker.failed(found, NOW + seconds(9), ONE)
+    assert breaker.is_open(found)
+
+
+def test_trouble_that_was_over_begins_anew():
+    found = opened()
+    breaker.succeeded(found, NOW)
+    later = NOW + breaker.RAMP
+    breaker.failed(found, later, ONE)
+    assert (found.opened_at, found.healed_at, found.bad, found.good) == (None, None, 1, 0)
+
+
+# -- in the database ---------------------------------------------------------------------------------------------------
+
+
+def caller(connection_id=None, slug="procountor"):
+    connection = Connection(id=connection_id or uuid.uuid4(), provider=slug, environment="test")
+    return Caller(connection, registry.find(slug))
+
+
+def rows():
+    return {found.of_connection: found for found in Breaker.objects.all()}
+
+
+def fail(times, *callers, url=URL):
+    for number in range(times):
+        breaker.note(callers[number % len(callers)], url, is_good=False)
+
+
+def come_due():
+    Breaker.objects.filter(next_at__isnull=False).update(next_at=breaker.Clock())
+
+
+@pytest.mark.django_db
+class TestRows:
+    @pytest.fixture(autouse=True)
+    def as_worker(self, db):
+        with acting_as("worker"):
+            yield
+
+    def test_while_all_is_well_there_is_no_row_and_one_query_a_call(self):
+        one = caller()
+        with CaptureQueriesContext(database) as asked:
+            with breaker.passage(one, URL):
+                breaker.note(one, URL, is_good=True)
+        assert len(asked) == 1
+        assert not Breaker.objects.exists()
+
+    def test_the_whole_fleet_is_turned_away_but_one_caller(self):
+        fleet = [caller() for _ in range(5)]
+        fail(5, *fleet)
+        for each in (*fleet, caller()):
+            with pytest.raises(Unavailable) as refused, breaker.passage(each, URL):
+                pytest.fail("let through")
+            assert refused.value.fault.code == "provider-in-trouble"
+            assert refused.value.entry_id is None
+            away = (refused.value.retry_at - rows()[False].next_at).total_seconds()
+            assert 0 <= away <= breaker.SPREAD
+        come_due()
+        passed = []
+        for each in fleet:
+            try:
+                with breaker.passage(each, URL):
+                    passed.append(each)
+            except Unavailable:
+                continue
+        assert passed == fleet[:1]
+
+    def test_what_is_asked_inside_has_passed_already(self):
+        one = caller()
+        fail(5, one, caller())
+        come_due()
+        with breaker.passage(one, URL), breaker.passage(one, "https://books.example/token"):
+            pass
+        with pytest.raises(Unavailable), breaker.passage(one, URL):
+            pytest.fail("a passage outlived its attempt")
+
+    def test_another_server_of_the_same_provider_is_not_in_trouble(self):
+        one = caller()
+        fail(5, one, caller())
+        with breaker.passage(one, "https://other.example/api"):
+            pass
+
+    def test_one_connection_in_trouble_does_not_stand_in_the_others_way(self):
+        one = caller()
+        fail(9, one)
+        with pytest.raises(Unavailable), breaker.passage(one, URL):
+            pytest.fail("let through")
+        with breaker.passage(caller(), URL):
+            pass
+
+    def test_whoever_goes_to_look_mends_both_rows(self):
+        one = caller()
+        fail(9, one, caller())
+        fail(5, one)
+        come_due()
+        with breaker.passage(one, URL):
+            breaker.note(one, URL, is_good=True)
+        assert rows()[False].healed_at is not None
+        assert not Breaker.objects.filter(key__endswith=str(one.connection.id), healed_at=None).exists()
+
+    def test_good_answers_count_while_there_are_failures(self):
+        one = caller()
+        fail(4, one)
+        for _ in range(6):
+            with breaker.passage(one, URL):
+                breaker.note(one, URL, is_good=True)
+        fail(1, one)
+        assert (rows()[True].good, rows()[True].bad) == (6, 5)
+        with breaker.passage(one, URL):
+            pass
+
+    def test_an_answer_is_never_lost_because_the_breaker_could_not_be_told(self, monkeypatch, caplog):
+        def gone(*args, **kwargs):
+            raise DatabaseError
+
+        monkeypatch.setattr(breaker, "_fail", gone)
+        breaker.note(caller(), URL, is_good=False)
+        assert "not told" in caplog.text
+
+    def test_no_address_is_kept(self):
+        fail(1, caller())
+        with database.cursor() as cursor:
+            cursor.execute("SELECT b::text FROM transport_breaker b")
+            assert "books.example" not in str(cursor.fetchall())
+
+
+def test_since_when_there_is_trouble_is_known_to_the_pages(db):
+    one = Connection(provider="procountor", environment="test")
+    token = "https://pts-api.procountor.com/api/oauth/token"
+    assert breaker.trouble_since(one) is None
+    with acting_as("worker"):
+        fail(5, caller(), caller(), url=token)
+    with acting_as("web"):
+        assert breaker.trouble_since(one) == rows()[False].opened_at
+    Breaker.objects.filter(of_connection=False).update(next_at=breaker.Clock() - breaker.KNOWN_FOR)
+    assert breaker.trouble_since(one) is None  # nobody has looked for a while
+    come_due()
+    Breaker.objects.filter(of_connection=False).update(healed_at=breaker.Clock())
+    assert breaker.trouble_since(one) is None
+    assert breaker.trouble_since(Connection(provider="pentamic", environment="production")) is None
+
+
+# -- in the send loop --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def client(uncanny, monkeypatch):
+    monkeypatch.setattr(sending, "IN_PLACE", 0.0)
+    return Client(connection=uncanny)
+
+
+def send(client):
+    with acting_as("worker"):
+        return client.send("session")
+
+
+def test_server_errors_open_it_and_nothing_more_is_sent(hostile, client, db):
+    answering(hostile, (503, b"{}"))
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            send(client)
+    before = len(hostile.asked)
+    for _ in range(5):
+        with pytest.raises(Unavailable) as refused:
+            send(client)
+        assert refused.value.fault.code == "provider-in-trouble"
+    assert len(hostile.asked) == before
+    assert RequestLogEntry.objects.filter(operation="session").count() == len(calls(hostile)) == 5
+    come_due()
+    answering(hostile, (200, {}))
+    assert send(client).status == 200
+    assert not breaker.is_open(rows()[True])
+
+
+def test_no_answer_counts_as_well(hostile, client, db):
+    answering(hostile, lambda line: line.hang_up())
+    with pytest.raises(Unavailable):
+        send(client)
+    assert rows()[True].bad == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
+def test_a_refusal_never_counts_as_trouble(hostile, client, db, status):
+    answering(hostile, (status, b"{}"))
+    for _ in range(6):
+        with pytest.raises(Exception, match=r"\w"):
+            send(client)
+    assert not Breaker.objects.exists()
+
+
+def test_a_refusal_is_a_sign_of_life(hostile, client, db):
+    answering(hostile, (503, b"{}"))
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            send(client)
+    come_due()
+    answering(hostile, (404, b"{}"))
+    with pytest.raises(Rejected):
+        send(client)
+    assert not breaker.is_open(rows()[True])
+
+
+def test_a_token_request_feeds_it_and_is_held_back_by_it(hostile, client, db):
+    hostile.behave = lambda line: line.answer(503, b"{}")
+    for _ in range(5):
+        with pytest.raises(Unavailable), acting_as("worker"):
+            client.fresh_token()
+    asked = len(hostile.asked)
+    assert asked == 5
+    with pytest.raises(Unavailable) as refused, acting_as("worker"):
+        client.fresh_token()
+    assert refused.value.fault.code == "provider-in-trouble"
+    assert len(hostile.asked) == asked
+
+
+def test_it_is_asked_before_a_place_in_the_quota_is_taken(hostile, client, db, monkeypatch):
+    answering(hostile, (503, b"{}"))
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            send(client)
+    monkeypatch.setattr(sending.limiter, "take", lambda *a, **k: pytest.fail("a place was taken"))
+    with pytest.raises(Unavailable):
+        send(client)

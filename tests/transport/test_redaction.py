@@ -1,0 +1,182 @@
+"""What was revealed is taken out of whatever is written down, in every form; what was not is left alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from connections.transport import redaction
+from connections.transport.redaction import redact
+from connections.vault import secret as secrets
+from connections.vault.secret import DOTS, Secret
+from tests.searching import Search
+
+KEY = "tok-9f+Zq/31=Ab~x"
+ODD = "p\"ä\\ss &</>word'7"
+
+
+@pytest.fixture(autouse=True)
+def nothing_revealed(monkeypatch):
+    monkeypatch.setattr(secrets, "_revealed", {})
+
+
+def reveal(*values):
+    """Kept alive by the registry alone."""
+    for value in values:
+        Secret(value).reveal()
+
+
+FORMS = {
+    "plain": str,
+    "url": lambda text: quote(text, safe=""),
+    "url, lower case": lambda text: quote(text, safe="").lower() if text.islower() else quote(text, safe=""),
+    "url, slashes kept": quote,
+    "form": quote_plus,
+    "url of a url": lambda text: quote(quote(text, safe=""), safe=""),
+    "url of a url of a url": lambda text: quote(quote(quote(text, safe=""), safe=""), safe=""),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 after one byte": lambda text: base64.b64encode(b":" + text.encode() + b"z").decode(),
+    "base64 after two bytes": lambda text: base64.b64encode(b"a:" + text.encode() + b"zz").decode(),
+    "base64url": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    "base64 in a url": lambda text: quote(base64.b64encode(text.encode()).decode(), safe=""),
+    "basic": lambda text: "Basic " + base64.b64encode(f"client-7:{text}".encode()).decode(),
+    "hex": lambda text: text.encode().hex(),
+    "HEX": lambda text: text.encode().hex().upper(),
+    "json": json.dumps,
+    "json, not ascii": lambda text: json.dumps(text, ensure_ascii=False),
+    "json in json": lambda text: json.dumps(json.dumps({"a": text})),
+    "json, slashes escaped": lambda text: json.dumps(text).replace("/", "\\/"),
+    "repr": repr,
+    "repr of bytes": lambda text: repr(text.encode()),
+}
+
+
+@pytest.mark.parametrize("value", [KEY, ODD, "plainvalue1234"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_is_taken_out_every_time(form, value):
+    reveal(value)
+    written = FORMS[form](value)
+    text = redact(f"first <{written}> and again <{written}>, and that is all")
+    assert Search([("it", value)]).look("a line", text) == []
+    assert value not in text
+    assert text.startswith("first <")
+    assert text.endswith(">, and that is all")
+    assert text.count(DOTS) >= 2
+
+
+VALUES = st.text(
+    st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Cs"]), min_size=8, max_size=40
+)
+
+
+@settings(deadline=None)
+@given(VALUES, st.sampled_from(sorted(FORMS)), st.text(max_size=20), st.text(max_size=20))
+def test_no_text_around_it_hides_it(value, form, before, after):
+    secrets._revealed.clear()
+    reveal(value)
+    text = redact(f"{before} {FORMS[form](value)} {after}")
+    if value not in f"{before} {after}":
+        assert Search([("it", value)]).look("a line", text) == []
+
+
+@settings(deadline=None)
+@given(st.text(max_size=300))
+def test_no_text_breaks_it(text):
+    reveal(KEY)
+    assert KEY not in redact(text)
+
+
+def test_what_was_not_revealed_is_left_alone():
+    held = Secret(KEY)
+    line = f"job 7f3a took 12 ms: {KEY}"
+    assert redact(line) == line
+    held.reveal()
+    assert redact(line) == f"job 7f3a took 12 ms: {DOTS}"
+
+
+def test_it_is_forgotten_after_a_while_and_never_kept_twice(monkeypatch):
+    reveal(KEY, KEY, KEY)
+    assert secrets.lately_revealed() == [KEY]
+    later = time.monotonic() + secrets.REMEMBERED_FOR + 1
+    monkeypatch.setattr(secrets.time, "monotonic", lambda: later)
+    assert secrets.lately_revealed() == []
+    assert secrets._revealed == {}
+
+
+def test_the_registry_has_an_end_and_drops_the_oldest(monkeypatch):
+    monkeypatch.setattr(secrets, "MOST_REMEMBERED", 3)
+    reveal("value-one", "value-two", "value-three")
+    reveal("value-one", "value-four")
+    assert secrets.lately_revealed() == ["value-three", "value-one", "value-four"]
+
+
+def test_the_registry_holds_the_wrapper_and_no_copy():
+    held = Secret(KEY)
+    held.reveal()
+    ((kept, _until),) = secrets._revealed.values()
+    assert kept is held
+    assert KEY not in repr(secrets._revealed)
+    assert not any(KEY.encode() in digest for digest in secrets._revealed)
+
+
+NAMED = [
+    ("password=hunter22 next", f"password={DOTS} next"),
+    ("{'client_secret': 'abc def', 'a': 1}", f"{{'client_secret': {DOTS}, 'a': 1}}"),
+    ('{"api_key": "abc\\"def", "a": 1}', f'{{"api_key": {DOTS}, "a": 1}}'),
+    ("Authorization: Bearer abc.def-ghi_jkl", f"Authorization: {DOTS}"),
+    ("sent Bearer abcdefghijkl to", f"sent Bearer {DOTS} to"),
+    ("Basic dXNlcjpwYXNzd29yZA==", f"Basic {DOTS}"),
+    ("https://a.example/x?access_token=abc&page=2", f"https://a.example/x?access_token={DOTS}&page=2"),
+    ("/oauth/callback?code=4%2F0Ab&state=xyz", f"/oauth/callback?code={DOTS}&state={DOTS}"),
+    ("X-Api-Key: 12345", f"X-Api-Key: {DOTS}"),
+    ("refresh_token=>r1", f"refresh_token=>{DOTS}"),
+    ("-----BEGIN EC PRIVATE KEY-----\nMHcC\nAQ==\n-----END EC PRIVATE KEY-----!", f"{DOTS}!"),
+]  # fmt: skip
+HARMLESS = [
+    "job 1 (sync.run) failed: KeyError",
+    "author: Aino",
+    "staff 7: GET /admin/vault/connection/",
+    "a doorbell rang without a job id",
+    "portal.E007 The secret key is missing",
+    "procountor:test:0a1b is in trouble: 5 failures, 0 good answers",
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), NAMED)
+def test_what_stands_behind_a_telling_name_is_taken_out(line, wanted):
+    assert redact(line) == wanted
+
+
+@pytest.mark.parametrize("line", HARMLESS)
+def test_ordinary_lines_stay_as_they_are(line):
+    assert redact(line) == line
+
+
+def test_a_form_that_is_found_but_not_taken_out_withholds_the_text(monkeypatch):
+    reveal(KEY)
+    monkeypatch.setattr(redaction, "_patterns", lambda value: iter(()))
+    assert redact(f"a {KEY} b") == redaction.WITHHELD
+
+
+def test_a_line_that_cannot_be_searched_is_not_written():
+    record = logging.LogRecord("a", logging.ERROR, __file__, 1, "%d of %s", (KEY,), None)
+    assert redaction.Redacting().filter(record)
+    assert record.getMessage() == "(withheld: a line that could not be searched for secrets, TypeError)"
+
+
+def test_short_values_do_not_shred_the_log():
+    reveal("ab", "api")
+    assert redact("the api answered about it") == "the api answered about it"
+
+
+def test_a_very_long_text_is_cut_not_searched_for_ever():
+    reveal(KEY)
+    for filler in ("token", "9", "%25", "\\", "token=", '"'):
+        assert len(redact(filler * 400_000)) <= redaction.LONGEST_TEXT + 100_000
