@@ -15,6 +15,7 @@ from connections.vault.secret import Secret
 from connections.vault.services import bind_company, mark_healthy, register_client
 from portal.env import SandboxHosts
 from portal.onboarding import services
+from portal.onboarding.models import Mark
 from tests.signing import House, offer, signing_provider
 from tests.transport.conftest import hostile, hostile_process  # noqa: F401  (the server that answers as it is told)
 
@@ -58,6 +59,11 @@ class Signer:
         answer = self.client.get(f"{self.checklist}{self.step}/")
         assert answer.status_code == 200
         return str(answer.content.decode())
+
+
+def mark(signer: Signer) -> str:
+    """The state of the mark that the login is for."""
+    return str(Mark.objects.get(onboarding__connection=signer.connection, checkpoint=signer.step).state)
 
 
 def opened(tenant: Any, actor: Any, way: str) -> Connection:

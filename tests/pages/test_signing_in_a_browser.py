@@ -60,18 +60,18 @@ def stations(page: Page, signer: Signer, signing: House) -> Iterator[str]:  # no
     page.locator("#show-proposal").click()
     yield "activation-asked"
     signer.work_off()
-    expect(page.locator("#connect-companies")).to_be_visible()
+    expect(page.locator("#connect-companies")).to_be_visible(timeout=20_000)
     yield "activation-shown"
     page.get_by_label("Books 101").check()
     page.locator("#connect-companies").click()
     signer.work_off()
-    expect(page.get_by_text("Declined")).to_be_visible()
+    expect(page.get_by_text("Declined")).to_be_visible(timeout=20_000)
     yield "activation-decided"
     signing.integration_status = 410
     page.goto("/callback/procountor/activation/sandbox/?requestId=4712")
     page.locator("#show-proposal").click()
     signer.work_off()
-    expect(page.get_by_text("no longer valid")).to_be_visible()
+    expect(page.get_by_text("no longer valid")).to_be_visible(timeout=20_000)
     yield "activation-expired"
     Connection.objects.filter(id=signer.connection.id).update(plain_http=True)
     page.goto(here)
@@ -81,7 +81,7 @@ def stations(page: Page, signer: Signer, signing: House) -> Iterator[str]:  # no
     page.locator("#disconnect").click()
     yield "leaving"
     signer.work_off()
-    expect(page.locator("#leaving")).to_contain_text("Revoked")
+    expect(page.locator("#leaving")).to_contain_text("Revoked", timeout=20_000)
     yield "left"
     page.goto(signer.checklist)
     yield "left-checklist"
@@ -97,6 +97,7 @@ def test_every_station_fits_and_is_accessible(
 ) -> None:
     page = alices(width, scheme)
     for _station in stations(page, bound, signing):
+        page.wait_for_load_state()
         assert_fits_and_is_accessible(page)
 
 
@@ -116,16 +117,16 @@ def test_the_way_there_and_back_goes_by_itself(
     page.goto(signer.checklist)
     page.get_by_role("button", name="Connect at Procountor").click()
     link = page.locator("#go-to-provider")
-    expect(page.get_by_text(f"127.0.0.1:{signing.server.port}").first).to_be_visible()
+    expect(page.get_by_text(f"127.0.0.1:{signing.server.port}").first).to_be_visible(timeout=20_000)
     state = parameters(link.get_attribute("href") or "")["state"]
     link.click()
     expect(page).to_have_title("There")
     page.goto(f"/callback/procountor/?state={state}&code=code-canary")
     assert "state=" not in page.url
     assert "code-canary" not in page.url
-    expect(page.locator("#exchanging")).to_be_visible()
+    expect(page.locator("#exchanging")).to_be_visible(timeout=20_000)
     signer.work_off()
-    expect(page.locator("#step-login .mark")).to_have_text("Verified")
+    expect(page.locator("#step-login .mark")).to_have_text("Verified", timeout=20_000)
     expect(page.locator("#exchanging")).to_be_hidden()
     page.go_back()
     assert AuthorizationAttempt.objects.filter(state="exchanged").count() == 1
@@ -143,5 +144,5 @@ def test_without_javascript_it_goes_the_same_way(
     page.goto(f"/callback/procountor/?state={state}&error=access_denied")
     signer.work_off()
     page.get_by_role("link", name="Look again").click()
-    expect(page.get_by_text("declined at the provider")).to_be_visible()
+    expect(page.get_by_text("declined at the provider")).to_be_visible(timeout=20_000)
     expect(page.locator("#connect-code")).to_have_text("Connect at Procountor again")
