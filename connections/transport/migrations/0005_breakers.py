@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transport', '0003_attempts_and_budgets'),
+        ('transport', '0004_activation_requests'),
     ]
 
     operations = [
