@@ -40,7 +40,7 @@ def fence_sql(
     if parent:
         # Left in place when the fence is written anew, as foreign keys of other tables stand on it.
         statements.append(
-            f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{table}_in_tenant')"  # noqa: S608
+            f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{table}_in_tenant')"  # noqa: S608  # nosec B608
             f' THEN ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id); END IF; END $$'
         )
     return statements + grants_sql(table, web=web, worker=worker, staff=staff)
