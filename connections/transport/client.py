@@ -17,6 +17,7 @@ from connections.providers import registry
 from connections.spec.checklist import SeenCertificate
 from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Phase
+from connections.spec.grants import AuthorizationCode
 from connections.spec.operations import Arguments, Operation
 from connections.spec.placement import Signed
 from connections.spec.wire import Wire
@@ -38,6 +39,7 @@ from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
 
 NONE = Arguments()
+JUST_NOW = timedelta(minutes=1)
 IN_PLACE = 8.0  # seconds a caller may wait for retries in all; beyond that the work is put down
 
 
@@ -75,8 +77,14 @@ class Client:
         self.pending.clear()
 
     def fresh_token(self) -> None:
-        """A new token now, from the credentials as they are stored. Raises CallFailed."""
-        tokens.fresh(self._caller)
+        """A new token now, from the credentials as they are stored. Raises CallFailed.
+
+        What a person's consent brought a moment ago is new enough: a refresh would only use its token up.
+        """
+        living, _has_refresh = tokens.stored(self.connection)
+        came_just_now = living is not None and clock.now() - living.issued_at < JUST_NOW
+        if not (came_just_now and isinstance(self._caller.grant, AuthorizationCode)):
+            tokens.fresh(self._caller)
 
     def certificates(self) -> Sequence[SeenCertificate]:
         """What the connection's hosts show now; new ones are kept for a person to confirm. Raises CallFailed."""

@@ -141,7 +141,7 @@ def test_a_used_up_quota_is_waited_for(calling: Calling, monkeypatch: pytest.Mon
     from connections.spec.errors import QuotaExhausted
     from connections.transport import faults, limiter
 
-    def none_left(*args: Any) -> None:
+    def none_left(*args: Any, **more: Any) -> None:
         raise QuotaExhausted(faults.QUOTA, retry_at=timezone.now() + timedelta(hours=2))
 
     monkeypatch.setattr(limiter, "take", none_left)
@@ -236,7 +236,7 @@ def test_a_refusal_that_came_back_to_a_dead_worker_is_read_in_the_log(
 ) -> None:
     calling.ledger.fates = [says(400, {})]
     call = calling.go_on(die_at(monkeypatch, calling, "_judge"))
-    assert (call.state, call.status, call.fault) == ("refused", 400, "unknown-refusal")
+    assert (call.state, call.status, call.fault) == ("refused", 400, "invalid-fields")
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_a_worker_that_lost_its_lease_does_not_send(calling: Calling, monkeypatc
 
     call = calling.ask()
 
-    def taken_over(*args: Any) -> None:
+    def taken_over(*args: Any, **more: Any) -> None:
         Job.objects.update(epoch=99)
 
     monkeypatch.setattr(limiter, "take", taken_over)

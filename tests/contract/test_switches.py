@@ -11,6 +11,7 @@ from connections.spec.errors import CallFailed
 from connections.spec.streams import BadPage, CutList
 from connections.sync import faults
 from connections.transport import authorization
+from connections.transport.models import Breaker
 from tests.contract.customers import Customer, Simulated
 from tests.contract.expectations import BREAKS
 from tests.contract.ways import Way, simulated, simulators, ways, ways_of
@@ -47,6 +48,7 @@ def test_either_reading_works_or_names_its_trouble(arrive: Callable[[Way], Custo
     found: dict[tuple[str, str], str] = {}
     customer = arrive(way).connect()
     for switch, position, default in positions(way.slug):
+        Breaker.objects.all().delete()  # trouble of one reading is nothing to the next
         customer.simulator.control("switches", {switch: position})
         if word := trouble(customer):
             found[switch, position] = word

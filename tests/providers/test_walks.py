@@ -20,7 +20,7 @@ WAYS = [(slug, grant.name) for slug, provider in registry.all_providers().items(
 def test_from_nothing_to_the_first_sync(
     slug: str, way: str, aamu: Any, sandbox: Any, work_off: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(limiter, "slot", lambda name, spacing: 0.0)  # gentle limits are proved elsewhere
+    monkeypatch.setattr(limiter, "_queue", lambda *_args: None)  # gentle limits are proved elsewhere
     walker = Walker(tenant=aamu, server=sandbox, slug=slug, way=way, work_off=work_off)
     walker.server.reset()
     walker.prepare()
@@ -32,4 +32,6 @@ def test_from_nothing_to_the_first_sync(
     for stream in walker.provider.streams:
         served = walker.server.control("records", stream=stream.name)["records"]
         kept = Record.objects.filter(connection_id=walker.connection.id, stream=stream.name)
-        assert kept.count() == len(served) > 0, stream.name
+        assert kept.count() >= len(served) > 0, stream.name
+        if not stream.variants:  # which hold more than the list shows when nobody asks for it
+            assert kept.count() == len(served), stream.name

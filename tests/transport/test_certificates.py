@@ -10,7 +10,7 @@ import pytest
 from connections.spec.errors import Blocked, Unavailable
 from connections.spec.provider import Deadlines, Hosts
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import certificates, egress, tokens, trust
+from connections.transport import certificates, egress, grant_store, trust
 from connections.transport.client import Client
 from connections.vault import services as vault
 from connections.vault.models import Pin
@@ -167,7 +167,7 @@ def test_one_changed_in_the_middle_stops_the_next_connection(hostile, drawer, ca
 @pytest.fixture
 def pinned(hostile, house_key, aamu, settings, ca, monkeypatch):
     """A connection of Aamu Oy to a customer's own server, whose certificates are confirmed by a person."""
-    monkeypatch.setattr(tokens, "REFUSAL_HOLDS", 0)  # what was refused is asked again at once
+    monkeypatch.setattr(grant_store, "REFUSAL_HOLDS", 0)  # what was refused is asked again at once
     settings.SANDBOX_HOSTS = {"pentamic": SandboxHosts(api=hostile.address, token=hostile.address, ca=ca)}
     typed = {"api_url": hostile.address, "auth_url": hostile.address, "client_id": "c", "scope": "s", "format": "json"}
     with tenant_scope(aamu.id):
