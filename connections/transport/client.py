@@ -77,14 +77,15 @@ class Client:
         self.pending.clear()
 
     def fresh_token(self) -> None:
-        """A new token now, from the credentials as they are stored. Raises CallFailed.
+        """A new token now, from the credentials as they are stored. Raises CallFailed."""
+        tokens.fresh(self._caller)
 
-        What a person's consent brought a moment ago is new enough: a refresh would only use its token up.
-        """
+    @property
+    def has_new_consent(self) -> bool:
+        """A person's consent brought the token a moment ago: it is new enough, and a refresh would use its own up."""
         living, _has_refresh = tokens.stored(self.connection)
         came_just_now = living is not None and clock.now() - living.issued_at < JUST_NOW
-        if not (came_just_now and isinstance(self._caller.grant, AuthorizationCode)):
-            tokens.fresh(self._caller)
+        return came_just_now and isinstance(self._caller.grant, AuthorizationCode)
 
     def certificates(self) -> Sequence[SeenCertificate]:
         """What the connection's hosts show now; new ones are kept for a person to confirm. Raises CallFailed."""

@@ -63,7 +63,8 @@ class ConnectionAsker:
             return held, ours.count()
 
     def fresh_token(self) -> None:
-        self.client.fresh_token()
+        if not self.client.has_new_consent:
+            self.client.fresh_token()
 
     def last_sync_succeeded(self) -> bool | None:
         with tenant_scope(self.connection.tenant_id):

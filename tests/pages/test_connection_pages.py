@@ -45,7 +45,7 @@ def test_a_sync_by_hand_is_watched_to_its_end(client: Any, place: str, work_off:
     assert polls(ended) == ""
     assert "Cancel this run" not in ended
     assert "Finished: everything was read." in ended
-    assert "List invoices" in ended
+    assert "List: fiscal years" in ended
     assert "Open a session" in ended
     records = Record.objects.count()
     assert records > 0
