@@ -273,7 +273,7 @@ def test_secret_and_tokens_outlive_a_restart(server: SandboxServer, connected: C
 
 def test_the_portal_s_address_is_followed_at_each_start(tmp_path: Path) -> None:
     def client(portal: str) -> dict[str, str]:
-        kit = open_kit(SIMULATOR, folder=tmp_path, records="small", latency_seconds=0, portal=portal)
+        kit = open_kit(SIMULATOR, folder=tmp_path, records="small", latency_seconds=0, portal=portal, doors={})
         access = Access(kit, Office(kit))
         held = access.client(SIMULATOR.open(kit).client()["client_id"])
         assert held
