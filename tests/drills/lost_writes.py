@@ -176,6 +176,7 @@ class Drill:
         from connections.calls.services import send_again, settle
         from connections.tenancy.scope import SYSTEM, tenant_scope
 
+        self.to_kill.clear()  # who died with another's worker has met its fate; what is sent again is left in peace
         again = set()
         for reference, call in self._now(set(self.fates)).items():
             if call.state != "unknown":
