@@ -220,7 +220,9 @@ class Drill:
         self.watch.look()
         found = sweep(self.house, self.needles, self.pages, self.exceptions)
         self.figures.found += [each for each in found.leaks if each not in self.figures.found]
-        self.figures.allowed += len(found.allowed)
+        self.figures.allowed = sum(found.allowed.values())
+        if idle := [f"{each.what} in {each.where}" for each, times in found.allowed.items() if not times]:
+            sys.exit(f"FAILED: nothing is gained by allowing {'; '.join(idle)}, or it was not searched")
         self.figures.bytes_searched = found.looked
         for each in found.leaks:
             print(f"  FOUND {each}", flush=True)

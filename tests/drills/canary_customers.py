@@ -169,7 +169,7 @@ class Guest(Customer):
         self.quiet()
         self.visitor.get(f"{back.path}?{urlsplit(location).query}")  # the browser's way back, once more
 
-    def quiet(self, seconds: float = 60) -> None:
+    def quiet(self, seconds: float = 120) -> None:
         """Wait until nothing of this tenant is due or being done; what waits for a later time may wait."""
 
         def nothing() -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from portal.operations import roles
+from portal.operations.children import Child
 from tests.drills.house import House, until
 from tests.sandbox_server import REPOSITORY, SandboxServer
 
@@ -96,6 +97,11 @@ class CanaryHouse(House):
         self._demo_data(clients)
         self._know_the_keys()
         until(self._answers, "the pages")
+
+    def run(self, child: Child) -> None:
+        """Celery and gunicorn write their titles over what they were started with, unless they are asked not to."""
+        child.environment = {**child.environment, "SPT_NOENV": "1"}
+        super().run(child)
 
     def stop(self) -> None:
         if hasattr(self, "tap"):
