@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import resource
+import select
 import signal
 import sys
 import time
@@ -82,22 +83,26 @@ class Judge:
                 json.dump(report, pipe)
             os._exit(0)
         os.close(writes)
-        os.set_blocking(reads, False)
-        said, until, is_late = b"", time.monotonic() + seconds, True
-        while time.monotonic() < until:
-            with suppress(BlockingIOError):
-                got = os.read(reads, 1 << 20)
-                if not got:
-                    is_late = False
-                    break
-                said += got
-                continue
-            time.sleep(0.01)
-        os.close(reads)
-        with suppress(ProcessLookupError):
-            os.killpg(child, signal.SIGKILL)  # with all that it started
-        os.waitpid(child, 0)
-        return (json.loads(said) if said and not is_late else {"code": -1, "error": "it died"}), is_late
+        try:
+            said = _read(reads, seconds)
+        finally:
+            os.close(reads)
+            with suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)  # with all that it started
+            os.waitpid(child, 0)
+        return (json.loads(said) if said else {"code": -1, "error": "it died"}), said is None
+
+
+def _read(pipe: int, seconds: float) -> bytes | None:
+    """All that is said until the other side ends; None where that takes longer."""
+    said, until = b"", time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if select.select([pipe], [], [], left)[0]:
+            got = os.read(pipe, 1 << 20)
+            if not got:
+                return said
+            said += got
+    return None
 
 
 def _begin() -> None:
