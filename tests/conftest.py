@@ -55,6 +55,11 @@ def key_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.DEMO_MAIL_DIR = folder / "mail"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> None:
+    settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]
+
+
 class RoleClient(DjangoClient):
     """Django's test client whose requests run as portal_web, with row security."""
 
@@ -98,11 +103,7 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 def _empty() -> None:
     with database.cursor() as cursor:
         cursor.execute("RESET ROLE")
-        cursor.execute(
-            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename !~ '_[0-9]{4}_[0-9]{2}$'"
-        )
-        tables = [name for (name,) in cursor.fetchall() if name not in KEPT_TABLES]
-        cursor.execute("TRUNCATE " + ", ".join(f'"{name}"' for name in tables) + " CASCADE")
+        cursor.execute("SELECT empty_tables(%s)", [list(KEPT_TABLES)])
 
 
 @pytest.fixture

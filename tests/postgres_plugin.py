@@ -22,6 +22,24 @@ from portal.operations.keys import KeyFolder, ensure_keys
 from portal.operations.refusal import Refused
 from portal.operations.state import Folders
 
+# Emptying tables one by one is much faster than TRUNCATE, which makes every file of a table and its indexes anew.
+_EMPTY = """
+CREATE FUNCTION empty_tables(kept text[]) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET session_replication_role = replica SET search_path = public AS $$
+DECLARE
+    name text;
+    is_filled boolean;
+BEGIN
+    FOR name IN SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace
+            AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> ALL (kept) LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO is_filled;
+        IF is_filled THEN
+            EXECUTE format('DELETE FROM %I', name);
+        END IF;
+    END LOOP;
+END $$
+"""
+
 _started: list[Postgres | Valkey] = []
 _rooms: list[Path] = []
 
@@ -74,6 +92,7 @@ def _database(folders: Folders, keys: KeyFolder) -> dict[str, str]:
     with psycopg.connect(postgres.admin_address("template1")) as connection:
         # Django's runner makes its databases from this template.
         roles.own_schema(connection)
+        connection.execute(_EMPTY)
         # A test of a page or a job becomes that process's role by SET ROLE.
         connection.execute(
             f"GRANT {roles.WEB}, {roles.WORKER}, {roles.STAFF} TO {roles.OWNER} WITH INHERIT FALSE, SET TRUE"

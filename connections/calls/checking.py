@@ -16,6 +16,7 @@ LONGEST_VALUE = 2000
 LARGEST_BODY = 256_000  # bytes
 # A server may read these as the end of a segment even where they are escaped.
 LEADING = frozenset("/\\%")
+JOINERS = str.maketrans("", "", "\u200c\u200d")  # Persian is spelled with these; Python calls them unprintable
 
 Given = Mapping[Place, Mapping[str, str]]
 
@@ -65,7 +66,7 @@ def _value(parameter: Parameter, value: object) -> Text:
     """What is wrong with one value; '' for nothing."""
     if not isinstance(value, str) or not value:
         return _("This is needed.")
-    if len(value) > LONGEST_VALUE or not value.isprintable():
+    if len(value) > LONGEST_VALUE or not value.translate(JOINERS).isprintable():
         return _("At most 2000 characters, none of them invisible.")
     if parameter.choices and value not in parameter.choices:
         return _("Choose one of the values that the provider knows.")

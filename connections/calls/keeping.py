@@ -118,6 +118,5 @@ def _end(call: Call, state: CallState, **values: Any) -> None:
 
 
 def _move(call: Call, state: CallState, **values: Any) -> None:
-    # Only from where the caller saw it: a person's word in between stands.
-    Call.objects.filter(id=call.id, state=call.state).update(state=state, **values)
+    Call.objects.filter(id=call.id).update(state=state, **values)
     call.state = state

@@ -42,18 +42,20 @@ class Fault:
 
 @dataclass(frozen=True)
 class Rule:
-    """Matches when everything that is given matches; the first match wins."""
+    """Matches when everything that is given matches; the first match wins. `operations` by their names."""
 
     fault: Fault
     phase: Phase | None = None
     status: tuple[int, ...] = ()
     codes: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
 
-    def matches(self, phase: Phase, status: int, codes: Sequence[str]) -> bool:
+    def matches(self, phase: Phase, status: int, codes: Sequence[str], operation: str) -> bool:
         return (
             (self.phase in (None, phase) or (self.phase is Phase.TOKEN and phase is Phase.GRANT))
             and (not self.status or status in self.status)
             and (not self.codes or any(code in self.codes for code in codes))
+            and (not self.operations or operation in self.operations)
         )
 
 
@@ -72,9 +74,9 @@ class FaultCatalogue:
     in_good: Callable[[Any], bool] = lambda body: False
     more: Sequence[Fault] = ()
 
-    def judge(self, phase: Phase, status: int, body: Any) -> Fault:
+    def judge(self, phase: Phase, status: int, body: Any, operation: str = "") -> Fault:
         codes = [code for code in map(str.upper, self.read_codes(body)) if CODE.fullmatch(code)]
-        return next((rule.fault for rule in self.rules if rule.matches(phase, status, codes)), self.unknown)
+        return next((rule.fault for rule in self.rules if rule.matches(phase, status, codes, operation)), self.unknown)
 
     def find(self, code: str) -> Fault | None:
         return next((fault for fault in self.all() if fault.code == code), None)

@@ -54,6 +54,7 @@ class AuthorizationCode:
     extra: Mapping[str, str] = field(default_factory=dict)  # further parameters of the authorization address
     body: TokenBody = TokenBody.FORM
     redirect_uri: bool = False  # sent with a refresh as well
+    scope_on_refresh: bool = False  # sent with a refresh as well
     lifetime: timedelta = timedelta(hours=1)
     refresh_lifetime: timedelta | None = None  # None: not stated, or without end
     state_promised: bool = True  # whether its document says that `state` comes back

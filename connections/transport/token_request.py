@@ -202,7 +202,11 @@ def _of_person(flow: AuthorizationCode, refresh: Secret | None, code: Code | Non
     if refresh is None:
         raise Unauthorized(faults.NO_GRANT)
     fields = {"grant_type": "refresh_token", "refresh_token": refresh.reveal()}
-    return fields | ({"redirect_uri": opened.redirect_uri} if flow.redirect_uri and opened.redirect_uri else {})
+    if flow.redirect_uri and opened.redirect_uri:
+        fields["redirect_uri"] = opened.redirect_uri
+    if flow.scope_on_refresh:
+        fields["scope"] = flow.scope
+    return fields
 
 
 def _of_client(flow: ClientCredentials, opened: Opened) -> dict[str, str]:

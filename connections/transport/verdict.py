@@ -63,7 +63,7 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     elif status < 300 and not refused:
         fault = faults.UNREADABLE
     else:
-        fault = provider.faults.judge(phase, status, body)
+        fault = provider.faults.judge(phase, status, body, entry.operation)
     if fault is faults.UNREADABLE:
         entry.outcome = Outcome.UNREADABLE
     else:

@@ -55,8 +55,9 @@ def test_no_value_leads_to_another_path(calling: Calling, value: str) -> None:
     assert set(troubles(calling, "things.get", path={"id": value})) == {(Place.PATH, "id")}
 
 
-def test_a_harmless_value_stands_in_a_path(calling: Calling) -> None:
-    assert calling.ask("things.get", path={"id": "A-1 ä?#"}).state == "queued"
+@pytest.mark.parametrize("value", ["A-1 ä?#", "می\u200cشود", "न\u200d्"], ids=["odd", "Persian", "Hindi"])
+def test_a_harmless_value_stands_in_a_path(calling: Calling, value: str) -> None:
+    assert calling.ask("things.get", path={"id": value}).state == "queued"
 
 
 def test_every_trouble_is_told_at_its_place(calling: Calling) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from connections.calls import looking, services
@@ -15,8 +17,9 @@ from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import tenant_scope
 from connections.vault.models import Connection
 from connections.vault.services import Refused
-from tests.calls.conftest import ALICE, Calling, cut_after, cut_before, cut_during, says
+from tests.calls.conftest import ALICE, Calling, Ledger, cut_after, cut_before, cut_during, says
 from tests.roles import acting_as
+from tests.transport.hostile import Line
 
 LATER = timedelta(minutes=2)
 DONE = [cut_after, cut_during, *(says(status, done=True) for status in (500, 502, 503, 504, 408, 302))]
@@ -196,6 +199,28 @@ def test_a_persons_word_ends_the_looking(calling: Calling) -> None:
     assert settle(call, True)
     call = calling.go_on(call, later=LATER)
     assert (call.state, calling.ledger.looks()) == ("settled-done", 0)
+
+
+def test_a_persons_word_stands_whatever_a_look_in_flight_then_finds(calling: Calling) -> None:
+    """The look was sent before the person spoke, and its answer comes after."""
+    calling.ledger.fates = [cut_after]
+    call = calling.run()
+
+    def answer_late(line: Line, ledger: Ledger) -> None:
+        with ThreadPoolExecutor(1) as person:  # the database is another connection's there
+            assert person.submit(spoken, call).result(30)
+        line.answer(200, {"things": ledger.things})
+
+    calling.ledger.fates = [answer_late]
+    call = calling.go_on(call, later=LATER)
+    assert (call.state, call.found_by_look_up, calling.ledger.looks()) == ("settled-not-done", False, 1)
+
+
+def spoken(call: Call) -> bool:
+    try:
+        return settle(call, False)
+    finally:
+        connection.close()
 
 
 # -- to be confirmed at the provider -----------------------------------------------------------------------------------

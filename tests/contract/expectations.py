@@ -20,15 +20,14 @@ SMARTBUSINESS = {("maintenance", "on"): "maintenance"}
 BREAKS: Mapping[str, Breaks] = {
     "hesabit-consent": {
         ("trailing_slash", "added"): "redirected",
-        ("unknown_parameters", "refused"): "other-answer",  # our PKCE challenge is one
+        ("unknown_parameters", "refused"): "invalid_request",  # our PKCE challenge is one
     },
     "pentamic-client-credentials": PENTAMIC,
     "pentamic-client-credentials-xml": {**PENTAMIC, ("xml", "off"): "unreadable"},
-    "simutek-client-credentials": {("list_path", "customers"): "not-found"},
+    "simutek-client-credentials": {("list_path", "customers"): "list-moved"},
     "smartbusiness-consent": {
         **SMARTBUSINESS,
-        ("refresh_scope", "required"): "scope-refused",
-        ("pkce", "refused"): "other-answer",
+        ("pkce", "refused"): "invalid_request",
     },
     "smartbusiness-own-client": SMARTBUSINESS,
 }

@@ -51,7 +51,7 @@ def faults(**changed: Any) -> FaultCatalogue:
         ({"slug": "nobody"}, "no logo static/providers/nobody.svg"),
         ({"slug": "nobody"}, "no simulator"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_what_is_missing_is_said(changed: dict[str, Any], said: str) -> None:
     assert any(said in complaint for complaint in complaints(replace(WHOLE, **changed)))

@@ -45,7 +45,6 @@ def addresses(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def var(settings: Any, tmp_path: Path) -> Path:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # six people in each test
     settings.VAR_DIR = tmp_path / "var"
     return tmp_path / "var"
 

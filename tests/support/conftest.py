@@ -70,12 +70,6 @@ def asked(tenant: Any, connection: Connection, **values: Any) -> RequestLogEntry
     return entry
 
 
-@pytest.fixture(autouse=True)
-def quick_passwords(settings: Any) -> None:
-    """Nobody types a password here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 @pytest.fixture
 def house(aamu: Any, alice: Any, settings: Any) -> House:
     from portal.env import SandboxHosts

@@ -200,7 +200,7 @@ def test_the_usual_ones_are_read_all_the_same(server, hosts, encoding, pack):
     assert send(hosts).body == b"[1]" * 1000
 
 
-@pytest.mark.parametrize("more", [b"x", gzip.compress(b"more")])
+@pytest.mark.parametrize("more", [b"x", gzip.compress(b"more")], ids=["a byte", "another gzip"])
 def test_nothing_may_follow_a_gzip(server, hosts, more):
     server.behave = lambda line: line.answer(200, gzip.compress(b"{}") + more, Content_Encoding="gzip")
     with pytest.raises(NotReadable):

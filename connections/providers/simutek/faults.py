@@ -33,7 +33,13 @@ NOT_FOUND = Fault(
     "not-found",
     Acts.NOBODY,
     _("GKS4 does not know this customer number. For an order, create the customer in GKS4 first."),
-    "404: the customer number is unknown. If every call ends so, suspect the host or the path.",
+    "404: the customer number is unknown. If every call ends so, suspect the host.",
+)
+LIST_MOVED = Fault(
+    "list-moved",
+    Acts.US,
+    _("GKS4 does not know the address at which we ask for the customers. Our staff can see it and must mend it."),
+    "404 to the search of customers: its path is an assumption (see the provider's assumptions), and it is broken.",
 )
 INVALID = Fault(
     "invalid-request",
@@ -89,6 +95,7 @@ FAULTS = FaultCatalogue(
         Rule(CLIENT_REFUSED, Phase.TOKEN),
         Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
+        Rule(LIST_MOVED, Phase.CALL, status=(404,), operations=("customers.list",)),
         Rule(NOT_FOUND, Phase.CALL, status=(404,)),
         Rule(CONFLICT, Phase.CALL, status=(409,)),
         Rule(INVALID, Phase.CALL, status=(400, 415, 422)),

@@ -40,6 +40,7 @@ PROVIDER = Provider(
             label=_("Sign in at SmartBusiness and allow us (recommended)"),
             authorize_path="/auth/authorize",
             scope=" ".join(SCOPES),
+            scope_on_refresh=True,  # the vendor's own library sends it
             body=TokenBody.JSON,
             lifetime=LIFETIME,
             lost=ACCESS_LOST,

@@ -1,0 +1,29 @@
+"""Connecting again and again, as people do: what we were given before is given back first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from connections.transport.models import RequestLogEntry
+from tests.contract.customers import Customer
+from tests.contract.ways import Way, ways
+
+BY_PERSON = next(way for way in ways() if way.slug == "procountor" and way.grant == way.login)
+CEILING = 100  # refresh tokens of one user and client that Procountor lets live; the oldest dies unannounced
+TIMES = CEILING + 20
+
+
+@pytest.mark.timeout(600)
+def test_reconnecting_leaves_no_refresh_tokens_behind(arrive: Callable[[Way], Customer]) -> None:
+    """More often than the ceiling: another connection of the same user would lose its token to those left behind."""
+    customer = arrive(BY_PERSON).connect()
+    living = []
+    for _ in range(TIMES - 1):
+        assert customer.sign_in().state == "exchanged"
+        living.append(customer.simulator.control("state")["live_refresh_tokens_of_first_client"])
+    assert max(living) == 1, living
+    assert customer.ask().status == 200
+    traded = RequestLogEntry.objects.filter(connection=customer.connection, operation="token.code")
+    assert traded.count() == TIMES
