@@ -71,6 +71,22 @@ def test_every_form_is_taken_out_every_time(form, value):
     assert text.count(DOTS) >= 2
 
 
+@pytest.mark.parametrize("value", ["000000\\\xa0", "a\\\\ä-0123456", "\\n\\é\\ü-9"])
+@pytest.mark.parametrize("form", [form for form in FORMS if form.startswith("json")])
+def test_an_escape_does_not_hide_the_backslash_before_it(form, value):
+    reveal(value)
+    text = redact(f"first {FORMS[form](value)}, last")
+    assert Search([("it", value)]).look("a line", text) == []
+    assert text.startswith("first ")
+    assert text.endswith(", last")
+
+
+def test_a_value_of_backslashes_withholds_no_text_without_it():
+    reveal("\\" * 6, "\\a\\b\\c")
+    assert redact("abc and a\\b are no secret") == "abc and a\\b are no secret"
+    assert redact("\\" * 6 + "!") == f"{DOTS}!"
+
+
 VALUES = st.text(
     st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Cs", "Cc"]), min_size=8, max_size=40
 )
