@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import random
 import time
 from collections import Counter
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from tests.mutation.judge import Judge, Report
 from tests.mutation.mutants import Mutant, mutants
-from tests.mutation.subsets import SUBSETS
+from tests.mutation.subsets import ENOUGH, SUBSETS
+
+UNBROKEN = "its tests fail though nothing is broken"
 
 
 def main() -> None:
@@ -43,7 +46,8 @@ def _judge_module(judge: Judge, name: str, path: Path, source: str, every: list[
     kills: Counter[str] = Counter()
     outcome: Counter[str] = Counter()
     line = 0
-    _demand_unbroken(judge, name, source, took, look)
+    if look["code"]:
+        raise SystemExit(f"{name}: {UNBROKEN}: {look.get('failed') or look}")
     for mutant in every:
         tests = _ordered(mutant, look, kills)
         patience = 10 + 3 * sum(took[each] for each in tests)
@@ -55,23 +59,15 @@ def _judge_module(judge: Judge, name: str, path: Path, source: str, every: list[
             if line != (line := mutant.line):
                 print(f"{path}:{line}\n    - {mutant.old}")
             print(f"    + {mutant.new}  [{word if tests else 'no test comes here'}]", flush=True)
-    _demand_unbroken(judge, name, source, took, look)
+    last = judge.run(name, source, sorted(took), 60 + 5 * sum(took.values()))
+    if last.get("code") != 0:  # then no verdict counts
+        raise SystemExit(f"{name}: {UNBROKEN}: {last}")
     score = 100 * (len(every) - outcome["survived"]) / max(len(every), 1)
     print(
         f"{name}: {len(every)} mutants, {outcome['killed']} killed, {outcome['timed out']} timed out, "
         f"{outcome['survived']} survived: {score:.1f} % ({len(took)} tests, {time.monotonic() - started:.0f} s)\n",
         flush=True,
     )
-
-
-def _demand_unbroken(judge: Judge, name: str, source: str, took: dict[str, float], look: Report) -> None:
-    """Where the module itself does not survive, no verdict counts."""
-    ended = judge.run(name, source, sorted(took), 60 + 5 * sum(took.values())) if took else look
-    if look["code"] or ended.get("code") != 0:
-        message = (
-            f"{name}: its tests fail though nothing is broken: {ended.get('failed') or look.get('failed') or ended}"
-        )
-        raise SystemExit(message)
 
 
 def _ordered(mutant: Mutant, look: Report, kills: Counter[str]) -> list[str]:
@@ -81,7 +77,9 @@ def _ordered(mutant: Mutant, look: Report, kills: Counter[str]) -> list[str]:
     reaching = {test for line in by_line for test in line}
     if "" in reaching:
         reaching = set(took)
-    return sorted(reaching & set(took), key=lambda test: (-kills[test], took[test]))
+    order = sorted(reaching & set(took), key=lambda test: (-kills[test], took[test]))
+    spent = itertools.accumulate(took[test] for test in order)
+    return [test for test, until in zip(order, spent, strict=True) if until < ENOUGH]
 
 
 if __name__ == "__main__":
