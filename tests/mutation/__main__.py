@@ -51,7 +51,7 @@ def _judge_module(judge: Judge, name: str, path: Path, source: str, every: list[
     for mutant in every:
         tests = _ordered(mutant, look, kills)
         patience = 10 + 3 * sum(took[each] for each in tests)
-        ended = judge.run(name, mutant.source, tests, patience) if tests else {"code": 0}
+        ended = judge.run(name, mutant.code, tests, patience) if tests else {"code": 0}
         word = "timed out" if "late" in ended else "killed" if ended["code"] else "survived"
         outcome[word] += 1
         kills.update(ended.get("failed", ()))
@@ -59,7 +59,7 @@ def _judge_module(judge: Judge, name: str, path: Path, source: str, every: list[
             if line != (line := mutant.line):
                 print(f"{path}:{line}\n    - {mutant.old}")
             print(f"    + {mutant.new}  [{word if tests else 'no test comes here'}]", flush=True)
-    last = judge.run(name, source, sorted(took), 60 + 5 * sum(took.values()))
+    last = judge.run(name, compile(source, path, "exec"), sorted(took), 60 + 5 * sum(took.values()))
     if last.get("code") != 0:  # then no verdict counts
         raise SystemExit(f"{name}: {UNBROKEN}: {last}")
     score = 100 * (len(every) - outcome["survived"]) / max(len(every), 1)

@@ -12,11 +12,12 @@ import resource
 import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import psycopg
@@ -32,7 +33,7 @@ Report = dict[str, Any]
 
 
 class Judge:
-    """Runs a module's tests against a source that stands in for its own."""
+    """Runs a module's tests against code that stands in for its own."""
 
     def __init__(self) -> None:
         for name in ("DATABASE_URL", "BROKER_URL", "PORTAL_TEST_DATABASE"):
@@ -57,10 +58,10 @@ class Judge:
         gc.freeze()  # or each child's collector would copy every page that it shares with this process
         return report
 
-    def run(self, module: str, source: str, tests: list[str], seconds: float) -> Report:
+    def run(self, module: str, code: CodeType, tests: list[str], seconds: float) -> Report:
         """`code` of pytest and the test that `failed`; `late` where it had to be stopped."""
         files = list(dict.fromkeys(test.split("::")[0] for test in tests))
-        report, is_late = self._forked(lambda: _run(Broken(module, source, tests), files), seconds)
+        report, is_late = self._forked(lambda: _run(Broken(module, code, tests), files), seconds)
         if is_late:
             self._renew_database()  # a test that is stopped leaves its rows behind
         return {"late": True} if is_late else report
@@ -175,53 +176,63 @@ class Looking(_Plugin):
     """Measures every test and notes which lines of the module it runs."""
 
     def __init__(self, module: str) -> None:
-        import coverage
-
         super().__init__(module)
         self._took: dict[str, float] = {}
-        self._path = str(Path(*module.split(".")).with_suffix(".py").absolute())
-        self._coverage = coverage.Coverage(data_file=None, config_file=False, include=[self._path])
-        self._coverage.start()
+        self._path = _path(module)
+        self._reached: dict[int, set[str]] = {}
+        self._test = ""  # none: the module is imported
+        threading.settrace(self._trace)
+        sys.settrace(self._trace)
+
+    def _trace(self, frame: FrameType, event: str, _value: object) -> Any:
+        if frame.f_code.co_filename != self._path:
+            return None
+        self._reached.setdefault(frame.f_lineno, set()).add(self._test)
+        return self._trace
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self._coverage.switch_context(item.nodeid)
+        self._test = item.nodeid
         yield
-        self._coverage.switch_context("")
+        self._test = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         super().pytest_runtest_logreport(report)
         self._took[report.nodeid] = self._took.get(report.nodeid, 0.0) + report.duration
 
     def report(self) -> Report:
-        self._coverage.stop()
-        reached = self._coverage.get_data().contexts_by_lineno(self._path)
+        sys.settrace(None)
+        reached = {line: sorted(tests) for line, tests in self._reached.items()}
         took = {test: spent for test, spent in self._took.items() if spent < LONGEST}
-        libraries = [name for name in sys.modules if name.split(".")[0] not in (*OURS, "__main__", "coverage")]
+        libraries = [name for name in sys.modules if name.split(".")[0] not in (*OURS, "__main__")]
         return {"took": took, "failed": self.failed, "reached": reached, "libraries": libraries}
 
 
+def _path(module: str) -> str:
+    return str(Path(*module.split(".")).with_suffix(".py").absolute())
+
+
 class _Loader(importlib.machinery.SourceFileLoader):
-    source = ""
+    code: CodeType
 
     def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.source.encode(), self.path)
+        return self.code
 
 
 class Broken(_Plugin, importlib.abc.MetaPathFinder):
-    """Gives the source to whoever imports the module, and runs the tests in their order."""
+    """Gives the code to whoever imports the module, and runs the tests in their order."""
 
-    def __init__(self, module: str, source: str, tests: list[str]) -> None:
+    def __init__(self, module: str, code: CodeType, tests: list[str]) -> None:
         super().__init__(module)
-        self._source, self._order = source, {test: place for place, test in enumerate(tests)}
+        self._code, self._order = code, {test: place for place, test in enumerate(tests)}
         sys.meta_path.insert(0, self)
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         if fullname != self._module:
             return None
-        place = str(Path(*fullname.split(".")).with_suffix(".py").absolute())
+        place = _path(fullname)
         loader = _Loader(fullname, place)
-        loader.source = self._source
+        loader.code = self._code
         return importlib.util.spec_from_file_location(fullname, place, loader=loader)
 
     @pytest.hookimpl(trylast=True)

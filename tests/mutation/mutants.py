@@ -1,45 +1,18 @@
-"""A module's mutants: mutmut's operators, and one for SQL, applied to one place at a time."""
+"""A module's mutants: one operator at one place each, and the module compiled with it."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import CodeType
 
-import libcst as cst
-import libcst.matchers as m
-from libcst.metadata import MetadataWrapper
-from mutmut.mutation.mutators import mutation_operators
+from tests.mutation.operators import changed
 
-SQL = (
-    (r"\bgreatest\b", "least"),
-    (r"\bmax\b", "min"),
-    (r"\bon\b", "off"),
-    (r"\boff\b", "on"),
-    (r"\bDESC\b", "ASC"),
-    (r"\bAND\b", "OR"),
-    (r"\bUNION ALL\b", "UNION"),
-    (r"\bIS NULL\b", "IS NOT NULL"),
-    (r" < ", " <= "),
-    (r" >= ", " > "),
-    (r" \+ ", " - "),
-    (r" - ", " + "),
-    (r"(?<=[ (])\d+\b", lambda found: str(int(found[0]) + 1)),
-)
-STATEMENT = re.compile("""["'](SELECT|SET) """)
-# Words for people and for types, and what mutmut itself leaves alone: no behaviour is in them.
-LEFT_OUT = (
-    m.Annotation()
-    | m.ImportFrom()
-    | m.FunctionDef(name=m.Name("__repr__"))
-    | m.If(test=m.Name("TYPE_CHECKING"))
-    | m.Assign(targets=[m.AssignTarget(m.Name("__all__"))])
-    | m.Assign(targets=[m.AssignTarget(m.Name("message"))], value=m.SimpleString())
-    | m.Expr(value=m.SimpleString() | m.ConcatenatedString())
-    | m.Call(func=m.Name("len") | m.Name("isinstance") | m.Name("_") | m.Name("gettext") | m.Name("gettext_lazy"))
-    | m.Call(func=m.Attribute(value=m.Name("logger") | m.Name("log")))
-)
+# Words for people and for types, and what fails wherever it is changed: no behaviour is in them.
+SILENT_CALLS = ("len", "isinstance", "_", "gettext", "gettext_lazy")
+LOGS = ("logger", "log")
+TYPES = ("annotation", "returns")
 
 
 @dataclass(frozen=True)
@@ -50,68 +23,82 @@ class Mutant:
     old: str
     new: str
     reach: range
-    source: str
-
-
-class _Places(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.found: list[tuple[cst.CSTNode, cst.CSTNode]] = []
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        if m.matches(node, LEFT_OUT):
-            return False
-        for kind, operator in (*mutation_operators, (cst.SimpleString, _other_sql)):
-            if isinstance(node, kind):
-                self.found += [(node, changed) for changed in operator(node) if not _is_same_sql(node, changed)]
-        return True
-
-
-def _is_same_sql(node: cst.CSTNode, changed: cst.CSTNode) -> bool:
-    """In another case, a statement is the same statement."""
-    if not (isinstance(node, cst.SimpleString) and isinstance(changed, cst.SimpleString)):
-        return False
-    return bool(STATEMENT.match(node.value)) and node.value.lower() == changed.value.lower()
-
-
-def _other_sql(node: cst.SimpleString) -> Iterator[cst.SimpleString]:
-    if not re.search(r'^"""(?s:.*)\b(SELECT|INSERT|UPDATE)\b', node.value):
-        return
-    for pattern, other in SQL:
-        for found in re.finditer(pattern, node.value):
-            there = other if isinstance(other, str) else other(found)
-            yield node.with_changes(value=node.value[: found.start()] + there + node.value[found.end() :])
+    code: CodeType
 
 
 def mutants(source: str) -> list[Mutant]:
     """Every one that is other source and still Python, once, in the order of the lines."""
-    places = _Places()
-    module = MetadataWrapper(cst.parse_module(source)).module  # where no node stands twice
-    module.visit(places)
+    tree = ast.parse(source)
+    unbroken = ast.unparse(tree)
     made: dict[str, Mutant] = {}
-    unbroken = ast.dump(ast.parse(source))
-    for node, changed in places.found:
-        code = cst.ensure_type(module.deep_replace(node, changed), cst.Module).code
-        try:
-            parsed = ast.parse(code)
-            compile(parsed, "mutant", "exec")
-        except SyntaxError:
-            continue
-        if code not in made and ast.dump(parsed) != unbroken:
-            made[code] = _told(source, code)
+    for holder, field, place, node in list(_places(tree)):
+        for other in list(changed(node)):
+            ast.fix_missing_locations(ast.copy_location(other, node))
+            _put(holder, field, place, other)
+            text = ast.unparse(tree)
+            if text != unbroken and text not in made:
+                try:
+                    code = compile(tree, "mutant", "exec")
+                except SyntaxError:
+                    pass
+                else:
+                    made[text] = Mutant(node.lineno, *_told(unbroken, text), _statement(source, node.lineno), code)
+            _put(holder, field, place, node)
     return sorted(made.values(), key=lambda mutant: mutant.line)
 
 
-def _told(source: str, code: str) -> Mutant:
-    before, after = source.splitlines(), code.splitlines()
-    first = _shared(before, after)
-    same = _shared(before[first:][::-1], after[first:][::-1])
-    old, new = (" ".join(map(str.strip, lines[first : len(lines) - same])) for lines in (before, after))
-    return Mutant(first + 1, old, new, _statement(source, first + 1), code)
+def _places(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.expr | ast.stmt]]:
+    """All below a node where something has behaviour: in which field of what it stands, and at which place of a list."""
+    for field, value in ast.iter_fields(node):
+        if field in TYPES:
+            continue
+        for place, each in enumerate(value) if isinstance(value, list) else ((None, value),):
+            if not isinstance(each, ast.AST) or _is_silent(node, each):
+                continue
+            if isinstance(each, ast.expr | ast.stmt):
+                yield node, field, place, each
+            yield from _places(each)
+
+
+def _is_silent(holder: ast.AST, node: ast.AST) -> bool:
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.FunctionDef(name="__repr__"):
+            return True
+        case ast.Expr(value=ast.Constant()) | ast.If(test=ast.Name("TYPE_CHECKING")):
+            return True
+        case (
+            ast.Assign(targets=[ast.Name("__all__")]) | ast.Assign(targets=[ast.Name("message")], value=ast.Constant())
+        ):
+            return True
+        case ast.Call(func=ast.Name(name)):
+            return name in SILENT_CALLS
+        case ast.Call(func=ast.Attribute(value=ast.Name(name))):
+            return name in LOGS
+        case ast.Constant():
+            return isinstance(holder, ast.JoinedStr)
+    return False
+
+
+def _put(holder: ast.AST, field: str, place: int | None, node: ast.AST) -> None:
+    if place is None:
+        setattr(holder, field, node)
+    else:
+        getattr(holder, field)[place] = node
+
+
+def _told(before: str, after: str) -> tuple[str, str]:
+    """What differs of two texts of a module, in which each statement has a line."""
+    old, new = before.splitlines(), after.splitlines()
+    first = _shared(old, new)
+    same = _shared(old[first:][::-1], new[first:][::-1])
+    one, other = (" ".join(map(str.strip, lines[first : len(lines) - same])) for lines in (old, new))
+    return one, other
 
 
 def _shared(some: list[str], others: list[str]) -> int:
     """How many lines both begin with."""
-    return next((at for at, (one, other) in enumerate(zip(some, others, strict=False)) if one != other), 0)
+    pairs = zip(some, others, strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(some), len(others)))
 
 
 def _statement(source: str, line: int) -> range:
