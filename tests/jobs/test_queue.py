@@ -362,7 +362,8 @@ def test_registering_is_checked():
 
 
 @pytest.mark.parametrize(
-    "forged", ["", "nonsense", None, 7, [], {}, ["x"], {"job_id": 1}, "00000000-0000-4000-8000-000000000000", 1.5, True]
+    "forged",
+    ["", "nonsense", None, 7, [], {}, ["x"], {"job_id": 1}, "00000000-0000-4000-8000-000000000000", 1.5, True],
 )
 def test_a_doorbell_that_names_no_job_does_nothing(forged, kind, enqueue):
     job = enqueue(kind(), due_at=timezone.now() + timedelta(hours=1))

@@ -6,7 +6,7 @@ TRANSPORT, VAULT = "tests/transport", "tests/vault"
 
 SUBSETS: dict[str, tuple[str, ...]] = {
     "connections.transport.tokens": (
-        *(f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield")),
+        *(f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded")),
         f"{TRANSPORT}/test_token_request.py",
         f"{TRANSPORT}/test_single_flight.py",
     ),
