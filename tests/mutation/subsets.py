@@ -11,7 +11,8 @@ SUBSETS: dict[str, tuple[str, ...]] = {
         f"{TRANSPORT}/test_single_flight.py",
     ),
     "connections.transport.egress": tuple(
-        f"{TRANSPORT}/test_{part}.py" for part in ("egress", "egress_addresses", "egress_answers", "certificates")
+        f"{TRANSPORT}/test_{part}.py"
+        for part in ("egress", "egress_addresses", "egress_answers", "egress_sending", "certificates")
     ),
     "connections.transport.limiter": (f"{TRANSPORT}/test_limiter.py",),
     "connections.transport.redaction": (f"{TRANSPORT}/test_redaction.py",),
