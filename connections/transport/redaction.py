@@ -95,12 +95,15 @@ def _searching(text: str) -> Callable[[str], bool]:
             views.append(view)
         views.append(view)
     views = list(dict.fromkeys(views))
+    bare_views = [view.replace("\\", "") for view in views]  # an escape may have taken a backslash of the value with it
     as_hex = [view.lower() for view in views]
     as_base64 = [view.translate(_URL_SAFE) for view in views]
 
     def holds(value: str) -> bool:
+        bare = value.replace("\\", "")
         return (
             any(value in view for view in views)
+            or (len(value) > len(bare) >= SHORTEST and any(bare in view for view in bare_views))
             or any(_hex(value) in view for view in as_hex)
             or any(core in view for core in _cores(value) for view in as_base64)
         )

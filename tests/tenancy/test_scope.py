@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.utils import DatabaseError
@@ -146,6 +148,35 @@ def test_a_person_reads_own_memberships_in_every_tenant_and_no_others(alice, cha
         with person_scope(alice.pk):
             assert Membership.objects.count() == 2
             assert set(Membership.objects.values_list("user_id", flat=True)) == {alice.pk}
+
+
+def test_the_portal_itself_acts_under_one_name_that_nobody_changes(aamu, two_connections):
+    with tenant_scope(aamu.id):
+        acted = set(AuditEvent.objects.filter(action="connection.opened").values_list("actor_id", "actor_name"))
+    assert acted == {(None, "Pilotage")}
+    with pytest.raises(FrozenInstanceError):
+        SYSTEM.name = "Somebody"
+
+
+@pytest.mark.parametrize("scope", [tenant_scope, person_scope])
+@pytest.mark.parametrize("nobody", ["", "' OR true", None])
+def test_what_is_no_id_opens_no_scope(scope, nobody):
+    with pytest.raises((ValueError, TypeError)), scope(nobody):
+        pass
+
+
+def test_the_staff_role_ends_with_its_block_inside_a_longer_transaction(two_connections):
+    with acting_as("web"), transaction.atomic():
+        with staff_scope():
+            assert current_user() == "portal_staff"
+        assert current_user() == "portal_web"
+        assert Connection.objects.count() == 0
+
+
+def current_user():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        return cursor.fetchone()[0]
 
 
 def test_the_worker_cannot_take_the_staff_role():

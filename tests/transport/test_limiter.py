@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import OperationalError
@@ -64,6 +65,15 @@ def test_a_key_always_fits_its_column():
     assert max(len(key) for key in keys) <= 200
 
 
+def test_a_key_is_spelt_out_as_long_as_it_fits():
+    quota, before = Quota(1, SECOND, CountedBy.CLIENT), "procountor:test:client:"
+    fits = "c" * (200 - len(before))
+    assert limiter.key(quota, connection(), fits) == before + fits
+    too_long = limiter.key(quota, connection(), fits + "c")
+    assert too_long.startswith("procountor:")
+    assert "ccc" not in too_long
+
+
 def test_places_are_a_step_apart(db):
     with acting_as("worker"):
         waits = [limiter.slot("line", 0.4).wait for _ in range(5)]
@@ -105,6 +115,16 @@ def test_a_place_waits_for_no_disk(committed_db):
         cursor.execute("SET synchronous_commit = on")
     limiter.slot("line", 0.001)
     assert not all(is_on_the_disk(lambda: limiter.slot("line", 0.001)) for _ in range(20))
+
+
+def test_the_line_is_hardly_slower_than_the_quota(db):
+    provider = replace(registry.find("procountor"), quotas=(Quota(1, SECOND, CountedBy.CLIENT),))
+    before = database_now()
+    limiter.take(provider, connection(), "c1")
+    after = database_now()
+    next_at = QuotaWindow.objects.get().next_at.timestamp()
+    assert next_at - before > 1
+    assert next_at - after < 1.1
 
 
 def test_every_quota_is_waited_for(db):
@@ -209,6 +229,21 @@ def test_the_databases_clock_may_drift_and_may_be_set():
     assert clock.since(now + 5) < 0.1
 
 
+def test_the_two_clocks_may_run_apart_slowly_and_no_step_is_taken_for_that(monkeypatch):
+    now = 5000.0
+    monkeypatch.setattr(limiter, "time", SimpleNamespace(monotonic=lambda: now))
+    clock = limiter.DatabaseClock()
+    clock.hear(now)
+    now = 5100.0
+    clock.hear(now - 0.05)  # within what a hundred seconds allow: the answer is believed
+    assert clock.since(now) == pytest.approx(-0.05)
+    now = 5101.0
+    clock.hear(now - 0.45)  # a slow answer; its delay is no news of the clock
+    assert clock.since(now) == pytest.approx(-0.051)
+    clock.hear(now - 0.6)  # the database's clock was set back
+    assert clock.since(now) == pytest.approx(-0.6)
+
+
 def test_a_line_of_runs_leaves_a_place_for_a_person(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(2, SECOND, CountedBy.COMPANY),))
     one = connection(company_id="1")
@@ -295,6 +330,22 @@ def test_runs_leave_a_part_of_the_budget_to_people(db):
         limiter.spend("budget", BUDGET)
 
 
+def test_a_call_takes_from_the_budget_first_and_no_place_where_that_is_spent(db):
+    line, hour = Quota(50, SECOND, CountedBy.CLIENT), Quota(4, timedelta(hours=1), CountedBy.COMPANY)
+    provider = replace(registry.find("procountor"), quotas=(line, hour))
+    one, budget = connection(company_id="1"), "procountor:test:client:c1:company:1"
+    for _ in range(3):
+        limiter.take(provider, one, "c1", for_run=True)
+    with pytest.raises(QuotaExhausted):
+        limiter.take(provider, one, "c1", for_run=True)
+    limiter.take(provider, one, "c1")
+    before = QuotaWindow.objects.get(key="procountor:test:client:c1").next_at
+    with pytest.raises(QuotaExhausted):
+        limiter.take(provider, one, "c1")
+    assert sum(QuotaWindow.objects.get(key=budget).counts.values()) == 4
+    assert QuotaWindow.objects.get(key="procountor:test:client:c1").next_at == before
+
+
 def test_the_day_slides_and_old_slices_are_dropped(db):
     oldest = limiter.SLICES + 1
     QuotaWindow.objects.create(key="budget", counts=kept(oldest + 1, oldest + 400, oldest, 50, 1))
@@ -304,6 +355,14 @@ def test_the_day_slides_and_old_slices_are_dropped(db):
     limiter.spend("budget", BUDGET)
     with pytest.raises(QuotaExhausted):
         limiter.spend("budget", BUDGET)
+
+
+def test_a_budget_whose_calls_have_all_gone_by_is_whole_again(db):
+    QuotaWindow.objects.create(key="budget", counts=kept(limiter.SLICES + 2, 400))
+    one = replace(BUDGET, calls=1)
+    limiter.spend("budget", one)
+    with pytest.raises(QuotaExhausted):
+        limiter.spend("budget", one)
 
 
 def test_when_a_call_fits_again_is_when_its_slice_has_gone_by(db):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 import time
 from urllib.parse import quote, quote_plus
 
@@ -53,8 +54,12 @@ FORMS = {
     "json, not ascii": lambda text: json.dumps(text, ensure_ascii=False),
     "json in json": lambda text: json.dumps(json.dumps({"a": text})),
     "json, slashes escaped": lambda text: json.dumps(text).replace("/", "\\/"),
+    "json, capital digits": lambda text: re.sub(
+        r"\\u....", lambda found: "\\u" + found[0][2:].upper(), json.dumps(text)
+    ),
     "repr": repr,
     "repr of bytes": lambda text: repr(text.encode()),
+    "octets, capital digits": lambda text: "".join(f"\\x{octet:02X}" for octet in text.encode()),
 }
 
 
@@ -69,6 +74,22 @@ def test_every_form_is_taken_out_every_time(form, value):
     assert text.startswith("first <")
     assert text.endswith(">, and that is all")
     assert text.count(DOTS) >= 2
+
+
+@pytest.mark.parametrize("value", ["000000\\\xa0", "a\\\\ä-0123456", "\\n\\é\\ü-9"])
+@pytest.mark.parametrize("form", [form for form in FORMS if form.startswith("json")])
+def test_an_escape_does_not_hide_the_backslash_before_it(form, value):
+    reveal(value)
+    text = redact(f"first {FORMS[form](value)}, last")
+    assert Search([("it", value)]).look("a line", text) == []
+    assert text.startswith("first ")
+    assert text.endswith(", last")
+
+
+def test_a_value_of_backslashes_withholds_no_text_without_it():
+    reveal("\\" * 6, "\\a\\b\\c")
+    assert redact("abc and a\\b are no secret") == "abc and a\\b are no secret"
+    assert redact("\\" * 6 + "!") == f"{DOTS}!"
 
 
 VALUES = st.text(
@@ -184,7 +205,7 @@ def test_ordinary_lines_stay_as_they_are(line):
 def test_a_form_that_is_found_but_not_taken_out_withholds_the_text(monkeypatch):
     reveal(KEY)
     monkeypatch.setattr(redaction, "_patterns", lambda value: iter(()))
-    assert redact(f"a {KEY} b") == redaction.WITHHELD
+    assert redact(f"a {KEY} b").startswith("(withheld: a secret was found")
 
 
 def test_a_line_that_cannot_be_searched_is_not_written():
@@ -196,6 +217,18 @@ def test_a_line_that_cannot_be_searched_is_not_written():
 def test_short_values_do_not_shred_the_log():
     reveal("ab", "api")
     assert redact("the api answered about it") == "the api answered about it"
+    reveal("7391")
+    assert redact("the number 7391 is said") == f"the number {DOTS} is said"
+
+
+def test_a_value_within_another_leaves_nothing_of_the_longer_one():
+    reveal("zz-inner-1", "aa-zz-inner-1-outer")
+    assert redact("<aa-zz-inner-1-outer> <zz-inner-1>") == f"<{DOTS}> <{DOTS}>"
+
+
+def test_of_a_long_text_the_beginning_is_kept():
+    line = "0123456789abcdef" * 4096
+    assert redact(line) == line[: 32 * 1024]
 
 
 def test_a_very_long_text_is_cut_not_searched_for_ever():

@@ -268,10 +268,12 @@ def test_a_claim_whose_holder_lives_is_respected(hostile, uncanny, monkeypatch):
     with tenant_scope(uncanny.tenant_id):
         grant_store.read(uncanny)
         Grant.objects.update(**living_row)
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as caught:
         living(uncanny)
     assert hostile.asked == []
     assert grant().claimed_by == "somebody"
+    assert caught.value.fault.code == "no-answer"
+    assert 10 < (caught.value.retry_at - timezone.now()).total_seconds() <= grant_store.CLAIM
 
 
 def test_a_key_that_is_gone_when_the_token_comes_is_said(hostile, uncanny, monkeypatch):
@@ -340,6 +342,18 @@ def test_trouble_leaves_the_stored_token(hostile, uncanny):
     with pytest.raises(Unavailable):
         tokens.renew(caller(uncanny), spent=spent)
     assert living(uncanny).secret.reveal() == "token-1"
+
+
+def test_a_caller_who_got_none_has_none_and_does_not_ask_again_at_once(hostile, uncanny):
+    counting(hostile)
+    who = caller(uncanny)
+    spent = tokens.living(who).generation
+    hostile.behave = lambda line: line.answer(503)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            tokens.renew(who, spent=spent)
+    assert len(hostile.asked) == 2
+    assert tokens.living(who).secret.reveal() == "token-1"
 
 
 def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):

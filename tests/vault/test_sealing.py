@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault import keys, sealing
-from connections.vault.models import Credential, HousePrivateKey, PrivateKey, TenantKey
+from connections.vault.models import Credential, HouseKey, HousePrivateKey, PrivateKey, TenantKey
 from connections.vault.sealing import Place, Sealed, Unopenable
 from connections.vault.secret import Secret
 from connections.vault.services import open_credentials, store_credential
@@ -97,6 +97,61 @@ def test_a_wrapped_key_does_not_open_for_another_tenant_or_version(aamu, kaste):
         sealed = sealing.seal(aamu.id, place(), Secret(CANARY))
         with pytest.raises(keys.KeyUnavailable, match="does not open"):
             sealing.unseal(aamu.id, place(), sealed)
+
+
+def test_what_is_sealed_for_the_house_opens_for_a_worker_in_its_place(house_key):
+    where = place(field="client_secret")
+    with acting_as("web"):
+        sealed = sealing.seal_for_house(where, Secret(CANARY))
+    assert CANARY.encode() not in sealed.ciphertext
+    with acting_as("worker"):
+        assert sealing.unseal_for_house(where, sealed).reveal() == CANARY
+        with pytest.raises(Unopenable, match=r"^client_secret$"):
+            sealing.unseal_for_house(place(field="client_secret"), sealed)
+        with pytest.raises(keys.KeyUnavailable, match="house key 2"):
+            sealing.unseal_for_house(where, Sealed(2, sealed.ciphertext))
+
+
+def test_no_tenants_key_opens_what_is_the_houses(aamu, house_key):
+    where = place()
+    theirs = sealing.seal_for_house(where, Secret(CANARY))
+    with tenant_scope(aamu.id):
+        with pytest.raises(Unopenable, match=r"^ciphertext$"):
+            sealing.unseal(aamu.id, where, theirs)
+        with pytest.raises(Unopenable, match=r"^ciphertext$"):
+            sealing.unseal_for_house(where, sealing.seal(aamu.id, where, Secret(CANARY)))
+
+
+def test_the_newest_key_seals_and_the_older_ones_still_open(aamu, house_key):
+    where = place()
+    old = sealing.seal_for_house(where, Secret("old"))
+    public, wrapped = keys._pair(keys.HOUSE, 2)
+    HouseKey(version=2, public_keyset=public).save(force_insert=True)
+    HousePrivateKey(version=2, wrapped_keyset=wrapped).save(force_insert=True)
+    new = sealing.seal_for_house(where, Secret("new"))
+    assert (old.key_version, new.key_version) == (1, 2)
+    assert [sealing.unseal_for_house(where, each).reveal() for each in (old, new)] == ["old", "new"]
+    with pytest.raises(Unopenable):
+        sealing.unseal_for_house(where, Sealed(1, new.ciphertext))
+
+
+def test_what_the_web_seals_for_itself_opens_in_its_place_only():
+    where = place(field="totp_seed")
+    ciphertext = sealing.seal_for_web(where, Secret(CANARY))
+    assert CANARY.encode() not in ciphertext
+    assert sealing.unseal_for_web(where, ciphertext).reveal() == CANARY
+    for other, altered in ((place(field="totp_seed"), ciphertext), (where, ciphertext[:-1]), (where, b"")):
+        with pytest.raises(Unopenable, match=r"^totp_seed$"):
+            sealing.unseal_for_web(other, altered)
+
+
+def test_the_key_of_one_class_opens_nothing_of_the_other(aamu, house_key):
+    where = place()
+    own = sealing.seal_for_web(where, Secret(CANARY))
+    with pytest.raises(Unopenable):
+        sealing.unseal_for_house(where, Sealed(1, own))
+    with pytest.raises(Unopenable):
+        sealing.unseal_for_web(where, sealing.seal_for_house(where, Secret(CANARY)).ciphertext)
 
 
 def test_the_web_role_has_no_right_on_private_keys_and_ciphertexts(aamu, connection_without_host):

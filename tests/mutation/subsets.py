@@ -1,0 +1,24 @@
+"""Which tests judge which module. What takes many processes or draws long texts is left out: the rest is quick."""
+
+from __future__ import annotations
+
+TRANSPORT, VAULT = "tests/transport", "tests/vault"
+
+SUBSETS: dict[str, tuple[str, ...]] = {
+    "connections.transport.tokens": (
+        *(f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded")),
+        f"{TRANSPORT}/test_token_request.py",
+        f"{TRANSPORT}/test_single_flight.py",
+    ),
+    "connections.transport.egress": tuple(
+        f"{TRANSPORT}/test_{part}.py"
+        for part in ("egress", "egress_addresses", "egress_answers", "egress_sending", "certificates")
+    ),
+    "connections.transport.limiter": (f"{TRANSPORT}/test_limiter.py",),
+    "connections.transport.redaction": (f"{TRANSPORT}/test_redaction.py",),
+    "connections.vault.sealing": (f"{VAULT}/test_sealing.py", f"{VAULT}/test_wall.py"),
+    "connections.tenancy.scope": ("tests/tenancy",),
+}
+SLOW = "not (processes and (backlog or budget)) and not 32_senders and not a_thousand_calls and not very_long_text"
+LONGEST = 5.0  # seconds; a test that takes longer judges no mutant
+ENOUGH = 20.0  # seconds of tests; who survives them has survived

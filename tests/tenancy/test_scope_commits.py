@@ -1,0 +1,45 @@
+"""What stays on a database connection, which serves one request after the other, when a scope was committed: nothing."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.db import connection, transaction
+
+from connections.tenancy.scope import person_scope, tenant_scope
+
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+def scopes():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(current_setting('portal.tenant_id', true), ''),"
+            " coalesce(current_setting('portal.user_id', true), '')"
+        )
+        return cursor.fetchone()
+
+
+def test_a_scope_that_was_committed_is_over():
+    tenant = uuid.uuid4()
+    with tenant_scope(tenant), person_scope(7):
+        assert scopes() == (str(tenant), "7")
+    assert scopes() == ("", "")
+
+
+def test_a_scope_within_a_scope_is_over_as_well():
+    outer = uuid.uuid4()
+    with tenant_scope(outer):
+        with tenant_scope(uuid.uuid4()):
+            pass
+        assert scopes() == (str(outer), "")
+    assert scopes() == ("", "")
+
+
+def test_a_scope_that_a_transaction_outlives_is_over_in_the_next():
+    with transaction.atomic():
+        with tenant_scope(uuid.uuid4()), person_scope(7):
+            pass
+        assert scopes() == ("", "")
+    assert scopes() == ("", "")

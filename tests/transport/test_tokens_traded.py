@@ -1,0 +1,127 @@
+"""The pair that a person's code is traded for, and what is there to be given back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from connections.spec.errors import Unauthorized, Unavailable
+from connections.transport import grant_store, token_request, tokens
+from connections.transport.client import Client
+from connections.vault.secret import Secret
+from tests.transport.pairs import NEW, change, ends_in, living, refused, row, saying
+
+CODE = token_request.Code(Secret("code-2"), Secret("verifier-2"), "https://portal.example/callback")
+
+
+def trade(connection):
+    return tokens.trade(Client(connection=connection)._caller, CODE)
+
+
+def held(connection):
+    """The access token that could be given back, and whether there is a refresh token."""
+    access, has_refresh = tokens.stored(connection)
+    return access and access.secret.reveal(), has_refresh
+
+
+def test_a_pair_could_be_given_back_whatever_became_of_it(hostile, person):
+    assert held(person) == ("old-a", True)
+    ends_in(-1)
+    assert held(person) == (None, True)
+    ends_in(600)
+    change(access_ciphertext=b"planted")
+    assert held(person) == (None, True)
+    tokens.forget(person)
+    assert held(person) == (None, False)
+    assert hostile.asked == []
+
+
+def test_a_token_of_a_customers_own_key_has_no_refresh_token(hostile, customer):
+    assert held(customer) == (None, False)
+    saying(hostile, 200, {"access_token": "a", "expires_in": 3600})
+    living(customer)
+    assert held(customer) == ("a", False)
+    change(access_ciphertext=b"planted")
+    assert held(customer) == (None, False)
+
+
+def test_a_code_goes_before_everybody_elses_question(hostile, person):
+    change(claimed_by="somebody", claimed_until=timezone.now() + timedelta(seconds=15))
+    saying(hostile, 200, NEW)
+    assert trade(person).secret.reveal() == "new-a"
+    [line] = hostile.asked
+    assert b"code-2" in line.body
+    assert b"old-r" not in line.body
+    assert (row().claimed_by, row().claimed_until) == ("", None)
+    assert living(person).secret.reveal() == "new-a"
+
+
+def test_a_code_that_is_refused_says_nothing_of_the_pair_that_is_there(hostile, person):
+    """Nor is it told as an access that was lost with an answer, whatever is doubtful about that pair."""
+    change(uncertain_at=timezone.now(), client_id="client-0")
+    saying(hostile, 400, {"error": "invalid_grant"})
+    told = refused(person, trade)
+    assert isinstance(told, Unauthorized)
+    assert told.fault.code not in ("access-lost", "other-client")
+    assert (row().refused_with, row().claimed_by) == ("", "")
+    assert living(person).secret.reveal() == "old-a"
+
+
+def test_a_pair_of_a_code_that_somebody_overtook_is_not_kept(hostile, person, monkeypatch):
+    """Another person's code, or a goodbye, came while this one was traded: what it brought belongs to nobody."""
+    real = token_request.ask
+
+    def ask(who, **more):
+        asked = real(who, **more)
+        tokens.forget(person)
+        return asked
+
+    monkeypatch.setattr(token_request, "ask", ask)
+    saying(hostile, 200, NEW)
+    with pytest.raises(Unavailable) as caught:
+        trade(person)
+    assert caught.value.fault.code == "no-answer"
+    assert abs((caught.value.retry_at - timezone.now()).total_seconds()) < 10
+    assert held(person) == (None, False)
+
+
+def test_a_refused_code_of_somebody_who_was_overtaken_is_told(hostile, person, monkeypatch):
+    real = token_request.ask
+
+    def ask(who, **more):
+        tokens.forget(person)
+        return real(who, **more)
+
+    monkeypatch.setattr(token_request, "ask", ask)
+    saying(hostile, 400, {"error": "invalid_grant"})
+    assert isinstance(refused(person, trade), Unauthorized)
+
+
+def test_a_caller_keeps_no_token_from_before_its_code(hostile, person):
+    who = Client(connection=person)._caller
+    tokens.living(who)
+    saying(hostile, 200, NEW)
+    tokens.trade(who, CODE)
+    assert tokens.living(who).secret.reveal() == "new-a"
+
+
+@pytest.mark.parametrize("gone", [InterfaceError, OperationalError])
+def test_a_database_that_stays_away_is_told_after_the_third_try(hostile, person, monkeypatch, gone):
+    tries = []
+
+    def keep(*args):
+        tries.append(args)
+        raise gone
+
+    monkeypatch.setattr(grant_store, "keep", keep)
+    monkeypatch.setattr(tokens, "STORE_AGAIN", (0.0, 0.0))
+    monkeypatch.setattr(tokens.database, "close", lambda: None)  # this test's transaction lives on it
+    ends_in(-1)
+    saying(hostile, 200, NEW)
+    with pytest.raises(gone):
+        living(person)
+    assert len(tries) == 3
+    assert row().claimed_by == ""
