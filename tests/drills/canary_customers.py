@@ -115,6 +115,7 @@ class Guest(Customer):
         return self.visitor.get(f"{self.home}checklist/{checkpoint.slug}/")
 
     def _do(self, checkpoint: Checkpoint) -> None:
+        self.visitor.prove()
         typed = {name: self.given[name] for name in checkpoint.fields if name in self.given}
         if typed:
             wrong = self._wrong(typed)
@@ -147,6 +148,7 @@ class Guest(Customer):
 
     def give_anew(self) -> requests.Response:
         """Type the secret in once more; whatever is answered."""
+        self.visitor.prove()
         checkpoint = next(
             each for each in self.provider.checkpoints(self.way.grant) if set(each.fields) & set(self.secret_fields)
         )
@@ -217,6 +219,7 @@ class Guest(Customer):
     def reconnect(self) -> None:
         """Everything once more, as after a message that the access is gone."""
         for checkpoint in self.provider.checkpoints(self.way.grant):
+            self.visitor.prove()
             typed = {name: self.given[name] for name in checkpoint.fields if name in self.given}
             if typed:
                 self.give(checkpoint, typed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -97,10 +98,21 @@ class Visitor:
 
     def __init__(self, origin: str, pages: Pages, name: str = "") -> None:
         self.origin, self.pages, self.name = origin, pages, name
+        self._begin()
+
+    def _begin(self) -> None:
         self.session = requests.Session()
         self.session.trust_env = False
+        self.session.headers["Connection"] = "close"  # gunicorn may close an idle one while it is being used again
+
+    def prove(self) -> None:
+        """Sensitive steps ask who is there where the last sign-in is more than five minutes ago."""
+        if time.monotonic() - self._signed_in_at > 120:
+            self._begin()
+            self.sign_in(self._password)
 
     def sign_in(self, password: str) -> Visitor:
+        self._password, self._signed_in_at = password, time.monotonic()
         answer = self.submit(self.get("/account/login/"), "/account/login/", login=self.name, password=password)
         if "/account/login" in answer.url:
             message = f"{self.name} could not sign in"

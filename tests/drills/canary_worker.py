@@ -46,24 +46,30 @@ def fresh_token(connection: Connection) -> None:
 def main() -> None:
     # Between retries nobody sleeps here: what is said is the same.
     sending.time = SimpleNamespace(sleep=lambda _seconds: None)
-    most, named = int(sys.argv[2]), sys.argv[3:]
-    with ThreadPoolExecutor(len(named)) as together:
-        said = [each for found in together.map(lambda name: troubles_of(name, most), named) for each in found]
+    most, connections = int(sys.argv[2]), [find(name) for name in sys.argv[3:]]
+    of_each = [[each for each in connections if each.provider == slug] for slug in {c.provider for c in connections}]
+    with ThreadPoolExecutor(len(of_each)) as together:
+        said = [each for found in together.map(lambda those: troubles_of(those, most), of_each) for each in found]
     json.dump(said, sys.stdout)
 
 
-def troubles_of(name: str, most: int) -> list[tuple[str, str]]:
+def find(name: str) -> Connection:
     tenant_id, _, connection_id = name.partition(":")
     with tenant_scope(UUID(tenant_id)):
-        connection = Connection.objects.select_related("tenant").get(id=connection_id)
-    sandbox = SandboxServer(Path(), simulator=connection.provider)
-    sandbox.ui = sys.argv[1]
+        return Connection.objects.select_related("tenant").get(id=connection_id)
+
+
+def troubles_of(connections: list[Connection], most: int) -> list[tuple[str, str]]:
+    """Of one provider, one after the other."""
     said: list[tuple[str, str]] = []
-    for trouble in TROUBLES[-most:]:
-        for deed, secrets in ((ask, sent_in_calls), (fresh_token, sent_for_tokens)):
-            sandbox.faults([echo(trouble, secrets(connection), all_providers()[connection.provider])])
-            said += meet(connection, deed, str(trouble))
-    sandbox.faults([])
+    for connection in connections:
+        sandbox = SandboxServer(Path(), simulator=connection.provider)
+        sandbox.ui = sys.argv[1]
+        for trouble in TROUBLES[-most:]:
+            for deed, secrets in ((ask, sent_in_calls), (fresh_token, sent_for_tokens)):
+                sandbox.faults([echo(trouble, secrets(connection), all_providers()[connection.provider])])
+                said += meet(connection, deed, str(trouble))
+        sandbox.faults([])
     return said
 
 
