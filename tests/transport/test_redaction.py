@@ -199,6 +199,12 @@ def test_short_values_do_not_shred_the_log():
     assert redact("the number 7391 is said") == f"the number {DOTS} is said"
 
 
+def test_half_a_surrogate_pair_hides_nothing_and_stops_nothing():
+    reveal(KEY, "\ud83d-half-a-pair")
+    assert redact(f"\\ud83d {KEY} \\udc00") == f"\\ud83d {DOTS} \\udc00"
+    assert redact("a \ud83d-half-a-pair b") == f"a {DOTS} b"
+
+
 def test_a_value_within_another_leaves_nothing_of_the_longer_one():
     reveal("zz-inner-1", "aa-zz-inner-1-outer")
     assert redact("<aa-zz-inner-1-outer> <zz-inner-1>") == f"<{DOTS}> <{DOTS}>"
