@@ -14,7 +14,7 @@ SUBSETS: dict[str, tuple[str, ...]] = {
         f"{TRANSPORT}/test_{part}.py"
         for part in ("egress", "egress_addresses", "egress_answers", "egress_sending", "certificates")
     ),
-    "connections.transport.limiter": (f"{TRANSPORT}/test_limiter.py",),
+    "connections.transport.limiter": (f"{TRANSPORT}/test_limiter.py", f"{TRANSPORT}/test_limiter_disk.py"),
     "connections.transport.redaction": (f"{TRANSPORT}/test_redaction.py",),
     "connections.vault.sealing": (f"{VAULT}/test_sealing.py", f"{VAULT}/test_wall.py"),
     "connections.tenancy.scope": ("tests/tenancy",),

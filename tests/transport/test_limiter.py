@@ -100,22 +100,6 @@ def test_a_place_too_far_away_is_not_taken(db):
     assert abs((caught.value.retry_at - before).total_seconds()) < 0.5
 
 
-def test_a_place_waits_for_no_disk(committed_db):
-    def is_flushed():
-        with database.cursor() as cursor:
-            cursor.execute("SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()")
-            return cursor.fetchone()[0]
-
-    with database.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = on")
-    limiter.slot("line", 0.001)
-    flushed = []
-    for _ in range(20):
-        limiter.slot("line", 0.001)
-        flushed.append(is_flushed())
-    assert not all(flushed)
-
-
 def test_the_line_is_hardly_slower_than_the_quota(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(1, SECOND, CountedBy.CLIENT),))
     before = database_now()
@@ -386,14 +370,3 @@ def test_a_call_that_is_counted_late_counts_for_a_whole_day_all_the_same(db):
 def test_eight_processes_spend_a_budget_to_the_last_call_and_no_further(committed_db):
     assert sum(takers("spend", "budget", "500", "80", number=8)) == 500
     assert sum(QuotaWindow.objects.get().counts.values()) == 500
-
-
-def test_a_spent_call_is_on_the_disk_before_it_is_sent(committed_db):
-    """Whatever this session prefers: the statement asks for it itself."""
-    with database.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = off")
-        for _ in range(10):
-            limiter.spend("budget", Quota(100, DAY, CountedBy.CLIENT))
-            cursor.execute("SELECT pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()")
-            assert cursor.fetchone()[0]
-        cursor.execute("RESET synchronous_commit")
