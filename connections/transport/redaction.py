@@ -70,7 +70,9 @@ def _searching(text: str) -> Callable[[str], bool]:
             views.append(view)
         views.append(view)
     views = list(dict.fromkeys(views))
-    bare_views = [view.replace("\\", "") for view in views]  # an escape may have taken a backslash of the value with it
+    bare_views = [
+        view.replace("\\", "") for view in views
+    ]  # an escape may have taken a backslash of the value with it
     as_hex = [view.lower() for view in views]
     as_base64 = [view.translate(_URL_SAFE) for view in views]
 
