@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import re
@@ -59,6 +60,9 @@ FORMS = {
     ),
     "repr": repr,
     "repr of bytes": lambda text: repr(text.encode()),
+    "html": html.escape,
+    "html, numbers": lambda text: re.sub(r"[&<>\"']", lambda found: f"&#{ord(found[0])};", text),
+    "html, numbers in hex": lambda text: re.sub(r"[&<>\"']", lambda found: f"&#x0{ord(found[0]):X};", text),
     "octets, capital digits": lambda text: "".join(f"\\x{octet:02X}" for octet in text.encode()),
 }
 
@@ -71,6 +75,7 @@ def test_every_form_is_taken_out_every_time(form, value):
     text = redact(f"first <{written}> and again <{written}>, and that is all")
     assert Search([("it", value)]).look("a line", text) == []
     assert value not in text
+    assert written not in text
     assert text.startswith("first <")
     assert text.endswith(">, and that is all")
     assert text.count(DOTS) >= 2
