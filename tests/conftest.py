@@ -103,7 +103,7 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
 def _empty() -> None:
     with database.cursor() as cursor:
         cursor.execute("RESET ROLE")
-        cursor.execute("SELECT empty_tables(%s)", [list(KEPT_TABLES)])
+        cursor.execute("SELECT tests.empty_tables(%s)", [list(KEPT_TABLES)])
 
 
 @pytest.fixture

@@ -13,14 +13,13 @@ from urllib.parse import quote, quote_plus
 FORMS = ("plain", "URL-encoded", "double-URL-encoded", "base64", "base64url", "hex", "JSON-escaped")
 
 
-def forms(secret: str) -> Iterator[tuple[str, bytes]]:
-    """(name of the form, what to look for), several for some. Base64 at each of the three places it can begin."""
-    document = secret.encode()
+def forms(secret: str | bytes) -> Iterator[tuple[str, bytes]]:
+    """(name of the form, what to look for), several for some. Base64 at each of the three places it can begin.
+
+    A secret of bytes, such as a key, has no URL-encoded and no JSON-escaped form.
+    """
+    document = secret.encode() if isinstance(secret, str) else secret
     yield "plain", document
-    for once in {quote(secret, safe=""), quote(secret), quote_plus(secret), _lower(quote(secret, safe=""))}:
-        yield "URL-encoded", once.encode()
-        for twice in {quote(once, safe=""), quote_plus(once), _lower(quote(once, safe=""))}:
-            yield "double-URL-encoded", twice.encode()
     for before in range(3):
         padded = b"\0" * before + document
         first = (before * 8 + 5) // 6  # characters that the neighbour in front decides
@@ -29,11 +28,34 @@ def forms(secret: str) -> Iterator[tuple[str, bytes]]:
         yield "base64url", base64.urlsafe_b64encode(padded)[first:last]
     yield "hex", document.hex().encode()
     yield "hex", document.hex().upper().encode()
+    if isinstance(secret, str):
+        yield from _of_text(secret)
+
+
+def _of_text(secret: str) -> Iterator[tuple[str, bytes]]:
+    for once in {quote(secret, safe=""), quote(secret), quote_plus(secret), _lower(quote(secret, safe=""))}:
+        yield "URL-encoded", once.encode()
+        for twice in {quote(once, safe=""), quote_plus(once), _lower(quote(once, safe=""))}:
+            yield "double-URL-encoded", twice.encode()
     for ascii_only in (True, False):
         escaped = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
         yield "JSON-escaped", escaped.encode()
         yield "JSON-escaped", escaped.replace("/", "\\/").encode()
         yield "JSON-escaped", json.dumps(escaped)[1:-1].encode()
+        for of_html in ("<>&", "<>&'"):  # as JSON is written that stands within HTML
+            yield "JSON-escaped", _units(escaped, of_html).encode()
+    for written in (_units(secret), _units(secret).upper().replace("\\U", "\\u")):
+        yield "JSON-escaped", written.encode()
+
+
+def _units(text: str, which: str = "") -> str:
+    """These characters (all of them, if none are named) as \\uXXXX."""
+
+    def one(character: str) -> str:
+        units = character.encode("utf-16-be", "surrogatepass").hex()
+        return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+    return "".join(one(each) if not which or each in which else each for each in text)
 
 
 def _lower(encoded: str) -> str:
@@ -45,10 +67,12 @@ def _lower(encoded: str) -> str:
 class Search:
     """Looks for many secrets at once. `looked` counts the bytes, `found` what stood where."""
 
-    def __init__(self, secrets: Iterable[tuple[str, str]]) -> None:
-        """`secrets`: (what it is, its text)."""
-        needles = {(what, form, needle) for what, secret in secrets for form, needle in forms(secret)}
-        self._needles = sorted(needles)
+    def __init__(self, secrets: Iterable[tuple[str, str | bytes]]) -> None:
+        """`secrets`: (what it is, its text or bytes)."""
+        self._needles: dict[bytes, set[str]] = {}  # what it is and in which form; one needle may be several
+        for what, secret in secrets:
+            for form, needle in forms(secret):
+                self._needles.setdefault(needle, set()).add(f"{what}, {form}")
         self.looked = 0
         self.found: list[str] = []
 
@@ -56,6 +80,7 @@ class Search:
         """Notes and returns what stands in the text; never the secret itself."""
         document = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
         self.looked += len(document)
-        hits = [f"{what}, {form}, in {where}" for what, form, needle in self._needles if needle in document]
+        told = {each for needle, names in self._needles.items() if needle in document for each in names}
+        hits = [f"{each}, in {where}" for each in sorted(told)]
         self.found += hits
         return hits

@@ -24,6 +24,9 @@ WRITTEN = {
         json.dumps({"a": SECRET}),
         json.dumps(SECRET, ensure_ascii=False),
         json.dumps(json.dumps(SECRET)),
+        json.dumps({"a": SECRET}).replace("&", "\\u0026"),
+        "".join(f"\\u{ord(each):04x}" for each in SECRET),
+        "".join(f"\\u{ord(each):04X}" for each in SECRET),
     ],
 }
 
@@ -34,6 +37,14 @@ def test_every_form_is_found(form):
         hits = Search([("the key", SECRET)]).look("a log", f"before {text} after")
         assert f"the key, {form}, in a log" in hits, text
         assert all(SECRET not in hit for hit in hits)
+
+
+def test_bytes_are_found_as_they_are_and_encoded():
+    key = bytes(range(200, 232))
+    search = Search([("the key", key)])
+    assert search.look("a file", b"before" + key + b"after") == ["the key, plain, in a file"]
+    for written, form in ((key.hex(), "hex"), (base64.b64encode(b"\x1a " + key).decode(), "base64")):
+        assert f"the key, {form}, in a file" in search.look("a file", written)
 
 
 def test_nothing_is_found_where_nothing_is():

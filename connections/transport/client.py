@@ -36,11 +36,13 @@ from connections.transport import (
 )
 from connections.transport.caller import Caller
 from connections.transport.models import Outcome, RequestLogEntry
+from connections.transport.redaction import without_live
 from connections.vault.models import Connection
 
 NONE = Arguments()
 JUST_NOW = timedelta(minutes=1)
 IN_PLACE = 8.0  # seconds a caller may wait for retries in all; beyond that the work is put down
+MOST_FIELDS, LONGEST_WORD = 100, 4000  # of what a provider says about single fields of a body
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class Client:
         says_no = self.provider.faults.in_good(body)
         if not is_good or says_no:
             refused = verdict.refusal(self.provider, Phase.CALL, entry, answer, body)
-            refused.fields = self.provider.faults.read_fields(body)
+            refused.fields = _unechoed(self.provider.faults.read_fields(body))
             is_open = _may_have_happened(answer.status) and not says_no
             if declared.is_write and not declared.may_retry and is_open:
                 raise OutcomeUnknown(
@@ -198,6 +200,14 @@ class Client:
             raise refused
         entry.outcome = Outcome.ANSWERED
         return Reply(answer.status, body, document, entry.id, entry.provider_request_id)
+
+
+def _unechoed(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What was said of single fields, without what we had sent to be let in."""
+    return [
+        (without_live(str(path)[:LONGEST_WORD]), without_live(str(text)[:LONGEST_WORD]))
+        for path, text in fields[:MOST_FIELDS]
+    ]
 
 
 def _may_have_happened(status: int) -> bool:

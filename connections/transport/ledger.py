@@ -11,6 +11,7 @@ from django.db import connection as database
 from connections.spec.provider import Provider
 from connections.tenancy.scope import tenant_scope
 from connections.transport.models import RequestLogEntry
+from connections.transport.redaction import holds_live
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -22,11 +23,11 @@ INSERT = (
 
 
 def request_id(provider: Provider, headers: Mapping[str, str]) -> str:
-    """The provider's id of the request, if it is one; anything else is named by its hash."""
+    """The provider's id of the request, if it is one; anything else, such as our own token, is named by its hash."""
     for name in provider.request_id_headers:
         value = headers.get(name.lower(), "")
         if value:
-            if REQUEST_ID.fullmatch(value):
+            if REQUEST_ID.fullmatch(value) and not holds_live(value):
                 return value
             return f"unprintable id, hash {hashlib.sha256(value.encode()).hexdigest()[:16]}"
     return ""

@@ -11,7 +11,8 @@ import base64
 import html
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 from urllib.parse import unquote
 
 from connections.vault.secret import DOTS, lately_revealed
@@ -43,18 +44,42 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 def redact(text: str) -> str:
     """The text without any live secret, and without what stands behind the name of one. 32 kB of it at most."""
-    text = text[:LONGEST_TEXT]
-    live = [value for value in lately_revealed() if len(value) >= SHORTEST]
-    found = sorted(filter(_searching(text), live), key=len, reverse=True)
-    for value in found:
-        for pattern in _patterns(value):
-            text = pattern.sub(DOTS, text)
-    if found and any(map(_searching(text), found)):
-        return WITHHELD
+    text = without_live(text[:LONGEST_TEXT])
+    if text == WITHHELD:
+        return text
     text = _PRIVATE_KEY.sub(DOTS, text)
     text = _NAMED.sub(rf"\g<1>{DOTS}", text)
     text = _SCHEME.sub(rf"\g<1>{DOTS}", text)
     return _IN_ADDRESS.sub(rf"\g<1>{DOTS}", text)
+
+
+def holds_live(text: str) -> bool:
+    """Whether a live secret stands in a text, such as one that a provider sent back to us."""
+    return bool(_live_in(text))
+
+
+def without_live(text: str) -> str:
+    """The text without any live secret; everything else in it stays."""
+    found = _live_in(text)
+    for value in found:
+        for pattern in _patterns(value):
+            text = pattern.sub(DOTS, text)
+    return WITHHELD if found and any(map(_searching(text), found)) else text
+
+
+def data_without_live(data: Any) -> Any:
+    """JSON's lists, objects and texts without any live secret."""
+    if isinstance(data, str):
+        return without_live(data)
+    if isinstance(data, Mapping):
+        return {data_without_live(name): data_without_live(value) for name, value in data.items()}
+    return [data_without_live(each) for each in data] if isinstance(data, list | tuple) else data
+
+
+def _live_in(text: str) -> list[str]:
+    """The longest first. No form of a secret is shorter than the secret itself."""
+    live = [value for value in lately_revealed() if SHORTEST <= len(value) <= len(text)]
+    return sorted(filter(_searching(text), live), key=len, reverse=True) if live else []
 
 
 def _searching(text: str) -> Callable[[str], bool]:
@@ -70,9 +95,8 @@ def _searching(text: str) -> Callable[[str], bool]:
             views.append(view)
         views.append(view)
     views = list(dict.fromkeys(views))
-    bare_views = [
-        view.replace("\\", "") for view in views
-    ]  # an escape may have taken a backslash of the value with it
+    # An escape may have taken a backslash of the value with it.
+    bare_views = [view.replace("\\", "") for view in views]
     as_hex = [view.lower() for view in views]
     as_base64 = [view.translate(_URL_SAFE) for view in views]
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from datetime import datetime, timezone
+from threading import Thread
 from types import FrameType
 from typing import Any
 
+from django.db import connections
 from django.http import HttpRequest, QueryDict
 from django.utils.log import AdminEmailHandler
 from django.utils.safestring import SafeString
@@ -15,6 +17,9 @@ from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from connections.transport.redaction import redact
 
+logger = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds that an answer of 500 waits for its mail to be written
 LONGEST = 16 * 1024  # characters of one part of a line
 
 
@@ -77,4 +82,16 @@ class AdminMail(AdminEmailHandler):
     """Django's mails about errors, searched for live secrets as a whole; in plain text only."""
 
     def send_mail(self, subject: Any, message: Any, *args: Any, **kwargs: Any) -> None:
-        super().send_mail(redact(subject), redact(message), *args, **kwargs | {"html_message": None})
+        """In a thread, which has a transaction of its own: the request's is about to be rolled back, mail and all."""
+        given = redact(subject), redact(message), *args
+        sending = Thread(target=self._send, args=given, kwargs=kwargs | {"html_message": None})
+        sending.start()
+        sending.join(PATIENCE)
+
+    def _send(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().send_mail(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001  (nobody is left to hear of it but the log)
+            logger.warning("a mail about an error could not be written: %s", type(error).__name__)
+        finally:
+            connections.close_all()

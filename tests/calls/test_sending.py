@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import uuid
 from dataclasses import replace
@@ -25,6 +26,7 @@ from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
 from tests.calls.conftest import ALICE, Calling, cut_after, cut_before, cut_during, says
 from tests.roles import acting_as
+from tests.searching import Search
 from tests.transport.hostile import Line
 
 
@@ -56,6 +58,18 @@ def test_an_answer_is_cut_at_the_cap(calling: Calling, monkeypatch: pytest.Monke
     monkeypatch.setattr(keeping, "LARGEST_ANSWER", 10)
     call = calling.run("things.find")
     assert (len(call.answer), call.is_cut) == (10, True)
+
+
+@pytest.mark.parametrize("status", [200, 422])
+def test_what_let_us_in_is_not_kept_when_the_provider_repeats_it(calling: Calling, status: int) -> None:
+    echo = {"echo": {"Authorization: Bearer tok-1": ["a tok-1 b", 7, None]}, "errors": {"tok%2D1": "tok\\u002d1"}}
+    told = {"errors": [{"field": "lines.tok-1", "message": "you sent tok%2D1, tok\\u002d1 and R-canary"}]}
+    calling.ledger.fates = [says(status, echo if status == 200 else told, X_Request_Id="tok-1")]
+    call = calling.run("things.find")
+    kept = call.answer or str(call.troubles)
+    assert call.status == status
+    assert Search([("the token", "tok-1")]).look("the call", kept + call.provider_request_id) == []
+    assert json.loads(call.answer)["echo"] if status == 200 else "R-canary" in kept
 
 
 def test_an_answer_without_a_body_is_an_answer(calling: Calling) -> None:

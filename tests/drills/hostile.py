@@ -26,7 +26,6 @@ from typing import Any
 from tests.drills.house import House
 from tests.sandbox_server import REPOSITORY
 
-GRACE = 1.0  # seconds beyond the deadline
 MEMORY = 150.0  # MB
 
 
@@ -71,8 +70,8 @@ class Provider:
 class Drill:
     """Connections to the same bad provider: one that speaks JSON, one XML, one JSON of a dialect of its own."""
 
-    def __init__(self, house: House, provider: Provider, total: float) -> None:
-        self.provider, self.total = provider, total
+    def __init__(self, house: House, provider: Provider, total: float, grace: float) -> None:
+        self.provider, self.total, self.grace = provider, total, grace
         self._prepare()
         self.asking: dict[str, Callable[[], tuple[str, Any]]] = {
             "call": lambda: self._caught(lambda: self._client().send("session")),
@@ -157,7 +156,7 @@ class Drill:
             return outcome.error
         if not (str(fault.customer).strip() and fault.staff.strip()):
             return "a fault without words"
-        if outcome.seconds > self.total + GRACE:
+        if outcome.seconds > self.total + self.grace:
             return "too long"
         return "too much memory" if outcome.grown_mb > MEMORY else ""
 
@@ -259,6 +258,7 @@ def table(outcomes: list[Outcome], total: float, seconds: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--total", type=float, default=5.0, help="seconds of every deadline")
+    parser.add_argument("--grace", type=float, default=1.0, help="seconds beyond the deadline")
     parser.add_argument("--json", action="store_true", help="print the outcomes as one line of JSON at the end")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="portal-drill-"))
@@ -268,7 +268,7 @@ def main() -> None:
         house.start_servers()
         house.set_up_django(PORTAL_KEK_FILE=str(house.keys.kek))
         begun = time.monotonic()
-        outcomes = Drill(house, provider, options.total).go()
+        outcomes = Drill(house, provider, options.total, options.grace).go()
         print(table(outcomes, options.total, time.monotonic() - begun))
         if options.json:
             print(json.dumps([asdict(each) for each in outcomes]))

@@ -35,6 +35,7 @@ class House:
         state: Path,
         *,
         latency_ms: int = 0,
+        records: str = "demo",
         lease_seconds: int = 30,
         sweep_seconds: int = 5,
         hosts: Mapping[str, Mapping[str, str]] | None = None,
@@ -43,13 +44,13 @@ class House:
         """`hosts` stand in for some of the simulators' addresses; `app` is the Celery application of the workers."""
         self.folders = Folders(state)
         self.hosts, self.app = dict(hosts or {}), app
-        self.latency_ms = latency_ms
+        self.latency_ms, self.records = latency_ms, records
         self.timing = {"PORTAL_LEASE_SECONDS": str(lease_seconds), "PORTAL_SWEEP_SECONDS": str(sweep_seconds)}
         self.children: dict[str, Child] = {}
         self.is_set_up = False
 
     def start(self) -> None:
-        self.sandbox = SandboxServer(self.folders.state / "sandbox", records="demo", latency_ms=self.latency_ms)
+        self.sandbox = SandboxServer(self.folders.state / "sandbox", records=self.records, latency_ms=self.latency_ms)
         self.start_servers()
         self.sandbox.start()
         self.plan = replace(self.plan, sandbox_hosts=json.dumps({**self.sandbox.hosts, **self.hosts}))

@@ -5,6 +5,9 @@
 Real PostgreSQL, Valkey, sandbox, Celery workers and beat. Counted at the simulator: how many calls come before the breaker
 opens, the most in any minute afterwards, how long after its recovery the first good answer comes, and how many calls
 follow. No connection may be broken by it, and every run must end by itself as one did before. Ends with 1 otherwise.
+
+With --short the recovery comes soon, most of the wait for it is skipped by setting the database's rows back, and how
+long anything took is not judged.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,7 @@ from tests.drills.house import House, until
 
 MOST_A_MINUTE = 5
 NOTICED_WITHIN = 60.0
+BURST = 12  # calls in the first five seconds after the recovery; in each five seconds that follow, twice as many
 TICK = 0.2  # seconds between two looks at the simulator's counters
 
 
@@ -44,9 +49,10 @@ class Figures:
 
 
 class Drill:
-    def __init__(self, house: House, connections: int, minutes: float) -> None:
-        self.house = house
-        self.figures = Figures(connections, minutes)
+    def __init__(self, house: House, figures: Figures, *, skip_s: float = 0.0, follow_s: int = 30) -> None:
+        """`skip_s`: of the time until somebody looks again; `follow_s`: how long the way back in is watched."""
+        self.house, self.figures = house, figures
+        self.skip_s, self.follow_s = skip_s, follow_s
         self.asked: list[float] = []  # when the simulator's counter went up, a time for each call
         self.good = self.counted = 0
 
@@ -90,16 +96,18 @@ class Drill:
         self.asked.clear()
         self.house.sandbox.faults([])
         healed = time.monotonic()
+        self._skip()
         while not self.good:
             self._look()
             if time.monotonic() > healed + 2 * NOTICED_WITHIN:
                 sys.exit("FAILED: nobody came to look")
         noticed = time.monotonic()
-        self.figures.noticed_after_s = round(noticed - healed, 1)
-        while time.monotonic() < noticed + 30:
+        self.figures.noticed_after_s = round(noticed - healed + self.skip_s, 1)
+        while time.monotonic() < noticed + self.follow_s:
             self._look()
         self.figures.calls_by_five_seconds = tuple(
-            sum(1 for at in self.asked if noticed + start <= at < noticed + start + 5) for start in range(0, 30, 5)
+            sum(1 for at in self.asked if noticed + start <= at < noticed + start + 5)
+            for start in range(0, self.follow_s, 5)
         )
         if trouble_since(fleet[0]) is not None:
             sys.exit("FAILED: the pages still say that there is trouble")
@@ -107,6 +115,17 @@ class Drill:
             sys.exit(f"FAILED: runs ended {ended}, before that {as_before}")
         self.figures.all_read_after_s = round(time.monotonic() - healed, 1)
         self._nobody_is_broken()
+
+    def _skip(self) -> None:
+        """So much time has passed, as far as those who wait can tell."""
+        from django.db.models import F
+
+        from connections.jobs.models import Job, JobState
+        from connections.transport.models import Breaker
+
+        by = timedelta(seconds=self.skip_s)
+        Breaker.objects.update(next_at=F("next_at") - by)
+        Job.objects.filter(state=JobState.QUEUED).update(due_at=F("due_at") - by)
 
     def _start(self, connection: Any) -> None:
         from connections.sync.models import Trigger
@@ -153,21 +172,22 @@ def table(found: Figures) -> str:
         ("  most in any minute", found.most_in_a_minute),
         ("  longest pause", f"{found.longest_pause_s} s"),
         ("recovery noticed after", f"{found.noticed_after_s} s"),
-        ("calls in the next 6 x 5 s", ", ".join(map(str, found.calls_by_five_seconds))),
+        ("calls in each 5 s that follow", ", ".join(map(str, found.calls_by_five_seconds))),
         ("every run ended as before after", f"{found.all_read_after_s} s"),
         ("connections broken", found.broken),
     ]
     return "\n".join(f"{name:34} {value}" for name, value in rows)
 
 
-def verdict(found: Figures) -> list[str]:
+def verdict(found: Figures, *, in_time: bool) -> list[str]:
+    """What was promised and not kept; `in_time`: whether it came in time as well."""
     wrong = []
     if found.most_in_a_minute > MOST_A_MINUTE:
         wrong.append(f"{found.most_in_a_minute} calls in a minute")
-    if found.noticed_after_s > NOTICED_WITHIN:
+    if in_time and found.noticed_after_s > NOTICED_WITHIN:
         wrong.append(f"recovery was noticed after {found.noticed_after_s} s")
-    if found.calls_by_five_seconds[0] > 12:
-        wrong.append(f"a burst of {found.calls_by_five_seconds[0]} calls")
+    if any(calls > BURST * 2**number for number, calls in enumerate(found.calls_by_five_seconds)):
+        wrong.append(f"a burst of calls: {found.calls_by_five_seconds}")
     if found.broken:
         wrong.append(f"{found.broken} connections are broken")
     return wrong
@@ -177,18 +197,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--short", action="store_true", help="some seconds, four connections, no time is judged")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON at the end")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     folder = Path(tempfile.mkdtemp(prefix="portal-drill-"))
-    house = House(folder / "var")
+    house = House(folder / "var", records="small" if options.short else "demo")
     try:
         house.start()
-        figures = Drill(house, options.connections, options.minutes).go()
+        if options.short:
+            for stream in ("invoices", "partners", "products", "ledger_receipts", "payments"):
+                house.sandbox.control("records", {"stream": stream, "count": 5})
+            figures = Drill(house, Figures(4, 0.2), skip_s=22.0, follow_s=10).go()
+        else:
+            figures = Drill(house, Figures(options.connections, options.minutes)).go()
         print(table(figures))
         if options.json:
             print(json.dumps(asdict(figures)))
-        if wrong := verdict(figures):
+        if wrong := verdict(figures, in_time=not options.short):
             sys.exit("FAILED: " + "; ".join(wrong))
     except BaseException:
         kept = Path(tempfile.mkdtemp(prefix="portal-drill-logs-"))

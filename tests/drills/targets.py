@@ -190,7 +190,8 @@ class Orders(Wire):
     operation = "orders.create"
     is_looked_up = False
     app = "portal"
-    fleet = 4  # connections; GKS4 is asked twice a second by each
+    # So many connections that none is in such trouble that its own breaker opens; odd, so that each gets good and bad ones.
+    fleet = 15
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""The short version of the drill of hostile answers: every behaviour, with short deadlines."""
+"""The short version of the drill of hostile answers: every behaviour, with short deadlines that a busy machine may miss."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.drill, pytest.mark.timeout(400)]
 
 
 def test_every_hostile_behaviour_ends_soon_in_little_memory_with_words():
-    command = [sys.executable, "-m", "tests.drills.hostile", "--total", "0.5", "--json"]
-    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=290)
-    assert drill.returncode == 0, drill.stdout[-4000:] + drill.stderr[-3000:]
+    command = [sys.executable, "-m", "tests.drills.hostile", "--total", "1.5", "--grace", "20", "--json"]
+    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=390)
+    assert drill.returncode == 0, drill.stdout[:4000] + drill.stderr[-3000:]
     outcomes = json.loads(drill.stdout.splitlines()[-1])
     groups = Counter(each["group"] for each in outcomes)
     assert groups.keys() >= {"time", "size", "redirects", "encodings", "json", "xml", "pages", "protocol", "token"}

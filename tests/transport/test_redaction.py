@@ -152,6 +152,28 @@ def test_the_registry_holds_the_wrapper_and_no_copy():
     assert not any(KEY.encode() in digest for digest in secrets._revealed)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_data_loses_what_is_live_and_nothing_else(form):
+    reveal(KEY)
+    written = FORMS[form](KEY)
+    data = {"token": "not ours", written: [f"a {written} b", 7, None, True, {"deep": (written,)}]}
+    assert redaction.holds_live(json.dumps(data))
+    clean = redaction.data_without_live(data)
+    assert not redaction.holds_live(json.dumps(clean))
+    assert clean["token"] == "not ours"
+    [kept] = [value for name, value in clean.items() if name != "token"]
+    assert kept[0].startswith("a ")
+    assert kept[0].endswith(" b")
+    assert kept[1:4] == [7, None, True]
+
+
+def test_nothing_is_live_that_was_not_revealed():
+    reveal("another-secret-77")
+    assert not redaction.holds_live(f"a {KEY} b")
+    assert redaction.data_without_live({"a": [KEY]}) == {"a": [KEY]}
+    assert redaction.without_live(f"token={KEY}") == f"token={KEY}"
+
+
 NAMED = [
     ("password=hunter22 next", f"password={DOTS} next"),
     ("{'client_secret': 'abc def', 'a': 1}", f"{{'client_secret': {DOTS}, 'a': 1}}"),

@@ -30,6 +30,7 @@ from connections.transport import client as sending
 from connections.transport.client import Client
 from connections.transport.ledger import request_id
 from connections.transport.models import RequestLogEntry
+from connections.vault.secret import Secret
 from tests.roles import acting_as
 from tests.transport.conftest import API_KEY, CLIENT_SECRET
 
@@ -319,6 +320,14 @@ def test_a_request_id_is_an_id_or_a_hash(given, is_kept):
         assert kept.startswith("unprintable id, hash ")
         assert len(kept) <= 140
         assert kept == request_id(registry.find("procountor"), {"x-request-id": given})
+
+
+def test_our_own_secret_is_no_request_id():
+    secret = Secret("tok-4f5e6d7c8b9a0")
+    assert request_id(registry.find("procountor"), {"x-request-id": "tok-4f5e6d7c8b9a0"}) == "tok-4f5e6d7c8b9a0"
+    secret.reveal()
+    for echo in ("tok-4f5e6d7c8b9a0", b"tok-4f5e6d7c8b9a0".hex()):
+        assert request_id(registry.find("procountor"), {"x-request-id": echo}).startswith("unprintable id, hash ")
 
 
 @pytest.mark.parametrize("trouble", [(500, b"{}"), (401, b"{}"), (200, b"<"), (302, b""), lambda line: line.hang_up()])

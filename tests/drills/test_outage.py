@@ -1,0 +1,35 @@
+"""The short version of the drill of a provider that answers nothing but 503; nothing here is judged by its time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.drills.outage import BURST, MOST_A_MINUTE, Figures, verdict
+from tests.sandbox_server import REPOSITORY
+
+pytestmark = pytest.mark.drill
+
+
+@pytest.mark.timeout(300)
+def test_a_provider_in_trouble_is_left_alone_and_nobody_is_broken_by_it():
+    command = [sys.executable, "-m", "tests.drills.outage", "--short", "--json"]
+    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=290)
+    assert drill.returncode == 0, drill.stdout[-2000:] + drill.stderr[-3000:]
+    figures = json.loads(drill.stdout.splitlines()[-1])
+    assert figures["calls_before_opening"] >= 5
+    assert figures["calls_while_open"] <= MOST_A_MINUTE
+    assert figures["broken"] == 0
+    first, *_ = figures["calls_by_five_seconds"]
+    assert 0 < first <= BURST
+
+
+def test_what_was_not_kept_is_said():
+    good = Figures(8, 10, most_in_a_minute=5, noticed_after_s=60.0, calls_by_five_seconds=(12, 24, 48))
+    bad = Figures(8, 10, most_in_a_minute=6, noticed_after_s=60.1, calls_by_five_seconds=(12, 24, 49), broken=1)
+    assert verdict(good, in_time=True) == []
+    assert len(verdict(bad, in_time=True)) == 4
+    assert len(verdict(bad, in_time=False)) == 3
