@@ -118,9 +118,7 @@ def _decoded(text: str) -> str:
         text = _OCTET.sub(r"%\1", text)
         text = _ESCAPED.sub(r"\1", text)
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs become one character
-    if "%" in text:
-        text = unquote(text)
-    return html.unescape(text) if "&" in text else text
+    return html.unescape(unquote(text))
 
 
 def _hex(value: str) -> str:

@@ -50,7 +50,7 @@ def _judge_module(judge: Judge, name: str, path: Path, source: str, every: list[
         raise SystemExit(f"{name}: {UNBROKEN}: {look.get('failed') or look}")
     for mutant in every:
         tests = _ordered(mutant, look, kills)
-        patience = 10 + 3 * sum(took[each] for each in tests)
+        patience = 30 + 5 * sum(took[each] for each in tests)
         ended = judge.run(name, mutant.code, tests, patience) if tests else {"code": 0}
         word = "timed out" if "late" in ended else "killed" if ended["code"] else "survived"
         outcome[word] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import CodeType
 
@@ -92,11 +92,17 @@ def _told(before: str, after: str) -> tuple[str, str]:
     first = _shared(old, new)
     same = _shared(old[first:][::-1], new[first:][::-1])
     one, other = (" ".join(map(str.strip, lines[first : len(lines) - same])) for lines in (old, new))
-    return one, other
+    return _near(one, other), _near(other, one)
 
 
-def _shared(some: list[str], others: list[str]) -> int:
-    """How many lines both begin with."""
+def _near(text: str, other: str) -> str:
+    """What is long (SQL) only near the place where it differs."""
+    first = max(_shared(text, other) - 60, 0)
+    return text if len(text) <= 200 else f"... {text[first : first + 160]} ..."
+
+
+def _shared(some: Sequence[str], others: Sequence[str]) -> int:
+    """With how many of the same both begin."""
     pairs = zip(some, others, strict=False)
     return next((at for at, (one, other) in enumerate(pairs) if one != other), min(len(some), len(others)))
 

@@ -11,7 +11,7 @@ import requests
 from connections.spec.provider import Deadlines, Hosts
 from connections.spec.wire import Wire
 from connections.transport import addresses, egress
-from connections.transport.egress import NoAnswer, NotAllowed, NotSent
+from connections.transport.egress import NoAnswer, NotAllowed, NotReadable, NotSent, TooLarge
 from tests.transport.test_egress import resolving
 from tests.transport.test_egress_addresses import dialled
 
@@ -56,6 +56,23 @@ def test_how_long_it_took_is_told_in_milliseconds(hostile, hosts):
 def test_a_refusals_body_is_read_and_a_redirects_is_not(hostile, hosts, status, body):
     hostile.behave = lambda line: line.answer(status, b"[1]")
     assert send(hosts).body == body
+
+
+@pytest.mark.parametrize("status", [200, 400, 503])
+def test_only_a_success_must_be_readable(hostile, hosts, status):
+    hostile.behave = lambda line: line.answer(status, b"this is no gzip", Content_Encoding="gzip")
+    if status == 200:
+        with pytest.raises(NotReadable):
+            send(hosts)
+    else:
+        assert (send(hosts).status, send(hosts).body) == (status, b"")
+
+
+def test_a_body_may_be_as_long_as_its_cap(hostile, hosts):
+    hostile.behave = lambda line: line.answer(200, b"x" * 1000)
+    assert len(send(hosts, deadlines=replace(QUICK, body_bytes=1000)).body) == 1000
+    with pytest.raises(TooLarge):
+        send(hosts, deadlines=replace(QUICK, body_bytes=999))
 
 
 def heads(hostile):
@@ -156,6 +173,15 @@ def test_the_oldest_session_is_closed_where_there_are_too_many(monkeypatch):
     assert egress._session(some[0]) is not first
     assert closed == [first, second]
     egress._local.__dict__.clear()
+
+
+def test_what_is_trusted_decides_who_shares_a_connection(hosts):
+    kinds = [hosts, *(replace(hosts, **one) for one in ({"loopback": False}, {"plain": False}, {"ca": ""}))]
+    kinds.append(replace(hosts, pins=(("localhost:1", "a certificate"),)))
+    sessions = list(map(egress._session, kinds))
+    assert len(set(map(id, sessions))) == len(kinds)
+    assert list(map(egress._session, kinds)) == sessions
+    assert egress._session(replace(hosts, api="https://elsewhere.example")) is sessions[0]
 
 
 def test_plain_http_is_spoken_only_where_it_was_asked_for():

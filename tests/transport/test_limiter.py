@@ -100,23 +100,6 @@ def test_a_place_too_far_away_is_not_taken(db):
     assert abs((caught.value.retry_at - before).total_seconds()) < 0.5
 
 
-def is_on_the_disk(write):
-    """Whether what was written is when it returns. Other processes may write meanwhile, so only its beginning is looked at."""
-    with database.cursor() as cursor:
-        cursor.execute("SELECT pg_current_wal_insert_lsn()")
-        [before] = cursor.fetchone()
-        write()
-        cursor.execute("SELECT pg_current_wal_flush_lsn() > %s::pg_lsn", [before])
-        return cursor.fetchone()[0]
-
-
-def test_a_place_waits_for_no_disk(committed_db):
-    with database.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = on")
-    limiter.slot("line", 0.001)
-    assert not all(is_on_the_disk(lambda: limiter.slot("line", 0.001)) for _ in range(20))
-
-
 def test_the_line_is_hardly_slower_than_the_quota(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(1, SECOND, CountedBy.CLIENT),))
     before = database_now()
@@ -387,12 +370,3 @@ def test_a_call_that_is_counted_late_counts_for_a_whole_day_all_the_same(db):
 def test_eight_processes_spend_a_budget_to_the_last_call_and_no_further(committed_db):
     assert sum(takers("spend", "budget", "500", "80", number=8)) == 500
     assert sum(QuotaWindow.objects.get().counts.values()) == 500
-
-
-def test_a_spent_call_is_on_the_disk_before_it_is_sent(committed_db):
-    """Whatever this session prefers: the statement asks for it itself."""
-    with database.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = off")
-        for _ in range(10):
-            assert is_on_the_disk(lambda: limiter.spend("budget", Quota(100, DAY, CountedBy.CLIENT)))
-        cursor.execute("RESET synchronous_commit")

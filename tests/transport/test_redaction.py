@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
 import re
@@ -59,6 +60,9 @@ FORMS = {
     ),
     "repr": repr,
     "repr of bytes": lambda text: repr(text.encode()),
+    "html": html.escape,
+    "html, numbers": lambda text: re.sub(r"[&<>\"']", lambda found: f"&#{ord(found[0])};", text),
+    "html, numbers in hex": lambda text: re.sub(r"[&<>\"']", lambda found: f"&#x0{ord(found[0]):X};", text),
     "octets, capital digits": lambda text: "".join(f"\\x{octet:02X}" for octet in text.encode()),
 }
 
@@ -71,6 +75,7 @@ def test_every_form_is_taken_out_every_time(form, value):
     text = redact(f"first <{written}> and again <{written}>, and that is all")
     assert Search([("it", value)]).look("a line", text) == []
     assert value not in text
+    assert written not in text
     assert text.startswith("first <")
     assert text.endswith(">, and that is all")
     assert text.count(DOTS) >= 2
@@ -214,11 +219,83 @@ def test_a_line_that_cannot_be_searched_is_not_written():
     assert record.getMessage() == "(withheld: a line that could not be searched for secrets, TypeError)"
 
 
+def written(**more):
+    """A line as a handler writes it."""
+    record = logging.LogRecord(
+        **{
+            "name": "a",
+            "level": 40,
+            "pathname": "p",
+            "lineno": 1,
+            "msg": "%s",
+            "args": ("x",),
+            "exc_info": None,
+            **more,
+        }
+    )
+    return record, redaction.Redacting().filter(record) and logging.Formatter().format(record)
+
+
+def raised(message):
+    try:
+        raise LookupError(message)
+    except LookupError as error:
+        return type(error), error, error.__traceback__
+
+
+def test_a_line_is_written_without_what_is_secret_in_any_of_its_parts():
+    reveal(KEY)
+    record, line = written(msg="%d of %s", args=(7, KEY), exc_info=raised(f"no {KEY} there"), sinfo=f"at {KEY}")
+    assert line.startswith(f"7 of {DOTS}\nTraceback (most recent call last):")
+    assert f"\nLookupError: no {DOTS} there\nat {DOTS}" in line
+    assert (record.args, record.stack_info) == (None, f"at {DOTS}")
+
+
+def test_a_line_with_nothing_secret_is_written_as_it_is():
+    record, line = written(args=("%d 100%",))
+    assert (line, record.exc_text, record.stack_info) == ("%d 100%", None, None)
+    assert written(exc_info=(None, None, None))[1].startswith("x")
+
+
+def test_a_trace_that_was_made_before_is_searched_too():
+    reveal(KEY)
+    record, _line = written()
+    record.exc_text = f"made of {KEY}"
+    assert redaction.Redacting().filter(record)
+    assert record.exc_text == f"made of {DOTS}"
+
+
+def test_of_a_line_that_cannot_be_searched_no_part_is_written():
+    record, line = written(msg="%d", args=(KEY,), exc_info=raised(KEY), sinfo=KEY)
+    assert line == "(withheld: a line that could not be searched for secrets, TypeError)"
+    assert (record.exc_info, record.exc_text, record.stack_info) == (None, None, None)
+
+
+def test_a_logger_is_guarded_once_at_each_of_its_handlers():
+    logger = logging.Logger("of a library")
+    one, other = logging.NullHandler(), logging.NullHandler()
+    one.addFilter(logging.Filter("x"))
+    logger.addHandler(one)
+    redaction.guard(logger)
+    logger.addHandler(other)
+    redaction.guard(logger)
+    assert [[type(each) for each in handler.filters] for handler in (one, other)] == [
+        [logging.Filter, redaction.Redacting],
+        [redaction.Redacting],
+    ]
+
+
 def test_short_values_do_not_shred_the_log():
     reveal("ab", "api")
     assert redact("the api answered about it") == "the api answered about it"
     reveal("7391")
     assert redact("the number 7391 is said") == f"the number {DOTS} is said"
+
+
+def test_half_a_surrogate_pair_hides_nothing_and_stops_nothing():
+    reveal(KEY, "\ud83d-half-a-pair")
+    assert redact(f"\\ud83d {KEY} \\udc00") == f"\\ud83d {DOTS} \\udc00"
+    assert redact("a \ud83d-half-a-pair b") == f"a {DOTS} b"
 
 
 def test_a_value_within_another_leaves_nothing_of_the_longer_one():

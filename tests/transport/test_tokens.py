@@ -353,6 +353,9 @@ def test_a_caller_who_got_none_has_none_and_does_not_ask_again_at_once(hostile, 
         with pytest.raises(Unavailable):
             tokens.renew(who, spent=spent)
     assert len(hostile.asked) == 2
+    with pytest.raises(Unavailable):
+        tokens.renew(who, spent=spent, forced=True)
+    assert len(hostile.asked) == 3
     assert tokens.living(who).secret.reveal() == "token-1"
 
 
