@@ -60,7 +60,6 @@ class Drill:
         self.wrong: list[str] = []
         self.fates: dict[str, str] = {}
         self.calls: dict[str, Any] = {}  # the latest call by reference
-        self.killed: set[str] = set()
 
     def go(self) -> Figures:
         self.fleet = self.target.connect(self.house)
@@ -133,21 +132,23 @@ class Drill:
         """Whoever waits for the answer to a write whose fate says so."""
         from connections.jobs.models import Job
 
-        for reference in sorted(self.target.held() - self.killed):
-            self.killed.add(reference)
+        for reference in sorted(self.target.held()):
             job = Job.objects.filter(subject=self.calls[reference].id, state="running").first()
-            if job is None:
-                continue
-            if (self.figures.child_kills + self.figures.worker_kills) % 3 == 1:
-                self.house.kill_worker("interactive")
-                self.figures.worker_kills += 1
-                self.house.start_worker("interactive")
-                return
-            try:
-                os.kill(int(job.owner.rpartition(":")[2]), signal.SIGKILL)
-                self.figures.child_kills += 1
-            except ProcessLookupError:
-                pass  # the whole worker was killed for another one a moment ago
+            if job is not None:
+                self._kill_one(int(job.owner.rpartition(":")[2]))
+            self.target.release(reference)
+
+    def _kill_one(self, pid: int) -> None:
+        if (self.figures.child_kills + self.figures.worker_kills) % 3 == 1:
+            self.house.kill_worker("interactive")
+            self.figures.worker_kills += 1
+            self.house.start_worker("interactive")
+            return
+        try:
+            os.kill(pid, signal.SIGKILL)
+            self.figures.child_kills += 1
+        except ProcessLookupError:
+            pass  # the whole worker was killed for another one a moment ago
 
     # -- the books -------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPSConnection
@@ -16,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from tests.drills.house import House
 from tests.transport.hostile import HostileServer, Line
 
-HELD = 2.5  # seconds; long enough to find and kill whoever waits for the answer
+HELD = 8.0  # seconds at most, until whoever waits for the answer is found and killed
 PASSED_ON = (b"authorization", b"content-type", b"accept")
 LATE = 20.0  # seconds between a lost answer and the deed
 
@@ -59,6 +58,9 @@ class Target(Protocol):
     def held(self) -> set[str]:
         """Whose sender may be killed now: it waits for the answer."""
 
+    def release(self, reference: str) -> None:
+        """Its sender is dead."""
+
     def forgive(self) -> None:
         """What is written from now on is fine, and so is what has not arrived yet."""
 
@@ -77,12 +79,17 @@ class Wire:
         self.server.behave = self._behave
         self._lock = threading.Lock()
         self._fates: dict[str, str] = {}
-        self._held: set[str] = set()
+        self._held: dict[str, threading.Event] = {}
         self._late: list[threading.Timer] = []
 
     def held(self) -> set[str]:
         with self._lock:
-            return set(self._held)
+            return {reference for reference, killed in self._held.items() if not killed.is_set()}
+
+    def release(self, reference: str) -> None:
+        with self._lock:
+            if killed := self._held.get(reference):
+                killed.set()
 
     def forgive(self) -> None:
         with self._lock:
@@ -117,11 +124,12 @@ class Wire:
         elif what == "kill":
             if when == "after":
                 do()
+            killed = threading.Event()
             with self._lock:
-                self._held.add(reference)
-            time.sleep(HELD)
+                self._held[reference] = killed
+            killed.wait(HELD)
             with self._lock:
-                self._held.discard(reference)
+                del self._held[reference]
             if when == "late":
                 do()
             line.hang_up()
