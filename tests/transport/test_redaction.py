@@ -298,6 +298,18 @@ def test_half_a_surrogate_pair_hides_nothing_and_stops_nothing():
     assert redact("a \ud83d-half-a-pair b") == f"a {DOTS} b"
 
 
+@pytest.mark.parametrize("before", ["", ":", "a:"])
+def test_five_characters_are_found_in_base64_wherever_they_begin(before):
+    reveal("k9-xZ")
+    encoded = base64.b64encode(f"{before}k9-xZ".encode()).decode().rstrip("=")
+    assert redact(f"<{encoded}>") == f"<{DOTS}>"
+
+
+def test_every_letter_as_an_entity_is_found_though_it_cannot_be_taken_out():
+    reveal(KEY)
+    assert redact("".join(f"&#{ord(letter)};" for letter in KEY)) == redaction.WITHHELD
+
+
 def test_a_value_within_another_leaves_nothing_of_the_longer_one():
     reveal("zz-inner-1", "aa-zz-inner-1-outer")
     assert redact("<aa-zz-inner-1-outer> <zz-inner-1>") == f"<{DOTS}> <{DOTS}>"
