@@ -81,7 +81,7 @@ def test_every_form_is_taken_out_every_time(form, value):
     assert text.count(DOTS) >= 2
 
 
-@pytest.mark.parametrize("value", ["000000\\\xa0", "a\\\\ä-0123456", "\\n\\é\\ü-9"])
+@pytest.mark.parametrize("value", ["000000\\\xa0", "a\\\\ä-0123456", "\\n\\é\\ü-9", "key-\U0001f511-012345"])
 @pytest.mark.parametrize("form", [form for form in FORMS if form.startswith("json")])
 def test_an_escape_does_not_hide_the_backslash_before_it(form, value):
     reveal(value)
