@@ -81,7 +81,7 @@ def test_every_form_is_taken_out_every_time(form, value):
     assert text.count(DOTS) >= 2
 
 
-@pytest.mark.parametrize("value", ["000000\\\xa0", "a\\\\ä-0123456", "\\n\\é\\ü-9"])
+@pytest.mark.parametrize("value", ["000000\\\xa0", "a\\\\ä-0123456", "\\n\\é\\ü-9", "key-\U0001f511-012345"])
 @pytest.mark.parametrize("form", [form for form in FORMS if form.startswith("json")])
 def test_an_escape_does_not_hide_the_backslash_before_it(form, value):
     reveal(value)
@@ -296,6 +296,18 @@ def test_half_a_surrogate_pair_hides_nothing_and_stops_nothing():
     reveal(KEY, "\ud83d-half-a-pair")
     assert redact(f"\\ud83d {KEY} \\udc00") == f"\\ud83d {DOTS} \\udc00"
     assert redact("a \ud83d-half-a-pair b") == f"a {DOTS} b"
+
+
+@pytest.mark.parametrize("before", ["", ":", "a:"])
+def test_five_characters_are_found_in_base64_wherever_they_begin(before):
+    reveal("k9-xZ")
+    encoded = base64.b64encode(f"{before}k9-xZ".encode()).decode().rstrip("=")
+    assert redact(f"<{encoded}>") == f"<{DOTS}>"
+
+
+def test_every_letter_as_an_entity_is_found_though_it_cannot_be_taken_out():
+    reveal(KEY)
+    assert redact("".join(f"&#{ord(letter)};" for letter in KEY)) == redaction.WITHHELD
 
 
 def test_a_value_within_another_leaves_nothing_of_the_longer_one():

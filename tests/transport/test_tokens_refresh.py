@@ -129,6 +129,13 @@ def test_a_refresh_token_of_another_client_is_our_own_doing(hostile, person):
     assert row().client_id == "client-0"
 
 
+def test_a_refresh_token_of_a_client_that_nobody_noted_is_the_present_ones(hostile, person):
+    change(client_id="")
+    ends_in(-1)
+    saying(hostile, 400, {"error": "invalid_grant"})
+    assert refused(person).fault.code == "access-ended"
+
+
 def test_what_was_spent_by_somebody_else_is_no_refusal(hostile, person, monkeypatch):
     """Our claim ran out, another caller stored a newer pair, and what we asked with is refused: theirs is used."""
     ends_in(-1)
