@@ -41,11 +41,12 @@ def kinds(monkeypatch):
 
 
 @pytest.fixture
-def broker(tmp_path, monkeypatch):
+def broker(tmp_path_factory, monkeypatch):
     """A broker of this test's own, that it may stop; this process rings there, too."""
     from portal.celery import app
 
-    folders = Folders(tmp_path / "broker")
+    # A short path: where it were too long for a socket, each start would take another.
+    folders = Folders(tmp_path_factory.mktemp("b"))
     folders.make()
     valkey = Valkey(folders)
     valkey.start()
