@@ -1,7 +1,8 @@
 """Gives a test run its own PostgreSQL, Valkey and keys before Django reads its settings, and takes them away after.
 
-Named in pytest's `addopts`. Nothing starts where the caller brings DATABASE_URL or BROKER_URL, nor in the workers of
-pytest-xdist, which inherit the environment of the run that started them. A killed run leaves no server behind.
+Named in pytest's `addopts`. Nothing starts where the caller brings DATABASE_URL (of a server prepared as below) or
+BROKER_URL, nor in the workers of pytest-xdist, which inherit the environment of the run that started them. A killed run
+leaves no server behind.
 """
 
 from __future__ import annotations

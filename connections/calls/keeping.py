@@ -13,7 +13,7 @@ from connections.calls.models import Call, CallState, Why
 from connections.spec.errors import CallFailed
 from connections.transport.client import Reply
 from connections.transport.models import RequestLogEntry
-from connections.transport.redaction import data_without_live, holds_live
+from connections.transport.redaction import WITHHELD, data_without_live, holds_live
 
 LARGEST_ANSWER = 256_000  # characters of JSON as text
 MOST_TROUBLES = 100
@@ -109,6 +109,7 @@ def _written(value: Any) -> dict[str, Any]:
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     if holds_live(text):  # a provider that repeats what let us in
         text = orjson.dumps(data_without_live(value), option=orjson.OPT_INDENT_2).decode()
+        text = WITHHELD if holds_live(text) else text  # as a number, say
     return {"answer": text[:LARGEST_ANSWER], "is_cut": len(text) > LARGEST_ANSWER}
 
 

@@ -45,8 +45,8 @@ WORDS = {
     "server_error": _("The provider's login page had trouble. Try again later."),
     "invalid_scope": _("The provider does not allow what we ask for. Our staff can see it."),
     "invalid_request": _(
-        "The provider's login page did not accept how we asked; it may not know PKCE, which we assume of it."
-        " Our staff can see it."
+        "The provider's login page did not accept how we asked; it may refuse the extra protection (PKCE) that we send"
+        " along. Our staff can see it."
     ),
     "unauthorized_client": _("The provider does not accept our registration for this. Our staff can see it."),
     "no-code": _("The provider sent you back without an answer. Nothing has changed; start again."),

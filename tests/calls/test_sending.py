@@ -23,7 +23,9 @@ from connections.spec.operations import Arguments
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import tenant_scope
 from connections.transport.models import RequestLogEntry
+from connections.transport.redaction import WITHHELD
 from connections.vault.models import Connection
+from connections.vault.secret import Secret
 from tests.calls.conftest import ALICE, Calling, cut_after, cut_before, cut_during, says
 from tests.roles import acting_as
 from tests.searching import Search
@@ -70,6 +72,12 @@ def test_what_let_us_in_is_not_kept_when_the_provider_repeats_it(calling: Callin
     assert call.status == status
     assert Search([("the token", "tok-1")]).look("the call", kept + call.provider_request_id) == []
     assert json.loads(call.answer)["echo"] if status == 200 else "R-canary" in kept
+
+
+def test_a_secret_that_comes_back_as_a_number_withholds_the_answer(calling: Calling) -> None:
+    Secret("8675309420").reveal()
+    calling.ledger.fates = [says(200, {"echo": 8675309420})]
+    assert calling.run("things.find").answer == WITHHELD
 
 
 def test_an_answer_without_a_body_is_an_answer(calling: Calling) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import traceback
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
 
@@ -13,6 +12,7 @@ from django.db import connection as database
 
 from connections.spec.errors import CallFailed
 from tests.contract.customers import Customer
+from tests.drills.canary_errors import told
 
 SHORTEST = 6  # a shorter word may stand somewhere by chance
 
@@ -42,16 +42,6 @@ def tables() -> Iterator[tuple[str, str]]:
         for (name,) in cursor.fetchall():
             cursor.execute(f"SELECT string_agg(each::text, ' ') FROM {name} AS each")
             yield name, cursor.fetchone()[0] or ""
-
-
-def told(error: BaseException | None) -> str:
-    """Everything an exception and those behind it have to say, even what a traceback would leave out."""
-    seen: list[str] = []
-    while error is not None:
-        seen += traceback.format_exception(error, chain=False)
-        seen.append(repr(error) + repr(error.args) + repr(vars(error)))
-        error = error.__cause__ or error.__context__
-    return "".join(seen)
 
 
 def live(customer: Customer) -> list[CallFailed]:

@@ -284,6 +284,7 @@ def test_every_attempt_is_an_entry_with_its_facts(hostile, client):
         assert (entry.provider, entry.environment, entry.method) == ("procountor", "sandbox", "GET")
         assert entry.path_template == "/sessioninfo"
         assert (entry.run_id, entry.checkpoint) == (None, "")
+        assert 0 <= entry.token_age_s < 60
 
 
 def test_an_attempt_without_an_answer_says_how_long_it_was_waited_for(hostile, client):
