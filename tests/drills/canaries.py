@@ -19,19 +19,18 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
@@ -40,7 +39,7 @@ from tests.drills.canary_house import CanaryHouse, Needles
 from tests.drills.canary_leaks import COUNT, Leaking
 from tests.drills.canary_sinks import Place, sweep
 from tests.drills.canary_visitor import Pages, Visitor
-from tests.drills.house import until
+from tests.drills.house import running, until
 from tests.sandbox_server import REPOSITORY
 
 OWNER, ADMIN, SUPPORT = "aino@aamu.example", "arvo@pilotage.example", "sanna@pilotage.example"
@@ -101,7 +100,7 @@ class Drill:
         self._step("leaks are planted", self._plant)
         return self.figures
 
-    def stop(self) -> None:
+    def close(self) -> None:
         if hasattr(self, "watch"):
             self.watch.close()
 
@@ -327,30 +326,19 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="each provider in one way, fewer exceptions and pages")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON at the end")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    folder = Path(tempfile.mkdtemp(prefix="portal-drill-"))
-    house = CanaryHouse(folder / "var", Needles())
-    drill = Drill(house, short=options.short)
     begun = time.monotonic()
-    try:
-        house.start()
-        print(f"everything runs after {time.monotonic() - begun:.1f} s", flush=True)
-        figures = drill.go()
-        figures.seconds = round(time.monotonic() - begun, 1)
-        print(table(figures))
-        if options.json:
-            print(json.dumps(asdict(figures)))
-        if figures.found or figures.missed or figures.planted != COUNT:
-            sys.exit("FAILED:\n" + "\n".join([*figures.found, *(f"not caught: {each}" for each in figures.missed)]))
-    except BaseException:
-        kept = Path(tempfile.mkdtemp(prefix="portal-drill-logs-"))
-        shutil.copytree(house.folders.log, kept / "log")
-        print(f"the processes' logs: {kept / 'log'}", file=sys.stderr)
-        raise
-    finally:
-        drill.stop()
-        house.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with TemporaryDirectory(prefix="portal-drill-", ignore_cleanup_errors=True) as folder:
+        house = CanaryHouse(Path(folder, "var"), Needles())
+        with running(house), closing(Drill(house, short=options.short)) as drill:
+            figures = drill.go()
+            figures.seconds = round(time.monotonic() - begun, 1)
+            print(table(figures))
+            if options.json:
+                print(json.dumps(asdict(figures)))
+            if missed := [*figures.found, *(f"not caught: {each}" for each in figures.missed)]:
+                sys.exit("FAILED:\n" + "\n".join(missed))
+            if figures.planted != COUNT:
+                sys.exit(f"FAILED: {figures.planted} leaks were planted, not {COUNT}")
 
 
 if __name__ == "__main__":

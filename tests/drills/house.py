@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,6 +195,24 @@ class House:
             lambda: f"the tenant's keys; jobs: {list(Job.objects.values())}",
         )
         return tenant
+
+
+@contextmanager
+def running(house: House) -> Iterator[None]:
+    """Start everything, and stop it at the end; where that is a trouble, the processes' logs stay behind."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    begun = time.monotonic()
+    try:
+        house.start()
+        print(f"everything runs after {time.monotonic() - begun:.1f} s", flush=True)
+        yield
+    except BaseException:
+        kept = tempfile.mkdtemp(prefix="portal-drill-logs-")
+        shutil.copytree(house.folders.log, kept, dirs_exist_ok=True)
+        print(f"the processes' logs: {kept}", file=sys.stderr)
+        raise
+    finally:
+        house.stop()
 
 
 def until(reached: Callable[[], Any], what: str | Callable[[], str], seconds: float = 60, every: float = 0.02) -> Any:

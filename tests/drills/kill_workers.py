@@ -14,17 +14,16 @@ import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import statistics
 import sys
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.drills.house import House, until
+from tests.drills.house import House, running, until
 
 STREAMS = ("partners", "invoices")
 
@@ -221,30 +220,20 @@ def main() -> None:
     parser.add_argument("--sweep-seconds", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON at the end")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    folder = Path(tempfile.mkdtemp(prefix="portal-drill-"))
-    house = House(
-        folder / "var",
-        latency_ms=options.latency_ms,
-        lease_seconds=options.lease_seconds,
-        sweep_seconds=options.sweep_seconds,
-    )
+    print(f"seed {options.seed}", flush=True)
     begun = time.monotonic()
-    try:
-        house.start()
-        print(f"seed {options.seed}; everything runs after {time.monotonic() - begun:.1f} s", flush=True)
-        figures = Drill(house, random.Random(options.seed), options.kills).go()
-        print(table(figures, time.monotonic() - begun))
-        if options.json:
-            print(json.dumps(vars(figures)))
-    except BaseException:
-        kept = Path(tempfile.mkdtemp(prefix="portal-drill-logs-"))
-        shutil.copytree(house.folders.log, kept / "log")
-        print(f"the processes' logs: {kept / 'log'}", file=sys.stderr)
-        raise
-    finally:
-        house.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with TemporaryDirectory(prefix="portal-drill-", ignore_cleanup_errors=True) as folder:
+        house = House(
+            Path(folder, "var"),
+            latency_ms=options.latency_ms,
+            lease_seconds=options.lease_seconds,
+            sweep_seconds=options.sweep_seconds,
+        )
+        with running(house):
+            figures = Drill(house, random.Random(options.seed), options.kills).go()
+    print(table(figures, time.monotonic() - begun))
+    if options.json:
+        print(json.dumps(vars(figures)))
 
 
 if __name__ == "__main__":

@@ -18,18 +18,18 @@ import argparse
 import json
 import os
 import random
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.drills.house import House, until
+from tests.drills.house import House, running, until
 from tests.drills.targets import FATES, TARGETS, Target
 
 AT_ONCE = 28  # writes asked for before those before them are over
@@ -240,33 +240,24 @@ def main() -> None:
     parser.add_argument("--sweep-seconds", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON at the end")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    folder = Path(tempfile.mkdtemp(prefix="portal-drill-"))
-    target = TARGETS[options.target](folder / "line")
-    house = House(
-        folder / "var",
-        lease_seconds=options.lease_seconds,
-        sweep_seconds=options.sweep_seconds,
-        hosts=target.hosts,
-        app=target.app,
-    )
+    print(f"seed {options.seed}", flush=True)
     begun = time.monotonic()
-    try:
-        house.start()
-        print(f"seed {options.seed}; everything runs after {time.monotonic() - begun:.1f} s", flush=True)
-        figures = Drill(house, target, random.Random(options.seed), options.count).go()
-        print(table(figures, time.monotonic() - begun))
-        if options.json:
-            print(json.dumps(vars(figures)))
-    except BaseException:
-        kept = Path(tempfile.mkdtemp(prefix="portal-drill-logs-"))
-        shutil.copytree(house.folders.log, kept / "log")
-        print(f"the processes' logs: {kept / 'log'}", file=sys.stderr)
-        raise
-    finally:
-        house.stop()
-        target.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with (
+        TemporaryDirectory(prefix="portal-drill-", ignore_cleanup_errors=True) as folder,
+        closing(TARGETS[options.target](Path(folder, "line"))) as target,
+    ):
+        house = House(
+            Path(folder, "var"),
+            lease_seconds=options.lease_seconds,
+            sweep_seconds=options.sweep_seconds,
+            hosts=target.hosts,
+            app=target.app,
+        )
+        with running(house):
+            figures = Drill(house, target, random.Random(options.seed), options.count).go()
+            print(table(figures, time.monotonic() - begun))
+            if options.json:
+                print(json.dumps(vars(figures)))
 
 
 if __name__ == "__main__":

@@ -14,18 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
-import signal
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.drills.house import House, until
+from tests.drills.house import House, running, until
 
 MOST_A_MINUTE = 5
 NOTICED_WITHIN = 60.0
@@ -193,6 +191,14 @@ def verdict(found: Figures, *, in_time: bool) -> list[str]:
     return wrong
 
 
+def drill(house: House, options: argparse.Namespace) -> Figures:
+    if not options.short:
+        return Drill(house, Figures(options.connections, options.minutes)).go()
+    for stream in ("invoices", "partners", "products", "ledger_receipts", "payments"):
+        house.sandbox.control("records", {"stream": stream, "count": 5})
+    return Drill(house, Figures(4, 0.2), skip_s=22.0, follow_s=10).go()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10)
@@ -200,30 +206,15 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="some seconds, four connections, no time is judged")
     parser.add_argument("--json", action="store_true", help="print the figures as one line of JSON at the end")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
-    folder = Path(tempfile.mkdtemp(prefix="portal-drill-"))
-    house = House(folder / "var", records="small" if options.short else "demo")
-    try:
-        house.start()
-        if options.short:
-            for stream in ("invoices", "partners", "products", "ledger_receipts", "payments"):
-                house.sandbox.control("records", {"stream": stream, "count": 5})
-            figures = Drill(house, Figures(4, 0.2), skip_s=22.0, follow_s=10).go()
-        else:
-            figures = Drill(house, Figures(options.connections, options.minutes)).go()
-        print(table(figures))
-        if options.json:
-            print(json.dumps(asdict(figures)))
-        if wrong := verdict(figures, in_time=not options.short):
-            sys.exit("FAILED: " + "; ".join(wrong))
-    except BaseException:
-        kept = Path(tempfile.mkdtemp(prefix="portal-drill-logs-"))
-        shutil.copytree(house.folders.log, kept / "log")
-        print(f"the processes' logs: {kept / 'log'}", file=sys.stderr)
-        raise
-    finally:
-        house.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+    with TemporaryDirectory(prefix="portal-drill-", ignore_cleanup_errors=True) as folder:
+        house = House(Path(folder, "var"), records="small" if options.short else "demo")
+        with running(house):
+            figures = drill(house, options)
+            print(table(figures))
+            if options.json:
+                print(json.dumps(asdict(figures)))
+            if wrong := verdict(figures, in_time=not options.short):
+                sys.exit("FAILED: " + "; ".join(wrong))
 
 
 if __name__ == "__main__":

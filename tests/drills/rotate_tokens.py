@@ -251,10 +251,10 @@ class Drill:
             return
         last = asked[-1]
         if last.cut is not Cut.NO:
-            self._expect(said, GOOD if spare_is_used else CUT_OFF)
+            self._expect(asked, said, *_told_after_a_cut(asked, spare_is_used=spare_is_used))
             self._after_a_cut(asked, deaths)
         elif last.is_granted:
-            self._expect(said, GOOD)
+            self._expect(asked, said, GOOD)
         else:
             self._lost(said, asked[:-1], deaths)
 
@@ -269,15 +269,15 @@ class Drill:
             self.figures.extra_requests += max(len(asked) - 1, 0)
             self._break(f"{len(asked)} token requests after a cut answer")
         if asked and asked[-1].is_granted:
-            self._expect(said, GOOD)
+            self._expect(asked, said, GOOD)
         else:
             self._lost(said, before, deaths)
 
-    def _expect(self, said: list[str], wanted: str) -> None:
-        wrong = [word for word in said if word != wanted]
+    def _expect(self, asked: list[Asked], said: list[str], *wanted: str) -> None:
+        wrong = [word for word in said if word not in wanted]
         if wrong:
             self.figures.wrong_words += len(wrong)
-            self._break(f"{len(wrong)} callers were told {set(wrong)} instead of {wanted}")
+            self._break(f"{len(wrong)} callers were told {set(wrong)} instead of {wanted}, after {asked}")
 
     def _lost(self, said: list[str], before: list[Asked], deaths: int) -> None:
         """The grant is gone: everybody is told so, nobody asks again, and a person connects anew."""
@@ -327,6 +327,15 @@ class Drill:
         else:
             self._break(f"killed before the commit: granted {granted}, said {set(said)}")
         self._lost(said, [], deaths)
+
+
+def _told_after_a_cut(asked: list[Asked], *, spare_is_used: bool) -> tuple[str, ...]:
+    """A token with minutes left is used on, unless the request that was cut had a spent refresh token (that of somebody
+    who died asking): the provider has withdrawn everything then, and only those who were quicker had an answer."""
+    if not spare_is_used:
+        return (CUT_OFF,)
+    is_withdrawn = any(each.cut.is_lost and not each.is_granted for each in asked)
+    return (GOOD, CUT_OFF) if is_withdrawn else (GOOD,)
 
 
 def table(figures: Figures, seconds: float) -> str:
