@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 WINDOW = timedelta(seconds=60)  # failures and good answers are counted for this long, from the first failure on
-LEAST = 5  # failures, and at least as many as good answers, open it
+LEAST = 4  # failures, and at least as many as good answers, open it; with the first look, five calls in a minute
 EVERY = timedelta(seconds=30)  # one caller is let through this often: a token request and a call at most
 SPREAD = 15.0  # seconds over which those who were turned away come back
 RAMP = timedelta(seconds=30)  # after the first good answer: a call a second, twice as many every five seconds

@@ -32,6 +32,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 
@@ -211,15 +212,13 @@ class Drill:
         keys = [*self.needles.named("customer's"), *self.needles.named("access token")][:8]
         for person in everybody:
             for key in keys:
-                person.session.get(f"{person.origin}/nothing/here/", params={"token": key}, timeout=60)
-                address = "/t/aamu/nothing/"
-                person.pages.keep(person.name, person.session.get(f"{person.origin}{address}", params={"key": key}))
-                person.pages.keep(person.name, person.session.post(f"{person.origin}/account/login/", {"login": key}))
+                person.get(f"/nothing/here/?{urlencode({'token': key})}")
+                person.get(f"/t/aamu/nothing/?{urlencode({'key': key})}")
+                person.post("/account/login/", {"login": key})
             for code, state in zip(codes, states, strict=False):
-                asked = {"code": code, "state": state}
+                asked = urlencode({"code": code, "state": state})
                 for slug in ("procountor", "hesabit", "smartbusiness"):
-                    answer = person.session.get(f"{person.origin}/callback/{slug}/", params=asked, timeout=60)
-                    person.pages.keep(person.name, answer)
+                    person.get(f"/callback/{slug}/?{asked}")
 
     # -- looking -----------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,10 @@
 
 Client, tokens and sync engine do all they do for real: PostgreSQL, the request log, TLS over loopback; the provider is a
 process of its own. Every behaviour must end in its deadline and a second, in 150 MB, with a fault that has words for the
-customer and for us; and the next, honest call must be answered. `--total` shortens the deadlines, as waiting longer shows
-nothing new; caps are the default ones. Ends with 1 where one does not.
+customer and for us. Meanwhile another worker's calls to an honest provider must go on, without a gap of more than a
+second, and the next, honest call to this one must be answered. What is measured is one attempt: nothing is retried in
+place. `--total` shortens the deadlines, as waiting longer shows nothing new; caps are the default ones. Ends with 1 where
+one does not.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.drills.house import House
+from tests.drills.neighbour import Neighbour
 from tests.sandbox_server import REPOSITORY
 
 MEMORY = 150.0  # MB
@@ -35,6 +38,7 @@ class Outcome:
     group: str
     seconds: float
     grown_mb: float
+    gap: float  # seconds, between two good answers that another worker had meanwhile
     error: str = ""
     fault: str = ""
     wrong: str = ""
@@ -70,8 +74,9 @@ class Provider:
 class Drill:
     """Connections to the same bad provider: one that speaks JSON, one XML, one JSON of a dialect of its own."""
 
-    def __init__(self, house: House, provider: Provider, total: float, grace: float) -> None:
-        self.provider, self.total, self.grace = provider, total, grace
+    def __init__(self, house: House, provider: Provider, beside: Provider, total: float, grace: float) -> None:
+        """`beside` stays honest."""
+        self.provider, self.beside, self.total, self.grace = provider, beside, total, grace
         self._prepare()
         self.asking: dict[str, Callable[[], tuple[str, Any]]] = {
             "call": lambda: self._caught(lambda: self._client().send("session")),
@@ -83,7 +88,14 @@ class Drill:
         house.act_as_worker()
         for place in self.asking:  # everything is loaded and warm before anything is measured
             self._honest(place)
+        self.neighbour = Neighbour(self.other, {"procountor": self._hosts(beside)})
         self.begun_mb = _memory("VmRSS")
+
+    @staticmethod
+    def _hosts(provider: Provider) -> Any:
+        from portal.env import SandboxHosts
+
+        return SandboxHosts(api=f"{provider.address}/api", ca=provider.ca)
 
     def _prepare(self) -> None:
         from django.conf import settings
@@ -103,7 +115,7 @@ class Drill:
         client.IN_PLACE = 0.0  # one attempt is measured
         address, ca = self.provider.address, self.provider.ca
         settings.SANDBOX_HOSTS = {
-            "procountor": SandboxHosts(api=f"{address}/api", ca=ca),
+            "procountor": self._hosts(self.provider),
             "pentamic": SandboxHosts(api=address, token=address, ca=ca),
         }
         short = Deadlines(connect=self.total, read=self.total, total=self.total, token_total=self.total)
@@ -126,12 +138,12 @@ class Drill:
         with tenant_scope(tenant.id):
             opened = [
                 vault.open_connection(tenant=tenant, provider=slug, environment="sandbox", actor=SYSTEM)
-                for slug in ("procountor", "pentamic", "pentamic")
+                for slug in ("procountor", "procountor", "pentamic", "pentamic")
             ]
-            self.json, self.xml, self.dialect = opened
+            self.json, self.other, self.xml, self.dialect = opened
             vault.keep_settings(connection=self.xml, values=typed | {"format": "xml"}, actor=SYSTEM)
             vault.keep_settings(connection=self.dialect, values=typed | {"format": "json"}, actor=SYSTEM)
-            for connection, name in zip(opened, ("api_key", "client_secret", "client_secret"), strict=True):
+            for connection, name in zip(opened, ("api_key", "api_key", "client_secret", "client_secret"), strict=True):
                 vault.store_credential(connection=connection, name=name, secret=Secret("k" * 40), actor=SYSTEM)
                 vault.mark_healthy(connection=connection)
 
@@ -141,10 +153,11 @@ class Drill:
             self.provider.behave(name)
             _leave()
             Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-            begun = time.monotonic()
+            answered, begun = self.neighbour.begin(), time.monotonic()
             error, fault = self.asking[place]()
             seconds, peak = time.monotonic() - begun, _memory("VmHWM")
-            outcome = Outcome(name, group, seconds, peak - self.begun_mb, error, fault.code if fault else "")
+            gap = self.neighbour.gap(answered, self.total + self.grace)
+            outcome = Outcome(name, group, seconds, peak - self.begun_mb, gap, error, fault.code if fault else "")
             outcome.wrong = self._wrong(outcome, fault) or self._honest(place)
             outcomes.append(outcome)
             if outcome.wrong:
@@ -158,6 +171,8 @@ class Drill:
             return "a fault without words"
         if outcome.seconds > self.total + self.grace:
             return "too long"
+        if outcome.gap > self.grace:
+            return "another worker had to wait"
         return "too much memory" if outcome.grown_mb > MEMORY else ""
 
     def _honest(self, place: str) -> str:
@@ -240,11 +255,12 @@ def table(outcomes: list[Outcome], total: float, seconds: float) -> str:
     groups = defaultdict(list)
     for outcome in outcomes:
         groups[outcome.group].append(outcome)
-    lines = [f"{'':12}{'behaviours':>11}{'slowest s':>11}{'most MB':>9}  faults"]
+    lines = [f"{'':12}{'behaviours':>11}{'slowest s':>11}{'most MB':>9}{'gap s':>7}  faults"]
     for group, its in groups.items():
         faults = ", ".join(sorted({each.fault for each in its}))
         slowest, most = max(each.seconds for each in its), max(each.grown_mb for each in its)
-        lines.append(f"{group:12}{len(its):11}{slowest:11.2f}{most:9.1f}  {faults}")
+        gap = max(each.gap for each in its)
+        lines.append(f"{group:12}{len(its):11}{slowest:11.2f}{most:9.1f}{gap:7.2f}  {faults}")
     greedy = max(outcomes, key=lambda each: each.grown_mb)
     slow = max(outcomes, key=lambda each: each.seconds)
     lines += [
@@ -263,17 +279,22 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="portal-drill-"))
     house = House(folder / "var")
-    provider = Provider(folder / "provider")
+    provider, beside = Provider(folder / "provider"), Provider(folder / "beside")
+    drill = None
     try:
         house.start_servers()
         house.set_up_django(PORTAL_KEK_FILE=str(house.keys.kek))
         begun = time.monotonic()
-        outcomes = Drill(house, provider, options.total, options.grace).go()
+        drill = Drill(house, provider, beside, options.total, options.grace)
+        outcomes = drill.go()
         print(table(outcomes, options.total, time.monotonic() - begun))
         if options.json:
             print(json.dumps([asdict(each) for each in outcomes]))
     finally:
+        if drill is not None:
+            drill.neighbour.stop()
         provider.stop()
+        beside.stop()
         house.stop()
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(any(each.wrong for each in outcomes))

@@ -1,6 +1,7 @@
 """Writes whose answers are lost and whose workers die; then the other side's books are compared with ours.
 
     python -m tests.drills.lost_writes --target orders --count 2000 --seed 1
+    python -m tests.drills.lost_writes --target double --count 280 --seed 1
 
 Real PostgreSQL, Valkey, Celery workers and beat. `orders` are sales orders at Simutek's simulator, which nothing finds
 again; `double` is a made-up ledger that can be looked through. Each write has a reference of its own and meets a fate
@@ -33,6 +34,7 @@ from tests.drills.house import House, running, until
 from tests.drills.targets import FATES, TARGETS, Target
 
 AT_ONCE = 28  # writes asked for before those before them are over
+MOST_BESIDE = 1  # calls that a whole worker is handling beside the one it is killed for
 PATIENCE = 240  # seconds for a batch to come to rest
 
 
@@ -42,6 +44,7 @@ class Figures:
     fates: Counter[str] = field(default_factory=Counter)
     child_kills: int = 0
     worker_kills: int = 0
+    not_killed: int = 0  # senders that should have died and could not be found
     at_rest: Counter[str] = field(default_factory=Counter)
     found_by_look_up: int = 0
     waiting_for_a_person: int = 0
@@ -62,7 +65,7 @@ class Drill:
         self.calls: dict[str, Any] = {}  # the latest call by reference
 
     def go(self) -> Figures:
-        self.fleet = self.target.connect(self.house)
+        self.turns = cycle(self.target.connect(self.house))
         # Every fate as often as every other, in any order. Every second write is fine, so that the breaker, which has a
         # drill of its own, stays closed.
         drawn = (list(FATES) * (self.count // len(FATES) + 1))[: self.count // 2]
@@ -85,7 +88,7 @@ class Drill:
         from connections.spec.operations import Arguments
         from connections.tenancy.scope import SYSTEM, tenant_scope
 
-        for (reference, fate), connection in zip(batch.items(), cycle(self.fleet), strict=False):
+        for (reference, fate), connection in zip(batch.items(), self.turns, strict=False):
             body = self.target.prepare(reference, fate)
             self.fates[reference] = fate
             self.figures.fates[fate] += 1
@@ -136,6 +139,8 @@ class Drill:
             job = Job.objects.filter(subject=self.calls[reference].id, state="running").first()
             if job is not None:
                 self._kill_one(int(job.owner.rpartition(":")[2]))
+            else:
+                self.figures.not_killed += 1
             self.target.release(reference)
 
     def _kill_one(self, pid: int) -> None:
@@ -166,13 +171,24 @@ class Drill:
                 self.figures.waiting_for_a_person += 1
                 if not call.needs_a_person:
                     self._say(reference, "unknown, and nobody is asked")
-                if self.target.is_looked_up and done and call.why == "not-found":
-                    self._say(reference, f"done, looked for {call.looks} times and not found")
+                if self.target.is_looked_up and done:
+                    self._say(reference, f"done, looked for {call.looks} times, and left to a person: {call.why}")
             elif call.state not in ("answered", "refused", "failed"):
                 self._say(reference, f"came to rest as {call.state}")
             if call.state == "refused" and self.fates[reference] != "refused":
                 self._say(reference, "refused, which nobody did")
+        fine = [call.state for reference, call in self._now(self._of("fine")).items()]
+        # One that another's worker was handling when it was killed has no answer.
+        if len(fine) - fine.count("answered") > MOST_BESIDE * self.figures.worker_kills:
+            self.wrong.append(f"of those that nothing happened to: {Counter(fine)}")
+        if self.figures.not_killed > len(self._of("kill")) / 10:
+            self.wrong.append(f"{self.figures.not_killed} senders were not killed")
+        if self.target.is_looked_up != bool(self.figures.found_by_look_up):
+            self.wrong.append(f"{self.figures.found_by_look_up} were found by a look")
         self._judge()
+
+    def _of(self, fate: str) -> set[str]:
+        return {reference for reference, its in self.fates.items() if its.partition("-")[0] == fate}
 
     def _decide(self) -> None:
         """A person looks at the other side's books and says what is there; what is not is sent once more."""
@@ -219,7 +235,10 @@ def table(figures: Figures, seconds: float) -> str:
     lines = [
         ("writes", figures.writes),
         ("fates", ", ".join(f"{name} {number}" for name, number in sorted(figures.fates.items()))),
-        ("killed", f"pool child {figures.child_kills}, worker {figures.worker_kills}"),
+        (
+            "killed: pool child, worker; not found",
+            f"{figures.child_kills}, {figures.worker_kills}; {figures.not_killed}",
+        ),
         ("at rest", ", ".join(f"{name} {number}" for name, number in sorted(figures.at_rest.items()))),
         ("found by a look", figures.found_by_look_up),
         ("left to a person, sent again", f"{figures.waiting_for_a_person}, {figures.sent_again}"),
@@ -228,7 +247,7 @@ def table(figures: Figures, seconds: float) -> str:
         ("taken for not done and done", figures.wrongly_given_up),
         ("took", f"{seconds:.0f} s"),
     ]
-    return "\n".join(f"{name:30} {value}" for name, value in lines)
+    return "\n".join(f"{name:38} {value}" for name, value in lines)
 
 
 def main() -> None:

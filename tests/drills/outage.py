@@ -3,11 +3,11 @@
     python -m tests.drills.outage --minutes 10
 
 Real PostgreSQL, Valkey, sandbox, Celery workers and beat. Counted at the simulator: how many calls come before the breaker
-opens, the most in any minute afterwards, how long after its recovery the first good answer comes, and how many calls
-follow. No connection may be broken by it, and every run must end by itself as one did before. Ends with 1 otherwise.
+opens, the most in any minute from the first 503 on, how long after its recovery the first good answer comes, and how many
+calls follow. No connection may be broken by it, and every run must end by itself as one did before. Ends with 1 otherwise.
 
 With --short the recovery comes soon, most of the wait for it is skipped by setting the database's rows back, and how
-long anything took is not judged.
+long anything took is not judged, nor how many calls were on their way when the breaker opened.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.drills.house import House, running, until
 
 MOST_A_MINUTE = 5
 NOTICED_WITHIN = 60.0
-BURST = 12  # calls in the first five seconds after the recovery; in each five seconds that follow, twice as many
+BURST = 10  # calls in the first five seconds after the recovery; in each five seconds that follow, twice as many
 TICK = 0.2  # seconds between two looks at the simulator's counters
 
 
@@ -38,7 +38,8 @@ class Figures:
     calls_before_opening: int = 0
     opened_after_s: float = 0.0
     calls_while_open: int = 0
-    most_in_a_minute: int = 0
+    most_while_open: int = 0  # in any minute
+    most_in_a_minute: int = 0  # with those that opened it
     longest_pause_s: float = 0.0
     noticed_after_s: float = 0.0
     calls_by_five_seconds: tuple[int, ...] = ()
@@ -75,16 +76,17 @@ class Drill:
         while time.monotonic() < opened + 1:
             self._look()
         self.figures.opened_after_s = round(opened - begun, 1)
-        self.figures.calls_before_opening = len(self.asked)
-        self.asked.clear()
+        self.figures.calls_before_opening = before = len(self.asked)
         while time.monotonic() < begun + self.figures.minutes * 60:
             self._look()
             self._nobody_is_broken()
         if trouble_since(fleet[0]) is None:
             sys.exit("FAILED: the pages do not say that there is trouble")
-        self.figures.calls_while_open = len(self.asked)
+        while_open = self.asked[before:]
+        self.figures.calls_while_open = len(while_open)
+        self.figures.most_while_open = most(while_open, 60.0)
         self.figures.most_in_a_minute = most(self.asked, 60.0)
-        self.figures.longest_pause_s = round(longest_pause(opened, self.asked, time.monotonic()), 1)
+        self.figures.longest_pause_s = round(longest_pause(opened, while_open, time.monotonic()), 1)
         self._recover(fleet, as_before)
         return self.figures
 
@@ -143,7 +145,7 @@ class Drill:
     def _look(self) -> None:
         time.sleep(TICK)
         state = self.house.sandbox.state()
-        self.good = sum(count for status, count in state["calls_by_status"].items() if status < "500")
+        self.good = sum(count for status, count in state["calls_by_status"].items() if status.startswith("2"))
         self.asked += [time.monotonic()] * (state["calls"] - self.counted)
         self.counted = state["calls"]
 
@@ -167,21 +169,21 @@ def table(found: Figures) -> str:
         ("connections, minutes of 503", f"{found.connections}, {found.minutes:g}"),
         ("calls before the breaker opened", f"{found.calls_before_opening} in {found.opened_after_s} s"),
         ("calls while it was open", found.calls_while_open),
-        ("  most in any minute", found.most_in_a_minute),
+        ("  most in any minute, with the opening", f"{found.most_while_open}, {found.most_in_a_minute}"),
         ("  longest pause", f"{found.longest_pause_s} s"),
         ("recovery noticed after", f"{found.noticed_after_s} s"),
         ("calls in each 5 s that follow", ", ".join(map(str, found.calls_by_five_seconds))),
         ("every run ended as before after", f"{found.all_read_after_s} s"),
         ("connections broken", found.broken),
     ]
-    return "\n".join(f"{name:34} {value}" for name, value in rows)
+    return "\n".join(f"{name:40} {value}" for name, value in rows)
 
 
 def verdict(found: Figures, *, in_time: bool) -> list[str]:
     """What was promised and not kept; `in_time`: whether it came in time as well."""
     wrong = []
-    if found.most_in_a_minute > MOST_A_MINUTE:
-        wrong.append(f"{found.most_in_a_minute} calls in a minute")
+    if (most_found := found.most_in_a_minute if in_time else found.most_while_open) > MOST_A_MINUTE:
+        wrong.append(f"{most_found} calls in a minute")
     if in_time and found.noticed_after_s > NOTICED_WITHIN:
         wrong.append(f"recovery was noticed after {found.noticed_after_s} s")
     if any(calls > BURST * 2**number for number, calls in enumerate(found.calls_by_five_seconds)):

@@ -38,6 +38,7 @@ from tests.sandbox_server import REPOSITORY
 
 PROCESSES = 8
 LEAST_SHARE = 0.95
+EARLY = 0.002  # seconds; two readings of one machine's clock differ by less
 DAY = 86_400
 
 
@@ -54,6 +55,7 @@ class Line:
     unplaced: int  # calls at the server without a place that was given, and given once
     sent_over: int  # in any window at the server
     most_sent: int
+    early: int  # calls that arrived before their place
     late_ms: tuple[float, float]  # from a place to the arrival of its call: p99, longest
     share: float
     came_back_later: int
@@ -121,6 +123,7 @@ class Drill:
             unplaced=unplaced([float(place) for _, place in found], slots) if slots else 0,
             sent_over=max(most_sent - limit, 0),
             most_sent=most_sent,
+            early=sum(each < -EARLY for each in late),
             late_ms=(round(late[len(late) * 99 // 100] * 1000, 1), round(late[-1] * 1000, 1)),
             share=round(len(sent) / span / limit * per if span else len(sent) / limit, 4),
             came_back_later=sum(each["refused"] for each in told),
@@ -193,6 +196,10 @@ def verdict(lines: Sequence[Line], *, in_time: bool) -> list[str]:
         is_budget = line.name == "budget"
         if line.granted_over or line.unplaced:
             wrong.append(f"{line.name}: {line.granted_over} places over, {line.unplaced} calls without a place")
+        if line.early:
+            wrong.append(f"{line.name}: {line.early} calls came before their place")
+        if is_budget and not line.came_back_later:
+            wrong.append(f"{line.name}: nobody asked for a call too many")
         if line.sent_over and (in_time or is_budget):
             wrong.append(f"{line.name}: {line.sent_over} calls over at the server")
         # What was counted right before the crash, and not sent, is lost: one call of each process at most.
@@ -212,6 +219,7 @@ def table(lines: Sequence[Line]) -> str:
         ("calls at the server", *(line.sent for line in lines)),
         ("  most in a window, over", *(f"{line.most_sent}, {line.sent_over}" for line in lines)),
         ("  without a place", *(line.unplaced for line in lines)),
+        ("  before their place", *(line.early for line in lines)),
         ("  late: p99, longest (ms)", *("{}, {}".format(*line.late_ms) for line in lines)),
         ("share of the allowance", *(f"{line.share:.1%}" for line in lines)),
         ("told to come back later", *(line.came_back_later for line in lines)),

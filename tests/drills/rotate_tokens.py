@@ -39,6 +39,7 @@ from tests.drills.rotating_provider import Asked, Cut, RotatingProvider
 PROCESSES = 8
 CUT, KILLED = 0.10, 0.05
 GOOD, CUT_OFF, LOST = "200", "no-answer", "access-lost"
+ON_ITS_WAY = 0.3  # seconds in which what a process sent before it died is heard
 PATIENCE = 90.0  # seconds a process may take for its eight calls
 
 
@@ -162,25 +163,33 @@ class Drill:
         """Of one answer: how slow it is, and whether it is cut."""
         with self.dice:
             pause = self.chance.choice([0.0, 0.02, 0.1, 0.1, 0.3])
+            if self.cuts and not self.figures.cuts_after:
+                return pause, Cut.AFTER  # the shortest drill meets one
             if not self.cuts or self.chance.random() >= CUT:
                 return pause, Cut.NO
             return pause, self.chance.choice([Cut.BEFORE, Cut.AFTER, Cut.AFTER, Cut.HALFWAY])
 
-    def _kill(self, caller: Caller) -> bool:
-        """Whether it died with a token request of its own under way. Its claim is then as old as a claim may get."""
+    def _kill(self, caller: Caller, deaths: int = 0) -> bool:
+        """Whether it died while a token request of its own was at the provider, as `deaths` did before it.
+
+        Its claim is then as old as a claim may get.
+        """
         from django.db.models.functions import Now
 
         caller.kill()
         self.release.set()
         self.figures.kills += 1
         self._bury(caller)
-        was_asking = bool(
-            self.grant.filter(claimed_by__startswith=f"{caller.pid}-").update(
-                claimed_until=Now() - timedelta(seconds=1)
-            )
-        )
-        self.figures.holders_killed += was_asking
-        return was_asking
+        its_own = self.grant.filter(claimed_by__startswith=f"{caller.pid}-")
+        if not its_own.exists():
+            return False
+        time.sleep(ON_ITS_WAY)
+        self.provider.rest()
+        # Nobody else asks while a claim is held, so a request beyond those of the dead was its own.
+        had_asked = self.provider.asked_so_far > deaths
+        self.figures.holders_killed += had_asked
+        its_own.update(claimed_until=Now() - timedelta(seconds=1))
+        return had_asked
 
     def _bury(self, caller: Caller) -> None:
         """Returns when nothing that it had sent is under way any more: a claim outlives that by far."""
@@ -212,11 +221,12 @@ class Drill:
         deaths = 0
         for moment, number in moments:
             time.sleep(max(moment - (time.monotonic() - begun), 0.0))
-            deaths += self._kill(victims[number])
+            deaths += self._kill(victims[number], deaths)
         return deaths
 
     def _all_call(self, meanwhile: Callable[[], int] = lambda: 0) -> tuple[list[Asked], list[str], int]:
-        """Everybody calls at the same moment: the token requests, what those who lived got, how many died asking."""
+        """Everybody calls at the same moment: the token requests, what those who lived got, and how many died while theirs
+        was at the provider."""
         for caller in self.callers:
             caller.tell(CALL)
         deaths = meanwhile()
@@ -283,7 +293,7 @@ class Drill:
         """The grant is gone: everybody is told so, nobody asks again, and a person connects anew."""
         if any(each.cut.is_lost and each.is_granted for each in before):
             self.figures.lost_by_cut += 1
-        elif deaths:
+        elif deaths and any(each.is_granted for each in before):
             self.figures.lost_by_kill += 1
         else:
             self.figures.lost_otherwise += 1
@@ -326,7 +336,7 @@ class Drill:
             self.figures.loud += 1
         else:
             self._break(f"killed before the commit: granted {granted}, said {set(said)}")
-        self._lost(said, [], deaths)
+        self._lost(said, asked[:-1], deaths)
 
 
 def _told_after_a_cut(asked: list[Asked], *, spare_is_used: bool) -> tuple[str, ...]:

@@ -71,6 +71,12 @@ class RotatingProvider:
         with self._lock:
             self._access.clear()
 
+    @property
+    def asked_so_far(self) -> int:
+        """Token requests that were decided since `take_asked`."""
+        with self._lock:
+            return len(self._asked)
+
     def take_asked(self) -> list[Asked]:
         """The token requests since the last time."""
         with self._lock:

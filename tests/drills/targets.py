@@ -73,6 +73,9 @@ class Target(Protocol):
 class Wire:
     """A line to the other side, in this very process, that is cut as a write's fate says."""
 
+    # So many connections that none is in such trouble that its own breaker opens; odd, so that each gets good and bad ones.
+    fleet = 15
+
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.server = HostileServer(folder)
@@ -162,7 +165,7 @@ class Double(Wire):
         from tests.drills.doubled import stand_in
 
         stand_in()
-        return [house.connected()]
+        return [house.connected(f"Fleet {number} Oy", f"fleet-{number}") for number in range(self.fleet)]
 
     def prepare(self, reference: str, fate: str) -> Any:
         self.meet(reference, fate)
@@ -198,8 +201,6 @@ class Orders(Wire):
     operation = "orders.create"
     is_looked_up = False
     app = "portal"
-    # So many connections that none is in such trouble that its own breaker opens; odd, so that each gets good and bad ones.
-    fleet = 15
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from connections.transport.breaker import LEAST
 from tests.drills.outage import BURST, MOST_A_MINUTE, Figures, verdict
 from tests.sandbox_server import REPOSITORY
 
@@ -20,7 +22,8 @@ def test_a_provider_in_trouble_is_left_alone_and_nobody_is_broken_by_it():
     drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=290)
     assert drill.returncode == 0, drill.stdout[-2000:] + drill.stderr[-3000:]
     figures = json.loads(drill.stdout.splitlines()[-1])
-    assert figures["calls_before_opening"] >= 5
+    # Each connection may have a call on its way when the last failure that it takes is counted.
+    assert LEAST <= figures["calls_before_opening"] <= LEAST + 2 * figures["connections"]
     assert figures["calls_while_open"] <= MOST_A_MINUTE
     assert figures["broken"] == 0
     first, *_ = figures["calls_by_five_seconds"]
@@ -28,8 +31,9 @@ def test_a_provider_in_trouble_is_left_alone_and_nobody_is_broken_by_it():
 
 
 def test_what_was_not_kept_is_said():
-    good = Figures(8, 10, most_in_a_minute=5, noticed_after_s=60.0, calls_by_five_seconds=(12, 24, 48))
-    bad = Figures(8, 10, most_in_a_minute=6, noticed_after_s=60.1, calls_by_five_seconds=(12, 24, 49), broken=1)
+    good = Figures(8, 10, most_in_a_minute=5, noticed_after_s=60.0, calls_by_five_seconds=(10, 20, 40))
+    bad = Figures(8, 10, most_in_a_minute=6, noticed_after_s=60.1, calls_by_five_seconds=(10, 20, 41), broken=1)
     assert verdict(good, in_time=True) == []
     assert len(verdict(bad, in_time=True)) == 4
-    assert len(verdict(bad, in_time=False)) == 3
+    assert len(verdict(bad, in_time=False)) == 2
+    assert len(verdict(replace(bad, most_while_open=6), in_time=False)) == 3

@@ -13,7 +13,7 @@ from tests.drills.rates import Line, unplaced, verdict
 from tests.sandbox_server import REPOSITORY
 
 pytestmark = pytest.mark.drill
-PEACE = Line("peace", 60, 3600, 0, 60, 3600, 0, 0, 60, (1.0, 2.0), 0.95, 0, 0)
+PEACE = Line("peace", 60, 3600, 0, 60, 3600, 0, 0, 60, 0, (1.0, 2.0), 0.95, 0, 0)
 
 
 @pytest.mark.timeout(300)
@@ -29,9 +29,10 @@ def test_nothing_is_over_a_limit_whatever_becomes_of_the_database():
 
 
 def test_what_was_not_kept_is_said():
-    budget = replace(PEACE, name="budget", limit=20_000, sent=20_000, share=1.0)
+    budget = replace(PEACE, name="budget", limit=20_000, sent=20_000, share=1.0, came_back_later=20)
     assert verdict([PEACE, budget], in_time=True) == []
-    for bad in (replace(PEACE, granted_over=1), replace(PEACE, unplaced=1), replace(budget, sent_over=1)):
+    over, early, unseen = replace(budget, sent_over=1), replace(PEACE, early=1), replace(budget, came_back_later=0)
+    for bad in (replace(PEACE, granted_over=1), replace(PEACE, unplaced=1), over, early, unseen):
         assert len(verdict([bad], in_time=False)) == 1, bad
     for slow in (replace(PEACE, sent_over=1), replace(PEACE, share=0.949)):
         assert len(verdict([slow], in_time=True)) == 1, slow
