@@ -203,14 +203,14 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_TASK_SOFT_TIME_LIMIT = 90
-CELERY_TASK_TIME_LIMIT = 120
+CELERY_TASK_SOFT_TIME_LIMIT = 360  # longer than any provider's call may take (connections/spec: Deadlines)
+CELERY_TASK_TIME_LIMIT = 390
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 15
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # who can write to the broker rings doorbells and commands nobody
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "visibility_timeout": 180,
+    "visibility_timeout": 420,
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "socket_timeout": 5,

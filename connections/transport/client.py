@@ -41,7 +41,7 @@ from connections.vault.models import Connection
 
 NONE = Arguments()
 JUST_NOW = timedelta(minutes=1)
-IN_PLACE = 8.0  # seconds a caller may wait for retries in all; beyond that the work is put down
+IN_PLACE = 8.0  # seconds after which nothing is retried in place; beyond that the work is put down
 MOST_FIELDS, LONGEST_WORD = 100, 4000  # of what a provider says about single fields of a body
 
 
@@ -108,7 +108,7 @@ class Client:
         declared = self.provider.operation(operation)
         url = self._caller.hosts.api + filled(declared.path, arguments.path)
         budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
-        waited, is_renewed = 0.0, False
+        begun, is_renewed = time.monotonic(), False
         for attempt in itertools.count(1):
             with breaker.passage(self._caller, url):
                 token = tokens.living(self._caller)
@@ -129,11 +129,11 @@ class Client:
                     tokens.renew(self._caller, spent=token.generation)
                 except Unavailable as failed:
                     pause = retry.delay(attempt, floor=(failed.retry_at - clock.now()).total_seconds())
-                    if not declared.may_retry or waited + pause > IN_PLACE or not budget.spend():
+                    is_long = time.monotonic() - begun + pause > IN_PLACE
+                    if not declared.may_retry or is_long or not budget.spend():
                         failed.retry_at = clock.now() + timedelta(seconds=pause)
                         raise
                     time.sleep(pause)
-                    waited += pause
         raise AssertionError  # the count has no end
 
     def _attempt(

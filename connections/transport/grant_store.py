@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import DateTimeField, F, Func
+from django.db.models import DateTimeField, F, Func, Q
 from django.db.models.functions import Now
 
 from connections.spec.errors import CallFailed, Rejected, Unauthorized, Unavailable, Unreadable
@@ -27,7 +27,9 @@ from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant
 from connections.vault.secret import Secret
 
-CLAIM = 20.0  # seconds; more than a token request may take
+CLAIM = 20.0  # seconds
+ASKED_WITHIN = 18.5  # seconds of a claim in which the answer must be there; the rest is for storing it
+TRADE = "trade-"  # how a claim begins that was seized
 REFUSAL_HOLDS = 5.0  # seconds in which callers share the outcome of a failed request instead of asking again
 LONGEST_HOLD = 60.0  # what that grows to while the token endpoint is in trouble
 
@@ -165,11 +167,23 @@ def claim(connection: Connection, me: str, spent: int, *, forced: bool, changed:
         return bool(cursor.rowcount == 1)
 
 
+def is_claimed(connection: Connection) -> bool:
+    """Whether somebody is asking now."""
+    with tenant_scope(connection.tenant_id):
+        row, now = read(connection)
+    return row.claimed_until is not None and row.claimed_until > now
+
+
 def seize(connection: Connection, me: str) -> Grant:
     """The claim, whoever has it: a person connected anew, and what others are asking for is of no use any more."""
     with durable(connection):
-        row, _now = read(connection)
-        Grant.objects.filter(id=row.id).update(claimed_by=me, claimed_until=Now() + timedelta(seconds=CLAIM))
+        row, now = read(connection)
+        is_unseen = bool(row.claimed_by)  # a request whose answer nobody has seen
+        Grant.objects.filter(id=row.id).update(
+            claimed_by=me,
+            claimed_until=Now() + timedelta(seconds=CLAIM),
+            uncertain_at=row.uncertain_at or (now if is_unseen else None),
+        )
         row.refresh_from_db()
     return row
 
@@ -184,8 +198,10 @@ def held_until(row: Grant) -> datetime | None:
 
 
 def keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: Fresh) -> Living | None:
-    """Commit what an answer brought, by compare-and-set; None where our claim is over and somebody else's answer counts.
+    """Commit what an answer brought, by compare-and-set; None where somebody else's newer answer counts.
 
+    A claim that ran out meanwhile does not matter as long as nothing newer was stored: a pair that a provider gave once
+    is never thrown away for being late. Only to a claim that was seized it gives way.
     A refresh answer without a refresh token keeps the old one. An answer whose access token is unusable still brings
     its refresh token home, and leaves its trouble to those who wait. Raises Unauthorized without a key to seal with.
     """
@@ -228,8 +244,8 @@ def keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: 
                     "refused_entry": asked.refused.entry_id,
                     "refused_with": "",
                 }
-            mine = Grant.objects.filter(id=row.id, generation=row.generation, claimed_by=me)
-            is_stored = bool(mine.update(**values))
+            not_seized = Q(claimed_by=me) | ~Q(claimed_by__startswith=TRADE)
+            is_stored = bool(Grant.objects.filter(not_seized, id=row.id, generation=row.generation).update(**values))
     except KeyUnavailable:
         asked.entry.fault = faults.NO_KEY.code
         lost = Unauthorized(faults.NO_KEY, entry_id=asked.entry.id)
@@ -275,6 +291,13 @@ def give_back(
             },
         )
         return bool(cursor.rowcount == 1)
+
+
+def newer(connection: Connection, generation: int) -> Living | None:
+    """The stored token, if it has not ended and is newer than that generation. Raises Unauthorized."""
+    with tenant_scope(connection.tenant_id):
+        row, now = read(connection)
+        return opened(row, now) if row.generation > generation else None
 
 
 def forget(connection: Connection) -> None:

@@ -101,18 +101,19 @@ class DatabaseClock:
     So an answer that was long on its way, or read late, is noticed like a sleep that was too long.
     """
 
-    STEP = 0.5  # seconds; more is no slow answer but a clock that was set
+    STEP = 0.5  # seconds; more than this late is as likely a clock that was set back
     DRIFT = 0.001  # seconds a second by which the two may run apart
 
     def __init__(self) -> None:
         self._ahead, self._heard_at = math.inf, 0.0
 
-    def hear(self, given_at: float) -> None:
-        """An answer of this database time has just been read."""
+    def hear(self, given_at: float) -> bool:
+        """An answer of this database time has just been read. False where it may have been read long after it was given."""
         now = time.monotonic()
         ahead, before = now - given_at, self._ahead + (now - self._heard_at) * self.DRIFT
-        is_set = abs(ahead - before) > self.STEP
-        self._ahead, self._heard_at = ahead if is_set else min(ahead, before), now
+        is_late = before < math.inf and ahead > before + self.STEP
+        self._ahead, self._heard_at = ahead if is_late else min(ahead, before), now
+        return not is_late
 
     def since(self, at: float) -> float:
         """Seconds since a moment of database time."""
@@ -158,9 +159,9 @@ def _queue(name: str, quota: Quota, reach: float) -> None:
     span = quota.per.total_seconds()
     for _ in range(MOST_OVERSLEPT):
         found = slot(name, span / quota.calls * MARGIN, span=span, reach=reach)
-        _clock.hear(found.given_at)
+        is_heard = _clock.hear(found.given_at)
         time.sleep(found.wait)
-        if _clock.since(found.at) <= OVERSLEPT:
+        if is_heard and _clock.since(found.at) <= OVERSLEPT:
             return
 
 

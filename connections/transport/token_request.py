@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -24,6 +26,7 @@ from connections.vault.sealing import Unopenable
 from connections.vault.secret import Secret
 from connections.vault.services import Opened, open_credentials
 
+SHORTEST_ASKING = 1.0  # seconds
 SHORTEST, LONGEST = timedelta(seconds=60), timedelta(hours=24)
 MOST_ODD = 100_000  # bytes of an answer that is no strict JSON and is still looked at
 TOKEN = re.compile(
@@ -65,8 +68,10 @@ class Code:
     redirect_uri: str
 
 
-def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = None) -> Fresh:
+def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = None, until: float = math.inf) -> Fresh:
     """Ask once: with a code, a refresh token, or the credentials alone. Raises CallFailed; its entry is written by then.
+
+    `until`: by this process's steady clock, when it must be over.
 
     An answer of 200 that is odd is returned with what can be kept of it and with `refused`: keep first, then raise.
     """
@@ -76,7 +81,7 @@ def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = No
     else:
         fields = _of_client(flow, opened)
     operation = "token" if code is None else "token.code"
-    entry, answer, body = post(caller, operation, caller.hosts.token, fields, flow.body)
+    entry, answer, body = post(caller, operation, caller.hosts.token, fields, flow.body, until=until)
     phase = Phase.GRANT if isinstance(flow, AuthorizationCode) else Phase.TOKEN
     if answer.status not in (200, 201):
         raise _written(entry, _refusal(caller, phase, entry, answer, body))
@@ -113,23 +118,33 @@ def ask_key(caller: Caller, login: KeyLogin, code: Code) -> Secret:
 
 
 def post(
-    caller: Caller, operation: str, url: str, fields: Mapping[str, str], body: TokenBody, path: str = ""
+    caller: Caller,
+    operation: str,
+    url: str,
+    fields: Mapping[str, str],
+    body: TokenBody,
+    path: str = "",
+    *,
+    until: float = math.inf,
 ) -> tuple[RequestLogEntry, Answer, Any]:
     """Send one token request: its entry, not yet written, the answer, and its parsed body. Raises CallFailed."""
     with breaker.passage(caller, url):
-        return _post(caller, operation, url, fields, body, path or caller.provider.token_path)
+        return _post(caller, operation, url, fields, body, path or caller.provider.token_path, until)
 
 
 def _post(
-    caller: Caller, operation: str, url: str, fields: Mapping[str, str], body: TokenBody, path: str
+    caller: Caller, operation: str, url: str, fields: Mapping[str, str], body: TokenBody, path: str, until: float
 ) -> tuple[RequestLogEntry, Answer, Any]:
     limiter.take(caller.provider, caller.connection, caller.client_id, for_run=caller.is_for_run)
+    left = until - time.monotonic()
+    if left < SHORTEST_ASKING:  # what waited so long for its turn is put down: nothing was sent
+        raise Unavailable(faults.NO_ANSWER, retry_at=clock.now())
     entry = caller.begin(operation=operation, method="POST", path_template=path)
     try:
         answer = caller.send(
             entry,
             url=url,
-            total=caller.provider.deadlines.token_total,
+            total=min(caller.provider.deadlines.token_total, left),
             form=fields if body is TokenBody.FORM else None,
             body=orjson.dumps(fields) if body is TokenBody.JSON else None,
         )

@@ -6,7 +6,7 @@ import time
 import uuid
 from datetime import timedelta
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.db import connection as database
 
 from connections.spec.errors import About, CallFailed, Rejected, Unauthorized, Unavailable, Unreadable
@@ -21,7 +21,8 @@ from connections.transport.shield import shielded
 from connections.vault.models import Connection, Grant
 
 PATIENCE = 25.0  # seconds a caller waits for another caller's token request
-STORE_AGAIN = (0.2, 1.0)  # seconds to wait before a pair is stored again, where the database went away meanwhile
+STORED_WITHIN = 30.0  # seconds for which a pair is stored again and again, where the database went away meanwhile
+STORE_EVERY = 0.5
 Living = grant_store.Living
 forget = grant_store.forget
 
@@ -70,11 +71,11 @@ def _renewed(caller: Caller, spent: int, *, forced: bool, spare: Living | None) 
     me = uuid.uuid4().hex
     deadline = time.monotonic() + PATIENCE
     pause = 0.05
-    while time.monotonic() < deadline:
+    while (begun := time.monotonic()) < deadline:
         with shielded():
             row, asked_with, found = _turn(caller, me, spent, forced=forced)
             if asked_with is not None:
-                found = _fetch(caller, row, me, asked_with)
+                found = _fetch(caller, row, me, asked_with, until=begun + grant_store.ASKED_WITHIN)
         if found is not None:
             return found
         if asked_with is None and row.generation <= spent:
@@ -105,15 +106,20 @@ def _turn(caller: Caller, me: str, spent: int, *, forced: bool) -> tuple[Grant, 
 def trade(caller: Caller, code: token_request.Code) -> Living:
     """A first pair for a code that a login page gave. Raises CallFailed. Nothing else asks meanwhile.
 
-    What was there before is overwritten: the caller has given it back (OAU-14).
+    What was there before is overwritten: the caller has given it back (OAU-14). A request under way is waited for: where
+    the code is refused, what it brings is all there is.
     """
-    me = uuid.uuid4().hex
+    me = f"{grant_store.TRADE}{uuid.uuid4().hex}"
     caller.token = None
+    deadline = time.monotonic() + grant_store.CLAIM
+    while grant_store.is_claimed(caller.connection) and time.monotonic() < deadline:
+        time.sleep(STORE_EVERY)
+    begun = time.monotonic()
     with shielded():
         row = grant_store.seize(caller.connection, me)
         with tenant_scope(caller.connection.tenant_id):
             asked_with = grant_store.given(caller.connection)
-        found = _fetch(caller, row, me, asked_with, code=code)
+        found = _fetch(caller, row, me, asked_with, code=code, until=begun + grant_store.ASKED_WITHIN)
     if found is None:
         raise Unavailable(faults.NO_ANSWER, retry_at=clock.now())
     return found
@@ -144,13 +150,22 @@ def _share_failure(caller: Caller, row: Grant, *, forced: bool) -> None:
 
 
 def _fetch(
-    caller: Caller, row: Grant, me: str, asked_with: Given, code: token_request.Code | None = None
+    caller: Caller,
+    row: Grant,
+    me: str,
+    asked_with: Given,
+    *,
+    until: float,
+    code: token_request.Code | None = None,
 ) -> Living | None:
-    """Ask and store; None where our claim was lost meanwhile. It is given back whatever happens."""
+    """Ask and store; None where somebody else's newer pair counts. The claim is given back whatever happens.
+
+    `until`: by this process's steady clock, when the answer must be there, so that nobody else asks meanwhile.
+    """
     try:
         with tenant_scope(row.tenant_id):
             refresh = grant_store.refresh_token(row) if code is None else None
-        asked = token_request.ask(caller, refresh=refresh, code=code)
+        asked = token_request.ask(caller, refresh=refresh, code=code, until=until)
         try:
             found = _keep(caller.connection, row, me, asked_with, asked)
         finally:
@@ -172,19 +187,22 @@ def _fetch(
 def _keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: token_request.Fresh) -> Living | None:
     """Store at once: nothing that comes later can lose the pair. A provider that rotates gave it once and for all.
 
-    Storing twice is harmless: the second time, our claim is over.
+    Storing twice is harmless: the second time, a newer pair is there already.
     """
     if asked.secret is None and asked.refresh is None:
         return None
-    for pause in (*STORE_AGAIN, None):
+    deadline, is_again = time.monotonic() + STORED_WITHIN, False
+    while True:
         try:
-            return grant_store.keep(connection, row, me, asked_with, asked)
-        except (OperationalError, InterfaceError):
-            if pause is None:
+            found = grant_store.keep(connection, row, me, asked_with, asked)
+            # It may have been stored though nobody said so.
+            return found or (grant_store.newer(connection, row.generation) if is_again else None)
+        except (OperationalError, InterfaceError, InternalError):  # gone, or read-only while another takes over
+            if time.monotonic() > deadline:
                 raise
-            database.close()
-            time.sleep(pause)
-    raise AssertionError  # the last try ends the loop
+        is_again = True
+        database.close()
+        time.sleep(STORE_EVERY)
 
 
 def _explained(caller: Caller, row: Grant, asked_with: Given, failed: CallFailed) -> tuple[CallFailed, Given | None]:

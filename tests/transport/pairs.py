@@ -10,12 +10,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections.spec.errors import CallFailed
-from connections.transport import tokens
+from connections.transport import token_request, tokens
 from connections.transport.client import Client
 from connections.vault.models import Grant
+from connections.vault.secret import Secret
 from tests.roles import acting_as
 
+CODE = token_request.Code(Secret("code-2"), Secret("verifier-2"), "https://portal.example/callback")
 NEW = {"access_token": "new-a", "refresh_token": "new-r", "expires_in": 3600, "token_type": "Bearer"}
+
+
+def trade(connection):
+    return tokens.trade(Client(connection=connection)._caller, CODE)
 
 
 def living(connection):
