@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import ipaddress
 import json
 import os
 from dataclasses import dataclass
@@ -55,6 +56,14 @@ def number(name: str, default: int, *, least: int | None = None) -> int:
 
 def names(name: str) -> list[str]:
     return [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+
+
+def networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(each) for each in names(name))
+    except ValueError:
+        message = f"{name} must be networks such as 10.0.0.0/16, with commas between them."
+        raise BadEnvironment(message) from None
 
 
 def database(name: str) -> dict[str, Any]:

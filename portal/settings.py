@@ -24,6 +24,7 @@ try:
     # How soon the work of a killed worker goes on: at most a lease and a sweep later.
     JOBS_LEASE_SECONDS = env.number("PORTAL_LEASE_SECONDS", 30, least=2)
     JOBS_SWEEP_SECONDS = env.number("PORTAL_SWEEP_SECONDS", 5, least=1)
+    OWN_NETWORKS = env.networks("PORTAL_OWN_NETWORKS")  # no connection reaches these, whoever allows what
     REQUEST_LOG_MONTHS = env.number("PORTAL_REQUEST_LOG_MONTHS", 3, least=1)
 except env.BadEnvironment as problem:
     sys.exit(f"portal: {problem}")

@@ -52,6 +52,7 @@ class Hosts:
     loopback: bool = False  # loopback addresses and plain HTTP are allowed; sandbox only
     given: bool = False  # typed by a customer, whose server may stand on a port of its own
     plain: bool = False  # plain HTTP, by an admin's leave for this one connection
+    private: tuple[str, ...] = ()  # networks of private addresses that it may be in, by an admin's leave
     pins: tuple[tuple[str, str], ...] = ()  # `host:port` and the PEM of a certificate trusted there, and no other
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import idna
+from django.conf import settings
 from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
 
 from connections.spec.provider import Hosts
@@ -15,10 +16,14 @@ from connections.transport.egress_errors import NotAllowed
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Beyond what requests-hardened refuses (SECURITY 0.5).
+# Beyond what requests-hardened refuses (SECURITY 0.5); the last is a machine's own metadata at one cloud (Azure).
 ALSO_REFUSED = tuple(
-    ipaddress.ip_network(text) for text in ("fec0::/10", "::/96", "::ffff:0:0:0/96", "100.64.0.0/10", "192.0.0.0/24")
+    ipaddress.ip_network(text)
+    for text in ("fec0::/10", "::/96", "::ffff:0:0:0/96", "100.64.0.0/10", "192.0.0.0/24", "168.63.129.16/32")
 )
+PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
+MOST_PRIVATE = 256  # addresses of a network that an admin may name
+MOST_NETWORKS = 8
 LONGEST_NAME = 253
 FIRST_FREE_PORT = 1024
 USUAL = {"https": 443, "http": 80}
@@ -87,10 +92,31 @@ def _literal(text: str) -> IP:
         raise NotAllowed from None
 
 
-def may_be_reached(ip: IP, *, loopback: bool) -> bool:
+def may_be_reached(ip: IP, hosts: Hosts) -> bool:
+    """Addresses of the world, and private ones of networks that an admin has named for this connection (SECURITY NET-8)."""
     mapped = getattr(ip, "ipv4_mapped", None) or ip
     if mapped.is_loopback:
-        return loopback
+        return hosts.loopback
+    if any(mapped in net for net in settings.OWN_NETWORKS):
+        return False
+    if hosts.given and any(mapped in ipaddress.ip_network(text) for text in hosts.private):
+        return any(mapped in net for net in PRIVATE)
     refused = (*EXTRA_BLOCKED_NET_RANGES, *ALSO_REFUSED)
     is_ours = mapped.is_private or mapped.is_multicast or not mapped.is_global
     return not is_ours and not any(mapped in net for net in refused if net.version == mapped.version)
+
+
+def private_networks(text: str) -> list[str]:
+    """The networks, one or several with commas or blanks between them, that a connection may be allowed to reach.
+
+    Raises ValueError for what is not private (RFC 1918, RFC 4193), is larger than 256 addresses, or is our own.
+    """
+    found = [ipaddress.ip_network(each) for each in text.replace(",", " ").split()]
+    for net in found:
+        is_private = any(net.version == each.version and net.subnet_of(each) for each in PRIVATE)  # type: ignore[arg-type]
+        is_own = any(net.version == each.version and net.overlaps(each) for each in settings.OWN_NETWORKS)
+        if not is_private or is_own or net.num_addresses > MOST_PRIVATE:
+            raise ValueError(str(net))
+    if len(found) > MOST_NETWORKS:
+        raise ValueError(text)
+    return [str(net) for net in found]

@@ -86,7 +86,8 @@ class Caller:
             raise Blocked(faults.BLOCKED) from None
         with tenant_scope(connection.tenant_id):
             pins = tuple((pin.host, pin.certificate) for pin in live_pins(connection))
-        return replace(found, pins=pins, plain=found.plain or connection.plain_http)
+        plain, private = found.plain or connection.plain_http, tuple(connection.private_networks)
+        return replace(found, pins=pins, plain=plain, private=private)
 
     @property
     def wire(self) -> Wire:

@@ -43,7 +43,7 @@ def _places(hosts: Hosts) -> list[tuple[str, int]]:
 def _seen(caller: Caller, hosts: Hosts, host: str, port: int) -> SeenCertificate:
     try:
         with deadline.within(SECONDS):
-            found = names.judged(host, port, loopback=hosts.loopback)
+            found = names.judged(host, port, hosts)
             der = _shown(found, port, host, trust.blind())
             is_public = _is_trusted(found, port, host, trust.context(hosts.ca))
         ends_at = x509.load_der_x509_certificate(der).not_valid_after_utc

@@ -82,6 +82,7 @@ class GuardedAdapter(IPFilterAdapter):
     """Connects to addresses it has judged, one after the other; refuses unless every one of the name may be reached."""
 
     def __init__(self, *, hosts: Hosts, https: bool) -> None:
+        self._hosts = hosts
         self._context = trust.context(hosts.ca) if https else None
         self._pins: dict[str, tuple[str, ...]] = {}
         for place, certificate in hosts.pins:
@@ -110,7 +111,7 @@ class GuardedAdapter(IPFilterAdapter):
         """An address where nobody listens is passed over. `verify` and `cert` are not asked: nothing loosens the context."""
         host, port = _place(str(request.url))
         connect, read = timeout or (None, None)
-        judged = names.judged(host, port, loopback=self._allow_loopback)
+        judged = names.judged(host, port, self._hosts)
         for address in judged:
             request.judged = address  # type: ignore[attr-defined]  # read below
             hurried = (deadline.at_most(connect), deadline.at_most(read))
@@ -163,7 +164,7 @@ _local = threading.local()
 def _session(hosts: Hosts) -> requests.Session:
     """One per thread and trust, so that connections stay open from page to page."""
     sessions: dict[object, requests.Session] = _local.__dict__.setdefault("sessions", {})
-    key = (hosts.ca, hosts.loopback, hosts.plain, hosts.pins)
+    key = (hosts.ca, hosts.loopback, hosts.plain, hosts.pins, hosts.given, hosts.private)
     if key not in sessions:
         if len(sessions) >= MOST_SESSIONS:  # pins differ from customer to customer
             sessions.pop(next(iter(sessions))).close()

@@ -8,6 +8,7 @@ import socket
 import threading
 from dataclasses import dataclass, field
 
+from connections.spec.provider import Hosts
 from connections.transport import addresses, deadline
 from connections.transport.addresses import IP
 from connections.transport.egress_errors import NotAllowed, NotSent
@@ -53,7 +54,7 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def judged(host: str, port: int, *, loopback: bool) -> list[IP]:
+def judged(host: str, port: int, hosts: Hosts) -> list[IP]:
     """The addresses to connect to, the system's first choice first. `host`: as addresses.checked gives it.
 
     Raises NotAllowed unless every address of the name may be reached, NotSent for an unknown name.
@@ -62,7 +63,7 @@ def judged(host: str, port: int, *, loopback: bool) -> list[IP]:
         found = [ipaddress.ip_address(host)]
     except ValueError:
         found = _looked_up(host, port)
-    if not all(addresses.may_be_reached(ip, loopback=loopback) for ip in found):
+    if not all(addresses.may_be_reached(ip, hosts) for ip in found):
         raise NotAllowed
     return list(dict.fromkeys(found))
 

@@ -181,6 +181,8 @@ class Connection(TenantOwned):
     settings = models.JSONField(_("settings"), default=dict, blank=True)
     # Plain HTTP to this connection's addresses, by an admin's leave; shown as a warning for as long as it stands.
     plain_http = models.BooleanField(_("plain HTTP allowed"), default=False)
+    # Networks of private addresses that a customer's own server may be in, by an admin's leave (SECURITY NET-8).
+    private_networks = models.JSONField(_("private networks allowed"), default=list, blank=True)
     leaving = models.CharField(_("access at the provider"), max_length=12, choices=Leaving.choices, blank=True)
     left_at = models.DateTimeField(_("disconnected at"), null=True)
     # As the provider tells it. Bound once; another company on reconnect is refused.
@@ -203,7 +205,7 @@ class Connection(TenantOwned):
                 web="SELECT, INSERT, UPDATE (state, way, settings, leaving, left_at, sync_every_hours, company_id,"
                 " company_name, fault, fault_at)",
                 worker="SELECT, INSERT, UPDATE",
-                staff="SELECT, UPDATE (plain_http)",
+                staff="SELECT, UPDATE (plain_http, private_networks)",
             )
         ]
 

@@ -72,6 +72,7 @@ class ConnectionAdmin(LookOnly):
         "broken_since",
         "departure",
         "plain_http",
+        "private_networks",
         "company",
         "company_number",
         "sync_every_hours",
@@ -118,13 +119,17 @@ class ConnectionAdmin(LookOnly):
                 "typed": typed(connection),
                 "pins": Pin.objects.filter(tenant_id=connection.tenant_id, connection=connection).order_by("host"),
                 "attempts": attempts_of(connection),
-                "may_plain": takes_addresses(connection) and request.user.has_perm("vault.change_connection"),
+                "may_change": takes_addresses(connection) and request.user.has_perm("vault.change_connection"),
             }
         return super().change_view(request, object_id, form_url, context)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.plain)
-        return [path("<uuid:key>/plain-http/", view, name="vault_connection_plain_http"), *super().get_urls()]
+        plain, private = self.admin_site.admin_view(self.plain), self.admin_site.admin_view(self.private)
+        return [
+            path("<uuid:key>/plain-http/", plain, name="vault_connection_plain_http"),
+            path("<uuid:key>/private-networks/", private, name="vault_connection_private_networks"),
+            *super().get_urls(),
+        ]
 
     def plain(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """An admin's leave for plain HTTP, given or taken back."""
@@ -138,6 +143,21 @@ class ConnectionAdmin(LookOnly):
         else:
             said = gettext("Plain HTTP is allowed now.") if is_allowed else gettext("Plain HTTP is off now.")
             messages.success(request, said)
+        return redirect("admin:vault_connection_change", key)
+
+    def private(self, request: HttpRequest, key: UUID) -> HttpResponse:
+        """An admin's leave for a customer's server inside a private network."""
+        asked: Posted[Connection] = posted(request, Connection, key)
+        networks, reason = request.POST.get("networks", ""), request.POST.get("reason", "")
+        try:
+            allowed = services.allow_private_networks(
+                connection=asked.row, text=networks, reason=reason, actor=asked.actor
+            )
+        except Refused as refused:
+            messages.error(request, str(refused))
+        else:
+            said = gettext("Allowed now: %(networks)s.") % {"networks": ", ".join(allowed)}
+            messages.success(request, said if allowed else gettext("No private network is allowed now."))
         return redirect("admin:vault_connection_change", key)
 
     @admin.display(description=_("connection"))

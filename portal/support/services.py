@@ -13,6 +13,7 @@ from connections.jobs.models import Job, JobState
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import Actor
+from connections.transport import addresses
 from connections.vault.models import Connection, TenantKey
 from connections.vault.services import Refused, found_tenant
 from portal.members.models import Role
@@ -71,6 +72,35 @@ def allow_plain_http(*, connection: Connection, is_allowed: bool, reason: str, a
             subject=str(connection.id),
             reason=reason[:200],
         )
+
+
+def allow_private_networks(*, connection: Connection, text: str, reason: str, actor: Actor) -> list[str]:
+    """The private networks that this one connection may reach from now on, none for an empty text. Raises Refused."""
+    reason = reason.strip()
+    if not reason:
+        raise Refused(_("Say why: the reason stands in the customer's audit trail."))
+    try:
+        networks = addresses.private_networks(text)
+    except ValueError:
+        raise Refused(
+            _(
+                "Only private networks of at most 256 addresses can be allowed, such as 10.1.2.3/32, and none of our own."
+            )
+        ) from None
+    if (
+        Connection.objects.filter(id=connection.id)
+        .exclude(private_networks=networks)
+        .update(private_networks=networks)
+    ):
+        audit.record(
+            tenant_id=connection.tenant_id,
+            actor=actor,
+            action="connection.private_networks_changed",
+            subject=str(connection.id),
+            reason=reason[:200],
+            networks=", ".join(networks),
+        )
+    return networks
 
 
 def queue_again(*, job: Job, actor: Actor) -> UUID | None:

@@ -31,8 +31,9 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlencode
+from uuid import UUID
 
 import psycopg
 
@@ -185,10 +186,14 @@ class Drill:
         self._mails_are_there(before + 1)
         Grant.objects.update(expires_at=timezone.now(), issued_at=timezone.now() - timedelta(hours=1))
         stumbling = self.guests[:2] if self.short else self.guests
-        with TokensRefused(self.house):
+        with TokensRefused(self.house) as refused:
             for guest in stumbling:
                 guest.sync_now()
             until(lambda: self._stumbled() >= len(stumbling), "workers to stumble")
+        if len(tokens := refused.tokens()) < len(stumbling):
+            sys.exit(f"FAILED: {len(tokens)} tokens were refused by the database")
+        for token in tokens:
+            self.needles.add("access token that could not be stored", token)
         for guest in self.guests:
             guest.quiet()
 
@@ -278,8 +283,9 @@ class Sabotage:
     def __init__(self, house: CanaryHouse) -> None:
         self.house = house
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._do(self.begins)
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._do(self.ends)
@@ -297,13 +303,27 @@ class TypingRefused(Sabotage):
 
 
 class TokensRefused(Sabotage):
-    """Workers cannot store the tokens that they have just been given."""
+    """Workers cannot store the tokens that they have just been given. The server's log keeps them, sealed."""
 
     begins = (
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this: %', NEW; END $$;"
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " RAISE LOG 'refused % % access_ciphertext % %',"
+        " NEW.tenant_id, NEW.id, NEW.key_version, encode(NEW.access_ciphertext, 'hex');"
+        " RAISE 'not this: %', NEW; END $$;"
         "CREATE TRIGGER refuse BEFORE UPDATE OF access_ciphertext ON vault_grant FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
     ends = "DROP TRIGGER refuse ON vault_grant; DROP FUNCTION refuse()"
+
+    def tokens(self) -> list[str]:
+        """What was given, and is stored nowhere."""
+        from connections.vault.sealing import Place
+        from tests.drills.canary_echo import opened
+
+        refused = re.findall(r"refused (\S+) (\S+) (\S+) (\d+) ([0-9a-f]+)", self.house.log("postgres"))
+        return [
+            opened(UUID(tenant), Place("vault_grant", UUID(row), field), int(version), bytes.fromhex(ciphertext))
+            for tenant, row, field, version, ciphertext in refused
+        ]
 
 
 def table(found: Figures) -> str:

@@ -13,7 +13,7 @@ from connections.tenancy.scope import tenant_scope
 from connections.vault import sealing
 from connections.vault.models import Connection, Credential, Grant
 
-# Those that count against a provider come last: after five of them nobody asks there for a while.
+# Those that count against a provider come last: after some of them nobody asks there for a while.
 TROUBLES: tuple[Mapping[str, Any], ...] = (
     {"status": 401, "times": 2},
     {"status": 403},

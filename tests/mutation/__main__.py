@@ -13,6 +13,8 @@ from tests.mutation.judge import Judge, Report
 from tests.mutation.mutants import Mutant, mutants
 from tests.mutation.subsets import ENOUGH, SUBSETS
 
+# pytest's exit codes: tests failed, were broken off at their import, or could not begin for an error of the module's.
+WORDS = {0: "survived", 1: "killed", 2: "killed", 3: "killed", 4: "killed", 5: "nothing was run"}
 UNBROKEN = "its tests fail though nothing is broken"
 
 
@@ -52,7 +54,9 @@ def _judge_module(judge: Judge, name: str, path: Path, source: str, every: list[
         tests = _ordered(mutant, look, kills)
         patience = 30 + 5 * sum(took[each] for each in tests)
         ended = judge.run(name, mutant.code, tests, patience) if tests else {"code": 0}
-        word = "timed out" if "late" in ended else "killed" if ended["code"] else "survived"
+        word = WORDS.get(ended.get("code"), "died") if "late" not in ended else "timed out"
+        if word == "nothing was run":
+            raise SystemExit(f"{name}:{mutant.line}: none of {tests} was run")
         outcome[word] += 1
         kills.update(ended.get("failed", ()))
         if word != "killed":
@@ -65,6 +69,7 @@ def _judge_module(judge: Judge, name: str, path: Path, source: str, every: list[
     score = 100 * (len(every) - outcome["survived"]) / max(len(every), 1)
     print(
         f"{name}: {len(every)} mutants, {outcome['killed']} killed, {outcome['timed out']} timed out, "
+        f"{outcome['died']} died, "
         f"{outcome['survived']} survived: {score:.1f} % ({len(took)} tests, {time.monotonic() - started:.0f} s)\n",
         flush=True,
     )

@@ -70,6 +70,8 @@ def _is_silent(holder: ast.AST, node: ast.AST) -> bool:
             ast.Assign(targets=[ast.Name("__all__")]) | ast.Assign(targets=[ast.Name("message")], value=ast.Constant())
         ):
             return True
+        case ast.Expr(value=ast.Call() as call):
+            return _is_silent(node, call)
         case ast.Call(func=ast.Name(name)):
             return name in SILENT_CALLS
         case ast.Call(func=ast.Attribute(value=ast.Name(name))):

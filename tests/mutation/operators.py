@@ -97,6 +97,10 @@ def changed(node: Changeable) -> Iterator[Changeable]:
             yield from (body, orelse)
         case ast.Match(cases=cases) if len(cases) > 1:
             yield from (_with(node, cases=[*cases[:at], *cases[at + 1 :]]) for at in range(len(cases)))
+        case ast.If(test=test) if not isinstance(test, ast.Compare | ast.BoolOp | ast.UnaryOp):
+            yield _with(node, test=ast.UnaryOp(ast.Not(), test))
+        case ast.Raise() | ast.Expr(value=ast.Call()):
+            yield ast.Pass()
         case ast.Break():
             yield ast.Return()
         case ast.Continue():

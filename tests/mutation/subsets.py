@@ -6,13 +6,24 @@ TRANSPORT, VAULT = "tests/transport", "tests/vault"
 
 SUBSETS: dict[str, tuple[str, ...]] = {
     "connections.transport.tokens": (
-        *(f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded")),
+        *(f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded", "_claim")),
         f"{TRANSPORT}/test_token_request.py",
         f"{TRANSPORT}/test_single_flight.py",
+    ),
+    "connections.transport.grant_store": tuple(
+        f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded", "_claim")
     ),
     "connections.transport.egress": tuple(
         f"{TRANSPORT}/test_{part}.py"
         for part in ("egress", "egress_addresses", "egress_answers", "egress_sending", "certificates")
+    ),
+    # The door's guards: what an address means, whom a name leads to, whom we trust, how a line is opened.
+    **dict.fromkeys(
+        (f"connections.transport.{part}" for part in ("addresses", "names", "trust", "links")),
+        tuple(
+            f"{TRANSPORT}/test_{part}.py"
+            for part in ("egress_addresses", "egress", "egress_answers", "egress_sending", "certificates")
+        ),
     ),
     "connections.transport.limiter": (f"{TRANSPORT}/test_limiter.py", f"{TRANSPORT}/test_limiter_disk.py"),
     "connections.transport.redaction": (f"{TRANSPORT}/test_redaction.py",),

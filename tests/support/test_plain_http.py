@@ -55,6 +55,29 @@ def test_an_admin_switches_it_on_and_off_and_says_why(addressed: House, ada: Any
     assert AuditEvent.objects.filter(action="connection.plain_http_forbidden").count() == 1
 
 
+def test_an_admin_allows_a_private_network_and_takes_it_back(
+    addressed: House, ada: Any, sign_in: Callable[..., Any]
+) -> None:
+    admins, there = sign_in(ada), reverse("admin:vault_connection_private_networks", args=[addressed.connection.id])
+    said = admins.post(there, {"networks": "10.1.2.3, 10.1.3.0/24", "reason": "Ticket 13: on their site"}, follow=True)
+    assert "Allowed now: 10.1.2.3/32, 10.1.3.0/24." in said.content.decode()
+    assert Connection.objects.get().private_networks == ["10.1.2.3/32", "10.1.3.0/24"]
+    event = AuditEvent.objects.get(action="connection.private_networks_changed")
+    assert event.details == {"reason": "Ticket 13: on their site", "networks": "10.1.2.3/32, 10.1.3.0/24"}
+    for refused in ({"networks": "127.0.0.1", "reason": "because"}, {"networks": "10.1.2.4", "reason": " "}):
+        admins.post(there, refused)
+        assert Connection.objects.get().private_networks == ["10.1.2.3/32", "10.1.3.0/24"]
+    assert "10.1.2.3/32, 10.1.3.0/24" in page(addressed, admins)
+    admins.post(there, {"networks": "", "reason": "They moved"})
+    assert Connection.objects.get().private_networks == []
+
+
+def test_support_may_not_allow_a_private_network(addressed: House, dana: Any, sign_in: Callable[..., Any]) -> None:
+    there = reverse("admin:vault_connection_private_networks", args=[addressed.connection.id])
+    assert sign_in(dana).post(there, {"networks": "10.1.2.3", "reason": "because"}).status_code == 403
+    assert Connection.objects.get().private_networks == []
+
+
 def test_without_a_reason_nothing_changes(addressed: House, ada: Any, sign_in: Callable[..., Any]) -> None:
     said = sign_in(ada).post(button(addressed), {"allow": "yes", "reason": "  "}, follow=True).content.decode()
     assert "Say why" in said

@@ -33,6 +33,7 @@ BUTTONS = {
     "tenancy_tenant_remove": ("tenant", "membership"),
     "jobs_job_again": ("job",),
     "vault_connection_plain_http": ("connection",),
+    "vault_connection_private_networks": ("connection",),
 }
 # What Django brings along, and what an admitted person gets there.
 BROUGHT = {

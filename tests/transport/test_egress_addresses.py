@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -15,6 +17,9 @@ from tests.transport.test_egress import resolving
 LONGEST = ".".join(["a" * 49] * 5) + "abcd"  # 253
 QUICK = Deadlines(connect=1, read=1, total=1)
 OURS = Hosts(api="", token="")
+INSIDE = Hosts(
+    api="", token="", given=True, private=("10.0.0.5/32", "fd12:3456::8/125", "127.0.0.0/8", "169.254.0.0/16")
+)
 PLAIN = Hosts(api="", token="", plain=True)
 GIVEN = Hosts(api="", token="", given=True)
 BOTH = Hosts(api="", token="", given=True, plain=True)
@@ -186,14 +191,14 @@ def test_a_name_server_that_does_not_answer_holds_nobody_longer_than_the_deadlin
 def test_a_name_that_hangs_is_asked_once_at_a_time(stuck):
     for _ in range(names.MOST_LOOK_UPS + 4):
         with deadline.within(0.02), pytest.raises((NotSent, TimeoutError)):
-            names.judged("hanging.example", 443, loopback=False)
+            names.judged("hanging.example", 443, OURS)
     assert stuck == ["hanging.example"]
 
 
 def test_look_ups_have_a_number(stuck):
     for each in range(names.MOST_LOOK_UPS + 4):
         with deadline.within(0.02), pytest.raises((NotSent, TimeoutError)):
-            names.judged(f"n{each}.example", 443, loopback=False)
+            names.judged(f"n{each}.example", 443, OURS)
     assert len(stuck) == names.MOST_LOOK_UPS
 
 
@@ -201,7 +206,54 @@ def test_after_trouble_names_are_looked_up_again(monkeypatch):
     for _ in range(names.MOST_LOOK_UPS * 2):
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(socket.gaierror()))
         with pytest.raises(NotSent):
-            names.judged("provider.example", 443, loopback=False)
+            names.judged("provider.example", 443, OURS)
     monkeypatch.undo()
     resolving(monkeypatch, ["93.184.216.34"])
-    assert [str(ip) for ip in names.judged("provider.example", 443, loopback=False)] == ["93.184.216.34"]
+    assert [str(ip) for ip in names.judged("provider.example", 443, OURS)] == ["93.184.216.34"]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.5", "::ffff:10.0.0.5", "fd12:3456::9", "93.184.216.34"])
+def test_a_private_network_may_be_reached_where_an_admin_allows_it(address):
+    assert addresses.may_be_reached(ip_address(address), INSIDE)
+
+
+@pytest.mark.parametrize(
+    "address", ["168.63.129.16", "10.0.0.6", "127.0.0.1", "169.254.169.254", "fd12:3456::10", "::1", "0.0.0.0"]
+)
+def test_nothing_else_inside_may_whatever_is_allowed(address):
+    assert not addresses.may_be_reached(ip_address(address), INSIDE)
+
+
+def test_a_private_network_is_for_a_customers_own_address_alone():
+    assert not addresses.may_be_reached(ip_address("10.0.0.5"), replace(INSIDE, given=False))
+
+
+@pytest.mark.parametrize("ours", ["10.0.0.0/16", "93.184.216.0/24"])
+def test_our_own_networks_are_never_reached(settings, ours):
+    settings.OWN_NETWORKS = (ip_network(ours),)
+    inside = str(next(ip_network(ours).hosts()) + 4)
+    for host in (f"https://{inside}", f"https://[::ffff:{inside}]"):
+        with pytest.raises(NotAllowed):
+            egress.send(hosts=INSIDE, method="GET", url=host, deadlines=QUICK, total=1)
+
+
+def test_private_networks_are_read_as_they_are_typed():
+    assert addresses.private_networks(" 10.1.2.3, 192.168.7.0/24  fd00::/120,") == [
+        "10.1.2.3/32",
+        "192.168.7.0/24",
+        "fd00::/120",
+    ]
+    assert addresses.private_networks("") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.0/8", "192.168.0.0/23", "127.0.0.1", "169.254.169.254", "100.64.0.1", "93.184.216.34", "0.0.0.0/0",
+        "fc00::/64", "::1", "fe80::1", "10.0.0.1/24", "books.example", "10.0.0", "10.9.0.7", " ".join(["10.0.0.1"] * 9),
+    ],
+)  # fmt: skip
+def test_what_is_no_small_private_network_is_refused(settings, text):
+    settings.OWN_NETWORKS = (ip_network("10.9.0.0/16"),)
+    with pytest.raises(ValueError):  # noqa: PT011
+        addresses.private_networks(text)
