@@ -24,7 +24,7 @@ run: runtime
 	@exec $(PYTHON_IN) manage.py up $(ARGS)
 
 test: dev browser
-	@exec $(PYTHON_IN) -m pytest $(or $(ARGS),-n 2 --dist loadfile --no-loadscope-reorder)
+	@exec $(PYTHON_IN) -m pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
 
 browser: dev
 	@.ci/browser
