@@ -26,6 +26,8 @@ LONGEST_POLL = timedelta(minutes=1)
 LONGEST_CONFIRMATION = timedelta(days=1)
 NOT_THERE = 404
 WAITING = 202
+CLOCKS = timedelta(minutes=2)  # a provider's clock and ours may be apart so far
+MAY_BE_DONE = (CallState.SENT, CallState.ANSWERED, CallState.WAITING, CallState.UNKNOWN, CallState.SETTLED_DONE)
 
 
 def begin(call: Call, operation: Operation, failed: CallFailed | None) -> Again | None:
@@ -33,10 +35,11 @@ def begin(call: Call, operation: Operation, failed: CallFailed | None) -> Again 
     values: dict[str, Any] = {"fault": (failed.fault if failed else transport_faults.UNKNOWN_OUTCOME).code}
     if failed is not None and failed.entry_id is not None:
         values |= {"entry_id": failed.entry_id, "provider_request_id": failed.provider_request_id}
-    if _question(call, operation) is None:
+    asked = _question(call, operation)
+    if asked is None:
         keeping.leave_open(call, Why.NOT_OFFERED, **values)
         return None
-    if _has_twin(call):
+    if has_twin(call, asked[0]):
         keeping.leave_open(call, Why.TWIN, **values)
         return None
     next_at = timezone.now() + PAUSES[0]
@@ -45,7 +48,10 @@ def begin(call: Call, operation: Operation, failed: CallFailed | None) -> Again 
 
 
 def look(lease: Lease, call: Call, operation: Operation, client: Client) -> Again | None:
-    """Ask once whether it is there. Not there is concluded only after several looks, and then left to a person."""
+    """Ask once whether it is there. Not there is concluded only after several looks, and then left to a person.
+
+    Found is concluded only where exactly one thing is there that can be nobody else's.
+    """
     asked = _question(call, operation)
     if asked is None:
         with tenant_scope(call.tenant_id):
@@ -59,24 +65,30 @@ def look(lease: Lease, call: Call, operation: Operation, client: Client) -> Agai
         reply = client.send(look_up.operation, arguments)
     except CallFailed as refused:
         failed = refused
-    shown = look_up.found(reply.body, call.filled) if reply else None
+    shown = look_up.found(reply.body, call.filled) if reply else ()
+    ours = [each for each in shown if _may_be_ours(each, call, look_up)]
     with tenant_scope(call.tenant_id):
         lease.check()
         client.write_ledger()
-        if reply is not None and shown is not None:
-            keeping.found(call, shown)
+        # Asked after the answer came: a twin that left while the look was out may be what it found.
+        if len(ours) > 1 or has_twin(call, look_up):
+            keeping.leave_open(call, Why.TWIN)
+            return None
+        if ours:
+            keeping.found(call, ours[0])
             return None
         if failed is not None:
             entry = entries.of_failure(failed, look_up.operation)
             if entry is None or entry.status != NOT_THERE:
                 return _unheard(call, failed)
-        return _not_there(call)
+        return _not_there(call, Why.TWIN if shown else Why.NOT_FOUND)
 
 
-def _not_there(call: Call) -> Again | None:
+def _not_there(call: Call, why: Why) -> Again | None:
+    """`why`: what a person is told after the last look."""
     looks = call.looks + 1
     if looks >= len(PAUSES):
-        keeping.leave_open(call, Why.NOT_FOUND, looks=looks)
+        keeping.leave_open(call, why, looks=looks)
         return None
     next_at = timezone.now() + PAUSES[looks]
     keeping.look_later(call, next_at, looks=looks)
@@ -100,11 +112,26 @@ def _question(call: Call, operation: Operation) -> tuple[LookUp, Arguments] | No
     return (look_up, arguments) if look_up and arguments else None
 
 
-def _has_twin(call: Call) -> bool:
-    """Whether the very same was done before: then finding it proves nothing about this one."""
-    done = (CallState.ANSWERED, CallState.SETTLED_DONE)
-    earlier = Call.objects.filter(connection_id=call.connection_id, operation=call.operation, state__in=done)
-    return earlier.filter(arguments=call.arguments, body=call.body).exclude(id=call.id).exists()
+def has_twin(call: Call, look_up: LookUp) -> bool:
+    """Whether a look for this one may find what another call did, however long ago. Needs the scope. One query."""
+    reference = look_up.reference(call.filled)
+    others = Call.objects.filter(
+        tenant_id=call.tenant_id,
+        connection_id=call.connection_id,
+        operation=call.operation,
+        state__in=MAY_BE_DONE,
+    ).exclude(id=call.id)
+    # Compared here, as the reference is the provider's own reading of a body: calls are asked for by hand, and are few.
+    rows = others.only("id", "tenant_id", "arguments", "body").iterator(chunk_size=50)
+    return any(look_up.reference(other.filled) == reference for other in rows)
+
+
+def _may_be_ours(thing: Any, call: Call, look_up: LookUp) -> bool:
+    """Not where it was there before the write left, or where a provider that tells ages does not tell this one."""
+    if look_up.created is None:
+        return True
+    created = look_up.created(thing)
+    return created is not None and created >= (call.sent_at or call.asked_at) - CLOCKS
 
 
 # -- waiting for a person at the provider ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -44,12 +45,25 @@ class LookUp:
     """How to find out whether a write whose answer was lost has happened: by our own reference in it.
 
     `arguments` fills the looking operation from what was sent, None where it holds no reference of ours; `found` gives
-    what the answer (parsed) shows of it, None where it is not there. A 404 of the looking operation means not there.
+    everything in the answer (parsed) that bears it. A 404 of the looking operation means not there.
+
+    `by` gives the reference itself where `arguments` do not hold it, as where a list is read whole: writes with the same
+    one cannot be told apart by a look.
+
+    `created` reads off a thing when it was created, or changed last where only that is told; None where neither is. What
+    is older than the write, or of no age, is another's. Without it anything that bears the reference is taken for ours:
+    only for a reference that is given once, and never for a name.
     """
 
     operation: str
     arguments: Callable[[Arguments], Arguments | None]
-    found: Callable[[Any, Arguments], Any]
+    found: Callable[[Any, Arguments], Sequence[Any]]
+    by: Callable[[Arguments], Any] | None = None
+    created: Callable[[Any], datetime | None] | None = None
+
+    def reference(self, sent: Arguments) -> Any:
+        """What a thing is looked for by; equal for writes of which a look may find the other's."""
+        return (self.by or self.arguments)(sent)
 
 
 @dataclass(frozen=True)

@@ -324,3 +324,8 @@ class Pin(TenantOwned):
 
     def __str__(self) -> str:
         return self.host
+
+    @property
+    def compared(self) -> str:
+        """What a person compares of it, in one word: a fingerprint counts for its host only."""
+        return f"{self.host}={self.sha256}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -129,26 +130,31 @@ def keep_settings(*, connection: Connection, values: dict[str, str], actor: Acto
     )
 
 
-def confirm_pins(*, connection: Connection, actor: Actor) -> list[str]:
-    """Trust the certificates that wait for a person's word. The ones they replace stay live for CHANGE_OVER, as a host of
-    several machines shows both for a while; what was there before those goes at once. Gives the hosts.
+def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Actor) -> list[str]:
+    """Trust the certificates that a person compared (Pin.compared). The ones they replace stay live for CHANGE_OVER, as a
+    host of several machines shows both for a while; what was there before those goes at once. Gives the hosts.
+
+    Raises Refused where those that wait are not exactly these: a check since then may have met somebody in between.
     """
-    waiting = Pin.objects.filter(connection_id=connection.id, confirmed_at=None)
-    found = list(waiting.values_list("id", "host", "sha256"))
-    for row_id, host, sha256 in found:
-        confirmed = Pin.objects.filter(connection_id=connection.id, host=host, confirmed_at__isnull=False)
+    # Held, so that none of them goes between this look and the word on it; one that comes meanwhile waits for its own.
+    waiting = Pin.objects.select_for_update().filter(connection_id=connection.id, confirmed_at=None)
+    found = list(waiting.order_by("id"))
+    if found and {pin.compared for pin in found} != set(compared):
+        raise Refused(_("A host shows another certificate now than your page did. Compare again, then confirm."))
+    for pin in found:
+        confirmed = Pin.objects.filter(connection_id=connection.id, host=pin.host, confirmed_at__isnull=False)
         replaced = confirmed.order_by("-confirmed_at").values_list("id", flat=True)[:1]
         confirmed.exclude(id__in=list(replaced)).delete()
-        Pin.objects.filter(id=row_id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
+        Pin.objects.filter(id=pin.id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
         audit.record(
             tenant_id=connection.tenant_id,
             actor=actor,
             action="certificate.confirmed",
             subject=str(connection.id),
-            host=host,
-            sha256=sha256,
+            host=pin.host,
+            sha256=pin.sha256,
         )
-    return [host for _id, host, _sha256 in found]
+    return [pin.host for pin in found]
 
 
 def live_pins(connection: Connection) -> list[Pin]:

@@ -33,7 +33,9 @@ WHY: dict[str, Text] = {
     ),
     Why.NOT_FOUND: gettext_lazy("We looked several times and did not find it. It may still arrive late."),
     Why.NOT_HEARD: gettext_lazy("We could not look for it: the provider did not let us."),
-    Why.TWIN: gettext_lazy("The very same was done before, so finding it would prove nothing about this one."),
+    Why.TWIN: gettext_lazy(
+        "Another one with the same reference was there before or came meanwhile, so finding one proves nothing about this."
+    ),
     Why.NO_NEWS: gettext_lazy("The provider wanted it confirmed, and we could not find out whether it was."),
 }
 # Look and icon of each state; the word is the state's own.

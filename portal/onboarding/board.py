@@ -114,7 +114,11 @@ class Board:
     @property
     def awaits_pins(self) -> bool:
         """Certificates wait for the word of whoever compared them."""
-        return any(pin.confirmed_at is None for pin in self.pins)
+        return bool(self.waiting_pins)
+
+    @property
+    def waiting_pins(self) -> list[Pin]:
+        return [pin for pin in self.pins if pin.confirmed_at is None]
 
     @property
     def proving(self) -> Step | None:

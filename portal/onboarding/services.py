@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from django.db import transaction
 from django.utils import timezone
@@ -90,10 +90,11 @@ def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
         return typed.keep(mark=mark, typed=values, actor=actor)
 
 
-def confirm(*, mark: Mark, actor: Actor) -> None:
+def confirm(*, mark: Mark, compared: Collection[str] = (), actor: Actor) -> None:
     """The customer confirms what the probe found (the company): the connection stands and the first sync starts.
 
-    Raises Refused while the probe has not verified it.
+    `compared`: the certificates the page showed (Pin.compared). Raises Refused while the probe has not verified it, and
+    where other certificates wait than these.
     """
     refuse_left(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
@@ -102,7 +103,7 @@ def confirm(*, mark: Mark, actor: Actor) -> None:
     connection = mark.onboarding.connection
     connection.refresh_from_db()
     if checkpoint.pins:
-        _confirm_certificates(mark, actor)
+        _confirm_certificates(mark, compared, actor)
         return
     if connection.state != ConnectionState.SETUP:
         raise Refused(_("This company has been confirmed already."))
@@ -136,13 +137,13 @@ def confirm(*, mark: Mark, actor: Actor) -> None:
         start_run(connection=connection, trigger=Trigger.FIRST, actor=actor)
 
 
-def _confirm_certificates(mark: Mark, actor: Actor) -> None:
+def _confirm_certificates(mark: Mark, compared: Collection[str], actor: Actor) -> None:
     """Whoever compared the fingerprints says that they are right: these certificates are trusted from now on.
 
-    Raises Refused where nothing waits, so that a page that is out of date cannot confirm what nobody has looked at.
+    Raises Refused where nothing or something else waits: a page that is out of date confirms nothing that it did not show.
     """
     connection = mark.onboarding.connection
-    hosts = confirm_pins(connection=connection, actor=actor)
+    hosts = confirm_pins(connection=connection, compared=compared, actor=actor)
     if not hosts:
         raise Refused(_("There is nothing to confirm yet. Check it first."))
     ask_check(mark=mark)

@@ -176,8 +176,9 @@ def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: st
 @require_POST
 @member(Role.OPERATOR)
 def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+    compared = request.POST.get("compared", "").split()
     try:
-        services.confirm(mark=mark_of(request, connection, checkpoint), actor=request.user.actor)
+        services.confirm(mark=mark_of(request, connection, checkpoint), compared=compared, actor=request.user.actor)
     except Refused as refused:
         messages.error(request, str(refused))
         return _to_checkpoint(request, connection, checkpoint)

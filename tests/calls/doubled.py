@@ -21,7 +21,7 @@ def by_reference(sent: Arguments) -> Arguments | None:
 
 
 def found(answer: Any, sent: Arguments) -> Any:
-    return next((each for each in answer["things"] if each["reference"] == sent.body["reference"]), None)
+    return [each for each in answer["things"] if each["reference"] == sent.body["reference"]]
 
 
 def trouble(body: Any) -> list[FieldTrouble]:

@@ -22,7 +22,7 @@ from connections.transport import authorization
 from connections.transport.client import Client, Reply
 from connections.transport.models import AuthorizationAttempt
 from connections.vault import sealing
-from connections.vault.models import Connection, Grant
+from connections.vault.models import Connection, Grant, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import bind_company, confirm_pins, keep_settings, mark_healthy, store_credential
 from portal.onboarding import services
@@ -154,7 +154,11 @@ class Customer:
         with acting_as("worker"):
             Client(connection=self.connection).certificates()
         with self.here():
-            confirm_pins(connection=self.connection, actor=AINO)
+            confirm_pins(connection=self.connection, compared=self.shown(), actor=AINO)
+
+    def shown(self) -> list[str]:
+        """What the page shows of the certificates that wait. Needs the tenant's scope."""
+        return [pin.compared for pin in Pin.objects.filter(connection=self.connection, confirmed_at=None)]
 
     def sign_in(self, *, deny: bool = False) -> AuthorizationAttempt:
         """To the provider's login page and back; the attempt as it ended."""
@@ -227,7 +231,7 @@ class Customer:
             self._check(checkpoint)
         if checkpoint.confirm or (checkpoint.pins and self.mark(checkpoint).state == "open"):
             with self.here():
-                services.confirm(mark=self.mark(checkpoint), actor=AINO)
+                services.confirm(mark=self.mark(checkpoint), compared=self.shown(), actor=AINO)
         self.work_off()
 
     def _check(self, checkpoint: Checkpoint) -> None:

@@ -12,7 +12,7 @@ from connections.spec.checklist import Attestation, Checkpoint, MarkState
 from connections.sync.models import SyncRun
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import authorization
-from connections.vault.models import Connection
+from connections.vault.models import Connection, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
 from portal.onboarding import services
@@ -121,7 +121,9 @@ class Walker:
 
     def confirm(self, checkpoint: str) -> None:
         with self.inside():
-            services.confirm(mark=self.mark(checkpoint), actor=AINO)
+            waiting = Pin.objects.filter(connection_id=self.onboarding.connection_id, confirmed_at=None)
+            compared = [pin.compared for pin in waiting]
+            services.confirm(mark=self.mark(checkpoint), compared=compared, actor=AINO)
         self.work_off()
 
     def walk(self) -> dict[str, str]:

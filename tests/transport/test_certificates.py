@@ -188,7 +188,8 @@ def look(connection):
 
 def confirm(connection):
     with acting_as("web"), tenant_scope(connection.tenant_id):
-        return vault.confirm_pins(connection=connection, actor=SYSTEM)
+        shown = [pin.compared for pin in Pin.objects.filter(connection_id=connection.id, confirmed_at=None)]
+        return vault.confirm_pins(connection=connection, compared=shown, actor=SYSTEM)
 
 
 def call(connection):
@@ -247,6 +248,24 @@ def test_a_change_is_loud_and_needs_a_persons_word(pinned, hostile, drawer):
         call(pinned)
     confirm(pinned)
     assert call(pinned) == 200
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_one_met_after_the_page_was_read_is_not_confirmed_by_it(pinned, hostile, drawer):
+    """Another check meets a man in the middle, while somebody compares what the first one was shown."""
+    hostile.show(drawer["self-signed"].chain)
+    compared = f"127.0.0.1:{hostile.port}={look(pinned).sha256}"
+    hostile.show(drawer["another"].chain)
+    met = look(pinned)
+    for shown in ([compared], [compared, f"{met.host}={met.sha256}"], []):
+        with acting_as("web"), tenant_scope(pinned.tenant_id), pytest.raises(vault.Refused, match="Compare again"):
+            vault.confirm_pins(connection=pinned, compared=shown, actor=SYSTEM)
+    assert live(pinned) == set()
+    hostile.show(drawer["self-signed"].chain)
+    look(pinned)
+    with acting_as("web"), tenant_scope(pinned.tenant_id):
+        assert vault.confirm_pins(connection=pinned, compared=[compared], actor=SYSTEM) == [met.host]
+    assert call(pinned) == 200, "it shows again what was compared"
 
 
 @pytest.mark.usefixtures("committed_db")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.text import format_lazy
@@ -25,6 +26,7 @@ INVOICE = {
 ITEM = {"title": "Nemune", "price": 1000, "description": "-"}
 # Eastern digits of both kinds stand for the ten that everybody's machines know.
 DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "0123456789" * 2)
+LATEST = 4102444800  # 2100
 
 
 def customer_trouble(body: Any) -> Sequence[FieldTrouble]:
@@ -45,8 +47,8 @@ def _records(answer: Any) -> list[Any]:
     return [each for each in answer if isinstance(each, dict)] if isinstance(answer, list) else []
 
 
-def _by(*names: str) -> tuple[Any, Any]:
-    """Arguments and finder of a look-up that compares these fields, digits of any kind being equal."""
+def _by(operation: str, *names: str) -> LookUp:
+    """A lost creation is looked up by these fields in the whole list, digits of any kind being equal."""
 
     def mine(body: Any) -> tuple[str, ...]:
         return tuple(str(body.get(name) or "").translate(DIGITS) for name in names) if isinstance(body, dict) else ()
@@ -54,10 +56,17 @@ def _by(*names: str) -> tuple[Any, Any]:
     def arguments(sent: Arguments) -> Arguments | None:
         return Arguments(query={"limit": "100"}) if any(mine(sent.body)) else None
 
-    def found(answer: Any, sent: Arguments) -> Any:
-        return next((each for each in _records(answer) if mine(each) == mine(sent.body)), None)
+    def found(answer: Any, sent: Arguments) -> Sequence[Any]:
+        return [each for each in _records(answer) if mine(each) == mine(sent.body)]
 
-    return arguments, found
+    return LookUp(operation, arguments, found, by=lambda sent: mine(sent.body), created=_created)
+
+
+def _created(thing: Any) -> datetime | None:
+    """Unix seconds, as a text in digits of any kind; milliseconds and other accidents make no moment of our time."""
+    told = str(thing.get("created")).translate(DIGITS)
+    seconds = int(told) if told.isascii() and told.isdigit() and len(told) < 13 else 0
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < LATEST else None
 
 
 def _of(name: str, label: Text, example: dict[str, Any], look_up: LookUp | None, **more: Any) -> tuple[Operation, ...]:
@@ -84,9 +93,9 @@ OPERATIONS = (
         "customers",
         _("customers"),
         CUSTOMER,
-        LookUp("customers.list", *_by("name", "email", "mobile")),
+        _by("customers.list", "name", "email", "mobile"),
         check=customer_trouble,
     ),
-    *_of("invoices", _("invoices"), INVOICE, LookUp("invoices.list", *_by("number"))),
+    *_of("invoices", _("invoices"), INVOICE, _by("invoices.list", "number")),
     *_of("items", _("items"), ITEM, None),
 )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from connections.providers.procountor.checklist import M2M
+from connections.providers.procountor.moments import instant
 from connections.spec.grants import Activation, Proposal
 from connections.spec.streams import BadPage
 
-FINLAND = ZoneInfo("Europe/Helsinki")  # date-times carry no zone
 REASON = "Not chosen by the person who was asked."
 
 
@@ -29,16 +27,8 @@ def read(body: Any) -> Proposal:
         str(who.get("userFullName") or "?"),
         str(who.get("email") or ""),
         [(str(each["companyId"]), str(each.get("extraInfo") or "")) for each in companies],
-        _instant(body.get("expires")),
+        instant(body.get("expires")),
     )
-
-
-def _instant(value: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=FINLAND)
 
 
 def decision(approved: Sequence[str], rejected: Sequence[str]) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor.encoding import windows_1252, with_version
+from connections.providers.procountor.moments import instant
 from connections.providers.procountor.samples import INVOICE, MARK_PAID, PARTNER, PAYMENTS, PRODUCT, RECEIPT, WEBHOOK
 from connections.spec.operations import Arguments, FollowUp, LookUp, Operation, Parameter, Place
 from connections.spec.text import Text
@@ -34,26 +36,26 @@ CONFIRMED = FollowUp(
 )
 
 
-def by(operation: str, field: str, parameter: str, place: Place = Place.QUERY) -> LookUp:
-    """A lost creation is looked up by one of its own fields (dotted), with the list's filter for it."""
+def by(operation: str, field: str, parameter: str, *, created: str) -> LookUp:
+    """A lost creation is looked up by one of its own fields (dotted), with the list's filter for it.
+
+    `created`: where the list tells its age. Only invoices have the moment of their creation; others have that of their
+    last change, which is no earlier.
+    """
 
     def arguments(sent: Arguments) -> Arguments | None:
         value = _at(sent.body, field)
         if not isinstance(value, str) or not value:
             return None
-        named = {parameter: value}
-        return Arguments(headers=named) if place is Place.HEADER else Arguments(query={**named, "size": "50"})
+        return Arguments(query={parameter: value, "size": "50"})
 
-    def found(answer: Any, sent: Arguments) -> Any:
+    def found(answer: Any, sent: Arguments) -> Sequence[Any]:
         results = answer.get("results") if isinstance(answer, dict) else None
-        matches = (
-            [each for each in results if _at(each, field) == _at(sent.body, field)]
-            if isinstance(results, list)
-            else []
-        )
-        return matches[0] if matches else None
+        if not isinstance(results, list):
+            return []
+        return [each for each in results if _at(each, field) == _at(sent.body, field)]
 
-    return LookUp(operation, arguments, found)
+    return LookUp(operation, arguments, found, created=lambda thing: instant(_at(thing, created)))
 
 
 def _at(value: Any, path: str) -> Any:
@@ -105,11 +107,12 @@ OPERATIONS = (
     *_reads(
         "partners", "/businesspartners", _("business partners"), *PAGED, *CHANGED,
         Parameter("type", choices=("", "CUSTOMER", "SUPPLIER", "PERSON")), Parameter("active", choices=("", "true", "false")),
-        Parameter("name", Place.HEADER), Parameter("identifier", Place.HEADER), many=True,
+        Parameter("name", Place.HEADER), Parameter("identifier", Place.HEADER), Parameter("customerNumber"), many=True,
     ),
     Operation(
         "partners.create", "POST", "/businesspartners", _("Create: business partner"), (), PARTNER, check=windows_1252,
-        look_up=by("partners.list", "name", "name", Place.HEADER), source=REFERENCE,
+        # By the number and not by the name, which several may have.
+        look_up=by("partners.list", "invoicingInfo.customerNumber", "customerNumber", created="version"), source=REFERENCE,
     ),
     Operation(
         "partners.update", "PUT", "/businesspartners/{id}", _("Replace: business partner"), (ID,), PARTNER,
@@ -121,7 +124,7 @@ OPERATIONS = (
     ),
     Operation(
         "products.create", "POST", "/products", _("Create: product"), (), PRODUCT, check=windows_1252,
-        look_up=by("products.list", "code", "code"), source=REFERENCE,
+        look_up=by("products.list", "code", "code", created="version"), source=REFERENCE,
     ),
     Operation(
         "products.update", "PUT", "/products/{id}", _("Replace: product"), (ID,), PRODUCT, check=windows_1252, source=REFERENCE
@@ -133,7 +136,7 @@ OPERATIONS = (
     ),
     Operation(
         "invoices.create", "POST", "/invoices", _("Create: invoice"), (), INVOICE, check=windows_1252,
-        look_up=by("invoices.list", "originalInvoiceNumber", "originalInvoiceNumber"), source=REFERENCE,
+        look_up=by("invoices.list", "originalInvoiceNumber", "originalInvoiceNumber", created="created"), source=REFERENCE,
     ),
     Operation(
         "invoices.update", "PUT", "/invoices/{id}", _("Replace: invoice"), (ID,), INVOICE, check=with_version, source=REFERENCE

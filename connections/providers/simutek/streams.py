@@ -76,6 +76,17 @@ def _by_number(sent: Arguments) -> Arguments | None:
     return Arguments(path={"customerNumber": number}) if isinstance(number, str) and number else None
 
 
+def _same(answer: Any, sent: Arguments) -> Sequence[Any]:
+    """GKS4 tells no age, and whether it refuses a number that is taken is not said: so it must be the same company, too."""
+    return [answer] if isinstance(answer, dict) and _company(answer) == _company(sent.body) else []
+
+
+def _company(customer: Any) -> tuple[str, str]:
+    """Name and identity number; the latter without its spaces and dashes, as GKS4 reads it."""
+    identity = str(customer.get("corporateIdentityNumber")).replace(" ", "").replace("-", "")
+    return str(customer.get("name")).strip(), identity
+
+
 OPERATIONS = (
     Operation(
         "customers.list", "GET", "/companies", _("Search customers"),
@@ -94,7 +105,7 @@ OPERATIONS = (
     ),
     Operation(
         "customers.create", "POST", "/customers", _("Create a customer"), (), CUSTOMER,
-        look_up=LookUp("customers.get", _by_number, lambda answer, sent: answer),
+        look_up=LookUp("customers.get", _by_number, _same),
         check=customer_trouble,
         source="documentation: create a customer; 200 without a body",
     ),

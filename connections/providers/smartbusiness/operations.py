@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +24,7 @@ LIST = (
 )
 ID = Parameter("id", Place.PATH, required=True)
 WITH = Parameter("with")
+SWITZERLAND = ZoneInfo("Europe/Zurich")  # inferred
 SOURCE = "introduction (verbs, envelopes); paths as in the vendor's own library"
 
 CONTACT = {
@@ -59,12 +63,20 @@ def by_number(operation: str) -> LookUp:
         number = _number(sent)
         return Arguments(query={"filter": json.dumps({"number": number}), "limit": "5"}) if number else None
 
-    def found(answer: Any, sent: Arguments) -> Any:
+    def found(answer: Any, sent: Arguments) -> Sequence[Any]:
         items = answer.get("items") if isinstance(answer, dict) else None
         matches = [item for item in items if item.get("number") == _number(sent)] if isinstance(items, list) else []
-        return matches[0] if matches else None
+        return matches
 
-    return LookUp(operation, arguments, found)
+    return LookUp(operation, arguments, found, created=_created)
+
+
+def _created(thing: Any) -> datetime | None:
+    """A moment without a zone; broken ones ("-0001-11-30 00:00:00") happen. Of an hour that comes twice it is the first."""
+    try:
+        return datetime.strptime(thing["created"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=SWITZERLAND)
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _number(sent: Arguments) -> str:
