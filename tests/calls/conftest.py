@@ -20,6 +20,7 @@ from connections.spec.operations import Arguments
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import client as transport_client
 from connections.transport import retry
+from connections.transport.models import Breaker
 from connections.vault.models import Connection
 from connections.vault.services import mark_healthy
 from tests.calls.doubled import doubled
@@ -119,6 +120,7 @@ class Calling:
         Call.objects.filter(id=call.id).update(
             next_at=F("next_at") - time, sent_at=F("sent_at") - time, asked_at=F("asked_at") - time
         )
+        Breaker.objects.update(next_at=F("next_at") - time)
 
     def look_to_the_end(self, call: Call) -> Call:
         for _ in looking.PAUSES:
