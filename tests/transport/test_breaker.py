@@ -42,9 +42,9 @@ def opened(**fields):
     return row(opened_at=NOW, next_at=NOW + breaker.EVERY, bad=5, **fields)
 
 
-def test_five_failures_of_two_connections_open_a_server():
+def test_failures_of_two_connections_open_a_server():
     found = row()
-    for number in range(4):
+    for number in range(breaker.LEAST - 1):
         breaker.failed(found, NOW, ONE)
         assert not breaker.is_open(found), number
     breaker.failed(found, NOW + seconds(3), OTHER)
@@ -221,12 +221,12 @@ class TestRows:
 
     def test_good_answers_count_while_there_are_failures(self):
         one = caller()
-        fail(4, one)
+        fail(breaker.LEAST - 1, one)
         for _ in range(6):
             with breaker.passage(one, URL):
                 breaker.note(one, URL, is_good=True)
         fail(1, one)
-        assert (rows()[True].good, rows()[True].bad) == (6, 5)
+        assert (rows()[True].good, rows()[True].bad) == (6, breaker.LEAST)
         with breaker.passage(one, URL):
             pass
 
@@ -277,16 +277,16 @@ def send(client):
 
 def test_server_errors_open_it_and_nothing_more_is_sent(hostile, client, db):
     answering(hostile, (503, b"{}"))
-    for _ in range(5):
+    for _ in range(breaker.LEAST):
         with pytest.raises(Unavailable):
             send(client)
     before = len(hostile.asked)
-    for _ in range(5):
+    for _ in range(breaker.LEAST):
         with pytest.raises(Unavailable) as refused:
             send(client)
         assert refused.value.fault.code == "provider-in-trouble"
     assert len(hostile.asked) == before
-    assert RequestLogEntry.objects.filter(operation="session").count() == len(calls(hostile)) == 5
+    assert RequestLogEntry.objects.filter(operation="session").count() == len(calls(hostile)) == breaker.LEAST
     come_due()
     answering(hostile, (200, {}))
     assert send(client).status == 200
@@ -311,7 +311,7 @@ def test_a_refusal_never_counts_as_trouble(hostile, client, db, status):
 
 def test_a_refusal_is_a_sign_of_life(hostile, client, db):
     answering(hostile, (503, b"{}"))
-    for _ in range(5):
+    for _ in range(breaker.LEAST):
         with pytest.raises(Unavailable):
             send(client)
     come_due()
@@ -323,11 +323,11 @@ def test_a_refusal_is_a_sign_of_life(hostile, client, db):
 
 def test_a_token_request_feeds_it_and_is_held_back_by_it(hostile, client, db):
     hostile.behave = lambda line: line.answer(503, b"{}")
-    for _ in range(5):
+    for _ in range(breaker.LEAST):
         with pytest.raises(Unavailable), acting_as("worker"):
             client.fresh_token()
     asked = len(hostile.asked)
-    assert asked == 5
+    assert asked == breaker.LEAST
     with pytest.raises(Unavailable) as refused, acting_as("worker"):
         client.fresh_token()
     assert refused.value.fault.code == "provider-in-trouble"
@@ -336,7 +336,7 @@ def test_a_token_request_feeds_it_and_is_held_back_by_it(hostile, client, db):
 
 def test_it_is_asked_before_a_place_in_the_quota_is_taken(hostile, client, db, monkeypatch):
     answering(hostile, (503, b"{}"))
-    for _ in range(5):
+    for _ in range(breaker.LEAST):
         with pytest.raises(Unavailable):
             send(client)
     monkeypatch.setattr(sending.limiter, "take", lambda *a, **k: pytest.fail("a place was taken"))
