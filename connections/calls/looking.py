@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from connections.calls import entries, keeping
 from connections.calls.models import Call, CallState, Why
 from connections.jobs.lease import Lease
 from connections.jobs.registry import Again
-from connections.spec.errors import CallFailed, Unavailable
+from connections.spec.errors import CallFailed, Unavailable, Unreadable
 from connections.spec.operations import Arguments, LookUp, Operation
 from connections.tenancy.scope import tenant_scope
 from connections.transport import faults as transport_faults
@@ -65,8 +66,14 @@ def look(lease: Lease, call: Call, operation: Operation, client: Client) -> Agai
         reply = client.send(look_up.operation, arguments)
     except CallFailed as refused:
         failed = refused
-    shown = look_up.found(reply.body, call.filled) if reply else ()
-    ours = [each for each in shown if _may_be_ours(each, call, look_up)]
+    shown: Sequence[Any] = ()
+    ours: list[Any] = []
+    if reply is not None:
+        try:
+            shown = look_up.found(reply.body, call.filled)
+            ours = [each for each in shown if _may_be_ours(each, call, look_up)]
+        except (AttributeError, LookupError, TypeError):  # not what the document promises: nothing was looked through
+            failed = Unreadable(transport_faults.UNREADABLE, entry_id=reply.entry_id)
     with tenant_scope(call.tenant_id):
         lease.check()
         client.write_ledger()

@@ -74,7 +74,10 @@ class Caller:
 
     @cached_property
     def hosts(self) -> spec.Hosts:
-        """Where this connection's provider is, and whom we trust there. Raises Unauthorized (no address yet), Blocked."""
+        """Where this connection's provider is, and whom we trust there.
+
+        Raises Unauthorized (no address yet), Blocked (a strange one, or its environment is gone).
+        """
         connection = self.connection
         try:
             found = registry.hosts_of(
@@ -82,7 +85,7 @@ class Caller:
             )
         except registry.AddressMissing:
             raise Unauthorized(faults.NO_ADDRESS) from None
-        except registry.AddressStrange:
+        except LookupError:
             raise Blocked(faults.BLOCKED) from None
         with tenant_scope(connection.tenant_id):
             pins = tuple((pin.host, pin.certificate) for pin in live_pins(connection))

@@ -49,7 +49,7 @@ def _seen(caller: Caller, hosts: Hosts, host: str, port: int) -> SeenCertificate
         ends_at = x509.load_der_x509_certificate(der).not_valid_after_utc
     except egress.NotAllowed:
         raise Blocked(faults.BLOCKED) from None
-    except (egress.EgressError, OSError, ValueError):
+    except (egress.EgressError, OSError, ValueError, x509.InvalidVersion):
         raise Unavailable(faults.NO_ANSWER, retry_at=clock.now()) from None
     pem = ssl.DER_cert_to_PEM_cert(der)
     sha256 = trust.fingerprint(pem)

@@ -103,10 +103,13 @@ class Client:
         """One operation, retried where that is safe. Raises the errors of connections/spec/errors.py.
 
         Entries of good answers wait in `pending`; those of failures and of anything but reads are written at once.
-        `before_write` is told the entry id right before a write leaves, so that an intent can be kept first.
+        `before_write` is told the entry id right before a write leaves, so that an intent can be kept first. Raises
+        ValueError, TypeError for what cannot be written, before that: of what was never sent no outcome is unknown.
         """
         declared = self.provider.operation(operation)
         url = self._caller.hosts.api + filled(declared.path, arguments.path)
+        wire = self._caller.wire
+        body = self._encoded(wire, arguments.body)
         budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
         begun, is_renewed = time.monotonic(), False
         for attempt in itertools.count(1):
@@ -121,7 +124,7 @@ class Client:
                     before_write(entry.id)
                 budget.earn()
                 try:
-                    return self._attempt(declared, url, token, entry, arguments)
+                    return self._attempt(declared, url, token, entry, arguments, wire, body)
                 except Unauthorized:
                     if is_renewed:
                         raise
@@ -143,12 +146,13 @@ class Client:
         token: tokens.Living,
         entry: RequestLogEntry,
         arguments: Arguments,
+        wire: Wire,
+        body: bytes | None,
     ) -> Reply:
         """Sign, send once, judge. Raises CallFailed, its entry written."""
         entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
         signed = Signed(dict(arguments.headers), {})
         self.provider.placement.place(token.secret.reveal(), token.kind, signed)
-        wire = self._caller.wire
         try:
             answer = self._caller.send(
                 entry,
@@ -157,7 +161,7 @@ class Client:
                 headers=signed.headers,
                 query=arguments.query,
                 hidden_query=signed.hidden_query,
-                body=self._encoded(wire, arguments.body),
+                body=body,
                 wire=wire,
             )
             reply = self._judge(declared, entry, answer, wire)

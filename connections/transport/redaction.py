@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -28,17 +29,23 @@ _NAME = (
     r"(?:pass(?:word|wd|phrase)?|pwd|secret|api[-_]?key|auth(?:orization|enticate)?(?![a-z])|credentials?"
     r"|private[-_]?key|token|bearer|cookie|session[-_]?(?:id|key)|verifier)"
 )
+# Each repetition takes all it can for good (`*+`), and a quote that is never closed holds all that follows: looked for
+# anew behind every name, its end would cost the square of the text's length.
 _VALUE = (
-    r"""\\*"(?:[^"\\]|\\.)*"|\\*'(?:[^'\\]|\\.)*'|(?:bearer|basic|token)\s+[^\s,;"'()\[\]{}]+|[^\s,;&"'()\[\]{}]+"""
+    r"""\\*+"(?:[^"\\]|(?s:\\.))*+(?:"|\\?\Z)|\\*+'(?:[^'\\]|(?s:\\.))*+(?:'|\\?\Z)"""
+    r"""|(?:bearer|basic|token)\s++[^\s,;"'()\[\]{}]+|[^\s,;&"'()\[\]{}]+"""
 )
-_NAMED = re.compile(rf"""(?i)((?<![a-z])[\w.-]{{0,40}}{_NAME}[\w-]{{0,40}}\\*["']?\s*(?:=>|[:=])\s*)(?:{_VALUE})""")
+_NAMED = re.compile(rf"""(?i)((?<![a-z])[\w.-]{{0,40}}{_NAME}[\w-]{{0,40}}\\*+["']?\s*+(?:=>|[:=])\s*+)(?:{_VALUE})""")
 _SCHEME = re.compile(r"(?i)\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}")
 _IN_ADDRESS = re.compile(r"""(?i)([?&](?:code|state|key|sig(?:nature)?)=)[^&\s"'<>]+""")
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 
-_UNICODE = re.compile(r"\\+u([0-9a-fA-F]{4})")
-_OCTET = re.compile(r"\\+x([0-9a-fA-F]{2})")
+# Never begun in its middle and never given back in part: a long run would cost the square of its length.
+_RUN = r"(?<!\\)\\++"
+_UNICODE = re.compile(rf"{_RUN}u([0-9a-fA-F]{{4}})")
+_OCTET = re.compile(rf"{_RUN}x([0-9a-fA-F]{{2}})")
 _ESCAPED = re.compile(r"""\\+(["'/\\])""")
+_NUMBER = re.compile(r"(?<=&#)0*([0-9]{1,10})[0-9]*")  # the rest changes nothing: no character has such a number
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -63,7 +70,7 @@ def without_live(text: str) -> str:
     found = _live_in(text)
     for value in found:
         for pattern in _patterns(value):
-            text = pattern.sub(DOTS, text)
+            text = pattern.sub(_dots, text)
     return WITHHELD if found and any(map(_searching(text), found)) else text
 
 
@@ -118,7 +125,8 @@ def _decoded(text: str) -> str:
         text = _OCTET.sub(r"%\1", text)
         text = _ESCAPED.sub(r"\1", text)
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs become one character
-    return html.unescape(unquote(text))
+    # Python reads no number of thousands of digits.
+    return html.unescape(_NUMBER.sub(r"\1", unquote(text)))
 
 
 def _hex(value: str) -> str:
@@ -137,24 +145,46 @@ def _cores(value: str) -> Iterator[str]:
 
 
 def _patterns(value: str) -> Iterator[re.Pattern[str]]:
-    yield re.compile("".join(map(_written, value)))
+    # A run that the value does not begin with is passed over as a whole, and stays.
+    passed = rf"|(?P<passed>(?:{_BACKSLASH})++)" if value.startswith("\\") else ""
+    yield re.compile("".join(_parts(value)) + passed)
     yield re.compile("".join(map(_written, _hex(value))), re.IGNORECASE)
     for core in _cores(value):
-        parts = "".join(f"(?:{_written(each)}|{_written(each.translate(_FROM_URL_SAFE))})" for each in core)
+        # Two equal ways of one character would be tried in turn at every one: twice as long for each.
+        ways = (dict.fromkeys((each, each.translate(_FROM_URL_SAFE))) for each in core)
+        parts = "".join(f"(?:{'|'.join(map(_written, each))})" for each in ways)
         yield re.compile(f"[A-Za-z0-9+/_-]{{0,3}}{parts}[A-Za-z0-9+/_-]{{0,2}}")
 
 
+def _dots(found: re.Match[str]) -> str:
+    return DOTS if found.lastgroup is None else found[0]
+
+
 _FROM_URL_SAFE = str.maketrans("+/", "-_")
+_BACKSLASH = r"\\(?i:x5c|u005c)?+|%(?:25)*+5[cC]"
+# The run before an escape; one that was taken for backslashes of the value leaves none.
+_ESCAPE = rf"(?:{_RUN}|(?<=\\))"
+
+
+def _parts(value: str) -> Iterator[str]:
+    """A pattern of every character. Backslashes side by side share one, which takes as many as come: nobody can tell
+    which of them the value holds, and to try would cost a power of their number.
+    """
+    for is_run, characters in itertools.groupby(value, "\\".__eq__):
+        if is_run:
+            yield rf"(?:{_BACKSLASH}){{{len(list(characters))},}}+"
+        else:
+            yield from map(_written, characters)
 
 
 def _written(character: str) -> str:
-    """A pattern of every way in which one character may be written."""
+    """A pattern of every way in which one character, no backslash, may be written."""
     octets = character.encode("utf-8", "surrogatepass")
     units = character.encode("utf-16-be", "surrogatepass")
     ways = [
-        rf"\\*{re.escape(character)}" if character in "\"'/\\" else re.escape(character),
-        "".join(rf"(?:%(?:25)*|\\+x)(?i:{octet:02x})" for octet in octets),
-        "".join(rf"\\+u(?i:{units[at : at + 2].hex()})" for at in range(0, len(units), 2)),
+        rf"(?:{_RUN})?+{re.escape(character)}" if character in "\"'/" else re.escape(character),
+        "".join(rf"(?:%(?:25)*|{_ESCAPE}x)(?i:{octet:02x})" for octet in octets),
+        "".join(rf"{_ESCAPE}u(?i:{units[at : at + 2].hex()})" for at in range(0, len(units), 2)),
     ]
     if character == " ":
         ways.append(r"\+")

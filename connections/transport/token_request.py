@@ -259,9 +259,14 @@ def _parsed(body: bytes) -> Any:
     if len(body) > MOST_ODD:
         return None
     try:
-        return json.loads(body.decode("utf-8-sig", errors="replace"))
+        return json.loads(body.decode("utf-8-sig", errors="replace"), parse_int=_whole)
     except (ValueError, RecursionError):
         return None
+
+
+def _whole(digits: str) -> int | float:
+    """Python reads no whole number of thousands of digits, and would throw the token beside it away."""
+    return int(digits) if len(digits) < 20 else float(digits)
 
 
 def _is_token(body: Any, *, any_type: bool) -> bool:

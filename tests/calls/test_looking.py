@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from django.utils import timezone
 from connections.calls import looking, services
 from connections.calls.models import Call
 from connections.jobs.models import Job
+from connections.providers import registry
+from connections.spec.operations import Arguments
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import tenant_scope
 from connections.vault.models import Connection
@@ -106,6 +109,36 @@ def test_a_look_that_is_refused_is_left_to_a_person(calling: Calling) -> None:
     calling.ledger.fates = [cut_after, says(403, {})]
     call = calling.go_on(calling.run(), later=LATER)
     assert (call.why, call.needs_a_person) == ("not-heard", True)
+
+
+@pytest.mark.parametrize("body", [{"things": [1]}, {"things": None}, {}, [], {"things": [{}]}], ids=str)
+def test_an_answer_that_cannot_be_looked_through_says_nothing(calling: Calling, body: Any) -> None:
+    calling.ledger.fates = [cut_after, says(200, body)]
+    call = calling.go_on(calling.run(), later=LATER)
+    assert (call.state, call.why, call.looks, call.needs_a_person) == ("unknown", "not-heard", 0, True)
+    assert calling.ledger.writes() == calling.ledger.looks() == 1
+
+
+@pytest.mark.parametrize("slug", ["smartbusiness", "pentamic"])
+def test_a_finder_that_meets_no_objects_is_stopped(
+    calling: Calling, writable: Any, monkeypatch: pytest.MonkeyPatch, slug: str
+) -> None:
+    real = registry.find(slug)
+    assert real is not None
+    body: Any = {"items": [1]} if slug == "smartbusiness" else [1]
+    name = "contacts.create" if slug == "smartbusiness" else "customers.create"
+    look_up = real.operation(name).look_up
+    operations = [
+        replace(each, look_up=replace(look_up, operation="things.find", arguments=lambda sent: Arguments()))
+        if each.name == "things.create" and look_up
+        else each
+        for each in writable.operations
+    ]
+    provider = replace(writable, operations=tuple(operations))
+    monkeypatch.setattr(registry, "all_providers", lambda: {provider.slug: provider})
+    calling.ledger.fates = [cut_after, says(200, body)]
+    call = calling.go_on(calling.run(), later=LATER)
+    assert (call.state, call.why, call.needs_a_person) == ("unknown", "not-heard", True)
 
 
 def test_where_nothing_can_be_looked_up_a_person_decides_at_once(calling: Calling) -> None:

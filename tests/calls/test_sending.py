@@ -80,6 +80,16 @@ def test_a_secret_that_comes_back_as_a_number_withholds_the_answer(calling: Call
     assert calling.run("things.find").answer == WITHHELD
 
 
+def test_an_answer_that_is_hard_to_search_is_kept(calling: Calling) -> None:
+    """A write was done: whatever stands in its answer, nobody may be told that its outcome is unknown."""
+    told = {"a": f"&#{'9' * 5000};", "b": "\\" * 50_000, "c": "\\" * 50_000 + "tok-1"}
+    calling.ledger.fates = [says(201, told, done=True)]
+    call = calling.run()
+    assert (call.state, call.status) == ("answered", 201)
+    assert "9" * 5000 in call.answer
+    assert Search([("the token", "tok-1")]).look("the call", call.answer) == []
+
+
 def test_an_answer_without_a_body_is_an_answer(calling: Calling) -> None:
     calling.ledger.fates = [says(204, b"")]
     call = calling.run("things.drop", path={"id": "1"})

@@ -75,6 +75,18 @@ def old_hash(folder: Path, name: str, signer: Paper | None = None) -> Paper:
     return _kept(folder, name, x509.load_pem_x509_certificate(file.read_bytes()), loaded)
 
 
+def of_version_two(paper: Paper, folder: Path) -> Path:
+    """The same as a certificate of X.509 v2, which nobody makes any more; its signature no longer fits."""
+    der = ssl.PEM_cert_to_DER_cert(paper.pem)
+    version = b"\xa0\x03\x02\x01"
+    assert der.count(version + b"\x02") == 1
+    secret = paper.chain.read_bytes().partition(b"-----BEGIN PRIVATE")
+    chain = folder / "version-two.pem"
+    shown = ssl.DER_cert_to_PEM_cert(der.replace(version + b"\x02", version + b"\x01"))
+    chain.write_bytes(shown.encode() + b"".join(secret[1:]))
+    return chain
+
+
 def _openssl(*arguments: str) -> None:
     subprocess.run(["openssl", *arguments], check=True, capture_output=True)
 

@@ -306,3 +306,12 @@ def test_a_host_that_shakes_no_hands_is_left(pinned, hostile, monkeypatch):
     hostile.greet = lambda sock: sock.recv(65536) and sock.recv(1) and False
     with acting_as("worker"), pytest.raises(Unavailable):
         Client(connection=pinned).certificates()
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_a_certificate_of_a_version_that_nobody_reads_is_left(pinned, hostile, drawer, tmp_path):
+    hostile.show(papers.of_version_two(drawer["self-signed"], tmp_path))
+    with acting_as("worker"), pytest.raises(Unavailable) as left:
+        Client(connection=pinned).certificates()
+    assert left.value.fault.code == "no-answer"
+    assert not live(pinned)

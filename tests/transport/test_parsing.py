@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import string
+import time
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,31 @@ def test_whatever_a_decoder_trips_over_is_an_unreadable_body(error):
         raise error(*(("utf-8", b"", 0, 1, "x") if error is UnicodeDecodeError else ()))
 
     refused(b"{}", Wire(decode=decode))
+
+
+@pytest.mark.parametrize("slug", sorted(registry.all_providers()))
+@pytest.mark.parametrize("body", [b'"' + b'\\"' * 100_000, b'"\\', b'["a", "' + b"\\" * 200_001, b'"0' * 99_999])
+def test_a_text_that_never_ends_is_refused_at_once(slug, body):
+    """Customers choose the host: what it sends must not hold a worker up."""
+    wires = registry.all_providers()[slug].wires.values()
+    began = time.monotonic()
+    for wire in [JSON, *wires]:
+        with pytest.raises(ValueError, match=r"."):
+            parsing.read(body, wire)
+    assert time.monotonic() - began < 2, "it took minutes"
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e999"])
+def test_a_number_beyond_all_numbers_is_unreadable(number):
+    with pytest.raises(ValueError, match="infinity"):
+        parsing.read(f'{{"id": {number}}}'.encode(), JSON)
+
+
+@pytest.mark.parametrize("digits", [20, 5000])
+def test_so_is_one_in_xml(digits):
+    xml = registry.all_providers()["pentamic"].wires["xml"]
+    with pytest.raises(ValueError, match=r"digits|does not hold"):
+        parsing.as_json(parsing.read(f"<Customer><Id>{'9' * digits}</Id></Customer>".encode(), xml))
 
 
 def test_numbers_that_json_does_not_hold_are_unreadable():

@@ -185,6 +185,8 @@ NAMED = [
     ("/oauth/callback?code=4%2F0Ab&state=xyz", f"/oauth/callback?code={DOTS}&state={DOTS}"),
     ("X-Api-Key: 12345", f"X-Api-Key: {DOTS}"),
     ("refresh_token=>r1", f"refresh_token=>{DOTS}"),
+    ('password="hunter 22, and the line is cut', f"password={DOTS}"),
+    ("token='a\\\nb' next", f"token={DOTS} next"),
     ("-----BEGIN EC PRIVATE KEY-----\nMHcC\nAQ==\n-----END EC PRIVATE KEY-----!", f"{DOTS}!"),
 ]  # fmt: skip
 HARMLESS = [
@@ -318,6 +320,69 @@ def test_a_value_within_another_leaves_nothing_of_the_longer_one():
 def test_of_a_long_text_the_beginning_is_kept():
     line = "0123456789abcdef" * 4096
     assert redact(line) == line[: 32 * 1024]
+
+
+@pytest.mark.parametrize("zeros", [0, 5000])
+def test_an_entity_of_thousands_of_digits_hides_nothing(zeros):
+    reveal(KEY)
+    assert redaction.holds_live(f"&#{'9' * 5000}; {KEY}")
+    assert redact(f"&#{'9' * 5000}; {KEY}") == f"&#{'9' * 5000}; {DOTS}"
+    assert redact("".join(f"&#{'0' * zeros}{ord(letter)};" for letter in KEY[:6]) + KEY[6:]) == redaction.WITHHELD
+
+
+BACKSLASHES = ["\\" * 6, "\\ab-1234", "a\\\\\\b-12", '\\"-\\"-\\"-\\', '"\\ä-1234', "ü\\-0123456"]
+
+
+@pytest.mark.parametrize("value", BACKSLASHES)
+@pytest.mark.parametrize("filler", ["\\", "\\x5c", "%5c", '\\"'])
+def test_a_long_run_of_backslashes_is_searched_once(value, filler):
+    """A customer chooses the secret, and its own server what comes back."""
+    reveal(value)
+    long = filler * (64_000 // len(filler))
+    began = time.monotonic()
+    redaction.holds_live(long)
+    text = redaction.without_live(f"{value} {long}!")
+    assert time.monotonic() - began < 10, "it took hours"
+    assert Search([("it", value)]).look("a line", text) == []
+
+
+@pytest.mark.parametrize("value", ["\\ab-1234", "a\\\\\\b-12"])
+@pytest.mark.parametrize("form", FORMS)
+def test_backslashes_that_are_no_secret_stay_where_they_are(value, form):
+    reveal(value)
+    text = redaction.without_live(f"C:\\\\\\x5c\\c %5c {FORMS[form](value)} \\\\")
+    assert text.startswith("C:\\\\\\x5c\\c %5c ") or text == redaction.WITHHELD
+    assert Search([("it", value)]).look("a line", text) == []
+
+
+def test_what_is_nearly_a_secret_is_searched_once():
+    reveal(KEY * 3)
+    nearly = base64.b64encode((KEY * 3).encode()).decode()[:-4]
+    began = time.monotonic()
+    assert redact(f"{KEY * 3} {nearly}!!!!!!") == f"{DOTS} {nearly}!!!!!!"
+    assert time.monotonic() - began < 5, "it took years"
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        'token=\\"',
+        "token='\\'",
+        "token-",
+        "token=bearer ",
+        "bearer ",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN A",
+        "?code=",
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\\", " ", '"', "'"])
+def test_a_text_full_of_names_is_searched_once(piece, end):
+    half = redaction.LONGEST_TEXT // 2
+    for long in (piece * half, (piece * half)[:half] + end * half):
+        began = time.monotonic()
+        redact(long)
+        assert time.monotonic() - began < 5
 
 
 def test_a_very_long_text_is_cut_not_searched_for_ever():

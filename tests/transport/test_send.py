@@ -150,6 +150,25 @@ def test_no_value_leads_to_another_path(hostile, client, value):
     assert hostile.asked == []
 
 
+@pytest.mark.parametrize("body", [{"id": 10**30}, {"a": {1, 2}}, object()], ids=["number", "set", "object"])
+def test_what_cannot_be_written_is_never_marked_as_sent(hostile, client, body):
+    kept = []
+    with acting_as("worker"), pytest.raises(TypeError):
+        client.send("send", Arguments(body=body), before_write=kept.append)
+    assert (kept, hostile.asked, entries()) == ([], [], [])
+
+
+@pytest.mark.parametrize("gone", ["simulator", "environment"])
+def test_a_place_that_is_gone_is_a_fault_like_others(hostile, client, settings, gone):
+    settings.SANDBOX_HOSTS = {}
+    client.connection.environment = "sandbox" if gone == "simulator" else "test"
+    client._caller.provider = replace(client.provider, hosts={})
+    with pytest.raises(Blocked) as caught:
+        send(client)
+    assert caught.value.fault.code == "blocked"
+    assert hostile.asked == []
+
+
 def test_a_value_stays_within_its_place(hostile, client):
     answering(hostile, (200, {}))
     send(client, Arguments(path={"id": "../a?b=c#d/ä"}), "one")

@@ -73,6 +73,8 @@ SAID_YES = {
     "lifetime null": (answer(200, but(expires_in=None)), BOTH),
     "lifetime missing": (answer(200, but(expires_in=...)), BOTH),
     "lifetime absurd": (answer(200, but(expires_in=10**30)), BOTH),
+    "lifetime of thousands of digits": (answer(200, WHOLE.replace(b"3600", b"9" * 4301)), BOTH),
+    "lifetime far below zero": (answer(200, WHOLE.replace(b"3600", b"-" + b"9" * 4301)), BOTH),
     "lifetime true": (answer(200, but(expires_in=True)), BOTH),
     "lifetime negative": (answer(200, but(expires_in=-5)), BOTH),
     "lifetime NaN": (answer(200, WHOLE.replace(b"3600", b"NaN")), BOTH),
