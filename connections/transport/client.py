@@ -41,7 +41,8 @@ from connections.vault.models import Connection
 
 NONE = Arguments()
 JUST_NOW = timedelta(minutes=1)
-IN_PLACE = 8.0  # seconds after which nothing is retried in place; beyond that the work is put down
+IN_PLACE = 8.0  # seconds a caller may wait for retries in all; beyond that the work is put down
+AT_ALL = 20.0  # seconds after which nothing is retried in place, where the attempts themselves took so long
 MOST_FIELDS, LONGEST_WORD = 100, 4000  # of what a provider says about single fields of a body
 
 
@@ -111,7 +112,7 @@ class Client:
         wire = self._caller.wire
         body = self._encoded(wire, arguments.body)
         budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
-        begun, is_renewed = time.monotonic(), False
+        begun, waited, is_renewed = time.monotonic(), 0.0, False
         for attempt in itertools.count(1):
             with breaker.passage(self._caller, url):
                 token = tokens.living(self._caller)
@@ -132,11 +133,12 @@ class Client:
                     tokens.renew(self._caller, spent=token.generation)
                 except Unavailable as failed:
                     pause = retry.delay(attempt, floor=(failed.retry_at - clock.now()).total_seconds())
-                    is_long = time.monotonic() - begun + pause > IN_PLACE
+                    is_long = waited + pause > IN_PLACE or time.monotonic() - begun > AT_ALL
                     if not declared.may_retry or is_long or not budget.spend():
                         failed.retry_at = clock.now() + timedelta(seconds=pause)
                         raise
                     time.sleep(pause)
+                    waited += pause
         raise AssertionError  # the count has no end
 
     def _attempt(

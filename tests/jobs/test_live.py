@@ -273,7 +273,7 @@ def test_settings_of_the_doorbell():
     assert limits == tuple(sorted(set(limits)))
     # A slice's last page may be asked for at its end, after some retries, with a token that has to be fetched first.
     longest = max(each.deadlines.total + each.deadlines.token_total for each in all_providers().values())
-    assert engine.SLICE + client.IN_PLACE + longest < limits[0]
+    assert engine.SLICE + client.AT_ALL + longest < limits[0]
     assert conf["CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT"] == 15
     assert conf["CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE"] is True
     assert conf["CELERY_WORKER_ENABLE_REMOTE_CONTROL"] is False
