@@ -217,6 +217,14 @@ def test_an_intent_is_kept_before_a_write_leaves(hostile, client):
     assert kept == [reply.entry_id, "left"]
 
 
+def test_what_took_long_by_itself_is_not_retried_in_place(hostile, client, monkeypatch):
+    monkeypatch.setattr(sending, "AT_ALL", 0.0)
+    answering(hostile, (503, b""))
+    with pytest.raises(Unavailable):
+        send(client)
+    assert len(calls(hostile)) == 1
+
+
 def test_patience_ends_and_the_work_is_put_down(hostile, client, monkeypatch):
     monkeypatch.setattr(retry, "STEPS", (0.1, 0.2, 0.4, 0.8))
     monkeypatch.setattr(sending, "IN_PLACE", 0.9)
