@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +40,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     from connections.transport import client
 
     slept: list[float] = []
-    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=slept.append))
+    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
     return slept
 
 

@@ -16,7 +16,7 @@ from django.db import models
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 LOOKS_SECRET = re.compile(
-    r"secret|passw|token|cipher|credential|digest|seed|private|keyset|apikey|api_key|verifier|cookie|^key$|^data$"
+    r"secret|passw|token|cipher|credential|digest|seed|private(?!_networks)|keyset|apikey|api_key|verifier|cookie|^key$|^data$"
     r"|session_data|session_key|^code$|_hash",
     re.IGNORECASE,
 )
