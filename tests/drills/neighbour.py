@@ -6,7 +6,7 @@ import multiprocessing
 import time
 from typing import Any
 
-PAUSE = 0.02  # seconds between two calls
+PAUSE = 0.1  # seconds between two calls
 CONTEXT = multiprocessing.get_context("fork")
 
 
