@@ -57,8 +57,9 @@ class Figures:
 class Drill:
     """One connection that is written to while everything goes wrong."""
 
-    def __init__(self, house: House, target: Target, chance: random.Random, count: int) -> None:
-        self.house, self.target, self.chance, self.count = house, target, chance, count
+    def __init__(self, house: House, target: Target, chance: random.Random, count: int, fine: int) -> None:
+        """`fine`: writes that nothing happens to, for each one that meets a fate."""
+        self.house, self.target, self.chance, self.count, self.fine = house, target, chance, count, fine
         self.figures = Figures()
         self.wrong: list[str] = []
         self.fates: dict[str, str] = {}
@@ -66,11 +67,11 @@ class Drill:
 
     def go(self) -> Figures:
         self.turns = cycle(self.target.connect(self.house))
-        # Every fate as often as every other, in any order. Every second write is fine, so that the breaker, which has a
-        # drill of its own, stays closed.
-        drawn = (list(FATES) * (self.count // len(FATES) + 1))[: self.count // 2]
+        # Every fate as often as every other, in any order. Most writes are fine, so that the breaker, which has a drill of
+        # its own, stays closed.
+        drawn = (list(FATES) * (self.count // len(FATES) + 1))[: self.count // (self.fine + 1)]
         self.chance.shuffle(drawn)
-        drawn = [each for fate in drawn for each in ("fine", fate)]
+        drawn = [each for fate in drawn for each in (*["fine"] * self.fine, fate)]
         for start in range(0, self.count, AT_ONCE):
             self._write({f"R-{number:05}": fate for number, fate in enumerate(drawn[start : start + AT_ONCE], start)})
         self._come_to_rest(set(self.fates))
@@ -254,6 +255,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--target", choices=TARGETS, default="orders")
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument(
+        "--fine", type=int, default=3, help="writes that nothing happens to, for each that meets a fate"
+    )
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--lease-seconds", type=int, default=3)
     parser.add_argument("--sweep-seconds", type=int, default=1)
@@ -273,7 +277,7 @@ def main() -> None:
             app=target.app,
         )
         with running(house):
-            figures = Drill(house, target, random.Random(options.seed), options.count).go()
+            figures = Drill(house, target, random.Random(options.seed), options.count, options.fine).go()
             print(table(figures, time.monotonic() - begun))
             if options.json:
                 print(json.dumps(vars(figures)))

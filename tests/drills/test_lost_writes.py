@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.drill, pytest.mark.timeout(400)]
 @pytest.mark.parametrize("target", ["double", "orders"])
 def test_lost_writes_are_found_or_left_to_a_person_and_never_doubled(target):
     command = [sys.executable, "-m", "tests.drills.lost_writes", "--target", target, "--seed", "3", "--json"]
-    command += ["--count", str(2 * len(FATES))]
+    command += ["--count", str(2 * len(FATES)), "--fine", "1"]
     drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=390)
     assert drill.returncode == 0, drill.stdout[-2000:] + drill.stderr[-3000:]
     figures = json.loads(drill.stdout.splitlines()[-1])
