@@ -72,7 +72,7 @@ class ConnectionAdmin(LookOnly):
         "broken_since",
         "departure",
         "plain_http",
-        "private_networks",
+        "private",
         "company",
         "company_number",
         "sync_every_hours",
@@ -124,7 +124,7 @@ class ConnectionAdmin(LookOnly):
         return super().change_view(request, object_id, form_url, context)
 
     def get_urls(self) -> list[URLPattern]:
-        plain, private = self.admin_site.admin_view(self.plain), self.admin_site.admin_view(self.private)
+        plain, private = self.admin_site.admin_view(self.plain), self.admin_site.admin_view(self.allow_private)
         return [
             path("<uuid:key>/plain-http/", plain, name="vault_connection_plain_http"),
             path("<uuid:key>/private-networks/", private, name="vault_connection_private_networks"),
@@ -145,7 +145,7 @@ class ConnectionAdmin(LookOnly):
             messages.success(request, said)
         return redirect("admin:vault_connection_change", key)
 
-    def private(self, request: HttpRequest, key: UUID) -> HttpResponse:
+    def allow_private(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """An admin's leave for a customer's server inside a private network."""
         asked: Posted[Connection] = posted(request, Connection, key)
         networks, reason = request.POST.get("networks", ""), request.POST.get("reason", "")
@@ -195,6 +195,10 @@ class ConnectionAdmin(LookOnly):
     @admin.display(description=_("company"))
     def company(self, connection: Connection) -> str:
         return text(connection.company_name)
+
+    @admin.display(description=_("private networks allowed"))
+    def private(self, connection: Connection) -> str:
+        return text(", ".join(connection.private_networks))
 
     @admin.display(description=_("company id"))
     def company_number(self, connection: Connection) -> str:
