@@ -129,6 +129,15 @@ def test_a_refresh_token_of_another_client_is_our_own_doing(hostile, person):
     assert row().client_id == "client-0"
 
 
+def test_our_client_at_another_environment_is_another_one(person):
+    with tenant_scope(person.tenant_id):
+        before = grant_store.given(person)
+    with acting_as("owner"):
+        register_client(provider="smartbusiness", environment="production", client_id="client-0", client_secret=None)
+    with tenant_scope(person.tenant_id):
+        assert grant_store.given(person) == before
+
+
 def test_a_refresh_token_of_a_client_that_nobody_noted_is_the_present_ones(hostile, person):
     change(client_id="")
     ends_in(-1)

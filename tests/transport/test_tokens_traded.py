@@ -122,3 +122,28 @@ def test_a_database_that_stays_away_is_told_in_the_end(hostile, person, monkeypa
         living(person)
     assert len(tries) > 2
     assert row().claimed_by == ""
+
+
+def test_nothing_of_a_forgotten_pair_is_kept(person):
+    now = timezone.now()
+    doubt = {"uncertain_at": now, "refused_at": now, "ask_after": now, "refused_with": "d" * 64, "failures": 3}
+    change(claimed_by="somebody", claimed_until=now, refresh_issued_at=now, scope="all", client_id="client-0", **doubt)
+    before = row().generation
+    tokens.forget(person)
+    found = row()
+    gone = ("access_ciphertext", "refresh_ciphertext", "expires_at", "refresh_issued_at", "claimed_until")
+    assert {name: getattr(found, name) for name in gone} == dict.fromkeys(gone)
+    assert (found.scope, found.client_id, found.claimed_by, found.generation) == ("", "", "", before + 1)
+    assert (found.uncertain_at, found.refused_at, found.ask_after) == (None, None, None)
+    assert (found.refused_with, found.failures) == ("", 0)
+
+
+def test_a_token_is_sent_as_the_type_that_came_with_it(hostile, person):
+    saying(hostile, 200, NEW)
+    assert trade(person).kind == "Bearer"
+    assert living(person).kind == "Bearer"
+
+
+def test_a_token_that_is_not_newer_is_none(person):
+    assert grant_store.newer(person, row().generation) is None
+    assert grant_store.newer(person, row().generation - 1) is not None
