@@ -22,7 +22,7 @@ SUBSETS: dict[str, tuple[str, ...]] = {
         (f"connections.transport.{part}" for part in ("addresses", "names", "trust", "links")),
         tuple(
             f"{TRANSPORT}/test_{part}.py"
-            for part in ("egress_addresses", "egress", "egress_answers", "egress_sending", "certificates")
+            for part in ("names", "egress_addresses", "egress", "egress_answers", "egress_sending", "certificates")
         ),
     ),
     "connections.transport.limiter": (f"{TRANSPORT}/test_limiter.py", f"{TRANSPORT}/test_limiter_disk.py"),

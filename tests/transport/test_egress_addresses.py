@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import socket
-import threading
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
 import pytest
 
 from connections.spec.provider import Deadlines, Hosts
-from connections.transport import addresses, deadline, egress, names
+from connections.transport import addresses, deadline, egress
 from connections.transport.egress import NotAllowed, NotSent
 from tests.transport.test_egress import resolving
 
@@ -162,54 +161,7 @@ def test_all_addresses_together_have_the_time_of_one_call(monkeypatch):
     assert now[0] <= 30
 
 
-# -- looking names up ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def stuck(monkeypatch):
-    """A resolver that does not answer, until the test ends; it counts."""
-    end, asked = threading.Event(), []
-
-    def look_up(host, *_, **__):
-        asked.append(host)
-        end.wait(30)
-        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
-    yield asked
-    end.set()
-    for thread in threading.enumerate():
-        if thread.name == "look-up":
-            thread.join()
-
-
-def test_a_name_server_that_does_not_answer_holds_nobody_longer_than_the_deadline(stuck):
-    with pytest.raises(NotSent, match="timed out"):
-        egress.send(hosts=OURS, method="GET", url="https://provider.example", deadlines=QUICK, total=0.2)
-
-
-def test_a_name_that_hangs_is_asked_once_at_a_time(stuck):
-    for _ in range(names.MOST_LOOK_UPS + 4):
-        with deadline.within(0.02), pytest.raises((NotSent, TimeoutError)):
-            names.judged("hanging.example", 443, OURS)
-    assert stuck == ["hanging.example"]
-
-
-def test_look_ups_have_a_number(stuck):
-    for each in range(names.MOST_LOOK_UPS + 4):
-        with deadline.within(0.02), pytest.raises((NotSent, TimeoutError)):
-            names.judged(f"n{each}.example", 443, OURS)
-    assert len(stuck) == names.MOST_LOOK_UPS
-
-
-def test_after_trouble_names_are_looked_up_again(monkeypatch):
-    for _ in range(names.MOST_LOOK_UPS * 2):
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(socket.gaierror()))
-        with pytest.raises(NotSent):
-            names.judged("provider.example", 443, OURS)
-    monkeypatch.undo()
-    resolving(monkeypatch, ["93.184.216.34"])
-    assert [str(ip) for ip in names.judged("provider.example", 443, OURS)] == ["93.184.216.34"]
+# -- private networks --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("address", ["10.0.0.5", "::ffff:10.0.0.5", "fd12:3456::9", "93.184.216.34"])
