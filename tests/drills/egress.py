@@ -39,7 +39,6 @@ class Figures:
     world: str = ""
     hostile_urls: int = 0
     urls_refused: int = 0
-    urls_not_sent: int = 0  # of these, refused by the look-up or the line and not by the door
     rebindings: int = 0
     rebinding_calls: int = 0
     rebindings_refused: int = 0
@@ -111,9 +110,8 @@ class Drill:
         for attempt in corpus.hostile_urls(self.chance):
             self.figures.hostile_urls += 1
             said = self._send(attempt)
-            self.figures.urls_refused += said in ("NotAllowed", "NotSent")
-            self.figures.urls_not_sent += said == "NotSent"
-            if said not in ("NotAllowed", "NotSent"):
+            self.figures.urls_refused += said == "NotAllowed"  # by the door itself, and not by the look-up or the line
+            if said != "NotAllowed":
                 self.figures.wrong.append(f"{attempt.url!r}: {said}")
 
     def _rebindings(self, most: int) -> None:
