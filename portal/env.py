@@ -66,6 +66,24 @@ def networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, 
         raise BadEnvironment(message) from None
 
 
+def proxy(name: str) -> tuple[str, int] | None:
+    """Host and port of ``http://host:port``, None where nothing is set."""
+    value = text(name)
+    if not value:
+        return None
+    url = urlsplit(value)
+    try:
+        port = url.port
+    except ValueError:
+        port = None
+    if url.scheme != "http" or not url.hostname or not port or "@" in url.netloc or url.path.strip("/") or url.query:
+        message = (
+            f"{name} must be of the form http://host:port, without a name and password: let our hosts in by address."
+        )
+        raise BadEnvironment(message)
+    return url.hostname, port
+
+
 def database(name: str) -> dict[str, Any]:
     """The Django database settings in the URL `NAME`; ``?host=`` may name the folder of a unix socket."""
     value = text(name)

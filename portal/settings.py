@@ -25,6 +25,7 @@ try:
     JOBS_LEASE_SECONDS = env.number("PORTAL_LEASE_SECONDS", 30, least=2)
     JOBS_SWEEP_SECONDS = env.number("PORTAL_SWEEP_SECONDS", 5, least=1)
     OWN_NETWORKS = env.networks("PORTAL_OWN_NETWORKS")  # no connection reaches these, whoever allows what
+    EGRESS_PROXY = env.proxy("PORTAL_EGRESS_PROXY")  # every connection to a provider goes through it
     REQUEST_LOG_MONTHS = env.number("PORTAL_REQUEST_LOG_MONTHS", 3, least=1)
 except env.BadEnvironment as problem:
     sys.exit(f"portal: {problem}")

@@ -92,6 +92,15 @@ def _literal(text: str) -> IP:
         raise NotAllowed from None
 
 
+def host_of(location: str, otherwise: str) -> str:
+    """The host that a redirect leads to, `otherwise` where it names none. '' for what cannot be read."""
+    try:
+        netloc = urlsplit(location).netloc
+        return _host(netloc) if netloc else otherwise
+    except (ValueError, NotAllowed):
+        return ""
+
+
 def may_be_reached(ip: IP, hosts: Hosts) -> bool:
     """Addresses of the world, and private ones of networks that an admin has named for this connection (SECURITY NET-8)."""
     mapped = getattr(ip, "ipv4_mapped", None) or ip

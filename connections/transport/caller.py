@@ -14,7 +14,7 @@ from django.db import transaction
 
 from connections.providers import registry
 from connections.spec import provider as spec
-from connections.spec.errors import Blocked, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
+from connections.spec.errors import Blocked, CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Fault
 from connections.spec.grants import Client, Grant
 from connections.spec.operations import SAFE
@@ -149,32 +149,38 @@ class Caller:
                 wire=wire,
                 keep=self.provider.request_id_headers,
             )
-        except egress.NotAllowed:
-            entry.outcome = Outcome.BLOCKED
-            raise Blocked(faults.BLOCKED, entry_id=entry.id) from None
-        except egress.NotReadable:
-            entry.outcome = Outcome.UNREADABLE
-            unreadable = Unreadable(faults.UNREADABLE, entry_id=entry.id)
-            unreadable.may_have_arrived = entry.method not in SAFE
-            raise unreadable from None
-        except egress.NotTrusted:
-            entry.outcome = Outcome.BLOCKED
-            raise Blocked(self._mistrust(), entry_id=entry.id) from None
-        except egress.NotSent:
-            breaker.note(self, url, is_good=False)
-            raise Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id) from None
-        except egress.EgressError:
-            breaker.note(self, url, is_good=False)
-            if entry.method in SAFE:
-                raise Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id) from None
-            raise OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id) from None
-        finally:
-            entry.duration_ms = round((time.monotonic() - started) * 1000)
+        except egress.EgressError as error:
+            entry.duration_ms = _since(started)
+            raise self._failed(entry, url, error) from None
+        entry.duration_ms = _since(started)
         breaker.note(self, url, is_good=answer.status < 500)
         entry.status, entry.bytes_in = answer.status, len(answer.body)
         entry.provider_request_id = ledger.request_id(self.provider, answer.headers)
         entry.quota_left = _whole(answer.headers.get("x-rate-limit-remaining", ""))
+        entry.leads_to = answer.leads_to
         return answer
+
+    def _failed(self, entry: RequestLogEntry, url: str, error: egress.EgressError) -> CallFailed:
+        """What it means that there is no answer."""
+        if self.hosts.given and isinstance(error, egress.LeadsInside | egress.NoSuchName):
+            # Told alike, the time it took included: whoever may name a host could feel out our network by its names.
+            entry.duration_ms = 0
+            return Unavailable(faults.NO_SERVER, retry_at=clock.now(), entry_id=entry.id)
+        if isinstance(error, egress.NotAllowed):
+            entry.outcome = Outcome.BLOCKED
+            return Blocked(faults.BLOCKED, entry_id=entry.id)
+        if isinstance(error, egress.NotReadable):
+            entry.outcome = Outcome.UNREADABLE
+            unreadable = Unreadable(faults.UNREADABLE, entry_id=entry.id)
+            unreadable.may_have_arrived = entry.method not in SAFE
+            return unreadable
+        if isinstance(error, egress.NotTrusted):
+            entry.outcome = Outcome.BLOCKED
+            return Blocked(self._mistrust(), entry_id=entry.id)
+        breaker.note(self, url, is_good=False)
+        if isinstance(error, egress.NotSent) or entry.method in SAFE:
+            return Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id)
+        return OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id)
 
     def _mistrust(self) -> Fault:
         known = self.provider.hosts.get(spec.Environment(self.connection.environment)) or next(
@@ -182,6 +188,11 @@ class Caller:
         )
         is_pinned = isinstance(known, spec.GivenByCustomer) and known.pinned
         return faults.PIN_BROKEN if is_pinned else faults.UNTRUSTED
+
+
+def _since(started: float) -> int:
+    """Milliseconds."""
+    return round((time.monotonic() - started) * 1000)
 
 
 def _whole(text: str) -> int | None:

@@ -12,7 +12,7 @@ from connections.spec.checklist import SeenCertificate
 from connections.spec.errors import Blocked, Unavailable
 from connections.spec.provider import Hosts
 from connections.tenancy.scope import tenant_scope
-from connections.transport import addresses, clock, deadline, egress, faults, names, trust
+from connections.transport import addresses, clock, deadline, egress, faults, names, proxy, trust
 from connections.transport.addresses import IP
 from connections.transport.caller import Caller
 from connections.vault.models import Pin
@@ -47,6 +47,8 @@ def _seen(caller: Caller, hosts: Hosts, host: str, port: int) -> SeenCertificate
             der = _shown(found, port, host, trust.blind())
             is_public = _is_trusted(found, port, host, trust.context(hosts.ca))
         ends_at = x509.load_der_x509_certificate(der).not_valid_after_utc
+    except (egress.LeadsInside, egress.NoSuchName):
+        raise Unavailable(faults.NO_SERVER, retry_at=clock.now()) from None
     except egress.NotAllowed:
         raise Blocked(faults.BLOCKED) from None
     except (egress.EgressError, OSError, ValueError, x509.InvalidVersion):
@@ -81,7 +83,7 @@ def _shown(found: Sequence[IP], port: int, host: str, context: ssl.SSLContext) -
     """The certificate of the first address that listens. Raises OSError."""
     for at, address in enumerate(found, 1):
         try:
-            link = deadline.connected((str(address), port), SECONDS / 2)
+            link = proxy.connected((str(address), port), SECONDS / 2)
         except OSError:
             if at == len(found):
                 raise

@@ -73,7 +73,7 @@ class TLSSocket(ssl.SSLSocket):
         return super().send(*args, **kwargs)
 
 
-def connected(address: tuple[str, int], seconds: float) -> PlainSocket:
+def connected(address: tuple[str, int], seconds: float | None) -> PlainSocket:
     """A connection to an address (no name). Raises OSError."""
     return hurrying(socket.create_connection(address, timeout=at_most(seconds)))
 

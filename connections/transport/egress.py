@@ -23,18 +23,23 @@ from connections.transport import addresses, bodies, deadline, links, names, tru
 from connections.transport.addresses import USUAL
 from connections.transport.egress_errors import (
     EgressError,
+    LeadsInside,
     NoAnswer,
+    NoSuchName,
     NotAllowed,
     NotReadable,
     NotSent,
     NotTrusted,
     TooLarge,
 )
+from connections.transport.redaction import holds_live
 
 __all__ = [
     "Answer",
     "EgressError",
+    "LeadsInside",
     "NoAnswer",
+    "NoSuchName",
     "NotAllowed",
     "NotReadable",
     "NotSent",
@@ -65,12 +70,14 @@ class Answer:
     """What came back: status, the headers on our list in lower case, the decoded body, and how long it took.
 
     The body of a redirect is not read, nor is one over the cap of an answer that is no success: its status says enough.
+    `leads_to`: the host that a redirect names, '' for what is none or cannot be read.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     duration_ms: int
+    leads_to: str = ""
 
 
 class GuardedSession(requests.Session):
@@ -231,7 +238,15 @@ def send(
         raise _named(error) from None
     kept_names = {*KEPT_HEADERS, *(name.lower() for name in keep)}
     kept = {name: response.headers[name] for name in kept_names if name in response.headers}
-    return Answer(response.status_code, kept, content, round((time.monotonic() - started) * 1000))
+    duration_ms = round((time.monotonic() - started) * 1000)
+    return Answer(response.status_code, kept, content, duration_ms, _leads_to(response, address.host))
+
+
+def _leads_to(response: requests.Response, host: str) -> str:
+    location = response.headers.get("location", "")
+    if not 300 <= response.status_code < 400 or holds_live(location):
+        return ""
+    return addresses.host_of(location, host)
 
 
 def _content(response: requests.Response, cap: int) -> bytes:

@@ -14,12 +14,23 @@ class NotAllowed(EgressError):
         super().__init__("the address is not allowed")
 
 
+class LeadsInside(NotAllowed):
+    """The name leads to an address that we do not go to."""
+
+
 class NoAnswer(EgressError):
     """Refused, cut, timed out, or a TLS failure."""
 
 
 class NotSent(NoAnswer):
     """No answer, and surely nothing of the request arrived: the name, the connection or the TLS handshake failed."""
+
+
+class NoSuchName(NotSent):
+    """Whoever looks names up says for certain that there is none like this."""
+
+    def __init__(self) -> None:
+        super().__init__("the name is not known")
 
 
 class NotTrusted(NotSent):

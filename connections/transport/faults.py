@@ -58,7 +58,7 @@ REDIRECTED = Fault(
     "redirected",
     Acts.US,
     _("The provider sent us to another address, which we do not follow. Our staff can see it."),
-    "An answer of 3xx: never followed.",
+    "An answer of 3xx: never followed. The request's page names the host that it leads to.",
 )
 
 NO_ADDRESS = Fault(
@@ -66,6 +66,16 @@ NO_ADDRESS = Fault(
     Acts.CUSTOMER,
     _("Where the provider is has not been entered yet. Enter it at its checkpoint."),
     "A field with an address that this provider needs is empty.",
+)
+NO_SERVER = Fault(
+    "no-server",
+    Acts.CUSTOMER,
+    _(
+        "Nothing that we may reach is found under this address. Check how it is written. If the server stands in your own"
+        " network, ask our staff to allow it."
+    ),
+    "The name of a customer's own server is not known, or it leads to an address that our door refuses. Which of the two"
+    " is told to nobody: look the name up. An admin may allow a private network on the connection's page.",
 )
 NO_GRANT = Fault(
     "no-grant",
@@ -117,6 +127,7 @@ ALL = (
     OTHER_COMPANY,
     COMPANY_UNPROVEN,
     NO_ADDRESS,
+    NO_SERVER,
     NO_GRANT,
     OTHER_CLIENT,
     UNTRUSTED,

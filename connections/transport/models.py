@@ -53,6 +53,7 @@ class RequestLogEntry(models.Model):
     provider_request_id = models.CharField(_("provider request id"), max_length=140, blank=True)
     token_age_s = models.PositiveIntegerField(_("token age (s)"), null=True)
     quota_left = models.IntegerField(_("quota left"), null=True)
+    leads_to = models.CharField(_("redirect to"), max_length=253, blank=True)  # a host, never a URL
 
     class Meta:
         managed = False

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from connections.spec.provider import Hosts
 from connections.transport import addresses, deadline
 from connections.transport.addresses import IP
-from connections.transport.egress_errors import NotAllowed, NotSent
+from connections.transport.egress_errors import LeadsInside, NoSuchName, NotAllowed, NotSent
 
 MOST_LOOK_UPS = 16  # at a time in one process; one that hangs holds its place until the system's resolver gives up
 LONGEST = 10.0  # seconds, where no deadline says less
+NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
 
 
 @dataclass
@@ -24,13 +25,17 @@ class LookUp:
     host: str
     port: int
     is_done: threading.Event = field(default_factory=threading.Event)
-    found: list[str] | None = None  # None: the name is not known
+    found: list[str] | None = None  # none at all: there is no such name; None: nobody could say
 
     def run(self, places: threading.BoundedSemaphore) -> None:
         try:
             answers = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
             self.found = [str(address[0]) for *_, address in answers]
-        except (OSError, UnicodeError):
+        except socket.gaierror as error:
+            self.found = [] if error.errno in NO_SUCH_NAME else None
+        except UnicodeError:
+            self.found = []
+        except OSError:
             self.found = None
         finally:
             with _lock:
@@ -57,14 +62,14 @@ os.register_at_fork(after_in_child=_forget)
 def judged(host: str, port: int, hosts: Hosts) -> list[IP]:
     """The addresses to connect to, the system's first choice first. `host`: as addresses.checked gives it.
 
-    Raises NotAllowed unless every address of the name may be reached, NotSent for an unknown name.
+    Raises NotAllowed, LeadsInside unless every address of it may be reached, NoSuchName, NotSent.
     """
     try:
-        found = [ipaddress.ip_address(host)]
+        found, refusal = [ipaddress.ip_address(host)], NotAllowed
     except ValueError:
-        found = _looked_up(host, port)
+        found, refusal = _looked_up(host, port), LeadsInside
     if not all(addresses.may_be_reached(ip, hosts) for ip in found):
-        raise NotAllowed
+        raise refusal
     return list(dict.fromkeys(found))
 
 
@@ -74,13 +79,15 @@ def _looked_up(host: str, port: int) -> list[IP]:
     if not look_up.is_done.wait(LONGEST if remaining is None else remaining):
         message = "timed out"
         raise NotSent(message)
+    if look_up.found is None:
+        message = "the name could not be looked up"
+        raise NotSent(message)
     try:
-        known = [ipaddress.ip_address(text) for text in look_up.found or ()]
+        known = [ipaddress.ip_address(text) for text in look_up.found]
     except ValueError:
         known = []
     if not known:
-        message = "the name is not known"
-        raise NotSent(message)
+        raise NoSuchName
     return known
 
 

@@ -203,6 +203,8 @@ def _check_environment() -> None:
     """Read what the children will read, so that a bad value is one line here. Raises BadEnvironment."""
     env.sandbox_hosts()
     env.smtp()
+    env.networks("PORTAL_OWN_NETWORKS")
+    env.proxy("PORTAL_EGRESS_PROXY")
     env.number("PORTAL_TRUSTED_PROXIES", 0)
     for name in ("PORTAL_SECRET_KEY", "PORTAL_KEK", "PORTAL_WEB_KEYSET", "BROKER_URL"):
         env.text(name)

@@ -77,6 +77,7 @@ class RequestLogAdmin(LookOnlyNewestFirst):
         "request_id",
         "token_age_s",
         "quota_left",
+        "leads_to",
     )
     readonly_fields = fields
 

@@ -160,6 +160,10 @@ class Drill:
                 deadlines=Deadlines(connect=2.0, read=5.0), headers={"Authorization": f"Bearer {SECRET}"},
                 hidden_query={"access_token": SECRET}, **posted,
             )  # fmt: skip
+        except egress.NotAllowed:
+            return "NotAllowed"
+        except egress.NotSent:
+            return "NotSent"
         except egress.EgressError as refused:
             return type(refused).__name__
         except Exception as crash:

@@ -47,6 +47,13 @@ def refused(port: str | None = None) -> str:
         ("PORT", "70000", "PORT must be between"),
         ("PORTAL_SANDBOX_HOSTS", "{", "PORTAL_SANDBOX_HOSTS must be JSON"),
         ("PORTAL_SMTP_URL", "mail.example", "PORTAL_SMTP_URL must be of the form"),
+        ("PORTAL_OWN_NETWORKS", "10.0.0.1/8", "PORTAL_OWN_NETWORKS must be networks"),
+        ("PORTAL_EGRESS_PROXY", "proxy:3128", "PORTAL_EGRESS_PROXY must be of the form http://host:port"),
+        ("PORTAL_EGRESS_PROXY", "https://proxy:3128", "PORTAL_EGRESS_PROXY must be of the form http://host:port"),
+        ("PORTAL_EGRESS_PROXY", "http://proxy", "PORTAL_EGRESS_PROXY must be of the form http://host:port"),
+        ("PORTAL_EGRESS_PROXY", "http://proxy:x", "PORTAL_EGRESS_PROXY must be of the form http://host:port"),
+        ("PORTAL_EGRESS_PROXY", "http://a:b@proxy:3128", "PORTAL_EGRESS_PROXY must be of the form http://host:port"),
+        ("PORTAL_EGRESS_PROXY", "http://proxy:3128/x", "PORTAL_EGRESS_PROXY must be of the form http://host:port"),
         ("PORTAL_TRUSTED_PROXIES", "some", "PORTAL_TRUSTED_PROXIES must be a whole number"),
         ("PORTAL_SECRET_KEY_FILE", "/nowhere/key", "PORTAL_SECRET_KEY_FILE cannot be read"),
         ("DATABASE_URL", "mysql://x@y/z", "DATABASE_URL is not a PostgreSQL address"),
@@ -57,6 +64,14 @@ def refused(port: str | None = None) -> str:
 def test_an_unusable_value_is_one_line(monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str) -> None:
     monkeypatch.setenv(name, value)
     assert says in refused()
+
+
+def test_a_proxy_is_a_host_and_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert env.proxy("PORTAL_EGRESS_PROXY") is None
+    monkeypatch.setenv("PORTAL_EGRESS_PROXY", "http://proxy.example:3128/")
+    assert env.proxy("PORTAL_EGRESS_PROXY") == ("proxy.example", 3128)
+    monkeypatch.setenv("PORTAL_EGRESS_PROXY", "http://[fd00::1]:3128")
+    assert env.proxy("PORTAL_EGRESS_PROXY") == ("fd00::1", 3128)
 
 
 def test_production_does_not_run_on_the_embedded_database(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,124 @@
+"""What is said of addresses: the host of a redirect and no more, and of customers' hosts nothing that maps our network."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+
+import pytest
+
+from connections.spec.errors import Blocked, CallFailed, Unavailable
+from connections.transport import certificates
+from connections.transport.models import Breaker, RequestLogEntry
+from tests.roles import acting_as
+from tests.transport.test_send import TOKEN, answering, client, quick_steps, send
+
+__all__ = ["client", "quick_steps"]  # fixtures
+pytestmark = pytest.mark.usefixtures("db")
+
+
+@pytest.mark.parametrize(
+    ("location", "host"),
+    [
+        ("https://Thief.Example/take?code=1", "thief.example"),
+        ("//other.example:8443/x", "other.example"),
+        ("http://[::1]/", "::1"),
+        ("/elsewhere?token=abc", "127.0.0.1"),
+        ("", "127.0.0.1"),
+        ("https://someone:pass@thief.example/", ""),
+        ("https://thief_\x07.example/", ""),
+        ("http://[::1", ""),
+        (f"https://{TOKEN}.thief.example/", ""),
+        (f"https://{'a.' * 130}example/", ""),
+    ],
+)
+def test_of_a_redirect_the_host_is_kept_and_nothing_else(hostile, client, location, host):
+    answering(hostile, (302, b"", {"Location": location}))
+    with pytest.raises(CallFailed, match="redirected"):
+        send(client)
+    assert RequestLogEntry.objects.get(fault="redirected").leads_to == host
+
+
+def test_what_is_no_redirect_leads_nowhere(hostile, client):
+    answering(hostile, (201, {}, {"Location": "https://thief.example/"}))
+    send(client)
+    assert [entry.leads_to for entry in client.pending] == [""]
+
+
+def looked_up(monkeypatch, found):
+    """`found`: addresses, or the number of the resolver's error."""
+    real = socket.getaddrinfo
+
+    def look_up(host, port, *_, **__):
+        if isinstance(found, int):
+            raise socket.gaierror(found, "no")
+        return [each for address in found for each in real(address, port, type=socket.SOCK_STREAM)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.fixture
+def living(hostile, client):
+    """With a token, so that it is the call that meets the address."""
+    answering(hostile, (200, {}))
+    send(client)
+    client.pending.clear()
+    RequestLogEntry.objects.all().delete()
+    return client
+
+
+def told(client, *, given):
+    """The error of a call to a host by its name, and what the request log says of its first attempt."""
+    hosts = client._caller.hosts
+    client._caller.hosts = replace(hosts, api="https://server.example", given=given, loopback=False)
+    with pytest.raises(CallFailed) as caught:
+        send(client)
+    entry = RequestLogEntry.objects.get(attempt=1)  # how often it is tried again is a matter of the retry budget
+    kept = {name: value for name, value in vars(entry).items() if name not in ("_state", "id", "at", "token_age_s")}
+    RequestLogEntry.objects.all().delete()
+    Breaker.objects.all().delete()
+    return type(caught.value), caught.value.fault.code, kept
+
+
+INSIDE = ["10.0.0.5"], ["93.184.216.34", "10.0.0.5"], ["127.0.0.1"], ["169.254.169.254"], ["fd00::1"]
+
+
+def test_of_a_customers_host_nobody_learns_whether_the_name_exists_inside(living, monkeypatch):
+    looked_up(monkeypatch, socket.EAI_NONAME)
+    unknown = told(living, given=True)
+    assert unknown[:2] == (Unavailable, "no-server")
+    assert (unknown[2]["outcome"], unknown[2]["duration_ms"]) == ("unreachable", 0)
+    for found in (*INSIDE, socket.EAI_NODATA):
+        looked_up(monkeypatch, found)
+        assert told(living, given=True) == unknown
+
+
+def test_an_address_itself_is_refused_in_one_way_whoever_listens_there(hostile, client):
+    for url in (hostile.address, "https://10.0.0.5", "https://127.0.0.1"):
+        client._caller.hosts = replace(client._caller.hosts, api=url, token=url, given=True, loopback=False)
+        with pytest.raises(Blocked, match="blocked"):
+            send(client)
+    assert hostile.asked == []
+
+
+def test_of_our_own_addresses_staff_learn_which_it_was(living, monkeypatch):
+    looked_up(monkeypatch, ["10.0.0.5"])
+    assert told(living, given=False)[:2] == (Blocked, "blocked")
+    for trouble in (socket.EAI_NONAME, socket.EAI_AGAIN):
+        looked_up(monkeypatch, trouble)
+        assert told(living, given=False)[:2] == (Unavailable, "no-answer")
+
+
+def test_a_resolver_in_trouble_is_not_taken_for_a_name_that_is_wrong(living, monkeypatch):
+    for trouble in (socket.EAI_AGAIN, socket.EAI_FAIL):
+        looked_up(monkeypatch, trouble)
+        assert told(living, given=True)[:2] == (Unavailable, "no-answer")
+
+
+@pytest.mark.parametrize("found", [socket.EAI_NONAME, ["10.0.0.5"]], ids=["unknown", "inside"])
+def test_so_it_is_when_certificates_are_looked_at(client, monkeypatch, found):
+    looked_up(monkeypatch, found)
+    named = "https://server.example"
+    client._caller.hosts = replace(client._caller.hosts, api=named, token=named, given=True, loopback=False)
+    with acting_as("worker"), pytest.raises(Unavailable, match="no-server"):
+        certificates.seen(client._caller)
