@@ -6,14 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.utils import timezone
 
 from connections.calls.models import Call, CallState, Why
 from connections.spec.errors import CallFailed
 from connections.transport.client import Reply
 from connections.transport.models import RequestLogEntry
-from connections.transport.redaction import WITHHELD, data_without_live, holds_live
+from connections.transport.redaction import as_text
 
 LARGEST_ANSWER = 256_000  # characters of JSON as text
 MOST_TROUBLES = 100
@@ -106,10 +105,7 @@ def _of(reply: Reply) -> dict[str, Any]:
 def _written(value: Any) -> dict[str, Any]:
     if value is None:
         return {"answer": "", "is_cut": False}
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    if holds_live(text):  # a provider that repeats what let us in
-        text = orjson.dumps(data_without_live(value), option=orjson.OPT_INDENT_2).decode()
-        text = WITHHELD if holds_live(text) else text  # as a number, say
+    text = as_text(value)
     return {"answer": text[:LARGEST_ANSWER], "is_cut": len(text) > LARGEST_ANSWER}
 
 

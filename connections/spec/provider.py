@@ -158,6 +158,7 @@ class Provider:
     versioned: Callable[[str, str], str] | None = None  # puts a version into the path of the api address
     request_id_headers: Sequence[str] = ("X-Request-Id",)
     deadlines: Deadlines = field(default_factory=Deadlines)
+    open_fields: str = ""  # of bodies, blanks between: codes, dates, yes or no; readable where a customer records
     assumptions: Sequence[str] = ()  # what its document does not say; shown to support
 
     def grant(self, way: str) -> Grant:

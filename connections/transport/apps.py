@@ -11,7 +11,7 @@ class TransportConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
-        from connections.transport import activation, authorization, leaving
+        from connections.transport import activation, authorization, leaving, recording
 
         register(
             authorization.EXCHANGE,
@@ -20,5 +20,6 @@ class TransportConfig(AppConfig):
             on_parked=authorization.gave_up,
         )
         register(leaving.LEAVE, queue="interactive", handler=leaving.leave, on_parked=leaving.gave_up)
+        register(recording.FORGET, queue="interactive", handler=recording.forget)
         register(activation.SHOW, queue="interactive", handler=activation.show, on_parked=activation.gave_up)
         register(activation.DECIDE, queue="interactive", handler=activation.carry_out, on_parked=activation.gave_up)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from connections.providers import registry
 from connections.spec import provider as spec
@@ -21,7 +22,7 @@ from connections.spec.operations import SAFE
 from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
 from connections.transport import breaker, clock, egress, faults, ledger
-from connections.transport.models import Outcome, RequestLogEntry
+from connections.transport.models import Outcome, Recording, RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection
 from connections.vault.services import live_pins
 
@@ -91,6 +92,13 @@ class Caller:
             pins = tuple((pin.host, pin.certificate) for pin in live_pins(connection))
         plain, private = found.plain or connection.plain_http, tuple(connection.private_networks)
         return replace(found, pins=pins, plain=plain, private=private)
+
+    @cached_property
+    def recording(self) -> Recording | None:
+        """The wish of an owner that bodies are kept (recording.py), as it was when first asked."""
+        with tenant_scope(self.connection.tenant_id):
+            wanted = Recording.objects.filter(connection_id=self.connection.id, stopped_at=None, until_at__gt=Now())
+            return wanted.only("id", "tenant_id", "connection_id", "public_keyset", "until_at").first()
 
     @property
     def wire(self) -> Wire:

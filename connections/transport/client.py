@@ -30,6 +30,7 @@ from connections.transport import (
     ledger,
     limiter,
     parsing,
+    recording,
     retry,
     tokens,
     verdict,
@@ -156,16 +157,18 @@ class Client:
         signed = Signed(dict(arguments.headers), {})
         self.provider.placement.place(token.secret.reveal(), token.kind, signed)
         try:
-            answer = self._caller.send(
-                entry,
-                url=url,
-                total=self.provider.deadlines.total,
-                headers=signed.headers,
-                query=arguments.query,
-                hidden_query=signed.hidden_query,
-                body=body,
-                wire=wire,
-            )
+            with recording.listening(self._caller, entry, arguments.body, wire) as heard:
+                answer = self._caller.send(
+                    entry,
+                    url=url,
+                    total=self.provider.deadlines.total,
+                    headers=signed.headers,
+                    query=arguments.query,
+                    hidden_query=signed.hidden_query,
+                    body=body,
+                    wire=wire,
+                )
+                heard.append(answer)
             reply = self._judge(declared, entry, answer, wire)
         except CallFailed as failed:
             is_open = isinstance(failed, Unreadable) and failed.may_have_arrived and not declared.may_retry

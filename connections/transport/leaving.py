@@ -14,7 +14,7 @@ from connections.spec.errors import CallFailed, Unauthorized, Unavailable
 from connections.spec.grants import AuthorizationCode
 from connections.tenancy import audit
 from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
-from connections.transport import tokens
+from connections.transport import recording, tokens
 from connections.transport.caller import Caller
 from connections.transport.client import Client
 from connections.vault.models import Connection, ConnectionState, Credential, Leaving
@@ -77,6 +77,7 @@ def _destroy(connection: Connection, how: Leaving) -> None:
     """One commit: a caller that asks for a token now either opens nothing or is fenced off by the generation."""
     Credential.objects.filter(connection_id=connection.id).delete()
     tokens.forget(connection)
+    recording.destroy(connection)
     Connection.objects.filter(id=connection.id).update(leaving=how)
     audit.record(
         tenant_id=connection.tenant_id,

@@ -1,4 +1,4 @@
-"""The request log, the quota windows and the breakers."""
+"""The request log, what was recorded of bodies, the quota windows and the breakers."""
 
 from __future__ import annotations
 
@@ -178,6 +178,69 @@ class ActivationRequest(TenantOwned):
     def companies(self) -> list[tuple[str, str]]:
         """Of the proposal: id and further words."""
         return [(company, words) for company, words in self.proposal.get("companies", [])]
+
+
+class Recording(TenantOwned):
+    """An owner's wish that what one connection sends and hears is kept for a while (SECURITY LOG-2). One at a time.
+
+    It has a key pair of its own: workers seal with the public half, and only the web process opens the private one.
+    """
+
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, db_constraint=False, related_name="recordings"
+    )
+    public_keyset = models.TextField()
+    wrapped_keyset = models.TextField()
+    started_by = models.CharField(_("started by"), max_length=254)
+    started_at = models.DateTimeField(_("started at"))
+    until_at = models.DateTimeField(_("until"))
+    stopped_at = models.DateTimeField(_("stopped at"), null=True)
+    kept = models.PositiveIntegerField(_("kept"), default=0)
+
+    class Meta:
+        verbose_name = _("recording")
+        verbose_name_plural = _("recordings")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "connection"], name="transport_recording_one"),
+            Fenced(
+                name="transport_recording_fence",
+                web="SELECT, INSERT, UPDATE (stopped_at), DELETE",
+                worker="SELECT (id, tenant_id, connection_id, public_keyset, until_at, stopped_at, kept), UPDATE (kept),"
+                " DELETE",
+            ),
+            SameTenant(name="transport_recording_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"recording of {self.kept}"
+
+
+class RecordedCall(TenantOwned):
+    """What was sent and answered in one attempt, as far as it may be kept: sealed, see recording.py."""
+
+    recording = models.ForeignKey(Recording, on_delete=models.CASCADE, db_constraint=False, related_name="calls")
+    entry_id = models.UUIDField(_("entry id"))
+    at = models.DateTimeField(_("time"))
+    operation = models.CharField(_("operation"), max_length=60)
+    status = models.PositiveSmallIntegerField(_("status"), null=True)
+    ciphertext = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("recorded request")
+        verbose_name_plural = _("recorded requests")
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["tenant", "recording", "-at", "-id"], name="transport_recorded_newest")]
+        constraints = [
+            Fenced(
+                name="transport_recorded_fence",
+                web="SELECT, DELETE",
+                worker="SELECT (id, tenant_id, recording_id), INSERT, DELETE",
+            ),
+            SameTenant(name="transport_recorded_recording_tenant", field="recording"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.status or '-'}"
 
 
 class QuotaWindow(models.Model):

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
+import orjson
+
 from connections.vault.secret import DOTS, lately_revealed
 
 SHORTEST = 4  # characters; what is shorter stands everywhere
@@ -192,6 +194,14 @@ def _written(character: str) -> str:
         ways.append(re.escape(escaped))
         ways.append(f"&#(?:{ord(character)}|x0*(?i:{ord(character):x}));")
     return f"(?:{'|'.join(ways)})"
+
+
+def as_text(value: Any) -> str:
+    """Values as JSON, indented, without what lately let us in: a provider may repeat it."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    if holds_live(text):
+        text = orjson.dumps(data_without_live(value), option=orjson.OPT_INDENT_2).decode()
+    return WITHHELD if holds_live(text) else text  # as a number, say
 
 
 class Redacting(logging.Filter):

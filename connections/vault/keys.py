@@ -58,10 +58,28 @@ def _bound(owner: str, version: int) -> bytes:
 
 
 def _pair(owner: str, version: int) -> tuple[str, str]:
+    return _wrapped_pair(kek(), _bound(owner, version))
+
+
+def _wrapped_pair(wrap: aead.Aead, bound: bytes) -> tuple[str, str]:
     private = tink.new_keyset_handle(hybrid.hybrid_key_templates.DHKEM_X25519_HKDF_SHA256_HKDF_SHA256_AES_256_GCM)
     public = tink.json_proto_keyset_format.serialize_without_secret(private.public_keyset_handle())
-    wrapped = tink.json_proto_keyset_format.serialize_encrypted(private, kek(), _bound(owner, version))
-    return public, wrapped
+    return public, tink.json_proto_keyset_format.serialize_encrypted(private, wrap, bound)
+
+
+def web_pair(bound: bytes) -> tuple[str, str]:
+    """A pair by which workers seal what only the web process opens. Raises KeyUnavailable."""
+    return _wrapped_pair(web_class(), bound)
+
+
+def web_opener(wrapped: str, bound: bytes) -> hybrid.HybridDecrypt:
+    """Raises KeyUnavailable."""
+    try:
+        handle = tink.json_proto_keyset_format.parse_encrypted(wrapped, web_class(), bound)
+    except tink.TinkError:
+        message = "a key that was made for the web process does not open with its keyset"
+        raise KeyUnavailable(message) from None
+    return handle.primitive(hybrid.HybridDecrypt)
 
 
 def make_house_key() -> None:

@@ -73,6 +73,28 @@ def unseal_for_web(place: Place, ciphertext: bytes) -> Secret:
         raise Unopenable(place.field) from None
 
 
+def web_pair(place: Place) -> tuple[str, str]:
+    """A public keyset that workers seal with and its private half, which the web process alone opens, bound to its row.
+
+    Raises KeyUnavailable.
+    """
+    return keys.web_pair(place.context("web"))
+
+
+def seal_to(public_keyset: str, place: Place, text: str) -> bytes:
+    """Seal with the public half of a web pair."""
+    return bytes(keys.sealer(public_keyset).encrypt(text.encode(), place.context("web")))
+
+
+def open_with(wrapped_keyset: str, pair: Place, place: Place, ciphertext: bytes) -> str:
+    """Open what was sealed with the other half. `pair`: where that pair stands. Raises Unopenable, KeyUnavailable."""
+    opener = keys.web_opener(wrapped_keyset, pair.context("web"))
+    try:
+        return str(opener.decrypt(bytes(ciphertext), place.context("web")), "utf-8")
+    except tink.TinkError:
+        raise Unopenable(place.field) from None
+
+
 def _encrypt(public_keyset: str, context: bytes, secret: Secret) -> bytes:
     return bytes(keys.sealer(public_keyset).encrypt(secret.reveal().encode(), context))
 

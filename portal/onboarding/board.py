@@ -162,7 +162,7 @@ class Board:
         """Changes when anything on the page does."""
         parts = [self.connection.state, str(self.is_slow), str(self.is_watched)]
         parts += [
-            f"{step.checkpoint.slug} {step.state} {step.mark.asked_at} {step.mark.checked_at}"
+            f"{step.checkpoint.slug} {step.state} {step.mark.asked_at} {step.mark.checked_at} {step.obstacle}"
             for step in self.walk.steps
         ]
         if self.latest_run is not None:

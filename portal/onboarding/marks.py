@@ -45,6 +45,18 @@ def record(*, mark: Mark, proof: Proof) -> None:
     """Append the evidence and move the mark. `since` moves only when the state does."""
     now = timezone.now()
     changed = mark.state != proof.state.value
+    append(mark=mark, proof=proof)
+    mark.state = proof.state.value
+    mark.checked_at = now
+    values: dict[str, object] = {"state": mark.state, "checked_at": now}
+    if changed:
+        mark.since = now
+        values["since"] = now
+    Mark.objects.filter(id=mark.id).update(**values)
+
+
+def append(*, mark: Mark, proof: Proof) -> None:
+    """Evidence by itself: the mark stays where it is, and a check that was asked for goes on."""
     Evidence(
         tenant_id=mark.tenant_id,
         mark=mark,
@@ -55,13 +67,6 @@ def record(*, mark: Mark, proof: Proof) -> None:
         entry_id=proof.entry_id,
         provider_request_id=proof.provider_request_id,
     ).save(force_insert=True)
-    mark.state = proof.state.value
-    mark.checked_at = now
-    values: dict[str, object] = {"state": mark.state, "checked_at": now}
-    if changed:
-        mark.since = now
-        values["since"] = now
-    Mark.objects.filter(id=mark.id).update(**values)
 
 
 def infer(*, of: Connection, verified: Mark, marks: Mapping[str, Mark], proof: Proof) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
 
 from connections.jobs.lease import Lease
+from connections.jobs.registry import Again
 from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe, MarkState, Probe, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.faults import Acts
@@ -21,11 +23,13 @@ from connections.transport.client import Client
 from connections.vault.models import Connection, ConnectionState, Grant
 from connections.vault.services import mark_broken, mark_healthy
 from portal.onboarding import diagnosis
-from portal.onboarding.marks import Proof, infer, provider_of, record
-from portal.onboarding.models import Mark, Onboarding
+from portal.onboarding.marks import Proof, append, infer, provider_of, record
+from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.services import ask_check
 
 UNREADABLE = "unreadable-answer"
+PATIENCE = timedelta(minutes=2)  # of a check whose provider does not answer at the moment
+PAUSE = timedelta(seconds=5)
 
 
 class ConnectionAsker:
@@ -78,12 +82,15 @@ class ConnectionAsker:
         return None if state is None else state == RunState.SUCCEEDED
 
 
-def check(lease: Lease) -> None:
-    """Job: probe one checkpoint and write the finding. Probes run outside any transaction."""
+def check(lease: Lease) -> Again | None:
+    """Job: probe one checkpoint and write the finding. Probes run outside any transaction.
+
+    What passes by itself is asked again for a while, as its sentence says, before it becomes the finding.
+    """
     with tenant_scope(_tenant_of(lease)):
         mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
         if mark is None:
-            return
+            return None
         marks = {other.checkpoint: other for other in Mark.objects.filter(onboarding_id=mark.onboarding_id)}
     connection = mark.onboarding.connection
     provider = provider_of(connection)
@@ -94,19 +101,19 @@ def check(lease: Lease) -> None:
         with tenant_scope(mark.tenant_id):
             lease.check()
             Mark.objects.filter(id=mark.id).update(checked_at=mark.asked_at)
-        return
+        return None
     asker = ConnectionAsker(connection, checkpoint.slug)
     try:
         finding = checkpoint.proof.run(asker)
     except CallFailed as failed:
-        _refused(lease, mark, marks, asker, failed)
-        return
+        return _refused(lease, mark, marks, asker, failed)
     except BadPage:
         finding = Finding(_keep(mark), UNREADABLE)
     with tenant_scope(mark.tenant_id):
         lease.check()
         asker.client.write_ledger()
         _found(mark, marks, checkpoint, finding, asker)
+    return None
 
 
 def _tenant_of(lease: Lease) -> UUID:
@@ -164,27 +171,37 @@ def _mended(connection: Connection) -> None:
         start_run(connection=connection, trigger=Trigger.MENDED, actor=SYSTEM)
 
 
-def _refused(lease: Lease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed) -> None:
+def _refused(
+    lease: Lease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed
+) -> Again | None:
     """A refused probe fails the checkpoint its fault names, which need not be the one that was asked about."""
+    # Not this checkpoint's fault, or nobody's: it stays what it was, and says why it could not be checked.
+    kept = Proof(
+        _keep(mark), failed.fault.code, entry_id=failed.entry_id, provider_request_id=failed.provider_request_id
+    )
     with tenant_scope(mark.tenant_id):
         lease.check()
         asker.client.write_ledger()
+        if (again := _again(mark, failed)) is not None:
+            if not Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=kept.code).exists():
+                append(mark=mark, proof=kept)
+            return again
         named = marks.get(failed.fault.checkpoint)
         blames_customer = failed.fault.acts is Acts.CUSTOMER and not isinstance(failed, Unavailable)
         if named is not None and blames_customer:
             diagnosis.fail_mark(mark=named, failed=failed)
             if named.id == mark.id:
-                return
-        # Not this checkpoint's fault, or nobody's: it stays what it was, and says why it could not be checked.
-        record(
-            mark=mark,
-            proof=Proof(
-                _keep(mark),
-                failed.fault.code,
-                entry_id=failed.entry_id,
-                provider_request_id=failed.provider_request_id,
-            ),
-        )
+                return None
+        record(mark=mark, proof=kept)
+    return None
+
+
+def _again(mark: Mark, failed: CallFailed) -> Again | None:
+    """When to ask once more, of trouble that passes soon and that nobody need do anything about."""
+    if not isinstance(failed, Unavailable) or failed.fault.acts is Acts.CUSTOMER or mark.asked_at is None:
+        return None
+    due_at = max(failed.retry_at, timezone.now() + PAUSE)
+    return Again(due_at, failed.fault.code) if due_at < mark.asked_at + PATIENCE else None
 
 
 def gave_up(lease: Lease) -> None:

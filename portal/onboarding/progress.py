@@ -48,6 +48,12 @@ class Step:
         return asked is not None and (checked is None or checked < asked)
 
     @property
+    def obstacle(self) -> str:
+        """Why the check that is under way has not been answered yet, where that is known."""
+        is_known = self.evidence and self.mark.asked_at and self.evidence.at >= self.mark.asked_at
+        return self.sentence if self.is_pending and is_known else ""
+
+    @property
     def can_check(self) -> bool:
         return isinstance(self.checkpoint.proof, Probe) and not self.is_locked
 

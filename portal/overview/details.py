@@ -17,7 +17,8 @@ from connections.spec.provider import CredentialField, Provider
 from connections.spec.text import Text
 from connections.sync.models import ACTIVE, ProgressState, RunState, StreamCursor, StreamProgress, SyncRun
 from connections.sync.services import SCHEDULED, lines
-from connections.transport.models import RequestLogEntry
+from connections.transport import recording
+from connections.transport.models import Recording, RequestLogEntry
 from connections.vault.models import Connection, Credential, Grant
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
@@ -76,6 +77,7 @@ class Detail:
     requests: list[RequestRow]
     next_at: datetime | None
     undecided: list[Call]
+    recording: Recording | None  # under way
 
     @property
     def is_reading(self) -> bool:
@@ -142,6 +144,7 @@ def detail(connection: Connection) -> Detail:
         requests=_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
         next_at=scheduled.values_list("due_at", flat=True).first() if connection.sync_every_hours else None,
         undecided=undecided(connection),
+        recording=recording.live(connection),
     )
 
 
@@ -211,8 +214,13 @@ def run_detail(run: SyncRun) -> RunDetail:
     )
 
 
+def labels_of(provider: Provider) -> dict[str, Text]:
+    """What every operation that the request log may name is called."""
+    return {**UNDECLARED, **{operation.name: operation.label for operation in provider.operations}}
+
+
 def _rows(provider: Provider, entries: Any) -> list[RequestRow]:
-    labels = {**UNDECLARED, **{operation.name: operation.label for operation in provider.operations}}
+    labels = labels_of(provider)
     return [
         RequestRow(
             entry,

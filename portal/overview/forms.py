@@ -22,5 +22,11 @@ class ScheduleForm(forms.Form):
         field.choices = [("0", _("only by hand")), *((str(hours), _every(hours)) for hours in offered)]
 
 
+class RecordingForm(forms.Form):
+    minutes = forms.TypedChoiceField(
+        label=_("For how long"), coerce=int, initial=15, choices=[("15", _("15 minutes")), ("60", _("one hour"))]
+    )
+
+
 def _every(hours: int) -> str:
     return ngettext("every hour", "every %(hours)s hours", hours) % {"hours": hours}

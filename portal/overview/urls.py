@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.overview import views
+from portal.overview import recordings, views
 
 ONE = "t/<slug:slug>/c/<uuid:connection>/"
+RECORDING = f"{ONE}recording/"
 RUN = f"{ONE}runs/<uuid:run>/"
 
 urlpatterns = [
@@ -16,6 +17,11 @@ urlpatterns = [
     path(f"{ONE}sync/", views.sync_now, name="sync_now"),
     path(f"{ONE}schedule/", views.schedule, name="schedule"),
     path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
+    path(RECORDING, recordings.recording, name="recording"),
+    path(f"{RECORDING}start/", recordings.start, name="start_recording"),
+    path(f"{RECORDING}stop/", recordings.stop, name="stop_recording"),
+    path(f"{RECORDING}delete/", recordings.delete, name="delete_recording"),
+    path(f"{RECORDING}<uuid:call>/", recordings.call, name="recorded_call"),
     path(RUN, views.run, name="run"),
     path(f"{RUN}news/", views.run_news, name="run_news"),
     path(f"{RUN}cancel/", views.cancel_run, name="cancel_run"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.urls import reverse
+from django.utils import timezone
 
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.models import ClientRegistration
@@ -69,6 +72,11 @@ ADDRESSES = [
     Address("change_role", Role.OWNER, ("membership",), "post", {"role": "viewer"}),
     Address("disconnect", Role.OWNER, ("connection",)),
     Address("disconnect", Role.OWNER, ("connection",), "post"),
+    Address("recording", Role.OWNER, ("connection",)),
+    Address("recorded_call", Role.OWNER, ("connection", "recorded")),
+    Address("stop_recording", Role.OWNER, ("connection",), "post"),
+    Address("delete_recording", Role.OWNER, ("connection",), "post"),
+    Address("start_recording", Role.OWNER, ("connection",), "post", {"minutes": "15"}),
     Address("remove_member", Role.OWNER, ("membership",), "post"),
 ]
 
@@ -118,8 +126,25 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             "operation": "session",
             "call": call.id,
             "invitation": Invitation.objects.get(tenant=tenant, revoked_at__isnull=True).id,
+            "recorded": recorded(onboarding.connection),
             "membership": Membership.objects.get(tenant=tenant, user=owner).id,
         }
+
+
+def recorded(connection: Any) -> UUID:
+    """One recorded request, as a worker would have kept it. In the tenant's scope."""
+    from connections.transport import recording
+    from connections.transport.models import RecordedCall
+    from connections.vault.sealing import seal_to
+
+    kept = recording.start(connection=connection, lasts=timedelta(minutes=15), actor=SYSTEM)
+    call = RecordedCall(
+        tenant=connection.tenant, recording=kept, entry_id=uuid4(), at=timezone.now(), operation="session", status=400
+    )
+    text = json.dumps(['{"id": 7}', '{"errors": ["<b>no such thing</b>"]}'])
+    call.ciphertext = seal_to(kept.public_keyset, recording.place_of(call.id), text)
+    call.save(force_insert=True)
+    return call.id
 
 
 def missing(ids: dict[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,7 @@ PROVIDER = Provider(
         _("A session that was given before may work for up to ten hours more; we have destroyed ours."),
     ),
     api_version="v1",
+    open_fields="customer_id due item_id online_payment quantity theme_id",
     assumptions=(
         "login: state comes back with the code",
         "login: PKCE is not mentioned; our challenge is sent and may be ignored",

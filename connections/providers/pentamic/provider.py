@@ -92,6 +92,7 @@ PROVIDER = Provider(
         _("Ask Pentamic's administrator to disable the client."),
         _("A session that was given before may work for up to an hour more; we have destroyed ours."),
     ),
+    open_fields="customerId paid",
     assumptions=(
         "lists: the whole list comes in one answer, as a bare array",
         "customers: taxCode may be an invalid JSON number; a 9-digit one has probably lost its zero and is kept as it came",

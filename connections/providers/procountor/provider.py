@@ -117,6 +117,12 @@ PROVIDER = Provider(
     ),
     api_version="latest",
     versioned=with_version,
+    open_fields=(
+        "defaultForInvoice defaultForPayment discount dueDate endDate explanationCode identifierType"
+        " inAccountingCurrency invoiceChannel invoiceId isOffer isOpen ledgerAccountCode newDueDate"
+        " orderNo partnerId payDate paymentDate productGroupId productId receiptDate startDate unit"
+        " valueDate vat vatStatus"
+    ),
     assumptions=(
         "token: how a refused API key, a refused client and a forbidden usage setting are told apart (status and code)",
         "lists: previousId with orderById=ASC answers records with larger ids",

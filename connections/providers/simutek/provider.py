@@ -70,6 +70,7 @@ PROVIDER = Provider(
         _("Ask Simutek to remove the client from your GKS4."),
         _("A session that was given before may work until it ends; we have destroyed ours."),
     ),
+    open_fields="countryCode",
     assumptions=(
         "search: the path is /companies; the parameters are customerNumber, name, corporateIdentityNumber, page, pageSize",
         "search: the list stands under items, data, results or value, or is the answer itself",

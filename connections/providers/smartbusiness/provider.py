@@ -75,6 +75,11 @@ PROVIDER = Provider(
         _("A session that was given before may work for up to twelve hours more; we have destroyed ours."),
     ),
     api_version="v2",
+    open_fields=(
+        "cash_discount_date communication_language contact_address_id contact_id contact_person_id"
+        " discount_type due including_vat layout_id main_address_id page_amount paid_date payment_grace"
+        " period_from period_to relation unit_id vat vat_included vat_rate"
+    ),
     assumptions=(
         "token: JSON body; a form body may be accepted, too",
         "token: success is 200 or 201",
