@@ -6,6 +6,7 @@ import importlib.util
 import ipaddress
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,17 +72,13 @@ def proxy(name: str) -> tuple[str, int] | None:
     value = text(name)
     if not value:
         return None
-    url = urlsplit(value)
-    try:
-        port = url.port
-    except ValueError:
-        port = None
-    if url.scheme != "http" or not url.hostname or not port or "@" in url.netloc or url.path.strip("/") or url.query:
+    found = re.fullmatch(r"http://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})/?", value)
+    if found is None or not 0 < int(found[2]) < 65536:
         message = (
             f"{name} must be of the form http://host:port, without a name and password: let our hosts in by address."
         )
         raise BadEnvironment(message)
-    return url.hostname, port
+    return found[1].strip("[]"), int(found[2])
 
 
 def database(name: str) -> dict[str, Any]:

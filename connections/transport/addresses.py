@@ -93,10 +93,13 @@ def _literal(text: str) -> IP:
 
 
 def host_of(location: str, otherwise: str) -> str:
-    """The host that a redirect leads to, `otherwise` where it names none. '' for what cannot be read."""
+    """The host that a redirect leads to, `otherwise` where it names none. '' for what can be read in several ways."""
     try:
-        netloc = urlsplit(location).netloc
-        return _host(netloc) if netloc else otherwise
+        parts = urlsplit(location)
+        if not parts.netloc:
+            is_path = not parts.scheme and not STRANGE.search(location) and not location.startswith("//")
+            return otherwise if is_path else ""
+        return _host(parts.netloc)
     except (ValueError, NotAllowed):
         return ""
 
@@ -108,11 +111,19 @@ def may_be_reached(ip: IP, hosts: Hosts) -> bool:
         return hosts.loopback
     if any(mapped in net for net in settings.OWN_NETWORKS):
         return False
-    if hosts.given and any(mapped in ipaddress.ip_network(text) for text in hosts.private):
-        return any(mapped in net for net in PRIVATE)
+    if is_named(mapped, hosts):
+        return True
     refused = (*EXTRA_BLOCKED_NET_RANGES, *ALSO_REFUSED)
     is_ours = mapped.is_private or mapped.is_multicast or not mapped.is_global
     return not is_ours and not any(mapped in net for net in refused if net.version == mapped.version)
+
+
+def is_named(ip: IP, hosts: Hosts) -> bool:
+    """Whether a private address is of a network that an admin has named for this connection, and not of our own."""
+    mapped = getattr(ip, "ipv4_mapped", None) or ip
+    named = hosts.given and any(mapped in ipaddress.ip_network(text) for text in hosts.private)
+    is_own = any(mapped in net for net in settings.OWN_NETWORKS)
+    return named and not is_own and any(mapped in net for net in PRIVATE)
 
 
 def private_networks(text: str) -> list[str]:

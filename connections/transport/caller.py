@@ -159,7 +159,7 @@ class Caller:
             )
         except egress.EgressError as error:
             entry.duration_ms = _since(started)
-            raise self._failed(entry, url, error) from None
+            raise self._failed(entry, url, error, started) from None
         entry.duration_ms = _since(started)
         breaker.note(self, url, is_good=answer.status < 500)
         entry.status, entry.bytes_in = answer.status, len(answer.body)
@@ -168,12 +168,15 @@ class Caller:
         entry.leads_to = answer.leads_to
         return answer
 
-    def _failed(self, entry: RequestLogEntry, url: str, error: egress.EgressError) -> CallFailed:
+    def _failed(self, entry: RequestLogEntry, url: str, error: egress.EgressError, started: float) -> CallFailed:
         """What it means that there is no answer."""
-        if self.hosts.given and isinstance(error, egress.LeadsInside | egress.NoSuchName):
+        if self.hosts.given and isinstance(error, egress.LeadsInside | egress.NameNotFound):
             # Told alike, the time it took included: whoever may name a host could feel out our network by its names.
-            entry.duration_ms = 0
+            entry.duration_ms = 1000 * clock.whole_seconds(started)
+            breaker.note(self, url, is_good=False)
             return Unavailable(faults.NO_SERVER, retry_at=clock.now(), entry_id=entry.id)
+        if isinstance(error, egress.NoProxy):
+            return Unavailable(faults.NO_PROXY, retry_at=clock.now(), entry_id=entry.id)
         if isinstance(error, egress.NotAllowed):
             entry.outcome = Outcome.BLOCKED
             return Blocked(faults.BLOCKED, entry_id=entry.id)

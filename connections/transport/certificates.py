@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Sequence
 
 from cryptography import x509
@@ -41,16 +42,20 @@ def _places(hosts: Hosts) -> list[tuple[str, int]]:
 
 
 def _seen(caller: Caller, hosts: Hosts, host: str, port: int) -> SeenCertificate:
+    started = time.monotonic()
     try:
         with deadline.within(SECONDS):
             found = names.judged(host, port, hosts)
             der = _shown(found, port, host, trust.blind())
             is_public = _is_trusted(found, port, host, trust.context(hosts.ca))
         ends_at = x509.load_der_x509_certificate(der).not_valid_after_utc
-    except (egress.LeadsInside, egress.NoSuchName):
+    except (egress.LeadsInside, egress.NameNotFound):
+        clock.whole_seconds(started)  # told alike, as in a call (caller.py)
         raise Unavailable(faults.NO_SERVER, retry_at=clock.now()) from None
     except egress.NotAllowed:
         raise Blocked(faults.BLOCKED) from None
+    except egress.NoProxy:
+        raise Unavailable(faults.NO_PROXY, retry_at=clock.now()) from None
     except (egress.EgressError, OSError, ValueError, x509.InvalidVersion):
         raise Unavailable(faults.NO_ANSWER, retry_at=clock.now()) from None
     pem = ssl.DER_cert_to_PEM_cert(der)

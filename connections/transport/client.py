@@ -126,7 +126,8 @@ class Client:
                     before_write(entry.id)
                 budget.earn()
                 try:
-                    return self._attempt(declared, url, token, entry, arguments, wire, body)
+                    with recording.listening(self._caller, entry, arguments.body, wire) as heard:
+                        return self._attempt(declared, url, token, entry, arguments, wire, body, heard)
                 except Unauthorized:
                     if is_renewed:
                         raise
@@ -151,24 +152,24 @@ class Client:
         arguments: Arguments,
         wire: Wire,
         body: bytes | None,
+        heard: list[egress.Answer],
     ) -> Reply:
-        """Sign, send once, judge. Raises CallFailed, its entry written."""
+        """Sign, send once, judge; what is answered is put into `heard`. Raises CallFailed, its entry written."""
         entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
         signed = Signed(dict(arguments.headers), {})
         self.provider.placement.place(token.secret.reveal(), token.kind, signed)
         try:
-            with recording.listening(self._caller, entry, arguments.body, wire) as heard:
-                answer = self._caller.send(
-                    entry,
-                    url=url,
-                    total=self.provider.deadlines.total,
-                    headers=signed.headers,
-                    query=arguments.query,
-                    hidden_query=signed.hidden_query,
-                    body=body,
-                    wire=wire,
-                )
-                heard.append(answer)
+            answer = self._caller.send(
+                entry,
+                url=url,
+                total=self.provider.deadlines.total,
+                headers=signed.headers,
+                query=arguments.query,
+                hidden_query=signed.hidden_query,
+                body=body,
+                wire=wire,
+            )
+            heard.append(answer)
             reply = self._judge(declared, entry, answer, wire)
         except CallFailed as failed:
             is_open = isinstance(failed, Unreadable) and failed.may_have_arrived and not declared.may_retry

@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import DEFAULT_POOLBLOCK
+from requests.adapters import DEFAULT_POOLBLOCK, HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from requests_hardened.ip_filter_adapter import IPFilterAdapter
 from urllib3.util.retry import Retry
@@ -24,8 +24,9 @@ from connections.transport.addresses import USUAL
 from connections.transport.egress_errors import (
     EgressError,
     LeadsInside,
+    NameNotFound,
     NoAnswer,
-    NoSuchName,
+    NoProxy,
     NotAllowed,
     NotReadable,
     NotSent,
@@ -38,8 +39,9 @@ __all__ = [
     "Answer",
     "EgressError",
     "LeadsInside",
+    "NameNotFound",
     "NoAnswer",
-    "NoSuchName",
+    "NoProxy",
     "NotAllowed",
     "NotReadable",
     "NotSent",
@@ -138,7 +140,10 @@ class GuardedAdapter(IPFilterAdapter):
         literal = requests.PreparedRequest()
         literal.url = f"{parts.scheme}://{_bracketed(str(request.judged))}:{parts.port or ''}"
         literal.headers = CaseInsensitiveDict()
-        host_params, pool = super().build_connection_pool_key_attributes(literal, verify)
+        # The library judges it once more, and knows nothing of private networks that an admin has named.
+        is_named = addresses.is_named(request.judged, self._hosts)
+        adapter: Any = HTTPAdapter if is_named else IPFilterAdapter
+        host_params, pool = adapter.build_connection_pool_key_attributes(self, literal, verify)
         request.headers["Host"] = parts.netloc
         pool.pop("assert_hostname", None)  # the context checks names itself; urllib3 would switch that off
         if self._context is not None:

@@ -26,11 +26,18 @@ class NotSent(NoAnswer):
     """No answer, and surely nothing of the request arrived: the name, the connection or the TLS handshake failed."""
 
 
-class NoSuchName(NotSent):
-    """Whoever looks names up says for certain that there is none like this."""
+class NameNotFound(NotSent):
+    """The name is not known, or whoever looks names up did not answer."""
 
     def __init__(self) -> None:
-        super().__init__("the name is not known")
+        super().__init__("the name was not found")
+
+
+class NoProxy(NotSent):
+    """Our own egress proxy does not answer, so nobody beyond it was asked."""
+
+    def __init__(self) -> None:
+        super().__init__("the egress proxy does not answer")
 
 
 class NotTrusted(NotSent):

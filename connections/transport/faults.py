@@ -74,8 +74,15 @@ NO_SERVER = Fault(
         "Nothing that we may reach is found under this address. Check how it is written. If the server stands in your own"
         " network, ask our staff to allow it."
     ),
-    "The name of a customer's own server is not known, or it leads to an address that our door refuses. Which of the two"
-    " is told to nobody: look the name up. An admin may allow a private network on the connection's page.",
+    "The name of a customer's own server is not known or could not be looked up, or it leads to an address that our door"
+    " refuses. Which of these is told to nobody: look the name up. An admin may allow a private network on the"
+    " connection's page.",
+)
+NO_PROXY = Fault(
+    "no-proxy",
+    Acts.US,
+    _("Our own way out to the provider is broken at the moment. Our staff can see it; we go on once it is mended."),
+    "The egress proxy (PORTAL_EGRESS_PROXY) does not answer, or says nothing that can be read. Nothing was sent.",
 )
 NO_GRANT = Fault(
     "no-grant",
@@ -128,6 +135,7 @@ ALL = (
     COMPANY_UNPROVEN,
     NO_ADDRESS,
     NO_SERVER,
+    NO_PROXY,
     NO_GRANT,
     OTHER_CLIENT,
     UNTRUSTED,

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 from connections.spec.provider import Hosts
 from connections.transport import addresses, deadline
 from connections.transport.addresses import IP
-from connections.transport.egress_errors import LeadsInside, NoSuchName, NotAllowed, NotSent
+from connections.transport.egress_errors import LeadsInside, NameNotFound, NotAllowed
 
 MOST_LOOK_UPS = 16  # at a time in one process; one that hangs holds its place until the system's resolver gives up
 LONGEST = 10.0  # seconds, where no deadline says less
-NO_SUCH_NAME = (socket.EAI_NONAME, socket.EAI_NODATA)
 
 
 @dataclass
@@ -25,18 +24,14 @@ class LookUp:
     host: str
     port: int
     is_done: threading.Event = field(default_factory=threading.Event)
-    found: list[str] | None = None  # none at all: there is no such name; None: nobody could say
+    found: list[str] = field(default_factory=list)
 
     def run(self, places: threading.BoundedSemaphore) -> None:
         try:
             answers = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
             self.found = [str(address[0]) for *_, address in answers]
-        except socket.gaierror as error:
-            self.found = [] if error.errno in NO_SUCH_NAME else None
-        except UnicodeError:
+        except (OSError, UnicodeError):
             self.found = []
-        except OSError:
-            self.found = None
         finally:
             with _lock:
                 _under_way.pop((self.host, self.port), None)
@@ -62,32 +57,30 @@ os.register_at_fork(after_in_child=_forget)
 def judged(host: str, port: int, hosts: Hosts) -> list[IP]:
     """The addresses to connect to, the system's first choice first. `host`: as addresses.checked gives it.
 
-    Raises NotAllowed, LeadsInside unless every address of it may be reached, NoSuchName, NotSent.
+    Raises NotAllowed, LeadsInside unless every address of it may be reached, NameNotFound.
     """
-    try:
-        found, refusal = [ipaddress.ip_address(host)], NotAllowed
-    except ValueError:
-        found, refusal = _looked_up(host, port), LeadsInside
+    found = looked_up(host, port)
     if not all(addresses.may_be_reached(ip, hosts) for ip in found):
-        raise refusal
+        raise NotAllowed if str(found[0]) == host else LeadsInside
     return list(dict.fromkeys(found))
 
 
-def _looked_up(host: str, port: int) -> list[IP]:
+def looked_up(host: str, port: int) -> list[IP]:
+    """An address itself, or all that a name has, inside the deadline. Raises NameNotFound."""
+    try:
+        return [ipaddress.ip_address(host)]
+    except ValueError:
+        pass
     look_up = _begun(host, port)
     remaining = deadline.left()
     if not look_up.is_done.wait(LONGEST if remaining is None else remaining):
-        message = "timed out"
-        raise NotSent(message)
-    if look_up.found is None:
-        message = "the name could not be looked up"
-        raise NotSent(message)
+        raise NameNotFound
     try:
         known = [ipaddress.ip_address(text) for text in look_up.found]
     except ValueError:
         known = []
     if not known:
-        raise NoSuchName
+        raise NameNotFound
     return known
 
 
@@ -98,8 +91,7 @@ def _begun(host: str, port: int) -> LookUp:
             return running
     places, remaining = _places, deadline.left()
     if not places.acquire(timeout=LONGEST if remaining is None else remaining):
-        message = "timed out"
-        raise NotSent(message)
+        raise NameNotFound
     look_up = LookUp(host, port)
     with _lock:
         _under_way[host, port] = look_up

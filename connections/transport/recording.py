@@ -1,38 +1,37 @@
 """Keeps what a connection sends and hears, for an hour at most and where an owner asked for it (SECURITY LOG-2).
 
-Of a body the names of its fields are kept, and values only of those that are known to hold codes, dates, ids and the
-like; whatever else stands there is told by its kind and length. Token requests are never recorded.
+Token requests are never recorded, and of bodies only what outline.py lets through.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import orjson
+from django.db import connection as database
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.lease import Lease
 from connections.jobs.services import enqueue
 from connections.spec.wire import Wire
 from connections.tenancy import audit
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import parsing
+from connections.transport import outline, parsing
 from connections.transport.caller import Caller
 from connections.transport.egress import Answer
 from connections.transport.models import RecordedCall, Recording, RequestLogEntry
-from connections.transport.redaction import as_text, without_live
 from connections.vault.models import Connection
 from connections.vault.sealing import Place, open_with, seal_to, web_pair
-from connections.vault.services import refuse_left
+from connections.vault.services import Refused, hold_open
 
 logger = logging.getLogger(__name__)
 
@@ -40,22 +39,8 @@ FORGET = "transport.forget_recording"
 LONGEST = timedelta(hours=1)
 KEPT = timedelta(days=1)  # after the start
 MOST_CALLS = 200
-MOST_ITEMS = 3  # of a list: the others look alike
-MOST_FIELDS = 200
-MOST_CHARACTERS = 8000  # of one body as text
-LONGEST_VALUE = 200
-DEEPEST = 12
-FIELD = re.compile(r"[A-Za-z_@$][A-Za-z0-9_.:@$-]{0,60}")
-# Fields that hold a code, an id, a date or a count, at every provider so far; each may name more of its own.
-OPEN = (
-    "active code count created currency date hasMore has_more id language languageCode limit meta modified next_page"
-    " offset page pageNumber pageSize page_size pages size status totalCount total_count type updated uuid version"
-)
-# What a refusal says. Elsewhere such fields hold what people wrote.
-OPEN_IN_REFUSALS = (
-    "detail error errorCode errorMessage error_description errors field instance message messages path reason title"
-    " traceId"
-)
+LARGEST = 1_000_000  # bytes of an answer that is still read for this
+PATIENCE = "500ms"  # for a row that somebody else holds: the call is more than its recording
 
 
 # -- an owner's side ---------------------------------------------------------------------------------------------------
@@ -64,10 +49,13 @@ OPEN_IN_REFUSALS = (
 def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recording:
     """Record from now on; what was recorded before is gone. In the tenant's scope, in the web process.
 
-    Raises Refused for a connection that has left, KeyUnavailable.
+    Raises Refused for a connection that has left or is recorded already, KeyUnavailable.
     """
-    refuse_left(connection)
-    destroy(connection)
+    hold_open(connection)  # first, as whoever waits for it finds what is begun here
+    if live(connection) is not None:
+        raise Refused(_("This connection is being recorded already."))
+    if destroy(connection):
+        _audit(connection, actor, "recording.deleted")
     now = timezone.now()
     made = Recording(
         tenant_id=connection.tenant_id,
@@ -76,7 +64,7 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
         started_at=now,
         until_at=now + min(lasts, LONGEST),
     )
-    made.public_keyset, made.wrapped_keyset = web_pair(_of_pair(made.id))
+    made.public_keyset, made.wrapped_keyset = web_pair(made.tenant_id, _place_of_pair(made.id))
     made.save(force_insert=True)
     enqueue(kind=FORGET, subject=made.id, tenant_id=made.tenant_id, due_at=now + KEPT)
     _audit(connection, actor, "recording.started", until=made.until_at.isoformat())
@@ -96,8 +84,9 @@ def delete(*, recording: Recording, actor: Actor) -> None:
 
 
 def newest(connection: Connection) -> Recording | None:
-    """The one there is. Needs the tenant's scope."""
-    return Recording.objects.filter(connection_id=connection.id).first()
+    """The one there is, without its keys, until its day is over. Needs the tenant's scope."""
+    kept = Recording.objects.filter(connection_id=connection.id, started_at__gt=timezone.now() - KEPT)
+    return kept.defer("public_keyset", "wrapped_keyset").first()
 
 
 def live(connection: Connection) -> Recording | None:
@@ -116,22 +105,31 @@ def deleted_at(recording: Recording) -> datetime:
     return recording.started_at + KEPT
 
 
-def opened(call: RecordedCall) -> tuple[str, str]:
-    """What was sent and what was answered, as text. In the web process. Raises Unopenable, KeyUnavailable."""
-    text = open_with(
-        call.recording.wrapped_keyset, _of_pair(call.recording_id), place_of(call.id), bytes(call.ciphertext)
+def calls(connection: Connection) -> QuerySet[RecordedCall]:
+    """What can be read of a connection, with the key to it. Needs the tenant's scope."""
+    return RecordedCall.objects.select_related("recording").filter(
+        recording__connection_id=connection.id, recording__started_at__gt=timezone.now() - KEPT
     )
+
+
+def opened(call: RecordedCall) -> tuple[str, str | None]:
+    """What was sent, and what was answered (None: nothing was), as text. In the web process.
+
+    Raises Unopenable, KeyUnavailable.
+    """
+    pair = _place_of_pair(call.recording_id)
+    text = open_with(call.recording.wrapped_keyset, pair, call.tenant_id, place_of(call.id), bytes(call.ciphertext))
     sent, answered = orjson.loads(text)
     return sent, answered
 
 
+def destroy(connection: Connection) -> int:
+    """Whatever was recorded of a connection. Needs the tenant's scope."""
+    return _delete(Recording.objects.filter(connection_id=connection.id))
+
+
 def _audit(connection: Connection, actor: Actor, action: str, **details: Any) -> None:
     audit.record(tenant_id=connection.tenant_id, actor=actor, action=action, subject=str(connection.id), **details)
-
-
-def destroy(connection: Connection) -> None:
-    """Whatever was recorded of a connection. Needs the tenant's scope."""
-    _delete(Recording.objects.filter(connection_id=connection.id))
 
 
 # -- a worker's side ---------------------------------------------------------------------------------------------------
@@ -147,100 +145,77 @@ def forget(lease: Lease) -> None:
 
 @contextmanager
 def listening(caller: Caller, entry: RequestLogEntry, sent: Any, wire: Wire) -> Iterator[list[Answer]]:
-    """Around one attempt: what is put into the list is kept beside what was sent, if somebody wants it recorded."""
+    """Around one attempt, the writing of its entry included: what is put into the list is kept beside what was sent, if
+    somebody wants it recorded.
+    """
     heard: list[Answer] = []
     try:
         yield heard
     finally:
         try:
             if caller.recording is not None:
-                _keep(caller, caller.recording, entry, _told(caller, sent, heard, wire))
+                _keep(caller, caller.recording, entry, sent, heard, wire)
         except Exception as error:  # noqa: BLE001  (what became of the call must be told, whatever became of this)
             logger.warning("entry %s could not be recorded: %s", entry.id, type(error).__name__)
 
 
-def _keep(caller: Caller, live: Recording, entry: RequestLogEntry, told: tuple[str, str]) -> None:
-    call_id = uuid.uuid4()
-    with tenant_scope(caller.connection.tenant_id):
+def _keep(caller: Caller, live: Recording, entry: RequestLogEntry, sent: Any, heard: list[Answer], wire: Wire) -> None:
+    call_id, tenant_id = uuid.uuid4(), caller.connection.tenant_id
+    with tenant_scope(tenant_id):
+        with database.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
         wanted = Recording.objects.filter(id=live.id, stopped_at=None, until_at__gt=Now(), kept__lt=MOST_CALLS)
         if not wanted.update(kept=F("kept") + 1):
             caller.recording = None
             return
+        told = orjson.dumps([outline.of_request(caller.provider, sent), _answered(caller, sent, heard, wire)]).decode()
         RecordedCall(
             id=call_id,
-            tenant_id=caller.connection.tenant_id,
+            tenant_id=tenant_id,
             recording_id=live.id,
             entry_id=entry.id,
             at=entry.at,
             operation=entry.operation,
             status=entry.status,
-            ciphertext=seal_to(live.public_keyset, place_of(call_id), orjson.dumps(told).decode()),
+            ciphertext=seal_to(live.public_keyset, tenant_id, place_of(call_id), told),
         ).save(force_insert=True)
 
 
-def _told(caller: Caller, sent: Any, heard: list[Answer], wire: Wire) -> tuple[str, str]:
-    known = frozenset(f"{OPEN} {caller.provider.open_fields}".split())
-    body = _text(sent, known) if sent is not None else ""
+def _answered(caller: Caller, sent: Any, heard: list[Answer], wire: Wire) -> str | None:
     if not heard:
-        return body, ""
-    answer = heard[0]
+        return None
+    [answer] = heard
+    if len(answer.body) > LARGEST:
+        return f"({len(answer.body)} bytes: too large to be recorded)"
     try:
         values = parsing.read(answer.body, wire)
     except ValueError:
-        return body, f"({len(answer.body)} bytes that cannot be read)"
+        return f"({len(answer.body)} bytes that cannot be read)"
     is_good = 200 <= answer.status < 300 and not caller.provider.faults.in_good(values)
-    return body, _text(
-        values, known if is_good else known.union(OPEN_IN_REFUSALS.split())
-    ) if values is not None else ""
+    return (
+        outline.of_answer(caller.provider, values, sent)
+        if not is_good
+        else outline.of_request(caller.provider, values)
+    )
 
 
-def _text(values: Any, known: frozenset[str]) -> str:
-    text = as_text(outline(values, known))
-    return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}\n…"
+# -- the house's side --------------------------------------------------------------------------------------------------
 
 
-def outline(value: Any, known: frozenset[str], *, is_open: bool = False, depth: int = 0) -> Any:
-    """The values of a body as far as they may be kept: those of `known` fields, cut; of the others kind and length."""
-    if depth > DEEPEST:
-        return "…"
-    if isinstance(value, Mapping):
-        return {
-            _field(name): outline(each, known, is_open=name in known, depth=depth + 1)
-            for name, each in list(value.items())[:MOST_FIELDS]
-        }
-    if isinstance(value, list | tuple):
-        shown = [outline(each, known, is_open=is_open, depth=depth + 1) for each in value[:MOST_ITEMS]]
-        return [*shown, f"… {len(value) - MOST_ITEMS} more"] if len(value) > MOST_ITEMS else shown
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return _cut(value) if is_open else f"(text, {len(value)})"
-    if is_open:
-        return value
-    return "(yes or no)" if isinstance(value, bool) else "(number)"
-
-
-def _cut(text: str) -> str:
-    """Searched for secrets first: of one that is cut nobody would know it again."""
-    text = without_live(text)
-    return f"{text[:LONGEST_VALUE]}…" if len(text) > LONGEST_VALUE else text
-
-
-def _field(name: object) -> str:
-    """Some bodies hold people's words where others have the names of fields."""
-    return str(name) if FIELD.fullmatch(str(name)) else f"(name, {len(str(name))})"
-
-
-# -- both --------------------------------------------------------------------------------------------------------------
+def delete_old() -> int:
+    """Those whose day is over although no worker came by. Across tenants, as the owner."""
+    return _delete(Recording.objects.filter(started_at__lt=timezone.now() - KEPT))
 
 
 def _delete(recordings: QuerySet[Recording]) -> int:
-    # No more than the id is looked at on the way: the rest of a row is not for workers.
-    count, _models = recordings.only("id").delete()
-    return count
+    # Held first: nothing may be added to one that is being taken away. No more than the id is looked at on the way,
+    # as the rest of a row is not for workers.
+    held = list(recordings.select_for_update().values_list("id", flat=True))
+    Recording.objects.filter(id__in=held).only("id").delete()
+    return len(held)
 
 
-def _of_pair(recording_id: UUID) -> Place:
+def _place_of_pair(recording_id: UUID) -> Place:
     return Place("transport_recording", recording_id, "wrapped_keyset")
 
 

@@ -30,6 +30,7 @@ OURS: Mapping[str, type[CallFailed]] = {
     faults.PIN_BROKEN.code: Blocked,
     faults.NO_ADDRESS.code: Unauthorized,
     faults.NO_SERVER.code: Unavailable,
+    faults.NO_PROXY.code: Unavailable,
     faults.NO_GRANT.code: Unauthorized,
     faults.OTHER_CLIENT.code: Unauthorized,
     faults.UNKNOWN_OUTCOME.code: OutcomeUnknown,

@@ -73,24 +73,25 @@ def unseal_for_web(place: Place, ciphertext: bytes) -> Secret:
         raise Unopenable(place.field) from None
 
 
-def web_pair(place: Place) -> tuple[str, str]:
+def web_pair(tenant_id: UUID, place: Place) -> tuple[str, str]:
     """A public keyset that workers seal with and its private half, which the web process alone opens, bound to its row.
 
     Raises KeyUnavailable.
     """
-    return keys.web_pair(place.context("web"))
+    return keys.web_pair(place.context(f"web {tenant_id}"))
 
 
-def seal_to(public_keyset: str, place: Place, text: str) -> bytes:
+def seal_to(public_keyset: str, tenant_id: UUID, place: Place, text: str) -> bytes:
     """Seal with the public half of a web pair."""
-    return bytes(keys.sealer(public_keyset).encrypt(text.encode(), place.context("web")))
+    return bytes(keys.sealer(public_keyset).encrypt(text.encode(), place.context(f"web {tenant_id}")))
 
 
-def open_with(wrapped_keyset: str, pair: Place, place: Place, ciphertext: bytes) -> str:
+def open_with(wrapped_keyset: str, pair: Place, tenant_id: UUID, place: Place, ciphertext: bytes) -> str:
     """Open what was sealed with the other half. `pair`: where that pair stands. Raises Unopenable, KeyUnavailable."""
-    opener = keys.web_opener(wrapped_keyset, pair.context("web"))
+    owner = f"web {tenant_id}"
+    opener = keys.web_opener(wrapped_keyset, pair.context(owner))
     try:
-        return str(opener.decrypt(bytes(ciphertext), place.context("web")), "utf-8")
+        return str(opener.decrypt(bytes(ciphertext), place.context(owner)), "utf-8")
     except tink.TinkError:
         raise Unopenable(place.field) from None
 

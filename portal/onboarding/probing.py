@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -28,8 +29,10 @@ from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.services import ask_check
 
 UNREADABLE = "unreadable-answer"
+NO_WORD = "no-word-now"
 PATIENCE = timedelta(minutes=2)  # of a check whose provider does not answer at the moment
 PAUSE = timedelta(seconds=5)
+PAUSE_OF_LOOKS = timedelta(seconds=20)  # at certificates, which no breaker holds back
 
 
 class ConnectionAsker:
@@ -100,6 +103,8 @@ def check(lease: Lease) -> Again | None:
     if has_left or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
         with tenant_scope(mark.tenant_id):
             lease.check()
+            if mark.asked_at and Evidence.objects.filter(mark=mark, at__gte=mark.asked_at).exists():
+                record(mark=mark, proof=Proof(_keep(mark), NO_WORD))  # it was being asked again, and is not any more
             Mark.objects.filter(id=mark.id).update(checked_at=mark.asked_at)
         return None
     asker = ConnectionAsker(connection, checkpoint.slug)
@@ -192,7 +197,8 @@ def _refused(
             diagnosis.fail_mark(mark=named, failed=failed)
             if named.id == mark.id:
                 return None
-        record(mark=mark, proof=kept)
+        passes = isinstance(failed, Unavailable) and failed.fault.acts is not Acts.CUSTOMER
+        record(mark=mark, proof=replace(kept, code=NO_WORD) if passes else kept)
     return None
 
 
@@ -200,7 +206,7 @@ def _again(mark: Mark, failed: CallFailed) -> Again | None:
     """When to ask once more, of trouble that passes soon and that nobody need do anything about."""
     if not isinstance(failed, Unavailable) or failed.fault.acts is Acts.CUSTOMER or mark.asked_at is None:
         return None
-    due_at = max(failed.retry_at, timezone.now() + PAUSE)
+    due_at = max(failed.retry_at, timezone.now() + (PAUSE if failed.entry_id else PAUSE_OF_LOOKS))
     return Again(due_at, failed.fault.code) if due_at < mark.asked_at + PATIENCE else None
 
 

@@ -16,6 +16,9 @@ from portal.onboarding.models import Evidence, Mark, Onboarding
 
 SENTENCES = {
     "unreadable-answer": _("The provider's answer could not be read. We look into it; try again later."),
+    "no-word-now": _(
+        "The provider could not answer this at the moment, so nothing has changed here. Check again later."
+    ),
     "check-gave-up": _("The check could not be finished. Our staff can see it; try again later."),
 }
 
@@ -46,6 +49,12 @@ class Step:
         """A check was asked for and has not answered yet."""
         asked, checked = self.mark.asked_at, self.mark.checked_at
         return asked is not None and (checked is None or checked < asked)
+
+    @property
+    def can_confirm(self) -> bool:
+        """What is to be confirmed stands there."""
+        is_named = self.evidence is not None and "company_id" in self.evidence.values
+        return self.awaits_confirmation and is_named and not self.is_pending
 
     @property
     def obstacle(self) -> str:

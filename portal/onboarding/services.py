@@ -107,7 +107,8 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), actor: Actor) -> None
         return
     if connection.state != ConnectionState.SETUP:
         raise Refused(_("This company has been confirmed already."))
-    latest = Evidence.objects.filter(mark=mark, state=MarkState.VERIFIED).latest("at")
+    # What stands behind it may be newer and say only that the provider could not be asked.
+    latest = Evidence.objects.filter(mark=mark, state=MarkState.VERIFIED, values__has_key="company_id").latest("at")
     bound = bind_company(
         connection=connection, company_id=latest.values["company_id"], company_name=latest.values["company"]
     )

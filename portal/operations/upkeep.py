@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connections.calls.services import ANSWERS_KEPT, clear_answers
 from connections.jobs.models import Job
-from connections.transport import partitions
+from connections.transport import partitions, recording
 from portal.notices.models import OutgoingMail
 
 ENDED_JOBS_KEPT = timedelta(days=14)
@@ -32,6 +32,7 @@ def run() -> list[str]:
         _delete_jobs(),
         _delete_mails(),
         _clear_answers(),
+        _delete_recordings(),
         _delete_sessions(),
         _delete_cache_rows(),
     ]
@@ -73,6 +74,11 @@ def _delete_mails() -> str:
 
 def _clear_answers() -> str:
     return f"Cleared {clear_answers()} answers to requests that were tried more than {ANSWERS_KEPT.days} day ago."
+
+
+def _delete_recordings() -> str:
+    with transaction.atomic():
+        return f"Deleted {recording.delete_old()} recordings whose day was over."
 
 
 def _delete_sessions() -> str:

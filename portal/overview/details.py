@@ -112,6 +112,7 @@ class Detail:
             [step.checkpoint.slug for step in self.walk.failing] if self.walk else "",
             len(self.requests),
             len(self.undecided),
+            self.recording and self.recording.id,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from connections.transport import recording as recordings
-from connections.transport.models import RecordedCall, Recording
+from connections.transport.models import Recording
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.sealing import Unopenable
@@ -24,6 +25,8 @@ from portal.members.rows import own
 from portal.onboarding.marks import provider_of
 from portal.overview.details import labels_of
 from portal.overview.forms import RecordingForm
+
+logger = logging.getLogger(__name__)
 
 
 @require_GET
@@ -61,12 +64,12 @@ def _page(request: MemberRequest, found: Connection, form: RecordingForm) -> Htt
 @member(Role.OWNER)
 def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
-    rows = RecordedCall.objects.select_related("recording").filter(recording__connection_id=found.id)
-    kept = own(request, rows, id=call)
+    kept = own(request, recordings.calls(found), id=call)
     provider = provider_of(found)
     try:
         told = recordings.opened(kept)
-    except (Unopenable, KeyUnavailable):
+    except (Unopenable, KeyUnavailable) as error:
+        logger.warning("recorded request %s does not open: %s", kept.id, type(error).__name__)
         told = None
     return render(
         request,
@@ -94,6 +97,11 @@ def start(request: MemberRequest, connection: UUID) -> HttpResponse:
         )
     except Refused as refused:
         messages.error(request, str(refused))
+    except KeyUnavailable:
+        logger.exception("nothing can be recorded")
+        messages.error(
+            request, _("We cannot record at the moment: a key of the portal is missing. Our staff can see it.")
+        )
     else:
         messages.success(request, _("We record from now on."))
     return redirect("recording", request.tenant.slug, found.id)

@@ -193,7 +193,8 @@ class Guest(Customer):
     # -- trouble --------------------------------------------------------------------------------------------------------
 
     def meet_troubles(self, short: bool) -> None:
-        """A sync and a tried request at each; the provider repeats in its answer what it was sent."""
+        """A sync and a tried request at each; the provider repeats in its answer what it was sent, and it is recorded."""
+        self.visitor.submit(self.visitor.get(f"{self.home}recording/"), "/recording/start/", minutes="60")
         for trouble in MET[:3] if short else MET:
             for deed in (self.sync_now, self.try_request):
                 self.simulator.control("faults", [echo(trouble, sent_in_calls(self.connection), self.provider)])
@@ -206,6 +207,14 @@ class Guest(Customer):
         self.sync_now()
         self.quiet()
         self.simulator.faults()
+        self.read_what_was_recorded()
+
+    def read_what_was_recorded(self) -> None:
+        page = self.visitor.get(f"{self.home}recording/")
+        recorded = [href for href in links(page) if re.search(r"/recording/[0-9a-f-]{36}/$", href)]
+        assert len(recorded) > 3, f"{self.way}: {len(recorded)} requests were recorded"
+        for href in recorded:
+            self.visitor.get(href)
 
     def sync_now(self) -> None:
         page = self.visitor.get(self.home)

@@ -160,9 +160,9 @@ class Drill:
                 deadlines=Deadlines(connect=2.0, read=5.0), headers={"Authorization": f"Bearer {SECRET}"},
                 hidden_query={"access_token": SECRET}, **posted,
             )  # fmt: skip
-        except egress.NotAllowed:
+        except egress.LeadsInside:
             return "NotAllowed"
-        except egress.NotSent:
+        except egress.NameNotFound:
             return "NotSent"
         except egress.EgressError as refused:
             return type(refused).__name__

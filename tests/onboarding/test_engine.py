@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
 
-from connections.jobs.models import Job
 from connections.jobs.services import enqueue
 from connections.spec.checklist import MarkState
 from connections.sync.models import Record, RunState, SyncRun, Trigger
 from connections.sync.services import RUN_ENDED, start_run
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport.models import Breaker, RequestLogEntry
+from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential
 from connections.vault.services import Refused
-from portal.onboarding import probing, services
+from portal.onboarding import services
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.progress import walk
@@ -261,71 +257,6 @@ def test_a_late_conclusion_does_not_blame_what_was_mended_since(live, sandbox, w
 def test_a_company_is_confirmed_once(live):
     with pytest.raises(Refused):
         live.confirm()
-
-
-def test_trouble_at_the_provider_blames_nobody(live, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.client.IN_PLACE", 0.0)
-    sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 50}])
-    live.check("company")
-    assert live.states() == DONE
-    assert "trouble" in live.sentence("company")
-    assert live.connection().state == "connected"
-
-
-def pending(walker, checkpoint):
-    with walker.inside():
-        steps = walk(walker.onboarding, provider_of(walker.connection())).steps
-    return next(step for step in steps if step.checkpoint.slug == checkpoint)
-
-
-def later(walker, checkpoint):
-    """The waiting check is due."""
-    Job.objects.filter(kind=services.CHECK, subject=walker.mark(checkpoint).id, state="queued").update(
-        due_at=timezone.now()
-    )
-    Breaker.objects.all().delete()
-    walker.work_off()
-
-
-def test_a_provider_that_does_not_answer_is_asked_again_and_says_so_meanwhile(live, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.client.IN_PLACE", 0.0)
-    before = Evidence.objects.count()
-    sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 2}])
-    for _ in range(2):
-        live.check("company") if Evidence.objects.count() == before else later(live, "company")
-        step = pending(live, "company")
-        assert step.is_pending
-        assert "trouble" in step.obstacle
-        assert Evidence.objects.count() == before + 1  # said once
-    job = Job.objects.get(kind=services.CHECK, state="queued")
-    assert job.due_at > timezone.now() + timedelta(seconds=3)
-    later(live, "company")
-    step = pending(live, "company")
-    assert (step.is_pending, step.obstacle, step.state) == (False, "", MarkState.VERIFIED)
-    assert "trouble" not in step.sentence
-
-
-def test_after_a_while_the_answer_is_that_there_is_none(live, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.client.IN_PLACE", 0.0)
-    sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 50}])
-    live.check("company")
-    Mark.objects.filter(checkpoint="company").update(asked_at=timezone.now() - probing.PATIENCE)
-    later(live, "company")
-    step = pending(live, "company")
-    assert (step.is_pending, step.state) == (False, MarkState.VERIFIED)
-    assert "trouble" in step.sentence
-    assert not Job.objects.filter(kind=services.CHECK, state="queued").exists()
-    assert live.connection().state == "connected"
-
-
-def test_what_a_person_types_meanwhile_is_checked_at_once(live, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.client.IN_PLACE", 0.0)
-    sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 1}])
-    live.check("api-key")
-    assert pending(live, "api-key").is_pending
-    live.give(sandbox.new_key(live.made["user_id"]))
-    assert not pending(live, "api-key").is_pending
-    assert live.states() == DONE
 
 
 def test_the_key_is_nowhere_but_sealed(live):

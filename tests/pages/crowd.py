@@ -137,12 +137,13 @@ def recorded(connection: Any) -> UUID:
     from connections.transport.models import RecordedCall
     from connections.vault.sealing import seal_to
 
+    recording.destroy(connection)
     kept = recording.start(connection=connection, lasts=timedelta(minutes=15), actor=SYSTEM)
     call = RecordedCall(
         tenant=connection.tenant, recording=kept, entry_id=uuid4(), at=timezone.now(), operation="session", status=400
     )
     text = json.dumps(['{"id": 7}', '{"errors": ["<b>no such thing</b>"]}'])
-    call.ciphertext = seal_to(kept.public_keyset, recording.place_of(call.id), text)
+    call.ciphertext = seal_to(kept.public_keyset, connection.tenant_id, recording.place_of(call.id), text)
     call.save(force_insert=True)
     return call.id
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import time
 from dataclasses import replace
 
 import pytest
 
 from connections.spec.errors import Blocked, CallFailed, Unavailable
-from connections.transport import certificates
+from connections.transport import certificates, clock
 from connections.transport.models import Breaker, RequestLogEntry
 from tests.roles import acting_as
 from tests.transport.test_send import TOKEN, answering, client, quick_steps, send
@@ -25,6 +26,11 @@ pytestmark = pytest.mark.usefixtures("db")
         ("http://[::1]/", "::1"),
         ("/elsewhere?token=abc", "127.0.0.1"),
         ("", "127.0.0.1"),
+        ("///thief.example", ""),
+        ("/\\thief.example", ""),
+        ("https:/thief.example", ""),
+        ("https:thief.example", ""),
+        ("/\t/thief.example", ""),
         ("https://someone:pass@thief.example/", ""),
         ("https://thief_\x07.example/", ""),
         ("http://[::1", ""),
@@ -70,7 +76,8 @@ def living(hostile, client):
 def told(client, *, given):
     """The error of a call to a host by its name, and what the request log says of its first attempt."""
     hosts = client._caller.hosts
-    client._caller.hosts = replace(hosts, api="https://server.example", given=given, loopback=False)
+    named = "https://server.example"
+    client._caller.hosts = replace(hosts, api=named, token=named, given=given, loopback=False)
     with pytest.raises(CallFailed) as caught:
         send(client)
     entry = RequestLogEntry.objects.get(attempt=1)  # how often it is tried again is a matter of the retry budget
@@ -81,16 +88,49 @@ def told(client, *, given):
 
 
 INSIDE = ["10.0.0.5"], ["93.184.216.34", "10.0.0.5"], ["127.0.0.1"], ["169.254.169.254"], ["fd00::1"]
+TROUBLE = socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_AGAIN, socket.EAI_FAIL
 
 
-def test_of_a_customers_host_nobody_learns_whether_the_name_exists_inside(living, monkeypatch):
+@pytest.fixture
+def waited(monkeypatch):
+    """How long it would have been waited, in turn."""
+    seconds = []
+    monkeypatch.setattr(clock.time, "sleep", seconds.append)
+    return seconds
+
+
+def test_of_a_customers_host_nobody_learns_whether_the_name_exists_inside(living, monkeypatch, waited):
     looked_up(monkeypatch, socket.EAI_NONAME)
     unknown = told(living, given=True)
     assert unknown[:2] == (Unavailable, "no-server")
-    assert (unknown[2]["outcome"], unknown[2]["duration_ms"]) == ("unreachable", 0)
-    for found in (*INSIDE, socket.EAI_NODATA):
+    assert (unknown[2]["outcome"], unknown[2]["duration_ms"]) == ("unreachable", 1000)
+    for found in (*INSIDE, *TROUBLE):
         looked_up(monkeypatch, found)
         assert told(living, given=True) == unknown
+
+
+def test_it_takes_whole_seconds_to_say_so(waited):
+    for passed, whole in ((0.002, 1), (0.9, 1), (1.3, 2), (9.99, 10)):
+        assert clock.whole_seconds(time.monotonic() - passed) == whole
+        assert abs(waited[-1] - (whole - passed)) < 0.01
+
+
+@pytest.mark.parametrize("found", [["10.0.0.5"], socket.EAI_NONAME], ids=["inside", "unknown"])
+def test_so_it_is_where_a_token_is_asked_for(client, monkeypatch, found, waited):
+    looked_up(monkeypatch, found)
+    assert told(client, given=True)[:2] == (Unavailable, "no-server")
+    assert RequestLogEntry.objects.count() == 0
+    assert any(abs(seconds - 1) < 0.5 for seconds in waited)
+
+
+@pytest.mark.parametrize("found", [["10.0.0.5"], socket.EAI_NONAME], ids=["inside", "unknown"])
+def test_so_it_is_when_certificates_are_looked_at(client, monkeypatch, found, waited):
+    looked_up(monkeypatch, found)
+    named = "https://server.example"
+    client._caller.hosts = replace(client._caller.hosts, api=named, token=named, given=True, loopback=False)
+    with acting_as("worker"), pytest.raises(Unavailable, match="no-server"):
+        certificates.seen(client._caller)
+    assert [round(seconds) for seconds in waited] == [1]
 
 
 def test_an_address_itself_is_refused_in_one_way_whoever_listens_there(hostile, client):
@@ -104,21 +144,6 @@ def test_an_address_itself_is_refused_in_one_way_whoever_listens_there(hostile, 
 def test_of_our_own_addresses_staff_learn_which_it_was(living, monkeypatch):
     looked_up(monkeypatch, ["10.0.0.5"])
     assert told(living, given=False)[:2] == (Blocked, "blocked")
-    for trouble in (socket.EAI_NONAME, socket.EAI_AGAIN):
+    for trouble in TROUBLE:
         looked_up(monkeypatch, trouble)
         assert told(living, given=False)[:2] == (Unavailable, "no-answer")
-
-
-def test_a_resolver_in_trouble_is_not_taken_for_a_name_that_is_wrong(living, monkeypatch):
-    for trouble in (socket.EAI_AGAIN, socket.EAI_FAIL):
-        looked_up(monkeypatch, trouble)
-        assert told(living, given=True)[:2] == (Unavailable, "no-answer")
-
-
-@pytest.mark.parametrize("found", [socket.EAI_NONAME, ["10.0.0.5"]], ids=["unknown", "inside"])
-def test_so_it_is_when_certificates_are_looked_at(client, monkeypatch, found):
-    looked_up(monkeypatch, found)
-    named = "https://server.example"
-    client._caller.hosts = replace(client._caller.hosts, api=named, token=named, given=True, loopback=False)
-    with acting_as("worker"), pytest.raises(Unavailable, match="no-server"):
-        certificates.seen(client._caller)

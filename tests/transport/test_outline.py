@@ -1,0 +1,97 @@
+"""What may be kept of a body: listed fields, cut; of all else kind and length, whatever its shape and size."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import replace
+
+import pytest
+
+from connections.providers import registry
+from connections.transport import outline
+from connections.vault.secret import Secret
+
+PERSONAL = "Maija Keksitty"
+
+
+def shown_of(values, known=""):
+    provider = replace(registry.find("procountor"), open_fields=known)
+    return json.loads(outline.of_request(provider, values))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"id": {"name": "x"}}, {"id": {"name": "(text, 1)"}}),
+        ({"id": ["a", {"name": "x"}]}, {"id": ["a", {"name": "(text, 1)"}]}),
+        (["a"], ["(text, 1)"]),
+        ({"status": True, "count": 1.5}, {"status": True, "count": 1.5}),
+        ("free text", "(text, 9)"),
+        ({"account_id": 7, "code": 1}, {"account_id": "(number)", "code": "(number)"}),
+        ({"status": ("a", "b")}, {"status": ["a", "b"]}),
+        ({}, {}),
+        ([], []),
+    ],
+)
+def test_only_named_fields_show_their_values(value, shown):
+    assert shown_of(value) == shown
+
+
+@pytest.mark.parametrize(
+    "name",
+    [PERSONAL, "maija@aamu.fi", "FI2112345600000785", "Virtanen", "K100421", "0401234567", "a1234567", "", "x" * 60],
+)
+def test_what_is_no_name_of_a_field_is_not_kept_as_one(name):
+    assert shown_of({"id": 1, name: 2}) == {"id": 1, "(name 2)": "(number)"}
+
+
+def test_a_body_is_shown_up_to_a_size():
+    many = shown_of({f"f{letter}{other}": {"id": 1} for letter in "abcdefghijklmnop" for other in "abcdefghijklmnop"})
+    assert len(many) == 201
+    assert many["…"] == "56 more"
+    branching = {"id": [{"rows": [{"rows": [{"status": "x" * 200} for _ in range(9)]} for _ in range(9)]}]}
+    for _ in range(4):
+        branching = {f"f{letter}": branching for letter in "abcdefghij"}
+    begun = time.process_time()
+    text = outline.of_request(registry.find("procountor"), branching)
+    assert time.process_time() - begun < 2
+    assert len(text) <= outline.MOST_CHARACTERS + 2
+
+
+def test_a_secret_that_would_be_cut_is_found_before_it_is():
+    secret = Secret("".join(f"k{number}" for number in range(100)))
+    for text in (secret.reveal(), f"{'x' * 100} {secret.reveal()}"):
+        shown = shown_of({"status": text}, "status")["status"]
+        assert "k1k2" not in shown
+        assert "•" in shown
+
+
+def test_xml_is_shown_as_its_values():
+    provider = registry.find("pentamic")
+    body = next(wire for name, wire in provider.wires.items() if "xml" in wire.accept).decode(
+        b"<ArrayOfCustomer><Customer><id>7</id><name>Maija Keksitty</name></Customer></ArrayOfCustomer>"
+    )
+    text = outline.of_request(provider, body)
+    assert PERSONAL not in text
+    assert json.loads(text)[0]["name"] == "(text, 14)"
+
+
+def test_what_nests_for_ever_ends():
+    value = "x"
+    for _ in range(500):
+        value = {"id": [value]}
+    assert "…" in json.dumps(shown_of(value), ensure_ascii=False)
+    assert list(outline._values(value, frozenset())) == []
+
+
+def test_no_field_that_is_shown_sounds_like_a_person_an_account_or_a_secret():
+    own = " ".join(provider.open_fields for provider in registry.all_providers().values())
+    telling = re.compile(
+        "name|mail|phone|street|address1|iban|bic|bank|account_number|token|secret|key|pass|note|text|price|total_?sum"
+        "|^total$|amount$|tax|identifier$|code$|vat_id|birth|gender|city|zip"
+    )
+    harmless = {"languagecode", "explanationcode", "ledgeraccountcode", "countrycode", "page_amount"}
+    found = [name for name in f"{outline.OPEN} {own}".lower().split() if telling.search(name)]
+    assert set(found) <= harmless

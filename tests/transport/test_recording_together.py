@@ -1,0 +1,88 @@
+"""Several at a recording at once: nobody waits for long, nothing is left behind, and one is begun once."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Event, Thread
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+
+from connections.tenancy.scope import tenant_scope
+from connections.transport import recording
+from connections.transport.models import RecordedCall, Recording
+from connections.vault.services import Refused
+from tests.roles import acting_as
+from tests.transport.test_recording import ALICE, recorded
+from tests.transport.test_send import answering, client, quick_steps, send
+
+__all__ = ["client", "quick_steps", "recorded"]  # fixtures
+pytestmark = pytest.mark.usefixtures("committed_db")
+
+
+def test_a_row_that_somebody_holds_is_not_waited_for(hostile, recorded):
+    held, end = Event(), Event()
+
+    def hold():
+        with transaction.atomic():
+            list(Recording.objects.select_for_update())
+            held.set()
+            end.wait(20)
+        database.close()
+
+    holder = Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    answering(hostile, (200, {"id": 7}))
+    begun = time.monotonic()
+    try:
+        assert send(recorded).body == {"id": 7}
+        assert time.monotonic() - begun < 15
+    finally:
+        end.set()
+        holder.join()
+    assert RecordedCall.objects.count() == 0
+
+
+def test_two_who_start_at_once_start_one(client):
+    connection = client.connection
+
+    def start(_):
+        try:
+            with tenant_scope(connection.tenant_id):
+                recording.start(connection=connection, lasts=timedelta(minutes=15), actor=ALICE)
+        except Refused:
+            return "refused"
+        finally:
+            database.close()
+        return "started"
+
+    with acting_as("web"), ThreadPoolExecutor(2) as together:
+        assert sorted(together.map(start, range(2))) == ["refused", "started"]
+    assert Recording.objects.count() == 1
+
+
+def test_what_is_being_deleted_takes_nothing_more(hostile, recorded):
+    """A worker that writes meanwhile would leave a row behind that belongs to nothing, or fail to delete."""
+    answering(hostile, (200, {}))
+    told = []
+
+    def calls():
+        try:
+            for _ in range(20):
+                told.append(recorded.send("session").status)
+        finally:
+            database.close()
+
+    with acting_as("worker"):
+        worker = Thread(target=calls)
+        worker.start()
+        time.sleep(0.2)
+        with tenant_scope(recorded.connection.tenant_id):
+            recording.destroy(recorded.connection)
+        worker.join()
+    assert told == [200] * 20
+    assert (Recording.objects.count(), RecordedCall.objects.count()) == (0, 0)
