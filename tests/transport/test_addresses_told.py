@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("db")
         ("/\\thief.example", ""),
         ("https:/thief.example", ""),
         ("https:thief.example", ""),
-        ("/\t/thief.example", ""),
+        ("/\t/thief.example", "thief.example"),
         ("https://someone:pass@thief.example/", ""),
         ("https://thief_\x07.example/", ""),
         ("http://[::1", ""),
