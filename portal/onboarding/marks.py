@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from connections.providers import registry
@@ -42,13 +43,18 @@ def checkpoint_of(mark: Mark) -> Checkpoint:
 
 
 def record(*, mark: Mark, proof: Proof) -> None:
-    """Append the evidence and move the mark. `since` moves only when the state does."""
+    """Append the evidence and move the mark. `since` moves only when the state does.
+
+    Where a check was asked for since `mark` was read, its answer is still awaited: this one knows nothing of it.
+    """
     now = timezone.now()
     changed = mark.state != proof.state.value
     append(mark=mark, proof=proof)
     mark.state = proof.state.value
     mark.checked_at = now
-    values: dict[str, object] = {"state": mark.state, "checked_at": now}
+    is_newer = Q(asked_at__gt=mark.asked_at) if mark.asked_at else Q(asked_at__isnull=False)
+    checked_at = Case(When(is_newer, then=F("checked_at")), default=Value(now))
+    values: dict[str, object] = {"state": mark.state, "checked_at": checked_at}
     if changed:
         mark.since = now
         values["since"] = now

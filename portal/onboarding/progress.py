@@ -129,6 +129,7 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
         c.slug
         for c in declared
         if c.confirm
+        and not c.pins  # those are confirmed one by one, before they are verified
         and onboarding.connection.state == ConnectionState.SETUP
         and marks[c.slug].state == MarkState.VERIFIED
     }

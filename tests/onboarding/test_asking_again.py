@@ -9,12 +9,12 @@ from django.utils import timezone
 
 from connections.jobs.models import Job
 from connections.spec.checklist import MarkState
-from connections.spec.errors import QuotaExhausted, Rejected, Unavailable
+from connections.spec.errors import QuotaExhausted, Rejected, Unauthorized, Unavailable
 from connections.transport import faults
 from connections.transport.models import Breaker
 from connections.vault.services import Refused
 from portal.onboarding import probing, services
-from portal.onboarding.marks import provider_of
+from portal.onboarding.marks import Proof, provider_of, record
 from portal.onboarding.models import Evidence, Mark
 from portal.onboarding.progress import walk
 from tests.onboarding.test_engine import AINO, DONE, live, walker
@@ -136,6 +136,36 @@ def test_what_is_asked_again_and_when(error, fault, wait, asked_before, expected
         assert again is None
     else:
         assert abs((again.due_at - now).total_seconds() - expected) < 1
+
+
+def test_an_answer_to_an_earlier_question_does_not_end_the_waiting_for_the_newest(walker, sandbox, monkeypatch):
+    """Somebody hands over the key while a check that began without it is under way."""
+    made = sandbox.setup_company()
+    walker.attest("usage-settings", "technical-user", "rights", "m2m-only")
+    asked = []
+
+    def fresh_token(asker):
+        if not asked:
+            asked.append(asker)
+            with walker.inside():
+                services.give(mark=walker.mark("api-key"), values={"api_key": made["api_key"]}, actor=AINO)
+            raise Unauthorized(faults.NO_CREDENTIAL)
+        asker.client.fresh_token()
+
+    monkeypatch.setattr(probing.ConnectionAsker, "fresh_token", fresh_token)
+    seen = []
+    monkeypatch.setattr(probing, "record", lambda **what: record(**what) or seen.append(pending(walker, "api-key")))
+    walker.check("api-key")
+    assert seen[0].is_pending
+    step = pending(walker, "api-key")
+    assert (step.is_pending, step.state) == (False, MarkState.VERIFIED)
+
+
+def test_what_nobody_asked_for_is_not_waited_for(live):
+    Mark.objects.filter(checkpoint="company").update(asked_at=None, checked_at=None)
+    with live.inside():
+        record(mark=live.mark("company"), proof=Proof(MarkState.VERIFIED, "same-company"))
+    assert live.mark("company").checked_at is not None
 
 
 def test_nobody_confirms_what_was_never_found(walker):

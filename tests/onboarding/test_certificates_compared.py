@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from connections.spec.checklist import MarkState
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import tenant_scope
 from connections.vault.models import Connection, Pin
 from portal.onboarding import services
+from portal.onboarding.models import Mark
 
 pytestmark = pytest.mark.usefixtures("db")
 HOSTS = ("api.example:443", "login.example:443")
@@ -67,6 +69,14 @@ def test_what_the_page_showed_is_trusted_once_it_is_confirmed(comparing: Compari
     comparing.press(comparing.form())
     assert comparing.trusted() == {(host, OURS) for host in HOSTS}
     assert AuditEvent.objects.filter(action="certificate.confirmed").count() == 2
+
+
+def test_certificates_that_were_confirmed_are_done_before_the_connection_stands(comparing: Comparing) -> None:
+    comparing.press(comparing.form())
+    Mark.objects.filter(checkpoint__in=["ask", "addresses", "certificate"]).update(state=MarkState.VERIFIED)
+    page = comparing.client.get(comparing.place).content.decode()
+    assert "3 of 6 done" in page
+    assert 'id="confirm"' not in page
 
 
 def test_a_certificate_that_came_after_the_page_is_not_trusted_by_it(comparing: Comparing) -> None:
