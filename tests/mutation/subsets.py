@@ -15,19 +15,36 @@ SUBSETS: dict[str, tuple[str, ...]] = {
     ),
     "connections.transport.egress": tuple(
         f"{TRANSPORT}/test_{part}.py"
-        for part in ("egress", "egress_addresses", "egress_answers", "egress_sending", "certificates")
+        for part in ("egress", "egress_addresses", "egress_answers", "egress_sending", "certificates", "proxy")
     ),
     # The door's guards: what an address means, whom a name leads to, whom we trust, how a line is opened.
     **dict.fromkeys(
-        (f"connections.transport.{part}" for part in ("addresses", "names", "trust", "links")),
+        (f"connections.transport.{part}" for part in ("addresses", "names", "trust", "links", "heads", "proxy")),
         tuple(
             f"{TRANSPORT}/test_{part}.py"
-            for part in ("names", "egress_addresses", "egress", "egress_answers", "egress_sending", "certificates")
+            for part in (
+                "names",
+                "egress_addresses",
+                "addresses_told",
+                "egress",
+                "egress_answers",
+                "egress_sending",
+                "certificates",
+                "proxy",
+            )
         ),
+    ),
+    **dict.fromkeys(
+        (f"connections.transport.{part}" for part in ("outline", "recording")),
+        tuple(f"{TRANSPORT}/test_{part}.py" for part in ("outline", "recording", "recording_together")),
     ),
     "connections.transport.limiter": (f"{TRANSPORT}/test_limiter.py", f"{TRANSPORT}/test_limiter_disk.py"),
     "connections.transport.redaction": (f"{TRANSPORT}/test_redaction.py",),
-    "connections.vault.sealing": (f"{VAULT}/test_sealing.py", f"{VAULT}/test_wall.py"),
+    "connections.vault.sealing": (
+        f"{VAULT}/test_sealing.py",
+        f"{VAULT}/test_wall.py",
+        f"{TRANSPORT}/test_recording.py",
+    ),
     "connections.tenancy.scope": ("tests/tenancy",),
 }
 SLOW = "not (processes and (backlog or budget)) and not 32_senders and not a_thousand_calls and not very_long_text"
