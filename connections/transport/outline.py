@@ -35,13 +35,13 @@ SAID = (
 PLACES = ("error", "errors", "meta")
 
 
-def of_request(provider: Provider, values: Any) -> str:
+def of(provider: Provider, values: Any) -> str:
     """What was sent, or a good answer, as indented JSON. '' for no body."""
     return _text(values, _Outline(_known(provider)))
 
 
-def of_answer(provider: Provider, values: Any, sent: Any) -> str:
-    """A refusal."""
+def of_refusal(provider: Provider, values: Any, sent: Any) -> str:
+    """A refusal of what was `sent`."""
     known = _known(provider)
     own = sorted(set(_values(sent, known)), key=len, reverse=True)
     return _text(values, _Outline(known, own=own), refused=True)

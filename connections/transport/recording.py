@@ -168,7 +168,7 @@ def _keep(caller: Caller, live: Recording, entry: RequestLogEntry, sent: Any, he
         if not wanted.update(kept=F("kept") + 1):
             caller.recording = None
             return
-        told = orjson.dumps([outline.of_request(caller.provider, sent), _answered(caller, sent, heard, wire)]).decode()
+        told = orjson.dumps([outline.of(caller.provider, sent), _answered(caller, sent, heard, wire)]).decode()
         RecordedCall(
             id=call_id,
             tenant_id=tenant_id,
@@ -192,11 +192,7 @@ def _answered(caller: Caller, sent: Any, heard: list[Answer], wire: Wire) -> str
     except ValueError:
         return f"({len(answer.body)} bytes that cannot be read)"
     is_good = 200 <= answer.status < 300 and not caller.provider.faults.in_good(values)
-    return (
-        outline.of_answer(caller.provider, values, sent)
-        if not is_good
-        else outline.of_request(caller.provider, values)
-    )
+    return outline.of_refusal(caller.provider, values, sent) if not is_good else outline.of(caller.provider, values)
 
 
 # -- the house's side --------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ PERSONAL = "Maija Keksitty"
 
 def shown_of(values, known=""):
     provider = replace(registry.find("procountor"), open_fields=known)
-    return json.loads(outline.of_request(provider, values))
+    return json.loads(outline.of(provider, values))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_body_is_shown_up_to_a_size():
     for _ in range(4):
         branching = {f"f{letter}": branching for letter in "abcdefghij"}
     begun = time.process_time()
-    text = outline.of_request(registry.find("procountor"), branching)
+    text = outline.of(registry.find("procountor"), branching)
     assert time.process_time() - begun < 2
     assert len(text) <= outline.MOST_CHARACTERS + 2
 
@@ -73,7 +73,7 @@ def test_xml_is_shown_as_its_values():
     body = next(wire for name, wire in provider.wires.items() if "xml" in wire.accept).decode(
         b"<ArrayOfCustomer><Customer><id>7</id><name>Maija Keksitty</name></Customer></ArrayOfCustomer>"
     )
-    text = outline.of_request(provider, body)
+    text = outline.of(provider, body)
     assert PERSONAL not in text
     assert json.loads(text)[0]["name"] == "(text, 14)"
 
