@@ -76,12 +76,12 @@ class _Outline:
     def __init__(self, known: frozenset[str], *, own: list[str] | None = None) -> None:
         self.known, self.own = known, own or []
         self.said = frozenset(SAID.split())
-        self.left = MOST_VALUES
+        self.left, self.room = MOST_VALUES, MOST_CHARACTERS
 
     def of(self, value: Any, *, is_open: bool = False, says: bool = False, depth: int = 0) -> Any:
         """`says`: here a refusal says what is wrong, and not what somebody wrote."""
         self.left -= 1
-        if self.left < 0 or depth > DEEPEST:
+        if self.left < 0 or self.room < 0 or depth > DEEPEST:
             return "…"
         if isinstance(value, Mapping):
             return self._fields(value, everything=is_open and says, says=says, depth=depth + 1)
@@ -115,4 +115,6 @@ class _Outline:
         text = redact(text[:LONGEST_TEXT])
         for each in self.own:
             text = text.replace(each, "…")
-        return f"{text[:LONGEST_VALUE]}…" if len(text) > LONGEST_VALUE else text
+        text = f"{text[:LONGEST_VALUE]}…" if len(text) > LONGEST_VALUE else text
+        self.room -= len(text)
+        return text
