@@ -93,7 +93,7 @@ class _Outline:
         if isinstance(value, str):
             return self._cut(value) if is_open else f"(text, {len(value)})"
         if is_open:
-            return value
+            return "…" if str(value) in self.own else value
         return "(yes or no)" if isinstance(value, bool) else "(number)"
 
     def _fields(self, value: Mapping[Any, Any], *, everything: bool, says: bool, depth: int) -> dict[str, Any]:

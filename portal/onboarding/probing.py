@@ -103,7 +103,9 @@ def check(lease: Lease) -> Again | None:
     if has_left or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
         with tenant_scope(mark.tenant_id):
             lease.check()
-            if mark.asked_at and Evidence.objects.filter(mark=mark, at__gte=mark.asked_at).exists():
+            # What was found since it was asked for, by whatever else, stays its last word.
+            is_open = mark.asked_at and (mark.checked_at is None or mark.checked_at < mark.asked_at)
+            if is_open and Evidence.objects.filter(mark=mark, at__gte=mark.asked_at).exists():
                 record(mark=mark, proof=Proof(_keep(mark), NO_WORD))  # it was being asked again, and is not any more
             Mark.objects.filter(id=mark.id).update(checked_at=mark.asked_at)
         return None

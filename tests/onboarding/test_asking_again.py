@@ -116,6 +116,16 @@ def test_a_check_that_may_not_be_made_any_more_says_so(live, sandbox, monkeypatc
     assert "could not answer this at the moment" in step.sentence
 
 
+def test_a_check_that_may_not_be_made_hides_no_finding(live):
+    """What was found of the checkpoint since the check was asked for stays its last word."""
+    with live.inside():
+        services.ask_check(mark=live.mark("company"))
+        record(mark=live.mark("company"), proof=Proof(MarkState.FAILING, faults.OTHER_COMPANY.code))
+        Mark.objects.filter(checkpoint="api-key").update(state=MarkState.FAILING)
+    live.work_off()
+    assert "another company" in pending(live, "company").sentence
+
+
 @pytest.mark.parametrize(
     ("error", "fault", "wait", "asked_before", "expected"),
     [

@@ -88,14 +88,16 @@ def test_a_refusal_says_why_and_an_answer_that_is_good_does_not_quote_people(hos
 
 def test_a_refusal_does_not_repeat_what_was_sent(hostile, recorded):
     said = f"{PERSONAL} with FI2112345600000785 and 4711.5 has no product 17"
-    answering(hostile, (400, {"message": said, "errors": {"email": ["is not one", f"maija of {PERSONAL}"]}}))
+    answering(
+        hostile, (400, {"message": said, "errors": {"email": ["is not one", f"maija of {PERSONAL}"], "sum": 4711.5}})
+    )
     body = {"id": 17, "name": PERSONAL, "rows": [{"iban": "FI2112345600000785", "sum": 4711.5}]}
     with pytest.raises(CallFailed):
         send(recorded, Arguments(body=body), "send")
     [(_, _, answered)] = kept(recorded.connection)
     assert json.loads(answered) == {
         "message": "… with … and … has no product 17",
-        "errors": {"email": ["is not one", "maija of …"]},
+        "errors": {"email": ["is not one", "maija of …"], "sum": "…"},
     }
 
 
