@@ -64,24 +64,31 @@ def test_two_who_start_at_once_start_one(client):
     assert Recording.objects.count() == 1
 
 
-def test_what_is_being_deleted_takes_nothing_more(hostile, recorded):
-    """A worker that writes meanwhile would leave a row behind that belongs to nothing, or fail to delete."""
+def test_what_is_being_deleted_takes_nothing_more(hostile, recorded, monkeypatch):
+    """A worker that is writing meanwhile would leave a row behind that belongs to nothing, and break the deletion."""
     answering(hostile, (200, {}))
+    real, writing = recording.seal_to, Event()
+
+    def slowly(*what):
+        writing.set()
+        time.sleep(0.5)
+        return real(*what)
+
+    monkeypatch.setattr(recording, "seal_to", slowly)
     told = []
 
-    def calls():
+    def call():
         try:
-            for _ in range(20):
-                told.append(recorded.send("session").status)
+            told.append(recorded.send("session").status)
         finally:
             database.close()
 
     with acting_as("worker"):
-        worker = Thread(target=calls)
+        worker = Thread(target=call)
         worker.start()
-        time.sleep(0.2)
+        assert writing.wait(20)
         with tenant_scope(recorded.connection.tenant_id):
             recording.destroy(recorded.connection)
         worker.join()
-    assert told == [200] * 20
+    assert told == [200]
     assert (Recording.objects.count(), RecordedCall.objects.count()) == (0, 0)
