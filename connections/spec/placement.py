@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
+
+from connections.spec.uses import Use
 
 
 @dataclass
 class Signed:
-    """What a placement adds to a request. `hidden_query` is put into the address below everything that keeps one."""
+    """What a signature adds to a request. `hidden_query` is put into the address below everything that keeps one."""
 
-    headers: dict[str, str]
-    hidden_query: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
+    hidden_query: dict[str, str] = field(repr=False)
+    form: dict[str, str] | None = field(default=None, repr=False)
+    body: bytes | None = field(default=None, repr=False)
 
 
 class Placement(Protocol):
     any_type: ClassVar[bool]  # tokens of other types than bearer can be sent, too
+    use: ClassVar[Use]  # what an access token is sealed for
 
     def place(self, token: str, kind: str, signed: Signed) -> None:
         """Put the token in, in place. `kind` is the token's type as the provider named it, '' where it named none."""
@@ -26,6 +31,7 @@ class BearerHeader:
     """`Authorization: Bearer ...` (RFC 6750 2.1)."""
 
     any_type: ClassVar[bool] = False
+    use: ClassVar[Use] = Use.HEADER
 
     def place(self, token: str, kind: str, signed: Signed) -> None:
         signed.headers["Authorization"] = f"Bearer {token}"
@@ -36,6 +42,7 @@ class TypedHeader:
     """`Authorization: {token_type} ...`, built from the token answer."""
 
     any_type: ClassVar[bool] = True
+    use: ClassVar[Use] = Use.HEADER
 
     def place(self, token: str, kind: str, signed: Signed) -> None:
         signed.headers["Authorization"] = f"{kind or 'Bearer'} {token}"
@@ -47,6 +54,7 @@ class QueryParameter:
 
     name: str
     any_type: ClassVar[bool] = False
+    use: ClassVar[Use] = Use.QUERY
 
     def place(self, token: str, kind: str, signed: Signed) -> None:
         signed.hidden_query[self.name] = token

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.grants import ClientCredentials
+from connections.spec.origins import origin_of
 from connections.spec.text import Text
+from connections.spec.uses import Use
 from connections.spec.wire import Wire
 
 if TYPE_CHECKING:
@@ -93,6 +95,7 @@ class CredentialField:
     kind: Kind = Kind.TEXT
     choices: Sequence[tuple[str, Text]] = ()  # the first is the default
     optional: bool = False
+    use: Use = Use.TOKEN_REQUEST  # of a secret one: what it is sealed for
 
 
 class CountedBy(StrEnum):
@@ -125,6 +128,13 @@ class Deadlines:
     total: float = 30.0
     token_total: float = 15.0
     body_bytes: int = 10_000_000
+
+
+def _origin_or_none(address: str) -> str:
+    try:
+        return origin_of(address)
+    except ValueError:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,14 @@ class Provider:
 
     def field(self, name: str) -> CredentialField:
         return {field.name: field for field in self.credentials}[name]
+
+    def typed_origins(self, settings: Mapping[str, str]) -> tuple[str, ...]:
+        """`field=origin` of each address that the customer has typed; () where all addresses are code.
+
+        What is sealed for a connection is bound to these. One that cannot be read is no origin, and nothing opens for it.
+        """
+        typed = [field.name for field in self.credentials if field.kind is Kind.ADDRESS]
+        return tuple(f"{name}={_origin_or_none(settings.get(name, ''))}" for name in sorted(typed))
 
     def checkpoints(self, way: str) -> list[Checkpoint]:
         """The checklist of a connection that uses this grant. Two ways may have a checkpoint of the same slug."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
@@ -31,6 +30,7 @@ from connections.spec.faults import Phase
 from connections.spec.grants import Activation, Proposal
 from connections.spec.provider import Provider
 from connections.spec.streams import BadPage
+from connections.spec.uses import Use
 from connections.spec.wire import Wire
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
@@ -38,11 +38,11 @@ from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import faults, ledger, limiter, parsing, verdict
 from connections.transport.caller import Caller
 from connections.transport.models import ActivationRequest, ActivationState, Outcome
+from connections.transport.signing import HttpBasic
 from connections.vault import sealing
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ClientRegistration, Connection
-from connections.vault.sealing import Place, Sealed
-from connections.vault.secret import Secret
+from connections.vault.secret import BoundSecret, Secret
 from connections.vault.services import (
     Refused,
     bind_company,
@@ -95,8 +95,7 @@ def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str
     row = ActivationRequest(
         tenant=tenant, provider=provider.slug, environment=environment, actor_id=actor.id, actor_name=actor.name
     )
-    sealed = sealing.seal(tenant.id, _place(row), Secret(request_id))
-    row.key_version, row.request_ciphertext = sealed.key_version, sealed.ciphertext
+    sealing.seal(row, "request_ciphertext", Secret(request_id))
     row.save(force_insert=True)
     enqueue(kind=SHOW, subject=row.id, tenant_id=tenant.id)
     audit.record(
@@ -250,8 +249,8 @@ def _call(row: ActivationRequest, provider: Provider, operation: str, body: Any 
     nobody.way = provider.activation.way if provider.activation else ""
     caller = Caller(nobody, provider)
     client_id, secret, request_id = _opened(row)
-    path = PLACEHOLDER.sub(lambda _found: quote(request_id.reveal(), safe=""), declared.path)
-    basic = b64encode(f"{client_id}:{secret.reveal()}".encode()).decode()
+    request_part = quote(request_id.reveal_for(Use.PATH, caller.hosts.api), safe="")
+    path = PLACEHOLDER.sub(lambda _match: request_part, declared.path)
     limiter.take(provider, nobody, client_id)
     entry = caller.begin(operation=declared.name, method=declared.method, path_template=declared.path)
     entry.connection_id = None
@@ -261,7 +260,7 @@ def _call(row: ActivationRequest, provider: Provider, operation: str, body: Any 
             entry,
             url=caller.hosts.api + path,
             total=provider.deadlines.total,
-            headers={"Authorization": f"Basic {basic}"},
+            signature=HttpBasic(client_id, secret),
             body=_written(wire, body),
             wire=wire,
         )
@@ -289,13 +288,12 @@ def _written(wire: Wire, body: Any) -> bytes | None:
     return wire.encode(body, {}) if wire.encode else orjson.dumps(body)
 
 
-def _opened(row: ActivationRequest) -> tuple[str, Secret, Secret]:
+def _opened(row: ActivationRequest) -> tuple[str, BoundSecret, BoundSecret]:
     """Our client id and secret, and the request id. Raises Unauthorized."""
     with tenant_scope(row.tenant_id):
         try:
             client_id, secret, _redirect = open_registration(row.provider, row.environment)
-            sealed = Sealed(row.key_version, bytes(row.request_ciphertext))
-            request_id = sealing.unseal(row.tenant_id, _place(row), sealed)
+            request_id = sealing.unseal(row, "request_ciphertext")
         except (sealing.Unopenable, KeyUnavailable):
             raise Unauthorized(faults.NO_KEY) from None
     if not client_id or secret is None:
@@ -331,7 +329,3 @@ def _end(row: ActivationRequest, state: ActivationState, word: str, entry_id: UU
         )
         if state == ActivationState.DECIDED:
             enqueue(kind=ACTIVATION_ENDED, subject=row.id, tenant_id=row.tenant_id)
-
-
-def _place(row: ActivationRequest) -> Place:
-    return Place("transport_activationrequest", row.id, "request_ciphertext")

@@ -28,7 +28,6 @@ from connections.transport.caller import Caller
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
-from connections.vault.sealing import Place, Sealed
 from connections.vault.secret import Secret
 from connections.vault.services import Refused, hold_open, store_credential
 
@@ -95,8 +94,7 @@ def begin(
         redirect_uri=redirect_uri,
         token_address=hosts.token,
     )
-    sealed = sealing.seal(connection.tenant_id, _place(attempt.id, "verifier"), Secret(browser._code_verifier or ""))
-    attempt.key_version, attempt.verifier_ciphertext = sealed.key_version, sealed.ciphertext
+    sealing.seal(attempt, "verifier_ciphertext", Secret(browser._code_verifier or ""))
     attempt.save(force_insert=True)
     Lookup(digest=attempt.state_digest, tenant_id=connection.tenant_id, purpose=PURPOSE).save(force_insert=True)
     return str(address)
@@ -132,10 +130,8 @@ def receive(
     if word:
         _end(attempt, AttemptState.DENIED if word == "access_denied" else AttemptState.FAILED, word)
         return attempt
-    sealed = sealing.seal(attempt.tenant_id, _place(attempt.id, "code"), Secret(code))
-    AuthorizationAttempt.objects.filter(id=attempt.id).update(
-        state=AttemptState.RECEIVED, code_key_version=sealed.key_version, code_ciphertext=sealed.ciphertext
-    )
+    sealed = sealing.seal(attempt, "code_ciphertext", Secret(code))
+    AuthorizationAttempt.objects.filter(id=attempt.id).update(state=AttemptState.RECEIVED, **sealed)
     attempt.state = AttemptState.RECEIVED
     enqueue(kind=EXCHANGE, subject=attempt.id, tenant_id=attempt.tenant_id)
     return attempt
@@ -172,8 +168,8 @@ def exchange(lease: Lease) -> None:
             _end(attempt, AttemptState.FAILED, "interrupted")
             return
         code = token_request.Code(
-            _opened(attempt, "code", attempt.code_key_version, attempt.code_ciphertext),
-            _opened(attempt, "verifier", attempt.key_version, attempt.verifier_ciphertext),
+            sealing.unseal(attempt, "code_ciphertext"),
+            sealing.unseal(attempt, "verifier_ciphertext"),
             attempt.redirect_uri,
         )
     provider = _provider(attempt.connection)
@@ -239,19 +235,9 @@ def _end(attempt: AuthorizationAttempt, state: AttemptState, word: str, *, entry
     enqueue(kind=ATTEMPT_ENDED, subject=attempt.id, tenant_id=attempt.tenant_id)
 
 
-def _opened(
-    attempt: AuthorizationAttempt, field: str, version: int, ciphertext: bytes | memoryview[int] | None
-) -> Secret:
-    return sealing.unseal(attempt.tenant_id, _place(attempt.id, field), Sealed(version, bytes(ciphertext or b"")))
-
-
 def _origin(address: str) -> str:
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _place(row_id: UUID, field: str) -> Place:
-    return Place("transport_authorizationattempt", row_id, field)
 
 
 def _provider(connection: Connection) -> Provider:

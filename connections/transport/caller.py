@@ -19,12 +19,15 @@ from connections.spec.errors import Blocked, CallFailed, OutcomeUnknown, Unautho
 from connections.spec.faults import Fault
 from connections.spec.grants import Client, Grant
 from connections.spec.operations import SAFE
+from connections.spec.placement import Signed
 from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
 from connections.transport import breaker, clock, egress, faults, ledger
 from connections.transport.models import Outcome, Recording, RequestLogEntry
+from connections.transport.signing import Signature
 from connections.vault.models import ClientRegistration, Connection
-from connections.vault.services import live_pins
+from connections.vault.secret import WrongUse
+from connections.vault.services import Exemptions, exemptions_of, live_pins
 
 if TYPE_CHECKING:
     from connections.transport.tokens import Living
@@ -90,8 +93,9 @@ class Caller:
             raise Blocked(faults.BLOCKED) from None
         with tenant_scope(connection.tenant_id):
             pins = tuple((pin.host, pin.certificate) for pin in live_pins(connection))
-        plain, private = found.plain or connection.plain_http, tuple(connection.private_networks)
-        return replace(found, pins=pins, plain=plain, private=private)
+            allowed = exemptions_of(connection) if found.given else Exemptions()
+        plain = found.plain or allowed.plain_http
+        return replace(found, pins=pins, plain=plain, private=allowed.private_networks)
 
     @cached_property
     def recording(self) -> Recording | None:
@@ -132,16 +136,20 @@ class Caller:
         total: float,
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-        hidden_query: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
+        signature: Signature | None = None,
         body: bytes | None = None,
         wire: Wire = egress.JSON,
     ) -> egress.Answer:
-        """Send once and note what came of it. `total`: seconds.
+        """Send once and note what came of it. `total`: seconds. Secrets come in by `signature` alone.
 
         Raises Blocked, Unreadable (too large, an odd encoding), Unavailable (nothing arrived there), OutcomeUnknown.
         """
         started = time.monotonic()
+        try:
+            signed = signature.sign(url) if signature else Signed({}, {})
+        except WrongUse:
+            entry.outcome = Outcome.BLOCKED
+            raise Blocked(faults.WRONG_USE, entry_id=entry.id) from None
         try:
             answer = egress.send(
                 hosts=self.hosts,
@@ -149,11 +157,11 @@ class Caller:
                 url=url,
                 deadlines=self.provider.deadlines,
                 total=total,
-                headers=headers,
+                headers={**(headers or {}), **signed.headers},
                 query=query,
-                hidden_query=hidden_query,
-                form=form,
-                body=body,
+                hidden_query=signed.hidden_query,
+                form=signed.form,
+                body=body if signed.body is None else signed.body,
                 wire=wire,
                 keep=self.provider.request_id_headers,
             )

@@ -19,7 +19,6 @@ from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Un
 from connections.spec.faults import Phase
 from connections.spec.grants import AuthorizationCode
 from connections.spec.operations import Arguments, Operation
-from connections.spec.placement import Signed
 from connections.spec.wire import Wire
 from connections.transport import (
     breaker,
@@ -38,6 +37,7 @@ from connections.transport import (
 from connections.transport.caller import Caller
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.transport.redaction import without_live
+from connections.transport.signing import AccessToken
 from connections.vault.models import Connection
 
 NONE = Arguments()
@@ -156,16 +156,14 @@ class Client:
     ) -> Reply:
         """Sign, send once, judge; what is answered is put into `heard`. Raises CallFailed, its entry written."""
         entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
-        signed = Signed(dict(arguments.headers), {})
-        self.provider.placement.place(token.secret.reveal(), token.kind, signed)
         try:
             answer = self._caller.send(
                 entry,
                 url=url,
                 total=self.provider.deadlines.total,
-                headers=signed.headers,
+                headers=arguments.headers,
                 query=arguments.query,
-                hidden_query=signed.hidden_query,
+                signature=AccessToken(self.provider.placement, token.secret, token.kind),
                 body=body,
                 wire=wire,
             )

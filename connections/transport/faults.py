@@ -36,6 +36,12 @@ NO_CREDENTIAL = Fault(
     _("Nothing to sign in with is stored yet. Enter it at its checkpoint."),
     "A credential that the grant needs is not stored.",
 )
+WRONG_USE = Fault(
+    "wrong-use",
+    Acts.US,
+    _("What is stored was not given for this, so it was not sent. Our staff can see it."),
+    "A secret was about to be used for something else than it was sealed for, or to be sent to another origin. Nothing left.",
+)
 NO_KEY = Fault(
     "no-key",
     Acts.US,
@@ -147,6 +153,7 @@ ALL = (
     NO_REGISTRATION,
     NO_CREDENTIAL,
     NO_KEY,
+    WRONG_USE,
     TROUBLE,
     QUOTA,
     REDIRECTED,

@@ -25,7 +25,7 @@ from connections.transport.token_request import Fresh
 from connections.vault import sealing
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant
-from connections.vault.secret import Secret
+from connections.vault.secret import BoundSecret
 
 CLAIM = 20.0  # seconds
 ASKED_WITHIN = 18.5  # seconds of a claim in which the answer must be there; the rest is for storing it
@@ -41,7 +41,7 @@ class Living:
     `generation` tells it from the ones before and after.
     """
 
-    secret: Secret
+    secret: BoundSecret
     kind: str
     generation: int
     issued_at: datetime
@@ -83,6 +83,8 @@ def read(connection: Connection) -> tuple[Grant, datetime]:
         made = Grant(tenant_id=connection.tenant_id, connection_id=connection.id)
         Grant.objects.bulk_create([made], ignore_conflicts=True)
         found = told.get()
+    # What the pair is sealed for goes by the connection in the caller's hands, whose addresses the request went to.
+    found.connection = connection
     return found, found.told_at
 
 
@@ -90,12 +92,12 @@ def opened(row: Grant, now: datetime) -> Living | None:
     """The stored token, if it has not ended. Needs the tenant's scope. Raises Unauthorized where it does not open."""
     if row.access_ciphertext is None or row.expires_at is None or row.issued_at is None or now >= row.expires_at:
         return None
-    secret = _unsealed(row, "access_ciphertext", row.key_version, row.access_ciphertext)
+    secret = _unsealed(row, "access_ciphertext")
     return _living(secret, row.token_type, row.generation, row.issued_at, row.expires_at, now)
 
 
 def _living(
-    secret: Secret, kind: str, generation: int, issued_at: datetime, expires_at: datetime, now: datetime
+    secret: BoundSecret, kind: str, generation: int, issued_at: datetime, expires_at: datetime, now: datetime
 ) -> Living:
     """To be replaced five minutes before its end, or a tenth of a short life."""
     margin = min(timedelta(minutes=5), (expires_at - issued_at) / 10)
@@ -103,22 +105,18 @@ def _living(
     return Living(secret, kind, generation, issued_at, ends - margin.total_seconds(), ends)
 
 
-def refresh_token(row: Grant) -> Secret | None:
+def refresh_token(row: Grant) -> BoundSecret | None:
     """The stored refresh token. Needs the tenant's scope. Raises Unauthorized where it does not open."""
     if row.refresh_ciphertext is None:
         return None
-    return _unsealed(row, "refresh_ciphertext", row.refresh_key_version, row.refresh_ciphertext)
+    return _unsealed(row, "refresh_ciphertext")
 
 
-def _unsealed(row: Grant, field: str, version: int, ciphertext: bytes | memoryview[int]) -> Secret:
+def _unsealed(row: Grant, field: str) -> BoundSecret:
     try:
-        return sealing.unseal(row.tenant_id, _place(row, field), sealing.Sealed(version, bytes(ciphertext)))
+        return sealing.unseal(row, field)
     except (sealing.Unopenable, KeyUnavailable):
         raise Unauthorized(faults.NO_KEY) from None
-
-
-def _place(row: Grant, field: str) -> sealing.Place:
-    return sealing.Place("vault_grant", row.id, field)
 
 
 def given(connection: Connection) -> Given:
@@ -212,18 +210,14 @@ def keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: 
             # Counted from the claim, which is older than the request.
             issued_at = min(now, row.claimed_until - timedelta(seconds=CLAIM)) if row.claimed_until else now
             if asked.refresh is not None:
-                sealed = sealing.seal(row.tenant_id, _place(row, "refresh_ciphertext"), asked.refresh)
+                values |= sealing.seal(row, "refresh_ciphertext", asked.refresh)
                 values |= {
-                    "refresh_key_version": sealed.key_version,
-                    "refresh_ciphertext": sealed.ciphertext,
                     "refresh_issued_at": issued_at,
                     "client_id": asked_with.client_id,
                 }
             if asked.secret is not None:
-                sealed = sealing.seal(row.tenant_id, _place(row, "access_ciphertext"), asked.secret)
+                values |= sealing.seal(row, "access_ciphertext", asked.secret)
                 values |= {
-                    "key_version": sealed.key_version,
-                    "access_ciphertext": sealed.ciphertext,
                     "token_type": asked.kind,
                     "scope": asked.scope,
                     "issued_at": issued_at,
@@ -253,7 +247,8 @@ def keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: 
         raise lost from None
     if not is_stored or asked.secret is None:
         return None
-    return _living(asked.secret, asked.kind, row.generation + 1, issued_at, issued_at + asked.lifetime, now)
+    secret = sealing.bound(row, "access_ciphertext", asked.secret)
+    return _living(secret, asked.kind, row.generation + 1, issued_at, issued_at + asked.lifetime, now)
 
 
 def give_back(

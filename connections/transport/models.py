@@ -7,8 +7,10 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from connections.spec.uses import Use
 from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import Fenced, SameTenant, Unfenced
+from connections.vault.fields import SealedField
 from connections.vault.models import Connection
 
 
@@ -92,9 +94,11 @@ class AuthorizationAttempt(TenantOwned):
         _("token address")
     )  # as it was when the attempt began; the callback cannot move it
     key_version = models.PositiveIntegerField(default=0)
-    verifier_ciphertext = models.BinaryField(null=True)
+    verifier_ciphertext = SealedField(uses=frozenset({Use.TOKEN_REQUEST}), named_by="login", null=True)
     code_key_version = models.PositiveIntegerField(default=0)
-    code_ciphertext = models.BinaryField(null=True)
+    code_ciphertext = SealedField(
+        key_version="code_key_version", uses=frozenset({Use.TOKEN_REQUEST}), named_by="login", null=True
+    )
     state = models.CharField(_("state"), max_length=10, choices=AttemptState.choices, default=AttemptState.STARTED)
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     consumed_at = models.DateTimeField(_("answered at"), null=True)
@@ -143,7 +147,7 @@ class ActivationRequest(TenantOwned):
     provider = models.CharField(_("provider"), max_length=40)
     environment = models.CharField(_("environment"), max_length=12)
     key_version = models.PositiveIntegerField()
-    request_ciphertext = models.BinaryField()
+    request_ciphertext = SealedField(uses=frozenset({Use.PATH}))
     actor_id = models.BigIntegerField(null=True)
     actor_name = models.CharField(_("who"), max_length=254)
     state = models.CharField(_("state"), max_length=10, choices=ActivationState.choices, default=ActivationState.ASKED)

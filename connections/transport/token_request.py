@@ -6,24 +6,22 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-import orjson
-
 from connections.spec.errors import About, CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Acts, Phase
-from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin, TokenBody
+from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin
 from connections.tenancy.scope import tenant_scope
 from connections.transport import breaker, clock, faults, ledger, limiter, parsing, verdict
 from connections.transport.caller import Caller
 from connections.transport.egress import JSON, Answer
 from connections.transport.models import Outcome, RequestLogEntry
+from connections.transport.signing import TokenRequest
 from connections.vault.keys import KeyUnavailable
 from connections.vault.sealing import Unopenable
-from connections.vault.secret import Secret
+from connections.vault.secret import BoundSecret, Secret
 from connections.vault.services import Opened, open_credentials
 
 SHORTEST_ASKING = 1.0  # seconds
@@ -63,12 +61,14 @@ class Fresh:
 class Code:
     """An authorization code that a login page gave, with what must be sent along to trade it."""
 
-    secret: Secret
-    verifier: Secret
+    secret: BoundSecret
+    verifier: BoundSecret
     redirect_uri: str
 
 
-def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = None, until: float = math.inf) -> Fresh:
+def ask(
+    caller: Caller, *, refresh: BoundSecret | None = None, code: Code | None = None, until: float = math.inf
+) -> Fresh:
     """Ask once: with a code, a refresh token, or the credentials alone. Raises CallFailed; its entry is written by then.
 
     `until`: by this process's steady clock, when it must be over.
@@ -81,7 +81,8 @@ def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = No
     else:
         fields = _of_client(flow, opened)
     operation = "token" if code is None else "token.code"
-    entry, answer, body = post(caller, operation, caller.hosts.token, fields, flow.body, until=until)
+    signature = TokenRequest(fields, flow.body)
+    entry, answer, body = post(caller, operation, caller.hosts.token, signature, until=until)
     phase = Phase.GRANT if isinstance(flow, AuthorizationCode) else Phase.TOKEN
     if answer.status not in (200, 201):
         raise _written(entry, _refusal(caller, phase, entry, answer, body))
@@ -106,9 +107,9 @@ def ask(caller: Caller, *, refresh: Secret | None = None, code: Code | None = No
 
 def ask_key(caller: Caller, login: KeyLogin, code: Code) -> Secret:
     """Trade a code for a credential. Raises CallFailed. Its entry is written by then."""
-    fields = _ours(_opened(caller)) | _traded(code)
+    signature = TokenRequest(_ours(_opened(caller)) | _traded(code), login.body)
     address = caller.hosts.api + login.exchange_path
-    entry, answer, body = post(caller, "credential.code", address, fields, login.body, login.exchange_path)
+    entry, answer, body = post(caller, "credential.code", address, signature, login.exchange_path)
     given = _text(body, login.answer)
     if answer.status not in (200, 201) or not given:
         raise _written(entry, verdict.refusal(caller.provider, Phase.GRANT, entry, answer, body))
@@ -121,19 +122,18 @@ def post(
     caller: Caller,
     operation: str,
     url: str,
-    fields: Mapping[str, str],
-    body: TokenBody,
+    signature: TokenRequest,
     path: str = "",
     *,
     until: float = math.inf,
 ) -> tuple[RequestLogEntry, Answer, Any]:
     """Send one token request: its entry, not yet written, the answer, and its parsed body. Raises CallFailed."""
     with breaker.passage(caller, url):
-        return _post(caller, operation, url, fields, body, path or caller.provider.token_path, until)
+        return _post(caller, operation, url, signature, path or caller.provider.token_path, until)
 
 
 def _post(
-    caller: Caller, operation: str, url: str, fields: Mapping[str, str], body: TokenBody, path: str, until: float
+    caller: Caller, operation: str, url: str, signature: TokenRequest, path: str, until: float
 ) -> tuple[RequestLogEntry, Answer, Any]:
     limiter.take(caller.provider, caller.connection, caller.client_id, for_run=caller.is_for_run)
     left = until - time.monotonic()
@@ -145,8 +145,7 @@ def _post(
             entry,
             url=url,
             total=min(caller.provider.deadlines.token_total, left),
-            form=fields if body is TokenBody.FORM else None,
-            body=orjson.dumps(fields) if body is TokenBody.JSON else None,
+            signature=signature,
         )
     except OutcomeUnknown as lost:
         unknown = Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=lost.entry_id)
@@ -194,29 +193,32 @@ def _opened(caller: Caller) -> Opened:
             raise Unauthorized(faults.NO_KEY) from None
 
 
-def _ours(opened: Opened) -> dict[str, str]:
+Fields = dict[str, str | BoundSecret]
+
+
+def _ours(opened: Opened) -> Fields:
     """Raises Unauthorized where we are not registered."""
     if not opened.client_id or opened.client_secret is None:
         raise Unauthorized(faults.NO_REGISTRATION)
-    return {"client_id": opened.client_id, "client_secret": opened.client_secret.reveal()}
+    return {"client_id": opened.client_id, "client_secret": opened.client_secret}
 
 
-def _traded(code: Code) -> dict[str, str]:
-    fields = {
+def _traded(code: Code) -> Fields:
+    fields: Fields = {
         "grant_type": "authorization_code",
-        "code": code.secret.reveal(),
+        "code": code.secret,
         "redirect_uri": code.redirect_uri,
     }
-    return fields | ({"code_verifier": code.verifier.reveal()} if code.verifier else {})
+    return fields | ({"code_verifier": code.verifier} if code.verifier else {})
 
 
-def _of_person(flow: AuthorizationCode, refresh: Secret | None, code: Code | None, opened: Opened) -> dict[str, str]:
+def _of_person(flow: AuthorizationCode, refresh: BoundSecret | None, code: Code | None, opened: Opened) -> Fields:
     """Raises Unauthorized where there is nothing to ask with."""
     if code is not None:
         return _traded(code)
     if refresh is None:
         raise Unauthorized(faults.NO_GRANT)
-    fields = {"grant_type": "refresh_token", "refresh_token": refresh.reveal()}
+    fields: Fields = {"grant_type": "refresh_token", "refresh_token": refresh}
     if flow.redirect_uri and opened.redirect_uri:
         fields["redirect_uri"] = opened.redirect_uri
     if flow.scope_on_refresh:
@@ -224,10 +226,10 @@ def _of_person(flow: AuthorizationCode, refresh: Secret | None, code: Code | Non
     return fields
 
 
-def _of_client(flow: ClientCredentials, opened: Opened) -> dict[str, str]:
+def _of_client(flow: ClientCredentials, opened: Opened) -> Fields:
     """The body. Raises Unauthorized for what is not stored."""
     given = opened.credentials
-    fields = {"grant_type": "client_credentials"}
+    fields: Fields = {"grant_type": "client_credentials"}
     names = flow.also
     if flow.client is Client.OURS:
         fields |= _ours(opened)
@@ -236,7 +238,7 @@ def _of_client(flow: ClientCredentials, opened: Opened) -> dict[str, str]:
     for name in names:
         if name not in given:
             raise Unauthorized(faults.NO_CREDENTIAL)
-        fields[name] = given[name].reveal()
+        fields[name] = given[name]
     if flow.redirect_uri and opened.redirect_uri:
         fields["redirect_uri"] = opened.redirect_uri
     if flow.scope:

@@ -11,6 +11,7 @@ class VaultConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
-        from connections.vault import keys
+        from connections.vault import keys, resealing
 
         register(keys.MAKE_TENANT_KEY, queue="interactive", handler=keys.make_tenant_key)
+        register(resealing.RESEAL, queue="sync", handler=resealing.reseal)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
-from uuid import UUID
 
 import tink
 from django.conf import settings
@@ -14,7 +13,7 @@ from tink import aead, hybrid, secret_key_access
 from connections.jobs.lease import Lease
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import tenant_scope
-from connections.vault.models import HouseKey, HousePrivateKey, PrivateKey, TenantKey
+from connections.vault.key_models import HouseKey, HousePrivateKey, PrivateKey, TenantKey
 
 aead.register()
 hybrid.register()
@@ -122,43 +121,21 @@ def _opener(owner: str, version: int, wrapped: str) -> hybrid.HybridDecrypt:
     return handle.primitive(hybrid.HybridDecrypt)
 
 
-def tenant_public(tenant_id: UUID) -> tuple[int, str]:
-    """(version, public keyset) of the newest key. Needs the tenant's scope. Raises KeyUnavailable."""
-    row = (
-        TenantKey.objects.filter(tenant_id=tenant_id)
-        .order_by("-version")
-        .values_list("version", "public_keyset")
-        .first()
-    )
+def newest_public(owner: str) -> tuple[int, str]:
+    """(version, public keyset) of an owner's newest key: a tenant's id, in its scope, or HOUSE. Raises KeyUnavailable."""
+    rows = HouseKey.objects.all() if owner == HOUSE else TenantKey.objects.filter(tenant_id=owner)
+    row = rows.order_by("-version").values_list("version", "public_keyset").first()
     if row is None:
-        message = "this tenant's keys are not made yet; a worker does it within seconds of founding"
+        message = "these keys are not made yet; a worker makes them within seconds"
         raise KeyUnavailable(message)
     return row
 
 
-def house_public() -> tuple[int, str]:
-    row = HouseKey.objects.order_by("-version").values_list("version", "public_keyset").first()
-    if row is None:
-        message = "the house's keys are not made yet; start a worker, it makes them"
-        raise KeyUnavailable(message)
-    return row
-
-
-def tenant_opener(tenant_id: UUID, version: int) -> hybrid.HybridDecrypt:
-    wrapped = (
-        PrivateKey.objects.filter(tenant_id=tenant_id, version=version)
-        .values_list("wrapped_keyset", flat=True)
-        .first()
-    )
+def opener(owner: str, version: int) -> hybrid.HybridDecrypt:
+    """What opens an owner's values of this version, in a worker. Raises KeyUnavailable."""
+    rows = HousePrivateKey.objects.all() if owner == HOUSE else PrivateKey.objects.filter(tenant_id=owner)
+    wrapped = rows.filter(version=version).values_list("wrapped_keyset", flat=True).first()
     if wrapped is None:
-        message = f"key {version} of this tenant is not there"
+        message = f"key {version} of {owner} is not there"
         raise KeyUnavailable(message)
-    return _opener(str(tenant_id), version, wrapped)
-
-
-def house_opener(version: int) -> hybrid.HybridDecrypt:
-    wrapped = HousePrivateKey.objects.filter(version=version).values_list("wrapped_keyset", flat=True).first()
-    if wrapped is None:
-        message = f"house key {version} is not there"
-        raise KeyUnavailable(message)
-    return _opener(HOUSE, version, wrapped)
+    return _opener(owner, version, wrapped)

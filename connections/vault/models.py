@@ -1,4 +1,4 @@
-"""What is kept: key pairs, connections, and the sealed credentials and grants that belong to them."""
+"""What is kept: connections, and the sealed credentials and grants that belong to them."""
 
 from __future__ import annotations
 
@@ -11,99 +11,19 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.provider import Environment
+from connections.spec.uses import Use
 from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import Fenced, SameTenant, Unfenced
+from connections.vault.fields import SealedField
+from connections.vault.key_models import HouseKey, HousePrivateKey, PrivateKey, TenantKey
 
-PUBLIC = "SELECT (id, tenant_id, version, public_keyset, made_at)"
+__all__ = ["HouseKey", "HousePrivateKey", "PrivateKey", "TenantKey"]  # Django looks for models in this module
 
 
 def validate_provider(slug: str) -> None:
     """Providers are code, so the column has no choices: a new one needs no migration."""
     if registry.find(slug) is None:
         raise ValidationError(_("There is no provider called %(slug)s."), params={"slug": slug})
-
-
-class TenantKey(TenantOwned):
-    """The public half of a tenant's key pair, one row per version. Everybody may seal with the newest."""
-
-    version = models.PositiveIntegerField(_("version"))
-    public_keyset = models.TextField(_("public keyset"))
-    made_at = models.DateTimeField(_("made at"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("tenant key")
-        verbose_name_plural = _("tenant keys")
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "version"], name="vault_tenant_key_version"),
-            Fenced(
-                name="vault_tenant_key_fence",
-                web=PUBLIC,
-                worker="SELECT, INSERT, DELETE",
-                staff="SELECT (id, tenant_id, version, made_at)",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"key {self.version}"
-
-
-class PrivateKey(TenantOwned):
-    """The private half, wrapped by the key-encryption key. The web process has no right on this table at all."""
-
-    version = models.PositiveIntegerField()
-    wrapped_keyset = models.TextField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "version"], name="vault_private_key_version"),
-            Fenced(name="vault_private_key_fence", worker="SELECT, INSERT, DELETE"),
-        ]
-
-    def __str__(self) -> str:
-        return f"private key {self.version}"
-
-
-class HouseKey(models.Model):
-    """The public half of the house's own key pair: client registrations and mail waiting to be sent are sealed with it."""
-
-    version = models.PositiveIntegerField(_("version"), primary_key=True)
-    public_keyset = models.TextField(_("public keyset"))
-    made_at = models.DateTimeField(_("made at"), auto_now_add=True)
-
-    class Meta:
-        verbose_name = _("house key")
-        verbose_name_plural = _("house keys")
-        constraints = [
-            Unfenced(
-                name="vault_house_key_rights",
-                reason="belongs to the house, to no tenant; a public key",
-                web="SELECT",
-                worker="SELECT, INSERT, DELETE",
-                staff="SELECT",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"house key {self.version}"
-
-
-class HousePrivateKey(models.Model):
-    """The house's private half, wrapped. Workers only."""
-
-    version = models.PositiveIntegerField(primary_key=True)
-    wrapped_keyset = models.TextField()
-
-    class Meta:
-        constraints = [
-            Unfenced(
-                name="vault_house_private_key_rights",
-                reason="belongs to the house, to no tenant; workers only",
-                worker="SELECT, INSERT, DELETE",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"house private key {self.version}"
 
 
 class ClientRegistration(models.Model):
@@ -126,7 +46,9 @@ class ClientRegistration(models.Model):
         help_text=_("Stands in the address of every call. Leave empty for the provider's default."),
     )
     key_version = models.PositiveIntegerField(default=0, editable=False)
-    secret_ciphertext = models.BinaryField(default=bytes, editable=False)
+    secret_ciphertext = SealedField(
+        owner="system", uses=frozenset({Use.TOKEN_REQUEST, Use.BASIC}), default=bytes, editable=False
+    )
     secret_hint = models.CharField(_("client secret"), max_length=8, blank=True, editable=False)
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
 
@@ -139,10 +61,10 @@ class ClientRegistration(models.Model):
                 name="vault_registration_rights",
                 reason="our own registration at a provider, shared by all tenants; the secret is sealed for the house",
                 web="SELECT (id, provider, environment, client_id, redirect_uri, api_version, changed_at)",
-                worker="SELECT",
+                worker="SELECT, UPDATE (key_version, secret_ciphertext)",
                 staff="SELECT (id, provider, environment, client_id, redirect_uri, api_version, secret_hint, key_version,"
-                " changed_at),"
-                " INSERT, UPDATE, DELETE",
+                " changed_at), INSERT, UPDATE (client_id, redirect_uri, api_version, key_version, secret_ciphertext,"
+                " secret_hint, changed_at), DELETE",
             ),
         ]
 
@@ -179,14 +101,12 @@ class Connection(TenantOwned):
     way = models.CharField(_("way"), max_length=40, default="")
     state = models.CharField(_("state"), max_length=12, choices=ConnectionState.choices, default=ConnectionState.SETUP)
     settings = models.JSONField(_("settings"), default=dict, blank=True)
-    # Plain HTTP to this connection's addresses, by an admin's leave; shown as a warning for as long as it stands.
-    plain_http = models.BooleanField(_("plain HTTP allowed"), default=False)
-    # Networks of private addresses that a customer's own server may be in, by an admin's leave (SECURITY NET-8).
-    private_networks = models.JSONField(_("private networks allowed"), default=list, blank=True)
+    # When an owner moved it to another server: what was allowed for the old one counts no longer.
+    moved_at = models.DateTimeField(_("server changed at"), null=True)
     leaving = models.CharField(_("access at the provider"), max_length=12, choices=Leaving.choices, blank=True)
     left_at = models.DateTimeField(_("disconnected at"), null=True)
     # As the provider tells it. Bound once; another company on reconnect is refused.
-    company_id = models.CharField(_("company id"), max_length=80, blank=True)
+    company_id = models.CharField(_("company id"), max_length=600, blank=True)
     company_name = models.CharField(_("company"), max_length=200, blank=True)
     # The fault that broke it (a code of the provider's fault catalogue) and since when.
     fault = models.CharField(_("fault"), max_length=60, blank=True)
@@ -202,15 +122,73 @@ class Connection(TenantOwned):
         constraints = [
             Fenced(
                 name="vault_connection_fence",
-                web="SELECT, INSERT, UPDATE (state, way, settings, leaving, left_at, sync_every_hours, company_id,"
-                " company_name, fault, fault_at)",
+                web="SELECT, INSERT, UPDATE (state, way, settings, moved_at, leaving, left_at, sync_every_hours,"
+                " company_id, company_name, fault, fault_at)",
                 worker="SELECT, INSERT, UPDATE",
-                staff="SELECT, UPDATE (plain_http, private_networks)",
+                staff="SELECT",
             )
         ]
 
     def __str__(self) -> str:
         return self.company_name or self.provider
+
+
+class Exemption(models.TextChoices):
+    PLAIN_HTTP = "plain-http", _("plain HTTP")
+    PRIVATE_NETWORKS = "private-networks", _("private networks")
+
+
+class NetworkExemption(TenantOwned):
+    """What an admin allowed one connection beyond the ordinary, who and why. The newest of a kind that stands counts.
+
+    One that was given before the connection was moved to another server counts no longer.
+    """
+
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, db_constraint=False, related_name="exemptions"
+    )
+    kind = models.CharField(_("allowed"), max_length=20, choices=Exemption.choices)
+    # Networks of private addresses that a customer's own server may be in (SECURITY NET-8).
+    networks = models.JSONField(_("networks"), default=list, blank=True)
+    reason = models.CharField(_("reason"), max_length=200)
+    actor_id = models.BigIntegerField(null=True)
+    actor_name = models.CharField(_("allowed by"), max_length=254)
+    granted_at = models.DateTimeField(_("allowed at"), auto_now_add=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
+
+    class Meta:
+        verbose_name = _("exemption")
+        verbose_name_plural = _("exemptions")
+        ordering = ["-granted_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "connection", "kind"],
+                name="vault_exemption_one_stands",
+                condition=models.Q(ended_at=None),
+            ),
+            Fenced(
+                name="vault_exemption_fence",
+                web="SELECT",
+                worker="SELECT",
+                staff="SELECT, INSERT, UPDATE (ended_at)",
+            ),
+            SameTenant(name="vault_exemption_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+def credential_uses(row: Credential) -> frozenset[Use]:
+    """As the provider declares the field; a field that it does not declare is of no use."""
+    provider = registry.find(row.connection.provider)
+    declared = {field.name: field for field in provider.credentials if field.secret} if provider else {}
+    return frozenset({declared[row.name].use}) if row.name in declared else frozenset()
+
+
+def access_token_uses(row: Grant) -> frozenset[Use]:
+    provider = registry.find(row.connection.provider)
+    return frozenset({provider.placement.use}) if provider else frozenset()
 
 
 class Credential(TenantOwned):
@@ -221,7 +199,7 @@ class Credential(TenantOwned):
     )
     name = models.CharField(_("name"), max_length=40)
     key_version = models.PositiveIntegerField()
-    ciphertext = models.BinaryField()
+    ciphertext = SealedField(uses=credential_uses, named_by="name")
     hint = models.CharField(_("ends with"), max_length=8, blank=True)
     changed_at = models.DateTimeField(_("changed at"))
     changed_by = models.CharField(_("changed by"), max_length=254)
@@ -233,7 +211,8 @@ class Credential(TenantOwned):
             models.UniqueConstraint(fields=["tenant", "connection", "name"], name="vault_credential_once"),
             Fenced(
                 name="vault_credential_fence",
-                web="SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE, DELETE",
+                web="SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT,"
+                " UPDATE (key_version, ciphertext, hint, changed_at, changed_by), DELETE",
                 worker="SELECT, INSERT, UPDATE, DELETE",
                 staff="SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)",
             ),
@@ -249,10 +228,10 @@ class Grant(TenantOwned):
 
     connection = models.OneToOneField(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="grant")
     key_version = models.PositiveIntegerField(default=0)
-    access_ciphertext = models.BinaryField(null=True)
+    access_ciphertext = SealedField(uses=access_token_uses, null=True)
     # The two are sealed apart: a refresh token may outlive many access tokens, and a rotation of the tenant's key.
     refresh_key_version = models.PositiveIntegerField(default=0)
-    refresh_ciphertext = models.BinaryField(null=True)
+    refresh_ciphertext = SealedField(key_version="refresh_key_version", uses=frozenset({Use.TOKEN_REQUEST}), null=True)
     token_type = models.CharField(_("token type"), max_length=40, blank=True)
     scope = models.CharField(_("scope"), max_length=400, blank=True)
     issued_at = models.DateTimeField(_("issued at"), null=True)
@@ -282,7 +261,7 @@ class Grant(TenantOwned):
         constraints = [
             Fenced(
                 name="vault_grant_fence",
-                web="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)",
+                web="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation), DELETE",
                 worker="SELECT, INSERT, UPDATE, DELETE",
                 staff="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)",
             ),
@@ -329,3 +308,30 @@ class Pin(TenantOwned):
     def compared(self) -> str:
         """What a person compares of it, in one word: a fingerprint counts for its host only."""
         return f"{self.host}={self.sha256}"
+
+
+class LegacySeal(models.Model):
+    """One value that was sealed before values were bound to what they are for, and what its row was bound to at that time.
+
+    Filled by the migration that brought the binding, emptied by the job that seals those values anew (resealing.py).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    tenant_id = models.UUIDField(null=True)
+    table = models.CharField(max_length=63)
+    row = models.UUIDField()
+    field = models.CharField(max_length=63)
+    binding = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["table", "row", "field"], name="vault_legacyseal_once"),
+            Unfenced(
+                name="vault_legacyseal_rights",
+                reason="ids, a table's and a column's name, and the host a customer typed; workers only",
+                worker="SELECT, DELETE",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.field}"

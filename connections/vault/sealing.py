@@ -1,15 +1,19 @@
-"""Seal and open. A ciphertext is bound to `owner | table | row | field` and opens nowhere else."""
+"""Seal and open. A ciphertext is bound to where it stands and to what it is for (fields.py, binding.py)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import tink
+from django.db.models import Model
 from tink import hybrid
 
 from connections.vault import keys
-from connections.vault.secret import Secret
+from connections.vault.fields import SealedField, sealed_field
+from connections.vault.models import LegacySeal
+from connections.vault.secret import BoundSecret, Secret
 
 
 class Unopenable(Exception):
@@ -18,7 +22,7 @@ class Unopenable(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sealed value stands."""
+    """Where a value of the web class stands."""
 
     table: str
     row: UUID
@@ -28,36 +32,56 @@ class Place:
         return f"v1|{owner}|{self.table}|{self.row}|{self.field}".encode()
 
 
-@dataclass(frozen=True)
-class Sealed:
-    """A ciphertext and the version of the key that opens it."""
+def seal(row: Model, name: str, secret: Secret) -> dict[str, object]:
+    """Seal a value into a column of this row with its owner's newest key. Gives the columns it stands in, set on `row`.
 
-    key_version: int
-    ciphertext: bytes
-
-
-def seal(tenant_id: UUID, place: Place, secret: Secret) -> Sealed:
-    """Seal for a tenant with its newest key. Needs the tenant's scope. Raises KeyUnavailable."""
-    version, public = keys.tenant_public(tenant_id)
-    return Sealed(version, _encrypt(public, place.context(str(tenant_id)), secret))
-
-
-def unseal(tenant_id: UUID, place: Place, sealed: Sealed) -> Secret:
-    """Open in a worker, in the tenant's scope. Raises Unopenable, KeyUnavailable."""
-    return _decrypt(
-        keys.tenant_opener(tenant_id, sealed.key_version), place.context(str(tenant_id)), sealed.ciphertext
-    )
+    The row's id, and what the value is bound to (fields.py), must stand. Needs the tenant's scope where a tenant owns it.
+    Raises KeyUnavailable.
+    """
+    field = sealed_field(row, name)
+    version, public = keys.newest_public(_owner(row, field))
+    ciphertext = _encrypt(public, _context(row, field), secret)
+    setattr(row, field.attname, ciphertext)
+    setattr(row, field.key_version, version)
+    return {field.attname: ciphertext, field.key_version: version}
 
 
-def seal_for_house(place: Place, secret: Secret) -> Sealed:
-    """Seal for the house: client registrations, mail waiting to be sent. Raises KeyUnavailable."""
-    version, public = keys.house_public()
-    return Sealed(version, _encrypt(public, place.context(keys.HOUSE), secret))
+def unseal(row: Model, name: str) -> BoundSecret:
+    """Open in a worker, for what the value was given for. Needs the tenant's scope where a tenant owns it.
+
+    Raises Unopenable, KeyUnavailable.
+    """
+    return bound(row, name, Secret(plaintext(row, name)))
 
 
-def unseal_for_house(place: Place, sealed: Sealed) -> Secret:
-    """Open in a worker. Raises Unopenable, KeyUnavailable."""
-    return _decrypt(keys.house_opener(sealed.key_version), place.context(keys.HOUSE), sealed.ciphertext)
+def bound(row: Model, name: str, secret: Secret) -> BoundSecret:
+    """A value that is about to be stored there, or was just stored, with the limits it will have once it is read again."""
+    return BoundSecret(secret.reveal(), sealed_field(row, name).binding(row).destinations())
+
+
+def plaintext(row: Model, name: str) -> str:
+    """The value itself: for sealing it anew (resealing.py), and for `unseal`. Raises Unopenable, KeyUnavailable."""
+    field = sealed_field(row, name)
+    opener = keys.opener(_owner(row, field), getattr(row, field.key_version))
+    ciphertext = bytes(getattr(row, field.attname) or b"")
+    try:
+        return _decrypt(opener, _context(row, field), ciphertext)
+    except Unopenable:
+        # Sealed before values were bound to what they are for: good for exactly what the row was bound to at that time.
+        legacy = LegacySeal.objects.filter(table=row._meta.db_table, row=row.pk, field=field.name).first()
+        if legacy is None or legacy.binding != field.binding(row).text():
+            raise
+        place = Place(row._meta.db_table, row.pk, field.name)
+        return _decrypt(opener, place.context(_owner(row, field)), ciphertext)
+
+
+def _owner(row: Any, field: SealedField) -> str:
+    return keys.HOUSE if field.owner == "system" else str(row.tenant_id)
+
+
+def _context(row: Any, field: SealedField) -> bytes:
+    place = f"{_owner(row, field)}|{row._meta.db_table}|{row.pk}|{field.name}"
+    return f"v2|{place}|{field.binding(row).text()}".encode()
 
 
 def seal_for_web(place: Place, secret: Secret) -> bytes:
@@ -100,9 +124,8 @@ def _encrypt(public_keyset: str, context: bytes, secret: Secret) -> bytes:
     return bytes(keys.sealer(public_keyset).encrypt(secret.reveal().encode(), context))
 
 
-def _decrypt(opener: hybrid.HybridDecrypt, context: bytes, ciphertext: bytes) -> Secret:
+def _decrypt(opener: hybrid.HybridDecrypt, context: bytes, ciphertext: bytes) -> str:
     try:
-        return Secret(opener.decrypt(bytes(ciphertext), context).decode())
+        return str(opener.decrypt(bytes(ciphertext), context), "utf-8")
     except tink.TinkError:
-        message = context.rsplit(b"|", 1)[-1].decode()
-        raise Unopenable(message) from None
+        raise Unopenable(context.split(b"|")[4].decode()) from None

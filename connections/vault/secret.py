@@ -6,7 +6,11 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Mapping
 from typing import NoReturn
+
+from connections.spec.origins import origin_of
+from connections.spec.uses import Use
 
 DOTS = "•••"
 REMEMBERED_FOR = 15 * 60.0  # seconds after a secret was last revealed
@@ -48,6 +52,43 @@ class Secret:
     # Identity only: comparing by value would let a caller guess.
     __eq__ = object.__eq__
     __hash__ = object.__hash__
+
+
+class WrongUse(Exception):
+    """A secret was about to be used for what it was not given for, or sent to another place. Names neither of them."""
+
+    def __init__(self) -> None:
+        super().__init__("a secret was not given for this")
+
+
+class BoundSecret(Secret):
+    """A secret as it comes from the vault, or as a provider gave it: it is revealed for its uses and destinations alone.
+
+    `destinations`: the origins it may be sent to, by use. A use that is not for the network has none, and needs no address.
+    """
+
+    __slots__ = ("__destinations",)
+
+    def __init__(self, value: str, destinations: Mapping[Use, frozenset[str]]) -> None:
+        super().__init__(value)
+        self.__destinations = dict(destinations)
+
+    def reveal(self) -> NoReturn:
+        raise WrongUse
+
+    def reveal_for(self, use: Use, url: str = "") -> str:
+        """Raises WrongUse. `url`: where it is about to be sent; none for a use that is not for the network."""
+        allowed = self.__destinations.get(use)
+        if allowed is None or ((url or use is not Use.MAIL) and _origin_or_none(url) not in allowed):
+            raise WrongUse
+        return Secret.reveal(self)
+
+
+def _origin_or_none(url: str) -> str:
+    try:
+        return origin_of(url)
+    except ValueError:
+        return ""
 
 
 # What this process has lately given out, by a hash that means something only here: the wrapper itself, no second copy.

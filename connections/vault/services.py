@@ -17,9 +17,17 @@ from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
 from connections.vault import keys, sealing
-from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential, Pin
-from connections.vault.sealing import Place, Sealed
-from connections.vault.secret import Secret
+from connections.vault.models import (
+    ClientRegistration,
+    Connection,
+    ConnectionState,
+    Credential,
+    Exemption,
+    Grant,
+    NetworkExemption,
+    Pin,
+)
+from connections.vault.secret import BoundSecret, Secret
 
 CHANGE_OVER = timedelta(days=7)  # a replaced certificate stays trusted, while a host changes from one to the next
 
@@ -84,29 +92,20 @@ def store_credential(*, connection: Connection, name: str, secret: Secret, actor
     rows = Credential.objects.filter(connection_id=connection.id, name=name)
     row_id = rows.values_list("id", flat=True).first()
     is_new = row_id is None
-    row_id = row_id or uuid.uuid4()
-    sealed = sealing.seal(connection.tenant_id, credential_place(row_id), secret)
-    now = timezone.now()
+    row = Credential(
+        id=row_id or uuid.uuid4(),
+        tenant_id=connection.tenant_id,
+        connection=connection,
+        name=name,
+        hint=secret.hint(),
+        changed_at=timezone.now(),
+        changed_by=actor.name,
+    )
+    sealed = sealing.seal(row, "ciphertext", secret)
     if is_new:
-        Credential(
-            id=row_id,
-            tenant_id=connection.tenant_id,
-            connection=connection,
-            name=name,
-            key_version=sealed.key_version,
-            ciphertext=sealed.ciphertext,
-            hint=secret.hint(),
-            changed_at=now,
-            changed_by=actor.name,
-        ).save(force_insert=True)
+        row.save(force_insert=True)
     else:
-        rows.update(
-            key_version=sealed.key_version,
-            ciphertext=sealed.ciphertext,
-            hint=secret.hint(),
-            changed_at=now,
-            changed_by=actor.name,
-        )
+        rows.update(**sealed, hint=row.hint, changed_at=row.changed_at, changed_by=row.changed_by)
     audit.record(
         tenant_id=connection.tenant_id,
         actor=actor,
@@ -117,7 +116,10 @@ def store_credential(*, connection: Connection, name: str, secret: Secret, actor
 
 
 def keep_settings(*, connection: Connection, values: dict[str, str], actor: Actor) -> None:
-    """Keep what the customer typed that is no secret; an empty value is taken out. Needs the tenant's scope."""
+    """Keep what the customer typed that is no secret; an empty value is taken out. Needs the tenant's scope.
+
+    The caller answers for addresses: what is sealed for the old ones opens no more.
+    """
     kept = {**connection.settings, **values}
     connection.settings = {name: value for name, value in kept.items() if value}
     Connection.objects.filter(id=connection.id).update(settings=connection.settings)
@@ -171,38 +173,33 @@ def live_pins(connection: Connection) -> list[Pin]:
     return live
 
 
-def credential_place(row_id: UUID) -> Place:
-    return Place("vault_credential", row_id, "ciphertext")
-
-
 @dataclass(frozen=True)
 class Opened:
-    """What a token request needs: the customer's credentials by name and our registration. Worker only."""
+    """What a token request needs: what the customer gave by name, and our registration. Worker only.
 
-    credentials: dict[str, Secret]
+    What is no secret is plain text: a customer's own client id, a scope.
+    """
+
+    credentials: dict[str, str | BoundSecret]
     client_id: str
-    client_secret: Secret | None
+    client_secret: BoundSecret | None
     redirect_uri: str
 
 
 def open_credentials(connection: Connection) -> Opened:
     """Open everything a token request for this connection needs. Needs the tenant's scope, in a worker.
 
+    `connection`, as the caller has it, says where the request will go: what was sealed for another place does not open.
     Raises Unopenable and KeyUnavailable; a missing registration leaves `client_id` empty.
     """
-    # What is no secret stands open on the connection: a customer's own client id, a scope.
-    credentials = {name: Secret(value) for name, value in connection.settings.items()}
-    credentials |= {
-        row.name: sealing.unseal(
-            connection.tenant_id, credential_place(row.id), Sealed(row.key_version, bytes(row.ciphertext))
-        )
-        for row in Credential.objects.filter(connection_id=connection.id)
-    }
-    ours = open_registration(connection.provider, connection.environment)
-    return Opened(credentials, *ours)
+    credentials: dict[str, str | BoundSecret] = dict(connection.settings)
+    for row in Credential.objects.filter(connection_id=connection.id):
+        row.connection = connection
+        credentials[row.name] = sealing.unseal(row, "ciphertext")
+    return Opened(credentials, *open_registration(connection.provider, connection.environment))
 
 
-def open_registration(provider: str, environment: str) -> tuple[str, Secret | None, str]:
+def open_registration(provider: str, environment: str) -> tuple[str, BoundSecret | None, str]:
     """Our client id, secret and redirect address there; '' and None for what is not stored. In a worker.
 
     Raises Unopenable and KeyUnavailable.
@@ -210,15 +207,8 @@ def open_registration(provider: str, environment: str) -> tuple[str, Secret | No
     ours = ClientRegistration.objects.filter(provider=provider, environment=environment).first()
     if ours is None:
         return "", None, ""
-    secret = None
-    if ours.secret_ciphertext:
-        sealed = Sealed(ours.key_version, bytes(ours.secret_ciphertext))
-        secret = sealing.unseal_for_house(registration_place(ours.id), sealed)
+    secret = sealing.unseal(ours, "secret_ciphertext") if ours.secret_ciphertext else None
     return ours.client_id, secret, ours.redirect_uri
-
-
-def registration_place(row_id: UUID) -> Place:
-    return Place("vault_clientregistration", row_id, "secret_ciphertext")
 
 
 def register_client(
@@ -234,27 +224,81 @@ def register_client(
     """Store our registration at a provider environment; `client_secret=None` keeps the stored one. Raises KeyUnavailable."""
     rows = ClientRegistration.objects.filter(provider=provider, environment=environment)
     row_id = registration_id or rows.values_list("id", flat=True).first()
-    fresh = row_id is None
-    row_id = row_id or uuid.uuid4()
-    values: dict[str, object] = {
-        "provider": provider,
-        "environment": environment,
-        "client_id": client_id,
-        "redirect_uri": redirect_uri,
-        "api_version": api_version,
-    }
+    row = ClientRegistration(
+        id=row_id or uuid.uuid4(),
+        provider=provider,
+        environment=environment,
+        client_id=client_id,
+        redirect_uri=redirect_uri,
+        api_version=api_version,
+    )
+    sealed: dict[str, object] = {}
     if client_secret is not None:
-        sealed = sealing.seal_for_house(registration_place(row_id), client_secret)
-        values |= {
-            "key_version": sealed.key_version,
-            "secret_ciphertext": sealed.ciphertext,
-            "secret_hint": client_secret.hint(),
-        }
-    if fresh:
-        ClientRegistration(id=row_id, **values).save(force_insert=True)
+        row.secret_hint = client_secret.hint()
+        sealed = {**sealing.seal(row, "secret_ciphertext", client_secret), "secret_hint": row.secret_hint}
+    if row_id is None:
+        row.save(force_insert=True)
     else:
-        ClientRegistration.objects.filter(id=row_id).update(**values, changed_at=timezone.now())
-    return row_id
+        # Where it is registered never changes: the secret is sealed for that place.
+        values = {"client_id": client_id, "redirect_uri": redirect_uri, "api_version": api_version}
+        rows.filter(id=row_id).update(**values, **sealed, changed_at=timezone.now())
+    return row.id
+
+
+@dataclass(frozen=True)
+class Exemptions:
+    """What an admin allows a connection beyond the ordinary, as it counts now."""
+
+    plain_http: bool = False
+    private_networks: tuple[str, ...] = ()
+
+
+def exemptions_of(connection: Connection) -> Exemptions:
+    """Needs the tenant's scope, or the staff's. One query."""
+    rows = NetworkExemption.objects.filter(connection_id=connection.id, ended_at=None)
+    if connection.moved_at is not None:
+        rows = rows.filter(granted_at__gt=connection.moved_at)
+    networks = dict(rows.values_list("kind", "networks"))
+    return Exemptions(Exemption.PLAIN_HTTP in networks, tuple(networks.get(Exemption.PRIVATE_NETWORKS, ())))
+
+
+def set_exemption(
+    *, connection: Connection, kind: Exemption, networks: Collection[str] | None, reason: str, actor: Actor
+) -> bool:
+    """An admin's word, in the staff's scope: what stood before ends, and where `networks` is not None a new one begins.
+
+    False where nothing changed.
+    """
+    before = exemptions_of(connection)
+    standing = {Exemption.PLAIN_HTTP: before.plain_http, Exemption.PRIVATE_NETWORKS: bool(before.private_networks)}
+    is_same = kind is Exemption.PLAIN_HTTP or before.private_networks == tuple(networks or ())
+    if standing[kind] == (networks is not None) and is_same:
+        return False
+    NetworkExemption.objects.filter(connection_id=connection.id, kind=kind, ended_at=None).update(
+        ended_at=timezone.now()
+    )
+    if networks is not None:
+        NetworkExemption(
+            tenant_id=connection.tenant_id,
+            connection_id=connection.id,
+            kind=kind,
+            networks=list(networks),
+            reason=reason[:200],
+            actor_id=actor.id,
+            actor_name=actor.name,
+        ).save(force_insert=True)
+    return True
+
+
+def destroy_secrets(*, connection: Connection, keep: Collection[str] = ()) -> bool:
+    """Destroy what is stored for this connection's servers: credentials but those in `keep`, tokens, compared certificates.
+
+    Needs the tenant's scope. False where there was nothing. A token request under way finds its row gone and stores nothing.
+    """
+    gone, _by_model = Credential.objects.filter(connection_id=connection.id).exclude(name__in=keep).delete()
+    Grant.objects.filter(connection_id=connection.id).delete()
+    Pin.objects.filter(connection_id=connection.id).delete()
+    return bool(gone)
 
 
 def bind_company(*, connection: Connection, company_id: str, company_name: str) -> bool:

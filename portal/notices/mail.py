@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +16,8 @@ from django.utils import timezone
 from connections.jobs.lease import Lease
 from connections.jobs.registry import Parked
 from connections.jobs.services import enqueue
-from connections.vault.sealing import Place, Sealed, Unopenable, seal_for_house, unseal_for_house
+from connections.spec.uses import Use
+from connections.vault import sealing
 from connections.vault.secret import Secret
 from portal.notices.models import MailState, OutgoingMail
 
@@ -26,27 +26,21 @@ FILES = "django.core.mail.backends.filebased.EmailBackend"
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
 
 
-def _place(mail_id: uuid.UUID) -> Place:
-    return Place("notices_outgoingmail", mail_id, "ciphertext")
-
-
 class QueuedBackend(BaseEmailBackend):
     """Django's mail backend for every process: a sealed row and a job in the caller's transaction. Sends nothing itself."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
-            mail_id = uuid.uuid4()
             envelope = {
                 "from": message.from_email,
                 "to": message.recipients(),
                 "message": base64.b64encode(message.message().as_bytes()).decode(),
             }
             with transaction.atomic():
-                sealed = seal_for_house(_place(mail_id), Secret(json.dumps(envelope)))
-                OutgoingMail(id=mail_id, key_version=sealed.key_version, ciphertext=sealed.ciphertext).save(
-                    force_insert=True
-                )
-                enqueue(kind=SEND, subject=mail_id, tenant_id=None)
+                mail = OutgoingMail()
+                sealing.seal(mail, "ciphertext", Secret(json.dumps(envelope)))
+                mail.save(force_insert=True)
+                enqueue(kind=SEND, subject=mail.id, tenant_id=None)
         return len(email_messages)
 
 
@@ -82,11 +76,11 @@ def send(lease: Lease) -> None:
     if mail is None or mail.state == MailState.SENT:
         return
     try:
-        secret = unseal_for_house(_place(mail.id), Sealed(mail.key_version, bytes(mail.ciphertext)))
-    except Unopenable:
+        secret = sealing.unseal(mail, "ciphertext")
+    except sealing.Unopenable:
         message = "the sealed mail does not open"
         raise Parked(message) from None
-    envelope = json.loads(secret.reveal())
+    envelope = json.loads(secret.reveal_for(Use.MAIL))
     ready = ReadyMessage(base64.b64decode(envelope["message"]), envelope["from"], envelope["to"])
     _outgoing().send_messages([ready])
     with transaction.atomic():

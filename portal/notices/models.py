@@ -7,7 +7,9 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from connections.spec.uses import Use
 from connections.tenancy.row_security import Unfenced
+from connections.vault.fields import SealedField
 
 
 class MailState(models.TextChoices):
@@ -21,7 +23,7 @@ class OutgoingMail(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key_version = models.PositiveIntegerField()
-    ciphertext = models.BinaryField()
+    ciphertext = SealedField(owner="system", uses=frozenset({Use.MAIL}))
     state = models.CharField(_("state"), max_length=8, choices=MailState.choices, default=MailState.QUEUED)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     sent_at = models.DateTimeField(_("sent at"), null=True)

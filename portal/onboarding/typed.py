@@ -13,7 +13,7 @@ from connections.spec.text import Text
 from connections.tenancy.scope import Actor
 from connections.vault.models import ClientRegistration, Connection, Credential
 from connections.vault.secret import Secret
-from connections.vault.services import keep_settings, store_credential
+from connections.vault.services import exemptions_of, keep_settings, store_credential
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Mark
 
@@ -121,7 +121,7 @@ def _address(text: str, connection: Connection) -> str:
         raise _Wrong(_("This is not an address. It looks like https://api.example.com.")) from None
     if parts.username or parts.password:
         raise _Wrong(_("There is a name or a password in this address. Enter the address alone.")) from None
-    if parts.scheme == "http" and not connection.plain_http:
+    if parts.scheme == "http" and not exemptions_of(connection).plain_http:
         raise _Wrong(
             _(
                 "This address begins with http, so everything would travel unprotected. Enter the one with https. If the "

@@ -20,7 +20,7 @@ from connections.spec.provider import Environment
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.vault.models import HouseKey
+from connections.vault.key_models import HouseKey
 from connections.vault.secret import Secret
 from connections.vault.services import found_tenant, register_client
 from portal.members.models import Membership, Role, StaffRole, User

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.vault.models import HouseKey
+from connections.vault.key_models import HouseKey
 from connections.vault.services import found_tenant
 from portal.members.models import Role, StaffRole, User
 from portal.members.services import invite

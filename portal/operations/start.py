@@ -68,8 +68,8 @@ def _prove_keys() -> None:
     """The house's keys are made by the first worker; a worker whose KEK does not open them would fail at every job."""
     try:
         keys.make_house_key()
-        version, _ = keys.house_public()
-        keys.house_opener(version)
+        version, _ = keys.newest_public(keys.HOUSE)
+        keys.opener(keys.HOUSE, version)
     except keys.KeyUnavailable as problem:
         _exit(f"{problem}. Give this worker the key-encryption key this installation was made with (PORTAL_KEK_FILE).")
 

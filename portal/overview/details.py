@@ -20,6 +20,7 @@ from connections.sync.services import SCHEDULED, lines
 from connections.transport import recording
 from connections.transport.models import Recording, RequestLogEntry
 from connections.vault.models import Connection, Credential, Grant
+from connections.vault.services import exemptions_of
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Walk, sentence, walk
@@ -78,6 +79,7 @@ class Detail:
     next_at: datetime | None
     undecided: list[Call]
     recording: Recording | None  # under way
+    is_plain_http: bool  # by an admin's leave, shown as a warning for as long as it stands
 
     @property
     def is_reading(self) -> bool:
@@ -146,6 +148,7 @@ def detail(connection: Connection) -> Detail:
         next_at=scheduled.values_list("due_at", flat=True).first() if connection.sync_every_hours else None,
         undecided=undecided(connection),
         recording=recording.live(connection),
+        is_plain_http=exemptions_of(connection).plain_http,
     )
 
 

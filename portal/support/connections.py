@@ -12,7 +12,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -22,8 +22,8 @@ from connections.providers import registry
 from connections.spec.provider import GivenByCustomer
 from connections.sync.models import RunState, SyncRun
 from connections.transport.models import AuthorizationAttempt
-from connections.vault.models import Connection, ConnectionState, Credential, Grant, Pin
-from connections.vault.services import Refused
+from connections.vault.models import Connection, ConnectionState, Credential, Grant, NetworkExemption, Pin
+from connections.vault.services import Refused, exemptions_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Walk, walk
 from portal.support import services
@@ -71,8 +71,7 @@ class ConnectionAdmin(LookOnly):
         "fault_words",
         "broken_since",
         "departure",
-        "plain_http",
-        "private",
+        "exemptions",
         "company",
         "company_number",
         "sync_every_hours",
@@ -119,6 +118,7 @@ class ConnectionAdmin(LookOnly):
                 "typed": typed(connection),
                 "pins": Pin.objects.filter(tenant_id=connection.tenant_id, connection=connection).order_by("host"),
                 "attempts": attempts_of(connection),
+                "exemptions": exemptions_of(connection),
                 "may_change": takes_addresses(connection) and request.user.has_perm("vault.change_connection"),
             }
         return super().change_view(request, object_id, form_url, context)
@@ -196,9 +196,21 @@ class ConnectionAdmin(LookOnly):
     def company(self, connection: Connection) -> str:
         return text(connection.company_name)
 
-    @admin.display(description=_("private networks allowed"))
-    def private(self, connection: Connection) -> str:
-        return text(", ".join(connection.private_networks))
+    @admin.display(description=_("allowed beyond the ordinary"))
+    def exemptions(self, connection: Connection) -> SafeString | str:
+        """What stands, since when, who allowed it and why."""
+        rows = NetworkExemption.objects.filter(tenant_id=connection.tenant_id, connection=connection, ended_at=None)
+        lines = [
+            (
+                row.get_kind_display(),
+                text(", ".join(row.networks)),
+                when(row.granted_at),
+                row.actor_name,
+                row.reason,
+            )
+            for row in rows
+        ]
+        return format_html_join("", "<div>{} {} {} {}: {}</div>", lines) or NOTHING
 
     @admin.display(description=_("company id"))
     def company_number(self, connection: Connection) -> str:

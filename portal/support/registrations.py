@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
-from connections.vault.keys import KeyUnavailable, house_public
+from connections.vault.keys import HOUSE, KeyUnavailable, newest_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
@@ -70,7 +70,7 @@ class RegistrationForm(RowForm):
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("client_secret"):
             try:
-                house_public()
+                newest_public(HOUSE)
             except KeyUnavailable:
                 self.add_error("client_secret", NO_KEYS)
         return cleaned

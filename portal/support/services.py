@@ -14,8 +14,9 @@ from connections.tenancy import audit
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import Actor
 from connections.transport import addresses
-from connections.vault.models import Connection, TenantKey
-from connections.vault.services import Refused, found_tenant
+from connections.vault.key_models import TenantKey
+from connections.vault.models import Connection, Exemption
+from connections.vault.services import Refused, found_tenant, set_exemption
 from portal.members.models import Role
 from portal.members.services import invite
 
@@ -63,8 +64,8 @@ def allow_plain_http(*, connection: Connection, is_allowed: bool, reason: str, a
     reason = reason.strip()
     if not reason:
         raise Refused(_("Say why: the reason stands in the customer's audit trail."))
-    changed = Connection.objects.filter(id=connection.id).exclude(plain_http=is_allowed).update(plain_http=is_allowed)
-    if changed:
+    networks = () if is_allowed else None
+    if set_exemption(connection=connection, kind=Exemption.PLAIN_HTTP, networks=networks, reason=reason, actor=actor):
         audit.record(
             tenant_id=connection.tenant_id,
             actor=actor,
@@ -87,11 +88,8 @@ def allow_private_networks(*, connection: Connection, text: str, reason: str, ac
                 "Only private networks of at most 256 addresses can be allowed, such as 10.1.2.3/32, and none of our own."
             )
         ) from None
-    if (
-        Connection.objects.filter(id=connection.id)
-        .exclude(private_networks=networks)
-        .update(private_networks=networks)
-    ):
+    kind = Exemption.PRIVATE_NETWORKS
+    if set_exemption(connection=connection, kind=kind, networks=networks or None, reason=reason, actor=actor):
         audit.record(
             tenant_id=connection.tenant_id,
             actor=actor,

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import Actor
-from connections.vault.keys import KeyUnavailable, house_public
+from connections.vault.keys import HOUSE, KeyUnavailable, newest_public
 from connections.vault.models import Connection
 from portal.members import services as team
 from portal.members.models import Invitation, Membership, Role, User
@@ -35,7 +35,7 @@ NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start 
 
 def _refuse_without_house_key(form: forms.BaseForm, field: str) -> None:
     try:
-        house_public()
+        newest_public(HOUSE)
     except KeyUnavailable:
         form.add_error(field, NO_KEYS)
 

@@ -308,20 +308,9 @@ class Customer:
     def tokens(self) -> set[str]:
         """What stands sealed in the grant, opened as a worker does."""
         with acting_as("worker"), tenant_scope(self.tenant.id):
-            grant = Grant.objects.get(connection=self.connection)
-            kept = {
-                "access_ciphertext": (grant.key_version, grant.access_ciphertext),
-                "refresh_ciphertext": (grant.refresh_key_version, grant.refresh_ciphertext),
-            }
-            return {
-                sealing.unseal(
-                    self.tenant.id,
-                    sealing.Place("vault_grant", grant.id, field),
-                    sealing.Sealed(version, bytes(sealed)),
-                ).reveal()
-                for field, (version, sealed) in kept.items()
-                if sealed is not None
-            }
+            grant = Grant.objects.select_related("connection").get(connection=self.connection)
+            fields = ("access_ciphertext", "refresh_ciphertext")
+            return {sealing.plaintext(grant, field) for field in fields if getattr(grant, field) is not None}
 
     def knows(self, code: str) -> Any:
         """The fault behind a code. Fails the test for one that nobody has words for."""

@@ -33,7 +33,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 from urllib.parse import urlencode
-from uuid import UUID
 
 import psycopg
 
@@ -307,8 +306,7 @@ class TokensRefused(Sabotage):
 
     begins = (
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-        " RAISE LOG 'refused % % access_ciphertext % %',"
-        " NEW.tenant_id, NEW.id, NEW.key_version, encode(NEW.access_ciphertext, 'hex');"
+        " RAISE LOG 'refused % % %', NEW.id, NEW.key_version, encode(NEW.access_ciphertext, 'hex');"
         " RAISE 'not this: %', NEW; END $$;"
         "CREATE TRIGGER refuse BEFORE UPDATE OF access_ciphertext ON vault_grant FOR EACH ROW EXECUTE FUNCTION refuse()"
     )
@@ -316,14 +314,17 @@ class TokensRefused(Sabotage):
 
     def tokens(self) -> list[str]:
         """What was given, and is stored nowhere."""
-        from connections.vault.sealing import Place
+        from connections.vault.models import Grant
         from tests.drills.canary_echo import opened
 
-        refused = re.findall(r"refused (\S+) (\S+) (\S+) (\d+) ([0-9a-f]+)", self.house.log("postgres"))
-        return [
-            opened(UUID(tenant), Place("vault_grant", UUID(row), field), int(version), bytes.fromhex(ciphertext))
-            for tenant, row, field, version, ciphertext in refused
-        ]
+        refused = re.findall(r"refused (\S+) (\d+) ([0-9a-f]+)", self.house.log("postgres"))
+        rows = {str(row.id): row for row in Grant.objects.select_related("connection")}
+        tokens = []
+        for row_id, version, ciphertext in refused:
+            row = rows[row_id]
+            row.key_version, row.access_ciphertext = int(version), bytes.fromhex(ciphertext)
+            tokens.append(opened(row, "access_ciphertext"))
+        return tokens
 
 
 def table(found: Figures) -> str:

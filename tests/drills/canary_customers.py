@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import requests
@@ -17,7 +18,6 @@ from connections.spec.checklist import Checkpoint
 from connections.tenancy.models import Tenant
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, Grant
-from connections.vault.sealing import Place
 from portal.onboarding.models import Mark
 from tests.contract.customers import Customer, Simulated
 from tests.contract.ways import Way
@@ -58,26 +58,19 @@ class Watch:
     def look(self) -> None:
         for grant in Grant.objects.select_related("connection"):
             of = f"of {grant.connection.provider}"
-            for kind, field, version in (
-                ("access token", "access_ciphertext", grant.key_version),
-                ("refresh token", "refresh_ciphertext", grant.refresh_key_version),
-            ):
-                place = Place("vault_grant", grant.id, field)
-                self._open(f"{kind} {of}", grant.tenant_id, place, version, getattr(grant, field))
+            for kind, field in (("access token", "access_ciphertext"), ("refresh token", "refresh_ciphertext")):
+                self._open(f"{kind} {of}", grant, field)
         for attempt in AuthorizationAttempt.objects.select_related("connection"):
             of = f"of {attempt.connection.provider}"
-            for kind, version, ciphertext in (
-                ("verifier", attempt.key_version, attempt.verifier_ciphertext),
-                ("code", attempt.code_key_version, attempt.code_ciphertext),
-            ):
-                place = Place("transport_authorizationattempt", attempt.id, kind)
-                self._open(f"{kind} {of}", attempt.tenant_id, place, version, ciphertext)
+            for kind in ("verifier", "code"):
+                self._open(f"{kind} {of}", attempt, f"{kind}_ciphertext")
 
-    def _open(self, what: str, tenant_id: object, place: Place, version: int, ciphertext: bytes | None) -> None:
-        if not ciphertext or bytes(ciphertext) in self._seen:
+    def _open(self, what: str, row: Any, field: str) -> None:
+        ciphertext = bytes(getattr(row, field) or b"")
+        if not ciphertext or ciphertext in self._seen:
             return
-        self._seen.add(bytes(ciphertext))
-        if secret := opened(tenant_id, place, version, bytes(ciphertext)):
+        self._seen.add(ciphertext)
+        if secret := opened(row, field):
             self.needles.add(what, secret)
 
 

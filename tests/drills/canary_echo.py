@@ -40,24 +40,16 @@ def sent_for_tokens(connection: Connection) -> list[str]:
 def _held(connection: Connection) -> list[tuple[str, str]]:
     """What stands sealed for a connection, opened as a worker does it, by its column."""
     with tenant_scope(connection.tenant_id):
-        grants = list(Grant.objects.filter(connection=connection))
-        credentials = list(Credential.objects.filter(connection=connection))
-    sealed = [("vault_credential", each.id, "ciphertext", each.key_version, each.ciphertext) for each in credentials]
-    for grant in grants:
-        sealed += [
-            ("vault_grant", grant.id, "access_ciphertext", grant.key_version, grant.access_ciphertext),
-            ("vault_grant", grant.id, "refresh_ciphertext", grant.refresh_key_version, grant.refresh_ciphertext),
-        ]
-    return [
-        (field, opened(connection.tenant_id, sealing.Place(table, row, field), version, ciphertext))
-        for table, row, field, version, ciphertext in sealed
-        if ciphertext
-    ]
+        grants = list(Grant.objects.filter(connection=connection).select_related("connection"))
+        credentials = list(Credential.objects.filter(connection=connection).select_related("connection"))
+    rows = [(each, "ciphertext") for each in credentials]
+    rows += [(each, field) for each in grants for field in ("access_ciphertext", "refresh_ciphertext")]
+    return [(field, opened(row, field)) for row, field in rows if getattr(row, field)]
 
 
-def opened(tenant_id: Any, place: sealing.Place, version: int, ciphertext: bytes) -> str:
-    with tenant_scope(tenant_id):
-        return sealing.unseal(tenant_id, place, sealing.Sealed(version, bytes(ciphertext))).reveal()
+def opened(row: Any, field: str) -> str:
+    with tenant_scope(row.tenant_id):
+        return sealing.plaintext(row, field)
 
 
 def echo(trouble: Mapping[str, Any], secrets: Iterable[str], provider: Provider) -> dict[str, Any]:

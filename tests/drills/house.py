@@ -170,7 +170,7 @@ class House:
     def register(self, provider: str) -> None:
         """Store our registration at this simulator, if it has one."""
         from connections.vault import services as vault
-        from connections.vault.models import HouseKey
+        from connections.vault.key_models import HouseKey
         from connections.vault.secret import Secret
 
         until(HouseKey.objects.exists, "the first worker's house key")

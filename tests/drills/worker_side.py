@@ -22,8 +22,8 @@ from connections.transport import token_request, tokens
 from connections.transport.caller import Caller
 from connections.transport.client import Client
 from connections.vault.models import Connection
-from connections.vault.secret import Secret
 from tests.drills.callers import CALL, THREADS, name_of
+from tests.revealing import bound_for
 
 SLUG = "smartbusiness"
 # Without its quota: 64 calls at the same moment are the point here.
@@ -75,7 +75,9 @@ def _call(connection: Connection) -> str:
 
 
 def _trade(connection: Connection, code: str) -> str:
-    sent = token_request.Code(Secret(code), Secret("v" * 43), "https://portal.example/callback")
+    sent = token_request.Code(
+        bound_for(connection, code), bound_for(connection, "v" * 43), "https://portal.example/callback"
+    )
     try:
         tokens.trade(Caller(connection, PROVIDER), sent)
     except CallFailed as failed:

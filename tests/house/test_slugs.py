@@ -24,7 +24,8 @@ def elsewhere(*suffixes: str) -> Iterator[Path]:
             own = any(str(path.relative_to(REPOSITORY)).startswith(folder) for folder in OWN_ROOMS)
             # The registry of providers is the engine's; only the folders below it are a provider's.
             inside = path.parent.name == "providers" and path.suffix == ".py"
-            if path.suffix in suffixes and (not own or inside):
+            # A migration carries over what there was, under the names that it had.
+            if path.suffix in suffixes and (not own or inside) and path.parent.name != "migrations":
                 yield path
 
 

@@ -16,9 +16,10 @@ from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport import egress, leaving
 from connections.transport.models import AuthorizationAttempt
-from connections.vault.models import Connection, Credential, Grant
+from connections.vault.models import Connection, Credential, Exemption, Grant
 from connections.vault.services import Refused
 from portal.onboarding.models import Mark
+from tests.exemptions import allow
 from tests.onboarding.conftest import Signer
 from tests.roles import acting_as
 from tests.signing import House, parameters
@@ -238,5 +239,5 @@ def test_warnings_stand_on_the_connections_page(bound: Signer) -> None:
     page = bound.client.get(place(bound)).content.decode()
     assert "Whoever has the key can read everything." in page
     assert "plain HTTP" not in page
-    Connection.objects.update(plain_http=True)
+    allow(bound.connection, Exemption.PLAIN_HTTP)
     assert "may use plain HTTP" in bound.client.get(place(bound)).content.decode()

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.vault.models import Connection, Credential
+from connections.vault.models import Connection, Credential, Exemption
 from portal.onboarding import services
 from portal.onboarding.models import Mark
 from portal.onboarding.typed import BadInput
+from tests.exemptions import allow
 from tests.roles import acting_as
 
 pytestmark = pytest.mark.usefixtures("db")
@@ -106,7 +107,7 @@ def test_plain_http_is_taken_only_where_an_admin_allows_it(give: Any) -> None:
     address = {"api_url": "http://books.example/api", "auth_url": "http://id.example", "format": "json"}
     told = refused(give, "pentamic", "addresses", **address, tax_codes="text")
     assert "an admin can allow it" in told["api_url"]
-    Connection.objects.update(plain_http=True)
+    allow(Connection.objects.get(), Exemption.PLAIN_HTTP)
     give("pentamic", "addresses", **address, tax_codes="text")
     assert Connection.objects.get().settings["api_url"] == "http://books.example/api"
 

@@ -286,7 +286,7 @@ def test_a_process_that_claims_to_be_another_is_refused(
 
 
 def test_a_good_worker_makes_the_house_key_and_starts(db: None, settings: Any, kept_connection: None) -> None:
-    from connections.vault.models import HouseKey
+    from connections.vault.key_models import HouseKey
 
     as_process(settings, "worker")
     with acting_as("worker"):

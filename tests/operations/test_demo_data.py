@@ -14,9 +14,8 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from connections.tenancy.models import Tenant
+from connections.vault import sealing
 from connections.vault.models import ClientRegistration
-from connections.vault.sealing import Sealed, unseal_for_house
-from connections.vault.services import registration_place
 from portal.members.models import Membership, User
 from portal.operations import demo
 from tests.roles import acting_as
@@ -103,8 +102,7 @@ def test_the_simulators_client_is_registered_and_opens_in_a_worker(house_key: No
     row = ClientRegistration.objects.get()
     assert (row.provider, row.environment, row.client_id) == ("procountor", "sandbox", "pilotage-demo")
     with acting_as("worker"):
-        opened = unseal_for_house(registration_place(row.id), Sealed(row.key_version, bytes(row.secret_ciphertext)))
-    assert opened.reveal() == "a-secret-of-the-simulator"
+        assert sealing.plaintext(row, "secret_ciphertext") == "a-secret-of-the-simulator"
 
 
 def test_a_second_run_changes_nothing(house_key: None, addresses: Path) -> None:

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from connections.transport.models import AuthorizationAttempt
-from connections.vault.models import Connection
+from connections.vault.models import Exemption
+from tests.exemptions import allow
 from tests.onboarding.conftest import Signer, bound, signer, signing  # noqa: F401  (fixtures)
 from tests.pages.test_in_a_browser import (  # noqa: F401  (fixtures)
     SCREENS,
@@ -73,7 +74,7 @@ def stations(page: Page, signer: Signer, signing: House) -> Iterator[str]:  # no
     signer.work_off()
     expect(page.get_by_text("no longer valid")).to_be_visible(timeout=20_000)
     yield "activation-expired"
-    Connection.objects.filter(id=signer.connection.id).update(plain_http=True)
+    allow(signer.connection, Exemption.PLAIN_HTTP)
     page.goto(here)
     yield "connection"
     page.locator("#to-disconnect").click()

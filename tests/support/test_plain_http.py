@@ -15,7 +15,8 @@ from connections.providers import registry
 from connections.spec.provider import CredentialField, Environment, GivenByCustomer, Kind
 from connections.tenancy.models import AuditEvent
 from connections.transport.models import AttemptState, AuthorizationAttempt
-from connections.vault.models import Connection, Pin
+from connections.vault.models import Connection, NetworkExemption, Pin
+from connections.vault.services import exemptions_of
 from tests.signing import offer
 from tests.support.conftest import House, asked
 
@@ -46,13 +47,27 @@ def test_an_admin_switches_it_on_and_off_and_says_why(addressed: House, ada: Any
     assert "Allow plain HTTP" in page(addressed, admins)
     said = admins.post(button(addressed), {"allow": "yes", "reason": "Ticket 12: no TLS there"}, follow=True)
     assert "Plain HTTP is allowed now." in said.content.decode()
-    assert Connection.objects.get().plain_http
+    assert exemptions_of(Connection.objects.get()).plain_http
     event = AuditEvent.objects.get(action="connection.plain_http_allowed")
     assert (event.actor_name, event.details) == ("ada@pilotage.example", {"reason": "Ticket 12: no TLS there"})
     assert "Switch plain HTTP off" in page(addressed, admins)
     admins.post(button(addressed), {"reason": "They have TLS now"})
-    assert not Connection.objects.get().plain_http
+    assert not exemptions_of(Connection.objects.get()).plain_http
     assert AuditEvent.objects.filter(action="connection.plain_http_forbidden").count() == 1
+    [kept] = NetworkExemption.objects.all()
+    assert (kept.actor_name, kept.reason, kept.ended_at is None) == (
+        "ada@pilotage.example",
+        "Ticket 12: no TLS there",
+        False,
+    )
+
+
+def test_what_was_allowed_for_one_server_is_not_for_the_next(
+    addressed: House, ada: Any, sign_in: Callable[..., Any]
+) -> None:
+    sign_in(ada).post(button(addressed), {"allow": "yes", "reason": "Ticket 12: no TLS there"})
+    Connection.objects.update(moved_at=timezone.now())
+    assert not exemptions_of(Connection.objects.get()).plain_http
 
 
 def test_an_admin_allows_a_private_network_and_takes_it_back(
@@ -61,27 +76,27 @@ def test_an_admin_allows_a_private_network_and_takes_it_back(
     admins, there = sign_in(ada), reverse("admin:vault_connection_private_networks", args=[addressed.connection.id])
     said = admins.post(there, {"networks": "10.1.2.3, 10.1.3.0/24", "reason": "Ticket 13: on their site"}, follow=True)
     assert "Allowed now: 10.1.2.3/32, 10.1.3.0/24." in said.content.decode()
-    assert Connection.objects.get().private_networks == ["10.1.2.3/32", "10.1.3.0/24"]
+    assert exemptions_of(Connection.objects.get()).private_networks == ("10.1.2.3/32", "10.1.3.0/24")
     event = AuditEvent.objects.get(action="connection.private_networks_changed")
     assert event.details == {"reason": "Ticket 13: on their site", "networks": "10.1.2.3/32, 10.1.3.0/24"}
     for refused in ({"networks": "127.0.0.1", "reason": "because"}, {"networks": "10.1.2.4", "reason": " "}):
         admins.post(there, refused)
-        assert Connection.objects.get().private_networks == ["10.1.2.3/32", "10.1.3.0/24"]
+        assert exemptions_of(Connection.objects.get()).private_networks == ("10.1.2.3/32", "10.1.3.0/24")
     assert "10.1.2.3/32, 10.1.3.0/24" in page(addressed, admins)
     admins.post(there, {"networks": "", "reason": "They moved"})
-    assert Connection.objects.get().private_networks == []
+    assert exemptions_of(Connection.objects.get()).private_networks == ()
 
 
 def test_support_may_not_allow_a_private_network(addressed: House, dana: Any, sign_in: Callable[..., Any]) -> None:
     there = reverse("admin:vault_connection_private_networks", args=[addressed.connection.id])
     assert sign_in(dana).post(there, {"networks": "10.1.2.3", "reason": "because"}).status_code == 403
-    assert Connection.objects.get().private_networks == []
+    assert exemptions_of(Connection.objects.get()).private_networks == ()
 
 
 def test_without_a_reason_nothing_changes(addressed: House, ada: Any, sign_in: Callable[..., Any]) -> None:
     said = sign_in(ada).post(button(addressed), {"allow": "yes", "reason": "  "}, follow=True).content.decode()
     assert "Say why" in said
-    assert not Connection.objects.get().plain_http
+    assert not exemptions_of(Connection.objects.get()).plain_http
     assert not AuditEvent.objects.filter(action__startswith="connection.plain_http").exists()
 
 
@@ -89,7 +104,7 @@ def test_support_sees_no_switch_and_may_not_press_it(addressed: House, dana: Any
     support = sign_in(dana)
     assert "plain-http" not in page(addressed, support)
     assert support.post(button(addressed), {"allow": "yes", "reason": "because"}).status_code == 403
-    assert not Connection.objects.get().plain_http
+    assert not exemptions_of(Connection.objects.get()).plain_http
 
 
 def test_where_the_address_is_fixed_there_is_no_switch(house: House, ada: Any, sign_in: Callable[..., Any]) -> None:

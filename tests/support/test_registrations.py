@@ -10,9 +10,8 @@ from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
+from connections.vault import sealing
 from connections.vault.models import ClientRegistration
-from connections.vault.sealing import Sealed, unseal_for_house
-from connections.vault.services import registration_place
 from tests.roles import acting_as
 from tests.signing import offer, signing_provider
 from tests.support.conftest import CLIENT_SECRET, House
@@ -34,8 +33,7 @@ def admins(sign_in: Callable[..., Any], ada: Any) -> Any:
 
 def opened(row: ClientRegistration) -> str:
     with acting_as("worker"):
-        sealed = Sealed(row.key_version, bytes(row.secret_ciphertext))
-        return unseal_for_house(registration_place(row.id), sealed).reveal()
+        return sealing.plaintext(row, "secret_ciphertext")
 
 
 def page_of(row: ClientRegistration) -> str:

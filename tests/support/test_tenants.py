@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connections.tenancy.models import AuditEvent, Tenant
-from connections.vault.models import HouseKey, TenantKey
+from connections.vault.key_models import HouseKey, TenantKey
 from portal.members.models import Invitation, Membership
 from portal.notices.models import OutgoingMail
 from portal.support import services

@@ -11,6 +11,7 @@ from connections.transport.caller import Caller
 from connections.vault.secret import Secret
 from connections.vault.services import open_connection, register_client, store_credential
 from portal.env import SandboxHosts
+from tests.revealing import bound_for
 from tests.roles import acting_as
 from tests.transport.hostile import HostileServer
 
@@ -68,7 +69,9 @@ def connect(hostile, connection):
     """A person consents, and the code is traded."""
     behave = hostile.behave
     hostile.behave = lambda line: line.answer(200, OLD)
-    code = token_request.Code(Secret("code-1"), Secret("verifier-1"), "https://portal.example/callback")
+    code = token_request.Code(
+        bound_for(connection, "code-1"), bound_for(connection, "verifier-1"), "https://portal.example/callback"
+    )
     with acting_as("worker"):
         tokens.trade(Caller(connection, registry.find(connection.provider)), code)
     hostile.behave = behave

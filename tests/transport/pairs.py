@@ -13,15 +13,20 @@ from connections.spec.errors import CallFailed
 from connections.transport import token_request, tokens
 from connections.transport.client import Client
 from connections.vault.models import Grant
-from connections.vault.secret import Secret
+from tests.revealing import bound_for
 from tests.roles import acting_as
 
-CODE = token_request.Code(Secret("code-2"), Secret("verifier-2"), "https://portal.example/callback")
 NEW = {"access_token": "new-a", "refresh_token": "new-r", "expires_in": 3600, "token_type": "Bearer"}
 
 
+def code_for(connection, text="code-2"):
+    """As a login page gave it for this connection."""
+    verifier = bound_for(connection, text.replace("code", "verifier"))
+    return token_request.Code(bound_for(connection, text), verifier, "https://portal.example/callback")
+
+
 def trade(connection):
-    return tokens.trade(Client(connection=connection)._caller, CODE)
+    return tokens.trade(Client(connection=connection)._caller, code_for(connection))
 
 
 def living(connection):

@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 
 from connections.spec.errors import Blocked, CallFailed, Unavailable
+from connections.spec.origins import origin_of
 from connections.transport import certificates, clock
 from connections.transport.models import Breaker, RequestLogEntry
+from connections.vault.binding import Binding
 from tests.roles import acting_as
 from tests.transport.test_send import TOKEN, answering, client, quick_steps, send
 
@@ -73,12 +75,19 @@ def living(hostile, client):
     return client
 
 
+def given_for(address):
+    """What is stored was given for this address."""
+    return lambda binding: {use: frozenset({origin_of(address)}) for use in binding.uses}
+
+
 def told(client, *, given):
     """The error of a call to a host by its name, and what the request log says of its first attempt."""
     hosts = client._caller.hosts
     named = "https://server.example"
     client._caller.hosts = replace(hosts, api=named, token=named, given=given, loopback=False)
-    with pytest.raises(CallFailed) as caught:
+    client._caller.token = None
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(CallFailed) as caught:
+        patched.setattr(Binding, "destinations", given_for(named))
         send(client)
     entry = RequestLogEntry.objects.get(attempt=1)  # how often it is tried again is a matter of the retry budget
     kept = {name: value for name, value in vars(entry).items() if name not in ("_state", "id", "at", "token_age_s")}

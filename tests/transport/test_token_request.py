@@ -21,7 +21,7 @@ from connections.transport import grant_store, token_request
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Credential, Grant
-from connections.vault.secret import Secret
+from tests.revealing import bound_for, revealed
 from tests.roles import acting_as
 from tests.transport.conftest import API_KEY, CLIENT_SECRET
 
@@ -65,7 +65,7 @@ def test_a_json_body_with_the_customers_own_client(hostile, uncanny, db, monkeyp
     flow = ClientCredentials("m2m", client=Whose.CUSTOMERS, scope="write", body=TokenBody.JSON)
     provider = replace(registry.find("procountor"), grants=(flow,))
     monkeypatch.setattr(registry, "find", lambda slug: provider)
-    opened = token_request.Opened({"client_id": Secret("theirs"), "client_secret": Secret("s")}, "ours", None, "")
+    opened = token_request.Opened({"client_id": "theirs", "client_secret": bound_for(uncanny, "s")}, "ours", None, "")
     monkeypatch.setattr(token_request, "open_credentials", lambda connection: opened)
     answering(hostile, 200, GOOD)
     ask(uncanny)
@@ -134,7 +134,7 @@ ODD_TOKENS = {
 def test_an_odd_token_is_still_a_token(hostile, uncanny, db, name, status):
     answering(hostile, status, ODD_TOKENS[name])
     ask(uncanny)
-    assert stored().secret.reveal() == "tok-en.1"
+    assert revealed(stored().secret) == "tok-en.1"
     assert len(hostile.asked) == 1
     assert RequestLogEntry.objects.get().outcome == "answered"
 
@@ -202,7 +202,7 @@ def test_a_refusal_is_named_once_and_the_old_token_kept(hostile, uncanny, db, st
     assert type(caught.value) is kind
     assert caught.value.fault.code == fault
     assert [line.asked for line in hostile.asked] == ["POST /api/oauth/token"]
-    assert stored().secret.reveal() == "tok-en.1"
+    assert revealed(stored().secret) == "tok-en.1"
     entry = RequestLogEntry.objects.get(id=caught.value.entry_id)
     assert (entry.operation, entry.status, entry.fault) == ("token", status, fault)
     assert entry.provider_request_id == caught.value.provider_request_id == "req-1"

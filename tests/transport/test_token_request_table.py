@@ -15,6 +15,7 @@ from connections.tenancy.scope import tenant_scope
 from connections.transport import grant_store
 from connections.transport.client import Client
 from connections.vault.models import Grant
+from tests.revealing import revealed
 from tests.roles import acting_as
 from tests.transport.conftest import OLD
 
@@ -164,7 +165,7 @@ def stored(connection):
     with tenant_scope(connection.tenant_id):
         row = Grant.objects.get()
         access, refresh = grant_store.opened(row, timezone.now()), grant_store.refresh_token(row)
-    return access and access.secret.reveal(), refresh and refresh.reveal()
+    return access and revealed(access.secret), refresh and revealed(refresh)
 
 
 @pytest.mark.parametrize("way", ["credentials", "consent"])

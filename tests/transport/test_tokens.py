@@ -24,6 +24,7 @@ from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Grant
 from connections.vault.secret import Secret
 from connections.vault.services import store_credential
+from tests.revealing import revealed
 from tests.roles import acting_as
 from tests.transport.conftest import API_KEY
 
@@ -101,9 +102,9 @@ def test_a_token_is_renewed_a_margin_before_it_ends(hostile, uncanny, steady, li
     counting(hostile, lifetime)
     living(uncanny)
     steady(lifetime - margin - 2)
-    assert living(uncanny).secret.reveal() == "token-1"
+    assert revealed(living(uncanny).secret) == "token-1"
     steady(3)
-    assert living(uncanny).secret.reveal() == "token-2"
+    assert revealed(living(uncanny).secret) == "token-2"
 
 
 def test_a_caller_keeps_its_token_until_it_is_due(hostile, uncanny, steady, django_assert_num_queries):
@@ -112,9 +113,9 @@ def test_a_caller_keeps_its_token_until_it_is_due(hostile, uncanny, steady, djan
     tokens.living(who)
     steady(3290)
     with django_assert_num_queries(0):
-        assert tokens.living(who).secret.reveal() == "token-1"
+        assert revealed(tokens.living(who).secret) == "token-1"
     steady(20)
-    assert tokens.living(who).secret.reveal() == "token-2"
+    assert revealed(tokens.living(who).secret) == "token-2"
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -128,11 +129,11 @@ def test_a_clock_that_is_wrong_changes_nothing(hostile, uncanny, steady, minutes
         living(uncanny)
         life = grant().expires_at - grant().issued_at
         with time_machine.travel(timezone.now() + off):
-            assert [living(uncanny).secret.reveal() for _ in range(3)] == ["token-1"] * 3
+            assert [revealed(living(uncanny).secret) for _ in range(3)] == ["token-1"] * 3
         steady(life.total_seconds() + 1)
         with time_machine.travel(timezone.now() + off):
-            assert living(uncanny).secret.reveal() == "token-2"
-        assert [living(uncanny).secret.reveal() for _ in range(3)] == ["token-2"] * 3
+            assert revealed(living(uncanny).secret) == "token-2"
+        assert [revealed(living(uncanny).secret) for _ in range(3)] == ["token-2"] * 3
         assert len(hostile.asked) == 2
 
 
@@ -169,7 +170,7 @@ def test_a_token_is_committed_before_anything_else_can_fail(hostile, uncanny, mo
     monkeypatch.setattr(tokens.ledger, "write_now", broken)
     with pytest.raises(ConnectionResetError):
         living(uncanny)
-    assert living(uncanny).secret.reveal() == "token-1"
+    assert revealed(living(uncanny).secret) == "token-1"
 
 
 def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
@@ -188,7 +189,7 @@ def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
 
     monkeypatch.setattr(token_request, "ask", ask)
     got = living(uncanny)
-    assert (got.secret.reveal(), got.generation, len(hostile.asked)) == ("token-2", 1, 2)
+    assert (revealed(got.secret), got.generation, len(hostile.asked)) == ("token-2", 1, 2)
 
 
 def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, uncanny, monkeypatch):
@@ -202,9 +203,9 @@ def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, u
         return asked
 
     monkeypatch.setattr(token_request, "ask", ask)
-    assert living(uncanny).secret.reveal() == "token-2"
+    assert revealed(living(uncanny).secret) == "token-2"
     tokens.forget(uncanny)
-    assert living(uncanny).secret.reveal() == "token-3"
+    assert revealed(living(uncanny).secret) == "token-3"
 
 
 def test_a_fresh_token_is_not_one_of_the_credential_before(hostile, uncanny):
@@ -228,13 +229,13 @@ def test_a_fresh_token_is_not_one_of_the_credential_before(hostile, uncanny):
     client = Client(connection=uncanny)
     client.fresh_token()
     old.join()
-    assert tokens.living(client._caller).secret.reveal() == "of-another-key-012345"
+    assert revealed(tokens.living(client._caller).secret) == "of-another-key-012345"
 
 
 def test_callers_who_want_a_newer_token_share_one(hostile, uncanny):
     counting(hostile)
     spent = living(uncanny).generation
-    got = together(8, lambda: tokens.renew(caller(uncanny), spent=spent).secret.reveal())
+    got = together(8, lambda: revealed(tokens.renew(caller(uncanny), spent=spent).secret))
     assert got == ["token-2"] * 8
     assert len(hostile.asked) == 2
 
@@ -245,7 +246,7 @@ def test_a_newer_token_that_is_gone_again_is_asked_for_at_once(hostile, uncanny)
     tokens.renew(caller(uncanny), spent=spent)
     tokens.forget(uncanny)
     started = time.monotonic()
-    assert tokens.renew(caller(uncanny), spent=spent).secret.reveal() == "token-3"
+    assert revealed(tokens.renew(caller(uncanny), spent=spent).secret) == "token-3"
     assert time.monotonic() - started < 2
 
 
@@ -259,7 +260,7 @@ def test_a_claim_is_given_back_whatever_happens(hostile, uncanny, monkeypatch):
         patched.setattr(token_request, "ask", broken)
         living(uncanny)
     assert (grant().claimed_by, grant().claimed_until, grant().refused_at) == ("", None, None)
-    assert living(uncanny).secret.reveal() == "token-1"
+    assert revealed(living(uncanny).secret) == "token-1"
 
 
 def test_a_claim_whose_holder_lives_is_respected(hostile, uncanny, monkeypatch):
@@ -329,7 +330,7 @@ def test_a_failure_is_shared_for_some_seconds_only(hostile, uncanny, monkeypatch
     assert len(hostile.asked) == 1
     time.sleep(0.35)
     counting(hostile)
-    assert living(uncanny).secret.reveal() == "token-2"
+    assert revealed(living(uncanny).secret) == "token-2"
     row = grant()
     assert (row.refused_at, row.refused_fault, row.refused_entry) == (None, "", None)
     assert (row.claimed_by, row.claimed_until) == ("", None)
@@ -341,7 +342,7 @@ def test_trouble_leaves_the_stored_token(hostile, uncanny):
     hostile.behave = lambda line: line.answer(503)
     with pytest.raises(Unavailable):
         tokens.renew(caller(uncanny), spent=spent)
-    assert living(uncanny).secret.reveal() == "token-1"
+    assert revealed(living(uncanny).secret) == "token-1"
 
 
 def test_a_caller_who_got_none_has_none_and_does_not_ask_again_at_once(hostile, uncanny):
@@ -356,7 +357,7 @@ def test_a_caller_who_got_none_has_none_and_does_not_ask_again_at_once(hostile, 
     with pytest.raises(Unavailable):
         tokens.renew(who, spent=spent, forced=True)
     assert len(hostile.asked) == 3
-    assert tokens.living(who).secret.reveal() == "token-1"
+    assert revealed(tokens.living(who).secret) == "token-1"
 
 
 def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
@@ -368,4 +369,4 @@ def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
     with monkeypatch.context() as patched, pytest.raises(QuotaExhausted):
         patched.setattr(token_request.limiter, "take", full)
         living(uncanny)
-    assert living(uncanny).secret.reveal() == "token-1"
+    assert revealed(living(uncanny).secret) == "token-1"

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from connections.spec.errors import Unavailable
 from connections.transport import egress, grant_store, limiter, tokens
+from tests.revealing import revealed
 from tests.transport.pairs import NEW, change, ends_in, living, presented, refused, row, saying
 
 
@@ -31,7 +32,7 @@ def test_a_question_that_waited_for_its_turn_has_less_time(hostile, person, monk
     monkeypatch.setattr(egress, "send", send)
     ends_in(-1)
     saying(hostile, 200, NEW)
-    assert living(person).secret.reveal() == "new-a"
+    assert revealed(living(person).secret) == "new-a"
     [total] = totals
     assert 1.0 <= total <= 4.7
 
@@ -45,7 +46,7 @@ def test_who_waited_too_long_for_its_turn_asks_nothing(hostile, person, monkeypa
         told = refused(person)
     assert (type(told), hostile.asked) == (Unavailable, [])
     assert (row().claimed_by, row().refused_at, row().uncertain_at) == ("", None, None)
-    assert living(person).secret.reveal() == "new-a"
+    assert revealed(living(person).secret) == "new-a"
 
 
 def late(hostile, person, claimed_by):
@@ -62,7 +63,7 @@ def late(hostile, person, claimed_by):
 
 def test_a_pair_that_comes_late_is_kept_where_nothing_newer_is(hostile, committed_person):
     late(hostile, committed_person, "somebody")
-    assert living(committed_person).secret.reveal() == "new-a"
+    assert revealed(living(committed_person).secret) == "new-a"
     assert (presented(hostile), row().generation, row().claimed_by) == (["old-r"], 2, "")
 
 

@@ -20,6 +20,7 @@ from connections.transport.models import Breaker, RequestLogEntry
 from connections.vault.models import Grant
 from connections.vault.secret import Secret
 from connections.vault.services import register_client, store_credential
+from tests.revealing import revealed
 from tests.roles import acting_as
 from tests.transport.conftest import CLIENT_SECRET, connect
 from tests.transport.pairs import NEW, change, check, ends_in, hold_is_over, living, presented, refused, row, saying
@@ -51,7 +52,7 @@ def test_a_grant_lost_with_an_answer_is_told_once_and_for_all(hostile, person, l
     assert (refused(person).fault.code, type(refused(person))) == ("access-lost", Unauthorized)
     assert len(hostile.asked) == 1
     connect(hostile, person)
-    assert living(person).secret.reveal() == "old-a"
+    assert revealed(living(person).secret) == "old-a"
     assert (row().uncertain_at, row().refused_at, row().refused_with) == (None, None, "")
 
 
@@ -67,7 +68,7 @@ def test_an_access_that_was_taken_back_is_asked_for_once(hostile, person, error)
     assert len(hostile.asked) == 2
     saying(hostile, 200, NEW)
     check(person)
-    assert living(person).secret.reveal() == "new-a"
+    assert revealed(living(person).secret) == "new-a"
 
 
 @pytest.mark.parametrize("status", [400, 401])
@@ -89,7 +90,7 @@ def test_a_client_that_is_refused_stops_at_once(hostile, way, status, request):
             client_secret=Secret(f"{CLIENT_SECRET}-2"),
         )
     saying(hostile, 200, NEW)
-    assert living(connection).secret.reveal() == "new-a"
+    assert revealed(living(connection).secret) == "new-a"
 
 
 def test_a_client_that_is_refused_is_tried_with_a_new_credential(hostile, customer):
@@ -101,7 +102,7 @@ def test_a_client_that_is_refused_is_tried_with_a_new_credential(hostile, custom
     with tenant_scope(customer.tenant_id), acting_as("owner"):
         store_credential(connection=customer, name="api_key", secret=Secret("another-key-012345"), actor=SYSTEM)
     saying(hostile, 200, NEW)
-    assert living(customer).secret.reveal() == "new-a"
+    assert revealed(living(customer).secret) == "new-a"
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, b""), (403, {"error": "x"}), (400, {"error": "invalid_scope"})])
@@ -113,7 +114,7 @@ def test_a_refusal_of_something_else_is_asked_about_again(hostile, person, statu
     assert refused(person).fault.code != "access-lost"
     hold_is_over()
     saying(hostile, 200, NEW)
-    assert living(person).secret.reveal() == "new-a"
+    assert revealed(living(person).secret) == "new-a"
 
 
 def test_a_refresh_token_of_another_client_is_our_own_doing(hostile, person):
@@ -163,7 +164,7 @@ def test_what_was_spent_by_somebody_else_is_no_refusal(hostile, person, monkeypa
         return real(who, **more)
 
     monkeypatch.setattr(token_request, "ask", ask)
-    assert living(person).secret.reveal() == "new-a"
+    assert revealed(living(person).secret) == "new-a"
     assert len(hostile.asked) == 2
     assert (row().generation, row().refused_at, row().refused_with) == (2, None, "")
 
@@ -232,7 +233,7 @@ def test_a_token_with_minutes_left_is_used_while_there_is_trouble(hostile, perso
     ends_in(120)
     who = Client(connection=person)._caller
     for _ in range(3):
-        assert tokens.living(who).secret.reveal() == "old-a"
+        assert revealed(tokens.living(who).secret) == "old-a"
     assert len(hostile.asked) == 1
     ends_in(-1)
     who.token = None
@@ -240,7 +241,7 @@ def test_a_token_with_minutes_left_is_used_while_there_is_trouble(hostile, perso
     assert len(hostile.asked) == 1
     hold_is_over()
     saying(hostile, 200, NEW)
-    assert living(person).secret.reveal() == "new-a"
+    assert revealed(living(person).secret) == "new-a"
     assert (row().failures, row().ask_after) == (0, None)
 
 
@@ -264,7 +265,7 @@ def test_a_token_with_minutes_left_is_not_held_up_by_somebody_elses_question(hos
     """The one before had no success; who asks again may wait for as long as a token request takes."""
     ends_in(120)
     change(failures=1, claimed_by="somebody", claimed_until=timezone.now() + timedelta(seconds=15))
-    assert living(person).secret.reveal() == "old-a"
+    assert revealed(living(person).secret) == "old-a"
     assert hostile.asked == []
 
 
@@ -281,7 +282,7 @@ def test_nobody_asks_before_the_provider_wants_it(hostile, person, status):
     assert len(hostile.asked) == 1
     change(ask_after=timezone.now() - timedelta(seconds=1))
     saying(hostile, 200, NEW)
-    assert living(person).secret.reveal() == "new-a"
+    assert revealed(living(person).secret) == "new-a"
     assert type(first) is (QuotaExhausted if status == 429 else Unavailable)
 
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from connections.transport import grant_store, tokens
 from tests.processes import ROOT
+from tests.revealing import revealed
 from tests.transport.conftest import OLD
 from tests.transport.pairs import NEW, change, ends_in, hold_is_over, living, presented, refused, row, saying, trade
 
@@ -49,7 +50,7 @@ def test_a_signal_waits_until_the_pair_is_stored(hostile, committed_person, monk
         assert signal.getsignal(number) is stop
     finally:
         signal.signal(number, before)
-    assert living(committed_person).secret.reveal() == "new-a"
+    assert revealed(living(committed_person).secret) == "new-a"
     assert (row().claimed_by, presented(hostile)) == ("", ["old-r"])
 
 
@@ -80,7 +81,7 @@ def test_a_database_that_goes_away_at_the_commit_costs_no_pair(hostile, committe
 
     monkeypatch.setattr(grant_store, "keep", keep)
     monkeypatch.setattr(tokens, "STORE_EVERY", 0.01)
-    assert living(committed_person).secret.reveal() == "new-a"
+    assert revealed(living(committed_person).secret) == "new-a"
     assert (troubles, presented(hostile), row().generation) == ([], ["old-r"], 2)
 
 
@@ -97,7 +98,7 @@ def test_a_code_whose_pair_was_stored_unheard_is_no_failure(hostile, committed_p
 
     monkeypatch.setattr(grant_store, "keep", keep)
     monkeypatch.setattr(tokens, "STORE_EVERY", 0.01)
-    assert trade(committed_person).secret.reveal() == "new-a"
+    assert revealed(trade(committed_person).secret) == "new-a"
     assert (len(tries), row().generation) == (2, 2)
 
 

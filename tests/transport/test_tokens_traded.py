@@ -11,13 +11,14 @@ from django.utils import timezone
 from connections.spec.errors import Unauthorized, Unavailable
 from connections.transport import grant_store, token_request, tokens
 from connections.transport.client import Client
-from tests.transport.pairs import CODE, NEW, change, ends_in, living, refused, row, saying, trade
+from tests.revealing import revealed
+from tests.transport.pairs import NEW, change, code_for, ends_in, living, refused, row, saying, trade
 
 
 def held(connection):
     """The access token that could be given back, and whether there is a refresh token."""
     access, has_refresh = tokens.stored(connection)
-    return access and access.secret.reveal(), has_refresh
+    return access and revealed(access.secret), has_refresh
 
 
 def test_a_pair_could_be_given_back_whatever_became_of_it(hostile, person):
@@ -46,13 +47,13 @@ def test_a_code_waits_for_a_question_that_is_under_way_and_then_goes_first(hosti
     until = timezone.now() + timedelta(seconds=1)
     change(claimed_by="somebody", claimed_until=until)
     saying(hostile, 200, NEW)
-    assert trade(person).secret.reveal() == "new-a"
+    assert revealed(trade(person).secret) == "new-a"
     assert row().issued_at > until
     [line] = hostile.asked
     assert b"code-2" in line.body
     assert b"old-r" not in line.body
     assert (row().claimed_by, row().claimed_until) == ("", None)
-    assert living(person).secret.reveal() == "new-a"
+    assert revealed(living(person).secret) == "new-a"
 
 
 def test_a_code_that_is_refused_says_nothing_of_the_pair_that_is_there(hostile, person):
@@ -63,7 +64,7 @@ def test_a_code_that_is_refused_says_nothing_of_the_pair_that_is_there(hostile, 
     assert isinstance(told, Unauthorized)
     assert told.fault.code not in ("access-lost", "other-client")
     assert (row().refused_with, row().claimed_by) == ("", "")
-    assert living(person).secret.reveal() == "old-a"
+    assert revealed(living(person).secret) == "old-a"
 
 
 def test_a_pair_of_a_code_that_somebody_overtook_is_not_kept(hostile, person, monkeypatch):
@@ -100,8 +101,8 @@ def test_a_caller_keeps_no_token_from_before_its_code(hostile, person):
     who = Client(connection=person)._caller
     tokens.living(who)
     saying(hostile, 200, NEW)
-    tokens.trade(who, CODE)
-    assert tokens.living(who).secret.reveal() == "new-a"
+    tokens.trade(who, code_for(person))
+    assert revealed(tokens.living(who).secret) == "new-a"
 
 
 @pytest.mark.parametrize("gone", [InterfaceError, OperationalError])

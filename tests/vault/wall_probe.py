@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from connections.tenancy.scope import staff_scope, tenant_scope
 from connections.vault import keys, sealing
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant, HousePrivateKey, PrivateKey
-from connections.vault.services import credential_place, open_credentials
+from connections.vault.services import open_credentials
 
 tenant_id, connection_id, credential_id, canary, kek_file = sys.argv[1:6]
 results: dict[str, str] = {}
@@ -52,6 +52,17 @@ def _as_staff(statement):
         return sql(statement)()
 
 
+def _credential():
+    return Credential(
+        id=credential_id,
+        tenant_id=tenant_id,
+        connection=_connection(),
+        name="api_key",
+        key_version=1,
+        ciphertext=b"x" * 60,
+    )
+
+
 def _connection():
     return Connection.objects.get(id=connection_id)
 
@@ -70,7 +81,7 @@ attempt("run a program on the server", sql("COPY (SELECT 1) TO PROGRAM 'cat'"))
 attempt("as staff: private keys", lambda: _as_staff("SELECT wrapped_keyset FROM vault_privatekey"))
 attempt("as staff: ciphertexts", lambda: _as_staff("SELECT ciphertext FROM vault_credential"))
 attempt("the services a worker uses", lambda: open_credentials(_connection()))
-attempt("unsealing", lambda: sealing.unseal(tenant_id, credential_place(credential_id), sealing.Sealed(1, b"x" * 60)))
+attempt("unsealing", lambda: sealing.unseal(_credential(), "ciphertext"))
 attempt("the key-encryption key by settings", keys.kek)
 if kek_file:
     attempt("the key-encryption key's file", lambda: Path(kek_file).read_text())

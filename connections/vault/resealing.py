@@ -1,0 +1,76 @@
+"""Seals anew what was sealed with an older key, or before values were bound to what they are for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.db import models, transaction
+from django.db.models import Q
+
+from connections.jobs.lease import Lease
+from connections.jobs.registry import Again
+from connections.tenancy.scope import tenant_scope
+from connections.vault import keys, sealing
+from connections.vault.fields import SEALED_FIELDS, SealedField
+from connections.vault.models import LegacySeal
+from connections.vault.secret import Secret
+
+logger = logging.getLogger(__name__)
+
+RESEAL = "vault.reseal"
+SYSTEM = UUID(int=0)  # the subject of the job that seals anew what belongs to no tenant
+BATCH = 50  # values in one transaction
+
+
+def reseal(lease: Lease) -> Again | None:
+    """Job: a batch of a tenant's values, or of the system's own, and again until none is left.
+
+    A value is sealed anew for what its row is bound to now, and only if it opens for exactly that. So it does not matter
+    who queues this, how often, or where a worker dies; what does not open stays as it is, and is logged.
+    """
+    if lease.subject == SYSTEM:
+        with transaction.atomic():
+            return _batch(lease, "system", keys.HOUSE)
+    with tenant_scope(lease.subject):
+        return _batch(lease, "tenant", str(lease.subject))
+
+
+def _batch(lease: Lease, kind: str, owner: str) -> Again | None:
+    lease.check()
+    newest, _public = keys.newest_public(owner)
+    done = 0
+    for field, row in _stale(kind, owner, newest):
+        if done == BATCH:
+            return Again()
+        done += _sealed_anew(field, row)
+    return None
+
+
+def _stale(kind: str, owner: str, newest: int) -> Iterator[tuple[SealedField, models.Model]]:
+    """Values of older keys, and those that are listed as bound to their row alone. Rows are locked as they come."""
+    for field in SEALED_FIELDS:
+        if field.owner != kind:
+            continue
+        legacy = LegacySeal.objects.filter(table=field.model._meta.db_table, field=field.name)
+        rows = field.model._default_manager.exclude(**{field.attname: None}).exclude(**{field.attname: b""})
+        rows = rows if kind == "system" else rows.filter(tenant_id=owner)
+        is_old = Q(**{f"{field.key_version}__lt": newest}) | Q(pk__in=legacy.values("row"))
+        if hasattr(field.model, "connection"):
+            rows = rows.select_related("connection")
+        for row in rows.filter(is_old).order_by("pk").select_for_update(of=("self",)).iterator(BATCH):
+            yield field, row
+
+
+def _sealed_anew(field: SealedField, row: models.Model) -> bool:
+    legacy = LegacySeal.objects.filter(table=row._meta.db_table, row=row.pk, field=field.name)
+    try:
+        value = Secret(sealing.plaintext(row, field.name))
+    except (sealing.Unopenable, keys.KeyUnavailable):
+        logger.error("%s %s: a sealed value does not open, so it was not sealed anew", row._meta.label, row.pk)
+        legacy.delete()
+        return False
+    type(row)._default_manager.filter(pk=row.pk).update(**sealing.seal(row, field.name, value))
+    legacy.delete()
+    return True
