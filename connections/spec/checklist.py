@@ -30,11 +30,15 @@ class MarkState(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a probe found. `code` names a sentence of the provider; `values` fill its placeholders (never a secret)."""
+    """What a probe found. `code` names a sentence of the provider; `values` fill its placeholders (never a secret).
+
+    `proves_company`: what is stored opens the very company that the connection belongs to.
+    """
 
     state: MarkState
     code: str
     values: Mapping[str, str] = field(default_factory=dict)
+    proves_company: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ class Answer:
 class Asker(Protocol):
     """What a probe may do: ask the provider, and look at what we know of the connection."""
 
-    company_id: str
+    company_id: str  # which it belongs to; '' before it is confirmed
+    company_unproven: bool  # its credential or server was changed, and nothing is read until the company is proved
     way: str  # the name of the grant in use
     settings: Mapping[str, str]  # what the customer typed that is no secret
     streams_wanted: Sequence[str]

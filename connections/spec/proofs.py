@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.checklist import Asker, Finding, MarkState
 from connections.spec.text import Text
+
+LONGEST_IDENTITY = 600  # characters
+BOOKS_AGAIN, BOOKS_AGAIN_EMPTY = "books-again", "books-again-empty"
 
 SENTENCES: Mapping[str, Text] = {
     "said-so": _("%(who)s told us that this is done. The provider's API cannot show it to us."),
@@ -32,6 +35,14 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "books-seen": _("We see these customers there: %(names)s. You call the company “%(company)s”."),
     "books-empty": _("There are no customers there yet. You call the company “%(company)s”."),
+    BOOKS_AGAIN: _(
+        "The access or the server was changed, so nothing is read until an owner says that these are still the books of "
+        "“%(company)s”. We see these customers there: %(names)s."
+    ),
+    BOOKS_AGAIN_EMPTY: _(
+        "The access or the server was changed, so nothing is read until an owner says that these are still the books of "
+        "“%(company)s”. There are no customers there yet."
+    ),
     "books-differ": _(
         "None of the customers we know of “%(company)s” is there any more. It looks like another company; bound: %(bound_id)s."
     ),
@@ -78,7 +89,7 @@ def signed_in(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
     def probe(asker: Asker) -> Finding:
         asker.fresh_token()
         found = read(asker)
-        return _differs(asker, found) or Finding(MarkState.VERIFIED, "signed-in")
+        return _differs(asker, found) or Finding(MarkState.VERIFIED, "signed-in", proves_company=True)
 
     return probe
 
@@ -89,7 +100,7 @@ def company(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
     def probe(asker: Asker) -> Finding:
         found = read(asker)
         values = {"company": found.name, "company_id": found.id}
-        return _differs(asker, found) or Finding(MarkState.VERIFIED, "company-found", values)
+        return _differs(asker, found) or Finding(MarkState.VERIFIED, "company-found", values, proves_company=True)
 
     return probe
 
@@ -102,22 +113,36 @@ def _differs(asker: Asker, found: Company) -> Finding | None:
 
 
 def books(
-    *, stream: str, read: Callable[[Asker], list[tuple[str, str]]], identity: Callable[[Asker], str]
+    *, stream: str, read: Callable[[Asker], list[tuple[str, str]]], identity: Sequence[str] = ()
 ) -> Callable[[Asker], Finding]:
     """For providers that never say whose books a session opens: a look at the customers, as (id, name), under the name
     the customer typed. Books in which nothing we know is left are taken for another company's.
+
+    `identity` names the typed fields that stand for the company: the server, and the client that was made there. While
+    they are the same, so is the company. Without any, or on another server, only a person can say so.
     """
 
     def probe(asker: Asker) -> Finding:
         found = read(asker)
-        named, bound = asker.settings.get("company_name", ""), identity(asker)
+        named = asker.settings.get("company_name", "")
+        bound = identity_of(asker.settings, identity) or asker.company_id or named[:LONGEST_IDENTITY]
         held, recognised = asker.known(stream, [key for key, _name in found])
-        if asker.company_id and (asker.company_id != bound or (held and found and not recognised)):
-            return Finding(MarkState.FAILING, "books-differ", {"company": named, "bound_id": asker.company_id})
+        is_other = bool(asker.company_id) and asker.company_id != bound
+        if is_other or (held and found and not recognised):
+            return Finding(
+                MarkState.FAILING, "books-differ", {"company": named, "bound_id": asker.company_id or named}
+            )
         values = {"company": named, "company_id": bound, "names": ", ".join(name for _key, name in found[:3])}
-        return Finding(MarkState.VERIFIED, "books-seen" if found else "books-empty", values)
+        proves = bool(identity) and asker.company_id == bound
+        if asker.company_unproven and not proves:
+            return Finding(MarkState.OPEN, BOOKS_AGAIN if found else BOOKS_AGAIN_EMPTY, values)
+        return Finding(MarkState.VERIFIED, "books-seen" if found else "books-empty", values, proves_company=proves)
 
     return probe
+
+
+def identity_of(settings: Mapping[str, str], fields: Sequence[str]) -> str:
+    return " ".join(settings.get(name, "") for name in fields)[:LONGEST_IDENTITY]
 
 
 def scope(*needed: str) -> Callable[[Asker], Finding]:

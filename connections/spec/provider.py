@@ -160,6 +160,7 @@ class Provider:
     data_moved: Sequence[Text] = ()
     logins: Sequence[KeyLogin] = ()
     activation: Activation | None = None
+    tells_company: bool = True  # whether its API names the company that a session opens
     wires: Mapping[str, Wire] = field(default_factory=lambda: {"": Wire()})  # by the value of the field `wire_field`
     wire_field: str = ""
     warnings: Sequence[Text] = ()  # what a customer should know for as long as the connection stands

@@ -131,8 +131,9 @@ OTHER_COMPANY = Fault(
 COMPANY_UNPROVEN = Fault(
     "company-unproven",
     Acts.NOBODY,
-    _("Somebody signed in at the provider anew. Until we have seen that it is the same company, nothing is read."),
-    "A new login was received for a bound connection: nothing is read until the check of its checkpoint has passed.",
+    _("What opens this connection was changed. Until we know that it is still the same company, nothing is read."),
+    "A new credential, login or server for a connection that stood: nothing is read until its company is proved, by the"
+    " provider or, where it names none, by an owner.",
 )
 HOLDING = frozenset({OTHER_COMPANY.code, COMPANY_UNPROVEN.code})  # while one of these stands, nothing is read or sent
 

@@ -15,20 +15,19 @@ from connections.spec.faults import Acts
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import Provider
 from connections.sync import faults
-from connections.sync.services import cancel_active
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import authorization
 from connections.transport import faults as ways
 from connections.transport.models import AttemptState, AuthorizationAttempt
-from connections.vault.models import ClientRegistration, Connection, ConnectionState
-from connections.vault.services import Refused, mark_broken, refuse_left
+from connections.vault.models import ClientRegistration, ConnectionState
+from connections.vault.services import Refused, refuse_left
 from portal.members.access import membership_of
 from portal.members.models import Role, User
 from portal.onboarding import diagnosis
 from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
 from portal.onboarding.models import Mark
-from portal.onboarding.services import ask_check
+from portal.onboarding.services import ask_check, hold_reading
 
 
 def callback_address(provider: str) -> str:
@@ -99,16 +98,8 @@ def arrive(*, provider: str, brought: Mapping[str, str], session: str, user: Use
         if attempt is None or attempt.word == "too-late":
             return None
         if attempt.state == AttemptState.RECEIVED:
-            _hold(attempt.connection, user.actor)
+            hold_reading(connection=attempt.connection, actor=user.actor)
     return Arrival(membership.tenant, attempt)
-
-
-def _hold(connection: Connection, actor: Actor) -> None:
-    """What is about to be stored may open another company: until its check has passed, nobody reads with it."""
-    if not connection.company_id or connection.state not in (ConnectionState.CONNECTED, ConnectionState.BROKEN):
-        return
-    cancel_active(connection=connection, actor=actor)
-    mark_broken(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
 
 
 def state_is_assumed(provider: Provider) -> bool:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
+from django.urls import reverse
 from django.utils import timezone
 
 from connections.jobs.lease import Lease
@@ -23,10 +25,12 @@ from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
 from connections.vault.models import Connection, ConnectionState, Grant
 from connections.vault.services import mark_broken, mark_healthy
+from portal.notices.owners import mail_owners
 from portal.onboarding import diagnosis
 from portal.onboarding.marks import Proof, append, infer, provider_of, record
 from portal.onboarding.models import Evidence, Mark, Onboarding
-from portal.onboarding.services import ask_check
+from portal.onboarding.progress import sentence
+from portal.onboarding.services import BOOKS_AGAIN_CODES, ask_check
 
 UNREADABLE = "unreadable-answer"
 NO_WORD = "no-word-now"
@@ -42,6 +46,7 @@ class ConnectionAsker:
         self.connection = connection
         self.client = Client(connection=connection, checkpoint=checkpoint)
         self.company_id = connection.company_id
+        self.company_unproven = connection.fault in faults.HOLDING
         self.way = connection.way
         self.settings: Mapping[str, str] = connection.settings
         self.streams_wanted: Sequence[str] = [stream.name for stream in provider_of(connection).streams]
@@ -153,14 +158,21 @@ def _found(
     record(mark=mark, proof=proof)
     marks[mark.checkpoint] = mark
     connection.refresh_from_db()
+    is_held = connection.fault in faults.HOLDING
     if not finding.state.passes:
         if "bound_id" in finding.values:
             mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)
+            _tell_owners(connection, mark, finding, is_news=connection.fault != faults.OTHER_COMPANY.code)
+        elif is_held and finding.code in BOOKS_AGAIN_CODES:
+            mark_broken(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
+            before = Evidence.objects.filter(mark=mark, code=finding.code, at__gte=connection.fault_at)
+            _tell_owners(connection, mark, finding, is_news=before.count() == 1)
         return
     if finding.state is MarkState.VERIFIED:
         infer(of=connection, verified=mark, marks=marks, proof=proof)
     known = faults.find(provider=connection.provider, code=connection.fault)
-    if checkpoint.opens or (known is not None and known.checkpoint == checkpoint.slug):
+    opens_again = checkpoint.opens or (known is not None and known.checkpoint == checkpoint.slug)
+    if finding.proves_company if is_held else opens_again:
         _mended(connection)
     # Whatever waited for this one can be asked now.
     for other in provider_of(connection).checkpoints(connection.way):
@@ -168,6 +180,21 @@ def _found(
             ask_check(mark=marks[other.slug])
     if all(MarkState(other.state).passes for other in marks.values()):
         Onboarding.objects.filter(id=mark.onboarding_id, completed_at=None).update(completed_at=timezone.now())
+
+
+def _tell_owners(connection: Connection, mark: Mark, finding: Finding, *, is_news: bool) -> None:
+    """Reading is held for the company's sake, and only people can put it right: they are told by mail, once."""
+    if not is_news or connection.state not in (ConnectionState.CONNECTED, ConnectionState.BROKEN):
+        return
+    provider = provider_of(connection)
+    page = reverse("checkpoint", args=[connection.tenant.slug, connection.id, mark.checkpoint])
+    words = {
+        "connection": connection,
+        "provider": provider,
+        "sentence": sentence(provider, finding.code, dict(finding.values)),
+        "address": settings.ORIGIN + page,
+    }
+    mail_owners(tenant_id=connection.tenant_id, template="onboarding/mail/reading_held", words=words)
 
 
 def _mended(connection: Connection) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
+from connections.spec import proofs
 from connections.spec.checklist import Attestation, Checkpoint, Inference, MarkState, Probe
 from connections.spec.provider import Provider
 from connections.spec.text import Text
@@ -19,6 +20,7 @@ SENTENCES = {
     "no-word-now": _(
         "The provider could not answer this at the moment, so nothing has changed here. Check again later."
     ),
+    "server-changed": _("The server was changed, so what was proved at the old one counts no longer."),
     "check-gave-up": _("The check could not be finished. Our staff can see it; try again later."),
 }
 
@@ -130,8 +132,10 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
         for c in declared
         if c.confirm
         and not c.pins  # those are confirmed one by one, before they are verified
-        and onboarding.connection.state == ConnectionState.SETUP
-        and marks[c.slug].state == MarkState.VERIFIED
+        and (
+            (onboarding.connection.state == ConnectionState.SETUP and marks[c.slug].state == MarkState.VERIFIED)
+            or is_asked_again(onboarding.connection, marks[c.slug], latest.get(marks[c.slug].id))
+        )
     }
     undone = [c for c in declared if c.slug in unconfirmed or not MarkState(marks[c.slug].state).passes]
     current = next(iter([*failing, *undone]), None)
@@ -154,6 +158,12 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
             )
         )
     return Walk(provider, onboarding.connection, steps)
+
+
+def is_asked_again(connection: Connection, mark: Mark, evidence: Evidence | None) -> bool:
+    """Reading is held until an owner says that it is still the same company, and what they look at stands there."""
+    is_held = connection.fault in faults.HOLDING and mark.state == MarkState.OPEN
+    return is_held and evidence is not None and evidence.code in (proofs.BOOKS_AGAIN, proofs.BOOKS_AGAIN_EMPTY)
 
 
 def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:

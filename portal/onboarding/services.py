@@ -10,8 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.services import enqueue
 from connections.spec.checklist import MarkState, Probe
+from connections.spec.proofs import BOOKS_AGAIN, BOOKS_AGAIN_EMPTY
+from connections.sync import faults
 from connections.sync.models import Trigger
-from connections.sync.services import start_run
+from connections.sync.services import cancel_active, start_run
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
@@ -21,6 +23,7 @@ from connections.vault.services import (
     bind_company,
     confirm_pins,
     hold_open,
+    mark_broken,
     mark_healthy,
     open_connection,
     refuse_left,
@@ -30,6 +33,9 @@ from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
 from portal.onboarding.models import Evidence, Mark, Onboarding
 
 CHECK = "onboarding.check"
+SERVER_CHANGED = "server-changed"
+# What an owner is asked to confirm once more, and what stands there afterwards.
+BOOKS_AGAIN_CODES = {BOOKS_AGAIN: "books-seen", BOOKS_AGAIN_EMPTY: "books-empty"}
 
 
 def begin(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Onboarding:
@@ -84,31 +90,81 @@ def ask_check(*, mark: Mark) -> None:
 
 def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
     """Keep what was typed and check it. Raises BadInput, Refused. True when blanks were removed."""
+    entry = typed.read(mark=mark, typed=values)
+    connection = mark.onboarding.connection
     with transaction.atomic():
         ask_check(mark=mark)
-        hold_open(mark.onboarding.connection)
-        return typed.keep(mark=mark, typed=values, actor=actor)
+        if entry.changes_access:
+            hold_reading(connection=connection, actor=actor)
+        hold_open(connection)
+        typed.store(entry=entry, actor=actor)
+        if entry.moves_server:
+            reopen_for_server(connection, but=mark)
+    return entry.was_trimmed
+
+
+def reopen_for_server(connection: Connection, *, but: Mark | None = None) -> None:
+    """What was proved at the old server says nothing of the new one: its checkpoints begin anew, the addresses first.
+
+    `but`: the one that is being checked already. Needs the tenant's scope.
+    """
+    secret = {field.name for field in provider_of(connection).credentials if field.secret}
+    addresses = {field.name for field in typed.address_fields(connection)}
+    for mark in Mark.objects.select_related("onboarding__connection").filter(onboarding__connection_id=connection.id):
+        checkpoint = checkpoint_of(mark)
+        if but is not None and mark.id == but.id:
+            continue
+        if checkpoint.pins or checkpoint.confirm or secret & set(checkpoint.fields):
+            if mark.state != MarkState.OPEN:
+                record(mark=mark, proof=Proof(MarkState.OPEN, SERVER_CHANGED))
+        elif addresses & set(checkpoint.fields):
+            ask_check(mark=mark)
+
+
+def hold_reading(*, connection: Connection, actor: Actor) -> None:
+    """What opens the connection is about to change: until the company is proved again, nobody reads with it.
+
+    Nothing happens in set-up, where nothing is read. Needs the tenant's scope; comes before the connection is locked.
+    """
+    state = Connection.objects.values_list("state", flat=True).get(id=connection.id)
+    if state not in (ConnectionState.CONNECTED, ConnectionState.BROKEN):
+        return
+    # The run's rows first, as a page's transaction takes them.
+    cancel_active(connection=connection, actor=actor)
+    mark_broken(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
 
 
 def confirm(*, mark: Mark, compared: Collection[str] = (), actor: Actor) -> None:
-    """The customer confirms what the probe found (the company): the connection stands and the first sync starts.
+    """The customer confirms what the probe found (the company): the connection stands and the first sync starts. Where
+    reading is held because the access or the server was changed, an owner confirms that it is still the same company; the
+    caller has checked the role.
 
     `compared`: the certificates the page showed (Pin.compared). Raises Refused while the probe has not verified it, and
     where other certificates wait than these.
     """
     refuse_left(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
-    if not checkpoint.confirm or (mark.state != MarkState.VERIFIED and not checkpoint.pins):
+    is_open = mark.state == MarkState.OPEN and mark.onboarding.connection.fault in faults.HOLDING
+    if not checkpoint.confirm or (mark.state != MarkState.VERIFIED and not checkpoint.pins and not is_open):
         raise Refused(_("There is nothing to confirm yet. Check it first."))
     connection = mark.onboarding.connection
     connection.refresh_from_db()
     if checkpoint.pins:
         _confirm_certificates(mark, compared, actor)
         return
-    if connection.state != ConnectionState.SETUP:
+    is_held = connection.fault in faults.HOLDING
+    if connection.state != ConnectionState.SETUP and not is_held:
         raise Refused(_("This company has been confirmed already."))
     # What stands behind it may be newer and say only that the provider could not be asked.
-    latest = Evidence.objects.filter(mark=mark, state=MarkState.VERIFIED, values__has_key="company_id").latest("at")
+    found = Evidence.objects.filter(mark=mark, values__has_key="company_id")
+    if is_held:
+        found = found.filter(state=MarkState.OPEN, code__in=BOOKS_AGAIN_CODES, at__gte=connection.fault_at)
+    else:
+        found = found.filter(state=MarkState.VERIFIED)
+    latest = found.order_by("at").last()
+    if latest is None:
+        raise Refused(_("There is nothing to confirm yet. Check it first."))
+    before = connection.company_id
     bound = bind_company(
         connection=connection, company_id=latest.values["company_id"], company_name=latest.values["company"]
     )
@@ -118,7 +174,7 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), actor: Actor) -> None
         mark=mark,
         proof=Proof(
             MarkState.VERIFIED,
-            latest.code,
+            BOOKS_AGAIN_CODES.get(latest.code, latest.code),
             latest.values,
             actor_name=actor.name,
             entry_id=latest.entry_id,
@@ -133,8 +189,12 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), actor: Actor) -> None
         action="company.confirmed",
         subject=str(connection.id),
         company=connection.company_name,
+        company_id=connection.company_id,
+        **({"before": before} if is_held else {}),
     )
-    if not connection.runs.exists():
+    if is_held:
+        start_run(connection=connection, trigger=Trigger.MENDED, actor=actor)
+    elif not connection.runs.exists():
         start_run(connection=connection, trigger=Trigger.FIRST, actor=actor)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
@@ -11,13 +12,23 @@ from django.utils.translation import gettext_lazy as _
 from connections.spec.provider import CredentialField, Kind
 from connections.spec.text import Text
 from connections.tenancy.scope import Actor
-from connections.vault.models import ClientRegistration, Connection, Credential
+from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential
 from connections.vault.secret import Secret
-from connections.vault.services import exemptions_of, keep_settings, store_credential
+from connections.vault.services import destroy_secrets, exemptions_of, keep_settings, store_credential
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Mark
 
 HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\]")
+
+
+MOVE = _(
+    "The address of a server that has been connected is not changed here. On the page of the connection, press “Move the "
+    "server”."
+)
+AGAIN = _(
+    "Enter it once more: the address has changed, and what is stored was given for the server before, so it is not sent to "
+    "another one."
+)
 
 
 class BadInput(Exception):
@@ -28,10 +39,27 @@ class BadInput(Exception):
         self.sentences = sentences
 
 
-def keep(*, mark: Mark, typed: Mapping[str, str], actor: Actor) -> bool:
-    """Store what was typed at this checkpoint, all of it or nothing. True when blanks were removed. Raises BadInput.
+def address_fields(connection: Connection) -> list[CredentialField]:
+    """What the customer types to say where the provider is; empty where the addresses are code."""
+    return [field for field in provider_of(connection).credentials if field.kind is Kind.ADDRESS]
 
-    A secret that is left empty keeps the stored one. Needs the tenant's scope; raises KeyUnavailable.
+
+@dataclass(frozen=True)
+class Entry:
+    """What was typed at a checkpoint, cleaned and found possible."""
+
+    connection: Connection
+    open_values: Mapping[str, str]
+    secrets: Mapping[str, Secret]
+    was_trimmed: bool
+    changes_access: bool  # what opens the connection becomes something else: a secret, a client id, an address
+    moves_server: bool  # an address leads to another server than before
+
+
+def read(*, mark: Mark, typed: Mapping[str, str]) -> Entry:
+    """Judge what was typed at this checkpoint, all of it or nothing; nothing is stored. Raises BadInput.
+
+    A secret that is left empty keeps the stored one. Needs the tenant's scope.
     """
     connection = mark.onboarding.connection
     provider = provider_of(connection)
@@ -47,7 +75,7 @@ def keep(*, mark: Mark, typed: Mapping[str, str], actor: Actor) -> bool:
             continue
         try:
             cleaned[field.name] = clean(field, given, connection)
-        except _Wrong as problem:
+        except Wrong as problem:
             wrong[field.name] = problem.sentence
     for field in fields:
         if field.secret and field.name in cleaned and field.name not in wrong:
@@ -58,71 +86,98 @@ def keep(*, mark: Mark, typed: Mapping[str, str], actor: Actor) -> bool:
                 wrong[field.name] = _("This is the same as “%(other)s”. Paste the secret that belongs to it.") % {
                     "other": twins[0].label
                 }
+    open_values = {field.name: cleaned[field.name] for field in fields if not field.secret and field.name in cleaned}
+    changed = {name for name, value in open_values.items() if value != connection.settings.get(name, "")}
+    addresses = {field.name for field in fields if field.kind is Kind.ADDRESS}
+    after = {**connection.settings, **open_values}
+    moves_server = provider.typed_origins(after) != provider.typed_origins(connection.settings)
+    if connection.state != ConnectionState.SETUP:
+        wrong |= dict.fromkeys((addresses & changed) - set(wrong), MOVE)
+    elif moves_server and stored:
+        # What is stored was given for the server that was named before, and is never sent to another one.
+        missing = [
+            field.name for field in fields if field.secret and field.name in stored and field.name not in cleaned
+        ]
+        wrong |= dict.fromkeys(set(missing) - set(wrong), AGAIN)
     if wrong:
         raise BadInput(wrong)
-    open_ones = {field.name: cleaned[field.name] for field in fields if not field.secret and field.name in cleaned}
-    if open_ones:
-        keep_settings(connection=connection, values=open_ones, actor=actor)
-    for field in fields:
-        if field.secret and field.name in cleaned:
-            store_credential(connection=connection, name=field.name, secret=Secret(cleaned[field.name]), actor=actor)
-    return any(cleaned[name] != typed.get(name, "") for name in cleaned)
+    secrets = {field.name: Secret(cleaned[field.name]) for field in fields if field.secret and field.name in cleaned}
+    identifying = {field.name for field in fields if field.kind in (Kind.TEXT, Kind.ADDRESS)}
+    return Entry(
+        connection,
+        open_values,
+        secrets,
+        was_trimmed=any(cleaned[name] != typed.get(name, "") for name in cleaned),
+        changes_access=bool(secrets or changed & identifying),
+        moves_server=moves_server,
+    )
 
 
-class _Wrong(Exception):
+def store(*, entry: Entry, actor: Actor) -> None:
+    """Keep it. Needs the tenant's scope; raises KeyUnavailable."""
+    connection = entry.connection
+    if entry.moves_server:
+        destroy_secrets(connection=connection, keep=entry.secrets)
+    if entry.open_values:
+        keep_settings(connection=connection, values=dict(entry.open_values), actor=actor)
+    for name, secret in entry.secrets.items():
+        store_credential(connection=connection, name=name, secret=secret, actor=actor)
+
+
+class Wrong(Exception):
     def __init__(self, sentence: Text) -> None:
         super().__init__()
         self.sentence = sentence
 
 
 def clean(field: CredentialField, text: str, connection: Connection) -> str:
-    """The value without blanks and quotation marks around it. Raises _Wrong for what is recognisably something else."""
+    """The value without blanks and quotation marks around it. Raises Wrong for what is recognisably something else."""
     cleaned = text.strip().strip("\"'“”„").strip()
     if not cleaned:
-        raise _Wrong(_("Paste the value here; the field is empty."))
+        raise Wrong(_("Paste the value here; the field is empty."))
     if "PRIVATE KEY-----" in cleaned:
-        raise _Wrong(
+        raise Wrong(
             _("This is a private key, which nobody outside of its server should have. Do not send it to anybody.")
         )
     if "-----BEGIN" in cleaned:
-        raise _Wrong(_("This is a certificate. We fetch the certificate ourselves; here belongs something else."))
+        raise Wrong(_("This is a certificate. We fetch the certificate ourselves; here belongs something else."))
     if field.kind is Kind.CHOICE:
         if cleaned not in [value for value, _label in field.choices]:
-            raise _Wrong(_("Choose one of those offered."))
+            raise Wrong(_("Choose one of those offered."))
         return cleaned
     if field.kind is Kind.WORDS:
         if not cleaned.isprintable() or not field.shortest <= len(cleaned) <= field.longest:
-            raise _Wrong(_("Write it in one line of ordinary characters."))
+            raise Wrong(_("Write it in one line of ordinary characters."))
         return cleaned
     if any(character.isspace() for character in cleaned):
-        raise _Wrong(_("There is a blank or a line break in the middle. Copy the value once more, all of it."))
+        raise Wrong(_("There is a blank or a line break in the middle. Copy the value once more, all of it."))
     if field.kind is Kind.ADDRESS:
         return _address(cleaned, connection)
     if urlsplit(cleaned).scheme in ("http", "https"):
-        raise _Wrong(_("This is an address. Paste the key itself."))
+        raise Wrong(_("This is an address. Paste the key itself."))
     if not cleaned.isascii() or not cleaned.isprintable():
-        raise _Wrong(_("There are characters in it that such a value never has. Copy it once more."))
+        raise Wrong(_("There are characters in it that such a value never has. Copy it once more."))
     ours = ClientRegistration.objects.filter(
         provider=connection.provider, environment=connection.environment, client_id=cleaned
     )
     if ours.exists():
-        raise _Wrong(_("This is our client id. Paste the key that you received in exchange for it."))
+        raise Wrong(_("This is our client id. Paste the key that you received in exchange for it."))
     if not field.shortest <= len(cleaned) <= field.longest:
-        raise _Wrong(_("This is too short or too long. Copy the value once more, all of it."))
+        raise Wrong(_("This is too short or too long. Copy the value once more, all of it."))
     return cleaned
 
 
 def _address(text: str, connection: Connection) -> str:
-    """An origin, with or without a path; a blank scheme is https. Raises _Wrong."""
+    """An origin, with or without a path; a blank scheme is https. Raises Wrong."""
     try:
         parts = urlsplit(text if "://" in text else f"https://{text}")
         port, host = parts.port, parts.hostname or ""
     except ValueError:
-        raise _Wrong(_("This is not an address. It looks like https://api.example.com.")) from None
+        raise Wrong(_("This is not an address. It looks like https://api.example.com.")) from None
     if parts.username or parts.password:
-        raise _Wrong(_("There is a name or a password in this address. Enter the address alone.")) from None
+        raise Wrong(_("There is a name or a password in this address. Enter the address alone.")) from None
     if parts.scheme == "http" and not exemptions_of(connection).plain_http:
-        raise _Wrong(
+        raise Wrong(
             _(
                 "This address begins with http, so everything would travel unprotected. Enter the one with https. If the "
                 "provider offers none, ask our support: an admin can allow it for this connection."
@@ -131,9 +186,9 @@ def _address(text: str, connection: Connection) -> str:
     if parts.scheme not in ("http", "https") or not HOST.fullmatch(
         parts.netloc.rpartition("@")[2].removesuffix(f":{port}")
     ):
-        raise _Wrong(_("This is not an address. It looks like https://api.example.com."))
+        raise Wrong(_("This is not an address. It looks like https://api.example.com."))
     if parts.query or parts.fragment:
-        raise _Wrong(_("Leave out what follows the question mark or the #: only the address of the server is needed."))
+        raise Wrong(_("Leave out what follows the question mark or the #: only the address of the server is needed."))
     if not host or ("." not in host and ":" not in host and host != "localhost"):
-        raise _Wrong(_("The name of the server is not complete. It looks like https://api.example.com."))
+        raise Wrong(_("The name of the server is not complete. It looks like https://api.example.com."))
     return text.rstrip("/") if "://" in text else f"https://{text}".rstrip("/")

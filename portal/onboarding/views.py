@@ -20,6 +20,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connections.providers import registry
 from connections.spec.checklist import Inference
 from connections.spec.provider import Provider
+from connections.sync import faults
 from connections.transport.breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
@@ -177,8 +178,15 @@ def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: st
 @member(Role.OPERATOR)
 def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     compared = request.POST.get("compared", "").split()
+    mark = mark_of(request, connection, checkpoint)
+    if mark.onboarding.connection.fault in faults.HOLDING and not checkpoint_of(mark).pins:
+        if Role(request.membership.role) is not Role.OWNER:
+            messages.error(request, _("Only an owner of your company can say that these are still its books."))
+            return _to_checkpoint(request, connection, checkpoint)
+        if not recently_proved(request):
+            return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
     try:
-        services.confirm(mark=mark_of(request, connection, checkpoint), compared=compared, actor=request.user.actor)
+        services.confirm(mark=mark, compared=compared, actor=request.user.actor)
     except Refused as refused:
         messages.error(request, str(refused))
         return _to_checkpoint(request, connection, checkpoint)
@@ -208,6 +216,7 @@ def _context(
         "provider": shown.walk.provider,
         "own_page": own_page,
         "form": form or (_form(shown) if shown.fields else None),
+        "may_confirm": shown.connection.fault not in faults.HOLDING or Role(request.membership.role) is Role.OWNER,
         "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR] and not shown.has_left,
         "proved": recently_proved(request),
         "trouble_since": trouble_since(shown.connection),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.overview import recordings, views
+from portal.overview import moving, recordings, views
 
 ONE = "t/<slug:slug>/c/<uuid:connection>/"
 RECORDING = f"{ONE}recording/"
@@ -16,6 +16,7 @@ urlpatterns = [
     path(f"{ONE}news/", views.connection_news, name="connection_news"),
     path(f"{ONE}sync/", views.sync_now, name="sync_now"),
     path(f"{ONE}schedule/", views.schedule, name="schedule"),
+    path(f"{ONE}move/", moving.move, name="move"),
     path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
     path(RECORDING, recordings.recording, name="recording"),
     path(f"{RECORDING}start/", recordings.start, name="start_recording"),

@@ -21,6 +21,7 @@ from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.models import Role
 from portal.members.rows import own
+from portal.onboarding import moving
 from portal.overview import departure
 from portal.overview.cards import cards, cards_of
 from portal.overview.details import RunDetail, detail, run_detail
@@ -57,6 +58,7 @@ def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | 
             "card": shown.card,
             "connection": found,
             "provider": shown.card.provider,
+            "may_move": moving.can_move(found) and Role(request.membership.role) is Role.OWNER,
             "form": form or ScheduleForm(initial={"every_hours": found.sync_every_hours}),
             **_may(request),
             "trouble_since": trouble_since(found),

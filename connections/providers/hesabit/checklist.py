@@ -23,11 +23,6 @@ def customers(asker: Asker) -> list[tuple[str, str]]:
     return [(str(each["id"]), str(each.get("name") or each.get("company") or "?")) for each in page.records]
 
 
-def identity(asker: Asker) -> str:
-    """Nothing tells whose account it is, so the name the customer typed at first stands for it."""
-    return asker.company_id or asker.settings.get("company_name", "")[:80]
-
-
 def access(asker: Asker) -> Finding:
     """A fresh session, and the smallest list with it."""
     asker.fresh_token()
@@ -61,7 +56,7 @@ CHECKLIST = (
         _("Name and confirm the company"),
         _("Hesabit does not tell whose account it is. Say it, and look whether you know the customers."),
         _("We make sure that no other company's books end up here, now and when you reconnect."),
-        Probe(proofs.books(stream="customers", read=customers, identity=identity)),
+        Probe(proofs.books(stream="customers", read=customers)),
         _("you"),
         needs=("access",),
         fields=("company_name",),

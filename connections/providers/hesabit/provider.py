@@ -57,6 +57,7 @@ PROVIDER = Provider(
     operations=OPERATIONS,
     checklist=CHECKLIST,
     sentences=SENTENCES,
+    tells_company=False,
     faults=FAULTS,
     wires={"": Wire(on_reads=True)},  # JSON: Content-Type on every request
     request_id_headers=(),

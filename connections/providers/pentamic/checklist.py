@@ -25,9 +25,8 @@ def customers(asker: Asker) -> list[tuple[str, str]]:
     return [(str(each.get("id", "")), str(each.get("name") or "?")) for each in body if isinstance(each, dict)]
 
 
-def identity(asker: Asker) -> str:
-    """Its API names no company: the client that Pentamic made for it stands for it."""
-    return asker.settings.get("client_id", "")
+# Its API names no company: the servers and the client that Pentamic made there stand for it.
+IDENTITY = ("api_url", "auth_url", "client_id")
 
 
 def addresses(asker: Asker) -> Finding:
@@ -105,7 +104,7 @@ CHECKLIST = (
         _("Name and confirm the company"),
         _("Pentamic does not tell whose books these are. Say it, and look whether you know the customers."),
         _("We make sure that no other company's books end up here."),
-        Probe(proofs.books(stream="customers", read=customers, identity=identity)),
+        Probe(proofs.books(stream="customers", read=customers, identity=IDENTITY)),
         _("you"),
         needs=("access",),
         fields=("company_name",),

@@ -72,6 +72,7 @@ PROVIDER = Provider(
     operations=OPERATIONS,
     checklist=CHECKLIST,
     sentences=SENTENCES,
+    tells_company=False,
     faults=FAULTS,
     wires={
         "json": Wire(decode=dialect.read_json, encode=dialect.write_json),

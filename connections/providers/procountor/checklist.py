@@ -57,7 +57,7 @@ def api_key(asker: Asker) -> Finding:
     session = _session(asker)
     if asker.company_id and asker.company_id != str(session["companyId"]):
         return _differs(asker, session)
-    return Finding(MarkState.VERIFIED, "key-accepted")
+    return Finding(MarkState.VERIFIED, "key-accepted", proves_company=True)
 
 
 def _differs(asker: Asker, session: dict[str, Any]) -> Finding:
@@ -77,7 +77,7 @@ def company(asker: Asker) -> Finding:
     if asker.company_id and asker.company_id != str(session["companyId"]):
         return _differs(asker, session)
     values = {"company": str(session.get("name") or "?"), "company_id": str(session["companyId"])}
-    return Finding(MarkState.VERIFIED, "company-found", values)
+    return Finding(MarkState.VERIFIED, "company-found", values, proves_company=True)
 
 
 def rights(asker: Asker) -> Finding:

@@ -32,9 +32,8 @@ def customers(asker: Asker) -> list[tuple[str, str]]:
     return [(str(each["number"]), str(each.get("name") or "?")) for each in page.records]
 
 
-def identity(asker: Asker) -> str:
-    """Nothing tells whose installation it is: its address and the client stand for it."""
-    return f"{asker.settings.get('api_url', '')} {asker.settings.get('client_id', '')}"[:80]
+# Nothing tells whose installation it is: its address and the client stand for it.
+IDENTITY = ("api_url", "client_id")
 
 
 def access(asker: Asker) -> Finding:
@@ -81,7 +80,7 @@ CHECKLIST = (
         _("Name and confirm the company"),
         _("GKS4 does not tell whose it is. Say it, and look whether you know the customers."),
         _("We make sure that no other company's books end up here."),
-        Probe(proofs.books(stream="customers", read=customers, identity=identity)),
+        Probe(proofs.books(stream="customers", read=customers, identity=IDENTITY)),
         _("you"),
         needs=("access",),
         fields=("company_name",),

@@ -55,6 +55,7 @@ PROVIDER = Provider(
     operations=OPERATIONS,
     checklist=CHECKLIST,
     sentences=SENTENCES,
+    tells_company=False,
     faults=FAULTS,
     wires={"": Wire(on_reads=True)},  # Headers: Content-Type on every call, reads included
     request_id_headers=(),

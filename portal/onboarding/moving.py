@@ -1,0 +1,102 @@
+"""Moving a connection to another server: the one act by which the address of what was connected changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.origins import origin_of
+from connections.spec.provider import CredentialField
+from connections.tenancy import audit
+from connections.tenancy.scope import Actor
+from connections.vault.models import Connection, ConnectionState
+from connections.vault.services import Refused, destroy_secrets, hold_open, keep_settings
+from portal.notices.owners import mail_owners
+from portal.onboarding import typed
+from portal.onboarding.marks import provider_of
+from portal.onboarding.services import hold_reading, reopen_for_server
+
+
+@dataclass(frozen=True)
+class Change:
+    """One address, as it was and as it is to be."""
+
+    field: CredentialField
+    before: str
+    after: str
+
+
+def can_move(connection: Connection) -> bool:
+    """Whether this is offered: the customer gave the address, and it has been connected there."""
+    stands = connection.state not in (ConnectionState.SETUP, ConnectionState.DISCONNECTED)
+    return stands and bool(typed.address_fields(connection))
+
+
+def changes(*, connection: Connection, values: Mapping[str, str]) -> list[Change]:
+    """What a move would change; empty where every address is the same. Raises BadInput. Needs the tenant's scope."""
+    wrong, found = {}, []
+    for field in typed.address_fields(connection):
+        before = connection.settings.get(field.name, "")
+        try:
+            after = typed.clean(field, values.get(field.name, ""), connection)
+        except typed.Wrong as problem:
+            wrong[field.name] = problem.sentence
+        else:
+            found.append(Change(field, before, after))
+    if wrong:
+        raise typed.BadInput(wrong)
+    return [change for change in found if change.before != change.after]
+
+
+def move(*, connection: Connection, values: Mapping[str, str], actor: Actor) -> None:
+    """Change the addresses, destroy what was stored for the old server, and hold reading until the company is proved.
+
+    In the tenant's scope; that an owner asks, and who they are, the caller has checked. Every owner is told by mail.
+    Raises BadInput; Refused where there is nothing to move.
+    """
+    moved = changes(connection=connection, values=values)
+    if not moved or not can_move(connection):
+        raise Refused(_("There is no other address in it, so nothing was changed."))
+    provider = provider_of(connection)
+    with transaction.atomic():
+        hold_reading(connection=connection, actor=actor)
+        hold_open(connection)
+        destroy_secrets(connection=connection)
+        keep_settings(connection=connection, values={change.field.name: change.after for change in moved}, actor=actor)
+        moved_to: dict[str, object] = {"moved_at": timezone.now()}
+        if not provider.tells_company:
+            moved_to["company_id"] = ""  # the server was a part of it; the owner's word binds it anew
+        Connection.objects.filter(id=connection.id).update(**moved_to)
+        connection.refresh_from_db()
+        reopen_for_server(connection)
+        before = {f"{change.field.name}_before": _host(change.before) for change in moved}
+        after = {f"{change.field.name}_after": _host(change.after) for change in moved}
+        audit.record(
+            tenant_id=connection.tenant_id,
+            actor=actor,
+            action="connection.server_moved",
+            subject=str(connection.id),
+            **before,
+            **after,
+        )
+        words = {
+            "connection": connection,
+            "provider": provider,
+            "changes": moved,
+            "who": actor.name,
+            "address": settings.ORIGIN + reverse("connection", args=[connection.tenant.slug, connection.id]),
+        }
+        mail_owners(tenant_id=connection.tenant_id, template="onboarding/mail/server_moved", words=words)
+
+
+def _host(address: str) -> str:
+    try:
+        return origin_of(address)
+    except ValueError:
+        return ""
