@@ -98,9 +98,41 @@ def test_several_mistakes_are_told_at_once_and_nothing_is_kept(give: Any) -> Non
 def test_a_secret_left_empty_keeps_the_stored_one(give: Any) -> None:
     give("simutek", "access", api_url="https://gks.example", client_id="gks-1", client_secret="s3cret-0123456789")
     before = bytes(Credential.objects.get().ciphertext)
-    assert give("simutek", "access", api_url=" https://other.example ", client_id="gks-1", client_secret="") is True
+    assert give("simutek", "access", api_url=" https://gks.example ", client_id="gks-2", client_secret="") is True
     assert bytes(Credential.objects.get().ciphertext) == before
-    assert Connection.objects.get().settings["api_url"] == "https://other.example"
+    assert Connection.objects.get().settings["client_id"] == "gks-2"
+
+
+def test_a_secret_is_asked_for_again_where_the_server_becomes_another_one(give: Any) -> None:
+    typed = {"api_url": "https://gks.example", "client_id": "gks-1", "client_secret": "s3cret-0123456789"}
+    give("simutek", "access", **typed)
+    before = bytes(Credential.objects.get().ciphertext)
+    for address in ("https://other.example", "https://gks.example:8443", "https://gks.example.other.example"):
+        with pytest.raises(BadInput) as caught:
+            give("simutek", "access", **{**typed, "api_url": address, "client_secret": ""})
+        assert "Enter it once more" in str(caught.value.sentences["client_secret"])
+        assert Connection.objects.get().settings["api_url"] == "https://gks.example"
+    # Written in another way it is the same server.
+    give("simutek", "access", **{**typed, "api_url": "https://GKS.example:443/api/v1", "client_secret": ""})
+    assert bytes(Credential.objects.get().ciphertext) == before
+    give("simutek", "access", **{**typed, "api_url": "https://other.example"})
+    assert bytes(Credential.objects.get().ciphertext) != before
+
+
+def test_what_was_stored_for_another_server_is_destroyed_where_it_stands_elsewhere(give: Any) -> None:
+    address = {
+        "api_url": "https://books.example",
+        "auth_url": "https://id.example",
+        "format": "json",
+        "tax_codes": "text",
+    }
+    give("pentamic", "addresses", **address)
+    give("pentamic", "access", client_id="p-1", client_secret="s3cret-0123456789", scope="api")
+    assert Credential.objects.count() == 1
+    with pytest.raises(BadInput):
+        give("pentamic", "access", client_id="p-1", client_secret="p-1", scope="api")
+    give("pentamic", "addresses", **{**address, "auth_url": "https://other.example"})
+    assert not Credential.objects.exists()
 
 
 def test_plain_http_is_taken_only_where_an_admin_allows_it(give: Any) -> None:
