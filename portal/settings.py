@@ -46,6 +46,7 @@ WEB_KEYSET_FILE = os.environ.get("PORTAL_WEB_KEYSET_FILE", "")
 KEK_FILE = os.environ.get("PORTAL_KEK_FILE", "")
 
 INSTALLED_APPS = [
+    "portal.rate_limits",
     "portal.members",
     "portal.notices",
     "portal.onboarding",
@@ -91,6 +92,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.members.middleware.PersonMiddleware",
+    "portal.rate_limits.middleware.RateLimitMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -117,8 +119,9 @@ TEMPLATES = [
 # One field template for every form, from templates/django/forms/.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-# The cache holds login limits and TOTP replay marks: shared by every web process, so it is the database.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
+# The cache holds login limits and TOTP replay marks: shared by every web process, so it is the database. JSON only: what
+# one process unpickles, another could have written as a program.
+CACHES = {"default": {"BACKEND": "portal.rate_limits.cache.JSONTableCache"}}
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
