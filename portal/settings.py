@@ -46,12 +46,12 @@ WEB_KEYSET_FILE = os.environ.get("PORTAL_WEB_KEYSET_FILE", "")
 KEK_FILE = os.environ.get("PORTAL_KEK_FILE", "")
 
 INSTALLED_APPS = [
-    "portal.rate_limits",
     "portal.members",
     "portal.notices",
     "portal.onboarding",
     "portal.support",
     "portal.operations",
+    "portal.rate_limits",
     "connections.calls",
     "connections.sync",
     "connections.transport",
@@ -139,6 +139,13 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
 ALLAUTH_TRUSTED_PROXY_COUNT = max(TRUSTED_PROXIES, 0)
+# Wrong passwords and codes are counted by ourselves (portal/rate_limits/limits.py: SIGN_IN): allauth's count is one per
+# person, so that anybody could shut anybody out. Its other limits stay as they are.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+MFA_FORMS = {
+    "authenticate": "portal.members.codes.AuthenticateForm",
+    "reauthenticate": "portal.members.codes.ReauthenticateForm",
+}
 MFA_ADAPTER = "portal.members.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Pilotage"

@@ -70,6 +70,23 @@ def no_counts(request: pytest.FixtureRequest) -> Iterator[None]:
         limits.close()
 
 
+@pytest.fixture
+def set_rates() -> Iterator[Callable[..., None]]:
+    """`set_rates(limit, 2, 5)`: this limit's rates, in their order, with these numbers of uses while the test runs."""
+    from dataclasses import replace
+
+    before = []
+
+    def change(limit: Any, *most: int) -> None:
+        before.append((limit, limit.rates))
+        rates = tuple(replace(rate, most=number) for rate, number in zip(limit.rates, most, strict=True))
+        object.__setattr__(limit, "rates", rates)  # frozen for everybody but tests
+
+    yield change
+    for limit, rates in reversed(before):
+        object.__setattr__(limit, "rates", rates)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords() -> None:
     settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]

@@ -38,16 +38,20 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
     )
 
 
+def number_for(request: HttpRequest, user: User) -> str:
+    """The browser's number for this person; "" where it is not known for them."""
+    return _people(request).get(_person(user), "")
+
+
 def number_of(request: HttpRequest, login: str) -> str:
-    """The browser's number for the person who signs in with this address; "" where it is not known for them.
+    """The same for the person who signs in with this address.
 
     Asks the database only for a browser that is known for somebody, and then whether the address exists or not.
     """
-    people = _people(request)
-    if not people:
+    if not _people(request):
         return ""
     address = EmailAddress.objects.filter(email=login, verified=True).select_related("user").first()
-    return people.get(_person(address.user), "") if address else ""
+    return number_for(request, address.user) if address else ""
 
 
 def _people(request: HttpRequest) -> dict[str, str]:

@@ -70,7 +70,15 @@ def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role,
     if Membership.objects.filter(tenant=tenant, user__email=email).exists():
         raise NotAllowed(_("This person is a member already."), field="email")
     if by_mail:
-        spend(limits.INVITATION, {Scope.PERSON: actor.id, Scope.TENANT: tenant.id, Scope.RECIPIENT: email})
+        spend(
+            limits.INVITATION,
+            {
+                Scope.PERSON: actor.id,
+                Scope.TENANT: tenant.id,
+                Scope.RECIPIENT: email,
+                Scope.TENANT_AND_RECIPIENT: f"{tenant.id} {email}",
+            },
+        )
     for waiting in _waiting().filter(tenant=tenant, email=email):
         _withdraw(waiting)
     token = secrets.token_urlsafe(TOKEN_BYTES)

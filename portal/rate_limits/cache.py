@@ -6,12 +6,12 @@ deletes living entries once it holds 300, and its values run programs when they 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.db import NotSupportedError
+from django.utils.crypto import salted_hmac
 
 from portal.rate_limits import database
 from portal.rate_limits.models import CacheEntry
@@ -97,7 +97,7 @@ class JSONTableCache(BaseCache):
         return stored
 
     def _name(self, key: Any, version: int | None) -> str:
-        return hashlib.sha256(self.make_key(key, version=version).encode()).hexdigest()
+        return salted_hmac("cache", self.make_key(key, version=version), algorithm="sha256").hexdigest()
 
     def _seconds(self, timeout: Any) -> float | None:
         """None: never. What has no time left expires at once."""

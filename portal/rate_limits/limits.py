@@ -25,6 +25,8 @@ class Scope(Enum):
     RECIPIENT = "recipient"  # the mail address that something goes to, or that somebody signs in with
     CLIENT = "client"  # the network address that a request came from
     CLIENT_AND_RECIPIENT = "client-recipient"
+    CLIENT_AND_PERSON = "client-person"
+    TENANT_AND_RECIPIENT = "tenant-recipient"
     BROWSER = "browser"  # one that the person has signed in with before
     HOUSE = "house"
 
@@ -71,6 +73,15 @@ SIGN_IN = _limit(
 SIGN_IN_KNOWN_BROWSER = _limit(
     "sign-in-known-browser", _("Too many tries to sign in went wrong."), (Scope.BROWSER, 10, 5 * MINUTE)
 )
+SIGN_IN_CODE = _limit(
+    "sign-in-code",
+    _("Too many codes were wrong."),
+    (Scope.CLIENT_AND_PERSON, 5, 5 * MINUTE),
+    (Scope.PERSON, 20, HOUR),
+)
+SIGN_IN_CODE_KNOWN_BROWSER = _limit(
+    "sign-in-code-known-browser", _("Too many codes were wrong."), (Scope.BROWSER, 5, 5 * MINUTE)
+)
 PASSWORD_RESET = _limit(
     "password-reset",
     _("No more mails to set a password can be sent for now."),
@@ -84,7 +95,7 @@ ACCOUNT_CHANGE = _limit(
 ADDRESS_CHANGE = _limit(
     "address-change",
     _("No more mails to confirm an address can be sent for now."),
-    (Scope.RECIPIENT, 5, DAY),
+    (Scope.RECIPIENT, 5, HOUR),
     (Scope.PERSON, 20, HOUR),
     (Scope.HOUSE, 500, HOUR),
 )
@@ -107,7 +118,8 @@ ACCOUNT_MAIL = _limit(
 INVITATION = _limit(
     "invitation",
     _("No more invitations can be sent for now."),
-    (Scope.RECIPIENT, 5, DAY),
+    (Scope.TENANT_AND_RECIPIENT, 5, DAY),
+    (Scope.RECIPIENT, 20, DAY),  # one company alone cannot keep another from inviting somebody
     (Scope.PERSON, 60, HOUR),
     (Scope.TENANT, 100, HOUR),
     (Scope.HOUSE, 1000, HOUR),

@@ -38,14 +38,14 @@ class RateLimitMiddleware:
     ) -> HttpResponse | None:
         if request.method in SAFE_METHODS:
             return None
+        page = ACCOUNT_PAGES.get(request.resolver_match.view_name) if request.resolver_match else None
         try:
             spend_by(request, limits.FORM if request.user.is_authenticated else limits.ANONYMOUS_FORM)
-            name = request.resolver_match.view_name if request.resolver_match else ""
-            page = ACCOUNT_PAGES.get(name)
             if page is not None and page.limit not in (limits.FORM, limits.ANONYMOUS_FORM):
                 spend_by(request, page.limit, recipient=request.POST.get(page.recipient, ""))
         except RateLimited as refused:
-            return answer(request, refused)
+            # Whether a view takes secrets is known once it runs: of a page that holds an address alone it is known now.
+            return answer(request, refused, may_repeat=page is not None and page.recipient != "")
         return None
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -58,16 +58,16 @@ def limit_sentence(request: HttpRequest, refused: RateLimited) -> str:
     return refused.sentence
 
 
-def answer(request: HttpRequest, refused: RateLimited) -> HttpResponse:
+def answer(request: HttpRequest, refused: RateLimited, *, may_repeat: bool = True) -> HttpResponse:
     """A page of its own: what was sent can be sent again from it; secrets are typed anew."""
     sentence = limit_sentence(request, refused)
-    typed, has_secrets = _typed(request)
-    context = {"sentence": sentence, "typed": typed, "has_secrets": has_secrets, "address": request.get_full_path()}
+    typed, is_whole = _typed(request) if may_repeat else ([], False)
+    context = {"sentence": sentence, "typed": typed, "is_whole": is_whole, "address": request.get_full_path()}
     return render(request, "429.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def _typed(request: HttpRequest) -> tuple[list[tuple[str, str]], bool]:
-    """What was typed, and whether some of it is not repeated: a secret, a file, or too much."""
+    """What was typed, and whether that is all of it: a secret, a file, or too much is not repeated."""
     # A view that takes secrets says so to Django, and allauth's by the names of their fields.
     is_sensitive = getattr(request, "sensitive_post_parameters", None) is not None
     pairs = [(name, value) for name, values in request.POST.lists() for value in values]
@@ -78,5 +78,5 @@ def _typed(request: HttpRequest) -> tuple[list[tuple[str, str]], bool]:
     ]
     lost = any(name != "csrfmiddlewaretoken" for name, value in set(pairs) - set(kept)) or bool(request.FILES)
     if sum(len(name) + len(value) for name, value in kept) > MOST_KEPT:
-        return [], True
-    return kept, lost
+        return [], False
+    return kept, not lost

@@ -11,7 +11,7 @@ RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
 
 class CacheEntry(models.Model):
-    """One value of Django's cache, as JSON. The key is a SHA-256, as what it is made of may be an address or a code."""
+    """One value of Django's cache, as JSON. The key is a keyed SHA-256: what it is made of may be an address or a code."""
 
     key = models.CharField(primary_key=True, max_length=64)
     value = models.JSONField()

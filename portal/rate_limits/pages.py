@@ -19,21 +19,21 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 View = Callable[..., HttpResponse]
 
 
-def subjects_of(request: HttpRequest, connection: object = None) -> dict[Scope, object]:
-    """Who asks: the person, the tenant they act for, the network they come from. `connection`: its id in the address."""
-    tenant = getattr(request, "tenant", None)
-    client = get_ip(request)
-    return {
-        Scope.PERSON: request.user.pk if request.user.is_authenticated else None,
-        Scope.TENANT: tenant.id if tenant else None,
-        Scope.CONNECTION: of_connection(tenant.id, connection) if tenant and connection else None,
-        Scope.CLIENT: client,
-    }
-
-
 def spend_by(request: HttpRequest, limit: Limit, *, connection: object = None, recipient: str = "") -> Spent:
-    """One use by whoever asks. Raises RateLimited."""
-    return spend(limit, {**subjects_of(request, connection), Scope.RECIPIENT: recipient.strip()})
+    """One use by whoever asks: the person, the tenant they act for, the network they come from. Raises RateLimited.
+
+    `connection`: its id in the address, whether there is one or not.
+    """
+    tenant = getattr(request, "tenant", None)
+    subjects: dict[Scope, object] = {Scope.RECIPIENT: recipient.strip()}
+    if request.user.is_authenticated:
+        subjects[Scope.PERSON] = request.user.pk
+    if tenant is not None:
+        subjects[Scope.TENANT] = tenant.id
+        subjects[Scope.CONNECTION] = of_connection(tenant.id, connection) if connection else None
+    if any(rate.scope is Scope.CLIENT for rate in limit.rates):
+        subjects[Scope.CLIENT] = get_ip(request)
+    return spend(limit, subjects)
 
 
 def limited(limit: Limit, *, by_view: bool = False) -> Callable[[View], View]:
@@ -64,8 +64,8 @@ class AccountPage:
     recipient: str = ""
 
 
-# allauth's own limits (ACCOUNT_RATE_LIMITS) hold beside these. Wrong passwords are counted where they are judged, by
-# the adapter (SIGN_IN); wrong codes by allauth. What has no effect worth a limit of its own has that of any form.
+# allauth's own limits (ACCOUNT_RATE_LIMITS) hold beside these. Wrong passwords and codes are counted where they are
+# judged, in portal/members (SIGN_IN, SIGN_IN_CODE). What has no effect worth a limit of its own has that of any form.
 ACCOUNT_PAGES = {
     "account_login": AccountPage(limits.ANONYMOUS_FORM),
     "account_logout": AccountPage(limits.FORM),

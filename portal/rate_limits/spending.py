@@ -33,7 +33,7 @@ SPEND = (
 )
 REFUND = f"UPDATE {TABLE} SET count = count - 1 WHERE key = %s AND opens_at = %s AND count > 0"  # noqa: S608  # nosec B608
 
-HASHED = (Scope.RECIPIENT, Scope.CLIENT, Scope.CLIENT_AND_RECIPIENT, Scope.BROWSER)
+READABLE = (Scope.PERSON, Scope.TENANT, Scope.CONNECTION, Scope.HOUSE)
 
 WHOSE = {
     Scope.PERSON: _("One person may do this %(times)s within %(span)s."),
@@ -42,6 +42,8 @@ WHOSE = {
     Scope.RECIPIENT: _("With one address this may be done %(times)s within %(span)s."),
     Scope.CLIENT: _("From one network this may be done %(times)s within %(span)s."),
     Scope.CLIENT_AND_RECIPIENT: _("With one address this may be done %(times)s within %(span)s."),
+    Scope.CLIENT_AND_PERSON: _("One person may do this %(times)s within %(span)s."),
+    Scope.TENANT_AND_RECIPIENT: _("With one address this may be done %(times)s within %(span)s."),
     Scope.BROWSER: _("With one browser this may be done %(times)s within %(span)s."),
     Scope.HOUSE: _("All of the portal's people together may do this %(times)s within %(span)s."),
 }
@@ -123,7 +125,7 @@ def spend(limit: Limit, subjects: Mapping[Scope, object]) -> Spent:
 def key_of(limit: Limit, rate: Rate, subject: object) -> str:
     """Addresses and browsers stand in it as keyed hashes."""
     text = str(subject)
-    if rate.scope in HASHED:
+    if rate.scope not in READABLE:
         text = salted_hmac("rate limits", text.lower(), algorithm="sha256").hexdigest()
     return f"{limit.name}:{rate.scope.value}:{text}"
 
