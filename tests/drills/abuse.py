@@ -19,21 +19,18 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 
-from tests.drills.house import House
+from tests.drills.abuse_house import PASSWORD, PagesHouse, populate
 
-PASSWORD = "correct horse battery staple"
 ROLES = ("anonymous", "viewer", "operator", "owner", "support", "admin")
 OVER = 5  # tries beyond a limit that the short version makes
-BEFORE = {  # what got through when the product was attacked
+BEFORE = {  # what got through when the product was attacked, by those who may do it at all
     "mails to strangers": 418,
     "invitations": 300,
     "invitations to one address": 100,
@@ -69,53 +66,6 @@ class Honest:
     refused: int
 
 
-class PagesHouse(House):
-    """PostgreSQL, the roles and the tables; this process is the web, and for a moment the worker."""
-
-    def start(self) -> None:
-        self.start_servers()
-        self.set_up_django(**self.plan.kek, **self.plan.web_keyset)
-        import logging
-
-        from django.conf import settings
-
-        from connections.jobs import services
-
-        settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]
-        services._ring = None
-        logging.disable(logging.WARNING)
-        self._logins = {"owner": self.plan.owner_url, "web": self.plan.web_url, "worker": self.plan.worker_url}
-
-    def be(self, role: str) -> None:
-        from django.db import connection
-
-        from portal.rate_limits import database
-
-        database.close()
-        connection.close()
-        login = urlsplit(self._logins[role]).username
-        connection.settings_dict.update(USER=login, PASSWORD=self.keys.password(login or ""))
-
-    @contextmanager
-    def being(self, role: str) -> Iterator[None]:
-        self.be(role)
-        yield
-        self.be("web")
-
-    def work_off(self, most: int = 2000) -> int:
-        """Every due job but checks, which would ask a provider."""
-        from connections.jobs.models import Job
-        from connections.jobs.tasks import work
-
-        with self.being("worker"):
-            for done in range(most):
-                due = Job.objects.filter(state="queued").exclude(kind="onboarding.check").first()
-                if due is None:
-                    return done
-                work(str(due.id))
-        sys.exit("FAILED: the queue does not run empty")
-
-
 class Drill:
     def __init__(self, house: PagesHouse, *, short: bool) -> None:
         self.house, self.short = house, short
@@ -123,30 +73,7 @@ class Drill:
         self.honest: list[Honest] = []
         self._address = 0
         self._clients: dict[str, Any] = {}
-        self._people()
-
-    def _people(self) -> None:
-        from connections.tenancy.models import Tenant
-        from connections.vault import keys
-        from connections.vault.models import ClientRegistration
-        from connections.vault.services import found_tenant
-        from tests.conftest import joined, person
-
-        with self.house.being("worker"):
-            keys.make_house_key()
-        with self.house.being("owner"):
-            for number in range(8):
-                found_tenant(name=f"Company {number}", slug=f"company-{number}")
-        self.house.work_off()
-        with self.house.being("owner"):
-            ClientRegistration.objects.create(provider="procountor", environment="test", client_id="ours")
-            self.tenants = list(Tenant.objects.order_by("slug"))
-            for role in ("viewer", "operator", "owner"):
-                joined(person(f"{role}@a.example", name=role), self.tenants[0], role)
-            for number, name in enumerate(("office", "large", "guessed"), 1):
-                joined(person(f"{name}@a.example", name=name), self.tenants[number], "owner")
-            for role in ("support", "admin"):
-                person(f"{role}@pilotage.example", name=role, staff_role=role)
+        self.tenants = populate(house)
 
     # -- people --------------------------------------------------------------------------------------------------------
 
@@ -186,7 +113,7 @@ class Drill:
         before = self._rows(table)
         taken = sum(press(client, number).status_code in (200, 302) for number in range(tries))
         through = self._rows(table) - before if table else taken
-        flood = Flood(what, who, tries, through, min(most, tries), BEFORE.get(what, "-"))
+        flood = Flood(what, who, tries, through, min(most, tries), BEFORE.get(what, "-") if most else "-")
         self.floods.append(flood)
         print(f"  {what}, {who}: {flood.through} of {tries}", flush=True)
 
