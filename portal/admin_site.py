@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy
 
 from connections.tenancy.scope import staff_scope
 from portal.members.access import is_admitted_staff
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 logger = logging.getLogger(__name__)
 
@@ -74,13 +76,18 @@ class PortalAdminSite(AdminSite):
 
         guarded: View = super().admin_view(inside, cacheable)
 
+        @limited(limits.STAFF_ACTION)
+        def admitted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            return guarded(request, *args, **kwargs)
+
         def entrance(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not self.has_permission(request):
                 return turn_away(request)
             # The path holds ids only; what was searched for stands in the query and is left out.
             logger.info("staff %s: %s %s", request.user.pk, request.method, request.path)
-            return guarded(request, *args, **kwargs)
+            return admitted(request, *args, **kwargs)
 
+        entrance.limits = admitted.limits  # type: ignore[attr-defined]
         return entrance
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "portal.onboarding",
     "portal.support",
     "portal.operations",
+    "portal.rate_limits",
     "connections.calls",
     "connections.sync",
     "connections.transport",
@@ -91,6 +92,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.members.middleware.PersonMiddleware",
+    "portal.rate_limits.middleware.RateLimitMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -117,8 +119,9 @@ TEMPLATES = [
 # One field template for every form, from templates/django/forms/.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-# The cache holds login limits and TOTP replay marks: shared by every web process, so it is the database.
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "portal_cache"}}
+# The cache holds login limits and TOTP replay marks: shared by every web process, so it is the database. JSON only: what
+# one process unpickles, another could have written as a program.
+CACHES = {"default": {"BACKEND": "portal.rate_limits.cache.JSONTableCache"}}
 
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -136,6 +139,13 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
 ALLAUTH_TRUSTED_PROXY_COUNT = max(TRUSTED_PROXIES, 0)
+# Wrong passwords and codes are counted by ourselves (portal/rate_limits/limits.py: SIGN_IN): allauth's count is one per
+# person, so that anybody could shut anybody out. Its other limits stay as they are.
+ACCOUNT_RATE_LIMITS = {"login_failed": None}
+MFA_FORMS = {
+    "authenticate": "portal.members.codes.AuthenticateForm",
+    "reauthenticate": "portal.members.codes.ReauthenticateForm",
+}
 MFA_ADAPTER = "portal.members.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Pilotage"

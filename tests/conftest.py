@@ -55,6 +55,38 @@ def key_files(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.DEMO_MAIL_DIR = folder / "mail"
 
 
+@pytest.fixture(autouse=True)
+def no_counts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test counts against a limit stands outside its transaction, and is taken away after it."""
+    from portal.rate_limits import database as limits
+
+    yield
+    if not limits.is_open():
+        return
+    blocker = request.getfixturevalue("django_db_blocker")
+    with blocker.unblock():
+        with limits.cursor() as cursor:
+            cursor.execute("DELETE FROM rate_limits_usage; DELETE FROM rate_limits_cacheentry")
+        limits.close()
+
+
+@pytest.fixture
+def set_rates() -> Iterator[Callable[..., None]]:
+    """`set_rates(limit, 2, 5)`: this limit's rates, in their order, with these numbers of uses while the test runs."""
+    from dataclasses import replace
+
+    before = []
+
+    def change(limit: Any, *most: int) -> None:
+        before.append((limit, limit.rates))
+        rates = tuple(replace(rate, most=number) for rate, number in zip(limit.rates, most, strict=True))
+        object.__setattr__(limit, "rates", rates)  # frozen for everybody but tests
+
+    yield change
+    for limit, rates in reversed(before):
+        object.__setattr__(limit, "rates", rates)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick_passwords() -> None:
     settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]

@@ -28,6 +28,10 @@ from portal.members.models import Role
 from portal.members.rows import own
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding.marks import provider_of
+from portal.rate_limits import limits
+from portal.rate_limits.middleware import limit_sentence
+from portal.rate_limits.pages import limited, spend_by
+from portal.rate_limits.spending import RateLimited
 
 UNCHANGED = 204  # htmx leaves the page alone and asks again
 
@@ -46,6 +50,7 @@ def offered(request: MemberRequest, connection: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @member(Role.OPERATOR)
+@limited(limits.CALL, by_view=True)
 def fill(request: MemberRequest, connection: UUID, operation: str) -> HttpResponse:
     """The operation's form. Sending it makes a read; for a write it shows what would leave."""
     found, declared = _operation(request, connection, operation)
@@ -75,6 +80,7 @@ def fill(request: MemberRequest, connection: UUID, operation: str) -> HttpRespon
 @sensitive_post_parameters()
 @require_POST
 @member(Role.OWNER)
+@limited(limits.CALL, by_view=True)
 def send(request: MemberRequest, connection: UUID, operation: str) -> HttpResponse:
     """What was shown is sent."""
     found, declared = _operation(request, connection, operation)
@@ -106,6 +112,7 @@ def call_news(request: MemberRequest, connection: UUID, call: UUID) -> HttpRespo
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.CONNECTION_SETTING)
 def settle(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     """A person looked at the provider and says what became of it."""
     found = own(request, Call, id=call, connection=connection)
@@ -119,6 +126,7 @@ def settle(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.CALL)
 def again(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     """The same once more, after a person said that it was not carried out."""
     found = own(request, Call, id=call, connection=connection)
@@ -137,6 +145,7 @@ def _ask(
     request: MemberRequest, connection: Connection, operation: Operation, form: CallForm, call_id: UUID | None
 ) -> HttpResponse:
     try:
+        spend_by(request, limits.CALL, connection=connection.id)
         asked = services.ask(
             connection=connection,
             operation=operation.name,
@@ -146,6 +155,8 @@ def _ask(
         )
     except BadCall as bad:
         form.add_troubles(bad)
+    except RateLimited as reached:
+        form.add_error(None, limit_sentence(request, reached))
     except Refused as refused:
         form.add_error(None, str(refused))
     else:

@@ -26,6 +26,9 @@ from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
 from portal.members.access import RANK
 from portal.members.models import Invitation, Membership, Role, User
+from portal.rate_limits import limits
+from portal.rate_limits.limits import Scope
+from portal.rate_limits.spending import spend
 
 VALID_FOR = timedelta(days=7)
 TOKEN_BYTES = 32
@@ -57,7 +60,7 @@ class Offer:
 
 
 def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role, by_mail: bool = True) -> str:
-    """Mail a single-use link and return its address. Needs the tenant's scope, or the staff's. Raises NotAllowed.
+    """Mail a single-use link and return its address. Needs the tenant's scope, or the staff's. Raises NotAllowed, RateLimited.
 
     `up_to` is the inviter's own role: nobody gives more than they have. An invitation that still waits for the same
     address is withdrawn, so that one link is valid at a time. Without `by_mail` the caller hands the link over.
@@ -66,6 +69,16 @@ def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role,
     _within(role, up_to)
     if Membership.objects.filter(tenant=tenant, user__email=email).exists():
         raise NotAllowed(_("This person is a member already."), field="email")
+    if by_mail:
+        spend(
+            limits.INVITATION,
+            {
+                Scope.PERSON: actor.id,
+                Scope.TENANT: tenant.id,
+                Scope.RECIPIENT: email,
+                Scope.TENANT_AND_RECIPIENT: f"{tenant.id} {email}",
+            },
+        )
     for waiting in _waiting().filter(tenant=tenant, email=email):
         _withdraw(waiting)
     token = secrets.token_urlsafe(TOKEN_BYTES)

@@ -23,6 +23,9 @@ from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.progress import sentence
 from portal.onboarding.services import ask_check, lay_out
+from portal.rate_limits import limits
+from portal.rate_limits.limits import Scope
+from portal.rate_limits.spending import spend
 
 NO_KEYS = _("Your company's keys are being made. Try again in a few seconds.")
 SEALED = ("key_version", "request_ciphertext")
@@ -87,7 +90,11 @@ class Activating:
 
 
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
-    """Take up a request for one of the person's tenants. Raises Refused, KeyUnavailable."""
+    """Take up a request for one of the person's tenants. Raises RateLimited, Refused, KeyUnavailable.
+
+    Each makes a call to the provider in the name of our own registration, whatever its id: it is counted before.
+    """
+    spend(limits.ACTIVATION, {Scope.PERSON: actor.id, Scope.TENANT: tenant.id})
     with tenant_scope(tenant.id):
         return activation.ask(
             tenant=tenant, provider=provider, environment=environment, request_id=request_id, actor=actor

@@ -19,6 +19,8 @@ from portal.members.access import MemberRequest, member
 from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding.activating import Activating, shown
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 UNCHANGED = 204  # htmx leaves the page alone and asks again
 
@@ -43,6 +45,7 @@ def activation_news(request: MemberRequest, activation: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.ACTIVATION_DECISION)
 def decide_activation(request: MemberRequest, activation: UUID) -> HttpResponse:
     """A person's word: the companies that are ticked are connected, all others declined."""
     found = shown(request, activation)

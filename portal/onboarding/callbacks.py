@@ -22,6 +22,8 @@ from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
 from portal.members.reach import tenants_to_act_for
 from portal.onboarding import activating, logins
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @unreferred
+@limited(limits.ACTIVATION, by_view=True)
 def activation_arrived(request: HttpRequest, provider: str, environment: str) -> HttpResponse:
     """Somebody chose companies at the provider: for which company of theirs here? Nothing is asked before they say."""
     found = registry.find(provider)

@@ -35,12 +35,17 @@ from portal.onboarding.forms import BeginForm, FieldsForm
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.reach import mark_of, onboarding_of
 from portal.onboarding.typed import BadInput
+from portal.rate_limits import limits
+from portal.rate_limits.middleware import limit_sentence
+from portal.rate_limits.pages import limited, spend_by
+from portal.rate_limits.spending import RateLimited
 
 UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @member(Role.OPERATOR)
+@limited(limits.NEW_CONNECTION, by_view=True)
 def before(request: MemberRequest, provider: str) -> HttpResponse:
     """What a person should know before they begin; sending it opens the connection."""
     found = registry.find(provider)
@@ -49,6 +54,7 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
     form = BeginForm(request.POST or None, provider=found)
     if request.method == "POST" and form.is_valid():
         try:
+            spend_by(request, limits.NEW_CONNECTION)
             onboarding = services.begin(
                 tenant=request.tenant,
                 provider=found.slug,
@@ -56,6 +62,8 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
                 way=form.cleaned_data["way"],
                 actor=request.user.actor,
             )
+        except RateLimited as reached:
+            form.add_error(None, limit_sentence(request, reached))
         except Refused as refused:
             form.add_error(None, str(refused))
         else:
@@ -94,6 +102,7 @@ def checklist_news(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.CHECKLIST_STEP)
 def attest(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     mark = mark_of(request, connection, checkpoint)
     try:
@@ -106,6 +115,7 @@ def attest(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
 
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.CHECK)
 def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     """Queue the probe that answers for this checkpoint: its own, or that of the one it is inferred from."""
     mark = mark_of(request, connection, checkpoint)
@@ -120,6 +130,7 @@ def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResp
 @sensitive_post_parameters()
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.CHECKLIST_STEP, by_view=True)
 def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     """Take what is typed in: secrets sealed, all checked, or refused at its field; a secret is not shown again."""
     mark = mark_of(request, connection, checkpoint)
@@ -131,7 +142,10 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
     form = _form(shown, request.POST)
     if form.is_valid():
         try:
+            spend_by(request, limits.CHECKLIST_STEP, connection=connection)
             trimmed = services.give(mark=mark, values=form.cleaned_data, actor=request.user.actor)
+        except RateLimited as reached:
+            form.add_error(None, limit_sentence(request, reached))
         except BadInput as bad:
             for name, sentence in bad.sentences.items():
                 form.add_error(name, str(sentence))
@@ -150,6 +164,7 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
 @require_POST
 @unreferred
 @member(Role.OPERATOR)
+@limited(limits.LOGIN_BEGUN)
 def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: str) -> HttpResponse:
     """A page that leads to the provider's login page: our content policy lets no form go elsewhere, nor be sent on."""
     mark = mark_of(request, connection, checkpoint)
@@ -176,6 +191,7 @@ def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: st
 
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.CHECKLIST_STEP)
 def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     compared = request.POST.get("compared", "").split()
     mark = mark_of(request, connection, checkpoint)

@@ -15,11 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from connections.vault.keys import KeyUnavailable, kek, web_class
 
 SHORTEST_KEY = 50
-UNSHARED_CACHES = (
-    "django.core.cache.backends.locmem.LocMemCache",
-    "django.core.cache.backends.dummy.DummyCache",
-    "django.core.cache.backends.filebased.FileBasedCache",
-)
+CACHE = "portal.rate_limits.cache.JSONTableCache"
 OAUTH_FLAGS = ("OAUTHLIB_INSECURE_TRANSPORT", "OAUTHLIB_RELAX_TOKEN_SCOPE")
 TALKATIVE = ("requests_oauthlib", "oauthlib", "requests", "urllib3", "celery", "kombu", "django.db.backends")
 _UNDER_TALKATIVE = tuple(f"{name}." for name in TALKATIVE)
@@ -141,11 +137,11 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
                 id="portal.E023",
             )
         )
-    if settings.CACHES["default"]["BACKEND"] in UNSHARED_CACHES:
+    if {cache["BACKEND"] for cache in settings.CACHES.values()} != {CACHE}:
         found.append(
             Error(
-                "The cache is not shared by the web processes, so login limits and TOTP replay marks are not either.",
-                hint="Use Django's database cache, as settings.py does.",
+                "The cache is not the portal's own, so login limits and TOTP replay marks may be lost or be programs.",
+                hint=f"Use {CACHE}, as settings.py does.",
                 id="portal.E024",
             )
         )

@@ -14,6 +14,7 @@ from connections.calls.services import ANSWERS_KEPT, clear_answers
 from connections.jobs.models import Job
 from connections.transport import partitions, recording
 from portal.notices.models import OutgoingMail
+from portal.rate_limits.models import CacheEntry, Usage
 
 ENDED_JOBS_KEPT = timedelta(days=14)
 SENT_MAILS_KEPT = timedelta(days=7)
@@ -34,7 +35,7 @@ def run() -> list[str]:
         _clear_answers(),
         _delete_recordings(),
         _delete_sessions(),
-        _delete_cache_rows(),
+        _delete_counts(),
     ]
 
 
@@ -87,8 +88,7 @@ def _delete_sessions() -> str:
     return f"Deleted {count} expired sessions."
 
 
-def _delete_cache_rows() -> str:
-    table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
-    with connection.cursor() as cursor:
-        cursor.execute(f"DELETE FROM {table} WHERE expires < now()")  # noqa: S608  # nosec B608  (the name stands in our settings)
-        return f"Deleted {cursor.rowcount} expired cache rows."
+def _delete_counts() -> str:
+    entries, _ = CacheEntry.objects.filter(expires_at__lte=timezone.now()).delete()
+    usages, _ = Usage.objects.filter(opens_at__lte=timezone.now()).delete()
+    return f"Deleted {entries} expired cache entries and {usages} counts whose time was over."

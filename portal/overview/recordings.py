@@ -25,6 +25,8 @@ from portal.members.rows import own
 from portal.onboarding.marks import provider_of
 from portal.overview.details import labels_of
 from portal.overview.forms import RecordingForm
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +88,7 @@ def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.RECORDING)
 def start(request: MemberRequest, connection: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
     form = RecordingForm(request.POST)
@@ -109,6 +112,7 @@ def start(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.RECORDING)
 def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
     for kept in _kept(request, connection):
         recordings.stop(recording=kept, actor=request.user.actor)
@@ -118,6 +122,7 @@ def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.RECORDING)
 def delete(request: MemberRequest, connection: UUID) -> HttpResponse:
     for kept in _kept(request, connection):
         recordings.delete(recording=kept, actor=request.user.actor)

@@ -26,6 +26,8 @@ from portal.overview import departure
 from portal.overview.cards import cards, cards_of
 from portal.overview.details import RunDetail, detail, run_detail
 from portal.overview.forms import ScheduleForm
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 UNCHANGED = 204  # htmx leaves the page alone and asks again
 
@@ -90,6 +92,7 @@ def connection_news(request: MemberRequest, connection: UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @member(Role.OWNER)
+@limited(limits.CONNECTION_SETTING)
 def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
     """What it means, and then the deed. One that is disconnected already says so on its page."""
     found = own(request, Connection, id=connection)
@@ -103,6 +106,7 @@ def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.SYNC)
 def sync_now(request: MemberRequest, connection: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
     try:
@@ -115,6 +119,7 @@ def sync_now(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.CONNECTION_SETTING)
 def schedule(request: MemberRequest, connection: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
     form = ScheduleForm(request.POST, initial={"every_hours": found.sync_every_hours})
@@ -149,6 +154,7 @@ def run_news(request: MemberRequest, connection: UUID, run: UUID) -> HttpRespons
 
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.CONNECTION_SETTING)
 def cancel_run(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
     found = own(request, SyncRun, id=run, connection_id=connection)
     sync.cancel_run(run=found, actor=request.user.actor)

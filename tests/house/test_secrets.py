@@ -55,6 +55,8 @@ FIELDS = {
     "vault_grant.token_type": "the word that stands before a token",
     "transport_quotawindow.key": "the name of what is counted",
     "transport_breaker.key": "the name of a server and of a connection, hashed and by id",
+    "rate_limits_cacheentry.key": "hashed",
+    "rate_limits_usage.key": "the name of what is counted; addresses in it are hashed",
     "onboarding_evidence.code": "the name of a sentence",
     "sync_runlogline.code": "the name of a sentence",
 }

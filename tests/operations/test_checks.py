@@ -124,6 +124,7 @@ def test_right_production_settings_are_accepted(settings: Any) -> None:
         ("ORIGIN", "", "portal.E022"),
         ("TRUSTED_PROXIES", -1, "portal.E023"),
         ("CACHES", {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}, "portal.E024"),
+        ("CACHES", {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache"}}, "portal.E024"),
         ("SANDBOX_HOSTS", {"procountor": object()}, "portal.W027"),
     ],
 )

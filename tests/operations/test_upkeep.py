@@ -114,13 +114,16 @@ def test_expired_sessions_and_cache_rows_go(db: None, alice: Any) -> None:
     for key, age in (("old", -1), ("new", 1)):
         Session.objects.create(session_key=key, session_data="", expire_date=now + timedelta(hours=age))
         UserSession.objects.create(user=alice, ip="127.0.0.1", session_key=key, user_agent="")
-    cache.set("old", 1, timeout=60)
+    cache.set("old", "old", timeout=60)
     cache.set("new", 1, timeout=600)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE portal_cache SET expires = now() - interval '1 minute' WHERE cache_key LIKE '%%old'")
+        cursor.execute(
+            "UPDATE rate_limits_cacheentry SET expires_at = now() - interval '1 minute' WHERE value = '\"old\"'"
+        )
+        cursor.execute("INSERT INTO rate_limits_usage VALUES ('old', 1, now() - interval '1 minute')")
     said = upkeep()
     assert "Deleted 1 expired sessions" in said
-    assert "Deleted 1 expired cache rows" in said
+    assert "Deleted 1 expired cache entries and 1 counts" in said
     assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
     assert list(UserSession.objects.values_list("session_key", flat=True)) == ["new"]
     assert cache.get("new") == 1

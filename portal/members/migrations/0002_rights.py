@@ -1,6 +1,5 @@
-"""The shared cache's table, and the roles' rights on tables that come with Django and allauth."""
+"""The roles' rights on tables that come with Django and allauth."""
 
-from django.core.management import call_command
 from django.db import migrations
 
 from connections.tenancy.row_security import grants_sql, run_all
@@ -16,13 +15,11 @@ RIGHTS = {
     "mfa_authenticator": {"web": ALL, "staff": "SELECT (id, type, user_id, created_at, last_used_at)"},
     "django_content_type": {"web": "SELECT", "staff": "SELECT"},
     "django_admin_log": {"staff": "SELECT, INSERT"},
-    "portal_cache": {"web": ALL, "staff": ALL},
     "django_migrations": {"web": "SELECT", "worker": "SELECT"},
 }
 
 
 def forwards(apps, schema_editor):
-    call_command("createcachetable", database=schema_editor.connection.alias, verbosity=0)
     for table, rights in RIGHTS.items():
         run_all(schema_editor, grants_sql(table, **rights))
 
@@ -30,7 +27,6 @@ def forwards(apps, schema_editor):
 def backwards(apps, schema_editor):
     for table in RIGHTS:
         schema_editor.execute(f'REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff')
-    schema_editor.execute("DROP TABLE portal_cache")
 
 
 class Migration(migrations.Migration):

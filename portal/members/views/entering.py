@@ -20,6 +20,8 @@ from portal.members.forms import NewPersonForm
 from portal.members.models import User
 from portal.members.reach import memberships_of
 from portal.members.stepup import remember_new_password
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 
 @require_GET
@@ -44,6 +46,7 @@ def tenants(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
+@limited(limits.NEW_PERSON)
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """A link that cannot be used answers alike, whether it is wrong, used, withdrawn or too old."""
     with services.opened(token) as offer:

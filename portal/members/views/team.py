@@ -21,6 +21,10 @@ from portal.members.models import Invitation, Membership, Role
 from portal.members.reach import team_of
 from portal.members.rows import own
 from portal.members.stepup import ask_again, recently_proved
+from portal.rate_limits import limits
+from portal.rate_limits.middleware import limit_sentence
+from portal.rate_limits.pages import limited
+from portal.rate_limits.spending import RateLimited
 
 View = Callable[..., HttpResponse]
 
@@ -63,6 +67,7 @@ def _show(request: MemberRequest, form: InviteForm) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.INVITATION, by_view=True)
 @_sensitive
 def invite(request: MemberRequest) -> HttpResponse:
     form = InviteForm(request.POST, up_to=Role(request.membership.role))
@@ -77,6 +82,8 @@ def invite(request: MemberRequest) -> HttpResponse:
             )
         except services.NotAllowed as refused:
             form.add_error(refused.field or None, str(refused.sentence))
+        except RateLimited as reached:
+            form.add_error(None, limit_sentence(request, reached))
         else:
             messages.success(
                 request, _("The invitation is on its way to %(email)s.") % {"email": form.cleaned_data["email"]}
@@ -87,6 +94,7 @@ def invite(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.TEAM_CHANGE)
 @_sensitive
 def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
     found = own(request, Invitation, id=invitation)
@@ -97,6 +105,7 @@ def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.TEAM_CHANGE)
 @_sensitive
 def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
     found = own(request, Membership, id=membership)
@@ -113,6 +122,7 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.TEAM_CHANGE)
 @_sensitive
 def remove(request: MemberRequest, membership: UUID) -> HttpResponse:
     found = own(request, Membership, id=membership)

@@ -14,10 +14,13 @@ from django.views.decorators.http import require_http_methods
 from portal.members import services
 from portal.members.forms import YouForm
 from portal.members.models import User
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@limited(limits.PROFILE)
 def you(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     form = YouForm(request.POST or None, initial={"name": user.name, "time_zone": user.time_zone})
