@@ -23,11 +23,14 @@ from portal.onboarding import moving
 from portal.onboarding.forms import FieldsForm
 from portal.onboarding.marks import provider_of
 from portal.onboarding.typed import BadInput, address_fields
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @member(Role.OWNER)
+@limited(limits.SERVER_MOVE)
 def move(request: MemberRequest, connection: UUID) -> HttpResponse:
     """Nothing changes before old and new have been shown and confirmed."""
     row = own(request, Connection, id=connection)

@@ -158,6 +158,13 @@ CHECKLIST_STEP = _limit(
     (Scope.CONNECTION, 60, 10 * MINUTE),
     (Scope.PERSON, 1500, HOUR),
 )
+# Every owner gets a mail for it.
+SERVER_MOVE = _limit(
+    "server-move",
+    _("Servers were moved too often in a short time."),
+    (Scope.CONNECTION, 10, HOUR),
+    (Scope.TENANT, 60, HOUR),
+)
 LOGIN_BEGUN = _limit(
     "login-begun",
     _("The provider's login page was asked for too often."),

@@ -194,6 +194,7 @@ def test_nothing_that_we_use_keeps_pickles() -> None:
 MAKES_MAIL = {
     "portal/members/services.py": "invitations, limited in `invite`",
     "portal/members/adapters.py": "allauth's, limited by ACCOUNT_MAIL and SECURITY_MAIL",
+    "portal/notices/owners.py": "a tenant's owners, once for each move of a server or hold of reading, limited by SERVER_MOVE",
     "portal/operations/founding.py": "the first admin's, once, by a command",
     "portal/operations/reports.py": "errors, to our own people",
 }
