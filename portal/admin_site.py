@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -43,15 +44,17 @@ class PortalAdminSite(AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self._attached: list[tuple[str, View, str]] = []
+        self._parameters: dict[View, Collection[str]] = {}
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Only our own rooms decide what staff see: other packages would register sessions, addresses and seeds."""
         if admin_class is not None and admin_class.__module__.startswith("portal."):
             super().register(model_or_iterable, admin_class, **options)
 
-    def attach(self, route: str, view: View, name: str) -> None:
-        """Add a page that belongs to no model; called while the apps load."""
+    def attach(self, route: str, view: View, name: str, parameters: Collection[str] = ()) -> None:
+        """Add a page that belongs to no model, with what its address may hold; called while the apps load."""
         self._attached.append((route, view, name))
+        self._parameters[view] = parameters
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [path(route, self.admin_view(view), name=name) for route, view, name in self._attached]
@@ -66,7 +69,11 @@ class PortalAdminSite(AdminSite):
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             with staff_scope():
-                response: Any = view(request, *args, **kwargs)
+                strange = self._strange_parameter(view, request)
+                if strange is None:
+                    response: Any = view(request, *args, **kwargs)
+                else:
+                    response = render_refusal(self, request, strange)
                 # A template response is rendered late; its queries belong inside the scope.
                 if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                     response = response.render()
@@ -82,6 +89,19 @@ class PortalAdminSite(AdminSite):
             return guarded(request, *args, **kwargs)
 
         return entrance
+
+    def _strange_parameter(self, view: Any, request: HttpRequest) -> str | None:
+        """The first query parameter that the page does not take. A page that declares nothing takes nothing."""
+        pages: Any = getattr(view, "__self__", None)
+        if not hasattr(pages, "query_parameters"):
+            declared = self._parameters.get(view, ())
+            return next((name for name in request.GET if name not in declared), None)
+        strange: str | None = pages.strange_parameter(view.__name__, request)
+        return strange
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """No field of ours asks for it, and it would search whatever model an address names."""
+        raise PermissionDenied
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one way in, and it is not here."""
@@ -115,6 +135,11 @@ class PortalAdminSite(AdminSite):
             for label, name, models in SECTIONS
         ]
         return [section for section in sections if section["models"]]
+
+
+def render_refusal(site: PortalAdminSite, request: HttpRequest, name: str) -> HttpResponse:
+    context = {**site.each_context(request), "title": _("Not understood"), "name": name, "page": request.path}
+    return render(request, "admin/parameter_refused.html", context, status=400)
 
 
 def turn_away(request: HttpRequest, wanted: str = "") -> HttpResponse:

@@ -42,13 +42,13 @@ def _variables(**values: str) -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             new = zip(names, names, values.values(), strict=True)
-            cursor.execute(f"SELECT {changes}", [each for change in new for each in change])  # noqa: S608  # nosec B608
+            cursor.execute(f"SELECT {changes}", [each for change in new for each in change])  # nosec B608
             before = cursor.fetchone()[::2]
         yield
         with connection.cursor() as cursor:
             restored = ", ".join(["set_config(%s, %s, true)"] * len(names))
             old = zip(names, before, strict=True)
-            cursor.execute(f"SELECT {restored}", [each for change in old for each in change])  # noqa: S608  # nosec B608
+            cursor.execute(f"SELECT {restored}", [each for change in old for each in change])  # nosec B608
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.members.models import Membership, User
+from portal.members.models import Membership, StaffRole, User
+from portal.support.filters import Choices
 from portal.support.looking import Editable
 from portal.support.showing import NOTHING, badge, link, text, when
 
@@ -21,12 +22,24 @@ from portal.support.showing import NOTHING, badge, link, text, when
 CHANGEABLE = ("name", "staff_role", "is_active")
 
 
+class StaffRoleFilter(Choices):
+    title = _("staff role")
+    parameter_name = column = "staff_role"
+    options = tuple((role.value, role.label) for role in StaffRole if role.value)
+
+
+class SignInFilter(Choices):
+    title = _("sign-in")
+    parameter_name = column = "is_active"
+    options = ((True, _("on")), (False, _("off")))
+
+
 @admin.register(User)
 class PersonAdmin(Editable):
     """People come by invitation, so none is added here, and none is deleted: their name stands in audit trails."""
 
     list_display = ("email", "shown_name", "staff", "sign_in", "joined")
-    list_filter = ("staff_role", "is_active")
+    list_filter = (StaffRoleFilter, SignInFilter)
     search_fields = ("email", "name")
     search_help_text = _("E-mail address or name.")
     ordering = ("email",)
