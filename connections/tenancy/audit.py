@@ -42,9 +42,9 @@ def record_repeated(*, actor: Actor, action: str, group: str, subject: str = "",
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {AuditTally._meta.db_table} AS tally (key, count)"  # noqa: S608  # nosec B608
+            f"INSERT INTO {AuditTally._meta.db_table} AS tally (name, count)"  # noqa: S608  # nosec B608
             " VALUES (to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24 ') || %s, 1)"
-            " ON CONFLICT (key) DO UPDATE SET count = tally.count + 1 RETURNING count",
+            " ON CONFLICT (name) DO UPDATE SET count = tally.count + 1 RETURNING count",
             [_text(f"{action} {group}", 180)],
         )
         count = int(cursor.fetchone()[0])

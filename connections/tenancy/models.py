@@ -133,7 +133,7 @@ class SystemAuditEvent(WhoDidWhat):
 class AuditTally(models.Model):
     """How often something that may come in floods happened within one hour; the trail keeps the first and each doubling."""
 
-    key = models.CharField(primary_key=True, max_length=200)
+    name = models.CharField(primary_key=True, max_length=200)
     count = models.BigIntegerField()
     started_at = models.DateTimeField(db_default=ClockTimestamp())
 
@@ -142,13 +142,13 @@ class AuditTally(models.Model):
             Unfenced(
                 name="tenancy_audit_tally_rights",
                 reason="counts sign-ins that failed and pages that were refused, before or outside of any tenant",
-                web="SELECT, INSERT (key, count), UPDATE (count)",
-                staff="SELECT, INSERT (key, count), UPDATE (count)",
+                web="SELECT, INSERT (name, count), UPDATE (count)",
+                staff="SELECT, INSERT (name, count), UPDATE (count)",
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.count}"
+        return f"{self.name}: {self.count}"
 
 
 class Lookup(models.Model):

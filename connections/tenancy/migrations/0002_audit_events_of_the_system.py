@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='AuditTally',
             fields=[
-                ('key', models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=200, primary_key=True, serialize=False)),
                 ('count', models.BigIntegerField()),
                 ('started_at', models.DateTimeField(db_default=connections.tenancy.session.ClockTimestamp())),
             ],
@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='audittally',
-            constraint=connections.tenancy.row_security.Unfenced(name='tenancy_audit_tally_rights', reason='counts sign-ins that failed and pages that were refused, before or outside of any tenant', staff='SELECT, INSERT (key, count), UPDATE (count)', web='SELECT, INSERT (key, count), UPDATE (count)', worker=''),
+            constraint=connections.tenancy.row_security.Unfenced(name='tenancy_audit_tally_rights', reason='counts sign-ins that failed and pages that were refused, before or outside of any tenant', staff='SELECT, INSERT (name, count), UPDATE (count)', web='SELECT, INSERT (name, count), UPDATE (count)', worker=''),
         ),
         migrations.AddIndex(
             model_name='systemauditevent',
