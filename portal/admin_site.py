@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, cast
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,8 +18,11 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from connections.tenancy import audit
 from connections.tenancy.scope import staff_scope
+from connections.transport.redaction import redact
 from portal.members.access import is_admitted_staff
+from portal.members.models import User
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +32,15 @@ View = Callable[..., HttpResponse]
 SECTIONS = (
     ("customers", gettext_lazy("Customers"), ("Tenant", "User", "AuditEvent")),
     ("connections", gettext_lazy("Connections"), ("Connection", "SyncRun", "Call", "RequestLogEntry")),
-    ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "LogEntry")),
+    ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
 )
 
 
+LONGEST_TERM = 200  # of what was searched for, as the audit trail keeps it
+
+
 class PortalAdminSite(AdminSite):
-    """Every admin page runs, and is rendered, in the staff's database role; who asks for it stands in the process's log."""
+    """Every admin page runs, and is rendered, in the staff's database role; what is opened stands in the audit trail."""
 
     site_title = gettext_lazy("Pilotage staff")
     site_header = gettext_lazy("Pilotage staff")
@@ -86,7 +93,11 @@ class PortalAdminSite(AdminSite):
                 return turn_away(request)
             # The path holds ids only; what was searched for stands in the query and is left out.
             logger.info("staff %s: %s %s", request.user.pk, request.method, request.path)
-            return guarded(request, *args, **kwargs)
+            response = guarded(request, *args, **kwargs)
+            # A search may lead on to the one thing that it finds.
+            if request.method == "GET" and response.status_code in (200, 302) and self._shows_rows(view):
+                record_opened(request, view, response.status_code)
+            return response
 
         return entrance
 
@@ -98,6 +109,9 @@ class PortalAdminSite(AdminSite):
             return next((name for name in request.GET if name not in declared), None)
         strange: str | None = pages.strange_parameter(view.__name__, request)
         return strange
+
+    def _shows_rows(self, view: Any) -> bool:
+        return view in self._parameters or hasattr(getattr(view, "__self__", None), "query_parameters")
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """No field of ours asks for it, and it would search whatever model an address names."""
@@ -135,6 +149,23 @@ class PortalAdminSite(AdminSite):
             for label, name, models in SECTIONS
         ]
         return [section for section in sections if section["models"]]
+
+
+def record_opened(request: HttpRequest, view: Any, status: int) -> None:
+    """What a staff person has just looked at: a row, a list, what they searched it for."""
+    match = request.resolver_match
+    opts = getattr(getattr(view, "__self__", None), "opts", None)
+    key = unquote(str(match.kwargs.get("object_id", ""))) if match else ""
+    if key and status != 200:  # there is no such row
+        return
+    asked = {name: redact(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
+    audit.record_system(
+        actor=cast(User, request.user).actor,
+        action="staff.opened" if key else "staff.searched" if asked else "staff.listed",
+        subject=f"{opts.label_lower if opts else ''} {key}".strip(),
+        page=match.url_name if match else "",
+        **({"asked": asked} if asked else {}),
+    )
 
 
 def render_refusal(site: PortalAdminSite, request: HttpRequest, name: str) -> HttpResponse:

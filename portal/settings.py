@@ -92,6 +92,7 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.members.middleware.PersonMiddleware",
+    "portal.members.refusals.RefusalsMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"

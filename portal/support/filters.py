@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -114,6 +114,47 @@ class TenantFilter(TypedFilter):
             Tenant.objects.filter(Q(slug=typed.lower()) | Q(name__iexact=typed)).values_list("id", flat=True)[:20]
         )
         return queryset.filter(tenant_id=ids[0]) if len(ids) == 1 else queryset.filter(tenant_id__in=ids)
+
+
+class PersonFilter(TypedFilter):
+    """Who acted, as audit trails name people."""
+
+    title = _("person")
+    parameter_name = "person"
+    label = placeholder = _("E-mail address")
+
+    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        return queryset.filter(actor_name__in={typed, typed.lower()})
+
+
+class ActionFilter(TypedFilter):
+    """What was done: an action, or the kind of action that its first word names."""
+
+    title = _("action")
+    parameter_name = "action"
+    label = _("An action, or its first word")
+    placeholder = "session"
+
+    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        return queryset.filter(Q(action=typed) | Q(action__startswith=f"{typed}."))
+
+
+class DayFilter(TypedFilter):
+    """One day in the reader's time zone."""
+
+    title = _("day")
+    parameter_name = "day"
+    label = placeholder = _("Day")
+    kind = "date"
+    column = "happened_at"
+
+    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        try:
+            start = timezone.make_aware(datetime.combine(date.fromisoformat(typed), time.min))
+            end = start + timedelta(days=1)
+        except (ValueError, OverflowError):
+            return queryset
+        return queryset.filter(**{f"{self.column}__gte": start, f"{self.column}__lt": end})
 
 
 class ProviderFilter(Choices):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from connections.tenancy import audit
 from portal.members.models import Membership, StaffRole, User
 from portal.support.filters import Choices
 from portal.support.looking import Editable
@@ -20,6 +21,7 @@ from portal.support.showing import NOTHING, badge, link, text, when
 
 # What the staff's database role may change of a person at all.
 CHANGEABLE = ("name", "staff_role", "is_active")
+AUDITED = {"staff_role": "person.staff_role_changed", "is_active": "person.sign_in_switched"}
 
 
 class StaffRoleFilter(Choices):
@@ -60,8 +62,18 @@ class PersonAdmin(Editable):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         changed = [name for name in form.changed_data if name in CHANGEABLE]
-        if changed:
-            obj.save(update_fields=changed)
+        if not changed:
+            return
+        obj.save(update_fields=changed)
+        for name in set(changed) & set(AUDITED):
+            audit.record_system(
+                actor=cast(User, request.user).actor,
+                action=AUDITED[name],
+                subject=obj.email,
+                person=obj.pk,
+                before=form.initial[name],
+                after=getattr(obj, name),
+            )
 
     @admin.display(description=_("name"))
     def shown_name(self, user: User) -> str:

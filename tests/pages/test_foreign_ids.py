@@ -12,6 +12,7 @@ import pytest
 from django.urls import reverse
 
 import portal
+from connections.tenancy.models import AuditTally, SystemAuditEvent
 from tests.hostile_values import patterns
 from tests.pages.crowd import missing, settle
 
@@ -156,3 +157,17 @@ def test_a_form_that_is_sent_twice_still_makes_one_call(
     places = {client.post(address, {"call": str(UUID(int=99))})["Location"] for _ in range(2)}
     assert len(places) == 1
     assert Call.objects.count() == before + 1
+
+
+def test_tries_at_another_tenant_are_counted_alike_for_what_is_there_and_what_is_not(
+    sign_in: Callable[..., Any], ids: dict[str, Any], kaste: Any, charlie: Any
+) -> None:
+    client = sign_in(charlie)
+    for slug, connection in (("aamu", ids["connection"]), ("kaste", ids["connection"]), ("kaste", NOT_THERE)):
+        assert client.get(reverse("connection", args=[slug, connection])).status_code == 404
+    assert client.post(reverse("sync_now", args=["nobody", ids["connection"]])).status_code == 404
+    events = list(SystemAuditEvent.objects.filter(action="access.refused").order_by("happened_at"))
+    assert [(event.subject, event.details["count"]) for event in events] == [("aamu", 1), ("kaste", 2), ("nobody", 4)]
+    assert {event.actor_id for event in events} == {charlie.pk}
+    assert events[0].details["connection"] == str(ids["connection"])
+    assert AuditTally.objects.get(name__contains="access.refused").count == 4
