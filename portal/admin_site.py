@@ -35,7 +35,6 @@ SECTIONS = (
     ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
 )
 
-
 LONGEST_TERM = 200  # of what was searched for, as the audit trail keeps it
 
 
@@ -94,8 +93,7 @@ class PortalAdminSite(AdminSite):
             # The path holds ids only; what was searched for stands in the query and is left out.
             logger.info("staff %s: %s %s", request.user.pk, request.method, request.path)
             response = guarded(request, *args, **kwargs)
-            # A search may lead on to the one thing that it finds.
-            if request.method == "GET" and response.status_code in (200, 302) and self._shows_rows(view):
+            if self._shows_rows(view):
                 record_opened(request, view, response.status_code)
             return response
 
@@ -155,8 +153,9 @@ def record_opened(request: HttpRequest, view: Any, status: int) -> None:
     """What a staff person has just looked at: a row, a list, what they searched it for."""
     match = request.resolver_match
     opts = getattr(getattr(view, "__self__", None), "opts", None)
-    key = unquote(str(match.kwargs.get("object_id", ""))) if match else ""
-    if key and status != 200:  # there is no such row
+    key = unquote(str(next(iter(match.kwargs.values()), ""))) if match else ""
+    # Sent on: a search to the one thing that it found; anything else has shown nothing.
+    if status != 200 and not (status == 302 and opts is None):
         return
     asked = {name: redact(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
     audit.record_system(

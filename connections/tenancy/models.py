@@ -131,7 +131,10 @@ class SystemAuditEvent(WhoDidWhat):
 
 
 class AuditTally(models.Model):
-    """How often something that may come in floods happened within one hour; the trail keeps the first and each doubling."""
+    """How often something that may come in floods happened within one hour; the trail keeps the first and each doubling.
+
+    A count can be changed by whoever holds the web's login; the events that were told for it cannot.
+    """
 
     name = models.CharField(primary_key=True, max_length=200)
     count = models.BigIntegerField()

@@ -59,6 +59,17 @@ def test_a_list_without_a_question_is_told_as_well(house: House, support: Any) -
     assert told("staff.listed") == [("members.user", {"page": "members_user_changelist"})]
 
 
+@pytest.mark.parametrize("method", ["get", "head", "post"])
+def test_a_list_is_told_by_whatever_method_it_was_asked_for(house: House, support: Any, method: str) -> None:
+    getattr(support, method)(reverse("admin:members_user_changelist"))
+    assert len(told("staff.listed")) == 1
+
+
+def test_a_page_behind_a_button_is_told_with_its_row(house: House, ada: Any, sign_in: Callable[..., Any]) -> None:
+    assert sign_in(ada).post(reverse("admin:tenancy_tenant_suspend", args=[house.tenant.id])).status_code == 200
+    assert told("staff.opened") == [(f"tenancy.tenant {house.tenant.id}", {"page": "tenancy_tenant_suspend"})]
+
+
 def test_no_secret_that_is_searched_for_is_kept(house: House, support: Any) -> None:
     live = Secret("canary-of-a-live-key-2b6f")
     live.reveal()
