@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, cast
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.contrib.admin import AdminSite
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import redirect, render, resolve_url
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from connections.tenancy import audit
 from connections.tenancy.scope import staff_scope
+from connections.transport.redaction import redact
 from portal.members.access import is_admitted_staff
+from portal.members.models import User
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
@@ -29,12 +34,14 @@ View = Callable[..., HttpResponse]
 SECTIONS = (
     ("customers", gettext_lazy("Customers"), ("Tenant", "User", "AuditEvent")),
     ("connections", gettext_lazy("Connections"), ("Connection", "SyncRun", "Call", "RequestLogEntry")),
-    ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "LogEntry")),
+    ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
 )
+
+LONGEST_TERM = 200  # of what was searched for, as the audit trail keeps it
 
 
 class PortalAdminSite(AdminSite):
-    """Every admin page runs, and is rendered, in the staff's database role; who asks for it stands in the process's log."""
+    """Every admin page runs, and is rendered, in the staff's database role; what is opened stands in the audit trail."""
 
     site_title = gettext_lazy("Pilotage staff")
     site_header = gettext_lazy("Pilotage staff")
@@ -45,15 +52,17 @@ class PortalAdminSite(AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self._attached: list[tuple[str, View, str]] = []
+        self._parameters: dict[View, Collection[str]] = {}
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Only our own rooms decide what staff see: other packages would register sessions, addresses and seeds."""
         if admin_class is not None and admin_class.__module__.startswith("portal."):
             super().register(model_or_iterable, admin_class, **options)
 
-    def attach(self, route: str, view: View, name: str) -> None:
-        """Add a page that belongs to no model; called while the apps load."""
+    def attach(self, route: str, view: View, name: str, parameters: Collection[str] = ()) -> None:
+        """Add a page that belongs to no model, with what its address may hold; called while the apps load."""
         self._attached.append((route, view, name))
+        self._parameters[view] = parameters
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [path(route, self.admin_view(view), name=name) for route, view, name in self._attached]
@@ -68,7 +77,11 @@ class PortalAdminSite(AdminSite):
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             with staff_scope():
-                response: Any = view(request, *args, **kwargs)
+                strange = self._strange_parameter(view, request)
+                if strange is None:
+                    response: Any = view(request, *args, **kwargs)
+                else:
+                    response = render_refusal(self, request, strange)
                 # A template response is rendered late; its queries belong inside the scope.
                 if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                     response = response.render()
@@ -85,10 +98,29 @@ class PortalAdminSite(AdminSite):
                 return turn_away(request)
             # The path holds ids only; what was searched for stands in the query and is left out.
             logger.info("staff %s: %s %s", request.user.pk, request.method, request.path)
-            return admitted(request, *args, **kwargs)
+            response = admitted(request, *args, **kwargs)
+            if self._shows_rows(view):
+                record_opened(request, view, response.status_code)
+            return response
 
         entrance.limits = admitted.limits  # type: ignore[attr-defined]
         return entrance
+
+    def _strange_parameter(self, view: Any, request: HttpRequest) -> str | None:
+        """The first query parameter that the page does not take. A page that declares nothing takes nothing."""
+        pages: Any = getattr(view, "__self__", None)
+        if not hasattr(pages, "query_parameters"):
+            declared = self._parameters.get(view, ())
+            return next((name for name in request.GET if name not in declared), None)
+        strange: str | None = pages.strange_parameter(view.__name__, request)
+        return strange
+
+    def _shows_rows(self, view: Any) -> bool:
+        return view in self._parameters or hasattr(getattr(view, "__self__", None), "query_parameters")
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """No field of ours asks for it, and it would search whatever model an address names."""
+        raise PermissionDenied
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """There is one way in, and it is not here."""
@@ -122,6 +154,29 @@ class PortalAdminSite(AdminSite):
             for label, name, models in SECTIONS
         ]
         return [section for section in sections if section["models"]]
+
+
+def record_opened(request: HttpRequest, view: Any, status: int) -> None:
+    """What a staff person has just looked at: a row, a list, what they searched it for."""
+    match = request.resolver_match
+    opts = getattr(getattr(view, "__self__", None), "opts", None)
+    key = unquote(str(next(iter(match.kwargs.values()), ""))) if match else ""
+    # Sent on: a search to the one thing that it found; anything else has shown nothing.
+    if status != 200 and not (status == 302 and opts is None):
+        return
+    asked = {name: redact(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
+    audit.record_system(
+        actor=cast(User, request.user).actor,
+        action="staff.opened" if key else "staff.searched" if asked else "staff.listed",
+        subject=f"{opts.label_lower if opts else ''} {key}".strip(),
+        page=match.url_name if match else "",
+        **({"asked": asked} if asked else {}),
+    )
+
+
+def render_refusal(site: PortalAdminSite, request: HttpRequest, name: str) -> HttpResponse:
+    context = {**site.each_context(request), "title": _("Not understood"), "name": name, "page": request.path}
+    return render(request, "admin/parameter_refused.html", context, status=400)
 
 
 def turn_away(request: HttpRequest, wanted: str = "") -> HttpResponse:

@@ -1,21 +1,95 @@
-"""Writes the audit trail."""
+"""Writes the audit trails: a tenant's own, and the system's."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from connections.tenancy.models import AuditEvent
-from connections.tenancy.scope import Actor
+from django.db import connection
+from psycopg.types.json import Jsonb
+
+from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent, WhoDidWhat
+from connections.tenancy.scope import SYSTEM, Actor, person_scope, session_person
+
+LONGEST_ACTION, LONGEST_SUBJECT, LONGEST_DETAIL = 80, 120, 500
+
+
+class NotTheActor(Exception):
+    """Code that runs in one person's session said that somebody else acts."""
 
 
 def record(*, tenant_id: UUID, actor: Actor, action: str, subject: str = "", **details: Any) -> None:
-    """Append one event; `details` holds ids, names and counts, never a secret."""
-    AuditEvent(
-        tenant_id=tenant_id,
-        action=action,
-        actor_id=actor.id,
-        actor_name=actor.name,
-        subject=subject,
-        details=details,
-    ).save(force_insert=True)
+    """Append one event of a tenant; `details` holds ids, names and counts, never a secret. Needs the tenant's scope.
+
+    Who acts is the person whose session this is, whatever `actor` says: raises NotTheActor for anybody else. Where it is
+    nobody's (a worker acts for the person who asked; somebody who is just signing in), `actor` is taken at its word.
+    """
+    _append(AuditEvent, actor, {"tenant_id": tenant_id, **_event(action, subject, details)})
+
+
+def record_system(*, actor: Actor, action: str, subject: str = "", **details: Any) -> None:
+    """Append one event of the system, in any scope. `actor` as for `record`; SYSTEM for a visitor whom nobody knows."""
+    _append(SystemAuditEvent, actor, _event(action, subject, details))
+
+
+def record_repeated(*, actor: Actor, action: str, group: str, subject: str = "", **details: Any) -> int:
+    """The same for what anybody can make happen a thousand times: in one hour and group, the first time and each doubling
+    of the count is appended, with the count. Returns the count.
+
+    `group` tells apart what is counted by itself, such as a person's id; there must be few of them.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {AuditTally._meta.db_table} AS tally (name, count)"  # noqa: S608  # nosec B608
+            " VALUES (to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24 ') || %s, 1)"
+            " ON CONFLICT (name) DO UPDATE SET count = tally.count + 1 RETURNING count",
+            [_text(f"{action} {group}", 180)],
+        )
+        count = int(cursor.fetchone()[0])
+    if count & (count - 1) == 0:
+        record_system(actor=actor, action=action, subject=subject, **details, count=count)
+    return count
+
+
+def _event(action: str, subject: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": uuid.uuid4(),
+        "action": _text(action, LONGEST_ACTION),
+        "subject": _text(subject, LONGEST_SUBJECT),
+        "details": Jsonb({name: _detail(value) for name, value in details.items()}),
+    }
+
+
+def _append(model: type[WhoDidWhat], actor: Actor, values: Mapping[str, Any]) -> None:
+    person = session_person()
+    if person is None and actor.id is not None:
+        with person_scope(actor.id, actor.name):
+            _insert(model, values)
+        return
+    if person != actor.id:
+        message = f"the session of person {person} cannot act as {actor.id or SYSTEM.name}"
+        raise NotTheActor(message)
+    _insert(model, values)
+
+
+def _insert(model: type[WhoDidWhat], values: Mapping[str, Any]) -> None:
+    # By hand, because Django names every column, and nobody may write who and when.
+    places = ", ".join(["%s"] * len(values))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {model._meta.db_table} ({', '.join(values)}) VALUES ({places})",  # noqa: S608  # nosec B608
+            list(values.values()),
+        )
+
+
+def _detail(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _detail(each) for name, each in value.items()}
+    return _text(value, LONGEST_DETAIL) if isinstance(value, str) else value
+
+
+def _text(value: str, longest: int) -> str:
+    """What a column takes: no NUL, no half of a character, no more than it holds."""
+    return str(value)[:longest].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

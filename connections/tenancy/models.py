@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.row_security import Fenced, Unfenced
+from connections.tenancy.session import ClockTimestamp, SessionPerson, SessionPersonName
 
 
 class TenantState(models.TextChoices):
@@ -52,15 +53,36 @@ class TenantOwned(models.Model):
         abstract = True
 
 
-class AuditEvent(TenantOwned):
-    """Who did what in a tenant. Append-only: no role may change or delete a row. Never holds a secret's value."""
+# What a process may write of an event. Who and when are the database's own words: no process has a right to write them.
+_WRITTEN = "id, action, subject, details"
 
+
+class WhoDidWhat(models.Model):
+    """One line of an audit trail, written by `connections.tenancy.audit` only.
+
+    When it happened is the database's clock, and who did it is the person whose scope the session has entered: both are
+    defaults of columns that no runtime role may write, so code that forgets, or a form that is forged, neither backdates
+    an event nor speaks for somebody else. Whoever runs SQL of their own with a process's login can set the session's
+    person first, and then invent events of today; they cannot write one of yesterday, nor change or delete any.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.CharField(_("action"), max_length=80)
-    actor_id = models.BigIntegerField(_("actor id"), null=True)
-    actor_name = models.CharField(_("actor"), max_length=254)
+    actor_id = models.BigIntegerField(_("actor id"), null=True, db_default=SessionPerson())
+    actor_name = models.CharField(_("actor"), max_length=254, db_default=SessionPersonName())
     subject = models.CharField(_("subject"), max_length=120, blank=True)
     details = models.JSONField(_("details"), default=dict)
-    happened_at = models.DateTimeField(_("happened at"), auto_now_add=True)
+    happened_at = models.DateTimeField(_("happened at"), db_default=ClockTimestamp())
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}".strip()
+
+
+class AuditEvent(WhoDidWhat, TenantOwned):
+    """Who did what in a tenant. Append-only: no role may change or delete a row. Never holds a secret's value."""
 
     class Meta:
         verbose_name = _("audit event")
@@ -69,13 +91,67 @@ class AuditEvent(TenantOwned):
         indexes = [
             models.Index(fields=["tenant", "-happened_at"], name="tenancy_audit_of_tenant"),
             models.Index(fields=["-happened_at", "-id"], name="tenancy_audit_newest"),
+            models.Index(fields=["actor_name", "-happened_at"], name="tenancy_audit_of_person"),
+            models.Index(fields=["action", "-happened_at"], name="tenancy_audit_of_action"),
         ]
         constraints = [
-            Fenced(name="tenancy_audit_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT, INSERT")
+            Fenced(
+                name="tenancy_audit_fence",
+                web=f"SELECT, INSERT ({_WRITTEN}, tenant_id)",
+                worker=f"SELECT, INSERT ({_WRITTEN}, tenant_id)",
+                staff=f"SELECT, INSERT ({_WRITTEN}, tenant_id)",
+            )
+        ]
+
+
+class SystemAuditEvent(WhoDidWhat):
+    """Who did what to the portal itself: who signed in or failed to, was turned away, became staff; what staff opened.
+
+    Append-only as well. Never holds a secret's value; addresses of people and what staff searched for stand in it.
+    """
+
+    class Meta:
+        verbose_name = _("system audit event")
+        verbose_name_plural = _("system audit events")
+        ordering = ["-happened_at"]
+        indexes = [
+            models.Index(fields=["-happened_at", "-id"], name="tenancy_system_audit_newest"),
+            models.Index(fields=["actor_name", "-happened_at"], name="tenancy_system_audit_person"),
+            models.Index(fields=["action", "-happened_at"], name="tenancy_system_audit_action"),
+        ]
+        constraints = [
+            Unfenced(
+                name="tenancy_system_audit_rights",
+                reason="it happens before a tenant is known, or belongs to none; customers' pages have no right to read it",
+                web=f"INSERT ({_WRITTEN})",
+                worker=f"INSERT ({_WRITTEN})",
+                staff=f"SELECT, INSERT ({_WRITTEN})",
+            )
+        ]
+
+
+class AuditTally(models.Model):
+    """How often something that may come in floods happened within one hour; the trail keeps the first and each doubling.
+
+    A count can be changed by whoever holds the web's login; the events that were told for it cannot.
+    """
+
+    name = models.CharField(primary_key=True, max_length=200)
+    count = models.BigIntegerField()
+    started_at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        constraints = [
+            Unfenced(
+                name="tenancy_audit_tally_rights",
+                reason="counts sign-ins that failed and pages that were refused, before or outside of any tenant",
+                web="SELECT, INSERT (name, count), UPDATE (count)",
+                staff="SELECT, INSERT (name, count), UPDATE (count)",
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.subject}".strip()
+        return f"{self.name}: {self.count}"
 
 
 class Lookup(models.Model):

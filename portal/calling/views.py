@@ -89,7 +89,7 @@ def send(request: MemberRequest, connection: UUID, operation: str) -> HttpRespon
     form = CallForm(request.POST, operation=declared)
     if not form.is_valid():
         return _form(request, found, declared, form)
-    return _ask(request, found, declared, form, _uuid(request.POST.get("call", "")))
+    return _ask(request, found, declared, form, _call_id(found, request.POST.get("call", "")))
 
 
 @require_GET
@@ -215,6 +215,16 @@ def _is_owner(request: MemberRequest) -> bool:
 
 def _address(request: MemberRequest, connection: Connection, operation: Operation) -> str:
     return reverse("try_fill", args=[request.tenant.slug, connection.id, operation.name])
+
+
+def _call_id(connection: Connection, text: str) -> UUID | None:
+    """The id of the call that a confirmed form asks for: the same for the same form, and its connection's own.
+
+    What the browser sends is never a row's id itself. A key is unique over all tenants, so an id of another tenant's
+    call would be refused where one that is free is taken, and would tell that it exists.
+    """
+    sent = _uuid(text)
+    return uuid.uuid5(connection.id, str(sent)) if sent else None
 
 
 def _uuid(text: str) -> UUID | None:

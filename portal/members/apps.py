@@ -8,3 +8,6 @@ from django.apps import AppConfig
 class MembersConfig(AppConfig):
     name = "portal.members"
     label = "members"
+
+    def ready(self) -> None:
+        from portal.members import signals  # noqa: F401  (connects)

@@ -19,7 +19,7 @@ class PersonMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated and request.user.pk is not None:
-            with person_scope(request.user.pk), timezone.override(_zone(request.user.time_zone)):
+            with person_scope(request.user.pk, request.user.email), timezone.override(_zone(request.user.time_zone)):
                 return self.get_response(request)
         return self.get_response(request)
 

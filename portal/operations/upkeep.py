@@ -12,12 +12,15 @@ from django.utils import timezone
 
 from connections.calls.services import ANSWERS_KEPT, clear_answers
 from connections.jobs.models import Job
+from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport import partitions, recording
 from portal.notices.models import OutgoingMail
 from portal.rate_limits.models import CacheEntry, Usage
 
 ENDED_JOBS_KEPT = timedelta(days=14)
 SENT_MAILS_KEPT = timedelta(days=7)
+AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
+TALLIES_KEPT = timedelta(days=2)  # each counts one hour
 LOCK_PATIENCE = "10s"
 
 
@@ -36,6 +39,7 @@ def run() -> list[str]:
         _delete_recordings(),
         _delete_sessions(),
         _delete_counts(),
+        _delete_audit_events(),
     ]
 
 
@@ -92,3 +96,14 @@ def _delete_counts() -> str:
     entries, _ = CacheEntry.objects.filter(expires_at__lte=timezone.now()).delete()
     usages, _ = Usage.objects.filter(opens_at__lte=timezone.now()).delete()
     return f"Deleted {entries} expired cache entries and {usages} counts whose time was over."
+
+
+def _delete_audit_events() -> str:
+    """Only the owner may: no process has a right to."""
+    now = timezone.now()
+    count = sum(
+        trail.objects.filter(happened_at__lt=now - AUDIT_EVENTS_KEPT).delete()[0]
+        for trail in (AuditEvent, SystemAuditEvent)
+    )
+    AuditTally.objects.filter(started_at__lt=now - TALLIES_KEPT).delete()
+    return f"Deleted {count} audit events older than two years."

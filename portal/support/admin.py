@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, cast
 
 from django.contrib import admin
@@ -25,8 +25,10 @@ from portal.support.views import search
 class TakesPages(Protocol):
     """What the portal's AdminSite offers beyond Django's."""
 
-    def attach(self, route: str, view: Callable[..., HttpResponse], name: str) -> None: ...
+    def attach(
+        self, route: str, view: Callable[..., HttpResponse], name: str, parameters: Collection[str] = ()
+    ) -> None: ...
 
 
 # The default site is the portal's own (portal/operations/admin_config.py); it takes pages that belong to no model.
-cast(TakesPages, admin.site).attach("search/", search, "search")
+cast(TakesPages, admin.site).attach("search/", search, "search", ("q",))

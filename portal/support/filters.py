@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -14,21 +14,24 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.provider import Environment
+from connections.spec.text import Text
 from connections.tenancy.models import Tenant
 from portal.support.looking import BEFORE
 
 
 class Choices(admin.SimpleListFilter):
-    """Equality on one column."""
+    """Equality on one column, with one of the values that are offered; any other narrows nothing."""
 
-    options: tuple[tuple[str, Any], ...] = ()
+    options: tuple[tuple[Any, Any], ...] = ()
     column = ""
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(self.options)
+        return [(str(value), label) for value, label in self.options]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
+        offered = {str(value): value for value, _label in self.options}
+        value = self.value() or ""
+        return queryset.filter(**{self.column: offered[value]}) if value in offered else queryset
 
 
 class EnvironmentFilter(Choices):
@@ -58,16 +61,17 @@ class TimeFilter(admin.SimpleListFilter):
         return queryset.filter(**{f"{self.column}__gte": timezone.now() - span}) if span else queryset
 
 
-class TenantFilter(admin.SimpleListFilter):
-    """A tenant by its address or name, typed: there may be thousands."""
+class TypedFilter(admin.SimpleListFilter):
+    """A value that is typed, because there are too many to choose from."""
 
-    title = _("tenant")
-    parameter_name = "tenant"
-    template = "admin/filter_tenant.html"
-    suggested = 100
+    template = "admin/filter_typed.html"
+    label: Text = ""
+    placeholder: Text = ""
+    kind = "search"  # of the input
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Tenant.objects.order_by("name").values_list("slug", "name")[: self.suggested])
+        """What is suggested."""
+        return []
 
     def has_output(self) -> bool:
         return True
@@ -75,6 +79,10 @@ class TenantFilter(admin.SimpleListFilter):
     def choices(self, changelist: Any) -> Iterator[Any]:
         kept = {name: value for name, value in changelist.params.items() if name not in (self.parameter_name, BEFORE)}
         yield {
+            "name": self.parameter_name,
+            "label": self.label,
+            "placeholder": self.placeholder,
+            "kind": self.kind,
             "typed": self.value() or "",
             "kept": kept,
             "suggestions": self.lookup_choices,
@@ -83,23 +91,76 @@ class TenantFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         typed = (self.value() or "").strip()
-        if not typed:
-            return queryset
+        return self.narrowed(queryset, typed) if typed else queryset
+
+    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        raise NotImplementedError
+
+
+class TenantFilter(TypedFilter):
+    """A tenant by its address or name."""
+
+    title = _("tenant")
+    parameter_name = "tenant"
+    label = _("Name or address of the tenant")
+    placeholder = _("Name or address")
+    suggested = 100
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Tenant.objects.order_by("name").values_list("slug", "name")[: self.suggested])
+
+    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         ids = list(
             Tenant.objects.filter(Q(slug=typed.lower()) | Q(name__iexact=typed)).values_list("id", flat=True)[:20]
         )
         return queryset.filter(tenant_id=ids[0]) if len(ids) == 1 else queryset.filter(tenant_id__in=ids)
 
 
-class ProviderFilter(admin.SimpleListFilter):
+class PersonFilter(TypedFilter):
+    """Who acted, as audit trails name people."""
+
+    title = _("person")
+    parameter_name = "person"
+    label = placeholder = _("E-mail address")
+
+    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        return queryset.filter(actor_name__in={typed, typed.lower()})
+
+
+class ActionFilter(TypedFilter):
+    """What was done: an action, or the kind of action that its first word names."""
+
+    title = _("action")
+    parameter_name = "action"
+    label = _("An action, or its first word")
+    placeholder = "session"
+
+    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        return queryset.filter(Q(action=typed) | Q(action__startswith=f"{typed}."))
+
+
+class DayFilter(TypedFilter):
+    """One day in the reader's time zone."""
+
+    title = _("day")
+    parameter_name = "day"
+    label = placeholder = _("Day")
+    kind = "date"
+    column = "happened_at"
+
+    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        try:
+            start = timezone.make_aware(datetime.combine(date.fromisoformat(typed), time.min))
+            end = start + timedelta(days=1)
+        except (ValueError, OverflowError):
+            return queryset
+        return queryset.filter(**{f"{self.column}__gte": start, f"{self.column}__lt": end})
+
+
+class ProviderFilter(Choices):
     """The providers there are: their column has no choices of its own."""
 
     title = _("provider")
     parameter_name = "provider"
     column = "provider"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(provider.slug, provider.name) for provider in registry.all_providers().values()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(**{self.column: self.value()}) if self.value() else queryset
+    options = tuple((provider.slug, provider.name) for provider in registry.all_providers().values())

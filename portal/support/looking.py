@@ -1,14 +1,19 @@
-"""The two kinds of staff pages, one to look and one to change, and lists by newest first that never count."""
+"""Staff pages: what each of them takes from its address, one kind to look, one to change, long lists newest first."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Collection
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, SEARCH_VAR, ChangeList
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -23,6 +28,7 @@ else:  # subscripted for the type checker only
     RowForm = forms.ModelForm
 
 BEFORE = "before"  # the parameter with the place where the last page ended
+LIST = "_changelist_filters"  # Django's, on a page that was opened from a list: how to get back to it
 
 
 class NewestFirst(ChangeList):
@@ -74,45 +80,94 @@ class NewestFirst(ChangeList):
 def _position(text: str) -> tuple[datetime, UUID] | None:
     at, _tilde, key = text.partition("~")
     try:
-        found = datetime.fromisoformat(at)
-        return (found, UUID(key)) if found.tzinfo is not None else None
+        row = UUID(key)
     except ValueError:
+        return None
+    moment = moment_in(at)
+    return (moment, row) if moment is not None else None
+
+
+def moment_in(text: str) -> datetime | None:
+    """The time that an address names, None for nonsense and for what is too early or late for the database."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(timezone.utc) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
         return None
 
 
-class Editable(Admin):
-    """A page with a form: one button, that saves."""
+class StaffAdmin(Admin):
+    """What every model's staff pages inherit: a page takes the values that it declares, and none that Django would add.
 
-    sortable_by = ()
+    Without this, any column of a model and of its relations could be asked about in an address (`?password__regex=`).
+    """
+
+    page_parameters: tuple[str, ...] = ()  # of the page of one row
     list_per_page = 50
+    list_max_show_all = 0
+    sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     empty_value_display = NOTHING
     show_full_result_count = False
 
+    def query_parameters(self, view: str) -> Collection[str]:
+        """What the address of one of these pages may hold, by the name of its view. The site refuses all others."""
+        if view == "changelist_view":
+            return self._list_parameters()
+        if view in ("change_view", "add_view"):
+            return {LIST, *(self.page_parameters if view == "change_view" else ())}
+        return {PAGE_VAR} if view == "history_view" else ()
+
+    def strange_parameter(self, view: str, request: HttpRequest) -> str | None:
+        """The first that the page does not take: in its address, or of those by which Django's forms name columns and rows."""
+        declared = self.query_parameters(view)
+        back_to = [name for name, _ in parse_qsl(request.GET.get(LIST, ""), keep_blank_values=True)]
+        if set(back_to) - set(self._list_parameters()):
+            return LIST
+        if not all(map(self._is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            return ACTION_CHECKBOX_NAME
+        posted = (name for name in (IS_POPUP_VAR, TO_FIELD_VAR) if name in request.POST)
+        return next((name for name in request.GET if name not in declared), next(posted, None))
+
+    def _is_key(self, text: str) -> bool:
+        try:
+            self.opts.pk.to_python(text)
+        except ValidationError:
+            return False
+        return True
+
+    def _list_parameters(self) -> Collection[str]:
+        filters = {each.parameter_name for each in self.list_filter}  # type: ignore[union-attr]
+        paging = BEFORE if isinstance(self, LookOnlyNewestFirst) else PAGE_VAR
+        return {*filters, paging, ERROR_FLAG, *((SEARCH_VAR,) if self.search_fields else ())}
+
+    # Django's own two questions, in case a value gets past the site.
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        return lookup in self._list_parameters()
+
+    def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
+        return False
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+class Editable(StaffAdmin):
+    """A page with a form: one button, that saves."""
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-class LookOnly(Admin):
+class LookOnly(StaffAdmin):
     """A page that staff read. Nothing is added, changed or deleted here, by nobody."""
-
-    list_per_page = 50
-    sortable_by = ()
-    show_facets = admin.ShowFacets.NEVER
-    empty_value_display = NOTHING
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 

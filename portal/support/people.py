@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
@@ -13,12 +13,27 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.members.models import Membership, User
+from connections.tenancy import audit
+from portal.members.models import Membership, StaffRole, User
+from portal.support.filters import Choices
 from portal.support.looking import Editable
 from portal.support.showing import NOTHING, badge, link, text, when
 
 # What the staff's database role may change of a person at all.
 CHANGEABLE = ("name", "staff_role", "is_active")
+AUDITED = {"staff_role": "person.staff_role_changed", "is_active": "person.sign_in_switched"}
+
+
+class StaffRoleFilter(Choices):
+    title = _("staff role")
+    parameter_name = column = "staff_role"
+    options = tuple((role.value, role.label) for role in StaffRole if role.value)
+
+
+class SignInFilter(Choices):
+    title = _("sign-in")
+    parameter_name = column = "is_active"
+    options = ((True, _("on")), (False, _("off")))
 
 
 @admin.register(User)
@@ -26,7 +41,7 @@ class PersonAdmin(Editable):
     """People come by invitation, so none is added here, and none is deleted: their name stands in audit trails."""
 
     list_display = ("email", "shown_name", "staff", "sign_in", "joined")
-    list_filter = ("staff_role", "is_active")
+    list_filter = (StaffRoleFilter, SignInFilter)
     search_fields = ("email", "name")
     search_help_text = _("E-mail address or name.")
     ordering = ("email",)
@@ -47,8 +62,18 @@ class PersonAdmin(Editable):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         changed = [name for name in form.changed_data if name in CHANGEABLE]
-        if changed:
-            obj.save(update_fields=changed)
+        if not changed:
+            return
+        obj.save(update_fields=changed)
+        for name in set(changed) & set(AUDITED):
+            audit.record_system(
+                actor=cast(User, request.user).actor,
+                action=AUDITED[name],
+                subject=obj.email,
+                person=obj.pk,
+                before=form.initial[name],
+                after=getattr(obj, name),
+            )
 
     @admin.display(description=_("name"))
     def shown_name(self, user: User) -> str:

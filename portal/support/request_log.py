@@ -33,11 +33,7 @@ class StatusFilter(Choices):
 
     title = _("status")
     parameter_name = column = "status"
-    options = tuple((code, code) for code in ("200", "400", "401", "403", "404", "409", "429", "500", "502", "503"))
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        value = self.value() or ""
-        return queryset.filter(status=int(value)) if value in dict(self.options) else queryset
+    options = tuple((code, str(code)) for code in (200, 400, 401, 403, 404, 409, 429, 500, 502, 503))
 
 
 @admin.register(RequestLogEntry)

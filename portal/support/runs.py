@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -14,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.transport.models import RequestLogEntry
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
-from portal.support.looking import LookOnlyNewestFirst
+from portal.support.looking import LookOnlyNewestFirst, moment_in
 from portal.support.search import as_uuid, tenants_named
 from portal.support.showing import NOTHING, badge, fault_words, link, place, when
 from portal.support.timeline import streams, timeline
@@ -63,6 +62,7 @@ class SyncRunAdmin(LookOnlyNewestFirst):
         "cancelled_by",
     )
     readonly_fields = fields
+    page_parameters = ("since",)  # where a later part of the timeline begins
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         return super().get_queryset(request).select_related("tenant", "connection")
@@ -88,7 +88,7 @@ class SyncRunAdmin(LookOnlyNewestFirst):
         run = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if run is not None:
-            context |= {"timeline": timeline(run, _since(request)), "streams": streams(run)}
+            context |= {"timeline": timeline(run, moment_in(request.GET.get("since", ""))), "streams": streams(run)}
         return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description=_("queued"))
@@ -130,12 +130,3 @@ class SyncRunAdmin(LookOnlyNewestFirst):
     @admin.display(description=_("request that ended it"))
     def entry_link(self, run: SyncRun) -> SafeString | str:
         return link(RequestLogEntry, run.entry_id, run.entry_id) if run.entry_id else NOTHING
-
-
-def _since(request: HttpRequest) -> datetime | None:
-    """Where a later part of the timeline begins; nonsense begins at the start."""
-    try:
-        found = datetime.fromisoformat(request.GET.get("since", ""))
-    except ValueError:
-        return None
-    return found if found.tzinfo is not None else None

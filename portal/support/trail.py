@@ -1,4 +1,4 @@
-"""Who did what: the audit events of tenants, and the admin log of what belongs to the house."""
+"""Who did what: the audit trails of tenants and of the system, and the admin log of what belongs to the house."""
 
 from __future__ import annotations
 
@@ -8,35 +8,27 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from connections.tenancy.models import AuditEvent
-from portal.support.filters import TenantFilter, TimeFilter
+from connections.tenancy.models import AuditEvent, SystemAuditEvent, Tenant, WhoDidWhat
+from portal.support.filters import ActionFilter, DayFilter, PersonFilter, TenantFilter, TimeFilter
 from portal.support.looking import LookOnly, LookOnlyNewestFirst
-from portal.support.showing import link, text, when
+from portal.support.search import as_uuid, find
+from portal.support.showing import NOTHING, link, text, when
 
 
 class EventTimeFilter(TimeFilter):
     column = "happened_at"
 
 
-@admin.register(AuditEvent)
-class AuditEventAdmin(LookOnlyNewestFirst):
+class TrailAdmin(LookOnlyNewestFirst):
     """Append-only: no role may change or delete an event."""
 
     moment_field = "happened_at"
-    list_display = ("happened", "tenant", "action", "who", "what", "more")
-    list_filter = (EventTimeFilter, TenantFilter)
-    list_select_related = ("tenant",)
     search_fields = ("action",)
     search_help_text = _("An action such as member.invited, the start of one, a person's e-mail or a subject's id.")
-    fields = ("id", "happened", "tenant_link", "action", "who", "what", "all_details")
-    readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
-        return super().get_queryset(request).select_related("tenant")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -47,29 +39,77 @@ class AuditEventAdmin(LookOnlyNewestFirst):
         return queryset.filter(Q(action__startswith=wanted) | Q(actor_name=wanted) | Q(subject=wanted)), False
 
     @admin.display(description=_("time"))
-    def happened(self, event: AuditEvent) -> SafeString | str:
+    def happened(self, event: WhoDidWhat) -> SafeString | str:
         return when(event.happened_at)
+
+    @admin.display(description=_("who"))
+    def who(self, event: WhoDidWhat) -> str:
+        return text(event.actor_name)
+
+    @admin.display(description=_("subject"))
+    def what(self, event: WhoDidWhat) -> str:
+        return text(event.subject)
+
+    @admin.display(description=_("details"))
+    def more(self, event: WhoDidWhat) -> str:
+        return text(", ".join(f"{name}: {value}" for name, value in _flat(event.details))[:120])
+
+    @admin.display(description=_("details"))
+    def all_details(self, event: WhoDidWhat) -> SafeString:
+        rows = ((text(name), text(value)) for name, value in _flat(event.details))
+        return format_html_join("", "<div>{}: {}</div>", rows)
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(TrailAdmin):
+    """What people did in their tenants, and staff for them."""
+
+    list_display = ("happened", "tenant", "action", "who", "what", "more")
+    list_filter = (EventTimeFilter, DayFilter, PersonFilter, ActionFilter, TenantFilter)
+    list_select_related = ("tenant",)
+    fields = ("id", "happened", "tenant_link", "action", "who", "what", "all_details")
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        return super().get_queryset(request).select_related("tenant")
 
     @admin.display(description=_("tenant"))
     def tenant_link(self, event: AuditEvent) -> SafeString:
         return link(event.tenant, event.tenant_id, event.tenant.name)
 
-    @admin.display(description=_("who"))
-    def who(self, event: AuditEvent) -> str:
-        return text(event.actor_name)
 
-    @admin.display(description=_("subject"))
-    def what(self, event: AuditEvent) -> str:
-        return text(event.subject)
+@admin.register(SystemAuditEvent)
+class SystemAuditEventAdmin(TrailAdmin):
+    """Who signed in or failed to, was refused, became staff; and what staff opened and searched for."""
 
-    @admin.display(description=_("details"))
-    def more(self, event: AuditEvent) -> str:
-        return text(", ".join(f"{name}: {value}" for name, value in sorted(event.details.items()))[:120])
+    list_display = ("happened", "action", "who", "what", "more")
+    list_filter = (EventTimeFilter, DayFilter, PersonFilter, ActionFilter)
+    fields = ("id", "happened", "action", "who", "what", "all_details", "whose")
+    readonly_fields = fields
 
-    @admin.display(description=_("details"))
-    def all_details(self, event: AuditEvent) -> SafeString:
-        rows = ((text(name), text(value)) for name, value in sorted(event.details.items()))
-        return format_html_join("", "<div>{}: {}</div>", rows)
+    @admin.display(description=_("whose it is"))
+    def whose(self, event: SystemAuditEvent) -> SafeString | str:
+        """Of a page that was refused: the tenant that was named, and what its ids belong to."""
+        if event.action != "access.refused":
+            return NOTHING
+        tenants = [
+            (link(tenant, tenant.pk, tenant.name), tenant.slug) for tenant in Tenant.objects.filter(slug=event.subject)
+        ]
+        keys = [value for _name, value in _flat(event.details) if as_uuid(str(value)) is not None]
+        hits = [
+            (format_html('<a href="{}">{}</a>', hit.address, hit.title), f"{hit.kind}, {hit.detail}")
+            for key in keys
+            for hit in find(str(key))
+        ]
+        return format_html_join("", "<div>{} ({})</div>", [*tenants, *hits]) or NOTHING
+
+
+def _flat(details: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Names with their values; those of a dictionary within beside the others."""
+    found: list[tuple[str, Any]] = []
+    for name, value in sorted(details.items()):
+        found += sorted(value.items()) if isinstance(value, dict) else [(name, value)]
+    return found
 
 
 @admin.register(LogEntry)

@@ -100,8 +100,13 @@ def test_a_certificate_of_another_host_is_not_the_one_that_was_compared(comparin
     assert comparing.trusted() == set()
 
 
+def test_what_cannot_be_read_confirms_nothing(comparing: Comparing) -> None:
+    assert "This request could not be read" in comparing.press({"compared": "\x00"})
+    assert comparing.trusted() == set()
+
+
 @pytest.mark.parametrize(
-    "fields", [{}, {"compared": ""}, {"compared": f"{HOSTS[0]}={OURS}"}, {"compared": "\x00"}], ids=str
+    "fields", [{}, {"compared": ""}, {"compared": f"{HOSTS[0]}={OURS}"}, {"compared": "\ufffd"}], ids=str
 )
 def test_a_form_that_does_not_say_everything_that_was_compared_confirms_nothing(
     comparing: Comparing, fields: dict[str, str]

@@ -16,6 +16,7 @@ from django.db import connection, connections
 from django.utils import timezone as django_timezone
 
 from connections.jobs.models import Job, JobState
+from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport import partitions
 from connections.transport.models import RequestLogEntry
 from portal.notices.models import MailState, OutgoingMail
@@ -127,6 +128,18 @@ def test_expired_sessions_and_cache_rows_go(db: None, alice: Any) -> None:
     assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
     assert list(UserSession.objects.values_list("session_key", flat=True)) == ["new"]
     assert cache.get("new") == 1
+
+
+@pytest.mark.parametrize("trail", [AuditEvent, SystemAuditEvent])
+def test_audit_events_go_after_two_years(db: None, aamu: Any, trail: Any) -> None:
+    now = django_timezone.now()
+    words = {"action": "tried", "actor_name": "x", **({"tenant": aamu} if trail is AuditEvent else {})}
+    for days in (729, 731):
+        trail(happened_at=now - timedelta(days=days), **words).save(force_insert=True)
+    AuditTally(name="x", count=3, started_at=now - timedelta(days=3)).save(force_insert=True)
+    assert "Deleted 1 audit events older than two years." in upkeep()
+    assert trail.objects.get(action="tried").happened_at == now - timedelta(days=729)
+    assert not AuditTally.objects.exists()
 
 
 @pytest.mark.parametrize("role", ["web", "worker"])

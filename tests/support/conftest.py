@@ -13,7 +13,8 @@ from django.utils import timezone
 from connections.calls.models import Call
 from connections.jobs.models import Job, JobState
 from connections.sync.models import ProgressState, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
-from connections.tenancy.models import AuditEvent
+from connections.tenancy import audit
+from connections.tenancy.models import AuditEvent, SystemAuditEvent
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection, Grant
@@ -45,6 +46,7 @@ class House:
     invitation: Invitation
     membership: Membership
     event: AuditEvent
+    system_event: SystemAuditEvent
 
 
 def asked(tenant: Any, connection: Connection, **values: Any) -> RequestLogEntry:
@@ -123,6 +125,7 @@ def house(aamu: Any, alice: Any, settings: Any) -> House:
         tenant=aamu, kind="sync.run", subject=run.id, queue="sync", state=JobState.PARKED, reason="failed 8 times"
     )
     job.save(force_insert=True)
+    audit.record_system(actor=alice.actor, action="session.signed_in", subject=alice.email)
     return House(
         tenant=aamu,
         connection=Connection.objects.get(id=connection.id),
@@ -135,4 +138,5 @@ def house(aamu: Any, alice: Any, settings: Any) -> House:
         invitation=Invitation.objects.get(),
         membership=Membership.objects.get(user=alice),
         event=AuditEvent.objects.latest("happened_at"),
+        system_event=SystemAuditEvent.objects.latest("happened_at"),
     )

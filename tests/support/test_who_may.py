@@ -15,6 +15,7 @@ LISTS = {
     "tenancy_tenant": "tenant",
     "members_user": "membership.user",
     "tenancy_auditevent": "event",
+    "tenancy_systemauditevent": "system_event",
     "vault_connection": "connection",
     "sync_syncrun": "run",
     "calls_call": "call",

@@ -12,7 +12,9 @@ from portal.operations.owner import OwnerCommand
 
 
 class Command(OwnerCommand):
-    help = "Makes the request log's next partitions, drops old ones, deletes ended jobs, sent mails, expired sessions."
+    help = (
+        "Makes the request log's next partitions; deletes old ones, ended jobs, sent mails, old sessions and events."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
