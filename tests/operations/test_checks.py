@@ -13,16 +13,29 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import LazySettings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import CheckMessage
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from portal.operations import checks, database_checks, start
-from portal.operations.database_checks import Login
+from portal import env
+from portal.operations import checks, database_checks, role_checks, start
 from portal.operations.keys import ensure_keys
 from tests.roles import acting_as
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def as_if_signed_in(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Tests become a role by SET ROLE, in a session of the owner's that has no limits; test_role_checks.py signs in."""
+    monkeypatch.setattr(role_checks, "session_role", lambda current: current.role)
+    if {"db", "house_key"} & set(request.fixturenames):
+        request.getfixturevalue("db")
+        with connection.cursor() as cursor:
+            for name, milliseconds in env.DATABASE_TIMEOUTS["web"].items():
+                cursor.execute(f"SET LOCAL {name} = {milliseconds}")
 
 
 def ids(messages: list[CheckMessage]) -> list[str | None]:
@@ -124,7 +137,7 @@ def test_right_production_settings_are_accepted(settings: Any) -> None:
         ("ORIGIN", "", "portal.E022"),
         ("TRUSTED_PROXIES", -1, "portal.E023"),
         ("CACHES", {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}, "portal.E024"),
-        ("SANDBOX_HOSTS", {"procountor": object()}, "portal.W027"),
+        ("SANDBOX_HOSTS", {"procountor": object()}, "portal.E027"),
     ],
 )
 def test_production_refuses(settings: Any, setting: str, value: Any, code: str) -> None:
@@ -135,10 +148,43 @@ def test_production_refuses(settings: Any, setting: str, value: Any, code: str) 
     assert checks.production() == [], "the demo may do all of this"
 
 
-def test_sandbox_hosts_in_production_are_only_a_warning(settings: Any) -> None:
+def test_our_own_networks_are_missed_in_one_line_and_stop_nobody(settings: Any) -> None:
     in_production(settings)
-    settings.SANDBOX_HOSTS = {"procountor": object()}
-    assert not any(message.is_serious() for message in checks.production())
+    settings.PROCESS, settings.OWN_NETWORKS = "worker", ()
+    [message] = checks.production()
+    assert (message.id, message.is_serious()) == ("portal.W031", False)
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "beat"])
+def test_a_broker_that_nobody_named_is_refused(settings: Any, process: str) -> None:
+    as_process(settings, process)
+    settings.CELERY_BROKER_URL = "memory://"
+    assert ids(checks.broker()) == ["portal.E017"]
+
+
+@pytest.mark.parametrize("name", checks.CELERYS_OWN)
+def test_what_celery_would_obey_before_our_settings_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "redis://elsewhere.example/0")
+    assert ids(checks.broker()) == ["portal.E030"]
+
+
+def test_files_that_were_not_collected_are_refused_to_the_web(settings: Any, tmp_path: Path) -> None:
+    in_production(settings)
+    settings.PROCESS = "web"
+    assert ids(checks.collected_files()) == ["portal.E029"], "the demo's storage notes nothing"
+    settings.STATIC_ROOT = tmp_path
+    settings.STATICFILES_DIRS = [REPOSITORY / "static"]
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+    }
+    call_command("collectstatic", interactive=False, verbosity=0)
+    del staticfiles_storage.hashed_files  # as read when a process starts
+    staticfiles_storage.hashed_files, _ = staticfiles_storage.load_manifest()
+    assert checks.collected_files() == []
+    next(tmp_path.glob("css/portal.*.css")).unlink()
+    assert ids(checks.collected_files()) == ["portal.E029"]
 
 
 # -- the database ------------------------------------------------------------------------------------------------------
@@ -159,7 +205,7 @@ def test_a_right_database_is_accepted(db: None, settings: Any, process: str, rol
 def test_a_wrong_database_role_is_refused(db: None, settings: Any, process: str, role: str) -> None:
     settings.PROCESS = process
     with acting_as(role):
-        assert on_database(database_checks.role) == ["portal.E001"]
+        assert on_database(role_checks.role) == ["portal.E001"]
 
 
 def test_a_runtime_role_that_owns_a_table_is_refused(db: None, settings: Any) -> None:
@@ -169,24 +215,7 @@ def test_a_runtime_role_that_owns_a_table_is_refused(db: None, settings: Any) ->
         cursor.execute("CREATE TABLE planted (id int)")
         cursor.execute("ALTER TABLE planted OWNER TO portal_web")
     with acting_as("web"):
-        assert on_database(database_checks.role) == ["portal.E002"]
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        Login("portal_web", is_powerful=True, owns_tables=False, may_become=frozenset({"portal_staff"})),
-        Login("portal_web", is_powerful=False, owns_tables=False, may_become=frozenset({"portal_owner"})),
-        Login("portal_worker", is_powerful=False, owns_tables=False, may_become=frozenset({"portal_staff"})),
-    ],
-)
-def test_a_role_with_a_way_around_row_security_is_refused(
-    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, found: Login
-) -> None:
-    # Only a superuser could hand out these attributes, and the tests have none.
-    settings.PROCESS = "web" if found.role == "portal_web" else "worker"
-    monkeypatch.setattr(database_checks, "login", lambda: found)
-    assert on_database(database_checks.role) == ["portal.E002"]
+        assert on_database(role_checks.role) == ["portal.E002"]
 
 
 @pytest.mark.parametrize(
