@@ -17,11 +17,13 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import CheckMessage
 from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from portal import env
-from portal.operations import checks, database_checks, role_checks, start
+from portal.operations import checks, database_checks, health, role_checks, start
 from portal.operations.keys import ensure_keys
+from tests.conftest import person
 from tests.roles import acting_as
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,7 +33,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def as_if_signed_in(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Tests become a role by SET ROLE, in a session of the owner's that has no limits; test_role_checks.py signs in."""
     monkeypatch.setattr(role_checks, "session_role", lambda current: current.role)
-    if {"db", "house_key"} & set(request.fixturenames):
+    if {"db", "house_key", "a_second_factor"} & set(request.fixturenames):
         request.getfixturevalue("db")
         with connection.cursor() as cursor:
             for name, milliseconds in env.DATABASE_TIMEOUTS["web"].items():
@@ -334,6 +336,95 @@ def test_a_worker_whose_kek_does_not_open_the_house_key_is_refused(
     line = capfd.readouterr().err
     assert "does not open" in line
     assert line.count("\n") == 1
+
+
+@pytest.fixture
+def a_second_factor(db: None) -> Any:
+    """Somebody's, sealed with the web keyset of this installation."""
+    from allauth.mfa.adapter import get_adapter
+    from allauth.mfa.models import Authenticator
+
+    return Authenticator.objects.create(
+        user=person("ada@pilotage.example"), type="totp", data={"secret": get_adapter().encrypt("JBSWY3DPEHPK3PXP")}
+    )
+
+
+def web_start() -> int | str | None:
+    with acting_as("web"):
+        try:
+            start.refuse_bad_start("web")
+        except SystemExit as left:
+            return left.code
+    return None
+
+
+def test_a_web_keyset_that_opens_the_second_factors_starts(
+    a_second_factor: Any, settings: Any, kept_connection: None
+) -> None:
+    as_process(settings, "web")
+    assert web_start() is None
+
+
+def test_a_web_keyset_that_opens_no_second_factor_is_refused(
+    a_second_factor: Any, settings: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], kept_connection: None
+) -> None:
+    as_process(settings, "web")
+    settings.WEB_KEYSET_FILE = str(ensure_keys(tmp_path / "others").web_keyset)
+    assert web_start() == start.REFUSED
+    [line] = capfd.readouterr().err.splitlines()
+    assert "does not open the second factors" in line
+    assert "PORTAL_WEB_KEYSET_FILE" in line
+
+
+def test_one_damaged_second_factor_stops_nobody(a_second_factor: Any, settings: Any, kept_connection: None) -> None:
+    from allauth.mfa.models import Authenticator
+
+    Authenticator.objects.create(user=person("bo@pilotage.example"), type="totp", data={"secret": "AAAA"})
+    as_process(settings, "web")
+    assert web_start() is None
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "beat"])
+def test_a_check_that_raises_is_a_refusal(
+    db: None,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    kept_connection: None,
+    process: str,
+) -> None:
+    def broken(**arguments: Any) -> list[CheckMessage]:
+        message = "the value of something"
+        raise RuntimeError(message)
+
+    as_process(settings, process)
+    monkeypatch.setattr(start, "ON_DATABASE", (broken,))
+    assert refused(process) == start.REFUSED
+    assert capfd.readouterr().err == (
+        "portal: The check of broken could not be made: RuntimeError. Nothing starts unchecked. After a restore, give the"
+        " roles their rights on every table again. (portal.E018)\n"
+    )
+    monkeypatch.setattr(start, "findings", broken)
+    assert refused(process) == start.REFUSED
+    assert capfd.readouterr().err == f"portal: this {process} process could not be checked: RuntimeError\n"
+
+
+# -- health ------------------------------------------------------------------------------------------------------------
+
+
+def test_ready_says_what_a_start_would_say(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_process(settings, "web")
+    monkeypatch.setattr(health, "fitness", health.Fitness())
+    with acting_as("web"):
+        assert Client().get(health.READY).status_code == 200
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE vault_connection NO FORCE ROW LEVEL SECURITY")
+    with acting_as("web"):
+        assert Client().get(health.READY).status_code == 200, "asked again within half a minute"
+        health.fitness = health.Fitness()
+        answer = Client().get(health.READY)
+    assert (answer.status_code, answer.content) == (503, b'{"status": "not fit"}')
+    assert Client().get(health.LIVE).status_code == 200
 
 
 def live(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
