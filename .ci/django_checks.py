@@ -41,6 +41,7 @@ def main() -> int:
                     "PORTAL_MODE": "production",
                     "PORTAL_ORIGIN": "https://portal.example",
                     "PORTAL_TRUSTED_PROXIES": "1",
+                    "PORTAL_OWN_NETWORKS": "10.20.0.0/16",
                     "PORTAL_SMTP_URL": "smtp://portal@mail.example:587",
                     "PORTAL_MAIL_FROM": "Portal <portal@portal.example>",
                     "PORTAL_SECRET_KEY_FILE": str(keys.secret_key),

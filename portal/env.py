@@ -17,6 +17,26 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 MODES = ("demo", "production")
 PROCESSES = ("web", "worker", "beat", "owner")
 
+# Milliseconds after which the database ends what a process of ours began. A page is short and a job is not; a migration
+# takes the time it takes. `make run` gives them to the roles, too.
+DATABASE_TIMEOUTS = {
+    process: dict(
+        zip(
+            ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"),
+            (seconds * 1000 for seconds in limits),
+            strict=True,
+        )
+    )
+    for process, limits in {
+        "web": (15, 5, 60),
+        "worker": (120, 30, 300),
+        "beat": (15, 5, 60),
+        "owner": (0, 0, 0),
+    }.items()
+}
+CONNECT_SECONDS = 5
+BROKERS = ("redis", "rediss", "redis+socket")
+
 
 class BadEnvironment(Exception):
     """A setting that cannot be used. The text names the variable and the way out, never its value."""
@@ -96,6 +116,8 @@ def database(name: str) -> dict[str, Any]:
     if url.scheme not in ("postgresql", "postgres") or not url.username or len(url.path) < 2 or port == -1:
         message = f"{name} is not a PostgreSQL address of the form postgresql://role:password@host:5432/portal"
         raise BadEnvironment(message)
+    process = os.environ.get("PORTAL_PROCESS") or "owner"
+    limits = " ".join(f"-c {limit}={most}" for limit, most in DATABASE_TIMEOUTS.get(process, {}).items())
     host = query.pop("host", "") or (url.hostname or "")
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -106,8 +128,25 @@ def database(name: str) -> dict[str, Any]:
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"application_name": f"portal-{os.environ.get('PORTAL_PROCESS', 'owner')}", **query},
+        "OPTIONS": {
+            "application_name": f"portal-{process}",
+            "connect_timeout": CONNECT_SECONDS,
+            **query,
+            # What the address says of them comes last, and counts.
+            "options": f"{limits} {query.get('options', '')}".strip(),
+        },
     }
+
+
+def broker(name: str) -> str:
+    """The broker's address, '' where none is named: Celery would then look for one of its own on this machine."""
+    value = text(name)
+    if value and urlsplit(value).scheme not in BROKERS:
+        message = (
+            f"{name} must be of the form redis://host:6379/0, rediss://host:6379/0 or redis+socket:///path/to/socket"
+        )
+        raise BadEnvironment(message)
+    return value
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ try:
     VAR_DIR = Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var")))
     SECRET_KEY = env.text("PORTAL_SECRET_KEY")
     DATABASES = {"default": env.database("DATABASE_URL")}
-    CELERY_BROKER_URL = env.text("BROKER_URL")
+    # Without one Celery would take a broker that nobody named. Rung in memory, a doorbell is heard by nobody.
+    CELERY_BROKER_URL = env.broker("BROKER_URL") or "memory://"
     SANDBOX_HOSTS = env.sandbox_hosts()
     SMTP = env.smtp()
     TRUSTED_PROXIES = env.number("PORTAL_TRUSTED_PROXIES", 0 if MODE == "demo" else -1)
@@ -28,7 +29,9 @@ try:
     EGRESS_PROXY = env.proxy("PORTAL_EGRESS_PROXY")  # every connection to a provider goes through it
     REQUEST_LOG_MONTHS = env.number("PORTAL_REQUEST_LOG_MONTHS", 3, least=1)
 except env.BadEnvironment as problem:
-    sys.exit(f"portal: {problem}")
+    # 3, as of every start that is refused: servers with worker processes then do not try again.
+    sys.stderr.write(f"portal: {problem}\n")
+    raise SystemExit(3) from None
 
 BASE_DIR = env.BASE_DIR
 DEMO = MODE == "demo"
@@ -76,15 +79,17 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "portal.operations.health.HealthMiddleware",
+    "portal.operations.headers.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.operations.health.HealthMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.operations.characters.CharactersMiddleware",
     "connections.tenancy.middleware.TransactionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "portal.operations.headers.CrossSiteMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -163,6 +168,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "portal.operations.views.csrf_failure"
 SECURE_SSL_REDIRECT = SECURE
+SECURE_REDIRECT_EXEMPT = [r"^health/"]  # whoever watches us comes by the back door, without TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES > 0 else None
 SECURE_HSTS_SECONDS = 366 * 24 * 3600 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
@@ -195,6 +201,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = None if DEMO else BASE_DIR / "staticfiles"  # the demo serves files from where they lie
 STATICFILES_DIRS = [BASE_DIR / "static", *env.bootstrap_assets()]
 WHITENOISE_USE_FINDERS = DEMO
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -262,6 +269,8 @@ LOGGING = {
             name: {"level": "WARNING"}
             for name in ("requests_oauthlib", "oauthlib", "requests", "kombu", "django.db.backends")
         },
+        "waitress": {"level": "WARNING"},
+        "waitress.queue": {"level": "ERROR"},  # a line for every request that waits
         "urllib3": {"level": "ERROR"},  # warns with the full URL about headers that it cannot parse
         "django": {"handlers": ["admins"], "level": "INFO"},
         "django.request": {"level": "ERROR"},

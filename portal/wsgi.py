@@ -1,20 +1,16 @@
-"""The web process's entry."""
+"""The web process's entry: `manage.py serve` serves it."""
 
 from __future__ import annotations
 
-import logging
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup(set_prefix=False)
 
-application = get_wsgi_application()
-
-from connections.transport.redaction import guard  # noqa: E402
-from portal.operations.start import refuse_bad_start  # noqa: E402  (needs the apps, which the line above loads)
+from portal.operations.entry import Application  # noqa: E402  (needs the apps, which the line above loads)
+from portal.operations.start import refuse_bad_start  # noqa: E402
 
 refuse_bad_start("web")
-# Gunicorn writes its own lines, with whole addresses in those about errors.
-guard(logging.getLogger("gunicorn.error"))
-guard(logging.getLogger("gunicorn.access"))
+application = Application()

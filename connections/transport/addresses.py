@@ -16,11 +16,18 @@ from connections.transport.egress_errors import NotAllowed
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Beyond what requests-hardened refuses (SECURITY 0.5); the last is a machine's own metadata at one cloud (Azure).
+# The world's addresses of IPv6: whatever is not in here was never given to anybody, or serves a purpose of its own.
+WORLD = ipaddress.ip_network("2000::/3")
+# Beyond what requests-hardened and Python refuse (SECURITY 0.5): the rest of IANA's special-purpose registries, with what
+# they call globally reachable (anycast services, AS112, AMT), as no provider stands there; and a machine's own metadata at
+# one cloud (Azure).
 ALSO_REFUSED = tuple(
     ipaddress.ip_network(text)
-    for text in ("fec0::/10", "::/96", "::ffff:0:0:0/96", "100.64.0.0/10", "192.0.0.0/24", "168.63.129.16/32")
-)
+    for text in (
+        "0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24",
+        "192.175.48.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "168.63.129.16/32",
+    )
+)  # fmt: skip
 PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 MOST_PRIVATE = 256  # addresses of a network that an admin may name
 MOST_NETWORKS = 8
@@ -115,6 +122,7 @@ def may_be_reached(ip: IP, hosts: Hosts) -> bool:
         return True
     refused = (*EXTRA_BLOCKED_NET_RANGES, *ALSO_REFUSED)
     is_ours = mapped.is_private or mapped.is_multicast or not mapped.is_global
+    is_ours = is_ours or (mapped.version == 6 and mapped not in WORLD)
     return not is_ours and not any(mapped in net for net in refused if net.version == mapped.version)
 
 

@@ -10,4 +10,4 @@ class OperationsConfig(AppConfig):
     label = "operations"
 
     def ready(self) -> None:
-        from portal.operations import checks, database_checks  # noqa: F401  (importing registers them)
+        from portal.operations import checks, database_checks, role_checks  # noqa: F401  (importing registers them)

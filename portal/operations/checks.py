@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
@@ -17,6 +19,14 @@ from connections.vault.keys import KeyUnavailable, kek, web_class
 SHORTEST_KEY = 50
 CACHE = "portal.rate_limits.cache.JSONTableCache"
 OAUTH_FLAGS = ("OAUTHLIB_INSECURE_TRANSPORT", "OAUTHLIB_RELAX_TOKEN_SCOPE")
+CELERYS_OWN = (
+    "CELERY_BROKER_URL",
+    "CELERY_BROKER_READ_URL",
+    "CELERY_BROKER_WRITE_URL",
+    "CELERY_RESULT_BACKEND",
+    "CELERY_CONFIG_MODULE",
+    "CELERY_LOADER",
+)
 TALKATIVE = ("requests_oauthlib", "oauthlib", "requests", "urllib3", "celery", "kombu", "django.db.backends")
 _UNDER_TALKATIVE = tuple(f"{name}." for name in TALKATIVE)
 
@@ -88,6 +98,31 @@ def oauth_flags(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Mess
     ]
 
 
+@register()
+def broker(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
+    """Celery takes a broker from wherever one is named, and one on this machine where none is."""
+    ours = settings.CELERY_BROKER_URL
+    # Celery's command line puts BROKER_URL there by itself.
+    named = [name for name in CELERYS_OWN if os.environ.get(name, ours) != ours]
+    found: Messages = [
+        Error(
+            f"{name} says something else than our settings, and Celery would obey it first.",
+            hint=f"Remove {name} from the environment; BROKER_URL_FILE or BROKER_URL names the broker, and one of them only.",
+            id="portal.E030",
+        )
+        for name in named
+    ]
+    if ours.startswith("memory:") and settings.PROCESS != "owner":
+        found.append(
+            Error(
+                f"BROKER_URL is missing, so nobody would hear this {settings.PROCESS} process.",
+                hint="Name the Valkey or Redis of this installation: redis://host:6379/0, or a file by BROKER_URL_FILE.",
+                id="portal.E017",
+            )
+        )
+    return found
+
+
 @register(deploy=True)
 def talkative_loggers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
     """At DEBUG these write tokens, bodies, whole addresses or the parameters of statements (SECURITY LOG-5)."""
@@ -147,10 +182,40 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
         )
     if settings.SANDBOX_HOSTS:
         found.append(
+            Error(
+                "PORTAL_SANDBOX_HOSTS is set: people could open connections to stand-ins over loopback or plain HTTP.",
+                hint="Remove it; an installation to try things out on has PORTAL_MODE=demo.",
+                id="portal.E027",
+            )
+        )
+    if settings.PROCESS == "worker" and not settings.OWN_NETWORKS:
+        found.append(
             Warning(
-                "PORTAL_SANDBOX_HOSTS is set: people can open connections to stand-ins over loopback or plain HTTP.",
-                hint="Remove it where real customers connect.",
-                id="portal.W027",
+                "PORTAL_OWN_NETWORKS is empty: where an admin allows a connection private networks, ours are among them.",
+                hint="Name the networks that this installation itself stands in.",
+                id="portal.W031",
             )
         )
     return found
+
+
+def collected_files(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
+    """Every page names files by what `collectstatic` noted of them. Asked at a start alone: a check may come before it."""
+    if settings.DEMO or settings.PROCESS != "web":
+        return []
+    noted = getattr(staticfiles_storage, "hashed_files", {})
+    missing = [
+        path
+        for finder in get_finders()
+        for path, _ in finder.list([])
+        if path not in noted or not staticfiles_storage.exists(noted[path])
+    ]
+    if not missing:
+        return []
+    return [
+        Error(
+            f"{len(missing)} static files are not collected, {missing[0]} among them.",
+            hint="Run `manage.py collectstatic` with this version of the portal, then start again.",
+            id="portal.E029",
+        )
+    ]

@@ -83,15 +83,24 @@ class Plan:
             "PORTAL_MODE": self.mode,
             "PORTAL_PROCESS": process,
             "PORTAL_VAR": str(self.state),
-            "DATABASE_URL": database,
-            "BROKER_URL": self.broker_url,
+            "DATABASE_URL_FILE": str(self._kept_address(process, database)),
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "PYTHONUNBUFFERED": "1",
         }
-        environment = demo | kept | hosts | ours | dict(self.secret_key)
+        named = os.environ.get("BROKER_URL_FILE")
+        broker = {"BROKER_URL_FILE": named} if named else {"BROKER_URL": self.broker_url}
+        environment = demo | kept | hosts | ours | broker | dict(self.secret_key)
         for part in more:
             environment |= part
         return environment
+
+    def _kept_address(self, process: str, address: str) -> Path:
+        """A file, because it holds a password, and an environment is copied into every child and many a report."""
+        path = self.state / "run" / f"{process}.database"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(address)
+        return path
 
     def command(self, name: str, *arguments: str) -> Child:
         """A `manage.py` command that runs as the tables' owner and ends by itself."""
@@ -99,11 +108,8 @@ class Plan:
 
     def web(self) -> Child:
         """Never gets the KEK."""
-        server = f"-m gunicorn portal.wsgi:application --bind 127.0.0.1:{self.port} --no-control-socket".split()
-        size = ["--workers", "2", "--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "4"]
-        # At SIGQUIT the arbiter ends at once and takes its workers along.
-        environment = self._environment("web", self.web_url, self.web_keyset)
-        return Child("web", (*server, *size), environment, parent_signal=signal.SIGQUIT)
+        server = ("manage.py", "serve", "--listen", f"127.0.0.1:{self.port}")
+        return Child("web", server, self._environment("web", self.web_url, self.web_keyset))
 
     def worker(self, queue: str) -> Child:
         celery = f"-m celery --app portal worker --queues {queue} --concurrency 2 --pool prefork".split()

@@ -1,10 +1,9 @@
-"""Start-up checks of the database: the right role without power, row security everywhere, nothing pending, one clock."""
+"""Start-up checks of the database: its version, row security everywhere, nothing pending, one clock, an end to waiting."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
@@ -14,41 +13,14 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Model
 
-from connections.tenancy.row_security import OWNER, STAFF, WEB, WORKER, Unfenced
+from connections.tenancy.row_security import OWNER, Unfenced
+from portal import env
 from portal.operations.embedded import CLUSTER_NAME
 
 OLDEST_SERVER = 16
 MOST_DRIFT = 60.0  # seconds
 
-# Beat only asks which jobs are due, which either runtime role may.
-ROLES = {"web": (WEB,), "worker": (WORKER,), "beat": (WEB, WORKER), "owner": (OWNER,)}
-MAY_BECOME = {WEB: {STAFF}, WORKER: set[str]()}
-
 Messages = list[CheckMessage]
-
-
-@dataclass(frozen=True)
-class Login:
-    """What PostgreSQL says about the role this process came in with."""
-
-    role: str
-    is_powerful: bool  # superuser, BYPASSRLS, CREATEROLE or REPLICATION
-    owns_tables: bool
-    may_become: frozenset[str]
-
-
-def login() -> Login:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT rolname, rolsuper OR rolbypassrls OR rolcreaterole OR rolreplication, EXISTS (SELECT 1 FROM pg_class"
-            " WHERE relowner = r.oid AND relnamespace = 'public'::regnamespace) FROM pg_roles r"
-            " WHERE rolname = current_user"
-        )
-        role, is_powerful, owns_tables = cursor.fetchone()
-        cursor.execute(
-            "SELECT rolname FROM pg_roles WHERE rolname <> current_user AND pg_has_role(current_user, oid, 'SET')"
-        )
-        return Login(role, is_powerful, owns_tables, frozenset(name for (name,) in cursor.fetchall()))
 
 
 def server_major() -> int:
@@ -85,43 +57,6 @@ def server(
             id="portal.E025",
         )
     ]
-
-
-@register(Tags.database)
-def role(app_configs: Sequence[Any] | None = None, databases: Iterable[str] | None = None, **kwargs: Any) -> Messages:
-    """Row security holds only for a role that cannot step around it."""
-    if not databases:
-        return []
-    wanted = ROLES[settings.PROCESS]
-    found = login()
-    if found.role not in wanted:
-        return [
-            Error(
-                f"This {settings.PROCESS} process is signed in to the database as {found.role}.",
-                hint=f"Its DATABASE_URL must name {' or '.join(wanted)}.",
-                id="portal.E001",
-            )
-        ]
-    if found.role == OWNER:
-        return []
-    excess = found.may_become - MAY_BECOME[found.role]
-    if not (found.is_powerful or found.owns_tables or excess):
-        return []
-    return [
-        Error(
-            f"The database role {found.role} could step around row security (it {_power(found, excess)}).",
-            hint="Take that from it: a runtime role owns nothing, has no attribute, and web alone may become staff.",
-            id="portal.E002",
-        )
-    ]
-
-
-def _power(found: Login, excess: set[str] | frozenset[str]) -> str:
-    if found.is_powerful:
-        return "is superuser or has BYPASSRLS, CREATEROLE or REPLICATION"
-    if found.owns_tables:
-        return "owns tables"
-    return f"may become {', '.join(sorted(excess))}"
 
 
 def fenced_models() -> Iterator[type[Model]]:
@@ -202,6 +137,29 @@ def clock(app_configs: Sequence[Any] | None = None, databases: Iterable[str] | N
             f"This machine's clock is {drift:.0f} s away from the database's.",
             hint="Let both machines follow the same time servers.",
             id="portal.E006",
+        )
+    ]
+
+
+@register(Tags.database)
+def timeouts(
+    app_configs: Sequence[Any] | None = None, databases: Iterable[str] | None = None, **kwargs: Any
+) -> Messages:
+    """A statement, a wait for a lock and an idle transaction end by themselves; the owner's migrations take their time."""
+    if not databases or settings.PROCESS == "owner":
+        return []
+    most = env.DATABASE_TIMEOUTS[settings.PROCESS]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, setting::int FROM pg_settings WHERE name = ANY (%s)", [list(most)])
+        unbounded = sorted(name for name, milliseconds in cursor.fetchall() if not milliseconds)
+    if not unbounded:
+        return []
+    return [
+        Error(
+            f"The database sets no limit to this {settings.PROCESS} process: {', '.join(unbounded)}.",
+            hint="Take the options of DATABASE_URL away that do so; a pooler in between must pass them on, or the role"
+            " must have them (ALTER ROLE ... SET).",
+            id="portal.E016",
         )
     ]
 

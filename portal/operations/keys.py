@@ -17,7 +17,7 @@ from portal.operations.refusal import Refused
 
 @dataclass(frozen=True)
 class KeyFolder:
-    """A 0700 folder of 0600 files. Whoever reads a file here decides which process gets it."""
+    """A 0700 folder of 0600 files, unless somebody let a group read. Whoever reads a file here decides which process gets it."""
 
     path: Path
 
@@ -58,7 +58,7 @@ def ensure_keys(folder: Path, *, in_use: bool = False) -> KeyFolder:
                 raise Refused(message)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        _close_to_others(folder, 0o700)
     except OSError as error:
         message = f"{folder} cannot be made private: {error.strerror}"
         raise Refused(message) from None
@@ -91,12 +91,17 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
                 pass  # another process was first: its key is the key
             finally:
                 draft.unlink()
-        if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+        _close_to_others(path, 0o600)
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         message = f"{path} cannot be read or written: {error.strerror}"
         raise Refused(message) from None
+
+
+def _close_to_others(path: Path, mode: int) -> None:
+    """What a group may read and others may not was given to it on purpose; anything wider was not. Raises OSError."""
+    if path.stat().st_mode & 0o027:
+        path.chmod(mode)
 
 
 if __name__ == "__main__":

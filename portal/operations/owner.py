@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from connections.tenancy.row_security import OWNER
-from portal.operations import database_checks
+from portal.operations import database_checks, role_checks
 
 
 class OwnerCommand(BaseCommand):
@@ -22,16 +22,20 @@ class OwnerCommand(BaseCommand):
         return super().execute(*args, **options)
 
 
-def refuse_unless_owner() -> None:
-    """Raises CommandError."""
+def refuse_unless_owner(*, migrated: bool = True) -> None:
+    """`migrated`: nothing may be pending. Raises CommandError."""
     for message in database_checks.reachable():
         text = f"{message.msg} {message.hint}"
         raise CommandError(text)
-    found = database_checks.login()
-    if found.role != OWNER:
-        text = f"this command needs the database role {OWNER}, and DATABASE_URL signs in as {found.role}."
+    current = role_checks.login()
+    if current.role != OWNER:
+        text = f"this command needs the database role {OWNER}, and DATABASE_URL signs in as {current.role}."
         raise CommandError(text)
+    for check in (database_checks.server, role_checks.role):
+        for message in check(databases=["default"]):
+            text = f"{message.msg} {message.hint} ({message.id})"
+            raise CommandError(text)
     executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if migrated and executor.migration_plan(executor.loader.graph.leaf_nodes()):
         text = "migrations are pending. Run `manage.py migrate` first."
         raise CommandError(text)

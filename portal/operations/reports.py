@@ -67,6 +67,7 @@ class Report(ExceptionReporter):
     """Where it went wrong, in which view and how; not what was asked with."""
 
     def get_traceback_data(self) -> dict[str, Any]:
+        self.request = None  # it is not read, either: that may fail once more, and then nobody has an answer
         # Without the request the templates tell nothing of it; what a template was filled with is nobody's business.
         return {**super().get_traceback_data(), "request": None, "template_info": None, "unicode_hint": ""}
 

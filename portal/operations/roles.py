@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import psycopg
 from psycopg import sql
 
+from portal.env import DATABASE_TIMEOUTS
 from portal.operations.refusal import Refused
 
 OWNER, WEB, WORKER, STAFF = "portal_owner", "portal_web", "portal_worker", "portal_staff"
@@ -62,6 +63,13 @@ def _ensure(connection: psycopg.Connection, passwords: Mapping[str, str], reset_
     if superuser or createdb:
         _run(connection, "ALTER ROLE {} CREATEDB", OWNER)
     _run(connection, "GRANT {} TO {} WITH INHERIT FALSE, SET TRUE", STAFF, WEB)
+
+    for role, process in ((WEB, "web"), (WORKER, "worker")):
+        for name, milliseconds in DATABASE_TIMEOUTS[process].items():
+            statement = sql.SQL("ALTER ROLE {} IN DATABASE {} SET {} = {}").format(
+                *map(sql.Identifier, (role, database, name)), sql.Literal(milliseconds)
+            )
+            connection.execute(statement)
 
     if not superuser and admin != OWNER:
         # Handing a schema over asks for the right to become its new owner.

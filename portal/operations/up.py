@@ -85,6 +85,9 @@ class Start:
                 "the embedded database is for the demo; in production set DATABASE_URL to a PostgreSQL of your own"
             )
             raise Refused(message)
+        if self.mode == "production" and env.text("PORTAL_SANDBOX_HOSTS"):
+            message = "PORTAL_SANDBOX_HOSTS is for the demo; remove it where real customers connect"
+            raise Refused(message)
         self.folders = Folders(Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var"))).resolve())
         self.folders.make()
         self.postgres = None if env.text("DATABASE_URL") else Postgres(self.folders)
@@ -206,7 +209,8 @@ def _check_environment() -> None:
     env.networks("PORTAL_OWN_NETWORKS")
     env.proxy("PORTAL_EGRESS_PROXY")
     env.number("PORTAL_TRUSTED_PROXIES", 0)
-    for name in ("PORTAL_SECRET_KEY", "PORTAL_KEK", "PORTAL_WEB_KEYSET", "BROKER_URL"):
+    env.broker("BROKER_URL")
+    for name in ("PORTAL_SECRET_KEY", "PORTAL_KEK", "PORTAL_WEB_KEYSET"):
         env.text(name)
     for name in ("DATABASE_URL", "DATABASE_URL_WEB", "DATABASE_URL_WORKER"):
         if env.text(name):

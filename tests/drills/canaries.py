@@ -2,7 +2,7 @@
 
     python -m tests.drills.canaries
 
-Real PostgreSQL, Valkey, sandbox, gunicorn, Celery workers and beat, in a temporary folder. Planted: our registrations'
+Real PostgreSQL, Valkey, sandbox, web server, Celery workers and beat, in a temporary folder. Planted: our registrations'
 secrets, customers' keys and secrets (right ones and mistaken ones), tokens, codes, `state` and PKCE verifiers as the
 simulators' grants bring them, database passwords, the KEK, the web keyset, Django's key; those that can be chosen hold
 what every encoding writes in its own way. They are used: connect, sync, try a request, refusals in which the provider

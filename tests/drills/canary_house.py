@@ -99,7 +99,7 @@ class CanaryHouse(House):
         until(self._answers, "the pages")
 
     def run(self, child: Child) -> None:
-        """Celery and gunicorn write their titles over what they were started with, unless they are asked not to."""
+        """Celery writes its title over what it was started with, unless it is asked not to."""
         child.environment = {**child.environment, "SPT_NOENV": "1"}
         super().run(child)
 

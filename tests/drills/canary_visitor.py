@@ -103,7 +103,7 @@ class Visitor:
     def _begin(self) -> None:
         self.session = requests.Session()
         self.session.trust_env = False
-        self.session.headers["Connection"] = "close"  # gunicorn may close an idle one while it is being used again
+        self.session.headers["Connection"] = "close"  # the server may close an idle one while it is being used again
 
     def prove(self) -> None:
         """Sensitive steps ask who is there where the last sign-in is more than five minutes ago."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,16 +10,28 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import LazySettings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import CheckMessage
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from portal.operations import checks, database_checks, start
-from portal.operations.database_checks import Login
-from portal.operations.keys import ensure_keys
+from portal import env
+from portal.operations import checks, database_checks, role_checks, start
 from tests.roles import acting_as
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def as_if_signed_in(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Tests become a role by SET ROLE, in a session of the owner's that has no limits; test_role_checks.py signs in."""
+    monkeypatch.setattr(role_checks, "session_role", lambda current: current.role)
+    if {"db", "house_key", "a_second_factor"} & set(request.fixturenames):
+        request.getfixturevalue("db")
+        with connection.cursor() as cursor:
+            for name, milliseconds in env.DATABASE_TIMEOUTS["web"].items():
+                cursor.execute(f"SET LOCAL {name} = {milliseconds}")
 
 
 def ids(messages: list[CheckMessage]) -> list[str | None]:
@@ -125,7 +134,7 @@ def test_right_production_settings_are_accepted(settings: Any) -> None:
         ("TRUSTED_PROXIES", -1, "portal.E023"),
         ("CACHES", {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}, "portal.E024"),
         ("CACHES", {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache"}}, "portal.E024"),
-        ("SANDBOX_HOSTS", {"procountor": object()}, "portal.W027"),
+        ("SANDBOX_HOSTS", {"procountor": object()}, "portal.E027"),
     ],
 )
 def test_production_refuses(settings: Any, setting: str, value: Any, code: str) -> None:
@@ -136,10 +145,43 @@ def test_production_refuses(settings: Any, setting: str, value: Any, code: str) 
     assert checks.production() == [], "the demo may do all of this"
 
 
-def test_sandbox_hosts_in_production_are_only_a_warning(settings: Any) -> None:
+def test_our_own_networks_are_missed_in_one_line_and_stop_nobody(settings: Any) -> None:
     in_production(settings)
-    settings.SANDBOX_HOSTS = {"procountor": object()}
-    assert not any(message.is_serious() for message in checks.production())
+    settings.PROCESS, settings.OWN_NETWORKS = "worker", ()
+    [message] = checks.production()
+    assert (message.id, message.is_serious()) == ("portal.W031", False)
+
+
+@pytest.mark.parametrize("process", ["web", "worker", "beat"])
+def test_a_broker_that_nobody_named_is_refused(settings: Any, process: str) -> None:
+    as_process(settings, process)
+    settings.CELERY_BROKER_URL = "memory://"
+    assert ids(checks.broker()) == ["portal.E017"]
+
+
+@pytest.mark.parametrize("name", checks.CELERYS_OWN)
+def test_what_celery_would_obey_before_our_settings_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "redis://elsewhere.example/0")
+    assert ids(checks.broker()) == ["portal.E030"]
+
+
+def test_files_that_were_not_collected_are_refused_to_the_web(settings: Any, tmp_path: Path) -> None:
+    in_production(settings)
+    settings.PROCESS = "web"
+    assert ids(checks.collected_files()) == ["portal.E029"], "the demo's storage notes nothing"
+    settings.STATIC_ROOT = tmp_path
+    settings.STATICFILES_DIRS = [REPOSITORY / "static"]
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+    }
+    call_command("collectstatic", interactive=False, verbosity=0)
+    del staticfiles_storage.hashed_files  # as read when a process starts
+    staticfiles_storage.hashed_files, _ = staticfiles_storage.load_manifest()
+    assert checks.collected_files() == []
+    next(tmp_path.glob("css/portal.*.css")).unlink()
+    assert ids(checks.collected_files()) == ["portal.E029"]
 
 
 # -- the database ------------------------------------------------------------------------------------------------------
@@ -160,7 +202,7 @@ def test_a_right_database_is_accepted(db: None, settings: Any, process: str, rol
 def test_a_wrong_database_role_is_refused(db: None, settings: Any, process: str, role: str) -> None:
     settings.PROCESS = process
     with acting_as(role):
-        assert on_database(database_checks.role) == ["portal.E001"]
+        assert on_database(role_checks.role) == ["portal.E001"]
 
 
 def test_a_runtime_role_that_owns_a_table_is_refused(db: None, settings: Any) -> None:
@@ -170,24 +212,7 @@ def test_a_runtime_role_that_owns_a_table_is_refused(db: None, settings: Any) ->
         cursor.execute("CREATE TABLE planted (id int)")
         cursor.execute("ALTER TABLE planted OWNER TO portal_web")
     with acting_as("web"):
-        assert on_database(database_checks.role) == ["portal.E002"]
-
-
-@pytest.mark.parametrize(
-    "found",
-    [
-        Login("portal_web", is_powerful=True, owns_tables=False, may_become=frozenset({"portal_staff"})),
-        Login("portal_web", is_powerful=False, owns_tables=False, may_become=frozenset({"portal_owner"})),
-        Login("portal_worker", is_powerful=False, owns_tables=False, may_become=frozenset({"portal_staff"})),
-    ],
-)
-def test_a_role_with_a_way_around_row_security_is_refused(
-    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch, found: Login
-) -> None:
-    # Only a superuser could hand out these attributes, and the tests have none.
-    settings.PROCESS = "web" if found.role == "portal_web" else "worker"
-    monkeypatch.setattr(database_checks, "login", lambda: found)
-    assert on_database(database_checks.role) == ["portal.E002"]
+        assert on_database(role_checks.role) == ["portal.E002"]
 
 
 @pytest.mark.parametrize(
@@ -248,128 +273,3 @@ def test_a_clock_that_is_off_is_refused(db: None, seconds: int) -> None:
 def test_a_clock_within_a_minute_is_accepted(db: None) -> None:
     with time_machine.travel(timezone.now() + timedelta(seconds=45)):
         assert on_database(database_checks.clock) == []
-
-
-# -- starting ----------------------------------------------------------------------------------------------------------
-
-
-def refused(process: str) -> int | str | None:
-    with pytest.raises(SystemExit) as left:
-        start.refuse_bad_start(process)
-    return left.value.code
-
-
-@pytest.fixture
-def kept_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test's transaction must outlive the start, which closes its connections for whoever forks later."""
-    monkeypatch.setattr(start.connections, "close_all", lambda: None)
-
-
-def test_a_refusal_is_one_line_with_the_way_out(
-    db: None, settings: Any, capfd: pytest.CaptureFixture[str], kept_connection: None
-) -> None:
-    as_process(settings, "web")
-    settings.SECRET_KEY = "short"
-    assert refused("web") == start.REFUSED
-    line = capfd.readouterr().err
-    assert line.count("\n") == 1
-    assert line.startswith("portal: The secret key")
-    assert "PORTAL_SECRET_KEY_FILE" in line
-    assert "And 1 more" in line, "the test's role is the owner's, which is wrong, too"
-
-
-def test_a_process_that_claims_to_be_another_is_refused(
-    db: None, settings: Any, capfd: pytest.CaptureFixture[str], kept_connection: None
-) -> None:
-    settings.PROCESS = "owner"
-    assert refused("worker") == start.REFUSED
-    assert "PORTAL_PROCESS says owner" in capfd.readouterr().err
-
-
-def test_a_good_worker_makes_the_house_key_and_starts(db: None, settings: Any, kept_connection: None) -> None:
-    from connections.vault.key_models import HouseKey
-
-    as_process(settings, "worker")
-    with acting_as("worker"):
-        start.refuse_bad_start("worker")
-        start.refuse_bad_start("worker")
-    assert HouseKey.objects.count() == 1
-
-
-def test_a_worker_whose_kek_does_not_open_the_house_key_is_refused(
-    house_key: None, settings: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], kept_connection: None
-) -> None:
-    as_process(settings, "worker")
-    settings.KEK_FILE = str(ensure_keys(tmp_path / "others").kek)
-    with acting_as("worker"):
-        assert refused("worker") == start.REFUSED
-    line = capfd.readouterr().err
-    assert "does not open" in line
-    assert line.count("\n") == 1
-
-
-def live(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(("PORTAL_", "DATABASE_URL", "BROKER_URL", "OAUTHLIB_"))
-    }
-    return subprocess.run(
-        [sys.executable, *arguments],
-        cwd=REPOSITORY,
-        env=inherited | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-PRODUCTION = {
-    "PORTAL_PROCESS": "web",
-    "PORTAL_SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-    "PORTAL_ORIGIN": "https://portal.example",
-    "PORTAL_TRUSTED_PROXIES": "1",
-    "DATABASE_URL": "postgresql://portal_web:x@db.example/portal",
-    "BROKER_URL": "redis://broker.example/0",
-}
-
-
-def test_djangos_deployment_check_is_clean_in_production(tmp_path: Path) -> None:
-    keyset = str(ensure_keys(tmp_path / "keys").web_keyset)
-    done = live(
-        ["manage.py", "check", "--deploy", "--fail-level", "WARNING"], **PRODUCTION, PORTAL_WEB_KEYSET_FILE=keyset
-    )
-    assert done.returncode == 0, done.stderr
-    assert "no issues" in done.stdout
-
-
-def test_the_deployment_check_sees_what_production_forbids() -> None:
-    done = live(["manage.py", "check", "--deploy"], **PRODUCTION | {"PORTAL_ORIGIN": "http://portal.example"})
-    assert done.returncode == 1
-    assert "portal.E022" in done.stderr
-    assert "portal.E010" in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("process", "program", "wrong", "code"),
-    [
-        ("web", ["-c", "import portal.wsgi"], {"PORTAL_KEK_FILE": "/nowhere"}, "portal.E010"),
-        ("worker", ["-m", "celery", "-A", "portal", "worker", "-P", "solo"], {}, "portal.E008"),
-        (
-            "beat",
-            ["-m", "celery", "-A", "portal", "beat", "-s", "{folder}/beat"],
-            {"PORTAL_KEK_FILE": "/nowhere"},
-            "portal.E009",
-        ),
-    ],
-)
-def test_no_process_starts_without_its_keys(
-    tmp_path: Path, process: str, program: list[str], wrong: dict[str, str], code: str
-) -> None:
-    environment = PRODUCTION | wrong | {"PORTAL_PROCESS": process}
-    environment["DATABASE_URL"] = "postgresql://portal_web:x@/portal?host=/nowhere"
-    done = live([part.format(folder=tmp_path) for part in program], **environment)
-    assert done.returncode == start.REFUSED, done.stderr
-    [line] = [line for line in done.stderr.splitlines() if line.startswith("portal: ")]
-    assert code in line
-    assert "And " in line, "the database cannot be reached either"

@@ -84,3 +84,23 @@ def test_keys_can_be_made_by_hand_for_a_production_machine(tmp_path: Path) -> No
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in (tmp_path / "keys").iterdir())
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == first.stdout
     assert made == {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+
+
+def test_what_a_group_was_let_read_stays_so(tmp_path: Path) -> None:
+    """Two system users: the workers' group reads one key, the web's another. Making keys again takes nothing away."""
+    keys = ensure_keys(tmp_path / "keys")
+    keys.path.chmod(0o750)
+    keys.kek.chmod(0o640)
+    command = [sys.executable, "-m", "portal.operations.keys", str(keys.path)]
+    subprocess.run(command, capture_output=True, check=True)
+    assert keys.path.stat().st_mode & 0o777 == 0o750
+    assert keys.kek.stat().st_mode & 0o777 == 0o640
+    assert keys.web_keyset.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o660, 0o620, 0o644, 0o604])
+def test_what_others_could_read_or_a_group_write_is_closed(tmp_path: Path, mode: int) -> None:
+    keys = ensure_keys(tmp_path / "keys")
+    keys.kek.chmod(mode)
+    ensure_keys(keys.path)
+    assert keys.kek.stat().st_mode & 0o777 == 0o600

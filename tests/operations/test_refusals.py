@@ -59,6 +59,8 @@ def refused(port: str | None = None) -> str:
         ("PORTAL_EGRESS_PROXY", "http://proxy:0", "PORTAL_EGRESS_PROXY must be of the form http://host:port"),
         ("PORTAL_TRUSTED_PROXIES", "some", "PORTAL_TRUSTED_PROXIES must be a whole number"),
         ("PORTAL_SECRET_KEY_FILE", "/nowhere/key", "PORTAL_SECRET_KEY_FILE cannot be read"),
+        ("BROKER_URL", "amqp://guest@localhost", "BROKER_URL must be of the form redis://"),
+        ("BROKER_URL_FILE", "/nowhere/broker", "BROKER_URL_FILE cannot be read"),
         ("DATABASE_URL", "mysql://x@y/z", "DATABASE_URL is not a PostgreSQL address"),
         ("PORTAL_VAR", "/dev/null/state", "cannot be written"),
         ("PG_BIN", "/nowhere", "PG_BIN=/nowhere holds no runnable initdb and postgres"),
@@ -80,6 +82,13 @@ def test_a_proxy_is_a_host_and_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_production_does_not_run_on_the_embedded_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORTAL_MODE", "production")
     assert "set DATABASE_URL" in refused()
+
+
+def test_production_knows_no_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORTAL_MODE", "production")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://x@localhost/portal")
+    monkeypatch.setenv("PORTAL_SANDBOX_HOSTS", '{"procountor": {"api": "https://localhost:1"}}')
+    assert "PORTAL_SANDBOX_HOSTS is for the demo" in refused()
 
 
 def test_a_folder_with_other_peoples_things_is_left_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def up(state: Path, before: object) -> Iterator[Up]:
 
 def _owner(up: Up) -> str:
     """The owner's URL, as a child was told its own."""
-    web = up.environment_of(up.process_of("gunicorn"))["DATABASE_URL"]
+    web = (up.state / "run" / "web.database").read_text()
     password = (up.state / "keys" / "portal_owner.password").read_text()
     return f"postgresql://portal_owner:{password}@{web.rpartition('@')[2]}"
 
@@ -80,7 +80,7 @@ def test_each_process_is_told_its_own_part_only(up: Up) -> None:
     told = {
         name: up.environment_of(up.process_of(words))
         for name, words in {
-            "web": "gunicorn",
+            "web": "manage.py serve",
             "interactive": "--queues interactive",
             "sync": "--queues sync",
             "beat": "portal beat",
@@ -92,7 +92,9 @@ def test_each_process_is_told_its_own_part_only(up: Up) -> None:
     assert holders == {"interactive", "sync"}
     keyset = str(up.state / "keys" / "web_keyset.json")
     assert {name for name, environment in told.items() if keyset in environment.values()} == {"web"}
-    logins = {name: told[name].get("DATABASE_URL", "").split(":")[1].strip("/") for name in told if name != "sandbox"}
+    addresses = {name: Path(told[name]["DATABASE_URL_FILE"]) for name in told if name != "sandbox"}
+    assert {path.stat().st_mode & 0o777 for path in addresses.values()} == {0o600}
+    logins = {name: path.read_text().split(":")[1].strip("/") for name, path in addresses.items()}
     assert logins == {
         "web": "portal_web",
         "interactive": "portal_worker",
@@ -100,16 +102,15 @@ def test_each_process_is_told_its_own_part_only(up: Up) -> None:
         "beat": "portal_worker",
     }
     assert not any(name.startswith(("PORTAL_", "DATABASE_", "BROKER_")) for name in told["sandbox"])
+    passwords = [path.read_text() for path in (up.state / "keys").glob("*.password")]
+    assert len(passwords) == 4
     for environment in told.values():
-        assert not any("portal_owner" in value for value in environment.values())
+        assert not any(secret in value for value in environment.values() for secret in ("portal_owner", *passwords))
 
 
-def test_every_worker_of_gunicorn_and_celery_is_told_the_same(up: Up) -> None:
-    """A forked child shows its parent's environment; none may have been given more on the way."""
-    web = [pid for pid, command in up.processes().items() if "gunicorn" in command]
-    assert len(web) == 3
-    for pid in web:
-        assert not any("kek" in value.lower() for value in up.environment_of(pid).values())
+def test_the_web_is_one_process_that_knows_nothing_of_the_kek(up: Up) -> None:
+    [web] = [pid for pid, command in up.processes().items() if "manage.py serve" in command]
+    assert not any("kek" in value.lower() for value in up.environment_of(web).values())
 
 
 def test_a_second_start_in_the_same_folder_is_refused(up: Up) -> None:

@@ -209,3 +209,48 @@ def test_what_is_no_small_private_network_is_refused(settings, text):
     settings.OWN_NETWORKS = (ip_network("10.9.0.0/16"),)
     with pytest.raises(ValueError):  # noqa: PT011
         addresses.private_networks(text)
+
+
+# -- IANA's registries -----------------------------------------------------------------------------------------------
+
+# iana-ipv4-special-registry and iana-ipv6-special-registry, every block, and multicast. Loopback is refused before these.
+SPECIAL = (
+    "0.0.0.0/8", "0.0.0.0/32", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+    "192.0.0.0/29", "192.0.0.8/32", "192.0.0.9/32", "192.0.0.10/32", "192.0.0.170/32", "192.0.0.171/32", "192.0.2.0/24",
+    "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.88.99.2/32", "192.168.0.0/16", "192.175.48.0/24",
+    "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "255.255.255.255/32",
+    "::1/128", "::/128", "::ffff:0:0/104", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23",
+    "2001::/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:2::/48", "2001:3::/32", "2001:4:112::/48",
+    "2001:10::/28", "2001:20::/28", "2001:30::/28", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
+    "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+)  # fmt: skip
+
+
+def within(network):
+    """Its ends and some between."""
+    net = ip_network(network)
+    step = max(net.num_addresses // 7, 1)
+    return {net[-1], *(net[place] for place in range(0, net.num_addresses, step))}
+
+
+@pytest.mark.parametrize("network", SPECIAL)
+def test_nothing_in_ianas_special_registries_is_reached(network):
+    for hosts in (OURS, GIVEN):
+        assert not [ip for ip in within(network) if addresses.may_be_reached(ip, hosts)]
+
+
+@pytest.mark.parametrize("network", ["::/3", "4000::/2", "8000::/1", "64::/16", "100::/8", "200::/7"])
+def test_nothing_that_was_never_given_to_anybody_is_reached(network):
+    assert not [ip for ip in within(network) if addresses.may_be_reached(ip, OURS)]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "1.1.1.1", "93.184.216.34", "172.15.255.255", "172.32.0.0", "192.0.1.1", "192.88.98.1", "198.17.255.255", "203.0.114.1",
+        "2001:200::1", "2001:4860::8888", "2003::1", "2606:2800:220:1::1", "2620:4f:7fff::1", "2a00::1", "3ffe::1",
+        "::ffff:93.184.216.34",
+    ],
+)  # fmt: skip
+def test_the_worlds_addresses_are_reached(address):
+    assert addresses.may_be_reached(ip_address(address), OURS)

@@ -1,0 +1,38 @@
+"""Whether a key does what it is for, tried on what stands in the database. Each raises KeyUnavailable where it does not."""
+
+from __future__ import annotations
+
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+
+from connections.vault import keys
+from connections.vault.sealing import Unopenable
+
+SEEDS = 5  # one that was damaged by hand keeps nobody from starting
+
+
+def prove_key_encryption_key() -> None:
+    """The house's keys are made by the first worker, and opened by every one."""
+    keys.make_house_key()
+    version, _ = keys.newest_public(keys.HOUSE)
+    keys.opener(keys.HOUSE, version)
+
+
+def prove_web_keyset() -> None:
+    """Seals and opens something of its own, and one of the newest second factors, if there are any."""
+    keyset = keys.web_class()
+    keyset.decrypt(keyset.encrypt(b"proof", b"start"), b"start")
+    if not _opens_a_seed():
+        message = "the web keyset does not open the second factors in the database"
+        raise keys.KeyUnavailable(message)
+
+
+def _opens_a_seed() -> bool:
+    seeds = Authenticator.objects.filter(type=Authenticator.Type.TOTP).order_by("-id")[:SEEDS]
+    for seed in seeds:
+        try:
+            get_adapter().decrypt(seed.data["secret"])
+        except (Unopenable, ValueError, KeyError):
+            continue
+        return True
+    return not seeds
