@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import connection as database
 from django.utils import timezone
 
@@ -59,6 +60,8 @@ class Chooser:
 
 @pytest.fixture
 def chooser(signing: House, alice: Any, sign_in: Any, work_off: Callable[..., int]) -> Chooser:
+    """The address that the provider names is one of hers; test_activation_consent.py tries all others."""
+    EmailAddress.objects.create(user=alice, email="kaisa@aamu.example", verified=True)
     return Chooser(sign_in(alice), work_off)
 
 
@@ -342,7 +345,7 @@ def test_what_the_provider_says_is_shown_as_text(chooser: Chooser, signing: Hous
     def plants(line: Any) -> None:
         if not line.asked.startswith("GET"):
             return behave(line)
-        who = {"email": planted, "userFullName": planted}
+        who = {"email": "kaisa@aamu.example", "userFullName": planted}
         companies = [{"companyId": planted, "extraInfo": planted}]
         line.answer(200, {"initiator": who, "companiesToIntegrate": companies, "expires": "2099-01-01T00:00:00"})
 
