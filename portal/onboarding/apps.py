@@ -15,7 +15,7 @@ class OnboardingConfig(AppConfig):
         from connections.transport.activation import ACTIVATION_ENDED, connect_consent
         from connections.transport.authorization import ATTEMPT_ENDED
         from portal.onboarding import activating, consents, diagnosis, logins, probing
-        from portal.onboarding.services import CHECK
+        from portal.onboarding.marks import CHECK
 
         connect_consent(consents.has_consent)
         register(CHECK, queue="interactive", handler=probing.check, on_parked=probing.gave_up)

@@ -192,9 +192,9 @@ def opened(token: str) -> Iterator[Question | None]:
         rows = ActivationConsent.objects.filter(digest=digest, expires_at__gt=timezone.now())
         row = rows.filter(confirmed_at=None, declined_at=None).first()
         waiting = ActivationRequest.objects.defer("key_version", "request_ciphertext").filter(
-            id=row.activation_id if row else None, state=ActivationState.SHOWN
+            state=ActivationState.SHOWN
         )
-        activation = waiting.first()
+        activation = waiting.filter(id=row.activation_id).first() if row is not None else None
         yield Question(row, activation, tenant) if row is not None and activation is not None else None
 
 

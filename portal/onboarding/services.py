@@ -26,10 +26,8 @@ from connections.vault.services import (
     refuse_left,
 )
 from portal.onboarding import typed
-from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
+from portal.onboarding.marks import CHECK, Proof, ask_at_once, checkpoint_of, provider_of, record
 from portal.onboarding.models import Evidence, Mark, Onboarding
-
-CHECK = "onboarding.check"
 
 
 def begin(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Onboarding:
@@ -87,6 +85,7 @@ def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
     with transaction.atomic():
         ask_check(mark=mark)
         hold_open(mark.onboarding.connection)
+        ask_at_once(mark, is_typed=True)
         return typed.keep(mark=mark, typed=values, actor=actor)
 
 

@@ -14,10 +14,12 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connections.jobs.models import Job
+from connections.jobs.tasks import work
 from connections.sync.models import Record, SyncRun
 from connections.tenancy.models import AuditEvent
 from connections.transport.models import ActivationRequest, RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection, Credential
+from portal.onboarding.marks import CHECK
 from portal.onboarding.models import Mark, Onboarding
 from tests.conftest import joined
 from tests.onboarding.conftest import CLIENT_SECRET
@@ -355,3 +357,27 @@ def test_what_the_provider_says_is_shown_as_text(chooser: Chooser, signing: Hous
     page = chooser.page()
     assert "<script>alert" not in page
     assert "[U+202E]" in page
+
+
+def test_five_hundred_companies_pass(chooser: Chooser, signing: House) -> None:
+    """Each is a connection of its own, so what one provider key is refused for holds no other back."""
+    signing.offered = tuple(range(1001, 1501))
+    chooser.take()
+    chooser.work_off()
+    chooser.decide(company=[str(company) for company in signing.offered])
+    asked = len(signing.server.asked)
+    with acting_as("worker"):
+        for kind in ("transport.activation_decide", "transport.activation_ended"):
+            work(str(Job.objects.get(kind=kind).id))
+    assert Connection.objects.count() == Credential.objects.count() == Onboarding.objects.count() == 500
+    assert len(signing.server.asked) == asked + 1
+    # Their checks: the first ones are refused, and the next one is asked all the same.
+    checks = list(Job.objects.filter(kind=CHECK, state="queued").order_by("due_at")[:6])
+    assert Job.objects.filter(kind=CHECK, state="queued").count() == 500
+    signing.token_status, signing.token_body = 401, {"errors": []}
+    for number, job in enumerate(checks):
+        if number == 5:
+            signing.token_status, signing.token_body = 200, {"access_token": "a-1", "expires_in": 3600}
+        with acting_as("worker"):
+            work(str(job.id))
+    assert len(signing.asked("/oauth/token")) == 6
