@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -25,22 +25,37 @@ class Parked(Exception):
 
 Handler = Callable[["Lease"], Again | None]
 
+# In the order in which due jobs are looked for. Mail has queues of its own: a mail server that accepts and hangs, or
+# three hundred mails at once, keep nobody's check waiting. Urgent mail has one more, so that it passes the others by.
+QUEUES = ("interactive", "sync", "urgent-mail", "mail")
+RETRY_WAITS_SECONDS = (1, 2, 4, 8, 16, 60, 300)
+
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of job. `on_parked` runs in the same transaction that parks the job, so that its room can say so."""
+    """One kind of job. `on_parked` runs in the same transaction that parks the job, so that its room can say so.
+
+    `retry_waits_seconds`: how long a job that failed waits before each further try; after the last one it is parked.
+    """
 
     name: str
     queue: str
     handler: Handler
     on_parked: Callable[[Lease], None] | None = None
+    retry_waits_seconds: Sequence[float] = RETRY_WAITS_SECONDS
 
 
 _KINDS: dict[str, Kind] = {}
-QUEUES = ("interactive", "sync")
 
 
-def register(name: str, *, queue: str, handler: Handler, on_parked: Callable[[Lease], None] | None = None) -> None:
+def register(
+    name: str,
+    *,
+    queue: str,
+    handler: Handler,
+    on_parked: Callable[[Lease], None] | None = None,
+    retry_waits_seconds: Sequence[float] = RETRY_WAITS_SECONDS,
+) -> None:
     """Called once per kind while the apps load. Raises ValueError for a second handler or an unknown queue."""
     if queue not in QUEUES:
         message = f"job kind {name}: no such queue {queue}"
@@ -48,7 +63,7 @@ def register(name: str, *, queue: str, handler: Handler, on_parked: Callable[[Le
     if name in _KINDS and _KINDS[name].handler is not handler:
         message = f"job kind {name} already has a handler"
         raise ValueError(message)
-    _KINDS[name] = Kind(name, queue, handler, on_parked)
+    _KINDS[name] = Kind(name, queue, handler, on_parked, retry_waits_seconds)
 
 
 def kind_of(name: str) -> Kind | None:

@@ -17,8 +17,6 @@ from connections.jobs.models import Job, JobState
 logger = logging.getLogger(__name__)
 
 MOST_CRASHES = 3
-MOST_FAILURES = 8
-BACK_OFF = (1, 2, 4, 8, 16, 60, 300)  # seconds
 
 # Set by tasks.py: rings Celery for a job id and a queue, gives up after 200 ms.
 _ring: Callable[[UUID, str], None] | None = None
@@ -130,13 +128,15 @@ def hand_back(lease: Lease, again: registry.Again) -> None:
 
 
 def fail(lease: Lease, error: BaseException) -> None:
-    """Queue the job again after a growing wait, or park it after eight failures. Keeps the error's type, not its text."""
+    """Queue the job again after the next wait of its kind, or park it after the last. Keeps the error's type, no text."""
     failures = lease.failures + 1
     reason = type(error).__name__
-    if failures >= MOST_FAILURES:
+    kind = registry.kind_of(lease.kind)
+    waits = kind.retry_waits_seconds if kind is not None else registry.RETRY_WAITS_SECONDS
+    if failures > len(waits):
         park(lease, f"failed {failures} times, last: {reason}")
         return
-    wait = timedelta(seconds=BACK_OFF[min(failures, len(BACK_OFF)) - 1])
+    wait = timedelta(seconds=waits[failures - 1])
     with transaction.atomic():
         _requeue(lease, due_at=timezone.now() + wait, reason=reason, starts=0, failures=failures)
 

@@ -27,6 +27,8 @@ class CallFailed(Exception):
     fields: Sequence[tuple[str, str]] = ()
     may_have_arrived = False  # the request may have been carried out although we know of no answer
     about: About | None = None  # set where asking again changes nothing before that has changed
+    # Nothing was sent: the very same credential was refused just now, and is asked with again from then on.
+    asked_again_at: datetime | None = None
 
     def __init__(self, fault: Fault, *, entry_id: UUID | None = None, provider_request_id: str = "") -> None:
         super().__init__(f"{type(self).__name__}: {fault.code}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -71,8 +71,23 @@ WORDS = {
         "The provider's answer was lost, so we cannot tell whether it was carried out. Open its link there once more."
     ),
     "interrupted": _("Our own side was interrupted. Open the provider's link once more."),
+    "no-consent": _(
+        "The person who chose the companies at the provider has not confirmed to us that they are meant to be connected"
+        " here. Open the provider's link once more."
+    ),
 }
 STATUSES = {410: "expired", 404: "unknown-request"}
+
+
+# Whether whoever consented at the provider is known to mean this tenant: the link that came back names no one, and
+# whoever holds it could open it elsewhere. Set by the room that knows people; without it nobody is.
+_has_consent: Callable[[ActivationRequest], bool] | None = None
+
+
+def connect_consent(check: Callable[[ActivationRequest], bool]) -> None:
+    """Called while the apps load. `check` runs in the tenant's scope."""
+    global _has_consent
+    _has_consent = check
 
 
 class _NoSuch(Exception):
@@ -167,6 +182,9 @@ def carry_out(lease: Lease) -> Again | None:
     if row is None:
         return None
     provider, activation = _provider(row)
+    if row.approved and not _is_consented(row):
+        _fail(lease, row, "no-consent")
+        return None
     if lease.starts > 1 or lease.failures:
         # A worker died or broke after it may have asked: whether it was carried out, nobody here knows.
         _fail(lease, row, "answer-lost")
@@ -223,6 +241,11 @@ def _row(lease: Lease, *states: ActivationState) -> ActivationRequest | None:
     with tenant_scope(lease.tenant_id):
         rows = ActivationRequest.objects.select_related("tenant").filter(id=lease.subject, state__in=states)
         return rows.first()
+
+
+def _is_consented(row: ActivationRequest) -> bool:
+    with tenant_scope(row.tenant_id):
+        return _has_consent is not None and _has_consent(row)
 
 
 def _provider(row: ActivationRequest) -> tuple[Provider, Activation]:

@@ -49,6 +49,8 @@ class Caller:
     passed: set[str] = field(default_factory=set)
     tried: set[str] = field(default_factory=set)
     counted: set[str] = field(default_factory=set)
+    refusals: int = 0  # in a row, as the grant's row says (refusal_waits.py)
+    asked_with: str = ""  # a digest of what this caller's own token was asked with
 
     @cached_property
     def grant(self) -> Grant:

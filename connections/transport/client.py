@@ -30,6 +30,7 @@ from connections.transport import (
     limiter,
     parsing,
     recording,
+    refusal_waits,
     retry,
     tokens,
     verdict,
@@ -127,9 +128,12 @@ class Client:
                 budget.earn()
                 try:
                     with recording.listening(self._caller, entry, arguments.body, wire) as heard:
-                        return self._attempt(declared, url, token, entry, arguments, wire, body, heard)
-                except Unauthorized:
+                        reply = self._attempt(declared, url, token, entry, arguments, wire, body, heard)
+                    refusal_waits.forget(self._caller)
+                    return reply
+                except Unauthorized as refused:
                     if is_renewed:
+                        refusal_waits.note_call(self._caller, refused)
                         raise
                     is_renewed = True
                     tokens.renew(self._caller, spent=token.generation)

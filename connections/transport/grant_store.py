@@ -314,4 +314,7 @@ def forget(connection: Connection) -> None:
             ask_after=None,
             refused_at=None,
             refused_with="",
+            refusals=0,
+            wait_until=None,
+            wait_with="",
         )

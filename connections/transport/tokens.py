@@ -13,7 +13,7 @@ from connections.spec.errors import About, CallFailed, Rejected, Unauthorized, U
 from connections.spec.faults import Phase
 from connections.spec.grants import AuthorizationCode
 from connections.tenancy.scope import tenant_scope
-from connections.transport import clock, faults, grant_store, ledger, token_request, verdict
+from connections.transport import clock, faults, grant_store, ledger, refusal_waits, token_request, verdict
 from connections.transport.caller import Caller
 from connections.transport.grant_store import Given
 from connections.transport.models import RequestLogEntry
@@ -36,6 +36,7 @@ def living(caller: Caller) -> Living:
     if caller.token is None or caller.token.is_due:
         with tenant_scope(caller.connection.tenant_id):
             row, now = grant_store.read(caller.connection)
+            refusal_waits.raise_while_waiting(caller, row, now)
             spare = grant_store.opened(row, now)
         if spare is None or spare.is_due:
             try:
@@ -51,6 +52,7 @@ def fresh(caller: Caller) -> Living:
     """A token from the credentials as they are stored now, even where one is living. Raises CallFailed."""
     with grant_store.durable(caller.connection):
         row, now = grant_store.read(caller.connection)
+        refusal_waits.raise_while_waiting(caller, row, now)
     is_claimed = row.claimed_until is not None and row.claimed_until > now
     # Somebody asks already, perhaps with a credential that was replaced since: their token is not new enough.
     return renew(caller, spent=row.generation + is_claimed, forced=True)
@@ -75,6 +77,7 @@ def _renewed(caller: Caller, spent: int, *, forced: bool, spare: Living | None) 
         with shielded():
             row, asked_with, found = _turn(caller, me, spent, forced=forced)
             if asked_with is not None:
+                caller.asked_with = asked_with.digest
                 found = _fetch(caller, row, me, asked_with, until=begun + grant_store.ASKED_WITHIN)
         if found is not None:
             return found
@@ -95,6 +98,7 @@ def _turn(caller: Caller, me: str, spent: int, *, forced: bool) -> tuple[Grant, 
         row, now = grant_store.read(connection)
         # Those who wait look, and no more: there may be many of them.
         if row.generation <= spent and (row.claimed_until is None or row.claimed_until < now):
+            refusal_waits.raise_while_waiting(caller, row, now)
             changed = grant_store.given(connection) if row.refused_with else None
             if grant_store.claim(connection, me, spent, forced=forced, changed=changed):
                 return grant_store.read(connection)[0], grant_store.given(connection), None
@@ -122,6 +126,8 @@ def trade(caller: Caller, code: token_request.Code) -> Living:
         found = _fetch(caller, row, me, asked_with, code=code, until=begun + grant_store.ASKED_WITHIN)
     if found is None:
         raise Unavailable(faults.NO_ANSWER, retry_at=clock.now())
+    caller.refusals = max(caller.refusals, row.refusals)
+    refusal_waits.forget(caller)  # a person has consented anew
     return found
 
 
@@ -174,8 +180,11 @@ def _fetch(
             raise asked.refused
     except CallFailed as failed:
         told, stands = _explained(caller, row, asked_with, failed) if code is None else (failed, None)
+        if code is None:
+            refusal_waits.note(caller, told, asked_with.digest)  # before others who wait for their turn get it
         is_mine = grant_store.give_back(caller.connection, row, me, told, stands=stands)
         if not is_mine and code is None and row.generation != _generation(caller.connection):
+            refusal_waits.forget(caller)
             return None  # somebody took over and stored: what we asked with was spent, and the newer pair counts
         raise told from None
     except BaseException:

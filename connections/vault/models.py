@@ -254,6 +254,13 @@ class Grant(TenantOwned):
     # Token requests in a row that met trouble, and when the provider wants the next one: nobody asks before.
     failures = models.PositiveSmallIntegerField(_("failures in a row"), default=0)
     ask_after = models.DateTimeField(_("not to be asked before"), null=True)
+    # Refusals in a row of the very same credential, by the token endpoint or by a call; each one doubles the wait before
+    # it is sent again. `wait_with`: a digest of what was refused, as anything else is tried at once.
+    refusals = models.PositiveSmallIntegerField(_("refusals in a row"), default=0)
+    wait_until = models.DateTimeField(_("not sent again before"), null=True)
+    wait_with = models.CharField(max_length=64, blank=True)
+    wait_fault = models.CharField(_("fault of the refusal"), max_length=60, blank=True)
+    wait_entry = models.UUIDField(_("entry id of the refusal"), null=True)
 
     class Meta:
         verbose_name = _("grant")
@@ -261,9 +268,11 @@ class Grant(TenantOwned):
         constraints = [
             Fenced(
                 name="vault_grant_fence",
-                web="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation), DELETE",
+                web="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation,"
+                " refusals, wait_until), UPDATE (wait_until), DELETE",
                 worker="SELECT, INSERT, UPDATE, DELETE",
-                staff="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)",
+                staff="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation,"
+                " refusals, wait_until)",
             ),
             SameTenant(name="vault_grant_connection_tenant", field="connection"),
         ]

@@ -14,6 +14,7 @@ from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponse
 
 from connections.vault.sealing import Place, seal_for_web, unseal_for_web
@@ -38,6 +39,18 @@ ASKED_FOR = (
 SEED = Place("mfa_authenticator", uuid.UUID(int=0), "secret")
 
 
+# Anybody may have these sent; all other mails of allauth say that something was changed, and pass them by.
+ASKED_FOR_BY_ANYBODY = {
+    "account/email/account_already_exists",
+    "account/email/email_confirmation",
+    "account/email/email_confirmation_signup",
+    "account/email/password_reset",
+    "account/email/password_reset_code",
+    "account/email/password_reset_key",
+    "account/email/unknown_account",
+}
+
+
 @dataclass(frozen=True)
 class House:
     """What mails call the portal; allauth would take the name from the request's Host header."""
@@ -51,6 +64,17 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def render_mail(
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
+    ) -> EmailMessage:
+        message: EmailMessage = super().render_mail(template_prefix, email, context, headers)
+        message.is_urgent = template_prefix not in ASKED_FOR_BY_ANYBODY  # type: ignore[attr-defined]
+        return message
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         asked, ours = self.request.build_absolute_uri("/"), f"{settings.ORIGIN}/"

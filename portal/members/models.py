@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import Fenced, Unfenced
 from connections.tenancy.scope import Actor
+from portal.members.mailing import Delivery
 
 
 class StaffRole(models.TextChoices):
@@ -126,6 +127,7 @@ class Invitation(TenantOwned):
     expires_at = models.DateTimeField(_("valid until"))
     accepted_at = models.DateTimeField(_("accepted at"), null=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
+    delivery: Delivery | None = None  # what became of its mail, set where a page shows it; no field
 
     class Meta:
         verbose_name = _("invitation")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from connections.tenancy.models import Tenant, TenantState
+from portal.members.mailing import deliveries_of
 from portal.members.models import Invitation, Membership, Role, User
 
 
@@ -35,9 +36,12 @@ def tenants_to_act_for(user: User) -> list[Tenant]:
 
 
 def team_of(tenant: Tenant) -> Team:
-    """Two queries. Needs the tenant's scope."""
+    """Two queries, and one for the mails of those who are asked. Needs the tenant's scope."""
     now = timezone.now()
     unanswered = list(Invitation.objects.filter(tenant=tenant, accepted_at__isnull=True, revoked_at__isnull=True))
+    deliveries = deliveries_of([invitation.id for invitation in unanswered])
+    for invitation in unanswered:
+        invitation.delivery = deliveries.get(invitation.id)
     return Team(
         members=list(Membership.objects.select_related("user").filter(tenant=tenant)),
         waiting=[invitation for invitation in unanswered if invitation.expires_at > now],

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
@@ -25,6 +24,7 @@ from connections.tenancy import audit
 from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
 from portal.members.access import RANK
+from portal.members.mailing import TrackedMail
 from portal.members.models import Invitation, Membership, Role, User
 from portal.rate_limits import limits
 from portal.rate_limits.limits import Scope
@@ -264,7 +264,9 @@ def _mail(invitation: Invitation, tenant: Tenant, address: str) -> None:
     words = {"invitation": invitation, "tenant": tenant, "address": address, "role": Role(invitation.role).label}
     subject = " ".join(render_to_string("members/mail/invitation_subject.txt", words).split())
     body = render_to_string("members/mail/invitation.txt", words)
-    EmailMessage(subject=subject, body=body, to=[invitation.email]).send()
+    message = TrackedMail(subject=subject, body=body, to=[invitation.email])
+    message.about = invitation.id
+    message.send()
 
 
 def _audit(tenant_id: UUID, actor: Actor, action: str, subject: str, **details: str) -> None:

@@ -11,6 +11,22 @@ class NoticesConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
-        from portal.notices import mail
+        from portal.members.mailing import connect_deliveries
+        from portal.notices import error_groups, mail
+        from portal.notices.deliveries import deliveries_of
 
-        register(mail.SEND, queue="interactive", handler=mail.send, on_parked=mail.parked)
+        connect_deliveries(deliveries_of)
+        for kind, queue in ((mail.SEND, "mail"), (mail.SEND_URGENT, "urgent-mail")):
+            register(
+                kind,
+                queue=queue,
+                handler=mail.send,
+                on_parked=mail.parked,
+                retry_waits_seconds=mail.RETRY_WAITS_SECONDS,
+            )
+        register(
+            error_groups.SUMMARY,
+            queue="mail",
+            handler=error_groups.summarise,
+            on_parked=error_groups.gave_up,
+        )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import smtplib
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +13,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from connections.jobs.lease import Lease
@@ -19,15 +22,22 @@ from connections.jobs.services import enqueue
 from connections.spec.uses import Use
 from connections.vault import sealing
 from connections.vault.secret import Secret
+from portal.notices import smtp
 from portal.notices.models import MailState, OutgoingMail
 
 SEND = "notices.send_mail"
+SEND_URGENT = "notices.send_urgent_mail"
+# A mail server may be out of order for hours, and one that does not know us yet asks us to come back: about a day in all.
+RETRY_WAITS_SECONDS = (15, 60, 180, 600, 1800, 3600, 7200, 14400, 21600, 36000)
 FILES = "django.core.mail.backends.filebased.EmailBackend"
-SMTP = "django.core.mail.backends.smtp.EmailBackend"
+SMTP = "portal.notices.smtp.Backend"
 
 
 class QueuedBackend(BaseEmailBackend):
-    """Django's mail backend for every process: a sealed row and a job in the caller's transaction. Sends nothing itself."""
+    """Django's mail backend for every process: a sealed row and a job in the caller's transaction. Sends nothing itself.
+
+    A message may say what it is `about` (a row's id), and that it `is_urgent`: see portal/members/mailing.py.
+    """
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
@@ -37,10 +47,11 @@ class QueuedBackend(BaseEmailBackend):
                 "message": base64.b64encode(message.message().as_bytes()).decode(),
             }
             with transaction.atomic():
-                mail = OutgoingMail()
+                mail = OutgoingMail(about=getattr(message, "about", None))
                 sealing.seal(mail, "ciphertext", Secret(json.dumps(envelope)))
                 mail.save(force_insert=True)
-                enqueue(kind=SEND, subject=mail.id, tenant_id=None)
+                kind = SEND_URGENT if getattr(message, "is_urgent", False) else SEND
+                enqueue(kind=kind, subject=mail.id, tenant_id=None)
         return len(email_messages)
 
 
@@ -70,7 +81,10 @@ class ReadyMessage(EmailMessage):
 
 
 def send(lease: Lease) -> None:
-    """Job: open one mail, send it, wipe its content. A mail sent twice by a crash in between is better than one lost."""
+    """Job: open one mail, send it, wipe its content. A mail sent twice by a crash in between is better than one lost.
+
+    What a server refuses for good is not tried again, and said where somebody waits for it.
+    """
     with transaction.atomic():
         mail = OutgoingMail.objects.filter(id=lease.subject).first()
     if mail is None or mail.state == MailState.SENT:
@@ -82,10 +96,29 @@ def send(lease: Lease) -> None:
         raise Parked(message) from None
     envelope = json.loads(secret.reveal_for(Use.MAIL))
     ready = ReadyMessage(base64.b64decode(envelope["message"]), envelope["from"], envelope["to"])
-    _outgoing().send_messages([ready])
+    try:
+        _outgoing().send_messages([ready])
+    except (OSError, smtplib.SMTPException) as error:
+        _note(lease, mail.id, error)
+        if smtp.is_for_good(error):
+            message = f"the mail server refuses it for good ({smtp.code_of(error)})"
+            raise Parked(message) from None
+        raise
     with transaction.atomic():
         lease.check()
         OutgoingMail.objects.filter(id=mail.id).update(state=MailState.SENT, sent_at=timezone.now(), ciphertext=b"")
+
+
+def _note(lease: Lease, mail_id: uuid.UUID, error: Exception) -> None:
+    """Keep what kind of trouble it was: the reply's code or the error's type, as its text may quote the mail."""
+    code = smtp.code_of(error)
+    with transaction.atomic():
+        lease.check()
+        OutgoingMail.objects.filter(id=mail_id).update(
+            state=MailState.REFUSED if smtp.is_for_good(error) else MailState.QUEUED,
+            tries=F("tries") + 1,
+            trouble=type(error).__name__ if code is None else f"{type(error).__name__} {code}",
+        )
 
 
 def _outgoing() -> BaseEmailBackend:
@@ -98,4 +131,4 @@ def _outgoing() -> BaseEmailBackend:
 
 
 def parked(lease: Lease) -> None:
-    OutgoingMail.objects.filter(id=lease.subject).update(state=MailState.FAILED)
+    OutgoingMail.objects.filter(id=lease.subject, state=MailState.QUEUED).update(state=MailState.FAILED)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
-from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
+from portal.members.mailing import TrackedMail
 from portal.members.models import Membership, Role
 
 
@@ -21,5 +21,7 @@ def mail_owners(*, tenant_id: UUID, template: str, words: Mapping[str, object]) 
     for address in addresses:
         subject = " ".join(render_to_string(f"{template}_subject.txt", dict(words)).split())
         body = render_to_string(f"{template}.txt", dict(words))
-        EmailMessage(subject=subject, body=body, to=[address]).send()
+        mail = TrackedMail(subject=subject, body=body, to=[address])
+        mail.is_urgent = True
+        mail.send()
     return len(addresses)

@@ -19,6 +19,7 @@ from connections.transport.models import ActivationRequest, ActivationState
 from connections.vault.models import Connection
 from portal.members.access import MemberRequest
 from portal.members.rows import own
+from portal.onboarding.consents import Consent, address_of, consent_of, masked
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.progress import sentence
@@ -48,6 +49,7 @@ class Activating:
     row: ActivationRequest
     provider: Provider
     companies: list[Company]
+    consent: Consent | None  # while a decision is awaited, and of one that was declined by mail
 
     @property
     def side(self) -> Text:
@@ -60,6 +62,15 @@ class Activating:
     @property
     def email(self) -> str:
         return str(self.row.proposal.get("email", ""))
+
+    @property
+    def masked_email(self) -> str:
+        return masked(address_of(self.row))
+
+    @property
+    def pace(self) -> str:
+        """How often the page asks for news: a person takes longer than a worker."""
+        return "5s" if self.is_open else "700ms"
 
     @property
     def is_open(self) -> bool:
@@ -75,6 +86,8 @@ class Activating:
         """A worker is at it, or is laying out the checklists."""
         if self.row.state in (ActivationState.ASKED, ActivationState.DECIDING):
             return True
+        if self.is_open:
+            return self.consent is not None and self.consent.name == "asked"
         return any(company.id in self.row.opened and company.connection is None for company in self.companies)
 
     @property
@@ -86,7 +99,8 @@ class Activating:
     @property
     def fingerprint(self) -> str:
         ready = [str(company.connection) for company in self.companies]
-        return hashlib.sha256("\n".join([self.row.state, *ready]).encode()).hexdigest()[:16]
+        asked = f"{self.consent.name} {self.consent.delivery} {self.consent.may_ask_again}" if self.consent else ""
+        return hashlib.sha256("\n".join([self.row.state, asked, *ready]).encode()).hexdigest()[:16]
 
 
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
@@ -102,7 +116,7 @@ def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str
 
 
 def shown(request: MemberRequest, activation: UUID) -> Activating:
-    """Two queries. Raises Http404, also where the provider no longer offers it."""
+    """Five queries at most. Raises Http404, also where the provider no longer offers it."""
     row = own(request, ActivationRequest.objects.defer(*SEALED), id=activation)
     laid_out = Onboarding.objects.filter(connection_id__in=row.opened.values())
     ready = {str(connection): connection for connection in laid_out.values_list("connection_id", flat=True)}
@@ -113,6 +127,7 @@ def shown(request: MemberRequest, activation: UUID) -> Activating:
             Company(company, words, company in row.approved, ready.get(row.opened.get(company, "")))
             for company, words in row.companies
         ],
+        consent_of(row, request.user) if row.state == ActivationState.SHOWN or not row.approved else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The pages of one request to connect several companies: who asks, which ones, and what became of it."""
+"""The pages of one request to connect several companies: who asks, which ones, whether they mean it, what became of it."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from connections.transport.activation import decide
+from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
 from portal.members.access import MemberRequest, member
 from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
-from portal.onboarding.activating import Activating, shown
+from portal.onboarding import consents
+from portal.onboarding.activating import NO_KEYS, Activating, shown
+from portal.onboarding.callbacks import unreferred
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
@@ -56,10 +58,42 @@ def decide_activation(request: MemberRequest, activation: UUID) -> HttpResponse:
         messages.error(request, _("Choose at least one company, or decline them all."))
         return redirect("activation", request.tenant.slug, activation)
     try:
-        decide(activation=found.row, approved=chosen, actor=request.user.actor)
+        consents.decide(activation=found.row, approved=chosen, tenant=request.tenant, user=request.user)
     except Refused as refused:
         messages.error(request, str(refused))
     return redirect("activation", request.tenant.slug, activation)
+
+
+@require_POST
+@member(Role.OPERATOR)
+def ask_consent(request: MemberRequest, activation: UUID) -> HttpResponse:
+    """A mail to whoever chose the companies at the provider."""
+    found = shown(request, activation)
+    try:
+        consents.ask(activation=found.row, tenant=request.tenant, user=request.user)
+    except (Refused, KeyUnavailable) as refused:
+        messages.error(request, str(refused if isinstance(refused, Refused) else NO_KEYS))
+    return redirect("activation", request.tenant.slug, activation)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@unreferred
+def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
+    """The link in that mail. Looking changes nothing; one that cannot be answered is answered alike, whatever the reason."""
+    with consents.opened(token) as question:
+        if question is None:
+            return render(request, "onboarding/consent_void.html", status=404)
+        if request.method != "POST":
+            response = render(request, "onboarding/consent.html", {"question": question})
+            # A form of a page that names no origin at all would be taken for somebody else's.
+            response.headers["Referrer-Policy"] = "strict-origin"
+            return response
+        is_meant = "confirm" in request.POST
+        try:
+            (consents.confirm if is_meant else consents.decline)(question)
+        except Refused:
+            return render(request, "onboarding/consent_void.html", status=404)
+        return render(request, "onboarding/consent_given.html", {"question": question, "is_meant": is_meant})
 
 
 def _context(request: MemberRequest, found: Activating) -> dict[str, Any]:

@@ -12,11 +12,12 @@ class OnboardingConfig(AppConfig):
     def ready(self) -> None:
         from connections.jobs.registry import register
         from connections.sync.services import RUN_ENDED
-        from connections.transport.activation import ACTIVATION_ENDED
+        from connections.transport.activation import ACTIVATION_ENDED, connect_consent
         from connections.transport.authorization import ATTEMPT_ENDED
-        from portal.onboarding import activating, diagnosis, logins, probing
-        from portal.onboarding.services import CHECK
+        from portal.onboarding import activating, consents, diagnosis, logins, probing
+        from portal.onboarding.marks import CHECK
 
+        connect_consent(consents.has_consent)
         register(CHECK, queue="interactive", handler=probing.check, on_parked=probing.gave_up)
         register(ATTEMPT_ENDED, queue="interactive", handler=logins.attempt_ended)
         register(ACTIVATION_ENDED, queue="interactive", handler=activating.go_on)

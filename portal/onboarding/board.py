@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -13,6 +13,7 @@ from connections.spec.checklist import Inference, LedgerProbe, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
 from connections.sync.models import ACTIVE, CONCLUSION, StreamProgress, SyncRun
+from connections.transport import refusal_waits
 from connections.transport.authorization import SEALED
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Pin
@@ -48,6 +49,7 @@ class Board:
     our_client_id: str
     latest_run: FirstRun | None
     attempt: AuthorizationAttempt | None  # the latest login that came back from the provider
+    asked_again_at: datetime | None  # while a check waits because its credential was refused just now
 
     @property
     def connection(self) -> Connection:
@@ -63,6 +65,11 @@ class Board:
         if self.has_left:
             return False
         return bool(self.pending) or self.is_exchanging or bool(self.latest_run and self.latest_run.run.is_moving)
+
+    @property
+    def pace(self) -> str:
+        """How often the page asks for news."""
+        return "5s" if self.asked_again_at else "700ms"
 
     @property
     def has_left(self) -> bool:
@@ -160,7 +167,7 @@ class Board:
     @property
     def fingerprint(self) -> str:
         """Changes when anything on the page does."""
-        parts = [self.connection.state, str(self.is_slow), str(self.is_watched)]
+        parts = [self.connection.state, str(self.is_slow), str(self.is_watched), str(self.asked_again_at)]
         parts += [
             f"{step.checkpoint.slug} {step.state} {step.mark.asked_at} {step.mark.checked_at} {step.obstacle}"
             for step in self.walk.steps
@@ -200,6 +207,9 @@ def board(onboarding: Onboarding, opened: str = "") -> Board:
         latest_run=_latest_run(onboarding.connection),
         attempt=_latest_attempt(onboarding.connection)
         if any(step.checkpoint.connect for step in found.steps)
+        else None,
+        asked_again_at=refusal_waits.asked_again_at(onboarding.connection)
+        if any(step.is_pending for step in found.steps)
         else None,
     )
 

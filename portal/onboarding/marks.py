@@ -9,11 +9,15 @@ from uuid import UUID
 from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
+from connections.jobs.services import enqueue
 from connections.providers import registry
 from connections.spec.checklist import Checkpoint, Inference, MarkState
 from connections.spec.provider import Provider
+from connections.transport import refusal_waits
 from connections.vault.models import Connection
 from portal.onboarding.models import Evidence, Mark
+
+CHECK = "onboarding.check"
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,19 @@ def record(*, mark: Mark, proof: Proof) -> None:
         mark.since = now
         values["since"] = now
     Mark.objects.filter(id=mark.id).update(**values)
+    if changed and proof.state.passes:
+        ask_at_once(mark)
+
+
+def ask_at_once(mark: Mark, *, is_typed: bool = False) -> None:
+    """Something of this connection was put right, or typed anew: what waits for a refusal to be over waits no longer."""
+    if not refusal_waits.ask_at_once(mark.onboarding.connection_id, is_typed=is_typed):
+        return
+    waiting = Mark.objects.filter(onboarding_id=mark.onboarding_id).filter(
+        Q(checked_at=None) | Q(checked_at__lt=F("asked_at")), asked_at__isnull=False
+    )
+    for mark_id in waiting.values_list("id", flat=True):
+        enqueue(kind=CHECK, subject=mark_id, tenant_id=mark.tenant_id)
 
 
 def append(*, mark: Mark, proof: Proof) -> None:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.spec.checklist import MarkState
 from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import Fenced, SameTenant
+from connections.transport.models import ActivationRequest
 from connections.vault.models import Connection
 
 STATES = [
@@ -99,3 +100,36 @@ class Evidence(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.code} {self.state}"
+
+
+class ActivationConsent(TenantOwned):
+    """That the person who chose companies at a provider means this tenant: it is them who decides here, or they said so.
+
+    The link of an activation names nobody, so whoever holds it could open it in another tenant. Of the mailed link only
+    the SHA-256 of its secret is kept.
+    """
+
+    activation = models.ForeignKey(ActivationRequest, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    digest = models.CharField(max_length=64, blank=True, editable=False)  # '' where no link was mailed, or it was used
+    asked_by = models.CharField(_("asked by"), max_length=254)
+    asked_at = models.DateTimeField(_("asked at"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("valid until"), null=True)
+    confirmed_at = models.DateTimeField(_("confirmed at"), null=True)
+    declined_at = models.DateTimeField(_("declined at"), null=True)
+
+    class Meta:
+        verbose_name = _("consent to an activation")
+        verbose_name_plural = _("consents to activations")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "activation"], name="onboarding_consent_once"),
+            Fenced(
+                name="onboarding_consent_fence",
+                web="SELECT, INSERT, UPDATE (digest, asked_by, asked_at, expires_at, confirmed_at, declined_at)",
+                worker="SELECT",
+                staff="SELECT (id, tenant_id, activation_id, asked_by, asked_at, expires_at, confirmed_at, declined_at)",
+            ),
+            SameTenant(name="onboarding_consent_activation_tenant", field="activation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"consent to {self.activation_id}"

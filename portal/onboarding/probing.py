@@ -217,7 +217,11 @@ def _refused(
         lease.check()
         asker.client.write_ledger()
         if (again := _again(mark, failed)) is not None:
-            if not Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=kept.code).exists():
+            is_said = (
+                failed.asked_again_at is not None
+                or Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=kept.code).exists()
+            )
+            if not is_said:
                 append(mark=mark, proof=kept)
             return again
         named = marks.get(failed.fault.checkpoint)
@@ -232,7 +236,9 @@ def _refused(
 
 
 def _again(mark: Mark, failed: CallFailed) -> Again | None:
-    """When to ask once more, of trouble that passes soon and that nobody need do anything about."""
+    """When to ask once more: what was refused just now, or trouble that passes soon and that nobody need do anything about."""
+    if failed.asked_again_at is not None:
+        return Again(failed.asked_again_at, failed.fault.code)
     if not isinstance(failed, Unavailable) or failed.fault.acts is Acts.CUSTOMER or mark.asked_at is None:
         return None
     due_at = max(failed.retry_at, timezone.now() + (PAUSE if failed.entry_id else PAUSE_OF_LOOKS))

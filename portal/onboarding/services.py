@@ -29,10 +29,9 @@ from connections.vault.services import (
     refuse_left,
 )
 from portal.onboarding import typed
-from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
+from portal.onboarding.marks import CHECK, Proof, ask_at_once, checkpoint_of, provider_of, record
 from portal.onboarding.models import Evidence, Mark, Onboarding
 
-CHECK = "onboarding.check"
 SERVER_CHANGED = "server-changed"
 # What an owner is asked to confirm once more, and what stands there afterwards.
 BOOKS_AGAIN_CODES = {BOOKS_AGAIN: "books-seen", BOOKS_AGAIN_EMPTY: "books-empty"}
@@ -97,6 +96,7 @@ def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
         if entry.changes_access:
             hold_reading(connection=connection, actor=actor)
         hold_open(connection)
+        ask_at_once(mark, is_typed=True)
         typed.store(entry=entry, actor=actor)
         if entry.moves_server:
             reopen_for_server(connection, but=mark)

@@ -29,4 +29,6 @@ urlpatterns = [
     path(ACTIVATION, activations.activation, name="activation"),
     path(f"{ACTIVATION}news/", activations.activation_news, name="activation_news"),
     path(f"{ACTIVATION}decide/", activations.decide_activation, name="decide_activation"),
+    path(f"{ACTIVATION}consent/", activations.ask_consent, name="ask_consent"),
+    path("activations/consent/<str:token>/", activations.activation_consent, name="activation_consent"),
 ]

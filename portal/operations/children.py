@@ -111,10 +111,17 @@ class Plan:
         server = ("manage.py", "serve", "--listen", f"127.0.0.1:{self.port}")
         return Child("web", server, self._environment("web", self.web_url, self.web_keyset))
 
+    def workers(self) -> tuple[Child, ...]:
+        """One for each line of work, so that none waits for another's."""
+        return self.worker("interactive"), self.worker("sync"), self.worker("mail")
+
     def worker(self, queue: str) -> Child:
-        celery = f"-m celery --app portal worker --queues {queue} --concurrency 2 --pool prefork".split()
+        """The one for mail serves urgent mail as well, in turns, and it alone is told how to reach the mail server."""
+        is_mail = queue == "mail"
+        queues = "urgent-mail,mail" if is_mail else queue
+        celery = f"-m celery --app portal worker --queues {queues} --concurrency 2 --pool prefork".split()
         quiet = f"--hostname {queue}@%h --without-mingle --without-gossip --loglevel INFO".split()
-        environment = self._environment("worker", self.worker_url, self.kek, self.smtp)
+        environment = self._environment("worker", self.worker_url, self.kek, self.smtp if is_mail else {})
         return Child(f"worker-{queue}", (*celery, *quiet), environment, steps=_CELERY)
 
     def beat(self) -> Child:

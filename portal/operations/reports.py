@@ -6,18 +6,26 @@ import json
 import logging
 from datetime import datetime, timezone
 from threading import Thread
+from traceback import format_tb, walk_tb
 from types import FrameType
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import BadRequest, PermissionDenied, RequestAborted, SuspiciousOperation
+from django.core.mail import mail_admins
 from django.db import connections
-from django.http import HttpRequest, QueryDict
-from django.utils.log import AdminEmailHandler
+from django.http import Http404, HttpRequest, QueryDict, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from connections.transport.redaction import redact
+from portal.env import BASE_DIR
 
 logger = logging.getLogger(__name__)
+
+OURS = tuple(f"{BASE_DIR}/{room}/" for room in ("portal", "connections"))
 
 PATIENCE = 5.0  # seconds that an answer of 500 waits for its mail to be written
 LONGEST = 16 * 1024  # characters of one part of a line
@@ -79,20 +87,86 @@ class Report(ExceptionReporter):
         return SafeString(redact(super().get_traceback_html()))  # nosec B703
 
 
-class AdminMail(AdminEmailHandler):
-    """Django's mails about errors, searched for live secrets as a whole; in plain text only."""
+# What somebody asked for badly is no error of ours, however often it is asked.
+OF_THE_CLIENT = (
+    SuspiciousOperation,  # DisallowedHost, RequestDataTooBig, TooManyFieldsSent and their siblings
+    BadRequest,
+    PermissionDenied,
+    Http404,
+    MultiPartParserError,
+    UnreadablePostError,
+    RequestAborted,
+)
 
-    def send_mail(self, subject: Any, message: Any, *args: Any, **kwargs: Any) -> None:
+
+class AdminMail(logging.Handler):
+    """Mails to admins about errors, grouped by kind (portal/notices/error_groups.py). They say what failed and where:
+    types, places in code, the pattern of the address. No text of an exception, no address, nothing that was sent."""
+
+    def emit(self, record: logging.LogRecord) -> None:
         """In a thread, which has a transaction of its own: the request's is about to be rolled back, mail and all."""
-        given = redact(subject), redact(message), *args
-        sending = Thread(target=self._send, args=given, kwargs=kwargs | {"html_message": None})
-        sending.start()
-        sending.join(PATIENCE)
-
-    def _send(self, *args: Any, **kwargs: Any) -> None:
+        if not settings.ADMINS or _is_of_the_client(record):
+            return
         try:
-            super().send_mail(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001  (nobody is left to hear of it but the log)
-            logger.warning("a mail about an error could not be written: %s", type(error).__name__)
-        finally:
-            connections.close_all()
+            label, text = _label(record), redact(_described(record))
+            writing = Thread(target=_count, args=(label, text))
+            writing.start()
+            writing.join(PATIENCE)
+        except Exception:  # noqa: BLE001  (a report that fails must not fail the answer)
+            self.handleError(record)
+
+
+def _is_of_the_client(record: logging.LogRecord) -> bool:
+    kind = record.exc_info[0] if record.exc_info else None
+    status = getattr(record, "status_code", None)
+    is_4xx = isinstance(status, int) and 400 <= status < 500
+    return (
+        is_4xx or record.name.startswith("django.security") or (kind is not None and issubclass(kind, OF_THE_CLIENT))
+    )
+
+
+def _label(record: logging.LogRecord) -> str:
+    """The kind of error: what was raised, and the innermost place of ours that it came through."""
+    kind, _error, trace = record.exc_info or (None, None, None)
+    if kind is None:
+        return f"{record.name} at {_shown(record.pathname)}:{record.lineno}"
+    frames = list(walk_tb(trace))
+    ours = [each for each in frames if str(each[0].f_code.co_filename).startswith(OURS)]
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    for frame, line in reversed(ours or frames):
+        return f"{name} at {_shown(frame.f_code.co_filename)}:{line} in {frame.f_code.co_name}"
+    return name
+
+
+def _described(record: logging.LogRecord) -> str:
+    """The frames of the traceback and of what caused it, as code: without texts of exceptions, which quote values."""
+    match = getattr(getattr(record, "request", None), "resolver_match", None)
+    at = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+    parts = [f"{record.levelname} of {record.name} at {at}, process {record.process}."]
+    if match is not None:
+        parts.append(f"Address: {match.route}")
+    error = record.exc_info[1] if record.exc_info else None
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        parts.append(
+            f"{type(error).__module__}.{type(error).__qualname__}\n" + "".join(format_tb(error.__traceback__))
+        )
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return "\n\n".join(parts)[:LONGEST]
+
+
+def _shown(path: str) -> str:
+    return path.removeprefix(f"{BASE_DIR}/")
+
+
+def _count(label: str, text: str) -> None:
+    from portal.notices import error_groups  # logging is set up before the apps are loaded
+
+    try:
+        subject = _("Error: %(label)s") % {"label": label}
+        error_groups.count(label, lambda: mail_admins(subject, text))
+    except Exception as error:  # noqa: BLE001  (nobody is left to hear of it but the log)
+        logger.warning("a mail about an error could not be written: %s", type(error).__name__)
+    finally:
+        connections.close_all()

@@ -14,11 +14,13 @@ from connections.calls.services import ANSWERS_KEPT, clear_answers
 from connections.jobs.models import Job
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport import partitions, recording
-from portal.notices.models import OutgoingMail
+from portal.notices.models import ErrorGroup, MailState, OutgoingMail
 from portal.rate_limits.models import CacheEntry, Usage
 
 ENDED_JOBS_KEPT = timedelta(days=14)
 SENT_MAILS_KEPT = timedelta(days=7)
+UNSENT_MAILS_KEPT = timedelta(days=30)
+ERROR_GROUPS_KEPT = timedelta(days=30)
 AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
 TALLIES_KEPT = timedelta(days=2)  # each counts one hour
 LOCK_PATIENCE = "10s"
@@ -35,6 +37,7 @@ def run() -> list[str]:
         _drop_partitions(),
         _delete_jobs(),
         _delete_mails(),
+        _delete_error_groups(),
         _clear_answers(),
         _delete_recordings(),
         _delete_sessions(),
@@ -74,7 +77,19 @@ def _delete_jobs() -> str:
 def _delete_mails() -> str:
     old = OutgoingMail.objects.filter(sent_at__lt=timezone.now() - SENT_MAILS_KEPT)
     count, _ = old.delete()
-    return f"Deleted {count} mails that were sent more than {SENT_MAILS_KEPT.days} days ago."
+    given_up = OutgoingMail.objects.filter(
+        state__in=(MailState.FAILED, MailState.REFUSED), created_at__lt=timezone.now() - UNSENT_MAILS_KEPT
+    )
+    unsent, _ = given_up.delete()
+    return (
+        f"Deleted {count} mails that were sent more than {SENT_MAILS_KEPT.days} days ago, and {unsent} that could not be"
+        f" delivered and are older than {UNSENT_MAILS_KEPT.days} days."
+    )
+
+
+def _delete_error_groups() -> str:
+    count, _ = ErrorGroup.objects.filter(last_at__lt=timezone.now() - ERROR_GROUPS_KEPT).delete()
+    return f"Forgot {count} kinds of errors that were not seen for {ERROR_GROUPS_KEPT.days} days."
 
 
 def _clear_answers() -> str:

@@ -132,14 +132,14 @@ class MailAdmin(LookOnlyNewestFirst):
     """Whether mails leave. Who they are for and what they say is sealed for the workers."""
 
     moment_field = "created_at"
-    list_display = ("created", "state_badge", "sent")
+    list_display = ("created", "state_badge", "tries", "trouble", "sent")
     list_filter = (MailStateFilter,)
-    fields = ("id", "state_badge", "created", "sent")
+    fields = ("id", "about", "state_badge", "tries", "trouble", "created", "sent")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutgoingMail]:
         # The staff's role has no right on the other columns.
-        return super().get_queryset(request).only("id", "state", "created_at", "sent_at")
+        return super().get_queryset(request).only("id", "about", "state", "tries", "trouble", "created_at", "sent_at")
 
     @admin.display(description=_("state"))
     def state_badge(self, mail: OutgoingMail) -> SafeString:

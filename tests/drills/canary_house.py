@@ -92,7 +92,13 @@ class CanaryHouse(House):
         self.plan = replace(self.plan, port=port, sandbox_hosts=json.dumps(self.sandbox.hosts))
         self.set_up_django(**self.plan.kek)
         self.tap = Tap(unquote(urlsplit(self.plan.broker_url).path), self.folders.state / "log" / "broker-tap.log")
-        for child in (self._worker("interactive"), self._worker("sync"), self.plan.beat(), self.plan.web()):
+        for child in (
+            self._worker("interactive"),
+            self._worker("sync"),
+            self._worker("mail"),
+            self.plan.beat(),
+            self.plan.web(),
+        ):
             self.run(child)
         self._demo_data(clients)
         self._know_the_keys()

@@ -47,7 +47,7 @@ ALLOWED = (
     ),
     Allowed(
         "database password of portal_worker",
-        r"environment of worker-(interactive|sync)",
+        r"environment of worker-(interactive|sync|mail)",
         "workers sign in to the database as their own role",
     ),
     Allowed(

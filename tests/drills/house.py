@@ -58,7 +58,7 @@ class House:
         self.sandbox.start()
         self.plan = replace(self.plan, sandbox_hosts=json.dumps({**self.sandbox.hosts, **self.hosts}))
         self.set_up_django()
-        for child in (self._worker("interactive"), self._worker("sync"), self.plan.beat()):
+        for child in (self._worker("interactive"), self._worker("sync"), self._worker("mail"), self.plan.beat()):
             self.run(child)
 
     def start_servers(self) -> None:

@@ -41,6 +41,7 @@ FIELDS = {
     "mfa_authenticator.data": "sealed with the web class by portal.members.adapters",
     "members_user.password": "hashed",
     "members_invitation.digest": "hashed",
+    "onboarding_activationconsent.digest": "hashed",
     "tenancy_lookup.digest": "hashed",
     "vault_clientregistration.secret_hint": "the last four characters of sixteen or more",
     "vault_tenantkey.public_keyset": "public by its nature",

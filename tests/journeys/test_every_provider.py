@@ -87,9 +87,22 @@ def test_an_activation_link_connects_several_companies_at_once(live: Live, new_p
     for company in ("10451", "10452"):
         page.check(f"#activate-{company}")
     page.click("#approve")
-    # A signed-in person says whose they are, sees who asks for what, and decides; nothing has happened until then.
+    # A signed-in person says whose they are. Who chose them is somebody else, and must say by mail that Aamu is meant;
+    # then the person here sees who asks for what, and decides. Nothing has happened until then.
     page.check("input[name=tenant][value=aamu]")
     page.click("#show-proposal")
+    page.click("#ask-consent", timeout=30_000)
+    here, initiator = page.url, new_page()
+    mailed = initiator.get_by_role("link", name="Are your companies meant to be connected").first
+    for _ in range(60):
+        initiator.goto(f"{live.portal}/demo/mail/")
+        if mailed.is_visible():
+            break
+        initiator.wait_for_timeout(500)
+    mailed.click()
+    initiator.click(".letter a[href*='/activations/consent/']")
+    initiator.click("#confirm-consent")
+    page.goto(here)
     expect(page.locator("#connect-companies")).to_be_visible(timeout=30_000)
     expect(page.locator("main")).to_contain_text("10452")
     for box in page.locator("input[name=company]").all():

@@ -9,14 +9,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import connection as database
 from django.utils import timezone
 
 from connections.jobs.models import Job
+from connections.jobs.tasks import work
 from connections.sync.models import Record, SyncRun
 from connections.tenancy.models import AuditEvent
 from connections.transport.models import ActivationRequest, RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection, Credential
+from portal.onboarding.marks import CHECK
 from portal.onboarding.models import Mark, Onboarding
 from tests.conftest import joined
 from tests.onboarding.conftest import CLIENT_SECRET
@@ -59,6 +62,8 @@ class Chooser:
 
 @pytest.fixture
 def chooser(signing: House, alice: Any, sign_in: Any, work_off: Callable[..., int]) -> Chooser:
+    """The address that the provider names is one of hers; test_activation_consent.py tries all others."""
+    EmailAddress.objects.create(user=alice, email="kaisa@aamu.example", verified=True)
     return Chooser(sign_in(alice), work_off)
 
 
@@ -342,7 +347,7 @@ def test_what_the_provider_says_is_shown_as_text(chooser: Chooser, signing: Hous
     def plants(line: Any) -> None:
         if not line.asked.startswith("GET"):
             return behave(line)
-        who = {"email": planted, "userFullName": planted}
+        who = {"email": "kaisa@aamu.example", "userFullName": planted}
         companies = [{"companyId": planted, "extraInfo": planted}]
         line.answer(200, {"initiator": who, "companiesToIntegrate": companies, "expires": "2099-01-01T00:00:00"})
 
@@ -352,3 +357,27 @@ def test_what_the_provider_says_is_shown_as_text(chooser: Chooser, signing: Hous
     page = chooser.page()
     assert "<script>alert" not in page
     assert "[U+202E]" in page
+
+
+def test_five_hundred_companies_pass(chooser: Chooser, signing: House) -> None:
+    """Each is a connection of its own, so what one provider key is refused for holds no other back."""
+    signing.offered = tuple(range(1001, 1501))
+    chooser.take()
+    chooser.work_off()
+    chooser.decide(company=[str(company) for company in signing.offered])
+    asked = len(signing.server.asked)
+    with acting_as("worker"):
+        for kind in ("transport.activation_decide", "transport.activation_ended"):
+            work(str(Job.objects.get(kind=kind).id))
+    assert Connection.objects.count() == Credential.objects.count() == Onboarding.objects.count() == 500
+    assert len(signing.server.asked) == asked + 1
+    # Their checks: the first ones are refused, and the next one is asked all the same.
+    checks = list(Job.objects.filter(kind=CHECK, state="queued").order_by("due_at")[:6])
+    assert Job.objects.filter(kind=CHECK, state="queued").count() == 500
+    signing.token_status, signing.token_body = 401, {"errors": []}
+    for number, job in enumerate(checks):
+        if number == 5:
+            signing.token_status, signing.token_body = 200, {"access_token": "a-1", "expires_in": 3600}
+        with acting_as("worker"):
+            work(str(job.id))
+    assert len(signing.asked("/oauth/token")) == 6

@@ -11,7 +11,7 @@ from django.db import connection as database
 from django.urls import reverse
 
 from connections.jobs.models import Job
-from connections.vault.models import Connection, Credential
+from connections.vault.models import Connection, Credential, Grant
 from portal.onboarding.models import Mark, Onboarding
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -254,6 +254,7 @@ def test_checking_what_can_only_be_inferred_asks_for_its_proof(live: Visitor, sa
     live.work_off()
     assert live.marks(live.page())["usage-settings"] == "failing"
     sandbox.allow_usage(True)
+    Grant.objects.update(wait_until=None)  # the wait after a refusal is over
     page = live.page("usage-settings")
     assert 'id="check"' in page
     live.press("usage-settings", "check")

@@ -208,7 +208,10 @@ def test_a_forbidden_usage_setting_reopens_the_usage_settings(live, sandbox):
     live.check("api-key")
     assert live.states() == DONE | {"usage-settings": "failing"}
     sandbox.allow_usage(True)
-    live.check("api-key")
+    live.check("api-key")  # waits, as the very same was refused just now
+    assert live.states()["usage-settings"] == "failing"
+    live.attest("usage-settings")  # somebody says that it is put right
+    live.work_off()
     assert live.states() == DONE
 
 

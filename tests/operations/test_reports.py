@@ -214,7 +214,7 @@ def test_a_report_tells_where_and_not_with_what(is_html: bool) -> None:
     assert "DATABASES" not in text
 
 
-def test_a_mail_to_admins_is_searched_as_a_whole(settings: Any, written: StringIO) -> None:
+def test_a_mail_to_admins_is_searched_as_a_whole(committed_db: None, settings: Any, written: StringIO) -> None:
     settings.ADMINS = [("", "admin@pilotage.example")]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     Secret(KEY).reveal()

@@ -83,13 +83,14 @@ def test_each_process_is_told_its_own_part_only(up: Up) -> None:
             "web": "manage.py serve",
             "interactive": "--queues interactive",
             "sync": "--queues sync",
+            "mail": "--queues urgent-mail,mail",
             "beat": "portal beat",
             "sandbox": "connections.sandbox",
         }.items()
     }
     kek = str(up.state / "keys" / "kek.json")
     holders = {name for name, environment in told.items() if kek in environment.values()}
-    assert holders == {"interactive", "sync"}
+    assert holders == {"interactive", "sync", "mail"}
     keyset = str(up.state / "keys" / "web_keyset.json")
     assert {name for name, environment in told.items() if keyset in environment.values()} == {"web"}
     addresses = {name: Path(told[name]["DATABASE_URL_FILE"]) for name in told if name != "sandbox"}
@@ -99,6 +100,7 @@ def test_each_process_is_told_its_own_part_only(up: Up) -> None:
         "web": "portal_web",
         "interactive": "portal_worker",
         "sync": "portal_worker",
+        "mail": "portal_worker",
         "beat": "portal_worker",
     }
     assert not any(name.startswith(("PORTAL_", "DATABASE_", "BROKER_")) for name in told["sandbox"])

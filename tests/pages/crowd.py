@@ -53,6 +53,7 @@ ADDRESSES = [
     Address("connect", Role.OPERATOR, ("connection", "key_checkpoint", "login"), "post"),
     Address("activation", Role.OPERATOR, ("activation",)),
     Address("activation_news", Role.OPERATOR, ("activation",)),
+    Address("ask_consent", Role.OPERATOR, ("activation",), "post"),
     Address("decide_activation", Role.OPERATOR, ("activation",), "post", {"company": "101"}),
     Address("sync_now", Role.OPERATOR, ("connection",), "post"),
     Address("schedule", Role.OPERATOR, ("connection",), "post", {"every_hours": "6"}),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core import mail
 from playwright.sync_api import Page, expect
 
 from connections.transport.models import AuthorizationAttempt
@@ -61,6 +63,18 @@ def stations(page: Page, signer: Signer, signing: House) -> Iterator[str]:  # no
     page.locator("#show-proposal").click()
     yield "activation-asked"
     signer.work_off()
+    expect(page.locator("#ask-consent")).to_be_visible(timeout=20_000)
+    yield "consent-needed"
+    page.locator("#ask-consent").click()
+    yield "consent-asked"
+    asked, link = page.url, re.findall(r"https?://[^/]+(/activations/consent/\S+)", str(mail.outbox[-1].body))[0]
+    page.goto(link)
+    yield "consent"
+    page.locator("#confirm-consent").click()
+    yield "consent-given"
+    page.goto(link)
+    yield "consent-void"
+    page.goto(asked)
     expect(page.locator("#connect-companies")).to_be_visible(timeout=20_000)
     yield "activation-shown"
     page.get_by_label("Books 101").check()

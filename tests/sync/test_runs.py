@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from connections.jobs.models import Job, JobState
-from connections.jobs.services import MOST_FAILURES
+from connections.jobs.registry import RETRY_WAITS_SECONDS
 from connections.providers import registry
 from connections.sync import cursors, services, upsert
 from connections.sync.models import (
@@ -132,7 +132,7 @@ def test_what_fails_again_and_again_ends_in_words(syncing, monkeypatch, let_time
 
     monkeypatch.setattr(upsert, "write", failing)
     run = syncing.run()
-    for _ in range(MOST_FAILURES - 1):
+    for _ in RETRY_WAITS_SECONDS:
         let_time_pass()
         syncing.work_off()
     run.refresh_from_db()

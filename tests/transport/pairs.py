@@ -59,8 +59,9 @@ def ends_in(seconds):
 
 
 def hold_is_over():
-    """Failures are not shared any more, and what the provider asked for has passed."""
-    change(refused_at=F("refused_at") - timedelta(hours=1), ask_after=F("ask_after") - timedelta(hours=1))
+    """Failures are not shared any more, and what the provider asked for has passed, as has the wait after a refusal."""
+    hour = timedelta(hours=1)
+    change(**{name: F(name) - hour for name in ("refused_at", "ask_after", "wait_until")})
 
 
 def saying(hostile, status, body=b"", **headers):

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from connections.spec.errors import CallFailed, Forbidden, QuotaExhausted, Unauthorized, Unavailable
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import grant_store, token_request, tokens
+from connections.transport import grant_store, refusal_waits, token_request, tokens
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
 from connections.vault.keys import KeyUnavailable
@@ -323,6 +323,7 @@ def test_callers_who_waited_share_a_failure(hostile, uncanny, status, kind):
 
 def test_a_failure_is_shared_for_some_seconds_only(hostile, uncanny, monkeypatch):
     monkeypatch.setattr(grant_store, "REFUSAL_HOLDS", 0.3)
+    monkeypatch.setattr(refusal_waits, "FIRST_SECONDS", 0.3)
     hostile.behave = lambda line: line.answer(401)
     for _ in range(3):
         with pytest.raises(Unauthorized):

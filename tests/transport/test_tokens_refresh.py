@@ -66,6 +66,9 @@ def test_an_access_that_was_taken_back_is_asked_for_once(hostile, person, error)
     assert len(hostile.asked) == 1
     assert refused(person, check).fault.code == "access-ended"  # a person may ask once more
     assert len(hostile.asked) == 2
+    assert refused(person, check).asked_again_at  # not a moment later with the very same
+    assert len(hostile.asked) == 2
+    hold_is_over()
     saying(hostile, 200, NEW)
     check(person)
     assert revealed(living(person).secret) == "new-a"
