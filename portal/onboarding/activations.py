@@ -66,6 +66,7 @@ def decide_activation(request: MemberRequest, activation: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OPERATOR)
+@limited(limits.CONSENT_MAIL)
 def ask_consent(request: MemberRequest, activation: UUID) -> HttpResponse:
     """A mail to whoever chose the companies at the provider."""
     found = shown(request, activation)
@@ -78,6 +79,7 @@ def ask_consent(request: MemberRequest, activation: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @unreferred
+@limited(limits.CONSENT_ANSWER)
 def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
     """The link in that mail. Looking changes nothing; one that cannot be answered is answered alike, whatever the reason."""
     with consents.opened(token) as question:

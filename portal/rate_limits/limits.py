@@ -145,6 +145,17 @@ ACTIVATION = _limit(
 ACTIVATION_DECISION = _limit(
     "activation-decision", _("Too many decisions were sent in a short time."), (Scope.PERSON, 30, HOUR)
 )
+# A mail to an address that a stranger may have named at the provider.
+CONSENT_MAIL = _limit(
+    "consent-mail",
+    _("No more mails to confirm a choice of companies can be sent for now."),
+    (Scope.PERSON, 10, HOUR),
+    (Scope.TENANT, 20, HOUR),
+    (Scope.HOUSE, 200, HOUR),
+)
+CONSENT_ANSWER = _limit(
+    "consent-answer", _("Too many answers were sent from this network in a short time."), (Scope.CLIENT, 60, 10 * MINUTE)
+)
 CHECK = _limit(
     "check",
     _("This was checked too often in a short time."),
