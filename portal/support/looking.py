@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
@@ -80,7 +81,17 @@ def _position(text: str) -> tuple[datetime, UUID] | None:
         return None
 
 
-class Editable(Admin):
+class StaffPage(Admin):
+    """What every staff page keeps to."""
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
+        if queryset.model is LogEntry:
+            # Django's history of a row joins the people who made it; the staff's role has no right on passwords.
+            queryset = queryset.defer("user__password")
+        return super().get_paginator(request, queryset, *args, **kwargs)
+
+
+class Editable(StaffPage):
     """A page with a form: one button, that saves."""
 
     sortable_by = ()
@@ -97,7 +108,7 @@ class Editable(Admin):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
-class LookOnly(Admin):
+class LookOnly(StaffPage):
     """A page that staff read. Nothing is added, changed or deleted here, by nobody."""
 
     list_per_page = 50
