@@ -1,4 +1,4 @@
-"""Registers the app and what it hands to lower floors."""
+"""Registers the app, and ties seeds of second factors to their rows."""
 
 from __future__ import annotations
 
@@ -8,3 +8,9 @@ from django.apps import AppConfig
 class MembersConfig(AppConfig):
     name = "portal.members"
     label = "members"
+
+    def ready(self) -> None:
+        # Models can be imported only now.
+        from portal.members import seeds
+
+        seeds.connect_signals()
