@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection
 from typing import Any, cast
+from urllib.parse import urlsplit
 
-from allauth.mfa.utils import is_mfa_enabled
-from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.views import redirect_to_login
@@ -23,6 +22,8 @@ from connections.tenancy.scope import staff_scope
 from connections.transport.redaction import redact
 from portal.members.access import is_admitted_staff
 from portal.members.models import User
+from portal.members.stepup import READING, ask_again, has_second_factor, recently_proved
+from portal.members.views.enrolling import whom_to_ask
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
@@ -65,7 +66,9 @@ class PortalAdminSite(AdminSite):
         self._parameters[view] = parameters
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        own = [path(route, self.admin_view(view), name=name) for route, view, name in self._attached]
+        # Django's would fetch a row of any table, with all its columns; none of ours has a page of its own elsewhere.
+        attached = [*self._attached, ("r/<int:content_type_id>/<path:object_id>/", _nothing_there, "view_on_site")]
+        own = [path(route, self.admin_view(view), name=name) for route, view, name in attached]
         return [*own, *super().get_urls()]
 
     def has_permission(self, request: HttpRequest) -> bool:
@@ -73,6 +76,10 @@ class PortalAdminSite(AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         return {**super().each_context(request), "pasted": ""}
+
+    def get_log_entries(self, request: HttpRequest) -> Any:
+        # With the people who made them, and the staff's role has no right on passwords.
+        return super().get_log_entries(request).defer("user__password")
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
@@ -98,6 +105,8 @@ class PortalAdminSite(AdminSite):
                 return turn_away(request)
             # The path holds ids only; what was searched for stands in the query and is left out.
             logger.info("staff %s: %s %s", request.user.pk, request.method, request.path)
+            if request.method not in READING and not recently_proved(request):
+                return ask_again(request, _page_of_the_form(request))
             response = admitted(request, *args, **kwargs)
             if self._shows_rows(view):
                 record_opened(request, view, response.status_code)
@@ -179,6 +188,10 @@ def render_refusal(site: PortalAdminSite, request: HttpRequest, name: str) -> Ht
     return render(request, "admin/parameter_refused.html", context, status=400)
 
 
+def _nothing_there(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+    raise Http404
+
+
 def turn_away(request: HttpRequest, wanted: str = "") -> HttpResponse:
     """To the sign-in; to the second factor; and for everybody else there is nothing here. Raises Http404."""
     wanted = wanted or request.get_full_path()
@@ -187,7 +200,15 @@ def turn_away(request: HttpRequest, wanted: str = "") -> HttpResponse:
         return redirect_to_login(wanted, resolve_url("account_login"))
     if not (user.is_active and user.is_staff):
         raise Http404
-    if is_mfa_enabled(user):
+    if has_second_factor(user):
         return redirect_to_login(wanted, resolve_url("mfa_reauthenticate"))
-    messages.info(request, _("Staff pages need a second factor. Set it up here, then open them again."))
-    return redirect("mfa_activate_totp")
+    return whom_to_ask(request, user)
+
+
+def _page_of_the_form(request: HttpRequest) -> str:
+    """Where a form was sent from, as far as the browser says; buttons have addresses of their own that show nothing."""
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    index = reverse("admin:index")
+    if came_from.netloc == request.get_host() and came_from.path.startswith(index):
+        return came_from.path + (f"?{came_from.query}" if came_from.query else "")
+    return index

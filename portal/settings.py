@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.members.sessions.SessionLimitsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -144,6 +145,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 5 * 60
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if SECURE else "http"
 ALLAUTH_TRUSTED_PROXY_COUNT = max(TRUSTED_PROXIES, 0)
 # Wrong passwords and codes are counted by ourselves (portal/rate_limits/limits.py: SIGN_IN): allauth's count is one per
@@ -160,7 +162,10 @@ USERSESSIONS_TRACK_ACTIVITY = True
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "front"
 
-SESSION_COOKIE_AGE = 14 * 24 * 3600
+# How long a session lasts without anybody doing something, and at all; a cookie lives as long as the longest.
+SESSION_IDLE_SECONDS = {"staff": 30 * 60, "customer": 12 * 3600}
+SESSION_AGE_SECONDS = {"staff": 12 * 3600, "customer": 14 * 24 * 3600}
+SESSION_COOKIE_AGE = SESSION_AGE_SECONDS["customer"]
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "__Host-session" if SECURE else "session"

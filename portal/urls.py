@@ -7,7 +7,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("account/", include("allauth.urls")),
+    path("account/", include("portal.members.account_pages")),
     path("", include("portal.members.urls")),
     path("", include("portal.onboarding.urls")),
     path("", include("portal.overview.urls")),

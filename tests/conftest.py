@@ -108,15 +108,18 @@ def client() -> RoleClient:
 @pytest.fixture
 def sign_in(client: RoleClient) -> Callable[..., RoleClient]:
     """`sign_in(alice)` gives a client with her session; `lately=False`, one that sensitive steps ask for the password."""
+    from portal.members.sessions import ACTIVE_AT, STARTED_AT
     from portal.members.stepup import JOINED_AT
 
     def enter(user: Any, *, lately: bool = True) -> RoleClient:
         fresh = RoleClient()
-        fresh.force_login(user)
+        # As the row is now: a change of rights has ended what was opened before it.
+        fresh.force_login(type(user).objects.get(pk=user.pk))
+        session = fresh.session
+        session[STARTED_AT] = session[ACTIVE_AT] = time.time()
         if lately:
-            session = fresh.session
             session[JOINED_AT] = time.time()
-            session.save()
+        session.save()
         return fresh
 
     return enter

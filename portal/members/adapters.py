@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import logging
-import uuid
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.core.internal.ratelimit import get_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
@@ -17,9 +16,10 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponse
 
-from connections.vault.sealing import Place, seal_for_web, unseal_for_web
-from connections.vault.secret import Secret
-from portal.members import known_browser
+from connections.vault.sealing import Unopenable
+from portal.members import known_browser, seeds, sessions
+from portal.members.models import User
+from portal.members.security_events import notify_security, record
 from portal.rate_limits import limits
 from portal.rate_limits.limits import Scope
 from portal.rate_limits.middleware import limit_sentence
@@ -27,16 +27,6 @@ from portal.rate_limits.pages import spend_by
 from portal.rate_limits.spending import RateLimited, Spent, forget, spend
 
 logger = logging.getLogger(__name__)
-
-# Mails of allauth that somebody asked for; every other warns a person about their own sign-in.
-ASKED_FOR = (
-    "account/email/password_reset_key",
-    "account/email/unknown_account",
-    "account/email/email_confirmation",
-    "account/email/email_confirmation_signup",
-    "account/email/account_already_exists",
-)
-SEED = Place("mfa_authenticator", uuid.UUID(int=0), "secret")
 
 
 # Anybody may have these sent; all other mails of allauth say that something was changed, and pass them by.
@@ -76,6 +66,30 @@ class AccountAdapter(DefaultAccountAdapter):
         message.is_urgent = template_prefix not in ASKED_FOR_BY_ANYBODY  # type: ignore[attr-defined]
         return message
 
+    def login(self, request: HttpRequest, user: Any) -> None:
+        super().login(request, user)
+        sessions.start_clock(request)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Every way to a new password comes through here; Django ends the sessions that had the old one."""
+        user.set_password(password)
+        user.save(update_fields=["password"])  # the web has no right on every column
+        record(user, "password.changed", self.request)
+        notify_security(user, "password.changed")
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        is_confirmed = super().confirm_email(request, email_address)
+        if is_confirmed and not request.user.is_authenticated:
+            # Signed in, portal.members.account_pages sees the difference.
+            record(email_address.user, "address.confirmed", request, email=email_address.email)
+            notify_security(email_address.user, "address.confirmed", email=email_address.email)
+        return bool(is_confirmed)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Whoever has a second factor shows that one: a password alone is no proof of it."""
+        methods = super().get_reauthentication_methods(user)
+        return [each for each in methods if each["id"] != "reauthenticate"] or methods
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         asked, ours = self.request.build_absolute_uri("/"), f"{settings.ORIGIN}/"
         words = {
@@ -93,7 +107,7 @@ class AccountAdapter(DefaultAccountAdapter):
         The pages that ask for mail have limits of their own, which are told.
         """
         try:
-            if template_prefix in ASKED_FOR:
+            if template_prefix in ASKED_FOR_BY_ANYBODY:
                 spend_by(self.request, limits.ACCOUNT_MAIL, recipient=email)
             else:
                 spend(limits.SECURITY_MAIL, {Scope.RECIPIENT: email})
@@ -140,7 +154,12 @@ class MFAAdapter(DefaultMFAAdapter):
     """Seals seeds and recovery codes with the web class: the web process must read them to check a code."""
 
     def encrypt(self, text: str) -> str:
-        return base64.b64encode(seal_for_web(SEED, Secret(text))).decode()
+        return seeds.unsealed(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return unseal_for_web(SEED, base64.b64decode(encrypted_text)).reveal()
+        """What does not open in its own row is no second factor of that person: no code fits it."""
+        try:
+            return seeds.open_seed(encrypted_text).reveal()
+        except Unopenable as error:
+            logger.error("a second factor does not open where it stands: %s", error)
+            raise self.validation_error("incorrect_code") from None  # noqa: EM101  (the name of a text)

@@ -1,4 +1,4 @@
-"""Registers the app and what it hands to lower floors."""
+"""Registers the app, and ties seeds of second factors to their rows."""
 
 from __future__ import annotations
 
@@ -10,4 +10,7 @@ class MembersConfig(AppConfig):
     label = "members"
 
     def ready(self) -> None:
-        from portal.members import signals  # noqa: F401  (connects)
+        # Models can be imported only now.
+        from portal.members import seeds, signals  # noqa: F401  (connects)
+
+        seeds.connect_signals()

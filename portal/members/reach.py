@@ -36,14 +36,16 @@ def tenants_to_act_for(user: User) -> list[Tenant]:
 
 
 def team_of(tenant: Tenant) -> Team:
-    """Two queries, and one for the mails of those who are asked. Needs the tenant's scope."""
+    """Two queries, and one for the mails of those who are asked. Needs the tenant's scope, or the staff's, which has no right
+    on passwords.
+    """
     now = timezone.now()
     unanswered = list(Invitation.objects.filter(tenant=tenant, accepted_at__isnull=True, revoked_at__isnull=True))
     deliveries = deliveries_of([invitation.id for invitation in unanswered])
     for invitation in unanswered:
         invitation.delivery = deliveries.get(invitation.id)
     return Team(
-        members=list(Membership.objects.select_related("user").filter(tenant=tenant)),
+        members=list(Membership.objects.select_related("user").defer("user__password").filter(tenant=tenant)),
         waiting=[invitation for invitation in unanswered if invitation.expires_at > now],
         expired=[invitation for invitation in unanswered if invitation.expires_at <= now],
     )

@@ -25,7 +25,8 @@ from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
 from portal.members.access import RANK
 from portal.members.mailing import TrackedMail
-from portal.members.models import Invitation, Membership, Role, User
+from portal.members.models import Invitation, Membership, Role, StaffRole, User
+from portal.members.sessions import end_sessions
 from portal.rate_limits import limits
 from portal.rate_limits.limits import Scope
 from portal.rate_limits.spending import spend
@@ -67,7 +68,7 @@ def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role,
     """
     email = email.strip().lower()
     _within(role, up_to)
-    if Membership.objects.filter(tenant=tenant, user__email=email).exists():
+    if Membership.objects.filter(tenant=tenant, user_id__in=_user_ids_with_address(email)).exists():
         raise NotAllowed(_("This person is a member already."), field="email")
     if by_mail:
         spend(
@@ -87,6 +88,7 @@ def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role,
         email=email,
         role=role,
         digest=_digest(token),
+        inviter_id=actor.id,
         invited_by=actor.name,
         expires_at=timezone.now() + VALID_FOR,
     )
@@ -117,7 +119,7 @@ def opened(token: str) -> Iterator[Offer | None]:
         return
     with tenant_scope(tenant.id):
         invitation = _waiting().filter(digest=digest).first()
-        if invitation is None:
+        if invitation is None or not _inviter_may_still_give(invitation):
             yield None
             return
         yield Offer(invitation.id, tenant, invitation.email, Role(invitation.role), invitation.invited_by)
@@ -126,19 +128,20 @@ def opened(token: str) -> Iterator[Offer | None]:
 def accept(*, offer: Offer, user: User) -> None:
     """Join as the invited address. Needs the tenant's scope. Raises NotAllowed when it is not yours or not valid any more.
 
-    The link reached the address, so the address is proven by it.
+    The person has other rights now, so every session ends; the caller keeps the one at hand (portal.members.sessions).
     """
-    if user.email.lower() != offer.email:
+    if not is_addressee(user, offer):
         raise NotAllowed(_("This invitation is for another address."))
     with transaction.atomic():
         _take(offer)
         _join(offer, user)
+        end_sessions(user.pk)
 
 
 def accept_as_new(*, offer: Offer, name: str, password: str) -> User:
     """Make the person the invitation was sent to, and join. Raises NotAllowed when the address has signed up meanwhile."""
     exists = NotAllowed(_("There is a sign-in for this address already. Sign in first, then open the link again."))
-    if User.objects.filter(email=offer.email).exists():
+    if _user_ids_with_address(offer.email):
         raise exists
     try:
         with transaction.atomic():
@@ -158,7 +161,8 @@ def _take(offer: Offer) -> None:
 
 
 def _join(offer: Offer, user: User) -> None:
-    _prove(user)
+    if user.email == offer.email:
+        _prove(user)  # the link reached the address
     if not Membership.objects.filter(tenant=offer.tenant, user=user).exists():
         Membership(tenant=offer.tenant, user=user, role=offer.role).save(force_insert=True)
     _audit(offer.tenant.id, user.actor, "invitation.accepted", str(offer.id), role=offer.role.value)
@@ -175,7 +179,8 @@ def change_role(*, membership: Membership, role: Role, actor: Actor, up_to: Role
             _keep_an_owner(membership)
         Membership.objects.filter(id=membership.id).update(role=role)
         if RANK[role] < RANK[Role(membership.role)]:
-            _withdraw_all_of(membership)
+            withdraw_invitations_of(membership.user_id, membership.tenant_id)
+        end_sessions(membership.user_id)
         _audit(
             membership.tenant_id,
             actor,
@@ -194,7 +199,8 @@ def remove(*, membership: Membership, actor: Actor, up_to: Role) -> None:
     with transaction.atomic():
         if membership.role == Role.OWNER:
             _keep_an_owner(membership)
-        _withdraw_all_of(membership)
+        withdraw_invitations_of(membership.user_id, membership.tenant_id)
+        end_sessions(membership.user_id)
         _audit(membership.tenant_id, actor, "member.removed", str(membership.user_id), email=membership.user.email)
         Membership.objects.filter(id=membership.id).delete()
 
@@ -235,10 +241,37 @@ def _withdraw(invitation: Invitation) -> bool:
     return bool(done)
 
 
-def _withdraw_all_of(membership: Membership) -> None:
-    """What a person promised while they had the role does not outlive it."""
-    for invitation in _waiting().filter(tenant_id=membership.tenant_id, invited_by=membership.user.email):
+def withdraw_invitations_of(user_id: int, tenant_id: UUID | None = None) -> None:
+    """What a person promised while they had a role does not outlive it, whatever their address is now.
+
+    In one tenant, in its scope; or everywhere, in the staff's.
+    """
+    waiting = _waiting().filter(inviter_id=user_id)
+    for invitation in waiting if tenant_id is None else waiting.filter(tenant_id=tenant_id):
         _withdraw(invitation)
+
+
+def _inviter_may_still_give(invitation: Invitation) -> bool:
+    """Whether its inviter may still give that role: as a member, as an admin of the house, or as the portal itself."""
+    if invitation.inviter_id is None:
+        return True
+    if User.objects.filter(pk=invitation.inviter_id, staff_role=StaffRole.ADMIN, is_active=True).exists():
+        return True
+    inviter = Membership.objects.filter(
+        tenant_id=invitation.tenant_id, user_id=invitation.inviter_id, user__is_active=True
+    ).first()
+    return inviter is not None and RANK[Role(inviter.role)] >= RANK[Role(invitation.role)]
+
+
+def is_addressee(user: User, offer: Offer) -> bool:
+    """Whether the invitation went to an address that this person has confirmed as theirs."""
+    return user.pk in _user_ids_with_address(offer.email)
+
+
+def _user_ids_with_address(email: str) -> list[int]:
+    """Who has shown that this address is theirs, primary or not: one person at most, by the database's own rule."""
+    found = EmailAddress.objects.filter(email__iexact=email, verified=True).values_list("user_id", flat=True)
+    return list(found) or list(User.objects.filter(email=email).values_list("pk", flat=True))
 
 
 def _forget(invitation_id: UUID) -> None:

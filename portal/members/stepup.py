@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from allauth.account import app_settings
-from allauth.account.authentication import get_authentication_records
+from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import is_mfa_enabled
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -14,6 +19,10 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 JOINED_AT = "members_joined_at"
+FACTOR_SET_UP_AT = "members_factor_set_up_at"
+READING = ("GET", "HEAD")
+
+View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 
 def remember_new_password(request: HttpRequest) -> None:
@@ -21,14 +30,65 @@ def remember_new_password(request: HttpRequest) -> None:
     request.session[JOINED_AT] = time.time()
 
 
+def remember_new_factor(request: HttpRequest) -> None:
+    """Who has just set up a second factor has shown a code of it."""
+    request.session[FACTOR_SET_UP_AT] = time.time()
+
+
+def forget_factors(request: HttpRequest) -> None:
+    """A second factor that is gone was not used."""
+    request.session.pop(FACTOR_SET_UP_AT, None)
+    records = get_authentication_records(request, request.user)
+    request.session[AUTHENTICATION_METHODS_SESSION_KEY] = [each for each in records if each.get("method") != "mfa"]
+
+
+def has_second_factor(user: Any) -> bool:
+    return bool(is_mfa_enabled(user, [Authenticator.Type.TOTP]))
+
+
 def recently_proved(request: HttpRequest) -> bool:
-    """Whether the person signed in, or confirmed it, within the time allauth calls recent (five minutes)."""
-    moments = [record["at"] for record in get_authentication_records(request, request.user)]
-    moments.append(request.session.get(JOINED_AT, 0.0))
-    return time.time() - max(moments) < app_settings.REAUTHENTICATION_TIMEOUT
+    """Whether the person signed in, or confirmed it, within the time allauth calls recent (five minutes).
+
+    For somebody with a second factor only the moment counts at which that was used: a password is no proof of it.
+    """
+    records = get_authentication_records(request, request.user)
+    by_factor = [record["at"] for record in records if record.get("method") == "mfa"]
+    by_factor.append(request.session.get(FACTOR_SET_UP_AT, 0.0))
+    by_password = [record["at"] for record in records if record.get("method") != "mfa"]
+    by_password.append(request.session.get(JOINED_AT, 0.0))
+    if _is_recent(max(by_factor)):
+        return True
+    return _is_recent(max(by_password)) and not has_second_factor(request.user)
+
+
+def _is_recent(moment: float) -> bool:
+    return bool(time.time() - moment < app_settings.REAUTHENTICATION_TIMEOUT)
 
 
 def ask_again(request: HttpRequest, back_to: str) -> HttpResponse:
     """To the page that asks for the password or a code, and back to `back_to`. What was sent is not kept anywhere."""
-    messages.warning(request, _("Nothing was changed yet: confirm first that it is you, then do it again."))
-    return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': back_to})}")
+    if request.method in READING:
+        messages.warning(request, _("Confirm first that it is you; then the page opens."))
+    else:
+        messages.warning(request, _("Nothing was changed yet: confirm first that it is you, then do it again."))
+    page = "mfa_reauthenticate" if has_second_factor(request.user) else "account_reauthenticate"
+    return redirect(f"{reverse(page)}?{urlencode({'next': back_to})}")
+
+
+def step_up_required(back_to: Callable[..., str], *, reading: bool = False) -> Callable[[View], View]:
+    """Let a view run only for who has shown lately that it is them; with `reading`, also when it is only looked at.
+
+    `back_to` names the page to come back to, from the request and what the view is given.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            is_free = request.method in READING and not reading
+            if not is_free and not recently_proved(request):
+                return ask_again(request, back_to(request, *args, **kwargs))
+            return view(request, *args, **kwargs)
+
+        return inside  # type: ignore[return-value]
+
+    return decorate

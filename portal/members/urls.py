@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.members.views import entering, team, you
+from portal.members.views import enrolling, entering, team, you
 
 urlpatterns = [
     path("", entering.front, name="front"),
     path("companies/", entering.tenants, name="tenants"),
     path("you/", you.you, name="you"),
     path("invitations/<str:token>/", entering.invitation, name="invitation"),
+    path("second-factor/<str:token>/", enrolling.enrol, name="enrolment"),
     path("t/<slug:slug>/team/", team.team, name="team"),
     path("t/<slug:slug>/team/invite/", team.invite, name="invite"),
     path("t/<slug:slug>/team/invitations/<uuid:invitation>/revoke/", team.revoke, name="revoke_invitation"),

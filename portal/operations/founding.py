@@ -4,34 +4,41 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from allauth.account import app_settings
 from allauth.account.models import EmailAddress
-from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.template.loader import render_to_string
-from django.urls import reverse
 
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.key_models import HouseKey
 from connections.vault.services import found_tenant
+from portal.members.enrolment import make_link
 from portal.members.models import Role, StaffRole, User
 from portal.members.services import invite
+from portal.members.staff import password_link
 
 
 class NotEmpty(Exception):
     """Somebody is here already; the text names the way in."""
 
 
+class NobodyThere(Exception):
+    """No person has that address."""
+
+
 @dataclass(frozen=True)
 class Founded:
-    """The two links that let the first people in, and whether they were mailed (then the texts need not be shown)."""
+    """The links that let the first people in, and whether the first two were mailed (then they need not be shown).
+
+    The link for the admin's second factor is never mailed: it is what a password, or that mailbox, is not enough for.
+    """
 
     admin_link: str
     owner_link: str
+    enrolment_link: str
     mailed: bool
 
 
@@ -60,22 +67,25 @@ def found(*, admin_email: str, tenant_name: str, slug: str, owner_email: str) ->
         owner_link = invite(
             tenant=tenant, email=owner_email, role=Role.OWNER, actor=SYSTEM, up_to=Role.OWNER, by_mail=mailed
         )
-    admin_link = account_link(admin)
+    enrolment_link = make_link(user=admin, made_by=None)
+    admin_link = password_link(admin)
     if mailed:
         _mail(admin, admin_link)
-    return Founded(admin_link, owner_link, mailed)
+    return Founded(admin_link, owner_link, enrolment_link, mailed)
+
+
+def renewed_enrolment_link(email: str) -> str:
+    """Another link for a staff person's second factor, where no admin can make one. Raises NobodyThere, NotAllowed."""
+    user = User.objects.filter(email=email.strip().lower()).first()
+    if user is None:
+        text = f"nobody signs in with {email}."
+        raise NobodyThere(text)
+    return make_link(user=user, made_by=None)
 
 
 def can_mail() -> bool:
     """Mail needs somebody to carry it, and the house's key to be sealed with, which the first worker makes."""
     return bool(settings.SMTP or settings.DEMO) and HouseKey.objects.exists()
-
-
-def account_link(user: User) -> str:
-    """A link with which this person sets a password, once, within three days."""
-    key = app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)
-    path = reverse("account_reset_password_from_key", kwargs={"uidb36": user_pk_to_url_str(user), "key": key})
-    return f"{settings.ORIGIN}{path}"
 
 
 def _mail(admin: User, link: str) -> None:

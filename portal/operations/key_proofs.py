@@ -28,6 +28,7 @@ def prove_web_keyset() -> None:
 
 
 def _opens_a_seed() -> bool:
+    # A seed knows the row it was read from, and opens for that row alone.
     seeds = Authenticator.objects.filter(type=Authenticator.Type.TOTP).order_by("-id")[:SEEDS]
     for seed in seeds:
         try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -38,4 +40,18 @@ def refuse_unless_owner(*, migrated: bool = True) -> None:
     executor = MigrationExecutor(connection)
     if migrated and executor.migration_plan(executor.loader.graph.leaf_nodes()):
         text = "migrations are pending. Run `manage.py migrate` first."
+        raise CommandError(text)
+
+
+def refuse_unless_links_work() -> None:
+    """Links are signed with the web's key and lead to the portal's address. Raises CommandError."""
+    try:
+        key = settings.SECRET_KEY
+    except ImproperlyConfigured:
+        key = ""
+    if not key:
+        text = "PORTAL_SECRET_KEY_FILE is missing. Name the web process's own: links are signed with it."
+        raise CommandError(text)
+    if not settings.ORIGIN:
+        text = "PORTAL_ORIGIN is missing. Set it to what people type, such as https://portal.example.com"
         raise CommandError(text)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -22,6 +24,7 @@ from connections.vault.services import Refused
 from portal.members.access import MemberRequest, member
 from portal.members.models import Role
 from portal.members.rows import own
+from portal.members.stepup import step_up_required
 from portal.onboarding.marks import provider_of
 from portal.overview.details import labels_of
 from portal.overview.forms import RecordingForm
@@ -29,6 +32,14 @@ from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
 logger = logging.getLogger(__name__)
+
+
+def _recording_page(request: MemberRequest, connection: UUID, **kwargs: Any) -> str:
+    return reverse("recording", args=[request.tenant.slug, connection])
+
+
+def _this_page(request: MemberRequest, **kwargs: Any) -> str:
+    return request.path
 
 
 @require_GET
@@ -64,6 +75,7 @@ def _page(request: MemberRequest, found: Connection, form: RecordingForm) -> Htt
 @require_GET
 @never_cache
 @member(Role.OWNER)
+@step_up_required(_this_page, reading=True)
 def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
     kept = own(request, recordings.calls(found), id=call)
@@ -88,6 +100,7 @@ def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@step_up_required(_recording_page)
 @limited(limits.RECORDING)
 def start(request: MemberRequest, connection: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
@@ -122,6 +135,7 @@ def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@step_up_required(_recording_page)
 @limited(limits.RECORDING)
 def delete(request: MemberRequest, connection: UUID) -> HttpResponse:
     for kept in _kept(request, connection):

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,6 +22,7 @@ from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.models import Role
 from portal.members.rows import own
+from portal.members.stepup import step_up_required
 from portal.onboarding import moving
 from portal.overview import departure
 from portal.overview.cards import cards, cards_of
@@ -89,9 +91,14 @@ def connection_news(request: MemberRequest, connection: UUID) -> HttpResponse:
     )
 
 
+def _disconnect_page(request: MemberRequest, connection: UUID) -> str:
+    return reverse("disconnect", args=[request.tenant.slug, connection])
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @member(Role.OWNER)
+@step_up_required(_disconnect_page)
 @limited(limits.CONNECTION_SETTING)
 def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
     """What it means, and then the deed. One that is disconnected already says so on its page."""

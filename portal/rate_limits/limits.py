@@ -154,7 +154,9 @@ CONSENT_MAIL = _limit(
     (Scope.HOUSE, 200, HOUR),
 )
 CONSENT_ANSWER = _limit(
-    "consent-answer", _("Too many answers were sent from this network in a short time."), (Scope.CLIENT, 60, 10 * MINUTE)
+    "consent-answer",
+    _("Too many answers were sent from this network in a short time."),
+    (Scope.CLIENT, 60, 10 * MINUTE),
 )
 CHECK = _limit(
     "check",

@@ -94,12 +94,12 @@ def _by_text(text: str) -> Iterator[Hit]:
     )
     for connection in companies[:MOST]:
         yield _connection(connection)
-    for user in User.objects.filter(name__icontains=text)[:MOST]:
+    for user in User.objects.defer("password").filter(name__icontains=text)[:MOST]:
         yield _hit(user, _("Person"), str(user), user.email)
 
 
 def _people(email: str) -> Iterator[Hit]:
-    for user in User.objects.filter(email=email):
+    for user in User.objects.defer("password").filter(Q(email=email) | Q(emailaddress__email=email)).distinct():
         yield _hit(user, _("Person"), str(user), user.email)
     invited = Invitation.objects.select_related("tenant").filter(email=email, accepted_at=None)
     for invitation in invited.order_by("-created_at")[:MOST]:

@@ -241,6 +241,7 @@ class TenantAdmin(Editable):
 
     def remove(self, request: HttpRequest, tenant_id: Any, key: Any) -> HttpResponse:
         asked: Posted[Membership] = posted(request, Membership, key, tenant_id=tenant_id)
+        asked.row.user = User.objects.defer("password").get(pk=asked.row.user_id)  # no right on passwords
         try:
             team.remove(membership=asked.row, actor=asked.actor, up_to=Role.OWNER)
         except team.NotAllowed as refused:

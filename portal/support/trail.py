@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import AuditEvent, SystemAuditEvent, Tenant, WhoDidWhat
+from portal.members.models import User
 from portal.support.filters import ActionFilter, DayFilter, PersonFilter, TenantFilter, TimeFilter
 from portal.support.looking import LookOnly, LookOnlyNewestFirst
 from portal.support.search import as_uuid, find
@@ -36,7 +37,11 @@ class TrailAdmin(LookOnlyNewestFirst):
         wanted = search_term.strip()
         if not wanted:
             return queryset, False
-        return queryset.filter(Q(action__startswith=wanted) | Q(actor_name=wanted) | Q(subject=wanted)), False
+        # Events name a person as they were called then; by id they are found under whatever address they have.
+        people = User.objects.filter(Q(email=wanted.lower()) | Q(emailaddress__email=wanted.lower()))
+        ids = list(people.values_list("pk", flat=True).distinct()[:20])
+        by_whom = Q(actor_name=wanted) | Q(actor_id__in=ids)
+        return queryset.filter(Q(action__startswith=wanted) | by_whom | Q(subject=wanted)), False
 
     @admin.display(description=_("time"))
     def happened(self, event: WhoDidWhat) -> SafeString | str:
@@ -122,6 +127,9 @@ class HouseLogAdmin(LookOnly):
     ordering = ("-action_time", "-id")
     fields = ("when_done", "user", "what", "told")
     readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        return super().get_queryset(request).select_related("user").defer("user__password")
 
     @admin.display(description=_("time"))
     def when_done(self, entry: LogEntry) -> SafeString | str:

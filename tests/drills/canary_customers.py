@@ -187,6 +187,7 @@ class Guest(Customer):
 
     def meet_troubles(self, short: bool) -> None:
         """A sync and a tried request at each; the provider repeats in its answer what it was sent, and it is recorded."""
+        self.visitor.prove()
         self.visitor.submit(self.visitor.get(f"{self.home}recording/"), "/recording/start/", minutes="60")
         for trouble in MET[:3] if short else MET:
             for deed in (self.sync_now, self.try_request):
@@ -203,6 +204,7 @@ class Guest(Customer):
         self.read_what_was_recorded()
 
     def read_what_was_recorded(self) -> None:
+        self.visitor.prove()
         page = self.visitor.get(f"{self.home}recording/")
         recorded = [href for href in links(page) if re.search(r"/recording/[0-9a-f-]{36}/$", href)]
         assert len(recorded) > 3, f"{self.way}: {len(recorded)} requests were recorded"
@@ -229,6 +231,7 @@ class Guest(Customer):
                 self.sign_in_there(checkpoint)
 
     def leave(self) -> None:
+        self.visitor.prove()
         page = self.visitor.get(f"{self.home}disconnect/")
         self.visitor.submit(page, "/disconnect/")
         self.quiet()

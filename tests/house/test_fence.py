@@ -15,8 +15,12 @@ from connections.tenancy.row_security import OWNER, STAFF, WEB, WORKER, Fenced, 
 from connections.transport import partitions
 
 RUNTIME = (WEB, WORKER, STAFF)
-# Rights on tables that come with Django and allauth.
-BROUGHT = importlib.import_module("portal.members.migrations.0002_rights").RIGHTS
+# Rights on tables that come with Django and allauth; a later migration writes the whole of a table's anew.
+BROUGHT = {
+    table: rights
+    for name in ("0002_rights", "0004_inviters_seeds_and_rights")
+    for table, rights in importlib.import_module(f"portal.members.migrations.{name}").RIGHTS.items()
+}
 # Django's own, which no runtime role touches: groups and permissions are not used, mail and addresses have their own rows.
 WITHOUT_RIGHTS = {"auth_group", "auth_permission", "auth_group_permissions"}
 PARTITION = re.compile(rf"{partitions.TABLE}_\d{{4}}_\d{{2}}")
@@ -166,6 +170,16 @@ def test_rights_are_exactly_the_written_ones() -> None:
     assert written() - granted() == set(), "written, but not granted"
 
 
+def test_staff_have_no_right_on_passwords_and_the_web_none_on_who_is_staff() -> None:
+    rights = {right for right in granted() if right[1] == "members_user"}
+    staff = {right for right in rights if right[0] == STAFF}
+    assert not {right for right in staff if right[3] in ("", "password")}  # '' would be every column
+    web = {(privilege, column) for role, _, privilege, column in rights if role == WEB}
+    assert not {right for right in web if right[0] != "SELECT" and right[1] in ("", "staff_role", "is_active")} - {
+        ("INSERT", "is_active")
+    }
+
+
 def test_nobody_may_truncate_or_make_triggers() -> None:
     assert not {right for right in granted() if right[2] in ("TRUNCATE", "TRIGGER", "REFERENCES", "MAINTAIN")}
 
@@ -254,6 +268,14 @@ def test_what_is_unique_is_unique_within_its_tenant() -> None:
         ("CREATE POLICY extra ON sync_record USING (true)", test_every_fence_has_the_policies_it_should_and_no_other),
         ("GRANT SELECT ON sync_record TO portal_staff", test_rights_are_exactly_the_written_ones),
         ("GRANT SELECT (ciphertext) ON vault_credential TO portal_web", test_rights_are_exactly_the_written_ones),
+        (
+            "GRANT SELECT (password) ON members_user TO portal_staff",
+            test_staff_have_no_right_on_passwords_and_the_web_none_on_who_is_staff,
+        ),
+        (
+            "GRANT UPDATE (staff_role) ON members_user TO portal_web",
+            test_staff_have_no_right_on_passwords_and_the_web_none_on_who_is_staff,
+        ),
         ("GRANT TRUNCATE ON sync_record TO portal_worker", test_nobody_may_truncate_or_make_triggers),
         ("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO portal_web", test_nothing_is_granted_in_advance),
         (

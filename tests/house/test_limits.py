@@ -193,6 +193,8 @@ def test_nothing_that_we_use_keeps_pickles() -> None:
 # Who makes mails, and what bounds them.
 MAKES_MAIL = {
     "portal/members/services.py": "invitations, limited in `invite`",
+    "portal/members/security_events.py": "warnings about a person's own sign-in, limited by SECURITY_MAIL",
+    "portal/members/staff.py": "a new staff person, whom an admin adds",
     "portal/members/adapters.py": "allauth's, limited by ACCOUNT_MAIL and SECURITY_MAIL",
     "portal/notices/owners.py": "a tenant's owners, once for each move of a server or hold of reading, limited by SERVER_MOVE",
     "portal/notices/error_groups.py": "errors, to our own people, one for each kind and growing while",
@@ -203,7 +205,9 @@ MAKES_MAIL = {
 
 
 def test_nobody_else_makes_mails() -> None:
-    made = re.compile(r"EmailMessage\(|(?<!class )TrackedMail\(|EmailMultiAlternatives\(|\bsend_(?:mass_)?mail\(|mail_admins\(")
+    made = re.compile(
+        r"EmailMessage\(|(?<!class )TrackedMail\(|EmailMultiAlternatives\(|\bsend_(?:mass_)?mail\(|mail_admins\("
+    )
     found = {
         str(path.relative_to(REPOSITORY))
         for path in sorted((REPOSITORY / "portal").rglob("*.py"))

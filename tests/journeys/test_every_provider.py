@@ -62,7 +62,7 @@ def test_from_nothing_to_disconnected(live: Live, new_page: Any, office: type[Of
             assert value not in page.content()
             assert value not in live.logs()
 
-    assert customer.disconnect() == left
+    assert customer.disconnect(live.sign_ins[OWNER]) == left
     page.goto(customer.connection)
     expect(page.locator("main")).to_contain_text("destroyed")
     expect(page.locator("#after-leaving")).to_be_visible()

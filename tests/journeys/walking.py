@@ -101,11 +101,15 @@ class Customer:
         self.open(checkpoint)
         return self.page.locator(f"#give-{what}").count() > 0
 
-    def disconnect(self) -> str:
-        """For good; what became of our access at the provider."""
+    def disconnect(self, password: str) -> str:
+        """For good; what became of our access at the provider. Asked for after five minutes: the password once more."""
         self.page.goto(self.connection)
         self.page.click("#to-disconnect")
         self.page.click("#disconnect")
+        if "/reauthenticate/" in self.page.url:
+            self.page.fill("input[name=password]", password)
+            self.page.locator("form[action$='/reauthenticate/'] button[type=submit]").click()
+            self.page.click("#disconnect")
         # Secrets are destroyed by a worker, and the page shows by itself what came of it.
         expect(self.page.locator("#leaving")).not_to_have_text("Being revoked", timeout=40_000)
         return self.page.locator("#leaving").inner_text()

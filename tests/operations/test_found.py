@@ -13,9 +13,10 @@ from allauth.account.models import EmailAddress
 from django.core.management import CommandError, call_command
 
 from connections.tenancy.models import AuditEvent, Tenant, TenantState
-from portal.members.models import Invitation, Membership, User
+from portal.members.models import EnrolmentLink, Invitation, Membership, User
 from portal.notices.models import OutgoingMail
 from portal.notices.outbox import sent_mails
+from tests.factors import code_of
 from tests.roles import acting_as
 
 WANTED = {
@@ -69,7 +70,8 @@ def test_a_worker_makes_the_tenants_keys_afterwards(db: None, work_off: Callable
 def test_with_mail_and_keys_the_links_are_mailed_and_not_shown(house_key: None) -> None:
     said = found()
     assert links(said) == {}
-    assert "http" not in said
+    [shown] = re.findall(r"http\S+", said)
+    assert "/second-factor/" in shown  # the one that no mail may carry
     assert OutgoingMail.objects.count() == 2
 
 
@@ -173,3 +175,54 @@ def test_it_is_the_owners(db: None) -> None:
     with acting_as("web"), pytest.raises(CommandError, match="portal_owner"):
         found()
     assert not Membership.objects.exists()
+
+
+# -- the first admin's second factor -----------------------------------------------------------------------------------
+
+
+def enrolment_path(said: str) -> str:
+    [shown] = re.findall(r"http\S+/second-factor/\S+", said)
+    return path(shown)
+
+
+def test_the_first_admin_gets_in_with_the_password_and_the_printed_link(
+    db: None, client: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = found()
+    settings.DEMO = False
+    form = client.get(path(links(said)["Ada@Pilotage.example"]), follow=True)
+    new = "correct horse battery staple"
+    client.post(form.redirect_chain[-1][0], {"password1": new, "password2": new})
+    client.post("/account/login/", {"login": "ada@pilotage.example", "password": new})
+    client.post("/account/reauthenticate/", {"password": new})
+    assert client.get("/admin/").status_code == 403  # the password alone is not enough
+    client.post(enrolment_path(said))
+    page = client.get("/account/2fa/totp/activate/").content.decode().replace("\n", " ")
+    seed = re.search(r'id="authenticator_secret"[^>]*value="(\w+)"', page)
+    assert seed
+    client.post("/account/2fa/totp/activate/", {"code": code_of(seed[1])})
+    monkeypatch.setattr("allauth.mfa.totp.internal.auth.TOTP._mark_code_used", lambda self, code: True)
+    client.post("/account/2fa/reauthenticate/", {"code": code_of(seed[1])})
+    assert client.get("/admin/").status_code == 200
+
+
+def test_another_link_is_printed_where_no_admin_can_make_one(db: None) -> None:
+    first = enrolment_path(found())
+    out = StringIO()
+    call_command("enrolment_link", "Ada@pilotage.example", stdout=out)
+    assert enrolment_path(out.getvalue()) != first
+    assert EnrolmentLink.objects.filter(revoked_at=None).count() == 1
+
+
+@pytest.mark.parametrize(("email", "word"), [("nobody@aamu.example", "nobody"), ("alice@aamu.example", "staff")])
+def test_a_link_is_for_staff_alone(db: None, email: str, word: str) -> None:
+    User.objects.create_user("alice@aamu.example", "x")
+    with pytest.raises(CommandError, match=word) as refused:
+        call_command("enrolment_link", email)
+    assert "\n" not in str(refused.value)
+    assert not EnrolmentLink.objects.exists()
+
+
+def test_making_a_link_is_the_owners(db: None) -> None:
+    with acting_as("web"), pytest.raises(CommandError, match="portal_owner"):
+        call_command("enrolment_link", "ada@pilotage.example")

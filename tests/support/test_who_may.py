@@ -25,13 +25,15 @@ LISTS = {
     "notices_outgoingmail": "mail",
     "admin_logentry": "",
 }
-ADDED_BY_ADMINS = {"tenancy_tenant", "vault_clientregistration"}
+ADDED_BY_ADMINS = {"tenancy_tenant", "vault_clientregistration", "members_user"}
 BUTTONS = {
     "tenancy_tenant_suspend": ("tenant",),
     "tenancy_tenant_reactivate": ("tenant",),
     "tenancy_tenant_invite": ("tenant",),
     "tenancy_tenant_revoke": ("tenant", "invitation"),
     "tenancy_tenant_remove": ("tenant", "membership"),
+    "members_user_make_link": ("membership.user",),
+    "members_user_revoke_link": ("membership.user",),
     "jobs_job_again": ("job",),
     "vault_connection_plain_http": ("connection",),
     "vault_connection_private_networks": ("connection",),

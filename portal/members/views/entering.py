@@ -19,6 +19,7 @@ from portal.members.access import is_admitted_staff
 from portal.members.forms import NewPersonForm
 from portal.members.models import User
 from portal.members.reach import memberships_of
+from portal.members.sessions import keep_this_session
 from portal.members.stepup import remember_new_password
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
@@ -31,8 +32,8 @@ def front(request: HttpRequest) -> HttpResponse:
     found = memberships_of(cast(User, request.user))
     if len(found) == 1:
         return redirect("home", found[0].tenant.slug)
-    if not found and is_admitted_staff(request):
-        return redirect("admin:index")
+    if not found and cast(User, request.user).is_staff:
+        return redirect("admin:index")  # which says what is missing, if anything is
     return redirect("tenants")
 
 
@@ -59,7 +60,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 def _join(request: HttpRequest, offer: services.Offer) -> HttpResponse:
     user = cast(User, request.user)
-    if user.email.lower() != offer.email:
+    if not services.is_addressee(user, offer):
         return render(request, "members/invitation_other.html", {"offer": offer}, status=403)
     if request.method == "POST":
         try:
@@ -67,6 +68,7 @@ def _join(request: HttpRequest, offer: services.Offer) -> HttpResponse:
         except services.NotAllowed as refused:
             messages.error(request, str(refused.sentence))
             return redirect("front")
+        keep_this_session(request)
         messages.success(request, _("You belong to %(name)s now.") % {"name": offer.tenant.name})
         return redirect("home", offer.tenant.slug)
     return render(request, "members/invitation_join.html", {"offer": offer})

@@ -20,7 +20,8 @@ from portal.members.forms import InviteForm, RoleForm, roles_within
 from portal.members.models import Invitation, Membership, Role
 from portal.members.reach import team_of
 from portal.members.rows import own
-from portal.members.stepup import ask_again, recently_proved
+from portal.members.sessions import keep_this_session
+from portal.members.stepup import step_up_required
 from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited
@@ -29,20 +30,22 @@ from portal.rate_limits.spending import RateLimited
 View = Callable[..., HttpResponse]
 
 
+def _team_page(request: MemberRequest, **kwargs: Any) -> str:
+    return reverse("team", args=[request.tenant.slug])
+
+
 def _sensitive(view: View) -> View:
     """Changes to a team need a person who has shown lately that it is them; a broken rule becomes a message."""
 
     @wraps(view)
     def inside(request: MemberRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if not recently_proved(request):
-            return ask_again(request, reverse("team", args=[request.tenant.slug]))
         try:
             return view(request, *args, **kwargs)
         except services.NotAllowed as refused:
             messages.error(request, str(refused.sentence))
             return redirect("team", request.tenant.slug)
 
-    return inside
+    return step_up_required(_team_page)(inside)
 
 
 @require_GET
@@ -116,6 +119,7 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
     services.change_role(
         membership=found, role=form.chosen, actor=request.user.actor, up_to=Role(request.membership.role)
     )
+    _keep_own_session(request, found)
     messages.success(request, _("%(person)s has the new role.") % {"person": found.user})
     return redirect("team", request.tenant.slug)
 
@@ -127,7 +131,14 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
 def remove(request: MemberRequest, membership: UUID) -> HttpResponse:
     found = own(request, Membership, id=membership)
     services.remove(membership=found, actor=request.user.actor, up_to=Role(request.membership.role))
+    _keep_own_session(request, found)
     messages.success(request, _("%(person)s is no longer in the team.") % {"person": found.user})
     if found.user_id == request.user.pk:
         return redirect("front")
     return redirect("team", request.tenant.slug)
+
+
+def _keep_own_session(request: MemberRequest, changed: Membership) -> None:
+    """Who changed their own rights stays signed in where they did it."""
+    if changed.user_id == request.user.pk:
+        keep_this_session(request)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.utils.text import slugify
 
 from portal.operations import founding
-from portal.operations.owner import OwnerCommand
+from portal.operations.owner import OwnerCommand, refuse_unless_links_work
 
 ASKED = {
     "admin_email": "Your own e-mail address, as first admin",
@@ -30,7 +29,7 @@ class Command(OwnerCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             founding.refuse_unless_empty()
-            _refuse_unless_links_work()
+            refuse_unless_links_work()
             wanted = self._ask(options)
             founded = founding.found(
                 admin_email=wanted["admin_email"],
@@ -46,10 +45,16 @@ class Command(OwnerCommand):
         self.stdout.write(f"{wanted['tenant']} is founded; a worker makes its keys as soon as one runs.")
         if founded.mailed:
             self.stdout.write(f"Links were mailed to {wanted['admin_email']} and {wanted['owner_email']}.")
+            self._tell_enrolment(founded)
             return
         self.stdout.write("No mail can leave yet, so hand over these links yourself. Each lets one person in, once.")
         self.stdout.write(f"  {wanted['admin_email']} (admin, within three days): {founded.admin_link}")
         self.stdout.write(f"  {wanted['owner_email']} (owner, within seven days): {founded.owner_link}")
+        self._tell_enrolment(founded)
+
+    def _tell_enrolment(self, founded: founding.Founded) -> None:
+        self.stdout.write("The admin, once signed in, sets up the second factor with this link, within 24 hours:")
+        self.stdout.write(f"  {founded.enrolment_link}")
 
     def _ask(self, options: dict[str, Any]) -> dict[str, str]:
         """What was given, and what a person types for the rest. Raises CommandError where nobody can type."""
@@ -65,17 +70,3 @@ class Command(OwnerCommand):
                     text = f"--{name.replace('_', '-')} is missing, and nobody is at the terminal to ask."
                     raise CommandError(text) from None
         return wanted
-
-
-def _refuse_unless_links_work() -> None:
-    """Links are signed with the web's key and lead to the portal's address. Raises CommandError."""
-    try:
-        key = settings.SECRET_KEY
-    except ImproperlyConfigured:
-        key = ""
-    if not key:
-        text = "PORTAL_SECRET_KEY_FILE is missing. Name the web process's own: links are signed with it."
-        raise CommandError(text)
-    if not settings.ORIGIN:
-        text = "PORTAL_ORIGIN is missing. Set it to what people type, such as https://portal.example.com"
-        raise CommandError(text)

@@ -1,0 +1,72 @@
+"""Ends a person's sessions everywhere, and how long any session may last: a limit for idleness, and one for its age."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout, update_session_auth_hash
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from portal.members.models import User
+
+STARTED_AT, ACTIVE_AT = "members_started_at", "members_active_at"
+ACTIVE_STEP_SECONDS = 60  # activity is written down at most this often
+
+
+def end_sessions(user_id: int) -> None:
+    """Every session of this person is over, whatever changes later. Needs no scope; web and staff may."""
+    User.objects.filter(pk=user_id).update(session_epoch=F("session_epoch") + 1)
+
+
+def keep_this_session(request: HttpRequest) -> None:
+    """After `end_sessions`: the session at hand goes on, under a new key."""
+    user = request.user
+    if user.is_authenticated:
+        user.refresh_from_db(fields=["session_epoch", "password"])
+        update_session_auth_hash(request, user)
+
+
+def start_clock(request: HttpRequest) -> None:
+    """The session's age counts from now: somebody has just signed in."""
+    request.session[STARTED_AT] = request.session[ACTIVE_AT] = time.time()
+
+
+class SessionLimitsMiddleware:
+    """Signs out whoever was idle for too long or signed in too long ago. Comes before whatever looks at the person."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            is_polling = request.method == "GET" and "HX-Request" in request.headers
+            if _is_over(request):
+                logout(request)
+                messages.info(request, _("You were signed out, because too much time has passed. Sign in to go on."))
+                if is_polling:
+                    # Only a part of a page was asked for: the whole page is loaded anew, and leads to the sign-in.
+                    return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+            elif not is_polling:  # a page that asks by itself is not a person who does something
+                _note_activity(request)
+        return self.get_response(request)
+
+
+def _is_over(request: HttpRequest) -> bool:
+    now = time.time()
+    kind = "staff" if request.user.is_staff else "customer"
+    # A session from before there were limits begins now.
+    started_at = request.session.setdefault(STARTED_AT, now)
+    active_at = request.session.get(ACTIVE_AT, now)
+    is_too_old = now - started_at >= settings.SESSION_AGE_SECONDS[kind]
+    return is_too_old or now - active_at >= settings.SESSION_IDLE_SECONDS[kind]
+
+
+def _note_activity(request: HttpRequest) -> None:
+    now = time.time()
+    if now - request.session.get(ACTIVE_AT, 0.0) >= ACTIVE_STEP_SECONDS:
+        request.session[ACTIVE_AT] = now
