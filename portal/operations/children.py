@@ -96,10 +96,13 @@ class Plan:
 
     def _kept_address(self, process: str, address: str) -> Path:
         """A file, because it holds a password, and an environment is copied into every child and many a report."""
-        path = self.state / "run" / f"{process}.database"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        path = self.state / "keys" / f"{process}.database"
+        draft = path.with_suffix(".new")
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(address)
+        draft.replace(path)  # whoever is just starting reads all of it
         return path
 
     def command(self, name: str, *arguments: str) -> Child:

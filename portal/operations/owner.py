@@ -33,10 +33,9 @@ def refuse_unless_owner(*, migrated: bool = True) -> None:
     if current.role != OWNER:
         text = f"this command needs the database role {OWNER}, and DATABASE_URL signs in as {current.role}."
         raise CommandError(text)
-    for check in (database_checks.server, role_checks.role):
-        for message in check(databases=["default"]):
-            text = f"{message.msg} {message.hint} ({message.id})"
-            raise CommandError(text)
+    for message in role_checks.role(databases=["default"]):
+        text = f"{message.msg} {message.hint} ({message.id})"
+        raise CommandError(text)
     executor = MigrationExecutor(connection)
     if migrated and executor.migration_plan(executor.loader.graph.leaf_nodes()):
         text = "migrations are pending. Run `manage.py migrate` first."

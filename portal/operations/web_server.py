@@ -83,6 +83,11 @@ class Workers(ThreadedTaskDispatcher):
         else:
             probe.add_task(task)
 
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        for probe in self.probes.values():
+            probe.shutdown(cancel_pending, timeout)
+        return bool(super().shutdown(cancel_pending, timeout))
+
 
 class Server:
     """Listens from its making on; `run` serves until `stop` is called, from a signal's handler or another thread."""
@@ -113,7 +118,7 @@ class Server:
         deadline = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < deadline and any(map(_is_busy, self._channels())):
             self._turn(0.1)
-        self._workers.shutdown(timeout=0)
+        self._workers.shutdown(timeout=1)  # before what wakes us is closed: its file number may be another's by then
         wasyncore.close_all(self._map)
 
     def stop(self, *_: int | FrameType | None) -> None:

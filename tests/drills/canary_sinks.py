@@ -24,7 +24,7 @@ Place = tuple[str, str | bytes]
 
 # Folders that are not searched: what is in them are the secrets themselves, at home.
 AT_HOME = {
-    "keys": "the key files, 0600, in a folder of 0700",
+    "keys": "the key files and the addresses with passwords, 0600, in a folder of 0700",
     "sandbox": "the providers' own books",
     "postgres": "the database's files; its tables are read instead",
 }
@@ -40,21 +40,6 @@ class Allowed:
 
 
 ALLOWED = (
-    Allowed(
-        "database password of portal_web",
-        r"environment of web",
-        "the web signs in to the database as its own role, which reaches no sealed secret (ARCHITECTURE 2)",
-    ),
-    Allowed(
-        "database password of portal_worker",
-        r"environment of worker-(interactive|sync|mail)",
-        "workers sign in to the database as their own role",
-    ),
-    Allowed(
-        "database password of portal_worker",
-        r"environment of beat",
-        "beat loads the same settings as a worker, and has no key to open anything with",
-    ),
     Allowed(
         "state of ",
         r"page POST /t/[\w-]+/c/[0-9a-f-]+/checklist/[\w-]+/connect/[\w-]+/ \(200\) of .+",

@@ -48,7 +48,7 @@ def up(state: Path, before: object) -> Iterator[Up]:
 
 def _owner(up: Up) -> str:
     """The owner's URL, as a child was told its own."""
-    web = (up.state / "run" / "web.database").read_text()
+    web = (up.state / "keys" / "web.database").read_text()
     password = (up.state / "keys" / "portal_owner.password").read_text()
     return f"postgresql://portal_owner:{password}@{web.rpartition('@')[2]}"
 
