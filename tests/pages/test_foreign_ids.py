@@ -22,7 +22,9 @@ METHODS = ("get", "head", "post", "put", "delete", "options")
 NOT_THERE = UUID(int=7)
 A_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 # What differs between any two answers of one page.
-CHANGING = re.compile(r'name="csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": "[^"]*"|nonce-[\w+/=]+')
+CHANGING = re.compile(
+    r'name="csrfmiddlewaretoken" value="[^"]*"|"X-CSRFToken": "[^"]*"|nonce-[\w+/=]+|\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT'
+)
 
 # Everything that pages for customers read from a query or a form by name; of forms, what no form declares.
 READ = {
@@ -57,7 +59,7 @@ def same(answer: Any) -> tuple[Any, ...]:
     """An answer without what would differ anyway."""
     headers = sorted((name, CHANGING.sub("", A_UUID.sub("id", value))) for name, value in answer.headers.items())
     body = CHANGING.sub("", A_UUID.sub("id", answer.content.decode()))
-    return answer.status_code, [each for each in headers if each[0] != "Content-Length"], body
+    return answer.status_code, [each for each in headers if each[0] != "Content-Length"], sorted(answer.cookies), body
 
 
 def addresses(ids: dict[str, Any], foreign: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
