@@ -50,6 +50,8 @@ class Caller:
     tried: set[str] = field(default_factory=set)
     counted: set[str] = field(default_factory=set)
     refusals: int = 0  # in a row, as the grant's row says (refusal_waits.py)
+    operation: str = ""  # that is being sent
+    held_operation: str = ""  # that was refused a while ago, so that it is looked at anew before it is sent
     asked_with: str = ""  # a digest of what this caller's own token was asked with
 
     @cached_property

@@ -113,11 +113,13 @@ class Client:
         url = self._caller.hosts.api + filled(declared.path, arguments.path)
         wire = self._caller.wire
         body = self._encoded(wire, arguments.body)
+        self._caller.operation = declared.name
         budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
         begun, waited, is_renewed = time.monotonic(), 0.0, False
         for attempt in itertools.count(1):
             with breaker.passage(self._caller, url):
                 token = tokens.living(self._caller)
+                refusal_waits.raise_if_held(self._caller)
                 # Last, so that callers who waited for one token do not start their calls all at once.
                 limiter.take(self.provider, self.connection, self._caller.client_id, for_run=self._caller.is_for_run)
                 entry = self._caller.begin(

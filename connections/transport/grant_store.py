@@ -317,4 +317,6 @@ def forget(connection: Connection) -> None:
             refusals=0,
             wait_until=None,
             wait_with="",
+            wait_operation="",
+            wait_is_alone=False,
         )

@@ -1,7 +1,9 @@
 """What was just refused is not sent again at once: after 10 s, then 20, 40 and so on to five minutes, per connection.
 
 A provider counts wrong credentials, and locks out whoever sends too many. The wait is for the very same credential only:
-another one is sent at once, and so is the same one when a person has put something right (`ask_at_once`).
+another one is sent at once, and so is the same one when a person has put something right (`ask_at_once`). What the token
+endpoint refuses holds everything back; a call that is refused with a new token holds back its operation, and everything
+once another operation is refused as well before anything was answered.
 """
 
 from __future__ import annotations
@@ -27,8 +29,10 @@ MOST_WORDS = 3  # in a row that something was put right, and it was not
 
 def raise_while_waiting(caller: Caller, row: Grant, now: datetime) -> None:
     """Raises the refusal of before, with the time at which it is asked again. Needs the tenant's scope."""
-    caller.refusals = row.refusals
+    caller.refusals, caller.held_operation = row.refusals, row.wait_operation
     if row.wait_until is None or row.wait_until <= now:
+        return
+    if row.wait_operation not in ("", caller.operation):
         return
     if row.wait_with != grant_store.given(caller.connection).digest:
         return
@@ -40,21 +44,36 @@ def raise_while_waiting(caller: Caller, row: Grant, now: datetime) -> None:
     raise refused
 
 
-def note(caller: Caller, failed: CallFailed, digest: str) -> None:
+def raise_if_held(caller: Caller) -> None:
+    """The same for one more operation of a caller that has its token. Costs nothing where that one was not refused."""
+    if caller.operation and caller.operation == caller.held_operation:
+        with tenant_scope(caller.connection.tenant_id):
+            row, now = grant_store.read(caller.connection)
+            raise_while_waiting(caller, row, now)
+
+
+def note(caller: Caller, failed: CallFailed, digest: str, operation: str = "") -> None:
     """The provider refused what `digest` stands for. Of many callers who hear it within one wait, one counts."""
     is_refusal = isinstance(failed, Unauthorized | Forbidden) and failed.fault.code != faults.NO_KEY.code
     if failed.entry_id is None or not is_refusal:
         return
     with tenant_scope(caller.connection.tenant_id), database.cursor() as cursor:
         cursor.execute(
-            "UPDATE vault_grant SET refusals = CASE WHEN wait_with = %(digest)s THEN least(refusals + 1, 99) ELSE 1 END,"
+            "WITH before AS (SELECT id, CASE WHEN wait_with = %(digest)s AND (wait_operation = %(operation)s"
+            " OR NOT wait_is_alone) THEN refusals ELSE 0 END AS refusals FROM vault_grant"
+            " WHERE connection_id = %(connection)s)"
+            " UPDATE vault_grant AS g SET refusals = least(before.refusals + 1, 99),"
             " wait_until = clock_timestamp() + make_interval(secs => least(%(longest)s, %(first)s * power(2,"
-            " CASE WHEN wait_with = %(digest)s THEN least(refusals, 20) ELSE 0 END))),"
+            " least(before.refusals, 20)))),"
+            " wait_operation = CASE WHEN before.refusals > 0 AND wait_operation <> %(operation)s"
+            " THEN '' ELSE %(operation)s END, wait_is_alone = wait_is_alone AND wait_operation = %(operation)s,"
             " wait_with = %(digest)s, wait_fault = %(fault)s, wait_entry = %(entry)s"
-            " WHERE connection_id = %(connection)s"
-            " AND NOT (wait_with = %(digest)s AND coalesce(wait_until > clock_timestamp(), false))",
+            " FROM before WHERE g.id = before.id"
+            " AND NOT (wait_with = %(digest)s AND coalesce(wait_until > clock_timestamp(), false)"
+            " AND wait_operation IN ('', %(operation)s))",
             {
                 "digest": digest,
+                "operation": operation,
                 "first": FIRST_SECONDS,
                 "longest": LONGEST_SECONDS,
                 "fault": failed.fault.code,
@@ -62,22 +81,29 @@ def note(caller: Caller, failed: CallFailed, digest: str) -> None:
                 "connection": caller.connection.id,
             },
         )
-    caller.refusals = max(caller.refusals, 1)
+    caller.refusals, caller.held_operation = max(caller.refusals, 1), operation
 
 
 def note_call(caller: Caller, failed: CallFailed) -> None:
     """The same of a call that was refused although its token was new."""
     with tenant_scope(caller.connection.tenant_id):
         digest = caller.asked_with or grant_store.given(caller.connection).digest
-    note(caller, failed, digest)
+    note(caller, failed, digest, caller.operation)
 
 
 def forget(caller: Caller) -> None:
-    """A call was answered: the next refusal is the first one again. Costs nothing where there was none."""
-    if caller.refusals:
-        with tenant_scope(caller.connection.tenant_id):
-            Grant.objects.filter(connection_id=caller.connection.id).update(refusals=0, wait_until=None, wait_with="")
-        caller.refusals = 0
+    """A call was answered: the next refusal is the first one again. Costs nothing where there was none.
+
+    Where another operation was refused, that one is refused for a reason of its own, and goes on waiting.
+    """
+    if not caller.refusals:
+        return
+    is_another = caller.held_operation not in ("", caller.operation)
+    clear = {"refusals": 0, "wait_until": None, "wait_with": "", "wait_operation": "", "wait_is_alone": False}
+    with tenant_scope(caller.connection.tenant_id):
+        rows = Grant.objects.filter(connection_id=caller.connection.id)
+        rows.update(**({"wait_is_alone": True} if is_another else clear))
+    caller.refusals = 0
 
 
 def ask_at_once(connection_id: UUID, *, is_typed: bool = False) -> bool:

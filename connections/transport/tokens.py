@@ -126,7 +126,7 @@ def trade(caller: Caller, code: token_request.Code) -> Living:
         found = _fetch(caller, row, me, asked_with, code=code, until=begun + grant_store.ASKED_WITHIN)
     if found is None:
         raise Unavailable(faults.NO_ANSWER, retry_at=clock.now())
-    caller.refusals = max(caller.refusals, row.refusals)
+    caller.refusals, caller.held_operation = row.refusals, ""
     refusal_waits.forget(caller)  # a person has consented anew
     return found
 
@@ -184,6 +184,7 @@ def _fetch(
             refusal_waits.note(caller, told, asked_with.digest)  # before others who wait for their turn get it
         is_mine = grant_store.give_back(caller.connection, row, me, told, stands=stands)
         if not is_mine and code is None and row.generation != _generation(caller.connection):
+            caller.held_operation = ""
             refusal_waits.forget(caller)
             return None  # somebody took over and stored: what we asked with was spent, and the newer pair counts
         raise told from None

@@ -259,6 +259,9 @@ class Grant(TenantOwned):
     refusals = models.PositiveSmallIntegerField(_("refusals in a row"), default=0)
     wait_until = models.DateTimeField(_("not sent again before"), null=True)
     wait_with = models.CharField(max_length=64, blank=True)
+    # '' holds everything back; a name this operation alone, as its endpoint may refuse what all others take.
+    wait_operation = models.CharField(_("operation that was refused"), max_length=60, blank=True)
+    wait_is_alone = models.BooleanField(_("others are answered"), default=False)
     wait_fault = models.CharField(_("fault of the refusal"), max_length=60, blank=True)
     wait_entry = models.UUIDField(_("entry id of the refusal"), null=True)
 

@@ -140,7 +140,7 @@ class Drill:
         """As long as a failure is shared, and no longer: the next call asks again."""
         from django.db.models import F
 
-        self.grant.update(refused_at=F("refused_at") - timedelta(hours=1), ask_after=None)
+        self.grant.update(refused_at=F("refused_at") - timedelta(hours=1), ask_after=None, wait_until=None)
 
     def _age(self, left_s: float) -> None:
         """The access token, of twelve hours, ends in `left_s` seconds."""

@@ -9,6 +9,7 @@ from django.db import connections as databases
 from django.db.models import F
 
 from connections.spec.errors import CallFailed, Unauthorized
+from connections.spec.operations import Arguments
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport import refusal_waits
 from connections.transport.client import Client
@@ -40,26 +41,60 @@ def test_who_waits_is_told_what_was_refused_and_until_when(hostile, customer):
 
 
 def test_a_call_that_is_refused_with_a_new_token_counts_as_well(hostile, customer):
-    """The token endpoint says yes, and the API no."""
+    """The token endpoint says yes, and the API no: to this operation, and then to another one."""
     hostile.behave = lambda line: line.answer(200, NEW) if "token" in line.asked else line.answer(401)
 
-    def ask(connection):
-        Client(connection=connection).send("session")
+    def ask(connection, operation="session"):
+        Client(connection=connection).send(operation)
 
     for _ in range(5):
         refused(customer, ask)
     asked = len(hostile.asked)
     assert asked == 4  # token, call, token, call
-    assert refused(customer, check).asked_again_at
-    assert refused(customer, living).asked_again_at
+    assert refused(customer, ask).asked_again_at
+    living(customer)
+    assert refused(customer, lambda connection: ask(connection, "company")).asked_again_at is None
+    # Now everything waits.
+    assert (row().refusals, row().wait_operation) == (2, "")
+    for what in (ask, check, living, lambda connection: ask(connection, "invoices.list")):
+        assert refused(customer, what).asked_again_at
     hold_is_over()
     refused(customer, ask)
-    assert row().refusals == 2
+    assert row().refusals == 3
     # An answer ends it.
     hold_is_over()
     hostile.behave = lambda line: line.answer(200, NEW if "token" in line.asked else {})
     ask(customer)
     assert (row().refusals, row().wait_until) == (0, None)
+
+
+def test_one_operation_that_is_refused_holds_no_other_back(hostile, customer):
+    """An endpoint that wants something else than our token says nothing of the credential."""
+    hostile.behave = lambda line: (
+        line.answer(200, NEW)
+        if "token" in line.asked
+        else line.answer(401 if "integrations" in line.asked else 200, {})
+    )
+    with pytest.raises(Unauthorized):
+        Client(connection=customer).send("activation.show", Arguments({"id": "7"}))
+    assert row().wait_operation == "activation.show"
+    client = Client(connection=customer)
+    client.send("session")
+    asked = len(hostile.asked)
+    for again in (client, Client(connection=customer)):  # with its token in hand, and without
+        with pytest.raises(Unauthorized) as held:
+            again.send("activation.show", Arguments({"id": "7"}))
+        assert held.value.asked_again_at
+        again.send("session")
+    assert len(hostile.asked) == asked + 2
+    hold_is_over()
+    with pytest.raises(Unauthorized):
+        Client(connection=customer).send("activation.show", Arguments({"id": "7"}))
+    assert (row().refusals, row().wait_operation, row().wait_is_alone) == (2, "activation.show", True)
+    with pytest.raises(Unauthorized):  # another one of the kind does not make it everything's trouble
+        Client(connection=customer).send("activation.decide", Arguments({"id": "7"}))
+    assert (row().refusals, row().wait_operation) == (1, "activation.decide")
+    Client(connection=customer).send("session")
 
 
 def test_another_credential_is_sent_at_once_and_is_the_first_one_again(hostile, customer):
