@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -53,3 +53,8 @@ def register(name: str, *, queue: str, handler: Handler, on_parked: Callable[[Le
 
 def kind_of(name: str) -> Kind | None:
     return _KINDS.get(name)
+
+
+def kinds() -> Sequence[Kind]:
+    """Every kind, by name."""
+    return [_KINDS[name] for name in sorted(_KINDS)]
