@@ -12,6 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from connections.tenancy.models import Tenant
 from connections.tenancy.row_security import Unfenced
 
+# Of those who ask for work: put it into the queue, move its time, cancel it. The lease and the counts are the workers'.
+ASKING = (
+    "SELECT, INSERT (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch, reason, created_at),"
+    " UPDATE (due_at, state, reason, ended_at)"
+)
+
 
 class JobState(models.TextChoices):
     QUEUED = "queued", _("queued")
@@ -52,13 +58,17 @@ class Job(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["kind", "subject"], name="jobs_one_queued", condition=Q(state="queued")),
+            # One without a lease would never be taken over, and its twins would wait for it for ever.
+            models.CheckConstraint(
+                name="jobs_running_has_lease", condition=~Q(state="running") | Q(lease_until__isnull=False)
+            ),
             Unfenced(
                 name="jobs_job_rights",
                 reason="the header a sweeper must see across tenants: ids, kind, times and lease; what to do with "
                 "them stands in fenced rows",
-                web="SELECT, INSERT, UPDATE (due_at, state, reason, starts, failures, ended_at)",
+                web=ASKING,
                 worker="SELECT, INSERT, UPDATE, DELETE",
-                staff="SELECT, INSERT, UPDATE (due_at, state, reason, starts, failures, ended_at)",
+                staff=ASKING,
             ),
         ]
 

@@ -68,3 +68,8 @@ def register(
 
 def kind_of(name: str) -> Kind | None:
     return _KINDS.get(name)
+
+
+def kinds() -> Sequence[Kind]:
+    """Every kind, by name."""
+    return [_KINDS[name] for name in sorted(_KINDS)]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import urlsplit
 
 import idna
@@ -129,9 +132,18 @@ def may_be_reached(ip: IP, hosts: Hosts) -> bool:
 def is_named(ip: IP, hosts: Hosts) -> bool:
     """Whether a private address is of a network that an admin has named for this connection, and not of our own."""
     mapped = getattr(ip, "ipv4_mapped", None) or ip
-    named = hosts.given and any(mapped in ipaddress.ip_network(text) for text in hosts.private)
+    named = hosts.given and any(mapped in net for net in _small_networks(hosts.private))
     is_own = any(mapped in net for net in settings.OWN_NETWORKS)
     return named and not is_own and any(mapped in net for net in PRIVATE)
+
+
+def _small_networks(texts: Iterable[str]) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Those that an admin can have named: who writes rows by SQL could name all private addresses at once."""
+    for text in islice(texts, MOST_NETWORKS):
+        with suppress(ValueError):
+            net = ipaddress.ip_network(text)
+            if net.num_addresses <= MOST_PRIVATE:
+                yield net
 
 
 def private_networks(text: str) -> list[str]:

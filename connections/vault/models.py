@@ -122,7 +122,7 @@ class Connection(TenantOwned):
         constraints = [
             Fenced(
                 name="vault_connection_fence",
-                web="SELECT, INSERT, UPDATE (state, way, settings, moved_at, leaving, left_at, sync_every_hours,"
+                web="SELECT, INSERT, UPDATE (state, settings, moved_at, leaving, left_at, sync_every_hours,"
                 " company_id, company_name, fault, fault_at)",
                 worker="SELECT, INSERT, UPDATE",
                 staff="SELECT",

@@ -36,7 +36,7 @@ class Onboarding(TenantOwned):
         constraints = [
             Fenced(
                 name="onboarding_fence",
-                web="SELECT, INSERT, UPDATE (completed_at)",
+                web="SELECT, INSERT",
                 worker="SELECT, INSERT, UPDATE",
                 staff="SELECT",
             ),

@@ -180,6 +180,13 @@ def test_a_private_network_is_for_a_customers_own_address_alone():
     assert not addresses.may_be_reached(ip_address("10.0.0.5"), replace(INSIDE, given=False))
 
 
+@pytest.mark.parametrize(
+    "forged", [["10.0.0.0/8"], ["0.0.0.0/0"], ["10.0.0.0/23"], ["nonsense"], ["10.9.9.9"] * 8 + ["10.0.0.5"]]
+)
+def test_what_no_admin_can_have_allowed_counts_for_nothing(forged):
+    assert not addresses.may_be_reached(ip_address("10.0.0.5"), replace(INSIDE, private=tuple(forged)))
+
+
 @pytest.mark.parametrize("ours", ["10.0.0.0/16", "93.184.216.0/24"])
 def test_our_own_networks_are_never_reached(settings, ours):
     settings.OWN_NETWORKS = (ip_network(ours),)

@@ -1,0 +1,273 @@
+"""What the catalogue cannot tell of tables, keys and jobs: the sentences that security_doc.py puts beside it."""
+
+from __future__ import annotations
+
+SECRETS, AIMS, CUSTOMERS, PEOPLE, SYSTEM = "secrets", "aims", "customers", "people", "system"
+
+# As a heading, and in the first table.
+GROUPS = {
+    SECRETS: ("Tables of secrets and of keys", "secrets and keys"),
+    AIMS: ("Tables that decide where a secret goes", "where secrets go"),
+    CUSTOMERS: ("Tables of customers' data and of what happened with it", "customers' data"),
+    PEOPLE: ("Tables of people, sessions and rights", "people"),
+    SYSTEM: ("Tables of the installation", "installation"),
+}
+
+# table: its group, and what it means that somebody may write it.
+TABLES = {
+    "vault_credential": (
+        SECRETS,
+        "What customers gave. A value can be planted, replaced or destroyed, not read or moved.",
+    ),
+    "vault_grant": (SECRETS, "Tokens that providers gave. They can be destroyed: the customer connects anew."),
+    "vault_clientregistration": (
+        SECRETS,
+        "Our own client at each provider. Staff replace or delete it; where its secret is sent is code.",
+    ),
+    "vault_tenantkey": (SECRETS, "Public halves of the tenants' key pairs. Nobody but workers adds one."),
+    "vault_privatekey": (SECRETS, "Private halves of the tenants' key pairs, wrapped by the KEK."),
+    "vault_housekey": (SECRETS, "Public half of the system's key pair."),
+    "vault_houseprivatekey": (SECRETS, "Private half of the system's key pair, wrapped by the KEK."),
+    "vault_legacyseal": (SECRETS, "What values sealed by an older release were bound to. Emptied by `vault.reseal`."),
+    "notices_outgoingmail": (SECRETS, "Mails that wait. A forged one is sent to anybody in our name."),
+    "transport_authorizationattempt": (
+        SECRETS,
+        "Logins at a provider. One can be planted with a code of one's own: it connects a company of one's own.",
+    ),
+    "transport_activationrequest": (
+        SECRETS,
+        "Requests to connect several companies. One can be decided: the keys come into the row's own tenant.",
+    ),
+    "transport_recording": (SECRETS, "Recordings and their key pairs, wrapped by the web keyset; a day at most."),
+    "transport_recordedcall": (SECRETS, "Recorded calls. Only values of listed fields, sealed for the web process."),
+    "mfa_authenticator": (
+        SECRETS,
+        "Second factors, sealed with the web keyset. A person's can be removed, or one's own copied to them.",
+    ),
+    "vault_connection": (
+        AIMS,
+        "Addresses (`settings`), state, company. Another address opens nothing that was sealed for the one before; a hold"
+        " on reading can be lifted, a company renamed, a connection disconnected.",
+    ),
+    "vault_networkexemption": (
+        AIMS,
+        "Plain HTTP and private networks. Whoever may become the staff role can allow them under any admin's name.",
+    ),
+    "vault_pin": (
+        AIMS,
+        "Certificates that a worker met. Confirming one trusts it: with a place on the line as well, what is sent there is"
+        " read.",
+    ),
+    "calls_call": (
+        CUSTOMERS,
+        "Calls that people asked for. One that is inserted is sent with the stored access, writes included.",
+    ),
+    "sync_record": (CUSTOMERS, "What was read from the accounting systems."),
+    "sync_syncrun": (CUSTOMERS, "Runs. Can be started, or ended early."),
+    "sync_streamprogress": (CUSTOMERS, "How far a run is. An invented one reads a list from another place on."),
+    "sync_streamcursor": (CUSTOMERS, "How far lists have been read."),
+    "sync_runlogline": (CUSTOMERS, "The log of runs. Lines can be invented, none taken away."),
+    "transport_entry": (CUSTOMERS, "The request log, without bodies. Only workers write it, nobody changes it."),
+    "onboarding_onboarding": (CUSTOMERS, "One walk through a checklist."),
+    "onboarding_mark": (
+        CUSTOMERS,
+        "Checkpoints. A mark can be forged: the page says *verified*, a worker's next check says what is.",
+    ),
+    "onboarding_evidence": (CUSTOMERS, "Evidence, including confirmations of owners. Can be invented, not changed."),
+    "tenancy_auditevent": (
+        CUSTOMERS,
+        "The audit trail. Events can be invented, in anybody's name; none changed or taken away.",
+    ),
+    "tenancy_tenant": (CUSTOMERS, "Names and states of tenants. Staff suspend one, or make another."),
+    "members_user": (PEOPLE, "People with their password hashes and `staff_role`: whoever may write it is anybody."),
+    "members_membership": (PEOPLE, "Who belongs to which tenant as what: whoever may write it is owner anywhere."),
+    "members_invitation": (PEOPLE, "Invitations; the link itself is kept as a digest. One can be made."),
+    "account_emailaddress": (PEOPLE, "Addresses of people, which passwords are reset by."),
+    "account_emailconfirmation": (PEOPLE, "Unused: confirmations are signed links."),
+    "django_session": (
+        PEOPLE,
+        "Sessions. A row's key is the cookie: whoever reads it is that person, until they sign out.",
+    ),
+    "usersessions_usersession": (PEOPLE, "People's lists of their sessions, with the same keys."),
+    "tenancy_lookup": (PEOPLE, "Which tenant an open link belongs to, by digest. Deleting one makes the link void."),
+    "portal_cache": (
+        PEOPLE,
+        "Login limits and used codes. Its values are pickles: whoever writes one runs code in the web process.",
+    ),
+    "django_admin_log": (PEOPLE, "What staff did on admin pages. Entries can be invented."),
+    "django_content_type": (PEOPLE, "Names of models."),
+    "auth_permission": (PEOPLE, "Unused."),
+    "auth_group": (PEOPLE, "Unused."),
+    "auth_group_permissions": (PEOPLE, "Unused."),
+    "jobs_job": (SYSTEM, "The queue. Work of any kind below can be asked for, put off, cancelled, for any tenant."),
+    "transport_quotawindow": (SYSTEM, "What is left of providers' quotas."),
+    "transport_breaker": (SYSTEM, "Servers in trouble, by hashed names."),
+    "django_migrations": (SYSTEM, "Which migrations have run."),
+}
+
+# kind: what happens when it is queued by somebody who may insert jobs, for a subject of their choice.
+KINDS = {
+    "calls.send": "Sends the call of that row once, as it was asked for; a row that was sent already is not sent again. With an"
+    " invented row: any declared call of a connection that stands, writes included, with the stored access.",
+    "notices.send_mail": "Sends the mail of that row, if it was sealed for the system and not sent yet. With an invented row: any"
+    " text to anybody.",
+    "onboarding.check": "Asks the provider what the checkpoint asks, and writes the finding. Costs calls of a quota.",
+    "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved or the tenant suspended.",
+    "sync.run_ended": "Draws the conclusions from a run's faults once more: its checkpoints may fail again, or be checked.",
+    "sync.scheduled": "Starts a run now, and plans the next one. Nothing where the connection does not stand.",
+    "transport.activation_decide": "Tells the provider the decision that the row holds, once; connects the approved companies in"
+    " the row's tenant. With an invented row: companies whose request was begun at the provider.",
+    "transport.activation_ended": "Lays out the checklist of connections that have none, and checks their key.",
+    "transport.activation_show": "Fetches the companies of a request that was just taken up, with our own client.",
+    "transport.attempt_ended": "Checks what a login brought, or writes why it brought nothing.",
+    "transport.exchange": "Trades the code of a login that was received, once. With an invented row: one's own code, so the"
+    " connection opens another company, which the next check refuses where the provider names companies.",
+    "transport.forget_recording": "Deletes the recording with its key.",
+    "transport.leave": "Nothing, unless the connection is marked as disconnected: then its access is revoked at the"
+    " provider and every secret of it destroyed.",
+    "vault.make_tenant_key": "Nothing, where the tenant has a key. Else it gets its first.",
+    "vault.reseal": "Seals a tenant's values anew where they open for what their rows are bound to now; no others.",
+}
+
+# What opens what is no SealedField; those are opened with the KEK alone.
+OPENED_WITH = {
+    "vault_privatekey.wrapped_keyset": "KEK",
+    "vault_houseprivatekey.wrapped_keyset": "KEK",
+    "transport_recording.wrapped_keyset": "web keyset",
+    "transport_recordedcall.ciphertext": "web keyset",
+    "mfa_authenticator.data": "web keyset",
+}
+
+# pair or key: who makes it, where each half is, what for, and how long it lives.
+KEYS = [
+    (
+        "KEK (Tink AES-256-GCM)",
+        "`python -m portal.operations.keys`, once",
+        "a file; workers alone",
+        "wraps the private halves of the pairs below it",
+        "the installation's",
+    ),
+    (
+        "web keyset (Tink AES-256-GCM)",
+        "`python -m portal.operations.keys`, once",
+        "a file; the web process alone",
+        "seals second factors, wraps the pairs of recordings",
+        "the installation's",
+    ),
+    (
+        "tenant's pair (Tink HPKE, X25519)",
+        "a worker, when the tenant is founded",
+        "`vault_tenantkey`, `vault_privatekey`",
+        "seals what belongs to one tenant",
+        "the tenant's; sealed values name its version",
+    ),
+    (
+        "system's pair (the same)",
+        "the first worker",
+        "`vault_housekey`, `vault_houseprivatekey`",
+        "seals our client secrets and waiting mail",
+        "the installation's; sealed values name its version",
+    ),
+    (
+        "recording's pair (the same)",
+        "the web process, when an owner starts a recording",
+        "`transport_recording`, both halves",
+        "workers seal recorded calls, the web process opens them",
+        "a day; deleted with the recording",
+    ),
+    (
+        "`PORTAL_SECRET_KEY` (Django)",
+        "`python -m portal.operations.keys`, once",
+        "a file; every process",
+        "signs sessions, and links for passwords and addresses",
+        "the installation's",
+    ),
+]
+
+# Where one wrapped or public half stands, every column of the catalogue that ends so is named here by its pair.
+KEY_COLUMNS = {
+    "vault_tenantkey.public_keyset": "tenant's pair",
+    "vault_privatekey.wrapped_keyset": "tenant's pair",
+    "vault_housekey.public_keyset": "system's pair",
+    "vault_houseprivatekey.wrapped_keyset": "system's pair",
+    "transport_recording.public_keyset": "recording's pair",
+    "transport_recording.wrapped_keyset": "recording's pair",
+}
+
+# What follows from a right: whoever has it (table, column, privilege) causes this.
+CAUSED_BY = {
+    ("portal_cache", "value", "INSERT"): "runs code in the web process, which unpickles the cache",
+    ("members_user", "password", "SELECT"): "takes password hashes away to guess at",
+    ("members_user", "password", "UPDATE"): "sets anybody's password",
+    ("members_user", "staff_role", "UPDATE"): "makes anybody staff",
+    ("django_session", "session_key", "SELECT"): "goes on with anybody's session",
+    ("mfa_authenticator", "id", "DELETE"): "removes second factors",
+    ("members_membership", "role", "INSERT"): "makes anybody owner of any tenant",
+    ("tenancy_tenant", "state", "UPDATE"): "suspends or frees tenants",
+    (
+        "jobs_job",
+        "kind",
+        "INSERT",
+    ): "queues, puts off and cancels work of every tenant: syncs, checks and those listed below",
+    (
+        "calls_call",
+        "operation",
+        "INSERT",
+    ): "has any declared call sent with a stored access, writes such as sales orders included, and reads its answer",
+    ("notices_outgoingmail", "ciphertext", "INSERT"): "mails anybody in our name",
+    ("vault_connection", "state", "UPDATE"): "disconnects connections, lifts holds on reading",
+    (
+        "vault_connection",
+        "settings",
+        "UPDATE",
+    ): "changes the address of a connection",
+    ("vault_credential", "ciphertext", "INSERT"): "plants credentials",
+    ("vault_credential", "id", "DELETE"): "destroys credentials",
+    ("vault_grant", "id", "DELETE"): "destroys tokens",
+    ("vault_networkexemption", "networks", "INSERT"): "lets workers reach private networks and use plain HTTP",
+    ("vault_pin", "confirmed_at", "UPDATE"): "trusts a certificate that a worker met",
+    ("vault_clientregistration", "client_id", "UPDATE"): "replaces our client at a provider",
+    ("onboarding_evidence", "state", "INSERT"): "forges evidence and confirmations",
+    ("onboarding_mark", "state", "UPDATE"): "forges marks of checklists",
+    ("tenancy_auditevent", "action", "INSERT"): "adds to the audit trail in anybody's name, takes nothing away",
+    ("transport_entry", "id", "INSERT"): "adds to the request log",
+    ("vault_tenantkey", "public_keyset", "INSERT"): "makes keys that everybody seals with",
+}
+
+# What follows from the login itself, from keys, environment and code execution.
+CAUSES = {
+    "web login": "locks tables, ends sessions of its own role, changes its own password and defaults. **No stored secret comes"
+    " to its hands, or goes anywhere but to the server, and for the use, that it was given for**",
+    "staff role": "",
+    "web process": "reads what people type from now on, keys and passwords among it, before it is sealed; signs sessions and"
+    " links; passes every second factor; reads recordings; rings or silences the workers. **What is stored for workers stays"
+    " closed**",
+    "worker": "opens and uses every stored secret, and sends anything to anywhere that its machine reaches; opens waiting mails,"
+    " and so the links in them: it may ask for anybody's new password and take the link, a second factor stands in the way",
+}
+
+# What is said to be out of reach of a holder's roles, by the column that shows it.
+SEALED_FOR_WORKERS = {
+    "stored credentials": "vault_credential.ciphertext",
+    "tokens": "vault_grant.access_ciphertext",
+    "our client secrets": "vault_clientregistration.secret_ciphertext",
+    "waiting mails": "notices_outgoingmail.ciphertext",
+    "private keys": "vault_privatekey.wrapped_keyset",
+}
+OUT_OF_REACH = {
+    "web login": SEALED_FOR_WORKERS,
+    "staff role": {
+        "records": "sync_record.body",
+        "bodies of calls": "calls_call.body",
+        "sessions": "django_session.session_data",
+        "recordings": "transport_recordedcall.ciphertext",
+        **SEALED_FOR_WORKERS,
+    },
+    "web process": SEALED_FOR_WORKERS,
+    "worker": {
+        "passwords": "members_user.password",
+        "sessions": "django_session.session_data",
+        "recordings": "transport_recordedcall.ciphertext",
+        "second factors": "mfa_authenticator.data",
+    },
+}
