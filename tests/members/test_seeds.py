@@ -119,7 +119,7 @@ def test_an_old_seed_goes_on_working_and_is_bound_at_its_next_use(alice: Any) ->
     assert data_of(totp_of(alice))["secret"].startswith("v2:")
     assert not LegacySeed.objects.exists()
     with database.cursor() as cursor:  # a used code is not taken again; here only the seed matters
-        cursor.execute("DELETE FROM portal_cache")
+        cursor.execute("DELETE FROM rate_limits_cacheentry")
     assert accepts(alice, SEED)
 
 
@@ -156,7 +156,7 @@ def test_an_old_seed_is_not_taken_once_its_row_is_bound(alice: Any) -> None:
     assert accepts(alice, SEED)
     write(totp_of(alice), {"secret": text})
     with database.cursor() as cursor:
-        cursor.execute("DELETE FROM portal_cache")
+        cursor.execute("DELETE FROM rate_limits_cacheentry")
     assert not accepts(alice, SEED)
 
 

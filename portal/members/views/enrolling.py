@@ -12,11 +12,14 @@ from django.views.decorators.http import require_http_methods
 
 from portal.members import enrolment
 from portal.members.models import User
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
 
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@limited(limits.ACCOUNT_CHANGE)
 def enrol(request: HttpRequest, token: str) -> HttpResponse:
     """The link uses nothing up: the second factor does. Whatever is wrong with it answers alike."""
     link = enrolment.link_for_token(cast(User, request.user), token)

@@ -7,7 +7,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('onboarding', '0002_rights_of_workers'),
+        ('onboarding', '0003_activation_consents'),
         ('tenancy', '0001_initial'),
         ('vault', '0007_exemptions_have_a_table'),
     ]

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('tenancy', '0001_initial'),
-        ('vault', '0007_exemptions_have_a_table'),
+        ('vault', '0008_refusal_waits'),
     ]
 
     operations = [
