@@ -94,9 +94,9 @@ def test_who_was_made_staff_is_told_with_the_value(ada: Any, alice: Any, sign_in
     assert (subject, details) == (alice.email, {"person": alice.pk, "before": "", "after": "support"})
     [(_, details)] = told("staff.switched_off")
     assert details == {"person": alice.pk}
-    assert set(SystemAuditEvent.objects.filter(action__startswith="staff.switched").values_list("actor_id", flat=True)) == {
-        ada.pk
-    }
+    assert set(
+        SystemAuditEvent.objects.filter(action__startswith="staff.switched").values_list("actor_id", flat=True)
+    ) == {ada.pk}
 
 
 # -- what staff read ---------------------------------------------------------------------------------------------------
