@@ -29,6 +29,11 @@ TABLES = {
     "vault_housekey": (SECRETS, "Public half of the system's key pair."),
     "vault_houseprivatekey": (SECRETS, "Private half of the system's key pair, wrapped by the KEK."),
     "vault_legacyseal": (SECRETS, "What values sealed by an older release were bound to. Emptied by `vault.reseal`."),
+    "notices_errorgroup": (SYSTEM, "Which errors were mailed to our people, and how often they happened since."),
+    "onboarding_activationconsent": (
+        CUSTOMERS,
+        "Whether somebody who chose companies at the provider meant this tenant. A consent can be forged.",
+    ),
     "notices_outgoingmail": (SECRETS, "Mails that wait. A forged one is sent to anybody in our name."),
     "transport_authorizationattempt": (
         SECRETS,
@@ -76,7 +81,7 @@ TABLES = {
     "onboarding_evidence": (CUSTOMERS, "Evidence, including confirmations of owners. Can be invented, not changed."),
     "tenancy_auditevent": (
         CUSTOMERS,
-        "The audit trail. Events can be invented, in anybody's name; none changed or taken away.",
+        "The audit trail. Events can be added; the database says when, and whose session it was. None is changed or taken away.",
     ),
     "tenancy_tenant": (CUSTOMERS, "Names and states of tenants. Staff suspend one, or make another."),
     "members_user": (PEOPLE, "People with their password hashes and `staff_role`: whoever may write it is anybody."),
@@ -90,10 +95,21 @@ TABLES = {
     ),
     "usersessions_usersession": (PEOPLE, "People's lists of their sessions, with the same keys."),
     "tenancy_lookup": (PEOPLE, "Which tenant an open link belongs to, by digest. Deleting one makes the link void."),
-    "portal_cache": (
+    "rate_limits_cacheentry": (
         PEOPLE,
-        "Login limits and used codes. Its values are pickles: whoever writes one runs code in the web process.",
+        "Used codes of second factors and allauth's counts, as JSON. Taken away, a used code can be used again for its minute.",
     ),
+    "rate_limits_usage": (PEOPLE, "How often something was done. Taken away, limits begin anew."),
+    "members_enrolmentlink": (
+        PEOPLE,
+        "Links by which staff set up a second factor, by digest. Whoever may write it vouches for staff.",
+    ),
+    "members_legacyseed": (PEOPLE, "Second factors of an older release, by digest: each opens in its own row alone."),
+    "tenancy_systemauditevent": (
+        PEOPLE,
+        "The system's audit trail: sign-ins, staff, refusals. Events can be added, none changed or taken away.",
+    ),
+    "tenancy_audittally": (PEOPLE, "How often an event was repeated within an hour, for the trail."),
     "django_admin_log": (PEOPLE, "What staff did on admin pages. Entries can be invented."),
     "django_content_type": (PEOPLE, "Names of models."),
     "auth_permission": (PEOPLE, "Unused."),
@@ -111,6 +127,8 @@ KINDS = {
     " invented row: any declared call of a connection that stands, writes included, with the stored access.",
     "notices.send_mail": "Sends the mail of that row, if it was sealed for the system and not sent yet. With an invented row: any"
     " text to anybody.",
+    "notices.error_summary": "Mails our people how often a kind of error has happened since they were told, if it is time.",
+    "notices.send_urgent_mail": "The same, before what waits already.",
     "onboarding.check": "Asks the provider what the checkpoint asks, and writes the finding. Costs calls of a quota.",
     "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved or the tenant suspended.",
     "sync.run_ended": "Draws the conclusions from a run's faults once more: its checkpoints may fail again, or be checked.",
@@ -196,7 +214,9 @@ KEY_COLUMNS = {
 
 # What follows from a right: whoever has it (table, column, privilege) causes this.
 CAUSED_BY = {
-    ("portal_cache", "value", "INSERT"): "runs code in the web process, which unpickles the cache",
+    ("rate_limits_usage", "count", "UPDATE"): "washes limits out",
+    ("members_enrolmentlink", "digest", "INSERT"): "vouches for a second factor of staff",
+    ("onboarding_activationconsent", "confirmed_at", "UPDATE"): "forges the consent of whoever chose companies",
     ("members_user", "password", "SELECT"): "takes password hashes away to guess at",
     ("members_user", "password", "UPDATE"): "sets anybody's password",
     ("members_user", "staff_role", "UPDATE"): "makes anybody staff",
@@ -229,7 +249,7 @@ CAUSED_BY = {
     ("vault_clientregistration", "client_id", "UPDATE"): "replaces our client at a provider",
     ("onboarding_evidence", "state", "INSERT"): "forges evidence and confirmations",
     ("onboarding_mark", "state", "UPDATE"): "forges marks of checklists",
-    ("tenancy_auditevent", "action", "INSERT"): "adds to the audit trail in anybody's name, takes nothing away",
+    ("tenancy_auditevent", "action", "INSERT"): "adds to the audit trail, as whoever it says that its session is, takes nothing away",
     ("transport_entry", "id", "INSERT"): "adds to the request log",
     ("vault_tenantkey", "public_keyset", "INSERT"): "makes keys that everybody seals with",
 }
