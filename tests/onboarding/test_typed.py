@@ -98,9 +98,23 @@ def test_several_mistakes_are_told_at_once_and_nothing_is_kept(give: Any) -> Non
 def test_a_secret_left_empty_keeps_the_stored_one(give: Any) -> None:
     give("simutek", "access", api_url="https://gks.example", client_id="gks-1", client_secret="s3cret-0123456789")
     before = bytes(Credential.objects.get().ciphertext)
-    assert give("simutek", "access", api_url=" https://other.example ", client_id="gks-1", client_secret="") is True
+    same = {"api_url": " https://gks.example/api/v1 ", "client_id": "gks-2"}
+    assert give("simutek", "access", **same, client_secret="") is True
     assert bytes(Credential.objects.get().ciphertext) == before
-    assert Connection.objects.get().settings["api_url"] == "https://other.example"
+    assert Connection.objects.get().settings == {"api_url": "https://gks.example/api/v1", "client_id": "gks-2"}
+
+
+def test_a_secret_is_asked_for_again_where_the_server_becomes_another_one(give: Any) -> None:
+    typed = {"api_url": "https://gks.example", "client_id": "gks-1"}
+    give("simutek", "access", **typed, client_secret="s3cret-0123456789")
+    other = {**typed, "api_url": "https://other.example"}
+    with pytest.raises(BadInput) as caught:
+        give("simutek", "access", **other, client_secret="")
+    assert "not sent to another one" in str(caught.value.sentences["client_secret"])
+    assert Connection.objects.get().settings == typed
+    before = bytes(Credential.objects.get().ciphertext)
+    give("simutek", "access", **other, client_secret="s3cret-9876543210")
+    assert bytes(Credential.objects.get().ciphertext) != before
 
 
 def test_plain_http_is_taken_only_where_an_admin_allows_it(give: Any) -> None:
