@@ -19,6 +19,7 @@ from connections.jobs.registry import Again
 from connections.jobs.services import enqueue
 from connections.providers import registry
 from connections.spec.errors import (
+    Blocked,
     CallFailed,
     Forbidden,
     OutcomeUnknown,
@@ -42,7 +43,7 @@ from connections.transport.signing import HttpBasic
 from connections.vault import sealing
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ClientRegistration, Connection
-from connections.vault.secret import BoundSecret, Secret
+from connections.vault.secret import BoundSecret, Secret, WrongUse
 from connections.vault.services import (
     Refused,
     bind_company,
@@ -272,7 +273,10 @@ def _call(row: ActivationRequest, provider: Provider, operation: str, body: Any 
     nobody.way = provider.activation.way if provider.activation else ""
     caller = Caller(nobody, provider)
     client_id, secret, request_id = _opened(row)
-    request_part = quote(request_id.reveal_for(Use.PATH, caller.hosts.api), safe="")
+    try:
+        request_part = quote(request_id.reveal_for(Use.PATH, caller.hosts.api), safe="")
+    except WrongUse:
+        raise Blocked(faults.WRONG_USE) from None
     path = PLACEHOLDER.sub(lambda _match: request_part, declared.path)
     limiter.take(provider, nobody, client_id)
     entry = caller.begin(operation=declared.name, method=declared.method, path_template=declared.path)

@@ -92,6 +92,11 @@ class Client:
         came_just_now = living is not None and clock.now() - living.issued_at < JUST_NOW
         return came_just_now and isinstance(self._caller.grant, AuthorizationCode)
 
+    @property
+    def generation(self) -> int | None:
+        """Of the token that was used last; None where none was."""
+        return self._caller.token.generation if self._caller.token else None
+
     def certificates(self) -> Sequence[SeenCertificate]:
         """What the connection's hosts show now; new ones are kept for a person to confirm. Raises CallFailed."""
         return certificates.seen(self._caller)

@@ -47,9 +47,10 @@ class Binding:
             return {use: frozenset() for use in self.uses}
         try:
             hosts = registry.hosts_of(provider, self.environment, self.settings)
+            return {use: _destinations(use, hosts, provider) for use in self.uses}
         except (LookupError, ValueError):
+            # No address, or none that can be read in one way alone: then it may be sent nowhere.
             return {use: frozenset() for use in self.uses}
-        return {use: _destinations(use, hosts, provider) for use in self.uses}
 
 
 def _destinations(use: Use, hosts: Hosts, provider: Provider) -> frozenset[str]:

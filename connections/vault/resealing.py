@@ -28,7 +28,8 @@ def reseal(lease: Lease) -> Again | None:
     """Job: a batch of a tenant's values, or of the system's own, and again until none is left.
 
     A value is sealed anew for what its row is bound to now, and only if it opens for exactly that. So it does not matter
-    who queues this, how often, or where a worker dies; what does not open stays as it is, and is logged.
+    who queues this, how often, or where a worker dies; what does not open stays as it is, and is logged. Where a key is
+    missing nothing is concluded: the job fails, and is done again once the key is there.
     """
     if lease.subject == SYSTEM:
         with transaction.atomic():
@@ -45,6 +46,8 @@ def _batch(lease: Lease, kind: str, owner: str) -> Again | None:
         if done == BATCH:
             return Again()
         done += _sealed_anew(field, row)
+    # What is still listed has no value any more.
+    LegacySeal.objects.filter(tenant_id=None if kind == "system" else owner).delete()
     return None
 
 
@@ -67,7 +70,7 @@ def _sealed_anew(field: SealedField, row: models.Model) -> bool:
     legacy = LegacySeal.objects.filter(table=row._meta.db_table, row=row.pk, field=field.name)
     try:
         value = Secret(sealing.plaintext(row, field.name))
-    except (sealing.Unopenable, keys.KeyUnavailable):
+    except sealing.Unopenable:
         logger.error("%s %s: a sealed value does not open, so it was not sealed anew", row._meta.label, row.pk)
         legacy.delete()
         return False

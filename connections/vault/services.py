@@ -63,6 +63,19 @@ def hold_open(connection: Connection) -> None:
         raise Refused(LEFT)
 
 
+CHANGED_MEANWHILE = _(
+    "This connection was changed by somebody else meanwhile. Look at it once more, then do it again."
+)
+
+
+def refuse_changed(connection: Connection) -> None:
+    """Raises Refused where its addresses, or whether it stands, are no longer what the caller judged; after `hold_open`."""
+    row = Connection.objects.only("state", "settings").get(id=connection.id)
+    was_setup, is_setup = (each.state == ConnectionState.SETUP for each in (connection, row))
+    if was_setup != is_setup or row.settings != connection.settings:
+        raise Refused(CHANGED_MEANWHILE)
+
+
 def open_connection(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Connection:
     """A new connection in set-up. Needs the tenant's scope. `way`: the name of a grant, '' for the recommended one.
 
@@ -299,6 +312,14 @@ def destroy_secrets(*, connection: Connection, keep: Collection[str] = ()) -> bo
     Grant.objects.filter(connection_id=connection.id).delete()
     Pin.objects.filter(connection_id=connection.id).delete()
     return bool(gone)
+
+
+def forget_tokens(connection: Connection) -> None:
+    """Destroy what was got with an access that is being replaced: it would open the company of the old one.
+
+    Needs the tenant's scope. A token request under way finds its row gone and stores nothing.
+    """
+    Grant.objects.filter(connection_id=connection.id).delete()
 
 
 def bind_company(*, connection: Connection, company_id: str, company_name: str) -> bool:

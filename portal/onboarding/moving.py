@@ -16,7 +16,7 @@ from connections.spec.provider import CredentialField
 from connections.tenancy import audit
 from connections.tenancy.scope import Actor
 from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import Refused, destroy_secrets, hold_open, keep_settings
+from connections.vault.services import Refused, destroy_secrets, hold_open, keep_settings, refuse_changed
 from portal.notices.owners import mail_owners
 from portal.onboarding import typed
 from portal.onboarding.marks import provider_of
@@ -67,6 +67,7 @@ def move(*, connection: Connection, values: Mapping[str, str], actor: Actor) -> 
     with transaction.atomic():
         hold_reading(connection=connection, actor=actor)
         hold_open(connection)
+        refuse_changed(connection)
         destroy_secrets(connection=connection)
         keep_settings(connection=connection, values={change.field.name: change.after for change in moved}, actor=actor)
         moved_to: dict[str, object] = {"moved_at": timezone.now()}

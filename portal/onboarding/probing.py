@@ -22,7 +22,9 @@ from connections.sync import faults
 from connections.sync.models import Record, RunState, StreamCursor, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport.authorization import VALID_FOR
 from connections.transport.client import Client
+from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Grant
 from connections.vault.services import mark_broken, mark_healthy
 from portal.notices.owners import mail_owners
@@ -47,6 +49,7 @@ class ConnectionAsker:
         self.client = Client(connection=connection, checkpoint=checkpoint)
         self.company_id = connection.company_id
         self.company_unproven = connection.fault in faults.HOLDING
+        self.held_since = connection.fault_at
         self.way = connection.way
         self.settings: Mapping[str, str] = connection.settings
         self.streams_wanted: Sequence[str] = [stream.name for stream in provider_of(connection).streams]
@@ -124,7 +127,27 @@ def check(lease: Lease) -> Again | None:
     with tenant_scope(mark.tenant_id):
         lease.check()
         asker.client.write_ledger()
+        if (again := _outdated(asker)) is not None:
+            return again
         _found(mark, marks, checkpoint, finding, asker)
+    return None
+
+
+def _outdated(asker: ConnectionAsker) -> Again | None:
+    """When to look once more, where reading is held and what was asked with is not what would be read with from now on.
+
+    An answer that the old access got says nothing of the company that the new one opens.
+    """
+    connection = Connection.objects.get(id=asker.connection.id)
+    if connection.fault not in faults.HOLDING:
+        return None
+    now = timezone.now()
+    newest = Grant.objects.filter(connection=connection).values_list("generation", flat=True).first()
+    under_way = AuthorizationAttempt.objects.filter(connection=connection, state=AttemptState.RECEIVED)
+    if under_way.filter(consumed_at__gt=now - VALID_FOR).exists():
+        return Again(now + PAUSE, "a login is being carried out")
+    if connection.fault_at != asker.held_since or asker.client.generation not in (None, newest):
+        return Again(reason="the access was changed meanwhile")
     return None
 
 

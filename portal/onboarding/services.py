@@ -22,10 +22,11 @@ from connections.vault.services import (
     Refused,
     bind_company,
     confirm_pins,
+    forget_tokens,
     hold_open,
-    mark_broken,
     mark_healthy,
     open_connection,
+    refuse_changed,
     refuse_left,
 )
 from portal.onboarding import typed
@@ -95,7 +96,9 @@ def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
         ask_check(mark=mark)
         if entry.changes_access:
             hold_reading(connection=connection, actor=actor)
+            forget_tokens(connection)
         hold_open(connection)
+        refuse_changed(connection)
         ask_at_once(mark, is_typed=True)
         typed.store(entry=entry, actor=actor)
         if entry.moves_server:
@@ -131,16 +134,19 @@ def hold_reading(*, connection: Connection, actor: Actor) -> None:
         return
     # The run's rows first, as a page's transaction takes them.
     cancel_active(connection=connection, actor=actor)
-    mark_broken(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
+    # The time is always the newest: what was found out about an access before this one proves nothing.
+    Connection.objects.filter(id=connection.id).update(
+        state=ConnectionState.BROKEN, fault=faults.COMPANY_UNPROVEN.code, fault_at=timezone.now()
+    )
 
 
-def confirm(*, mark: Mark, compared: Collection[str] = (), actor: Actor) -> None:
+def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None = None, actor: Actor) -> None:
     """The customer confirms what the probe found (the company): the connection stands and the first sync starts. Where
     reading is held because the access or the server was changed, an owner confirms that it is still the same company; the
     caller has checked the role.
 
-    `compared`: the certificates the page showed (Pin.compared). Raises Refused while the probe has not verified it, and
-    where other certificates wait than these.
+    `compared`: the certificates the page showed (Pin.compared); `evidence`: what it showed of the company, where reading
+    is held. Raises Refused while the probe has not verified it, and where something else stands there than was shown.
     """
     refuse_left(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
@@ -164,6 +170,8 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), actor: Actor) -> None
     latest = found.order_by("at").last()
     if latest is None:
         raise Refused(_("There is nothing to confirm yet. Check it first."))
+    if is_held and evidence is not None and evidence != str(latest.id):
+        raise Refused(_("Something else was found since your page was shown. Look once more, then confirm."))
     before = connection.company_id
     bound = bind_company(
         connection=connection, company_id=latest.values["company_id"], company_name=latest.values["company"]

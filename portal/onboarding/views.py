@@ -202,7 +202,9 @@ def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRe
         if not recently_proved(request):
             return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
     try:
-        services.confirm(mark=mark, compared=compared, actor=request.user.actor)
+        services.confirm(
+            mark=mark, compared=compared, evidence=request.POST.get("evidence", ""), actor=request.user.actor
+        )
     except Refused as refused:
         messages.error(request, str(refused))
         return _to_checkpoint(request, connection, checkpoint)

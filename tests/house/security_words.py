@@ -249,7 +249,11 @@ CAUSED_BY = {
     ("vault_clientregistration", "client_id", "UPDATE"): "replaces our client at a provider",
     ("onboarding_evidence", "state", "INSERT"): "forges evidence and confirmations",
     ("onboarding_mark", "state", "UPDATE"): "forges marks of checklists",
-    ("tenancy_auditevent", "action", "INSERT"): "adds to the audit trail, as whoever it says that its session is, takes nothing away",
+    (
+        "tenancy_auditevent",
+        "action",
+        "INSERT",
+    ): "adds to the audit trail as whoever it says it is, takes nothing away",
     ("transport_entry", "id", "INSERT"): "adds to the request log",
     ("vault_tenantkey", "public_keyset", "INSERT"): "makes keys that everybody seals with",
 }

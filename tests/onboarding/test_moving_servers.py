@@ -1,0 +1,393 @@
+"""A server is moved by an owner's act alone, and nothing is read before the company is proved at the new one."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from connections.jobs.models import Job
+from connections.jobs.services import cancel, enqueue
+from connections.jobs.tasks import work
+from connections.sync.models import Record, RunState, SyncRun, Trigger
+from connections.sync.services import RUN, start_run
+from connections.tenancy.models import AuditEvent
+from connections.tenancy.scope import tenant_scope
+from connections.transport.caller import Caller
+from connections.vault.models import Connection, Credential, Exemption, Grant, Pin
+from connections.vault.services import Refused, exemptions_of
+from portal.env import SandboxHosts
+from portal.onboarding import moving, services
+from portal.onboarding.models import Mark
+from portal.onboarding.probing import ConnectionAsker
+from tests.conftest import joined, person
+from tests.contract.conftest import arrive, no_pace, no_pauses  # noqa: F401  (a customer in every way)
+from tests.contract.customers import AINO, Customer
+from tests.contract.ways import Way, ways
+from tests.exemptions import allow
+from tests.roles import acting_as
+
+pytestmark = pytest.mark.usefixtures("db", "vera")
+OF = {str(way): way for way in ways()}
+PENTAMIC, SIMUTEK = OF["pentamic-client-credentials"], OF["simutek-client-credentials"]
+
+
+OTHER_COMPANY = {"pentamic": 502, "smartbusiness": 418_000_202, "procountor": 10452}
+
+
+def renamed(address: str) -> str:
+    """The same machine by its other name, which is another origin."""
+    is_number = "127.0.0.1" in address
+    return address.replace("127.0.0.1", "localhost") if is_number else address.replace("localhost", "127.0.0.1")
+
+
+class Office:
+    """A customer's connection, and people at its pages."""
+
+    def __init__(self, customer: Customer, sign_in: Callable[..., Any], settings: Any) -> None:
+        self.customer, self.sign_in, self.settings = customer, sign_in, settings
+        self.root = f"/t/aamu/c/{customer.connection.id}/"
+
+    @property
+    def connection(self) -> Connection:
+        return Connection.objects.select_related("tenant").get(id=self.customer.connection.id)
+
+    @property
+    def stands(self) -> tuple[str, str]:
+        return self.connection.state, self.connection.fault
+
+    def elsewhere(self) -> dict[str, str]:
+        """The addresses to type: the same simulator at another origin."""
+        hosts = self.settings.SANDBOX_HOSTS[self.customer.way.slug]
+        moved = renamed(hosts.api)
+        parts = {name: getattr(hosts, name) for name in ("api", "token", "authorize", "ca")}
+        self.settings.SANDBOX_HOSTS[self.customer.way.slug] = SandboxHosts(**parts, plain=moved)
+        typed = {
+            name: self.connection.settings[name]
+            for name in ("api_url", "auth_url")
+            if name in self.connection.settings
+        }
+        return {**typed, "api_url": renamed(typed["api_url"])}
+
+    def page(self, user: Any, step: str = "") -> str:
+        return str(self.sign_in(user).get(f"{self.root}checklist/{step}").content.decode())
+
+    def post(self, user: Any, path: str, fields: dict[str, str] | None = None, **more: Any) -> str:
+        answer = self.sign_in(user, **more).post(f"{self.root}{path}", fields or {}, follow=True)
+        assert answer.status_code == 200, answer.status_code
+        return html.unescape(answer.content.decode())
+
+    def press(self, user: Any, step: str) -> str:
+        """The button that confirms, with what its form holds on the page."""
+        page = self.page(user, f"{step}/")
+        form = re.search(rf'<form method="post" action="[^"]+/{step}/confirm/">(.*?)</form>', page, re.S)
+        hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[1]) if form else []
+        return self.post(user, f"checklist/{step}/confirm/", {name: html.unescape(value) for name, value in hidden})
+
+    def mark(self, step: str) -> str:
+        return str(Mark.objects.get(onboarding__connection=self.connection, checkpoint=step).state)
+
+    def work(self) -> None:
+        self.customer.work_off()
+
+    def consent(self, user: Any, step: str, login: str, **who: Any) -> None:
+        """Press Connect, sign in at the provider as somebody, come back."""
+        client = self.sign_in(user)
+        page = client.post(f"{self.root}checklist/{step}/connect/{login}/").content.decode()
+        found = re.search(r'id="go-to-provider" href="([^"]+)"', page)
+        assert found, page
+        address = html.unescape(found[1])
+        back = self.customer.simulator.control("consent", {"url": address, **who})["location"]
+        query = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
+        client.get(f"/callback/{self.customer.way.slug}/", query)
+
+    def runs(self) -> int:
+        return SyncRun.objects.filter(trigger=Trigger.MENDED).count()
+
+
+@pytest.fixture
+def office(arrive: Callable[[Way], Customer], sign_in: Any, settings: Any, alice: Any) -> Callable[[Way], Office]:  # noqa: F811
+    """`office(way)`: connected by the checklist, read once."""
+
+    def make(way: Way) -> Office:
+        customer = arrive(way)
+        customer.walk()
+        made = Office(customer, sign_in, settings)
+        assert made.stands == ("connected", ""), made.stands
+        return made
+
+    return make
+
+
+def recipients(mails: list[Any]) -> list[str]:
+    found = sorted(address for mail in mails for address in mail.to)
+    mails.clear()
+    return found
+
+
+def test_a_servers_address_is_moved_from_page_to_company(
+    office: Callable[[Way], Office], alice: Any, bob: Any, vera: Any, aamu: Any, mailoutbox: list[Any]
+) -> None:
+    olga = joined(person("olga@aamu.example"), aamu, "owner")
+    made = office(PENTAMIC)
+    read = Record.objects.count()
+    old, new = made.connection.settings["api_url"], made.elsewhere()
+    allow(made.connection, Exemption.PRIVATE_NETWORKS, "10.1.2.0/24")
+    allow(made.connection, Exemption.PLAIN_HTTP)
+    assert Caller(made.connection, made.customer.provider).hosts.private == ("10.1.2.0/24",)
+    typed = {**made.connection.settings, **new}
+    for user in (bob, alice):
+        assert "press “Move the server”" in made.post(user, "checklist/addresses/fields/", typed)
+    assert made.connection.settings["api_url"] == old
+
+    for user in (vera, bob):
+        assert made.sign_in(user).get(f"{made.root}move/").status_code == 404
+        assert made.sign_in(user).post(f"{made.root}move/", {**new, "confirmed": "yes"}).status_code == 404
+        assert "to-move" not in made.sign_in(user).get(made.root).content.decode()
+    assert 'id="to-move"' in made.sign_in(alice).get(made.root).content.decode()
+    stale = made.sign_in(alice, lately=False).post(f"{made.root}move/", {**new, "confirmed": "yes"})
+    assert "reauthenticate" in stale["Location"]
+    shown = made.post(alice, "move/", new)
+    assert f">{old}<" in shown
+    assert f">{new['api_url']}<" in shown
+    assert made.connection.settings["api_url"] == old, "shown, not done"
+    assert made.stands == ("connected", "")
+
+    with tenant_scope(aamu.id):
+        run = start_run(connection=made.connection, trigger=Trigger.HAND, actor=AINO)
+    mailoutbox.clear()
+    assert "The server is changed" in made.post(alice, "move/", {**new, "confirmed": "yes"})
+    assert made.connection.settings["api_url"] == new["api_url"]
+    assert SyncRun.objects.get(id=run.id).state == RunState.CANCELLED
+    for model in (Credential, Grant, Pin):
+        assert not model.objects.filter(connection=made.connection).exists(), model
+    assert made.stands == ("broken", "company-unproven")
+    assert sorted(address for mail in mailoutbox for address in mail.to) == [alice.email, olga.email]
+    for mail in mailoutbox:
+        assert old in mail.body
+        assert new["api_url"] in mail.body
+    event = AuditEvent.objects.get(action="connection.server_moved")
+    assert urlsplit(old).netloc in event.details["api_url_before"]
+    assert urlsplit(new["api_url"]).netloc in event.details["api_url_after"]
+    assert exemptions_of(made.connection).private_networks == ()
+    assert not exemptions_of(made.connection).plain_http
+    assert Caller(made.connection, made.customer.provider).hosts.private == ()
+    nothing_is_read(made)
+
+    made.work()
+    assert [made.mark(step) for step in ("certificate", "access", "company")] == ["open", "open", "open"]
+    made.press(bob, "certificate")
+    made.work()
+    secret = {name: made.customer.given[name] for name in ("client_id", "client_secret", "scope")}
+    assert "empty" in made.post(bob, "checklist/access/fields/", {**secret, "client_secret": ""})
+    made.post(bob, "checklist/access/fields/", secret)
+    made.work()
+    assert (made.mark("access"), made.mark("company")) == ("verified", "open")
+    nothing_is_read(made)
+    assert recipients(mailoutbox).count(olga.email) == 2, "that it was moved, and that an owner is waited for"
+
+    assert "An owner of your company confirms this" in made.page(bob, "company/")
+    assert "Only an owner" in made.post(bob, "checklist/company/confirm/")
+    nothing_is_read(made)
+    assert "Something else was found" in made.post(alice, "checklist/company/confirm/", {"evidence": "1"})
+    nothing_is_read(made)
+    made.press(alice, "company")
+    assert made.stands == ("connected", "")
+    made.work()
+    assert made.runs() == 1
+    assert SyncRun.objects.latest("queued_at").state == RunState.SUCCEEDED
+    assert Record.objects.count() == read, "the same company's books"
+
+
+def nothing_is_read(made: Office) -> None:
+    """Nobody starts a run, and one that stands there all the same is not gone on with."""
+    with tenant_scope(made.connection.tenant_id), pytest.raises(Refused):
+        start_run(connection=made.connection, trigger=Trigger.HAND, actor=AINO)
+    with tenant_scope(made.connection.tenant_id):
+        planted = SyncRun(tenant=made.connection.tenant, connection=made.connection, trigger=Trigger.HAND)
+        planted.save(force_insert=True)
+        job = enqueue(kind=RUN, subject=planted.id, tenant_id=planted.tenant_id)
+        made.work()
+        assert Job.objects.get(id=job).reason.startswith("held")
+        cancel(kind=RUN, subject=planted.id)
+    planted.delete()
+
+
+@pytest.mark.parametrize("way", [PENTAMIC, SIMUTEK], ids=str)
+def test_another_companys_books_at_the_new_server_are_refused(
+    way: Way, office: Callable[[Way], Office], alice: Any, bob: Any, mailoutbox: list[Any]
+) -> None:
+    made = office(way)
+    new = made.elsewhere()
+    made.post(alice, "move/", {**new, "confirmed": "yes"})
+    made.work()
+    other = {"company": OTHER_COMPANY["pentamic"]} if way is PENTAMIC else {}
+    given = made.customer.simulator.control("setup", other)["credentials"]
+    if way is SIMUTEK:
+        known = Record.objects.filter(stream="customers")
+        for row in known:
+            Record.objects.filter(id=row.id).update(external_id=f"gone-{row.external_id}")
+    if way is PENTAMIC:
+        made.press(bob, "certificate")
+        made.work()
+    mailoutbox.clear()
+    made.post(bob, "checklist/access/fields/", {**new, **given})
+    made.work()
+    assert made.stands == ("broken", "other-company")
+    assert made.mark("company") == "failing"
+    assert recipients(mailoutbox) == [alice.email]
+    assert "nothing to confirm" in made.press(alice, "company")
+    assert made.stands == ("broken", "other-company")
+    nothing_is_read(made)
+
+
+def test_a_typo_in_set_up_is_put_right_before_anything_is_stored(
+    arrive: Callable[[Way], Customer],  # noqa: F811
+    sign_in: Any,
+    settings: Any,
+    alice: Any,
+    bob: Any,
+    mailoutbox: list[Any],
+) -> None:
+    customer = arrive(PENTAMIC)
+    customer.set_up()
+    made = Office(customer, sign_in, settings)
+    typed = {name: customer.given[name] for name in ("api_url", "auth_url", "format", "tax_codes")}
+    made.post(bob, "checklist/addresses/fields/", {**typed, "api_url": "https://api.tpyo.example"})
+    assert made.connection.settings["api_url"] == "https://api.tpyo.example"
+    made.post(bob, "checklist/addresses/fields/", typed)
+    assert made.connection.settings["api_url"] == typed["api_url"]
+    made.work()
+    assert made.mark("certificate") == "open"
+    made.press(bob, "certificate")
+    made.work()
+    secret = {name: customer.given[name] for name in ("client_id", "client_secret", "scope")}
+    made.post(bob, "checklist/access/fields/", secret)
+    made.work()
+    assert made.mark("access") == "verified"
+
+    # Once a secret is stored it was given for that server: another address destroys it.
+    made.post(bob, "checklist/addresses/fields/", {**typed, **made.elsewhere()})
+    for model in (Credential, Grant, Pin):
+        assert not model.objects.filter(connection=made.connection).exists(), model
+    made.work()
+    assert (made.mark("certificate"), made.mark("access")) == ("open", "open")
+    assert "The server was changed" in made.page(bob, "access/")
+    assert made.stands == ("setup", "")
+    assert recipients(mailoutbox) == [], "nobody is told of what nobody relies on yet"
+
+
+def test_a_page_that_is_out_of_date_brings_no_old_address_back(
+    office: Callable[[Way], Office], alice: Any, aamu: Any
+) -> None:
+    """Somebody moves the server while another one's form is on its way."""
+    made = office(SIMUTEK)
+    with tenant_scope(aamu.id):
+        mark = Mark.objects.select_related("onboarding__connection").get(
+            onboarding__connection=made.connection, checkpoint="access"
+        )
+        row = made.connection
+    made.post(alice, "move/", {**made.elsewhere(), "confirmed": "yes"})
+    moved = made.connection.settings
+    values = {"api_url": row.settings["api_url"], "client_id": "x", "client_secret": "s3cret-0123456789"}
+    with acting_as("web"), tenant_scope(aamu.id), pytest.raises(Refused, match="somebody else meanwhile"):
+        services.give(mark=mark, values=values, actor=AINO)
+    with acting_as("web"), tenant_scope(aamu.id), pytest.raises(Refused, match="somebody else meanwhile"):
+        moving.move(connection=row, values={"api_url": "https://third.example"}, actor=AINO)
+    assert made.connection.settings == moved
+    assert not Credential.objects.exists()
+
+
+@pytest.mark.parametrize("way", ["procountor-m2m", "smartbusiness-own-client"])
+def test_a_new_secret_of_the_same_company_goes_on_and_of_another_is_refused(
+    way: str, office: Callable[[Way], Office], alice: Any, bob: Any, mailoutbox: list[Any]
+) -> None:
+    found = next(each for each in OF.values() if str(each).startswith(way.split("-")[0]) and not each.login)
+    made = office(found)
+    step = next(each.slug for each in made.customer.provider.checkpoints(found.grant) if each.fields)
+    same = made.customer.simulator.control("setup", {})["credentials"]
+    old_tokens = made.customer.tokens()
+    made.post(bob, f"checklist/{step}/fields/", same)
+    assert made.stands == ("broken", "company-unproven")
+    assert not Grant.objects.filter(access_ciphertext__isnull=False).exists(), "what the old secret had got is gone"
+    made.work()
+    assert made.stands == ("connected", "")
+    assert made.runs() == 1
+    assert not old_tokens & made.customer.tokens()
+    assert recipients(mailoutbox) == []
+
+    other = made.customer.simulator.control("setup", {"company": OTHER_COMPANY[found.slug]})["credentials"]
+    made.post(bob, f"checklist/{step}/fields/", other)
+    made.work()
+    assert made.stands == ("broken", "other-company")
+    assert recipients(mailoutbox) == [alice.email]
+    nothing_is_read(made)
+
+
+def test_a_secret_that_is_refused_proves_nothing_by_the_tokens_of_the_one_before(
+    office: Callable[[Way], Office], alice: Any, bob: Any
+) -> None:
+    """The old token still lives and opens the right company; what is stored from now on may open another."""
+    made = office(OF["procountor-m2m"])
+    made.post(bob, "checklist/api-key/fields/", {"api_key": "never-was-a-key-0123456789"})
+    made.work()
+    made.post(bob, "checklist/company/check/")
+    made.work()
+    assert made.stands == ("broken", "company-unproven")
+    assert made.runs() == 0
+
+
+@pytest.mark.parametrize("way", ["smartbusiness-consent", "hesabit-consent"])
+def test_a_new_consent(way: str, office: Callable[[Way], Office], alice: Any, bob: Any, mailoutbox: list[Any]) -> None:
+    """Where the provider names the company reading goes on by itself; where it does not, an owner is waited for."""
+    made = office(OF[way])
+    step = next(each.slug for each in made.customer.provider.checkpoints("consent") if "consent" in each.connect)
+    made.consent(bob, step, "consent")
+    assert made.stands == ("broken", "company-unproven")
+    made.work()
+    if way.startswith("smartbusiness"):
+        assert (made.stands, made.runs()) == (("connected", ""), 1)
+        assert recipients(mailoutbox) == []
+        made.consent(bob, step, "consent", company=OTHER_COMPANY["smartbusiness"])
+        made.work()
+        assert made.stands == ("broken", "other-company")
+        assert recipients(mailoutbox) == [alice.email]
+    else:
+        assert made.stands == ("broken", "company-unproven")
+        assert made.mark("company") == "open"
+        assert recipients(mailoutbox) == [alice.email]
+        assert "Only an owner" in made.post(bob, "checklist/company/confirm/")
+        made.press(alice, "company")
+        made.work()
+        assert (made.stands, made.runs()) == (("connected", ""), 1)
+
+
+def test_a_check_that_began_before_the_change_proves_nothing(
+    office: Callable[[Way], Office], bob: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asked with the old access, and comes home once the new one is stored."""
+    made = office(OF["procountor-m2m"])
+    real, other = ConnectionAsker.ask, {"company": OTHER_COMPANY["procountor"]}
+    given = made.customer.simulator.control("setup", other)["credentials"]
+
+    def ask(asker: ConnectionAsker, *arguments: Any) -> Any:
+        answer = real(asker, *arguments)
+        monkeypatch.setattr(ConnectionAsker, "ask", real)
+        with acting_as("owner"):
+            made.post(bob, "checklist/api-key/fields/", given)
+            Job.objects.filter(kind=services.CHECK, state="queued").delete()
+        return answer
+
+    monkeypatch.setattr(ConnectionAsker, "ask", ask)
+    made.post(bob, "checklist/company/check/")
+    with acting_as("worker"):
+        job = Job.objects.get(kind=services.CHECK, state="queued")
+        work(str(job.id))
+    assert made.stands == ("broken", "company-unproven"), "it was answered for the company before"
+    made.work()
+    assert made.stands == ("broken", "other-company"), "it was asked again, with what is stored now"
+    assert made.runs() == 0
