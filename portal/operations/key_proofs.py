@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 
 from connections.vault import keys
 from connections.vault.sealing import Unopenable
+from portal.members.seeds import open_seed
 
 SEEDS = 5  # one that was damaged by hand keeps nobody from starting
 
@@ -32,7 +32,7 @@ def _opens_a_seed() -> bool:
     seeds = Authenticator.objects.filter(type=Authenticator.Type.TOTP).order_by("-id")[:SEEDS]
     for seed in seeds:
         try:
-            get_adapter().decrypt(seed.data["secret"])
+            open_seed(seed.data["secret"])
         except (Unopenable, ValueError, KeyError):
             continue
         return True

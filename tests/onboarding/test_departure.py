@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from connections.jobs.models import Job
 from connections.jobs.services import claim, park
+from connections.providers import registry
+from connections.spec.provider import CredentialField, Kind
 from connections.sync.models import SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.models import AuditEvent
@@ -22,7 +25,7 @@ from portal.onboarding.models import Mark
 from tests.exemptions import allow
 from tests.onboarding.conftest import Signer
 from tests.roles import acting_as
-from tests.signing import House, parameters
+from tests.signing import House, offer, parameters
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -235,9 +238,14 @@ def test_one_connects_anew_from_home(bound: Signer) -> None:
         start_run(connection=bound.connection, trigger=Trigger.HAND, actor=SYSTEM)
 
 
-def test_warnings_stand_on_the_connections_page(bound: Signer) -> None:
+def test_warnings_stand_on_the_connections_page(bound: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
     page = bound.client.get(place(bound)).content.decode()
     assert "Whoever has the key can read everything." in page
     assert "plain HTTP" not in page
     allow(bound.connection, Exemption.PLAIN_HTTP)
+    # Only where the customer says the address can it be one without TLS.
+    assert "plain HTTP" not in bound.client.get(place(bound)).content.decode()
+    address = CredentialField("api_address", "API address", secret=False, kind=Kind.ADDRESS)
+    provider = registry.all_providers()["procountor"]
+    offer(monkeypatch, replace(provider, credentials=(*provider.credentials, address)))
     assert "may use plain HTTP" in bound.client.get(place(bound)).content.decode()
