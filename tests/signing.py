@@ -58,7 +58,9 @@ ACTIVATION = Activation(
 def signed_in(asker: Asker) -> Finding:
     """One call with what the login brought, and the same company as before."""
     found = company(asker)
-    return found if found.state is MarkState.FAILING else Finding(MarkState.VERIFIED, "key-accepted", proves_company=True)
+    return (
+        found if found.state is MarkState.FAILING else Finding(MarkState.VERIFIED, "key-accepted", proves_company=True)
+    )
 
 
 def signing_provider(**changes: Any) -> Provider:
