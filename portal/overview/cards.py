@@ -13,6 +13,7 @@ from django.db.models import Max, Sum
 
 from connections.spec.checklist import Checkpoint, MarkState
 from connections.spec.provider import Provider
+from connections.sync import faults
 from connections.sync.models import ACTIVE, RunState, StreamCursor, StreamProgress, SyncRun
 from connections.tenancy.models import Tenant
 from connections.vault.models import Connection, ConnectionState, Leaving
@@ -68,6 +69,11 @@ class Card:
             RunState.SUCCEEDED: Kind.CURRENT,
             RunState.INCOMPLETE: Kind.INCOMPLETE,
         }.get(RunState(self.run.state), Kind.FAILED)
+
+    @property
+    def is_held(self) -> bool:
+        """Its access or server was changed, and nothing is read until the company is proved on the checklist."""
+        return self.kind is Kind.BROKEN and self.connection.fault in faults.HOLDING
 
     @property
     def is_leaving(self) -> bool:

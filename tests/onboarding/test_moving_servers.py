@@ -177,6 +177,9 @@ def test_a_servers_address_is_moved_from_page_to_company(
     assert not exemptions_of(made.connection).plain_http
     assert Caller(made.connection, made.customer.provider).hosts.private == ()
     nothing_is_read(made)
+    shown = made.sign_in(bob).get(made.root).content.decode()
+    assert 'id="sync-now"' not in shown, "it would be refused"
+    assert "Go on with the checklist" in shown
 
     made.work()
     assert [made.mark(step) for step in ("certificate", "access", "company")] == ["open", "open", "open"]
