@@ -63,7 +63,7 @@ class World:
 
     def activate(self, state: ActivationState, job: Callable[[Any], Any], kind: str) -> None:
         row = ActivationRequest(tenant_id=self.connection.tenant_id, provider="procountor", environment="sandbox")
-        row.state, row.approved = state, ["101"]
+        row.state, row.approved = state, []  # to reject all needs nobody's consent, and is sent in the same way
         row.proposal = {"companies": [["101", "Books"]]}
         with acting_as("web"), tenant_scope(self.connection.tenant_id):
             sealing.seal(row, "request_ciphertext", Secret(SECRETS["request"]))
