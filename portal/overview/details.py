@@ -24,6 +24,7 @@ from connections.vault.services import exemptions_of
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Walk, sentence, walk
+from portal.onboarding.typed import address_fields
 from portal.overview.cards import Card, Kind, cards
 
 # How transport names the requests that no provider declares as an operation.
@@ -148,7 +149,7 @@ def detail(connection: Connection) -> Detail:
         next_at=scheduled.values_list("due_at", flat=True).first() if connection.sync_every_hours else None,
         undecided=undecided(connection),
         recording=recording.live(connection),
-        is_plain_http=exemptions_of(connection).plain_http,
+        is_plain_http=bool(address_fields(connection)) and exemptions_of(connection).plain_http,
     )
 
 
