@@ -72,6 +72,8 @@ ADDRESSES = [
     Address("revoke_invitation", Role.OWNER, ("invitation",), "post"),
     Address("change_role", Role.OWNER, ("membership",), "post", {"role": "viewer"}),
     Address("disconnect", Role.OWNER, ("connection",)),
+    Address("move", Role.OWNER, ("movable",)),
+    Address("move", Role.OWNER, ("movable",), "post", {"api_url": "https://other.example"}),
     Address("disconnect", Role.OWNER, ("connection",), "post"),
     Address("recording", Role.OWNER, ("connection",)),
     Address("recorded_call", Role.OWNER, ("connection", "recorded")),
@@ -101,6 +103,8 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
         onboarding = begin(tenant=tenant, provider="procountor", environment="test", actor=SYSTEM)
         mark_healthy(connection=onboarding.connection)
         start_run(connection=onboarding.connection, trigger=Trigger.HAND, actor=SYSTEM)
+        movable = begin(tenant=tenant, provider="simutek", environment="production", actor=SYSTEM).connection
+        mark_healthy(connection=movable)
         call = ask(connection=onboarding.connection, operation="session", arguments=Arguments(), actor=owner.actor)
         invite(
             tenant=tenant,
@@ -121,6 +125,7 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             "login": "key-login",
             "activation": asked.id,
             "connection": onboarding.connection_id,
+            "movable": movable.id,
             "checkpoint": "usage-settings",
             "key_checkpoint": "api-key",
             "run": SyncRun.objects.get(connection=onboarding.connection).id,

@@ -46,6 +46,7 @@ MOST_QUERIES = {
     "activation": 24,
     "activation_news": 24,
     "disconnect": 27,
+    "move": 24,
     "recording": 24,
     "recorded_call": 24,
     "run": 27,

@@ -290,6 +290,41 @@ def test_jobs_of_every_kind_for_everything_bring_nothing_there(
     assert thief.repeated(thief.said(caplog), loot.secrets, robber.address) == []
 
 
+def test_what_staff_may_write_of_a_registration_leads_nowhere_else(
+    plant: Callable[[Way], Loot], robber: Listener, record_property: Callable[[str, object], None]
+) -> None:
+    """The version stands in the address of every call, and its form is looked at by the admin's page alone."""
+    loot = plant(first_ways()[2])
+    row, tries = loot.rows[ClientRegistration], 0
+    place = robber.address.removeprefix("https://")
+    for version in (
+        "v1",
+        f"@{place}",
+        f"/@{place}",
+        f"//{place}",
+        f"\\@{place}",
+        f"?@{place}",
+        f"#@{place}",
+        "../..",
+        "\t",
+    ):
+        with undone():
+            values = [version[:20], f"{robber.address}/callback", row.id]
+            sql = "UPDATE vault_clientregistration SET api_version = %s, redirect_uri = %s WHERE id = %s"
+            assert not thief.run("web", loot.customer.tenant.id, sql, values)
+            assert thief.run("staff", loot.customer.tenant.id, sql, values)
+            pull(loot, [loot.customer.connection])
+            tries += 1
+    for name, value in (("provider", "simutek"), ("environment", "test")):
+        sql = f"UPDATE vault_clientregistration SET {name} = %s WHERE id = %s"
+        with undone():
+            assert not thief.run("staff", loot.customer.tenant.id, sql, [value, row.id])
+    reached = robber.reached_by(loot.secrets)
+    record_property(TRIES, tries)
+    record_property(COUNT, len(reached))
+    assert (reached, robber.asked) == ([], [])
+
+
 def test_every_sealed_table_is_attacked(plant: Callable[[Way], Loot]) -> None:
     loot = plant(first_ways()[2])
     assert {field.model for field in SEALED_FIELDS} == set(loot.rows), "plant a row of it, and it is attacked"
