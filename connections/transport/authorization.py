@@ -23,13 +23,13 @@ from connections.spec.provider import Provider
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import leaving, token_request, tokens
+from connections.transport import faults, leaving, token_request, tokens
 from connections.transport.caller import Caller
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
 from connections.vault.secret import Secret
-from connections.vault.services import Refused, hold_open, store_credential
+from connections.vault.services import Refused, doubt_company, hold_open, store_credential
 
 EXCHANGE = "transport.exchange"
 ATTEMPT_ENDED = "transport.attempt_ended"  # its handler belongs to whoever draws conclusions from it
@@ -167,6 +167,9 @@ def exchange(lease: Lease) -> None:
             # A worker died or broke with the code in its hands: it may have been used up.
             _end(attempt, AttemptState.FAILED, "interrupted")
             return
+        if attempt.connection.fault not in faults.HOLDING:
+            # The page that received the code holds reading as well; a row that no page wrote comes no further for it.
+            doubt_company(connection=attempt.connection, fault=faults.COMPANY_UNPROVEN.code)
         code = token_request.Code(
             sealing.unseal(attempt, "code_ciphertext"),
             sealing.unseal(attempt, "verifier_ciphertext"),

@@ -341,6 +341,17 @@ def mark_broken(*, connection: Connection, fault: str) -> None:
     )
 
 
+def doubt_company(*, connection: Connection, fault: str) -> None:
+    """What opens a connection that stood is changed: nothing is read with it until its company is proved.
+
+    The time is always the newest: what was found out about an access before this one proves nothing.
+    """
+    standing = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
+    Connection.objects.filter(id=connection.id, state__in=standing).update(
+        state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
+    )
+
+
 def mark_healthy(*, connection: Connection) -> None:
     Connection.objects.filter(id=connection.id, state__in=(ConnectionState.SETUP, ConnectionState.BROKEN)).update(
         state=ConnectionState.CONNECTED, fault="", fault_at=None

@@ -22,6 +22,7 @@ from connections.vault.services import (
     Refused,
     bind_company,
     confirm_pins,
+    doubt_company,
     forget_tokens,
     hold_open,
     mark_healthy,
@@ -134,10 +135,7 @@ def hold_reading(*, connection: Connection, actor: Actor) -> None:
         return
     # The run's rows first, as a page's transaction takes them.
     cancel_active(connection=connection, actor=actor)
-    # The time is always the newest: what was found out about an access before this one proves nothing.
-    Connection.objects.filter(id=connection.id).update(
-        state=ConnectionState.BROKEN, fault=faults.COMPANY_UNPROVEN.code, fault_at=timezone.now()
-    )
+    doubt_company(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
 
 
 def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None = None, actor: Actor) -> None:

@@ -8,14 +8,18 @@ from typing import Any
 
 import pytest
 
+from connections.jobs.models import Job
+from connections.jobs.services import claim
 from connections.sync.models import Record, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport import authorization
 from connections.transport.models import AuthorizationAttempt
-from connections.vault.models import ClientRegistration, Credential, Grant
+from connections.vault.models import ClientRegistration, Connection, Credential, Grant
 from connections.vault.services import Refused
 from portal.onboarding.models import Evidence, Mark
 from tests.onboarding.conftest import Signer, mark
+from tests.roles import acting_as
 from tests.signing import House, callback, parameters
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -68,6 +72,17 @@ def test_a_login_for_another_company_is_recognised_before_anything_is_read(bound
     bound.work_off()
     assert mark(bound) == "verified"
     assert SyncRun.objects.filter(trigger=Trigger.MENDED).count() == 1
+
+
+def test_a_login_that_no_page_received_holds_reading_as_well(bound: Signer, signing: House) -> None:
+    """Whoever writes rows as the web does could leave the page's part out."""
+    signing.company_id = 102
+    bound.come_back(state=parameters(bound.address())["state"], code="c")
+    Connection.objects.update(state="connected", fault="", fault_at=None)
+    [job] = Job.objects.filter(kind=authorization.EXCHANGE)
+    with acting_as("worker"):
+        authorization.exchange(claim(job.id))
+    assert state_of(bound) == ("broken", "company-unproven")
 
 
 def test_a_doubt_about_the_company_outlives_other_troubles(
