@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from connections.tenancy.scope import SYSTEM
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
 from portal.members.access import MemberRequest, member
@@ -92,7 +93,8 @@ def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
             return response
         is_meant = "confirm" in request.POST
         try:
-            (consents.confirm if is_meant else consents.decline)(question)
+            actor = request.user.actor if request.user.is_authenticated else SYSTEM
+            (consents.confirm if is_meant else consents.decline)(question, actor)
         except Refused:
             return render(request, "onboarding/consent_void.html", status=404)
         return render(request, "onboarding/consent_given.html", {"question": question, "is_meant": is_meant})

@@ -198,20 +198,22 @@ def opened(token: str) -> Iterator[Question | None]:
         yield Question(row, activation, tenant) if row is not None and activation is not None else None
 
 
-def confirm(question: Question) -> None:
-    """They mean this tenant; its people decide now. Raises Refused where the link was used meanwhile."""
-    _answer(question, "confirmed_at", "activation.consent_confirmed")
+def confirm(question: Question, actor: Actor) -> None:
+    """They mean this tenant; its people decide now. Raises Refused where the link was used meanwhile.
+
+    `actor`: whose session it is, SYSTEM where nobody is signed in; whoever answers is known by their address alone.
+    """
+    _answer(question, actor, "confirmed_at", "activation.consent_confirmed")
 
 
-def decline(question: Question) -> None:
+def decline(question: Question, actor: Actor) -> None:
     """They do not: all companies are declined at the provider, and nothing is connected. Raises Refused."""
     with transaction.atomic():
-        actor = _answer(question, "declined_at", "activation.consent_declined")
+        _answer(question, actor, "declined_at", "activation.consent_declined")
         activation_requests.decide(activation=question.activation, approved=[], actor=actor)
 
 
-def _answer(question: Question, answered: str, action: str) -> Actor:
-    actor = Actor(None, question.email)
+def _answer(question: Question, actor: Actor, answered: str, action: str) -> None:
     with transaction.atomic():
         waiting = ActivationConsent.objects.filter(id=question.row.id, digest=question.row.digest)
         # Of two answers at the same moment the database lets one through.
@@ -219,7 +221,6 @@ def _answer(question: Question, answered: str, action: str) -> Actor:
             raise Refused(_("This link has been used already."))
         _forget(question.row)
         _audit(question.activation, actor, action, email=question.email)
-    return actor
 
 
 def decide(*, activation: ActivationRequest, approved: Collection[str], tenant: Tenant, user: User) -> None:

@@ -20,12 +20,29 @@ EXPIRED_AT_ONCE = 4  # how many expired rows every write takes away with it
 _local = threading.local()
 
 
+class _Own:
+    """A thread's connection, which ends with its thread."""
+
+    def __init__(self, wrapper: BaseDatabaseWrapper) -> None:
+        self.wrapper = wrapper
+
+    def __del__(self) -> None:
+        if self.wrapper.connection is not None:
+            self.wrapper.connection.close()
+
+
 def connection() -> BaseDatabaseWrapper:
     """This thread's own, in autocommit, signed in as the process is."""
-    existing: BaseDatabaseWrapper | None = getattr(_local, "connection", None)
+    existing = _existing()
     if existing is None:
-        existing = _local.connection = connections[DEFAULT_DB_ALIAS].copy(alias=ALIAS)
+        existing = connections[DEFAULT_DB_ALIAS].copy(alias=ALIAS)
+        _local.own = _Own(existing)
     return existing
+
+
+def _existing() -> BaseDatabaseWrapper | None:
+    own: _Own | None = getattr(_local, "own", None)
+    return own.wrapper if own is not None else None
 
 
 @contextmanager
@@ -35,21 +52,21 @@ def cursor() -> Iterator[Any]:
 
 
 def is_open() -> bool:
-    existing: BaseDatabaseWrapper | None = getattr(_local, "connection", None)
+    existing = _existing()
     return existing is not None and existing.connection is not None
 
 
 def close_if_old() -> None:
-    existing: BaseDatabaseWrapper | None = getattr(_local, "connection", None)
+    existing = _existing()
     if existing is not None:
         existing.close_if_unusable_or_obsolete()
 
 
 def close() -> None:
-    existing: BaseDatabaseWrapper | None = getattr(_local, "connection", None)
+    existing = _existing()
     if existing is not None:
         existing.close()
-        del _local.connection
+        del _local.own
 
 
 def delete_expired(opened: Any, table: str, key: str, moment: str) -> None:

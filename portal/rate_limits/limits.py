@@ -149,9 +149,9 @@ ACTIVATION_DECISION = _limit(
 CONSENT_MAIL = _limit(
     "consent-mail",
     _("No more mails to confirm a choice of companies can be sent for now."),
-    (Scope.PERSON, 10, HOUR),
-    (Scope.TENANT, 20, HOUR),
-    (Scope.HOUSE, 200, HOUR),
+    (Scope.PERSON, 60, HOUR),  # presses; of each request a mail leaves every two minutes at most
+    (Scope.TENANT, 120, HOUR),
+    (Scope.HOUSE, 1000, HOUR),
 )
 CONSENT_ANSWER = _limit(
     "consent-answer",

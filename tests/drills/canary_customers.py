@@ -191,6 +191,7 @@ class Guest(Customer):
         self.visitor.submit(self.visitor.get(f"{self.home}recording/"), "/recording/start/", minutes="60")
         for trouble in MET[:3] if short else MET:
             for deed in (self.sync_now, self.try_request):
+                self.forget_refusals()
                 self.simulator.control("faults", [echo(trouble, sent_in_calls(self.connection), self.provider)])
                 deed()
                 self.quiet()
@@ -202,6 +203,10 @@ class Guest(Customer):
         self.quiet()
         self.simulator.faults()
         self.read_what_was_recorded()
+
+    def forget_refusals(self) -> None:
+        """Otherwise what was refused a moment ago would not be sent, and nothing be repeated."""
+        Grant.objects.filter(connection=self.connection).update(refusals=0, wait_until=None, wait_with="")
 
     def read_what_was_recorded(self) -> None:
         self.visitor.prove()

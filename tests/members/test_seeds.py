@@ -10,7 +10,6 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from django.core.exceptions import ValidationError
-from django.db import connection as database
 from django.db import transaction
 from django.db.utils import DatabaseError
 from django.urls import reverse
@@ -19,6 +18,7 @@ from connections.vault.sealing import seal_for_web
 from connections.vault.secret import Secret
 from portal.members.models import LegacySeed
 from portal.members.seeds import LEGACY_PLACE
+from portal.rate_limits import database as rate_limits
 from tests.conftest import PASSWORD, RoleClient
 from tests.factors import SEED, code_of, with_totp
 from tests.roles import acting_as
@@ -112,14 +112,18 @@ def test_a_text_that_was_read_from_no_row_does_not_open(alice: Any) -> None:
 # -- from before -------------------------------------------------------------------------------------------------------
 
 
+def forget_used_codes() -> None:
+    with rate_limits.cursor() as cursor:
+        cursor.execute("DELETE FROM rate_limits_cacheentry")
+
+
 def test_an_old_seed_goes_on_working_and_is_bound_at_its_next_use(alice: Any) -> None:
     with_totp(alice)
     as_before_the_upgrade(totp_of(alice), SEED)
     assert accepts(alice, SEED)
     assert data_of(totp_of(alice))["secret"].startswith("v2:")
     assert not LegacySeed.objects.exists()
-    with database.cursor() as cursor:  # a used code is not taken again; here only the seed matters
-        cursor.execute("DELETE FROM rate_limits_cacheentry")
+    forget_used_codes()  # one is not taken twice; here only the seed matters
     assert accepts(alice, SEED)
 
 
@@ -155,8 +159,7 @@ def test_an_old_seed_is_not_taken_once_its_row_is_bound(alice: Any) -> None:
     text = as_before_the_upgrade(totp_of(alice), SEED)
     assert accepts(alice, SEED)
     write(totp_of(alice), {"secret": text})
-    with database.cursor() as cursor:
-        cursor.execute("DELETE FROM rate_limits_cacheentry")
+    forget_used_codes()
     assert not accepts(alice, SEED)
 
 

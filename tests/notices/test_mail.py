@@ -282,14 +282,14 @@ def test_a_goodbye_that_hangs_takes_nothing_back(postbox, work_off, monkeypatch)
     assert len(postbox.taken) == 1
 
 
-def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu):
+def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu, tmp_path):
     """No worker that does checks ever takes a mail."""
     for number in range(3):
         send(is_urgent=number == 0)
     queues = {job.queue for job in Job.objects.filter(kind__in=(mail.SEND, mail.SEND_URGENT))}
     assert queues == {"urgent-mail", "mail"}
     served = {}
-    for child in plan().workers():
+    for child in plan(tmp_path).workers():
         queues_of_child = child.arguments[child.arguments.index("--queues") + 1].split(",")
         assert not set(queues_of_child) & set(served)
         served |= dict.fromkeys(queues_of_child, child.name)
@@ -299,8 +299,8 @@ def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu)
     assert len({served["mail"], served["interactive"], served["sync"]}) == 3
 
 
-def test_only_the_worker_for_mail_is_told_how_to_reach_the_mail_server():
-    told = {child.name: "PORTAL_SMTP_URL" in child.environment for child in plan().workers()}
+def test_only_the_worker_for_mail_is_told_how_to_reach_the_mail_server(tmp_path):
+    told = {child.name: "PORTAL_SMTP_URL" in child.environment for child in plan(tmp_path).workers()}
     assert told == {"worker-interactive": False, "worker-sync": False, "worker-mail": True}
 
 
@@ -327,9 +327,10 @@ def test_only_mails_about_what_was_changed_are_urgent(alice, rf):
         assert not render("account/email/password_reset_key", alice.email, words).is_urgent
 
 
-def plan() -> Plan:
+def plan(state: Path) -> Plan:
+    (state / "keys").mkdir()
     nothing = {"mode": "demo", "port": 1, "owner_url": "", "web_url": "", "worker_url": "", "broker_url": ""}
-    return Plan(**nothing, state=Path(), secret_key={}, web_keyset={}, kek={}, smtp={"PORTAL_SMTP_URL": "smtp://x"})
+    return Plan(**nothing, state=state, secret_key={}, web_keyset={}, kek={}, smtp={"PORTAL_SMTP_URL": "smtp://x"})
 
 
 # -- told where somebody waits for it ----------------------------------------------------------------------------------

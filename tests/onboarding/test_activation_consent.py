@@ -98,7 +98,8 @@ def test_the_person_who_chose_confirms_by_mail(stranger: Chooser, signing: House
     assert Connection.objects.get().company_id == "101"
     actions = list(AuditEvent.objects.order_by("happened_at").values_list("action", "actor_name"))
     assert ("activation.consent_asked", "charlie@kaste.example") in actions
-    assert ("activation.consent_confirmed", KAISA) in actions
+    assert ("activation.consent_confirmed", "Pilotage") in actions
+    assert AuditEvent.objects.get(action="activation.consent_confirmed").details == {"email": KAISA}
 
 
 def test_the_person_who_chose_says_no(stranger: Chooser, signing: House) -> None:

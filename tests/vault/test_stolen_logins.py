@@ -187,7 +187,9 @@ def pull(loot: Loot, aims: list[Connection]) -> list[str]:
 def queue(login: str, tenant_id: Any, subjects: list[uuid.UUID]) -> int:
     """A job of every kind for each of these, as the stolen login may insert them."""
     done = 0
-    for kind in sorted(kinds._KINDS):
+    # Tests of other rooms register kinds of their own, some of which end their process.
+    ours = {name for name, kind in kinds._KINDS.items() if not kind.handler.__module__.startswith("tests.")}
+    for kind in sorted(ours):
         for subject in subjects:
             sql = (
                 "INSERT INTO jobs_job (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch,"
