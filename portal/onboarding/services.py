@@ -118,11 +118,12 @@ def reopen_for_server(connection: Connection, *, but: Mark | None = None) -> Non
         checkpoint = checkpoint_of(mark)
         if but is not None and mark.id == but.id:
             continue
-        if checkpoint.pins or checkpoint.confirm or secret & set(checkpoint.fields):
+        names_server = bool(addresses & set(checkpoint.fields))
+        if names_server or checkpoint.pins or checkpoint.confirm or secret & set(checkpoint.fields):
             if mark.state != MarkState.OPEN:
                 record(mark=mark, proof=Proof(MarkState.OPEN, SERVER_CHANGED))
-        elif addresses & set(checkpoint.fields):
-            ask_check(mark=mark)
+            if names_server and not secret & set(checkpoint.fields):
+                ask_check(mark=mark)  # the others wait for what is entered or compared anew
 
 
 def hold_reading(*, connection: Connection, actor: Actor) -> None:
