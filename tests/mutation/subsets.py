@@ -45,6 +45,18 @@ SUBSETS: dict[str, tuple[str, ...]] = {
         f"{VAULT}/test_wall.py",
         f"{TRANSPORT}/test_recording.py",
     ),
+    # What a value is bound to, and who may use it for what.
+    **dict.fromkeys(
+        ("connections.vault.binding", "connections.vault.fields", "connections.transport.signing"),
+        (
+            f"{TRANSPORT}/test_signing.py",
+            f"{VAULT}/test_binding.py",
+            f"{VAULT}/test_sealing.py",
+            f"{VAULT}/test_stolen_senders.py",
+            f"{VAULT}/test_resealing.py",
+        ),
+    ),
+    "connections.vault.resealing": (f"{VAULT}/test_resealing.py",),
     "connections.tenancy.scope": ("tests/tenancy",),
 }
 SLOW = "not (processes and (backlog or budget)) and not 32_senders and not a_thousand_calls and not very_long_text"
