@@ -133,6 +133,18 @@ def test_old_values_open_and_are_sealed_anew_once(aamu: Any, sealed_rows: list[A
     assert ciphertexts(sealed_rows) == after, "the second time there is nothing to do"
 
 
+def test_every_value_of_a_column_is_sealed_anew(aamu: Any, sealed_rows: list[Any]) -> None:
+    others = [OutgoingMail(key_version=1) for _ in range(2)]
+    for mail in others:
+        seal_of_old(mail, "ciphertext")
+        mail.save(force_insert=True)
+    reseal(aamu)
+    assert not LegacySeal.objects.exists()
+    for row in (*sealed_rows, *others):
+        for field in fields_of(row):
+            assert opened(row, field.name) == value_of(row, field.name)
+
+
 def test_it_is_done_in_batches_and_a_death_in_the_middle_costs_one(
     aamu: Any, sealed_rows: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
