@@ -42,6 +42,8 @@ SUBSETS: dict[str, tuple[str, ...]] = {
     "connections.transport.redaction": (f"{TRANSPORT}/test_redaction.py",),
     "connections.vault.sealing": (
         f"{VAULT}/test_sealing.py",
+        f"{VAULT}/test_binding.py",
+        f"{VAULT}/test_resealing.py",
         f"{VAULT}/test_wall.py",
         f"{TRANSPORT}/test_recording.py",
     ),
