@@ -303,19 +303,18 @@ def set_exemption(
     return True
 
 
-def destroy_secrets(*, connection: Connection, keep: Collection[str] = ()) -> bool:
+def destroy_secrets(*, connection: Connection, keep: Collection[str] = ()) -> None:
     """Destroy what is stored for this connection's servers: credentials but those in `keep`, tokens, compared certificates.
 
-    Needs the tenant's scope. False where there was nothing. A token request under way finds its row gone and stores nothing.
+    Needs the tenant's scope.
     """
-    gone, _by_model = Credential.objects.filter(connection_id=connection.id).exclude(name__in=keep).delete()
-    Grant.objects.filter(connection_id=connection.id).delete()
+    Credential.objects.filter(connection_id=connection.id).exclude(name__in=keep).delete()
+    forget_tokens(connection)
     Pin.objects.filter(connection_id=connection.id).delete()
-    return bool(gone)
 
 
 def forget_tokens(connection: Connection) -> None:
-    """Destroy what was got with an access that is being replaced: it would open the company of the old one.
+    """Destroy what was got with an access that goes or is being replaced: it would open the company of the old one.
 
     Needs the tenant's scope. A token request under way finds its row gone and stores nothing.
     """

@@ -22,8 +22,8 @@ HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*\.?|\[[
 
 
 MOVE = _(
-    "The address of a server that has been connected is not changed here. On the page of the connection, press “Move the "
-    "server”."
+    "The address of a server that has been connected is not changed here: on the page of the connection, an owner can "
+    "press “Move the server”."
 )
 AGAIN = _(
     "Enter it once more: the address has changed, and what is stored was given for the server before, so it is not sent to "
