@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connections.tenancy.models import TenantOwned
+from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import Fenced, SameTenant
 from connections.vault.models import Connection
 
@@ -149,7 +149,11 @@ class StreamCursor(TenantOwned):
 class Record(TenantOwned):
     """One item of a stream, as the provider serves it. Rows that did not change are not written. Staff have no right here."""
 
-    connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="records")
+    # Without an index of their own: the one of `sync_record_once` begins with both, and each more is written with every row.
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False)
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, db_constraint=False, related_name="records", db_index=False
+    )
     stream = models.CharField(_("stream"), max_length=40)
     external_id = models.CharField(_("id at the provider"), max_length=120)
     body = models.JSONField(_("content"))

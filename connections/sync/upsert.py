@@ -22,7 +22,9 @@ LONGEST_ID = Record._meta.get_field("external_id").max_length
 # Where the items of the list come from. `json` keeps the text as it came and looks into no value, so that an item which
 # jsonb does not take can be told from its neighbours: slower, and only needed after jsonb refused the page as a whole.
 _ITEMS = """
-    SELECT item AS body, place FROM jsonb_array_elements(%(document)s::jsonb #> %(path)s) WITH ORDINALITY AS list (item, place)
+    SELECT item AS body, place
+    FROM jsonb_array_elements(COALESCE(NULLIF(%(document)s::jsonb #> %(path)s, 'null'), '[]'))
+        WITH ORDINALITY AS list (item, place)
 """
 _ITEMS_ONE_BY_ONE = """
     SELECT CASE WHEN pg_input_is_valid(item::text, 'jsonb') THEN item::text::jsonb END AS body, place
@@ -31,8 +33,11 @@ _ITEMS_ONE_BY_ONE = """
 
 # A number is one id however it is spelled (17, 17.0, 1.7e1), and so is the text of its digits.
 # An unchanged record is neither written nor locked: it is dropped by the join, before the insert would touch its row.
-# LIMIT keeps that join one look into the index per record; left to itself the planner merges the page with all records
-# of the stream, because right after the first pages its statistics know of none.
+# LIMIT keeps that join one look per record; left to itself the planner merges the page with all records of the stream,
+# because right after the first pages its statistics know of none.
+# ORDER BY makes the insert wait until every record has been looked for. On an empty table every way to look costs the
+# planner nothing, and the one it takes may pass through all of the rows that this very statement has inserted so far:
+# the time of a first list would grow with its square.
 # ON CONFLICT still decides, since a row may have come in between. A row that was inserted has no xmax; one that was
 # updated carries ours.
 _WRITE = """
@@ -63,6 +68,7 @@ WITH listed AS (
         LIMIT 1
     ) AS kept ON true
     WHERE kept.id IS NULL OR kept.body IS DISTINCT FROM page.body
+    ORDER BY kept.id NULLS FIRST, page.external_id
 ), written AS (
     INSERT INTO sync_record AS record (id, tenant_id, connection_id, stream, external_id, body, added_at, changed_at)
     SELECT gen_random_uuid(), %(tenant)s, %(connection)s, %(stream)s, external_id, body,
@@ -120,7 +126,7 @@ def write(
 
     In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/parsing.py). Where an
     id comes twice, its last place counts. What cannot be kept is left out and told; it does not stop its neighbours.
-    Raises DataError where no list stands at `path`.
+    Nothing at `path`, or null, is an empty list. Raises DataError where something else stands there.
     """
     values = _CODES | {
         "document": document,
