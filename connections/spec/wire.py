@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Wire:
-    """`decode` and `encode` turn bytes into parsed JSON-like values and back; without them it is strict JSON.
+    """`decode` turns a body in UTF-8 into JSON text, in which numbers keep their digits; without it, it is JSON already.
 
-    `encode` is told the connection's settings, too. Both raise ValueError. `on_reads`: the provider wants the content
-    type on requests without a body, too.
+    `encode` turns values into bytes, and is told the connection's settings, too. Both raise ValueError. `on_reads`: the
+    provider wants the content type on requests without a body, too.
     """
 
     accept: str = "application/json"
     content_type: str = "application/json"
     on_reads: bool = False
-    decode: Callable[[bytes], Any] | None = None
+    decode: Callable[[bytes], bytes] | None = None
     encode: Callable[[Any, Mapping[str, str]], bytes] | None = None

@@ -19,7 +19,7 @@ from urllib3.util.retry import Retry
 
 from connections.spec.provider import Deadlines, Hosts
 from connections.spec.wire import Wire
-from connections.transport import addresses, bodies, deadline, links, names, trust
+from connections.transport import addresses, bodies, charsets, deadline, links, names, trust
 from connections.transport.addresses import USUAL
 from connections.transport.egress_errors import (
     EgressError,
@@ -69,7 +69,7 @@ BEFORE_SENDING = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: status, the headers on our list in lower case, the decoded body, and how long it took.
+    """What came back: status, the headers on our list in lower case, the decoded body in UTF-8, and how long it took.
 
     The body of a redirect is not read, nor is one over the cap of an answer that is no success: its status says enough.
     `leads_to`: the host that a redirect names, '' for what is none or cannot be read.
@@ -258,11 +258,12 @@ def _content(response: requests.Response, cap: int) -> bytes:
     if 300 <= response.status_code < 400:
         return b""
     try:
-        return bodies.read(response.raw, response.headers.get("content-encoding", ""), cap)
+        body = bodies.read(response.raw, response.headers.get("content-encoding", ""), cap)
     except NotReadable:
         if response.ok:
             raise
         return b""
+    return charsets.as_utf8(body, response.headers.get("content-type", ""))
 
 
 def _named(error: BaseException) -> NoAnswer:

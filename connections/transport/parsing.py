@@ -1,7 +1,8 @@
-"""Turns a body into values: measured first, so that no decoder meets one that nests or branches without end."""
+"""Turns a body into values: mended and measured first, so that no decoder meets one that nests or branches without end."""
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ import orjson
 
 from connections.spec.wire import Wire
 
+JSON = Wire()
+MOST_ODD = 100_000  # bytes of an answer that is no strict JSON and is still looked at
 DEEPEST = 50
 # A body may hold one value for so many of its bytes: smaller ones outgrow it many times over in memory.
 BYTES_PER_VALUE, BYTES_PER_CONTAINER, BYTES_PER_ELEMENT = 10, 40, 20
@@ -21,55 +24,126 @@ CURLY_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
 
 
 # Backslashes in pairs, halves of surrogate pairs that belong together, and what no database keeps: NUL and single halves.
-ODD_ESCAPE = re.compile(
+ESCAPE = re.compile(
     rb"(?:\\\\)+|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
 )
-PLACEHOLDER = b"\\ufffd"
+ODD_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+# A text that is never closed is taken as well: looked for anew from each of its quotes, its end would cost the square of
+# its length. The same holds for CDATA below.
+TEXT = re.compile(rb'"(?:\\.|[^"\\])*+"?', re.DOTALL)
+CONTROL = re.compile(rb"(\\.)|[\x00-\x1f]", re.DOTALL)
+# In XML no reference may name these, and .NET writes them all the same. What stands in CDATA is no reference.
+REFERENCE = re.compile(rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+|&#(?:[xX]0*([0-9a-fA-F]{1,7})|0*([0-9]{1,7}));", re.DOTALL)
+NOT_IN_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+LONE_HALF = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+PLACEHOLDER = "\ufffd".encode()
+BLANK = b" \t\r\n\x00"  # some servers send the end of a C string along
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A body: its values, the same as JSON text (UTF-8), and whether characters were replaced in both."""
+    """A body: its values, the same as JSON text (UTF-8), and whether characters were replaced in both.
+
+    The values of an empty body are None. In the text, each number has the digits that it came with; in the values those
+    of a float, if it is none of the usual whole numbers.
+    """
 
     values: Any
     document: bytes
     is_mended: bool = False
 
 
-def parse(document: bytes, wire: Wire) -> Parsed:
-    """Raises ValueError for whatever cannot be read, be it for what a provider's decoder trips over."""
-    mended = document if "xml" in wire.accept else _mended(document)
-    values = read(mended, wire)
-    return Parsed(values, mended if wire.decode is None else as_json(values), mended != document)
+def parse(body: bytes, wire: Wire) -> Parsed:
+    """A body in UTF-8 (charsets.py), or nearly.
 
-
-def _mended(document: bytes) -> bytes:
-    """JSON text with U+FFFD for each escape of a NUL or of half a surrogate pair. All else keeps its place and its digits."""
-    return ODD_ESCAPE.sub(lambda found: PLACEHOLDER if found[1] else found[0], document)
-
-
-def read(document: bytes, wire: Wire) -> Any:
-    """The values of a body, None for an empty one.
-
-    Raises ValueError for whatever cannot be read, be it for what a provider's decoder trips over.
+    What no database keeps, and no parser takes, is mended in the text itself, so that all else stays as it came: U+FFFD
+    stands for NUL, for halves of surrogate pairs and for bytes that are no UTF-8. Raises ValueError for whatever cannot be
+    read, be it for what a provider's decoder trips over.
     """
-    if not document.strip():
-        return None
-    (_measure_xml if "xml" in wire.accept else _measure_json)(document)
+    is_xml = "xml" in wire.accept
+    text = body.strip(BLANK)
+    if not text:
+        return Parsed(None, b"null")
+    mended = _valid_utf8(text)
+    mended = _mended_xml(mended) if is_xml else _mended_json(mended)
+    (_measure_xml if is_xml else _measure_json)(mended)
     try:
-        return (wire.decode or orjson.loads)(document)
+        document = mended if wire.decode is None else wire.decode(mended)
+        values, document = _loaded(document)
     except (LookupError, TypeError, RecursionError, ArithmeticError):
         message = "a body that its decoder cannot read"
         raise ValueError(message) from None
+    return Parsed(values, document, mended != text)
 
 
-def as_json(body: Any) -> bytes:
-    """Raises ValueError for a number that JSON readers do not take."""
+def read(body: bytes, wire: Wire) -> Any:
+    """The values alone. Raises ValueError."""
+    return parse(body, wire).values
+
+
+def read_leniently(body: bytes) -> Any:
+    """What was sent as JSON, more or less, None for anything else: a token must not be lost for a lifetime of NaN."""
     try:
-        return orjson.dumps(body)
-    except TypeError:
-        message = "a value that JSON does not hold"
-        raise ValueError(message) from None
+        return read(body, JSON)
+    except ValueError:
+        pass
+    if len(body) > MOST_ODD:
+        return None
+    try:
+        return json.loads(body.decode(errors="replace"), parse_int=_whole, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _whole(digits: str) -> int | float:
+    """Python reads no whole number of thousands of digits, and would throw the token beside it away."""
+    return int(digits) if len(digits) < 20 else float(digits)
+
+
+def _loaded(document: bytes) -> tuple[Any, bytes]:
+    """The values, and the text in which they were found: line breaks and the like in texts are escaped, if they are not."""
+    try:
+        return orjson.loads(document), document
+    except orjson.JSONDecodeError:
+        escaped = TEXT.sub(_escaped, document)
+        if escaped == document:
+            raise
+        return orjson.loads(escaped), escaped
+
+
+def _escaped(text: re.Match[bytes]) -> bytes:
+    return CONTROL.sub(lambda found: found[1] or b"\\u%04x" % found[0][0], text[0])
+
+
+def _valid_utf8(text: bytes) -> bytes:
+    if text.isascii():
+        return text
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return LONE_HALF.sub(PLACEHOLDER, text).decode(errors="replace").encode()
+    return text
+
+
+def _mended_json(text: bytes) -> bytes:
+    text = text.replace(b"\x00", PLACEHOLDER)
+    if not ODD_ESCAPE.search(text):
+        return text
+    return ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], text)
+
+
+def _mended_xml(text: bytes) -> bytes:
+    return REFERENCE.sub(_mended_reference, NOT_IN_XML.sub(PLACEHOLDER, text))
+
+
+def _mended_reference(found: re.Match[bytes]) -> bytes:
+    if found[0].startswith(b"<"):
+        return found[0]
+    code = int(found[1], 16) if found[1] else int(found[2])
+    is_character = (
+        code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000
+    )
+    return found[0] if is_character else PLACEHOLDER
 
 
 def _most(document: bytes, bytes_each: int) -> int:

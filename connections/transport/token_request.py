@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
@@ -16,7 +15,7 @@ from connections.spec.grants import AuthorizationCode, Client, ClientCredentials
 from connections.tenancy.scope import tenant_scope
 from connections.transport import breaker, clock, faults, ledger, limiter, parsing, verdict
 from connections.transport.caller import Caller
-from connections.transport.egress import JSON, Answer
+from connections.transport.egress import Answer
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.transport.signing import TokenRequest
 from connections.vault.keys import KeyUnavailable
@@ -26,7 +25,6 @@ from connections.vault.services import Opened, open_credentials
 
 SHORTEST_ASKING = 1.0  # seconds
 SHORTEST, LONGEST = timedelta(seconds=60), timedelta(hours=24)
-MOST_ODD = 100_000  # bytes of an answer that is no strict JSON and is still looked at
 TOKEN = re.compile(
     r"[\x21-\x7e](?:[\x20-\x7e]{0,16382}[\x21-\x7e])?"
 )  # RFC 6749 A.12, and a length that fits a header
@@ -154,7 +152,7 @@ def _post(
     except CallFailed as failed:
         failed.may_have_arrived = isinstance(failed, Unreadable)
         raise _written(entry, failed) from None
-    return entry, answer, _parsed(answer.body)
+    return entry, answer, parsing.read_leniently(answer.body)
 
 
 def _refusal(caller: Caller, phase: Phase, entry: RequestLogEntry, answer: Answer, body: Any) -> CallFailed:
@@ -250,25 +248,6 @@ def _text(body: Any, name: str) -> str:
     """A token-like text of the answer, '' for anything else."""
     value = body.get(name) if isinstance(body, dict) else None
     return value if isinstance(value, str) and TOKEN.fullmatch(value) else ""
-
-
-def _parsed(body: bytes) -> Any:
-    """What was sent as JSON, more or less: a token must not be lost for a mark at the start or a lifetime of NaN."""
-    try:
-        return parsing.read(body, JSON)
-    except ValueError:
-        pass
-    if len(body) > MOST_ODD:
-        return None
-    try:
-        return json.loads(body.decode("utf-8-sig", errors="replace"), parse_int=_whole)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _whole(digits: str) -> int | float:
-    """Python reads no whole number of thousands of digits, and would throw the token beside it away."""
-    return int(digits) if len(digits) < 20 else float(digits)
 
 
 def _is_token(body: Any, *, any_type: bool) -> bool:

@@ -7,12 +7,13 @@ import socket
 import threading
 import time
 import zlib
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from connections.spec.provider import Deadlines, Hosts
-from connections.transport import egress
+from connections.transport import charsets, egress
 from connections.transport.egress import NoAnswer, NotReadable, NotSent, NotTrusted, TooLarge
 from tests.transport.hostile import HostileServer
 
@@ -191,13 +192,71 @@ def test_encodings_that_we_did_not_ask_for_are_not_read(server, hosts, encoding)
         send(hosts)
 
 
+def raw_deflate(body):
+    packing = zlib.compressobj(wbits=-15)
+    return packing.compress(body) + packing.flush()
+
+
+LISTS = [b"[1]" * 1000, b'{"a": 1}', b'\xef\xbb\xbf{"a": 1}', b"<a/>", '["Ä"]'.encode("utf-16"), b"[]", b"null"]
+
+
+@pytest.mark.parametrize("body", LISTS)
 @pytest.mark.parametrize(
     ("encoding", "pack"),
-    [("gzip", gzip.compress), ("GZip", gzip.compress), ("deflate", zlib.compress), ("identity", bytes)],
+    [
+        ("gzip", gzip.compress),
+        ("GZip", gzip.compress),
+        ("deflate", zlib.compress),
+        ("deflate", raw_deflate),
+        ("identity", bytes),
+        # Wrong, empty, or no encoding at all.
+        ("gzip", bytes),
+        ("x-gzip", bytes),
+        ("deflate", bytes),
+        ("deflate", gzip.compress),
+        ("gzip", zlib.compress),
+        ("identity", gzip.compress),
+        ("", gzip.compress),
+        ("", bytes),
+        ("none", bytes),
+        ("utf-8", bytes),
+        ("UTF-8", gzip.compress),
+        ("br", bytes),
+        ("gzip, gzip", bytes),
+    ],
 )
-def test_the_usual_ones_are_read_all_the_same(server, hosts, encoding, pack):
-    server.behave = lambda line: line.answer(200, pack(b"[1]" * 1000), Content_Encoding=encoding)
-    assert send(hosts).body == b"[1]" * 1000
+def test_a_body_is_what_its_bytes_are(server, hosts, encoding, pack, body):
+    server.behave = lambda line: line.answer(200, pack(body), Content_Encoding=encoding)
+    assert send(hosts).body == charsets.as_utf8(body, "")
+
+
+@pytest.mark.parametrize("encoding", ["", "gzip", "identity", "deflate"])
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
+def test_nothing_grows_past_the_cap(server, hosts, encoding, pack):
+    server.behave = lambda line: line.answer(200, pack(b"x" * 5_000_000), Content_Encoding=encoding)
+    with suppress(NotReadable):
+        assert len(send(hosts).body) < QUICK.body_bytes  # where nothing says that it is packed, it stays as it is
+    server.behave = lambda line: line.answer(200, gzip.compress(gzip.compress(b"[1]")), Content_Encoding=encoding)
+    assert gzip.decompress(send(hosts).body) == b"[1]"  # one layer, whatever the second holds
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate])
+def test_what_is_cut_is_no_answer(server, hosts, pack):
+    packed = pack(bytes(range(256)) * 20)
+    server.behave = lambda line: line.answer(200, packed[:-40], Content_Encoding="deflate")
+    with pytest.raises(NoAnswer):
+        send(hosts)
+
+
+def test_a_body_comes_in_utf_8(server, hosts):
+    for content_type, body in (
+        ("application/json; charset=iso-8859-1", '["Ä"]'.encode("latin-1")),
+        ("text/xml", "<?xml version='1.0' encoding='windows-1258'?><a>Ä</a>".encode("cp1258")),
+        ("application/json", '["Ä"]'.encode("utf-8-sig")),
+    ):
+        server.behave = lambda line, body=body, kind=content_type: line.answer(200, body, Content_Type=kind)
+        assert "Ä" in send(hosts).body.decode()
+        assert b"\xef\xbb\xbf" not in send(hosts).body
 
 
 @pytest.mark.parametrize("more", [b"x", gzip.compress(b"more")], ids=["a byte", "another gzip"])
