@@ -16,8 +16,8 @@ KNOWN = re.compile(
     r"utf-8|iso8859-\d+|cp437|cp8(?:[56]\d|74)|cp9(?:32|49|50)|cp125\d|koi8-[ru]|tis-620|gb2312|gbk|gb18030|big5"
     r"|shift_jis|euc_jp|euc_kr"
 )
-# Declared by habit as often as meant: what is UTF-8 from end to end is UTF-8, and else browsers take all for one (WHATWG).
-WESTERN = ("ascii", "iso8859-1", "cp1252")
+# What frameworks declare by themselves is declared of UTF-8, too. Browsers read both as windows-1252 (WHATWG).
+BY_HABIT = ("ascii", "iso8859-1")
 
 
 def as_utf8(body: bytes, content_type: str) -> bytes:
@@ -53,8 +53,10 @@ def _declared(body: bytes, content_type: str) -> Iterator[str]:
             known = codecs.lookup(name).name
         except LookupError:
             continue
-        if known in WESTERN:
+        if known in BY_HABIT:
             yield from ("utf-8", "cp1252", "iso8859-1")
+        elif known == "cp1252":
+            yield from ("cp1252", "utf-8", "iso8859-1")  # which leaves a few bytes without a meaning
         elif KNOWN.fullmatch(known):
             yield known
 
