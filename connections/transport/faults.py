@@ -59,7 +59,7 @@ TURNED_AWAY = Fault(
     Acts.NOBODY,
     _(
         "Our request was turned away without a reason that anybody could act on; a server on the way may have done it. If"
-        " something was just entered for this connection, compare it once more. Else it passes by itself, most likely."
+        " something was just entered for this connection, compare it once more. If it stays so for hours, ask the provider."
     ),
     "A refusal that is not in the protocol's words or the provider's own: a page, nothing at all, an error that blames"
     " neither a client nor a grant, or a call that is refused although the session is new. A proxy on the way may have said"

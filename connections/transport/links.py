@@ -12,7 +12,8 @@ from connections.transport import deadline, proxy
 from connections.transport.egress_errors import NotEncrypted, NotSent, NotTrusted
 from connections.transport.heads import Heard
 
-NOT_YET_VALID, HAS_ENDED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+HAS_ENDED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+UNSOUND = (9, 66, 67, 68)  # CERT_NOT_YET_VALID, EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK
 # What OpenSSL says of an answer that is no TLS at all.
 NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG")
 # Reasons of a handshake that OpenSSL gives up for the certificate's sake without calling it a failed verification.
@@ -43,7 +44,7 @@ class TLSLink(HTTPSConnection):
         except ssl.SSLError as error:
             if isinstance(error, ssl.SSLCertVerificationError) or error.reason in WEAK:
                 code = getattr(error, "verify_code", 0)
-                is_unsound = code == NOT_YET_VALID or error.reason in WEAK
+                is_unsound = code in UNSOUND or getattr(error, "reason", "") in WEAK
                 raise NotTrusted(has_ended=code == HAS_ENDED, is_unsound=is_unsound) from None
             if is_not_tls(error):
                 raise NotEncrypted from None
