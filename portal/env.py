@@ -153,13 +153,14 @@ def broker(name: str) -> str:
 class SandboxHosts:
     """Where a provider's `sandbox` environment is: base addresses (parts may be missing) and the trusted CA file.
 
-    `plain` is the API without TLS, where a simulator has one.
+    `plain` is the API without TLS, where a simulator has one; `issuer` what its login page sends as `iss`.
     """
 
     api: str = ""
     token: str = ""
     authorize: str = ""
     plain: str = ""
+    issuer: str = ""
     ca: str = ""
 
 
@@ -175,7 +176,7 @@ def sandbox_hosts(name: str = "PORTAL_SANDBOX_HOSTS") -> dict[str, SandboxHosts]
     except (ValueError, TypeError, AttributeError):
         raise BadEnvironment(form) from None
     for slug, hosts in found.items():
-        for part in ("api", "token", "authorize", "plain"):
+        for part in ("api", "token", "authorize", "plain", "issuer"):
             address = getattr(hosts, part)
             if not isinstance(address, str) or (address and not urlsplit(address).netloc):
                 message = f"{name}: {slug}.{part} is not an http(s) address."

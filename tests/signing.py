@@ -26,7 +26,7 @@ from connections.spec.streams import BadPage
 from tests.transport.hostile import HostileServer, Line
 
 LOST = Fault("login-lost", Acts.CUSTOMER, "Sign in again, please.", "An answer was lost.", "login")
-CODE_REFUSED = Fault("code-refused", Acts.CUSTOMER, "The sign-in was refused.", "The code was refused.", "login")
+ENDED = Fault("login-ended", Acts.CUSTOMER, "Six months are over, sign in once more.", "Refused.", "login")
 CODE = AuthorizationCode("/login", LOST, name="code", label="Sign in at the provider", scope="read", logout="logout")
 KEY_LOGIN = KeyLogin("/keylogin", "/oauth/key", credential="api_key", answer="api_key")
 
@@ -85,7 +85,7 @@ def signing_provider(**changes: Any) -> Provider:
     last = replace(
         PROVIDER.checkpoint("first-sync", PROVIDER.grants[0].name), needs=("company",), proof=LedgerProbe(first_sync)
     )
-    refused = Rule(CODE_REFUSED, phase=Phase.TOKEN, codes=("INVALID_GRANT",))
+    refused = Rule(ENDED, phase=Phase.TOKEN, codes=("INVALID_GRANT",))
     operations = [
         operation
         for operation in PROVIDER.operations

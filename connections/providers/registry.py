@@ -89,7 +89,13 @@ def _sandbox(provider: Provider, settings: Mapping[str, str]) -> Hosts:
     api = _with_path(given.api or given.token, urlsplit(real.api).path)
     token = _with_path(given.token, urlsplit(real.token).path) if given.token else api + provider.token_path
     return Hosts(
-        api=api, token=token, authorize=given.authorize or _origin(api), ca=given.ca, loopback=True, plain=True
+        api=api,
+        token=token,
+        authorize=given.authorize or _origin(api),
+        issuer=given.issuer,
+        ca=given.ca,
+        loopback=True,
+        plain=True,
     )
 
 

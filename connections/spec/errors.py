@@ -14,7 +14,8 @@ class About(Enum):
     """What a token request was refused for."""
 
     CLIENT = "client"  # the client id or its secret
-    GRANT = "grant"  # the refresh token
+    GRANT = "grant"  # the refresh token, or the code
+    GRANT_PERHAPS = "grant-perhaps"  # the same, in the provider's own words instead of the protocol's
 
 
 class CallFailed(Exception):
@@ -26,7 +27,9 @@ class CallFailed(Exception):
 
     fields: Sequence[tuple[str, str]] = ()
     may_have_arrived = False  # the request may have been carried out although we know of no answer
-    about: About | None = None  # set where asking again changes nothing before that has changed
+    about: About | None = None
+    is_told: bool = False  # the provider says so in a word of its own; else nothing but the status speaks for it
+    is_page: bool = False  # a page for people came instead: whoever answered may be a machine on the way
     # Nothing was sent: the very same credential was refused just now, and is asked with again from then on.
     asked_again_at: datetime | None = None
 

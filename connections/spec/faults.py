@@ -15,7 +15,7 @@ CODE = re.compile(r"[A-Z0-9][A-Z0-9_]{1,79}")
 
 class Phase(StrEnum):
     TOKEN = "token"  # noqa: S105  (a token is asked for; rules of it hold for GRANT as well)
-    GRANT = "grant"  # the same, with what a person's consent gave: a code or a refresh token
+    GRANT = "grant"  # the same with our own client, for what a person's consent gave: a code or a refresh token
     CALL = "call"
 
 
@@ -38,25 +38,30 @@ class Fault:
     staff: str
     checkpoint: str = ""  # the one to reopen
     is_about_request: bool = False  # a 403 that refuses what was asked, and says nothing about rights
+    # What is said instead, where what is stored has never opened anything: "no longer" would be untrue of it.
+    never_worked: Fault | None = None
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Matches when everything that is given matches; the first match wins. `operations` by their names."""
+    """Matches when everything that is given matches; the first match wins. `operations` by their names.
+
+    `in_words`: only where the body is the provider's own error, with a word or a sentence in it. `reads`: only what
+    reads (True), or only what changes something (False).
+    """
 
     fault: Fault
     phase: Phase | None = None
     status: tuple[int, ...] = ()
     codes: tuple[str, ...] = ()
     operations: tuple[str, ...] = ()
+    in_words: bool = False
+    reads: bool | None = None
 
-    def matches(self, phase: Phase, status: int, codes: Sequence[str], operation: str) -> bool:
-        return (
-            (self.phase in (None, phase) or (self.phase is Phase.TOKEN and phase is Phase.GRANT))
-            and (not self.status or status in self.status)
-            and (not self.codes or any(code in self.codes for code in codes))
-            and (not self.operations or operation in self.operations)
-        )
+    @property
+    def goes_by_status(self) -> bool:
+        """Whether nothing but the status speaks for it: a machine on the way may have answered."""
+        return not self.codes and not self.in_words
 
 
 @dataclass(frozen=True)
@@ -74,12 +79,28 @@ class FaultCatalogue:
     in_good: Callable[[Any], bool] = lambda body: False
     more: Sequence[Fault] = ()
 
-    def judge(self, phase: Phase, status: int, body: Any, operation: str = "") -> Fault:
-        codes = [code for code in map(str.upper, self.read_codes(body)) if CODE.fullmatch(code)]
-        return next((rule.fault for rule in self.rules if rule.matches(phase, status, codes, operation)), self.unknown)
+    def judge(self, phase: Phase, status: int, body: Any, operation: str = "", *, reads: bool = True) -> Fault:
+        rule = self.rule(phase, status, body, operation, reads=reads)
+        return rule.fault if rule else self.unknown
+
+    def rule(self, phase: Phase, status: int, body: Any, operation: str = "", *, reads: bool = True) -> Rule | None:
+        words = self.read_codes(body)
+        codes = [code for code in map(str.upper, words) if CODE.fullmatch(code)]
+        for rule in self.rules:
+            if (
+                (rule.phase in (None, phase) or (rule.phase is Phase.TOKEN and phase is Phase.GRANT))
+                and (not rule.status or status in rule.status)
+                and (not rule.codes or any(code in rule.codes for code in codes))
+                and (not rule.in_words or any(words))
+                and (not rule.operations or operation in rule.operations)
+                and rule.reads in (None, reads)
+            ):
+                return rule
+        return None
 
     def find(self, code: str) -> Fault | None:
         return next((fault for fault in self.all() if fault.code == code), None)
 
     def all(self) -> list[Fault]:
-        return [*(rule.fault for rule in self.rules), *self.more, self.unknown]
+        named = [*(rule.fault for rule in self.rules), *self.more, self.unknown]
+        return [*named, *(fault.never_worked for fault in named if fault.never_worked)]

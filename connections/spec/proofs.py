@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +28,15 @@ SENTENCES: Mapping[str, Text] = {
         "%(hosts)s shows another certificate than the one you confirmed, so we have stopped. Ask the provider whether it "
         "was renewed, and compare the new one."
     ),
+    "certificate-ended": _(
+        "%(hosts)s shows a certificate whose last day is over, so we send nothing. Ask the provider to renew it; then check "
+        "again, and compare the new one."
+    ),
     "certificate-none": _("Nothing is protected here: the address begins with http, by our admin's leave."),
+    "certificate-partly": _(
+        "%(hosts)s shows a certificate of a public authority; there is nothing to compare. What goes to the address that "
+        "begins with http is not protected, by our admin's leave."
+    ),
     "signed-in": _("We were given a session."),
     "company-found": _("This opens the company “%(company)s” (%(company_id)s)."),
     "company-differs": _(
@@ -70,16 +79,24 @@ def first_sync(asker: Asker) -> Finding:
 
 
 def certificates(asker: Asker) -> Finding:
-    """What the hosts show now, against what was confirmed."""
-    found = [each for each in asker.certificates() if not each.is_public]
+    """What the hosts show now, against what was confirmed. A host whose address begins with http shows none."""
+    shown = asker.certificates()
+    found = [each for each in shown if not each.is_public]
+    ended = [each.host for each in found if each.ends_at <= datetime.now(UTC)]
     changed = [each.host for each in found if each.is_changed]
     waiting = [each.host for each in found if not each.is_confirmed]
+    if ended:
+        return Finding(MarkState.FAILING, "certificate-ended", {"hosts": ", ".join(ended)})
     if changed:
         return Finding(MarkState.FAILING, "certificate-changed", {"hosts": ", ".join(changed)})
     if waiting:
         return Finding(MarkState.OPEN, "certificate-shown", {"hosts": ", ".join(waiting)})
     if found:
         return Finding(MarkState.VERIFIED, "certificate-confirmed", {"hosts": ", ".join(each.host for each in found)})
+    if not shown:
+        return Finding(MarkState.VERIFIED, "certificate-none")
+    if any(value.lower().startswith("http:") for value in asker.settings.values()):
+        return Finding(MarkState.VERIFIED, "certificate-partly", {"hosts": ", ".join(each.host for each in shown)})
     return Finding(MarkState.VERIFIED, "certificate-public")
 
 

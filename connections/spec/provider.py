@@ -50,6 +50,7 @@ class Hosts:
     api: str
     token: str
     authorize: str = ""
+    issuer: str = ""  # what comes back from the login page as `iss` (RFC 9207); '' where no document says so
     ca: str = ""  # a file with the only trusted certificate authority; sandbox only
     loopback: bool = False  # loopback addresses and plain HTTP are allowed; sandbox only
     given: bool = False  # typed by a customer, whose server may stand on a port of its own

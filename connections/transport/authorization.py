@@ -6,7 +6,6 @@ import hashlib
 import secrets
 from contextlib import suppress
 from datetime import timedelta
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -17,8 +16,9 @@ from requests_oauthlib import OAuth2Session
 from connections.jobs.lease import Lease
 from connections.jobs.services import enqueue
 from connections.providers import registry
-from connections.spec.errors import CallFailed
+from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.grants import KeyLogin
+from connections.spec.origins import origin_of
 from connections.spec.provider import Provider
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup
@@ -50,6 +50,9 @@ WORDS = {
     "unauthorized_client": _("The provider does not accept our registration for this. Our staff can see it."),
     "no-code": _("The provider sent you back without an answer. Nothing has changed; start again."),
     "other-answer": _("The provider's login page refused. Nothing has changed; you can start again."),
+    "not-traded": _(
+        "This sign-in could not be completed: the provider did not take it at the moment. Start again a little later."
+    ),
     "other-issuer": _("The answer came from another server than the one you were sent to, so it was not used."),
     "too-late": _("The login took longer than ten minutes. Start again."),
     "interrupted": _("Our own side was interrupted while it used the answer. Start again."),
@@ -143,7 +146,7 @@ def _word(attempt: AuthorizationAttempt, code: str, error: str, issuer: str) -> 
         return "too-late"
     if error:
         return error if error in WORDS else "other-answer"
-    if issuer and issuer != _origin(attempt.token_address):
+    if not _is_issuer(attempt.connection, issuer):
         return "other-issuer"
     return "" if 0 < len(code) <= 4000 else "no-code"
 
@@ -197,8 +200,10 @@ def exchange(lease: Lease) -> None:
             _end(attempt, AttemptState.FAILED, "left")
         return
     except CallFailed as failed:
+        # A code is not sent twice, so what would pass by itself elsewhere does not here.
+        word = "not-traded" if isinstance(failed, Unavailable) else failed.fault.code
         with tenant_scope(lease.tenant_id):
-            _end(attempt, AttemptState.FAILED, failed.fault.code, entry_id=failed.entry_id)
+            _end(attempt, AttemptState.FAILED, word, entry_id=failed.entry_id)
         return
     with tenant_scope(lease.tenant_id):
         lease.check()
@@ -238,9 +243,26 @@ def _end(attempt: AuthorizationAttempt, state: AttemptState, word: str, *, entry
     enqueue(kind=ATTEMPT_ENDED, subject=attempt.id, tenant_id=attempt.tenant_id)
 
 
+def _is_issuer(connection: Connection, issuer: str) -> bool:
+    """Whether the answer may be that of the server that the person was sent to (RFC 9207).
+
+    A declared issuer comes along and is compared as it is (2.4). Where no document names one, the same paragraph leaves it
+    to us: none, or any at one of the environment's own hosts, whatever its path. The address of the way back, which is
+    another one for every provider, is what tells them apart there.
+    """
+    hosts = registry.hosts_of(_provider(connection), connection.environment, connection.settings)
+    if hosts.issuer:
+        return issuer == hosts.issuer
+    ours = {_origin(each) for each in (hosts.authorize, hosts.token, hosts.api)} - {""}
+    return not issuer or _origin(issuer) in ours
+
+
 def _origin(address: str) -> str:
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}"
+    """'' for what is no address."""
+    try:
+        return origin_of(address)
+    except ValueError:
+        return ""
 
 
 def _provider(connection: Connection) -> Provider:

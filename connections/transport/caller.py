@@ -11,21 +11,23 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Max
 from django.db.models.functions import Now
 
 from connections.providers import registry
 from connections.spec import provider as spec
 from connections.spec.errors import Blocked, CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Fault
-from connections.spec.grants import Client, Grant
+from connections.spec.grants import Client
+from connections.spec.grants import Grant as Flow
 from connections.spec.operations import SAFE
 from connections.spec.placement import Signed
 from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
-from connections.transport import breaker, clock, egress, faults, ledger
+from connections.transport import addresses, breaker, clock, egress, faults, ledger
 from connections.transport.models import Outcome, Recording, RequestLogEntry
 from connections.transport.signing import Signature
-from connections.vault.models import ClientRegistration, Connection
+from connections.vault.models import ClientRegistration, Connection, Credential, Grant
 from connections.vault.secret import WrongUse
 from connections.vault.services import Exemptions, exemptions_of, live_pins
 
@@ -55,7 +57,7 @@ class Caller:
     asked_with: str = ""  # a digest of what this caller's own token was asked with
 
     @cached_property
-    def grant(self) -> Grant:
+    def grant(self) -> Flow:
         return self.provider.grant(self.connection.way)
 
     @cached_property
@@ -70,6 +72,18 @@ class Caller:
     @property
     def is_for_run(self) -> bool:
         return self.run_id is not None
+
+    @property
+    def has_worked(self) -> bool:
+        """Whether a session was given for what is stored now: a key that never opened anything was not taken back."""
+        with tenant_scope(self.connection.tenant_id):
+            given_at = (
+                Grant.objects.filter(connection_id=self.connection.id).values_list("issued_at", flat=True).first()
+            )
+            typed_at = Credential.objects.filter(connection_id=self.connection.id).aggregate(at=Max("changed_at"))[
+                "at"
+            ]
+        return given_at is not None and (typed_at is None or given_at > typed_at)
 
     @property
     def client_id(self) -> str:
@@ -199,18 +213,27 @@ class Caller:
             return unreadable
         if isinstance(error, egress.NotTrusted):
             entry.outcome = Outcome.BLOCKED
-            return Blocked(self._mistrust(), entry_id=entry.id)
+            return Blocked(self._mistrust(url, error), entry_id=entry.id)
         breaker.note(self, url, is_good=False)
+        if isinstance(error, egress.NotEncrypted):
+            return Unavailable(faults.NOT_ENCRYPTED, retry_at=clock.now(), entry_id=entry.id)
         if isinstance(error, egress.NotSent) or entry.method in SAFE:
             return Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id)
         return OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id)
 
-    def _mistrust(self) -> Fault:
+    def _mistrust(self, url: str, error: egress.NotTrusted) -> Fault:
         known = self.provider.hosts.get(spec.Environment(self.connection.environment)) or next(
             iter(self.provider.hosts.values()), None
         )
         is_pinned = isinstance(known, spec.GivenByCustomer) and known.pinned
-        return faults.PIN_BROKEN if is_pinned else faults.UNTRUSTED
+        if not is_pinned:
+            return faults.UNTRUSTED
+        place = addresses.checked(url, self.hosts)
+        if f"{place.host}:{place.port}" not in [host for host, _certificate in self.hosts.pins]:
+            return faults.PIN_MISSING
+        if error.has_ended:
+            return faults.PIN_ENDED
+        return faults.UNTRUSTED if error.is_unsound else faults.PIN_BROKEN
 
 
 def _since(started: float) -> int:

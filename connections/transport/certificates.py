@@ -13,7 +13,7 @@ from connections.spec.checklist import SeenCertificate
 from connections.spec.errors import Blocked, Unavailable
 from connections.spec.provider import Hosts
 from connections.tenancy.scope import tenant_scope
-from connections.transport import addresses, clock, deadline, egress, faults, names, proxy, trust
+from connections.transport import addresses, clock, deadline, egress, faults, links, names, proxy, trust
 from connections.transport.addresses import IP
 from connections.transport.caller import Caller
 from connections.vault.models import Pin
@@ -56,7 +56,9 @@ def _seen(caller: Caller, hosts: Hosts, host: str, port: int) -> SeenCertificate
         raise Blocked(faults.BLOCKED) from None
     except egress.NoProxy:
         raise Unavailable(faults.NO_PROXY, retry_at=clock.now()) from None
-    except (egress.EgressError, OSError, ValueError, x509.InvalidVersion):
+    except (egress.EgressError, OSError, ValueError, x509.InvalidVersion) as error:
+        if isinstance(error, OSError) and links.is_not_tls(error):
+            raise Unavailable(faults.NOT_ENCRYPTED, retry_at=clock.now()) from None
         raise Unavailable(faults.NO_ANSWER, retry_at=clock.now()) from None
     pem = ssl.DER_cert_to_PEM_cert(der)
     sha256 = trust.fingerprint(pem)

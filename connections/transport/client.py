@@ -15,11 +15,20 @@ import orjson
 
 from connections.providers import registry
 from connections.spec.checklist import SeenCertificate
-from connections.spec.errors import CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
-from connections.spec.faults import Phase
+from connections.spec.errors import (
+    CallFailed,
+    Forbidden,
+    OutcomeUnknown,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    Unreadable,
+)
+from connections.spec.faults import Acts, Phase
 from connections.spec.grants import AuthorizationCode
 from connections.spec.operations import Arguments, Operation
 from connections.spec.wire import Wire
+from connections.tenancy.scope import tenant_scope
 from connections.transport import (
     breaker,
     certificates,
@@ -39,7 +48,7 @@ from connections.transport.caller import Caller
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.transport.redaction import without_live
 from connections.transport.signing import AccessToken
-from connections.vault.models import Connection
+from connections.vault.models import Connection, ConnectionState
 
 NONE = Arguments()
 JUST_NOW = timedelta(minutes=1)
@@ -131,6 +140,8 @@ class Client:
                 refusal_waits.raise_if_held(self._caller)
                 # Last, so that callers who waited for one token do not start their calls all at once.
                 limiter.take(self.provider, self.connection, self._caller.client_id, for_run=self._caller.is_for_run)
+                if token.is_over:  # it lives for seconds, and they were spent on waiting for a place
+                    token = tokens.living(self._caller)
                 entry = self._caller.begin(
                     operation=declared.name, method=declared.method, path_template=declared.path, attempt=attempt
                 )
@@ -142,12 +153,15 @@ class Client:
                         reply = self._attempt(declared, url, token, entry, arguments, wire, body, heard)
                     refusal_waits.forget(self._caller)
                     return reply
-                except Unauthorized as refused:
-                    if is_renewed:
+                except (Unauthorized, Forbidden, Rejected) as refused:
+                    if isinstance(refused, Unauthorized) and not is_renewed:
+                        is_renewed = True
+                        tokens.renew(self._caller, spent=token.generation)
+                        continue
+                    self._raise_if_doubtful(declared, entry, refused)
+                    if isinstance(refused, Unauthorized):
                         refusal_waits.note_call(self._caller, refused)
-                        raise
-                    is_renewed = True
-                    tokens.renew(self._caller, spent=token.generation)
+                    raise
                 except Unavailable as failed:
                     pause = retry.delay(attempt, floor=(failed.retry_at - clock.now()).total_seconds())
                     is_long = waited + pause > IN_PLACE or time.monotonic() - begun > AT_ALL
@@ -157,6 +171,26 @@ class Client:
                     time.sleep(pause)
                     waited += pause
         raise AssertionError  # the count has no end
+
+    def _raise_if_doubtful(self, declared: Operation, entry: RequestLogEntry, refused: CallFailed) -> None:
+        """Raises Unavailable for a refusal that a machine on the way may have made as well as the provider.
+
+        A connection that has stood is not broken by one of those: a new session that is refused, a status without a word
+        of the provider's that would blame the customer, a page for people. It is asked again after a pause, and counts when
+        it is still refused then. In set-up, and for what was typed anew, it counts at once: nothing has worked before.
+        """
+        stands = self.connection.state in (ConnectionState.CONNECTED, ConnectionState.BROKEN)
+        is_doubtful = refused.is_page or isinstance(refused, Unauthorized)
+        is_doubtful = is_doubtful or (refused.fault.acts is Acts.CUSTOMER and not refused.is_told)
+        if not is_doubtful or declared.is_write or not stands or self.connection.fault in faults.HOLDING:
+            return
+        with tenant_scope(self.connection.tenant_id):
+            is_confirmed = verdict.is_confirmed(entry)
+        if not is_confirmed:
+            retry_at = clock.now() + verdict.CONFIRMED_AFTER
+            raise verdict.error(Unavailable, faults.TURNED_AWAY, entry, retry_at) from None
+        if refused.is_page:  # whoever it is that answers, it is not the provider who speaks
+            raise verdict.error(Rejected, faults.TURNED_AWAY, entry, clock.now()) from None
 
     def _attempt(
         self,

@@ -41,10 +41,20 @@ class NoProxy(NotSent):
 
 
 class NotTrusted(NotSent):
-    """The host's certificate is not one that we trust."""
+    """The host's certificate is not one that we trust. `has_ended`: its last day is over, and nothing else is wrong with
+    it; `is_unsound`: it is not valid yet, or its key is too weak, whoever vouches for it.
+    """
+
+    def __init__(self, *, has_ended: bool = False, is_unsound: bool = False) -> None:
+        super().__init__("the certificate is not trusted")
+        self.has_ended, self.is_unsound = has_ended, is_unsound
+
+
+class NotEncrypted(NotSent):
+    """The host did not answer in TLS: it speaks plain HTTP there, most likely."""
 
     def __init__(self) -> None:
-        super().__init__("the certificate is not trusted")
+        super().__init__("the host does not speak TLS")
 
 
 class NotReadable(EgressError):

@@ -54,6 +54,30 @@ TROUBLE = Fault(
     _("The provider is having trouble. We look again every half minute, and go on by ourselves."),
     "Our breaker is open: too many of the last requests got a server error or no answer. Nothing was sent.",
 )
+TURNED_AWAY = Fault(
+    "turned-away",
+    Acts.NOBODY,
+    _(
+        "Our request was turned away without a reason that anybody could act on; a server on the way may have done it. If"
+        " something was just entered for this connection, compare it once more. If it stays so for hours, ask the provider."
+    ),
+    "A refusal that is not in the protocol's words or the provider's own: a page, nothing at all, an error that blames"
+    " neither a client nor a grant, or a call that is refused although the session is new. A proxy on the way may have said"
+    " it. Asked again after a pause that grows.",
+)
+REFUSED_ONCE = Fault(
+    "renewal-refused-once",
+    Acts.NOBODY,
+    _("The provider refused to renew our access. We ask once more in a minute, before we ask anything of you."),
+    "The refresh token was refused for the first time (invalid_grant). It is sent once more after a minute; only a second"
+    " refusal of the same one is the end of it.",
+)
+CODE_REFUSED = Fault(
+    "code-refused",
+    Acts.CUSTOMER,
+    _("The provider did not accept this sign-in: it took too long, or was used already. Start again."),
+    "The authorization code was refused (invalid_grant): too old, used, or not given for this client and address.",
+)
 QUOTA = Fault(
     "quota",
     Acts.NOBODY,
@@ -109,12 +133,39 @@ UNTRUSTED = Fault(
     _("The provider's certificate is not in order, so we do not talk to it. Our staff can see it."),
     "The TLS certificate is expired, for another name, or signed by nobody we trust.",
 )
+PIN_MISSING = Fault(
+    "pin-missing",
+    Acts.CUSTOMER,
+    _("Nobody has confirmed the provider's certificate yet. Compare it at its checkpoint."),
+    "The host's certificate is signed by nobody we trust, and none was confirmed for it: nothing was sent.",
+    "certificate",
+)
 PIN_BROKEN = Fault(
     "pin-broken",
     Acts.CUSTOMER,
-    _("The provider shows another certificate than the one you confirmed, or none was confirmed yet."),
-    "The certificate is not the pinned one, or it has ended: nothing was sent. A person must compare the new one.",
+    _("The provider shows another certificate than the one you confirmed. Compare the new one at its checkpoint."),
+    "The certificate is not the pinned one: nothing was sent. A person must compare the new one.",
     "certificate",
+)
+PIN_ENDED = Fault(
+    "pin-ended",
+    Acts.PROVIDER,
+    _(
+        "The certificate that you confirmed has expired, so we send nothing. Ask the provider to renew it; then compare the"
+        " new one."
+    ),
+    "The host still shows the pinned certificate, and its last day is over: nothing was sent.",
+    "certificate",
+)
+NOT_ENCRYPTED = Fault(
+    "not-encrypted",
+    Acts.PROVIDER,
+    _(
+        "The server answers without encryption at an address that begins with https, so we send nothing. Compare the address"
+        " and its port, or ask whoever runs the server."
+    ),
+    "The TLS handshake was answered with something that is no TLS, most likely plain HTTP: a wrong port, or a server or"
+    " proxy that lost its certificate. Nothing was sent.",
 )
 UNKNOWN_OUTCOME = Fault(
     "unknown-outcome",
@@ -146,7 +197,10 @@ ALL = (
     NO_GRANT,
     OTHER_CLIENT,
     UNTRUSTED,
+    PIN_MISSING,
     PIN_BROKEN,
+    PIN_ENDED,
+    NOT_ENCRYPTED,
     UNKNOWN_OUTCOME,
     NO_ANSWER,
     UNREADABLE,
@@ -156,6 +210,9 @@ ALL = (
     NO_KEY,
     WRONG_USE,
     TROUBLE,
+    TURNED_AWAY,
+    REFUSED_ONCE,
+    CODE_REFUSED,
     QUOTA,
     REDIRECTED,
 )

@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 
 from connections.spec.errors import CallFailed, Rejected, Unauthorized, Unavailable, Unreadable
 from connections.tenancy.scope import tenant_scope
-from connections.transport import clock, faults
+from connections.transport import clock, faults, verdict
 from connections.transport.token_request import Fresh
 from connections.vault import sealing
 from connections.vault.keys import KeyUnavailable
@@ -32,6 +32,8 @@ ASKED_WITHIN = 18.5  # seconds of a claim in which the answer must be there; the
 TRADE = "trade-"  # how a claim begins that was seized
 REFUSAL_HOLDS = 5.0  # seconds in which callers share the outcome of a failed request instead of asking again
 LONGEST_HOLD = 60.0  # what that grows to while the token endpoint is in trouble
+# Of tokens that live for less than a minute, one a second: a short life is believed, and still no storm of requests.
+SHORT_LIFE, SHORT_PAUSE = 60.0, 1.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ def opened(row: Grant, now: datetime) -> Living | None:
 def _living(
     secret: BoundSecret, kind: str, generation: int, issued_at: datetime, expires_at: datetime, now: datetime
 ) -> Living:
-    """To be replaced five minutes before its end, or a tenth of a short life."""
-    margin = min(timedelta(minutes=5), (expires_at - issued_at) / 10)
+    """To be replaced five minutes before its end, or a tenth of a short life, but not in its last second."""
+    life = expires_at - issued_at
+    margin = min(timedelta(minutes=5), max(life / 10, min(timedelta(seconds=1), life / 2)))
     ends = time.monotonic() + (expires_at - now).total_seconds()
     return Living(secret, kind, generation, issued_at, ends - margin.total_seconds(), ends)
 
@@ -147,6 +150,8 @@ def claim(connection: Connection, me: str, spent: int, *, forced: bool, changed:
             " WHERE connection_id = %(connection)s AND generation <= %(spent)s"
             " AND (claimed_until IS NULL OR claimed_until < clock_timestamp())"
             " AND (ask_after IS NULL OR ask_after <= clock_timestamp())"
+            " AND (expires_at IS NULL OR issued_at IS NULL OR expires_at - issued_at >= make_interval(secs => %(short)s)"
+            " OR issued_at <= clock_timestamp() - make_interval(secs => %(pause)s))"
             " AND (%(forced)s OR refused_at IS NULL"
             " OR (refused_with = '' AND refused_at < clock_timestamp() - make_interval(secs =>"
             " least(%(hold)s * power(2, greatest(failures - 1, 0)), greatest(%(hold)s, %(longest)s))))"
@@ -159,6 +164,8 @@ def claim(connection: Connection, me: str, spent: int, *, forced: bool, changed:
                 "forced": forced,
                 "hold": REFUSAL_HOLDS,
                 "longest": LONGEST_HOLD,
+                "short": SHORT_LIFE,
+                "pause": SHORT_PAUSE,
                 "given": changed.digest if changed else None,
             },
         )
@@ -200,10 +207,10 @@ def keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: 
 
     A claim that ran out meanwhile does not matter as long as nothing newer was stored: a pair that a provider gave once
     is never thrown away for being late. Only to a claim that was seized it gives way.
-    A refresh answer without a refresh token keeps the old one. An answer whose access token is unusable still brings
-    its refresh token home, and leaves its trouble to those who wait. Raises Unauthorized without a key to seal with.
+    A refresh answer without a refresh token keeps the old one. An answer whose access token is unusable, or a refusal,
+    still brings its refresh token home; its trouble is left by `give_back`. Raises Unauthorized without a key to seal with.
     """
-    values: dict[str, object] = {"claimed_by": "", "claimed_until": None, "uncertain_at": None}
+    values: dict[str, object] = {"uncertain_at": None, "refresh_refused_at": None}
     try:
         with durable(connection):
             _row, now = read(connection)
@@ -218,6 +225,8 @@ def keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: 
             if asked.secret is not None:
                 values |= sealing.seal(row, "access_ciphertext", asked.secret)
                 values |= {
+                    "claimed_by": "",
+                    "claimed_until": None,
                     "token_type": asked.kind,
                     "scope": asked.scope,
                     "issued_at": issued_at,
@@ -228,14 +237,6 @@ def keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked: 
                     "refused_at": None,
                     "refused_fault": "",
                     "refused_entry": None,
-                    "refused_with": "",
-                }
-            elif asked.refused is not None:
-                values |= {
-                    "failures": row.failures + 1,
-                    "refused_at": now,
-                    "refused_fault": asked.refused.fault.code,
-                    "refused_entry": asked.refused.entry_id,
                     "refused_with": "",
                 }
             not_seized = Q(claimed_by=me) | ~Q(claimed_by__startswith=TRADE)
@@ -266,6 +267,8 @@ def give_back(
         cursor.execute(
             "UPDATE vault_grant SET claimed_by = '', claimed_until = NULL,"
             " uncertain_at = CASE WHEN %(lost)s THEN coalesce(uncertain_at, clock_timestamp()) ELSE uncertain_at END,"
+            " refresh_refused_at = CASE WHEN %(once)s THEN coalesce(refresh_refused_at, clock_timestamp())"
+            " ELSE refresh_refused_at END,"
             " failures = CASE WHEN NOT %(shared)s THEN failures WHEN %(trouble)s THEN least(failures + 1, 99)"
             " ELSE 0 END,"
             " ask_after = CASE WHEN %(shared)s AND %(wait)s > 0"
@@ -277,6 +280,7 @@ def give_back(
                 "lost": failed is None or failed.may_have_arrived,
                 "shared": is_shared,
                 "trouble": is_trouble,
+                "once": failed is not None and failed.fault is faults.REFUSED_ONCE and wait > 0,
                 "wait": wait,
                 "fault": failed.fault.code if failed and is_shared else "",
                 "entry": failed.entry_id if failed and is_shared else None,
@@ -286,6 +290,13 @@ def give_back(
             },
         )
         return bool(cursor.rowcount == 1)
+
+
+def is_refused_again(row: Grant) -> bool:
+    """Whether the stored refresh token was refused before, long enough ago."""
+    with tenant_scope(row.tenant_id):
+        now = read(row.connection)[1]
+    return row.refresh_refused_at is not None and row.refresh_refused_at <= now - verdict.CONFIRMED_AFTER * 0.9
 
 
 def newer(connection: Connection, generation: int) -> Living | None:
@@ -305,6 +316,7 @@ def forget(connection: Connection) -> None:
             expires_at=None,
             refresh_issued_at=None,
             uncertain_at=None,
+            refresh_refused_at=None,
             scope="",
             client_id="",
             generation=F("generation") + 1,

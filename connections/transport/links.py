@@ -9,11 +9,19 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from connections.transport import deadline, proxy
-from connections.transport.egress_errors import NotSent, NotTrusted
+from connections.transport.egress_errors import NotEncrypted, NotSent, NotTrusted
 from connections.transport.heads import Heard
 
+HAS_ENDED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+UNSOUND = (9, 66, 67, 68)  # CERT_NOT_YET_VALID, EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK
+# What OpenSSL says of an answer that is no TLS at all.
+NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG")
 # Reasons of a handshake that OpenSSL gives up for the certificate's sake without calling it a failed verification.
 WEAK = ("EE_KEY_TOO_SMALL", "CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK")
+
+
+def is_not_tls(error: OSError) -> bool:
+    return isinstance(error, ssl.SSLError) and error.reason in NO_TLS
 
 
 class PlainLink(HTTPConnection):
@@ -35,7 +43,11 @@ class TLSLink(HTTPSConnection):
             super().connect()
         except ssl.SSLError as error:
             if isinstance(error, ssl.SSLCertVerificationError) or error.reason in WEAK:
-                raise NotTrusted from None
+                code = getattr(error, "verify_code", 0)
+                is_unsound = code in UNSOUND or getattr(error, "reason", "") in WEAK
+                raise NotTrusted(has_ended=code == HAS_ENDED, is_unsound=is_unsound) from None
+            if is_not_tls(error):
+                raise NotEncrypted from None
             message = "no TLS"
             raise NotSent(message) from None
         except OSError as error:

@@ -38,8 +38,10 @@ def raise_while_waiting(caller: Caller, row: Grant, now: datetime) -> None:
         return
     fault = caller.provider.faults.find(row.wait_fault) or faults.find(row.wait_fault) or faults.NO_GRANT
     entry = RequestLogEntry.objects.filter(id=row.wait_entry).first() if row.wait_entry else None
-    is_forbidden = verdict.kind(fault, Phase.TOKEN, entry.status if entry else None) is Forbidden
-    refused = (Forbidden if is_forbidden else Unauthorized)(fault, entry_id=row.wait_entry)
+    made = verdict.kind(fault, Phase.TOKEN, entry.status if entry else None)
+    if fault is not faults.TURNED_AWAY and made is not Forbidden:
+        made = Unauthorized
+    refused = verdict.error(made, fault, entry or RequestLogEntry(id=row.wait_entry), row.wait_until)
     refused.asked_again_at = row.wait_until
     raise refused
 
@@ -53,8 +55,12 @@ def raise_if_held(caller: Caller) -> None:
 
 
 def note(caller: Caller, failed: CallFailed, digest: str, operation: str = "") -> None:
-    """The provider refused what `digest` stands for. Of many callers who hear it within one wait, one counts."""
+    """The provider refused what `digest` stands for. Of many callers who hear it within one wait, one counts.
+
+    One that gives no reason may mean the credential as well as anything else.
+    """
     is_refusal = isinstance(failed, Unauthorized | Forbidden) and failed.fault.code != faults.NO_KEY.code
+    is_refusal = is_refusal or failed.fault is faults.TURNED_AWAY
     if failed.entry_id is None or not is_refusal:
         return
     with tenant_scope(caller.connection.tenant_id), database.cursor() as cursor:

@@ -24,16 +24,18 @@ from connections.vault.secret import BoundSecret, Secret
 from connections.vault.services import Opened, open_credentials
 
 SHORTEST_ASKING = 1.0  # seconds
-SHORTEST, LONGEST = timedelta(seconds=60), timedelta(hours=24)
+SHORTEST_LIFE, LONGEST = 0.001, timedelta(hours=24)
 TOKEN = re.compile(
     r"[\x21-\x7e](?:[\x20-\x7e]{0,16382}[\x21-\x7e])?"
 )  # RFC 6749 A.12, and a length that fits a header
+# What is taken for a token although a refusal came with it. A sentence or a word about the field is none.
+KEPT = re.compile(r"(?=.*[^A-Za-z])[A-Za-z0-9._~+/=-]{1,16384}")
 KIND = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,38}")
 SCOPE = re.compile(r"[^\x20-\x7e]")
-# RFC 6749 5.2 sends these with 400 (401); some send 200. The last two are of 4.1.2.1, and say that it passes.
-OF_CLIENT = ("invalid_client", "unauthorized_client")
+# RFC 6749 5.2 sends these with 400 (401); some send 200. Of 4.1.2.1 is access_denied, and the last two, which pass.
+OF_REQUEST = ("invalid_request", "unsupported_grant_type", "invalid_scope", "unauthorized_client", "access_denied")
 STATUS = {
-    **dict.fromkeys(("invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_scope", *OF_CLIENT), 400),
+    **dict.fromkeys(("invalid_client", "invalid_grant", *OF_REQUEST), 400),
     "temporarily_unavailable": 503,
     "server_error": 500,
 }
@@ -71,7 +73,8 @@ def ask(
 
     `until`: by this process's steady clock, when it must be over.
 
-    An answer of 200 that is odd is returned with what can be kept of it and with `refused`: keep first, then raise.
+    An answer that is odd or a refusal is returned with the refresh token that came in it, where one did, and with
+    `refused`: keep first, then raise.
     """
     flow, opened = caller.grant, _opened(caller)
     if isinstance(flow, AuthorizationCode):
@@ -82,13 +85,16 @@ def ask(
     signature = TokenRequest(fields, flow.body)
     entry, answer, body = post(caller, operation, caller.hosts.token, signature, until=until)
     phase = Phase.GRANT if isinstance(flow, AuthorizationCode) else Phase.TOKEN
-    if answer.status not in (200, 201):
-        raise _written(entry, _refusal(caller, phase, entry, answer, body))
     access, renewed = _text(body, "access_token"), _text(body, "refresh_token")
     refused = None
-    if not _is_token(body, any_type=caller.provider.placement.any_type):
-        refused = _refusal(caller, phase, entry, answer, body)
+    if answer.status not in (200, 201) or not _is_token(body, any_type=caller.provider.placement.any_type):
+        refused = _refusal(caller, phase, entry, answer, body, code=code)
+        renewed = renewed if KEPT.fullmatch(renewed) else ""
+        if answer.status not in (200, 201) and not renewed:
+            raise _written(entry, refused)
         entry.fault = refused.fault.code
+        if renewed:
+            refused.may_have_arrived = False  # what was given has come
     else:
         entry.outcome = Outcome.ANSWERED
     kind = body.get("token_type") if isinstance(body, dict) else ""
@@ -110,7 +116,7 @@ def ask_key(caller: Caller, login: KeyLogin, code: Code) -> Secret:
     entry, answer, body = post(caller, "credential.code", address, signature, login.exchange_path)
     given = _text(body, login.answer)
     if answer.status not in (200, 201) or not given:
-        raise _written(entry, verdict.refusal(caller.provider, Phase.GRANT, entry, answer, body))
+        raise _written(entry, _refusal(caller, Phase.GRANT, entry, answer, body, code=code))
     entry.outcome = Outcome.ANSWERED
     ledger.write_now([entry])
     return Secret(given)
@@ -155,19 +161,44 @@ def _post(
     return entry, answer, parsing.read_leniently(answer.body)
 
 
-def _refusal(caller: Caller, phase: Phase, entry: RequestLogEntry, answer: Answer, body: Any) -> CallFailed:
+def _refusal(
+    caller: Caller, phase: Phase, entry: RequestLogEntry, answer: Answer, body: Any, *, code: Code | None
+) -> CallFailed:
     """The error of an answer that is no token, and what it is about, where that is said."""
-    told = body.get("error") if isinstance(body, dict) else None
-    told = told if isinstance(told, str) and told in STATUS else ""
+    told = _error(answer, body)
     if told and (answer.status < 300 or STATUS[told] >= 500 > answer.status):
         answer = replace(answer, status=STATUS[told])
-    refused = verdict.refusal(caller.provider, phase, entry, answer, body)
-    if answer.status in (400, 401, 403):
-        if told in OF_CLIENT:
-            refused.about = About.CLIENT
-        elif told == "invalid_grant" or _is_of_grant(caller, refused):
-            refused.about = About.GRANT if phase is Phase.GRANT else None
-    return refused
+    refused = verdict.refusal(caller.provider, phase, entry, answer, body or ({"error": told} if told else None))
+    if not verdict.refused_by_status(answer.status) or refused.fault is faults.UNREADABLE:
+        return refused
+    if told == "invalid_client":
+        refused.about = About.CLIENT
+    elif told == "invalid_grant" and phase is Phase.GRANT:
+        refused.about = About.GRANT
+    elif _is_of_grant(caller, refused):
+        refused.about = About.GRANT_PERHAPS
+    fault = refused.fault
+    if code is not None and refused.about in (About.GRANT, About.GRANT_PERHAPS):
+        fault, refused.about = faults.CODE_REFUSED, None
+    elif code is None and phase is Phase.GRANT and told and refused.about is None:
+        fault = faults.TURNED_AWAY  # of an access that was given, these say nothing
+    elif not caller.has_worked:
+        by_address = caller.provider.faults.judge(phase, answer.status, None) if answer.status in (404, 405) else fault
+        fault = by_address if fault is faults.TURNED_AWAY and by_address.acts is Acts.CUSTOMER else fault
+        fault = fault.never_worked or fault
+    if fault is refused.fault:
+        return refused
+    made = verdict.error(verdict.kind(fault, phase, answer.status), fault, entry, clock.now())
+    made.about = refused.about
+    return made
+
+
+def _error(answer: Answer, body: Any) -> str:
+    """The protocol's word for a refusal, '' where there is none. Some send the bare word instead of JSON."""
+    told = body.get("error") if isinstance(body, dict) else None
+    if body is None and len(answer.body) < 40:
+        told = answer.body.decode("ascii", errors="replace").strip()
+    return told if isinstance(told, str) and told in STATUS else ""
 
 
 def _is_of_grant(caller: Caller, refused: CallFailed) -> bool:
@@ -265,11 +296,14 @@ def _scope(given: Any) -> str:
 
 
 def lifetime(given: Any, default: timedelta) -> timedelta:
-    """`expires_in` as it comes: number, text, missing or absurd; 60 s to 24 h."""
+    """`expires_in` as it comes: number, text, missing or absurd; 24 h at most. A short life is believed.
+
+    Zero and less is none: nobody gives a token that has ended. What that token is good for, its first call shows.
+    """
     try:
         seconds = float(given) if isinstance(given, str | int | float) and not isinstance(given, bool) else 0.0
     except (ValueError, OverflowError):
         seconds = 0.0
-    if not 0 < seconds < float("inf"):
+    if not SHORTEST_LIFE <= seconds < float("inf"):
         return default
-    return min(max(timedelta(seconds=min(seconds, LONGEST.total_seconds())), SHORTEST), LONGEST)
+    return timedelta(seconds=min(seconds, LONGEST.total_seconds()))

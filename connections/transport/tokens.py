@@ -36,8 +36,12 @@ def living(caller: Caller) -> Living:
     if caller.token is None or caller.token.is_due:
         with tenant_scope(caller.connection.tenant_id):
             row, now = grant_store.read(caller.connection)
-            refusal_waits.raise_while_waiting(caller, row, now)
             spare = grant_store.opened(row, now)
+            try:
+                refusal_waits.raise_while_waiting(caller, row, now)
+            except Unavailable:
+                if spare is None:
+                    raise
         if spare is None or spare.is_due:
             try:
                 return renew(caller, spent=row.generation, spare=spare)
@@ -168,6 +172,7 @@ def _fetch(
 
     `until`: by this process's steady clock, when the answer must be there, so that nobody else asks meanwhile.
     """
+    asked = None
     try:
         with tenant_scope(row.tenant_id):
             refresh = grant_store.refresh_token(row) if code is None else None
@@ -179,14 +184,20 @@ def _fetch(
         if asked.refused is not None:
             raise asked.refused
     except CallFailed as failed:
-        told, stands = _explained(caller, row, asked_with, failed) if code is None else (failed, None)
+        told, stands = failed, None
         if code is None:
+            told, stands = _explained(
+                caller, row, asked_with, failed, is_kept=asked is not None and asked.refresh is not None
+            )
             refusal_waits.note(caller, told, asked_with.digest)  # before others who wait for their turn get it
         is_mine = grant_store.give_back(caller.connection, row, me, told, stands=stands)
         if not is_mine and code is None and row.generation != _generation(caller.connection):
             caller.held_operation = ""
             refusal_waits.forget(caller)
             return None  # somebody took over and stored: what we asked with was spent, and the newer pair counts
+        if isinstance(told, Unavailable) and told.fault is faults.TURNED_AWAY:
+            with tenant_scope(row.tenant_id):
+                told.retry_at = max(told.retry_at, refusal_waits.asked_again_at(caller.connection) or told.retry_at)
         raise told from None
     except BaseException:
         grant_store.give_back(caller.connection, row, me, None)
@@ -215,8 +226,13 @@ def _keep(connection: Connection, row: Grant, me: str, asked_with: Given, asked:
         time.sleep(STORE_EVERY)
 
 
-def _explained(caller: Caller, row: Grant, asked_with: Given, failed: CallFailed) -> tuple[CallFailed, Given | None]:
+def _explained(
+    caller: Caller, row: Grant, asked_with: Given, failed: CallFailed, *, is_kept: bool
+) -> tuple[CallFailed, Given | None]:
     """What a refusal means here, and what it stands for until that changes: nobody asks in vain again (OAU-9).
+
+    One refusal of a refresh token ends nothing: providers have been seen to refuse one that was good a minute later. It is
+    sent once more then. `is_kept`: a new one came with the refusal, which speaks of the one before.
 
     A refresh token that is refused after an answer was lost says nothing of the customer: the lost answer may have held
     the new one. One that was given to another client of ours is our own doing.
@@ -224,12 +240,18 @@ def _explained(caller: Caller, row: Grant, asked_with: Given, failed: CallFailed
     if failed.about is None:
         return failed, None
     fault, flow = failed.fault, caller.grant
-    if failed.about is About.GRANT and row.client_id not in ("", asked_with.client_id):
-        fault = faults.OTHER_CLIENT
-    elif failed.about is About.GRANT and row.uncertain_at is not None and isinstance(flow, AuthorizationCode):
-        fault = flow.lost
+    if failed.about is not About.CLIENT:
+        if is_kept or not grant_store.is_refused_again(row):
+            retry_at = clock.now() + (timedelta() if is_kept else verdict.CONFIRMED_AFTER)
+            once = Unavailable(faults.REFUSED_ONCE, retry_at=retry_at, entry_id=failed.entry_id)
+            once.provider_request_id = failed.provider_request_id
+            return once, None
+        if row.client_id not in ("", asked_with.client_id):
+            fault = faults.OTHER_CLIENT
+        elif row.uncertain_at is not None and isinstance(flow, AuthorizationCode):
+            fault = flow.lost
     told = Unauthorized(fault, entry_id=failed.entry_id, provider_request_id=failed.provider_request_id)
-    return told, asked_with
+    return told, None if failed.about is About.GRANT_PERHAPS else asked_with
 
 
 def _generation(connection: Connection) -> int:

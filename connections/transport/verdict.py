@@ -17,6 +17,7 @@ from connections.spec.errors import (
     Unreadable,
 )
 from connections.spec.faults import Fault, Phase
+from connections.spec.operations import SAFE
 from connections.spec.provider import Provider
 from connections.transport import clock, faults, retry
 from connections.transport.egress import Answer
@@ -27,7 +28,10 @@ OURS: Mapping[str, type[CallFailed]] = {
     faults.UNREADABLE.code: Unreadable,
     faults.BLOCKED.code: Blocked,
     faults.UNTRUSTED.code: Blocked,
+    faults.PIN_MISSING.code: Blocked,
     faults.PIN_BROKEN.code: Blocked,
+    faults.PIN_ENDED.code: Blocked,
+    faults.NOT_ENCRYPTED.code: Unavailable,
     faults.NO_ADDRESS.code: Unauthorized,
     faults.NO_SERVER.code: Unavailable,
     faults.NO_PROXY.code: Unavailable,
@@ -39,8 +43,15 @@ OURS: Mapping[str, type[CallFailed]] = {
     faults.NO_CREDENTIAL.code: Unauthorized,
     faults.NO_KEY.code: Unauthorized,
     faults.TROUBLE.code: Unavailable,
+    faults.TURNED_AWAY.code: Unavailable,
+    faults.REFUSED_ONCE.code: Unavailable,
+    faults.CODE_REFUSED.code: Unauthorized,
     faults.QUOTA.code: QuotaExhausted,
 }
+PASSES = (408, 425, 429)  # of 4xx: these say themselves that they are about the moment
+CONFIRMED_AFTER = timedelta(seconds=60)  # a refusal that is not told in words counts when it is still there then
+REMEMBERED = timedelta(days=1)
+PAGE = (b"<!doctype html", b"<html")
 
 
 def kind(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
@@ -57,15 +68,22 @@ def kind(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
 
 
 def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: Answer, body: object) -> CallFailed:
-    """Judge an answer that is not what was asked for, and note it. `body`: parsed, None if it cannot be read."""
-    status = answer.status
+    """Judge an answer that is not what was asked for, and note it. `body`: parsed, None if it cannot be read.
+
+    Of a token request only the protocol's words, or the provider's own, may blame anybody: a status may be anybody's.
+    """
+    status, rule = answer.status, None
     refused = provider.faults.in_good(body) or (phase is not Phase.CALL and isinstance(body, dict) and "error" in body)
     if 300 <= status < 400:
         fault = faults.REDIRECTED
     elif status < 300 and not refused:
         fault = faults.UNREADABLE
     else:
-        fault = provider.faults.judge(phase, status, body, entry.operation)
+        rule = provider.faults.rule(phase, status, body, entry.operation, reads=entry.method in SAFE)
+        fault = rule.fault if rule else provider.faults.unknown
+    is_told = rule is not None and not rule.goes_by_status
+    if refused_by_status(status) and phase is not Phase.CALL and not is_told and fault is not faults.UNREADABLE:
+        fault = faults.TURNED_AWAY
     if fault is faults.UNREADABLE:
         entry.outcome = Outcome.UNREADABLE
     else:
@@ -73,9 +91,24 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     now = clock.now()
     retry_at = now + timedelta(seconds=retry.asked_for(answer.headers, now) or 0.0)
     made = error(kind(fault, phase, status), fault, entry, retry_at)
+    made.is_told, made.is_page = is_told, answer.body.lstrip()[:20].lower().startswith(PAGE)
     # An answer that we cannot read may have said yes.
     made.may_have_arrived = status >= 500 or status == 408 or (status < 400 and not refused)
     return made
+
+
+def refused_by_status(status: int) -> bool:
+    """Neither a redirect nor trouble that says of itself that it passes. An error within a 200 counts."""
+    return status < 500 and not 300 <= status < 400 and status not in PASSES
+
+
+def is_confirmed(entry: RequestLogEntry) -> bool:
+    """Whether the same was refused alike before, long enough ago that it is no whim of a moment. In the tenant's scope."""
+    since = (entry.at - REMEMBERED, entry.at - CONFIRMED_AFTER * 0.9)
+    before = RequestLogEntry.objects.filter(
+        connection_id=entry.connection_id, operation=entry.operation, at__gt=since[0], at__lt=since[1]
+    )
+    return before.order_by("-at").values_list("status", flat=True).first() == entry.status
 
 
 def error(made: type[CallFailed], fault: Fault, entry: RequestLogEntry, retry_at: datetime) -> CallFailed:

@@ -241,6 +241,8 @@ class Grant(TenantOwned):
     client_id = models.CharField(_("client id"), max_length=200, blank=True)
     # A token request was sent and its answer is not known: whether the refresh token still counts, nobody can tell.
     uncertain_at = models.DateTimeField(_("answer lost at"), null=True)
+    # The refresh token that is stored was refused for the first time: a second time, later, is the end of it.
+    refresh_refused_at = models.DateTimeField(_("refresh token refused at"), null=True)
     # Moves by one with every stored token; whoever stores compares it, so a late answer never overwrites a newer one.
     generation = models.BigIntegerField(_("generation"), default=0)
     claimed_by = models.CharField(_("claimed by"), max_length=120, blank=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 
 from connections.jobs.lease import Lease
-from connections.spec.checklist import LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Attestation, Inference, LedgerProbe, MarkState, Probe
 from connections.spec.errors import CallFailed
 from connections.spec.faults import Acts, Fault
 from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.tenancy.scope import tenant_scope
 from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import mark_broken
+from connections.vault.services import mark_broken, mark_healthy
 from portal.onboarding.marks import Proof, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.services import ask_check
@@ -65,10 +65,26 @@ def run_ended(lease: Lease) -> None:
                 if mark.state != MarkState.FAILING and not is_outdated:
                     fail(mark, fault, entry_id)
         if run.state == RunState.SUCCEEDED:
+            _heal(run)
             for checkpoint in provider.checkpoints(run.connection.way):
                 mark = marks[checkpoint.slug]
                 is_open = isinstance(checkpoint.proof, LedgerProbe) and mark.state != MarkState.VERIFIED
                 # A green run says that what failed may have passed.
-                is_doubted = isinstance(checkpoint.proof, Probe) and mark.state == MarkState.FAILING
-                if is_open or is_doubted:
+                is_doubted = mark.state == MarkState.FAILING
+                if is_open or (is_doubted and isinstance(checkpoint.proof, Probe)):
                     ask_check(mark=mark)
+                elif is_doubted and isinstance(checkpoint.proof, Inference):
+                    ask_check(mark=marks[checkpoint.proof.follows])
+                elif is_doubted and isinstance(checkpoint.proof, Attestation):
+                    record(mark=mark, proof=Proof(MarkState.INFERRED, "sync-read-all"))
+
+
+def _heal(run: SyncRun) -> None:
+    """Everything was read: a connection that was found broken before the run began stands again, whatever broke it.
+
+    Where it is in doubt whose books these are, a run proves nothing.
+    """
+    connection = Connection.objects.get(id=run.connection_id)
+    is_older = connection.fault_at is None or (run.started_at is not None and connection.fault_at < run.started_at)
+    if connection.state == ConnectionState.BROKEN and connection.fault not in faults.HOLDING and is_older:
+        mark_healthy(connection=connection)

@@ -147,7 +147,7 @@ def _ask(marks: Mapping[str, Mark], mark: Mark) -> None:
 def _explain(attempt: AuthorizationAttempt, marks: Mapping[str, Mark], mark: Mark) -> None:
     """The word on the checkpoint of the login, and where its fault is the customer's to mend, on the one it names."""
     fault = faults.find(provider=attempt.connection.provider, code=attempt.word)
-    if fault is None or fault.acts is not Acts.CUSTOMER:
+    if fault is None or fault.acts is not Acts.CUSTOMER or not fault.checkpoint:
         record(mark=mark, proof=Proof(MarkState(mark.state), attempt.word, entry_id=attempt.entry_id))
         return
     named = marks.get(fault.checkpoint, mark)

@@ -22,6 +22,7 @@ from connections.sync import faults
 from connections.sync.models import Record, RunState, StreamCursor, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport import faults as transport_faults
 from connections.transport.authorization import VALID_FOR
 from connections.transport.client import Client
 from connections.transport.models import AttemptState, AuthorizationAttempt
@@ -38,6 +39,8 @@ UNREADABLE = "unreadable-answer"
 NO_WORD = "no-word-now"
 PATIENCE = timedelta(minutes=2)  # of a check whose provider does not answer at the moment
 PAUSE = timedelta(seconds=5)
+# Of trouble that passes, what people may do something about: it is not told as "no answer".
+TELLING = (transport_faults.NOT_ENCRYPTED.code, transport_faults.TURNED_AWAY.code)
 PAUSE_OF_LOOKS = timedelta(seconds=20)  # at certificates, which no breaker holds back
 
 
@@ -254,6 +257,7 @@ def _refused(
             if named.id == mark.id:
                 return None
         passes = isinstance(failed, Unavailable) and failed.fault.acts is not Acts.CUSTOMER
+        passes = passes and failed.fault.code not in TELLING
         record(mark=mark, proof=replace(kept, code=NO_WORD) if passes else kept)
     return None
 

@@ -21,6 +21,7 @@ SENTENCES = {
         "The provider could not answer this at the moment, so nothing has changed here. Check again later."
     ),
     "server-changed": _("The server was changed, so what was proved at the old one counts no longer."),
+    "sync-read-all": _("The last sync has read everything, so this is in order again."),
     "check-gave-up": _("The check could not be finished. Our staff can see it; try again later."),
 }
 

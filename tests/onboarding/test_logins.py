@@ -248,7 +248,8 @@ def test_an_error_of_the_provider_is_told_in_our_words(error: str, signer: Signe
 
 
 def test_an_answer_of_another_server_is_not_used(signer: Signer, signing: House) -> None:
-    for issuer in ("https://evil.example", "127.0.0.1", signing.server.address[:-1], signing.server.address + "/api"):
+    no_address = ("127.0.0.1", "https://", "javascript:1", "https://[", f"https://me@127.0.0.1:{signing.server.port}")
+    for issuer in ("https://evil.example", signing.server.address[:-1], signing.server.address + "1", *no_address):
         state = parameters(signer.address())["state"]
         signer.come_back(state=state, code="c", iss=issuer)
     signer.work_off()
@@ -256,6 +257,28 @@ def test_an_answer_of_another_server_is_not_used(signer: Signer, signing: House)
     assert set(AuthorizationAttempt.objects.values_list("word", flat=True)) == {"other-issuer"}
     state = parameters(signer.address())["state"]
     signer.come_back(state=state, code="c", iss=signing.server.address)
+    signer.work_off()
+    assert mark(signer) == "verified"
+
+
+def test_an_issuer_may_have_a_path_where_none_is_declared(signer: Signer, signing: House) -> None:
+    """RFC 9207 2: an issuer is an address, with a path or without, at a host of its own or the token endpoint's."""
+    for issuer in (f"{signing.server.address}/oidc/tenant-1", f"{signing.server.address}/", ""):
+        signer.come_back(state=parameters(signer.address())["state"], code="c", iss=issuer)
+        signer.work_off()
+        assert AuthorizationAttempt.objects.latest("started_at").word == "", issuer
+    assert mark(signer) == "verified"
+
+
+def test_a_declared_issuer_is_compared_as_it_is(signer: Signer, signing: House, settings: Any) -> None:
+    declared = "https://login.provider.example/oidc"
+    settings.SANDBOX_HOSTS = {slug: replace(hosts, issuer=declared) for slug, hosts in settings.SANDBOX_HOSTS.items()}
+    for issuer in ("", f"{declared}/", "https://login.provider.example", signing.server.address, declared.upper()):
+        signer.come_back(state=parameters(signer.address())["state"], code="c", iss=issuer)
+        assert AuthorizationAttempt.objects.latest("started_at").word == "other-issuer", issuer
+    signer.work_off()
+    assert signing.server.asked == []
+    signer.come_back(state=parameters(signer.address())["state"], code="c", iss=declared)
     signer.work_off()
     assert mark(signer) == "verified"
 

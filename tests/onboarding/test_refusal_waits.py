@@ -20,6 +20,7 @@ from portal.onboarding.models import Evidence
 from tests.onboarding.test_checklist_pages import Visitor, visitor
 from tests.onboarding.test_checklist_pages import live as live_pages
 from tests.onboarding.test_engine import AINO, DONE, live, walker
+from tests.roles import acting_as
 
 __all__ = ["live", "live_pages", "visitor", "walker"]  # fixtures
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -111,13 +112,25 @@ def test_syncing_again_and_again_sends_nothing_either(live: Any, sandbox: Any) -
     paths = ("/businesspartners", "/products", "/invoices", "/sessioninfo")
     sandbox.faults([{"path": path, "status": 401, "times": 1000} for path in paths])
     refused = RequestLogEntry.objects.filter(status=401)
-    for _ in range(6):
+    for number in range(6):
         with live.inside():
             connection = Connection.objects.get()
             run = start_run(connection=connection, trigger=Trigger.HAND, actor=AINO)
         live.work_off()
-        assert SyncRun.objects.get(id=run.id).state == RunState.FAILED
-    assert refused.count() == 2  # with the token that was there, and with a new one
+        run.refresh_from_db()
+        # The first one waits for a minute: a new session that is refused may be a whim.
+        assert run.state == RunState.FAILED if number else RunState.WAITING
+        assert refused.count() == (4 if number else 2)  # with the token that was there, and with a new one
+        if not number:
+            assert (run.fault, live.connection().state) == ("turned-away", "connected")
+            with acting_as("owner"):
+                RequestLogEntry.objects.update(at=F("at") - timedelta(seconds=61))
+            SyncRun.objects.update(waiting_until=F("waiting_until") - timedelta(seconds=61))
+            pass_time(61)
+            live.work_off()
+            run.refresh_from_db()
+            assert (run.state, run.fault) == (RunState.FAILED, "token-refused")
+            assert (live.connection().state, live.connection().fault) == ("broken", "token-refused")
 
 
 def test_two_connections_do_not_wait_for_each_other(live: Any, sandbox: Any, tmp_path: Any) -> None:

@@ -96,7 +96,7 @@ def test_a_revoked_key_ends_the_run_at_once(syncing):
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        ({"status": 400}, "invalid-fields"),
+        ({"status": 400}, "bad-request"),
         ({"status": 200, "body": "<html>busy</html>", "content_type": "text/html"}, "unreadable"),
         ({"status": 200, "body": '{"rows": []}'}, "page-unreadable"),
         ({"status": 200, "body": '{"results": [{"name": "no id"}]}'}, "page-unreadable"),

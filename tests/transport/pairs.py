@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from connections.spec.errors import CallFailed
+from connections.spec.errors import CallFailed, Unavailable
 from connections.transport import token_request, tokens
 from connections.transport.client import Client
 from connections.vault.models import Grant
@@ -39,6 +39,14 @@ def refused(connection, what=living):
     return caught.value
 
 
+def refused_twice(connection, what=living):
+    """The refresh token is refused, and refused again later: that is the end of it."""
+    first = refused(connection, what)
+    assert (first.fault.code, type(first)) == ("renewal-refused-once", Unavailable)
+    hold_is_over()
+    return refused(connection, what)
+
+
 def check(connection):
     """As a person does, with *Check now*."""
     Client(connection=connection).fresh_token()
@@ -61,7 +69,7 @@ def ends_in(seconds):
 def hold_is_over():
     """Failures are not shared any more, and what the provider asked for has passed, as has the wait after a refusal."""
     hour = timedelta(hours=1)
-    change(**{name: F(name) - hour for name in ("refused_at", "ask_after", "wait_until")})
+    change(**{name: F(name) - hour for name in ("refused_at", "ask_after", "wait_until", "refresh_refused_at")})
 
 
 def saying(hostile, status, body=b"", **headers):

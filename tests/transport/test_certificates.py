@@ -18,6 +18,7 @@ from connections.vault.secret import Secret
 from portal.env import SandboxHosts
 from tests.roles import acting_as
 from tests.transport import papers
+from tests.transport.hostile import HostileServer
 
 QUICK = Deadlines(connect=5, read=5, total=5)
 # Kind: accepted by a trusted authority, accepted where it is pinned itself.
@@ -221,13 +222,15 @@ def test_what_is_shown_is_seen_and_never_trusted_by_that(pinned, hostile, drawer
     if not KINDS[kind][0]:
         with pytest.raises(Blocked) as stopped:
             call(pinned)
-        assert stopped.value.fault.code == "pin-broken"
+        assert stopped.value.fault.code == "pin-missing"
         assert confirm(pinned) == [seen.host]
     if KINDS[kind][1]:
         assert call(pinned) == 200
     else:
-        with pytest.raises(Blocked):
+        with pytest.raises(Blocked) as stopped:
             call(pinned)
+        is_public_and_ended = kind in ("expired", "self-signed, expired")
+        assert stopped.value.fault.code == ("pin-ended" if is_public_and_ended else "untrusted")
 
 
 @pytest.mark.usefixtures("committed_db")
@@ -315,3 +318,22 @@ def test_a_certificate_of_a_version_that_nobody_reads_is_left(pinned, hostile, d
         Client(connection=pinned).certificates()
     assert left.value.fault.code == "no-answer"
     assert not live(pinned)
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_plain_http_where_tls_is_expected_is_told_as_that(pinned, settings, ca, tmp_path):
+    """Not as a server that does not answer: there is something to compare."""
+    bare = HostileServer(tmp_path, tls=False)
+    bare.greet = lambda sock: bool(sock.recv(65536)) and sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n") is not None
+    place = bare.address.replace("http:", "https:")
+    settings.SANDBOX_HOSTS = {"pentamic": SandboxHosts(api=place, token=place, ca=ca)}
+    with tenant_scope(pinned.tenant_id):
+        vault.keep_settings(connection=pinned, values={"api_url": place, "auth_url": place}, actor=SYSTEM)
+        vault.store_credential(connection=pinned, name="client_secret", secret=Secret("k" * 40), actor=SYSTEM)
+    with acting_as("worker"):
+        for what in (Client(connection=pinned).certificates, Client(connection=pinned).fresh_token):
+            with pytest.raises(Unavailable) as told:
+                what()
+            assert (told.value.fault.code, told.value.fault.acts.value) == ("not-encrypted", "provider")
+    assert bare.asked == []
+    bare.close()

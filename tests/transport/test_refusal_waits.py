@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connections as databases
 from django.db.models import F
+from django.utils import timezone
 
 from connections.spec.errors import CallFailed, Unauthorized
 from connections.spec.operations import Arguments
@@ -16,11 +18,15 @@ from connections.transport.client import Client
 from connections.vault.secret import Secret
 from connections.vault.services import open_connection, store_credential
 from tests.roles import acting_as
-from tests.transport.pairs import NEW, change, check, hold_is_over, living, refused, row, saying, trade
+from tests.transport.pairs import NEW, change, check, hold_is_over, living, refused, refused_twice, row, saying, trade
+
+REFUSED = {"error": "invalid_grant"}
 
 
-def test_each_refusal_doubles_the_wait_up_to_five_minutes(hostile, customer):
-    saying(hostile, 401)
+@pytest.mark.parametrize("body", [REFUSED, b"", b"<html>"], ids=["in words", "empty", "a page"])
+def test_each_refusal_doubles_the_wait_up_to_five_minutes(hostile, customer, body):
+    """One without a reason as well: it may mean the credential."""
+    saying(hostile, 401, body)
     waits = []
     for number in range(1, 9):
         for _ in range(5):
@@ -32,7 +38,7 @@ def test_each_refusal_doubles_the_wait_up_to_five_minutes(hostile, customer):
 
 
 def test_who_waits_is_told_what_was_refused_and_until_when(hostile, customer):
-    saying(hostile, 401)
+    saying(hostile, 401, REFUSED)
     first = refused(customer, check)
     assert first.asked_again_at is None
     again = refused(customer, check)
@@ -113,7 +119,7 @@ def test_another_credential_is_sent_at_once_and_is_the_first_one_again(hostile, 
 def test_a_new_consent_ends_the_wait(hostile, person):
     change(expires_at=None)
     saying(hostile, 400, {"error": "invalid_grant"})
-    refused(person, check)
+    refused_twice(person, check)
     assert refused(person, check).asked_again_at
     saying(hostile, 200, NEW)
     trade(person)
@@ -134,7 +140,7 @@ def test_another_connection_does_not_wait(hostile, customer):
 
 def test_of_many_who_hear_one_refusal_one_counts(hostile, committed_person):
     saying(hostile, 400, {"error": "invalid_grant"})
-    change(expires_at=None)
+    change(expires_at=None, refresh_refused_at=timezone.now() - timedelta(hours=1))
     heard = []
 
     def ask():

@@ -109,7 +109,7 @@ def test_an_empty_answer_is_no_body(hostile, client):
 
 
 KINDS = [
-    (400, b"{}", Rejected, "invalid-fields", "refused"),
+    (400, b"{}", Rejected, "bad-request", "refused"),
     (403, b"{}", Forbidden, "right-missing", "refused"),
     (404, b"<html>", Rejected, "not-found", "refused"),
     (418, b"", Rejected, "unknown-refusal", "refused"),

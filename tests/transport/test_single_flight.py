@@ -82,7 +82,7 @@ def test_32_senders_with_a_revoked_key_are_refused_once(connected, sandbox):
     sandbox.revoke(connected.api_key)
     sandbox.reset_counters()
     outcomes = send_from_everywhere(connected)
-    assert outcomes == ["api-key-refused"] * (PROCESSES * THREADS)
+    assert outcomes == ["api-key-wrong"] * (PROCESSES * THREADS)
     assert sandbox.state()["token_requests"] == 1
 
 

@@ -110,7 +110,6 @@ MAYBE = {
     "no token in it": (answer(200, {"token": "t"}), NONE),
     "a form": (answer(200, b"access_token=new-a&refresh_token=new-r"), NONE),
     "500": (answer(500, LOGIN), NONE),
-    "502 with a token": (answer(502, NEW), NONE),
     "503": (answer(503, b"", Retry_After="9"), NONE),
     "504": (answer(504, b""), NONE),
     "400 temporarily_unavailable": (answer(400, {"error": "temporarily_unavailable"}), NONE),
@@ -132,6 +131,17 @@ HALF = {
     "access token not in ASCII": (answer(200, but(access_token="tökén")), REFRESH),
     "access token too long": (answer(200, but(access_token="t" * 17_000)), REFRESH),
     "a pair and an error": (answer(200, but(error="something")), REFRESH),
+    "401 with a pair": (answer(401, NEW), REFRESH),
+    "429 with a pair": (answer(429, NEW, Retry_After="1"), REFRESH),
+    "400 with a new refresh token": (answer(400, {"error": "access_denied", "refresh_token": "new-r"}), REFRESH),
+    "400 invalid_grant with a new one": (answer(400, {"error": "invalid_grant", "refresh_token": "new-r"}), REFRESH),
+    "502 with a token": (answer(502, NEW), REFRESH),
+}
+# What stands where a refresh token would, and is none.
+NO_TOKEN = {
+    "a field that is wrong": (answer(400, {"refresh_token": "This field is required."}), NONE),
+    "a word on a field": (answer(400, {"error": "invalid_request", "refresh_token": "required"}), NONE),
+    "a field, and yes": (answer(200, {"error": "invalid_request", "refresh_token": "is missing"}), NONE),
 }
 # A clear no: nothing was given.
 SAID_NO = {
@@ -144,7 +154,6 @@ SAID_NO = {
     "400 login page": (answer(400, LOGIN), NONE),
     "401 invalid_client": (answer(401, {"error": "invalid_client"}), NONE),
     "401 empty": (answer(401, b""), NONE),
-    "401 with a pair": (answer(401, NEW), NONE),
     "403": (answer(403, LOGIN), NONE),
     "404": (answer(404, LOGIN), NONE),
     "405": (answer(405, b""), NONE),
@@ -156,6 +165,7 @@ TABLE = [
     *[(name, *row, False, False) for name, row in SAID_YES.items()],
     *[(name, *row, True, True) for name, row in MAYBE.items()],
     *[(name, *row, True, False) for name, row in HALF.items()],
+    *[(name, *row, True, False) for name, row in NO_TOKEN.items()],
     *[(name, *row, True, False) for name, row in SAID_NO.items()],
 ]
 

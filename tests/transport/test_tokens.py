@@ -304,14 +304,23 @@ def test_a_stored_token_that_was_altered_is_not_used(hostile, uncanny):
 
 # -- failures that are shared ----------------------------------------------------------------------------------------
 
-TROUBLE = [(401, Unauthorized), (403, Forbidden), (429, QuotaExhausted), (503, Unavailable), (0, Unavailable)]
+KEY_REFUSED = {"error": "invalid_grant"}
+NOT_ALLOWED = {"errors": [{"message": "INVOICEABLE_API_CLIENTS_NOT_ALLOWED"}]}
+TROUBLE = [
+    (401, KEY_REFUSED, Unauthorized),
+    (403, NOT_ALLOWED, Forbidden),
+    (403, b"", Unavailable),
+    (429, b"", QuotaExhausted),
+    (503, b"", Unavailable),
+    (0, b"", Unavailable),
+]
 
 
-@pytest.mark.parametrize(("status", "kind"), TROUBLE)
-def test_callers_who_waited_share_a_failure(hostile, uncanny, status, kind):
+@pytest.mark.parametrize(("status", "body", "kind"), TROUBLE)
+def test_callers_who_waited_share_a_failure(hostile, uncanny, status, body, kind):
     def behave(line):
         time.sleep(0.2)
-        line.answer(status) if status else line.hang_up()
+        line.answer(status, body) if status else line.hang_up()
 
     hostile.behave = behave
     failures = together(8, lambda: living(uncanny))
@@ -324,7 +333,7 @@ def test_callers_who_waited_share_a_failure(hostile, uncanny, status, kind):
 def test_a_failure_is_shared_for_some_seconds_only(hostile, uncanny, monkeypatch):
     monkeypatch.setattr(grant_store, "REFUSAL_HOLDS", 0.3)
     monkeypatch.setattr(refusal_waits, "FIRST_SECONDS", 0.3)
-    hostile.behave = lambda line: line.answer(401)
+    hostile.behave = lambda line: line.answer(401, KEY_REFUSED)
     for _ in range(3):
         with pytest.raises(Unauthorized):
             living(uncanny)

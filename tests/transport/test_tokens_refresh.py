@@ -23,7 +23,19 @@ from connections.vault.services import register_client, store_credential
 from tests.revealing import revealed
 from tests.roles import acting_as
 from tests.transport.conftest import CLIENT_SECRET, connect
-from tests.transport.pairs import NEW, change, check, ends_in, hold_is_over, living, presented, refused, row, saying
+from tests.transport.pairs import (
+    NEW,
+    change,
+    check,
+    ends_in,
+    hold_is_over,
+    living,
+    presented,
+    refused,
+    refused_twice,
+    row,
+    saying,
+)
 
 # -- what a refusal means, and that it is asked for once --------------------------------------------------------------
 
@@ -40,8 +52,8 @@ def test_a_grant_lost_with_an_answer_is_told_once_and_for_all(hostile, person, l
         hold_is_over()
     saying(hostile, 400, {"error": "invalid_grant"})
     hostile.asked.clear()
-    first = refused(person)
-    assert (first.fault.code, type(first), presented(hostile)) == ("access-lost", Unauthorized, ["old-r"])
+    first = refused_twice(person)
+    assert (first.fault.code, type(first), presented(hostile)) == ("access-lost", Unauthorized, ["old-r"] * 2)
     for _ in range(3):
         hold_is_over()
         again = refused(person)
@@ -50,27 +62,101 @@ def test_a_grant_lost_with_an_answer_is_told_once_and_for_all(hostile, person, l
         RequestLogEntry.objects.all().delete()  # the log is kept for a time only
     hold_is_over()
     assert (refused(person).fault.code, type(refused(person))) == ("access-lost", Unauthorized)
-    assert len(hostile.asked) == 1
+    assert len(hostile.asked) == 2
     connect(hostile, person)
     assert revealed(living(person).secret) == "old-a"
     assert (row().uncertain_at, row().refused_at, row().refused_with) == (None, None, "")
 
 
-@pytest.mark.parametrize("error", ["invalid_grant", "invalid_request"])
-def test_an_access_that_was_taken_back_is_asked_for_once(hostile, person, error):
+def test_an_access_that_was_taken_back_is_asked_for_twice(hostile, person):
     ends_in(-1)
-    saying(hostile, 400, {"error": error})
+    saying(hostile, 400, {"error": "invalid_grant"})
+    once = refused(person)
+    assert (once.fault.code, len(hostile.asked)) == ("renewal-refused-once", 1)
+    for what in (living, check):  # nobody asks within the minute, a person no more than a run
+        again = refused(person, what)
+        assert (again.fault.code, again.entry_id, len(hostile.asked)) == ("renewal-refused-once", once.entry_id, 1)
+        assert 50 < (again.retry_at - timezone.now()).total_seconds() < 61
+    hold_is_over()
     for _ in range(3):
         assert refused(person).fault.code == "access-ended"
         hold_is_over()
-    assert len(hostile.asked) == 1
+    assert len(hostile.asked) == 2
     assert refused(person, check).fault.code == "access-ended"  # a person may ask once more
-    assert len(hostile.asked) == 2
+    assert len(hostile.asked) == 3
     assert refused(person, check).asked_again_at  # not a moment later with the very same
-    assert len(hostile.asked) == 2
+    assert len(hostile.asked) == 3
     hold_is_over()
     saying(hostile, 200, NEW)
     check(person)
+    assert revealed(living(person).secret) == "new-a"
+    assert row().refresh_refused_at is None
+
+
+def test_one_refusal_that_is_not_repeated_ends_nothing(hostile, person):
+    """A second node that has not heard of the token yet, a restart: seen at providers, and gone a minute later."""
+    for _ in range(3):
+        ends_in(-1)
+        saying(hostile, 400, {"error": "invalid_grant"})
+        assert isinstance(refused(person), Unavailable)
+        hold_is_over()
+        saying(hostile, 200, NEW)
+        assert revealed(living(person).secret) == "new-a"
+        found = row()
+        assert (found.refused_with, found.refused_at, found.refresh_refused_at, found.wait_until) == ("",) + (
+            None,
+        ) * 3
+
+
+def test_a_new_refresh_token_within_a_refusal_is_asked_with_next(hostile, person):
+    """What is refused then is the one before, so its refusal counts for nothing."""
+    for status, body in ((429, {}), (400, {"error": "invalid_grant"}), (503, {}), (400, {"error": "access_denied"})):
+        connect(hostile, person)
+        ends_in(-1)
+        saying(hostile, status, {**body, "refresh_token": "new-r"})
+        assert isinstance(refused(person), Unavailable), status
+        hold_is_over()
+        saying(hostile, 400, {"error": "invalid_grant"})
+        hostile.asked.clear()
+        assert refused_twice(person).fault.code == "access-ended"
+        assert presented(hostile) == ["new-r"] * 2
+
+
+ODD = [
+    (400, {"error": "access_denied", "error_description": "access_token not expired"}),
+    (400, {"error": "invalid_request"}),
+    (400, {"error": "unauthorized_client"}),
+    (400, {"error": "invalid_scope"}),
+    (400, {"error": "unsupported_grant_type"}),
+    (400, {"error": "no_such_word"}),
+    (400, {"message": "invalid_grant"}),
+    (400, b""),
+    (400, b"<html>Bad Request</html>"),
+    (401, b""),
+    (401, b"<html>Sign in</html>"),
+    (403, b"<html>Blocked</html>"),
+    (403, {"error": "x"}),
+    (404, b""),
+    (405, b""),
+    (418, b""),
+]
+
+
+@pytest.mark.parametrize(("status", "body"), ODD, ids=[f"{status} {str(body)[:40]}" for status, body in ODD])
+def test_whatever_else_is_answered_blames_nobody_and_ends_nothing(hostile, person, status, body):
+    ends_in(120)
+    saying(hostile, status, body)
+    assert revealed(living(person).secret) == "old-a"  # what still lives is used
+    ends_in(-1)
+    hold_is_over()
+    for _ in range(4):
+        told = refused(person)
+        assert (type(told), told.fault.code, told.fault.acts) == (Unavailable, "turned-away", Acts.NOBODY)
+        assert told.retry_at > timezone.now()
+        hold_is_over()
+    assert row().refused_with == ""
+    hold_is_over()
+    saying(hostile, 200, NEW)
     assert revealed(living(person).secret) == "new-a"
 
 
@@ -82,7 +168,9 @@ def test_a_client_that_is_refused_stops_at_once(hostile, way, status, request):
     ends_in(-1)
     saying(hostile, status, {"error": "invalid_client"})
     for _ in range(3):
-        assert refused(connection).fault.code == "client-refused"
+        found = refused(connection).fault
+        assert found.code in ("client-refused", "our-client-refused")
+        assert found.acts is Acts.US  # the client is ours in both ways
         hold_is_over()
     assert len(hostile.asked) == 1
     with acting_as("owner"):
@@ -108,28 +196,16 @@ def test_a_client_that_is_refused_is_tried_with_a_new_credential(hostile, custom
     assert revealed(living(customer).secret) == "new-a"
 
 
-@pytest.mark.parametrize(("status", "body"), [(404, b""), (403, {"error": "x"}), (400, {"error": "invalid_scope"})])
-def test_a_refusal_of_something_else_is_asked_about_again(hostile, person, status, body):
-    """Neither the grant nor the client is meant: it may pass."""
-    change(uncertain_at=timezone.now())
-    ends_in(-1)
-    saying(hostile, status, body)
-    assert refused(person).fault.code != "access-lost"
-    hold_is_over()
-    saying(hostile, 200, NEW)
-    assert revealed(living(person).secret) == "new-a"
-
-
 def test_a_refresh_token_of_another_client_is_our_own_doing(hostile, person):
     change(client_id="client-0", uncertain_at=timezone.now())
     ends_in(-1)
     saying(hostile, 400, {"error": "invalid_grant"})
-    found = refused(person)
+    found = refused_twice(person)
     assert (found.fault.code, found.fault.acts) == ("other-client", Acts.US)
     with acting_as("owner"):
         register_client(provider="smartbusiness", environment="sandbox", client_id="client-0", client_secret=None)
     assert refused(person).fault.code == "access-lost"
-    assert len(hostile.asked) == 2
+    assert len(hostile.asked) == 3
     assert row().client_id == "client-0"
 
 
@@ -146,7 +222,7 @@ def test_a_refresh_token_of_a_client_that_nobody_noted_is_the_present_ones(hosti
     change(client_id="")
     ends_in(-1)
     saying(hostile, 400, {"error": "invalid_grant"})
-    assert refused(person).fault.code == "access-ended"
+    assert refused_twice(person).fault.code == "access-ended"
 
 
 def test_what_was_spent_by_somebody_else_is_no_refusal(hostile, person, monkeypatch):
@@ -259,8 +335,11 @@ def test_a_token_that_ends_while_we_ask_is_not_used(hostile, person):
 
 
 def test_a_refusal_is_said_although_minutes_are_left(hostile, person):
+    """Not by the first one: what still lives is used on."""
     ends_in(120)
     saying(hostile, 400, {"error": "invalid_grant"})
+    assert revealed(living(person).secret) == "old-a"
+    hold_is_over()
     assert refused(person).fault.code == "access-ended"
 
 

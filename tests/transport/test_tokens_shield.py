@@ -16,7 +16,19 @@ from connections.transport import grant_store, tokens
 from tests.processes import ROOT
 from tests.revealing import revealed
 from tests.transport.conftest import OLD
-from tests.transport.pairs import NEW, change, ends_in, hold_is_over, living, presented, refused, row, saying, trade
+from tests.transport.pairs import (
+    NEW,
+    change,
+    ends_in,
+    hold_is_over,
+    living,
+    presented,
+    refused,
+    refused_twice,
+    row,
+    saying,
+    trade,
+)
 
 
 class SoftLimit(Exception):
@@ -114,7 +126,7 @@ def test_a_pair_that_could_not_be_stored_is_not_the_customers_fault(hostile, per
         living(person)
     assert row().claimed_by == ""
     saying(hostile, 400, {"error": "invalid_grant"})
-    assert refused(person).fault.code == "access-lost"
+    assert refused_twice(person).fault.code == "access-lost"
 
 
 def test_a_pair_without_a_key_to_seal_it_is_not_the_customers_fault(hostile, person, monkeypatch):
@@ -128,7 +140,7 @@ def test_a_pair_without_a_key_to_seal_it_is_not_the_customers_fault(hostile, per
         assert refused(person).fault.code == "no-key"
     hold_is_over()
     saying(hostile, 400, {"error": "invalid_grant"})
-    assert refused(person).fault.code == "access-lost"
+    assert refused_twice(person).fault.code == "access-lost"
 
 
 def test_a_stored_pair_ends_the_doubt(hostile, person):
@@ -138,5 +150,5 @@ def test_a_stored_pair_ends_the_doubt(hostile, person):
     living(person)
     ends_in(-1)
     saying(hostile, 400, {"error": "invalid_grant"})
-    assert refused(person).fault.code == "access-ended"
+    assert refused_twice(person).fault.code == "access-ended"
     assert OLD["refresh_token"] not in presented(hostile)[1:]

@@ -54,6 +54,12 @@ INVALID = Fault(
     _("Hesabit refused some of the values."),
     "400 or 422, or 200 with an error in its body; a body may name the fields.",
 )
+BAD_REQUEST = Fault(
+    "bad-request",
+    Acts.US,
+    _("Hesabit did not understand a request of ours. Our staff can see it and must mend it."),
+    "400 or 422, or 200 with an error in its body, to something that we read: a parameter of ours is refused.",
+)
 TOO_MANY = Fault(
     "too-many-requests",
     Acts.NOBODY,
@@ -95,15 +101,16 @@ def fields(body: Any) -> list[tuple[str, str]]:
 
 FAULTS = FaultCatalogue(
     rules=(
-        Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT", "UNAUTHORIZED_CLIENT")),
         Rule(TOO_MANY, status=(429,)),
         Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
-        Rule(ACCESS_ENDED, Phase.TOKEN),
+        Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT", "UNAUTHORIZED_CLIENT")),
+        Rule(ACCESS_ENDED, Phase.TOKEN, codes=("INVALID_GRANT",)),
         Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
         Rule(TOKEN_REFUSED, Phase.CALL, status=(200, 201), codes=("INVALID_TOKEN",)),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
         Rule(NOT_FOUND, Phase.CALL, status=(404,)),
         Rule(NOT_FOUND, Phase.CALL, status=(200, 201), codes=("NOT_FOUND",)),
+        Rule(BAD_REQUEST, Phase.CALL, status=(200, 201, 400, 422), reads=True),
         Rule(INVALID, Phase.CALL, status=(200, 201, 400, 422)),
     ),
     read_codes=codes,

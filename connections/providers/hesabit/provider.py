@@ -82,6 +82,7 @@ PROVIDER = Provider(
     assumptions=(
         "login: state comes back with the code",
         "login: PKCE is not mentioned; our challenge is sent and may be ignored",
+        "login: no issuer is documented; an iss that comes back must be at one of the provider's own hosts",
         "token: a refresh answer without a refresh token keeps the old one",
         "token: the access token in the query is the only documented place",
         "lists: a bare array, or a list under data, items, results or the resource's name",

@@ -101,9 +101,10 @@ def fields(body: Any) -> list[tuple[str, str]]:
 
 FAULTS = FaultCatalogue(
     rules=(
+        Rule(TOO_MANY, status=(429,)),
+        Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
         Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT", "UNAUTHORIZED_CLIENT")),
         Rule(SCOPE_REFUSED, Phase.TOKEN, codes=("INVALID_SCOPE",)),
-        Rule(CLIENT_REFUSED, Phase.TOKEN, status=(400, 401)),
         Rule(NAME_REQUIRED, Phase.CALL, codes=("NAME_REQUIRED",)),
         Rule(TAX_REQUIRED, Phase.CALL, codes=("TAXC_REQUIRED",)),
         Rule(TAX_INVALID, Phase.CALL, codes=("TAXC_INVALID",)),
@@ -111,8 +112,6 @@ FAULTS = FaultCatalogue(
         Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
         Rule(NOT_FOUND, status=(404, 405)),
-        Rule(TOO_MANY, status=(429,)),
-        Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
     ),
     read_codes=codes,
     unknown=UNKNOWN,

@@ -8,12 +8,24 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
 
+KEY_WRONG = Fault(
+    "api-key-wrong",
+    Acts.CUSTOMER,
+    _(
+        "Procountor does not accept this API key. Copy it once more, whole; it must have been made for us, and in the company"
+        " that you want to connect."
+    ),
+    "The token request was answered 401 or invalid_grant, and this key never gave us a session: mistyped, cut, made for"
+    " another client, or revoked before it was entered. Some answers do not tell it from a refusal of our own client.",
+    "api-key",
+)
 KEY_REFUSED = Fault(
     "api-key-refused",
     Acts.CUSTOMER,
     _("Procountor no longer accepts the API key. It was revoked, or its user was removed from the company."),
     "The token request was answered 401. With our client id and secret right, the key is wrong or revoked, or its user left.",
     "api-key",
+    never_worked=KEY_WRONG,
 )
 CLIENT_REFUSED = Fault(
     "client-refused",
@@ -65,6 +77,12 @@ INVALID = Fault(
     _("Procountor refused some of the values of a request."),
     "400: validation; errors[] names fields and codes.",
 )
+BAD_REQUEST = Fault(
+    "bad-request",
+    Acts.US,
+    _("Procountor did not understand a request of ours. Our staff can see it and must mend it."),
+    "400 to something that we read: a parameter of ours is refused.",
+)
 TOKEN_REFUSED = Fault(
     "token-refused",
     Acts.CUSTOMER,
@@ -107,19 +125,22 @@ UNKNOWN = Fault(
 # Neither document says which codes a token refusal carries; the names are the sandbox's, and listed as assumptions.
 FAULTS = FaultCatalogue(
     rules=(
-        Rule(USAGE_FORBIDDEN, Phase.TOKEN, codes=("INVOICEABLE_API_CLIENTS_NOT_ALLOWED",)),
-        Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT",)),
-        Rule(ACCESS_ENDED, Phase.GRANT, status=(400, 401)),
-        Rule(KEY_REFUSED, Phase.TOKEN, status=(400, 401)),
-        Rule(USAGE_FORBIDDEN, Phase.TOKEN, status=(403,)),
-        Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
-        Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
-        Rule(GONE, status=(410,)),
-        Rule(NOT_FOUND, status=(404,)),
-        Rule(STALE, Phase.CALL, status=(409,)),
-        Rule(INVALID, Phase.CALL, status=(400, 406, 408)),
         Rule(TOO_MANY, status=(429,)),
         Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
+        Rule(USAGE_FORBIDDEN, Phase.TOKEN, codes=("INVOICEABLE_API_CLIENTS_NOT_ALLOWED",)),
+        Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT", "UNAUTHORIZED_CLIENT")),
+        Rule(ACCESS_ENDED, Phase.GRANT, codes=("INVALID_GRANT",)),
+        Rule(ACCESS_ENDED, Phase.GRANT, status=(401,), in_words=True),
+        Rule(KEY_REFUSED, Phase.TOKEN, codes=("INVALID_GRANT",)),
+        Rule(KEY_REFUSED, Phase.TOKEN, status=(401,), in_words=True),
+        Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
+        Rule(RIGHT_MISSING, Phase.CALL, status=(403,), in_words=True),
+        Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
+        Rule(GONE, Phase.CALL, status=(410,)),
+        Rule(NOT_FOUND, Phase.CALL, status=(404,)),
+        Rule(STALE, Phase.CALL, status=(409,)),
+        Rule(BAD_REQUEST, Phase.CALL, status=(400,), reads=True),
+        Rule(INVALID, Phase.CALL, status=(400, 406, 408)),
     ),
     read_codes=lambda body: _codes(body),
     unknown=UNKNOWN,

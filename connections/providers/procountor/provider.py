@@ -130,6 +130,7 @@ PROVIDER = Provider(
         "rights: a missing right may show as an empty list instead of 403",
         "login: a code of keylogin is traded at {api}/oauth/key; state comes back",
         "login: PKCE is not mentioned; our challenge is sent and may be ignored",
+        "login: no issuer is documented; an iss that comes back must be at one of the provider's own hosts",
         "token: whether a refresh answers with a new refresh token; the old one is kept where it does not",
         "token: which of a hundred refresh tokens dies when another is given",
         "logout: 200 or 204, and the refresh token dies with the session",

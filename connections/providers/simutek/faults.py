@@ -12,7 +12,7 @@ CLIENT_REFUSED = Fault(
     "client-refused",
     Acts.CUSTOMER,
     _("GKS4 does not accept the client id and secret. Compare them with what Simutek sent you."),
-    "The token request was refused: mistyped, replaced, or Simutek removed the client.",
+    "invalid_client: mistyped, replaced, or Simutek removed the client.",
     "access",
 )
 TOKEN_REFUSED = Fault(
@@ -46,6 +46,12 @@ INVALID = Fault(
     Acts.NOBODY,
     _("GKS4 refused some of the values."),
     "400: not well-formed, or a validation error; problem details, if they come, name the fields.",
+)
+BAD_REQUEST = Fault(
+    "bad-request",
+    Acts.US,
+    _("GKS4 did not understand a request of ours. Our staff can see it and must mend it."),
+    "400, 415 or 422 to something that we read: a parameter or a header of ours is refused (see the assumptions).",
 )
 CONFLICT = Fault(
     "exists-already",
@@ -92,12 +98,13 @@ FAULTS = FaultCatalogue(
     rules=(
         Rule(TOO_MANY, status=(429,)),
         Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
-        Rule(CLIENT_REFUSED, Phase.TOKEN),
+        Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT", "UNAUTHORIZED_CLIENT")),
         Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
         Rule(LIST_MOVED, Phase.CALL, status=(404,), operations=("customers.list",)),
         Rule(NOT_FOUND, Phase.CALL, status=(404,)),
         Rule(CONFLICT, Phase.CALL, status=(409,)),
+        Rule(BAD_REQUEST, Phase.CALL, status=(400, 415, 422), reads=True),
         Rule(INVALID, Phase.CALL, status=(400, 415, 422)),
     ),
     read_codes=codes,

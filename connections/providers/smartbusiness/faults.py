@@ -12,7 +12,7 @@ ACCESS_ENDED = Fault(
     "access-ended",
     Acts.CUSTOMER,
     _("SmartBusiness no longer accepts our access. It was revoked in SmartBusiness, or it has been used up."),
-    "The refresh token or the customer's own client is refused: revoked in the app, or a refresh token used twice.",
+    "The refresh token is refused: revoked in the app, or used twice.",
     "access",
 )
 ACCESS_LOST = Fault(
@@ -28,8 +28,16 @@ CLIENT_REFUSED = Fault(
     "client-refused",
     Acts.CUSTOMER,
     _("SmartBusiness does not accept the client id and secret. Compare them with those in SmartBusiness."),
-    "invalid_client: for an own account the customer's client, else our registration of this environment.",
+    "invalid_client for the client that the customer registered: mistyped, or deleted in the app.",
     "access",
+)
+OUR_CLIENT_REFUSED = Fault(
+    "our-client-refused",
+    Acts.US,
+    _(
+        "SmartBusiness does not accept our own registration. Our staff can see it and must mend it; you need not do anything."
+    ),
+    "invalid_client for our registration of this environment: check its client id and secret.",
 )
 SCOPE_REFUSED = Fault(
     "scope-refused",
@@ -82,7 +90,7 @@ BAD_REQUEST = Fault(
     "bad-request",
     Acts.US,
     _("SmartBusiness did not understand a request of ours. Our staff can see it."),
-    "400, codes 2000 and 2100 to 2104: with, filter, sort, limit or offset.",
+    "400, codes 2000 and 2100 to 2104: with, filter, sort, limit or offset; or 422 to something that we read.",
 )
 TOO_MANY = Fault(
     "too-many-requests",
@@ -143,23 +151,27 @@ def fields(body: Any) -> list[tuple[str, str]]:
 
 FAULTS = FaultCatalogue(
     rules=(
-        Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT",)),
+        Rule(TOO_MANY, status=(429,)),
+        Rule(OFFLINE, status=(503,)),
+        Rule(TROUBLE, status=(500, 501, 502, 504)),
+        Rule(OUR_CLIENT_REFUSED, Phase.GRANT, codes=("INVALID_CLIENT", "UNAUTHORIZED_CLIENT")),
+        Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT", "UNAUTHORIZED_CLIENT")),
         Rule(
             SCOPE_REFUSED,
             Phase.TOKEN,
             codes=("REQUIRED_SCOPES_MISSING", "INVALID_SCOPES", "INVALID_SCOPE", "11", "12"),
         ),
-        Rule(TOO_MANY, status=(429,)),
-        Rule(OFFLINE, status=(503,)),
-        Rule(ACCESS_ENDED, Phase.TOKEN, status=(400, 401)),
+        Rule(ACCESS_ENDED, Phase.GRANT, codes=("INVALID_GRANT",)),
         Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
-        Rule(PLAN_LIMIT, status=(402,)),
-        Rule(PLAN_LACKS, status=(403,), codes=("4000",)),
-        Rule(PERMISSION_MISSING, status=(403,)),
+        Rule(PLAN_LIMIT, Phase.CALL, status=(402,), in_words=True),
+        Rule(PLAN_LIMIT, Phase.CALL, status=(402,)),
+        Rule(PLAN_LACKS, Phase.CALL, status=(403,), codes=("4000",)),
+        Rule(PERMISSION_MISSING, Phase.CALL, status=(403,), codes=("5000",)),
+        Rule(PERMISSION_MISSING, Phase.CALL, status=(403,)),
         Rule(NOT_FOUND, Phase.CALL, status=(404,)),
+        Rule(BAD_REQUEST, Phase.CALL, status=(422,), reads=True),
         Rule(INVALID, Phase.CALL, status=(422,)),
         Rule(BAD_REQUEST, Phase.CALL, status=(400, 405, 413)),
-        Rule(TROUBLE, status=(500, 501, 502, 504)),
     ),
     read_codes=codes,
     unknown=UNKNOWN,

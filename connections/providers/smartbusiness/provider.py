@@ -85,6 +85,7 @@ PROVIDER = Provider(
         "token: success is 200 or 201",
         "token: the body of an error (error, error_description or message, hint)",
         "token: PKCE is not documented; our challenge is sent and may be ignored",
+        "login: no issuer is documented; an iss that comes back must be at one of the provider's own hosts",
         "token: a refresh keeps the access token that still lives",
         "lists: filter by number finds a document by its own number",
         "rate: the allowance is counted by connection; its real size is told in X-Rate-Limit-Limit",

@@ -40,7 +40,7 @@ def codes(body: Any) -> list[str]:
 FAULTS = FaultCatalogue(
     rules=(
         Rule(TOO_MANY, status=(429,)),
-        Rule(ACCESS_ENDED, Phase.TOKEN, status=(400, 401, 403)),
+        Rule(ACCESS_ENDED, Phase.TOKEN, codes=("INVALID_CLIENT", "INVALID_GRANT")),
         Rule(ACCESS_ENDED, Phase.CALL, status=(401,)),
         Rule(FORBIDDEN, status=(403,)),
         Rule(NOT_FOUND, status=(404,)),
