@@ -8,8 +8,10 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from requests_oauthlib import OAuth2Session
 
@@ -20,6 +22,7 @@ from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.grants import KeyLogin
 from connections.spec.origins import origin_of
 from connections.spec.provider import Provider
+from connections.spec.text import duration
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup
 from connections.tenancy.scope import Actor, tenant_scope
@@ -54,7 +57,7 @@ WORDS = {
         "This sign-in could not be completed: the provider did not take it at the moment. Start again a little later."
     ),
     "other-issuer": _("The answer came from another server than the one you were sent to, so it was not used."),
-    "too-late": _("The login took longer than ten minutes. Start again."),
+    "too-late": format_lazy(_("The login took longer than {time}. Start again."), time=duration(VALID_FOR)),
     "interrupted": _("Our own side was interrupted while it used the answer. Start again."),
     "left": _("The connection was disconnected meanwhile, so the answer was not used."),
 }
@@ -99,12 +102,13 @@ def begin(
     )
     sealing.seal(attempt, "verifier_ciphertext", Secret(browser._code_verifier or ""))
     attempt.save(force_insert=True)
+    _forget_states_before(connection)
     Lookup(digest=attempt.state_digest, tenant_id=connection.tenant_id, purpose=PURPOSE).save(force_insert=True)
     return str(address)
 
 
 def tenant_of(*, state: str) -> UUID | None:
-    """The tenant an attempt belongs to, and nothing else; None for a state that is not ours or was used."""
+    """The tenant an attempt belongs to, and nothing else; None for a state that is not ours, or of long ago."""
     found = Lookup.objects.filter(digest=digest(state), purpose=PURPOSE)
     return found.values_list("tenant_id", flat=True).first()
 
@@ -116,18 +120,10 @@ def receive(
 
     None for a state that is unknown, used, too old, of another session, person or provider: nothing is sent then.
     """
-    used = AuthorizationAttempt.objects.filter(
-        state_digest=digest(state),
-        session_digest=digest(session),
-        actor_id=actor.id,
-        connection__provider=provider,
-        consumed_at=None,
-    ).exclude(connection__state=ConnectionState.DISCONNECTED)
-    ids = list(used.values_list("id", flat=True))
+    ids = list(_of_browser(provider, state, session, actor).filter(consumed_at=None).values_list("id", flat=True))
     # One statement decides: of many callbacks at once, one finds the row unused.
     if not ids or not AuthorizationAttempt.objects.filter(id=ids[0], consumed_at=None).update(consumed_at=Now()):
         return None
-    Lookup.objects.filter(digest=digest(state), purpose=PURPOSE).delete()
     attempt = AuthorizationAttempt.objects.select_related("connection").defer(*SEALED).get(id=ids[0])
     word = _word(attempt, code, error, issuer)
     if word:
@@ -138,6 +134,32 @@ def receive(
     attempt.state = AttemptState.RECEIVED
     enqueue(kind=EXCHANGE, subject=attempt.id, tenant_id=attempt.tenant_id)
     return attempt
+
+
+def received_before(*, provider: str, state: str, session: str, actor: Actor) -> AuthorizationAttempt | None:
+    """The attempt that the same person used up in the same session: a way back that was opened twice, or fetched ahead.
+
+    Changes nothing, and what was brought this time is not looked at. Needs the tenant's scope.
+    """
+    used = _of_browser(provider, state, session, actor).exclude(consumed_at=None)
+    return used.select_related("connection").defer(*SEALED).first()
+
+
+def _of_browser(provider: str, state: str, session: str, actor: Actor) -> QuerySet[AuthorizationAttempt]:
+    """The attempt with this state, where it was begun by this person in this session, for this provider."""
+    mine = AuthorizationAttempt.objects.filter(
+        state_digest=digest(state),
+        session_digest=digest(session),
+        actor_id=actor.id,
+        connection__provider=provider,
+    )
+    return mine.exclude(connection__state=ConnectionState.DISCONNECTED)
+
+
+def _forget_states_before(connection: Connection) -> None:
+    """Of attempts that cannot be used any more, the used ones among them, nobody needs to find the tenant."""
+    old = AuthorizationAttempt.objects.filter(connection=connection, started_at__lt=timezone.now() - VALID_FOR)
+    Lookup.objects.filter(purpose=PURPOSE, digest__in=list(old.values_list("state_digest", flat=True))).delete()
 
 
 def _word(attempt: AuthorizationAttempt, code: str, error: str, issuer: str) -> str:
@@ -156,8 +178,6 @@ SEALED = ("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_ver
 
 def exchange(lease: Lease) -> None:
     """Job: trade a code. A code is good once, so whatever happens the attempt ends here, and says how."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         lease.check()
         attempt = AuthorizationAttempt.objects.select_related("connection__tenant").filter(id=lease.subject).first()
@@ -224,8 +244,6 @@ def exchange(lease: Lease) -> None:
 
 def gave_up(lease: Lease) -> None:
     """The exchange was parked: the page stops waiting, and says so."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         attempt = AuthorizationAttempt.objects.filter(id=lease.subject, state=AttemptState.RECEIVED).first()
         if attempt is not None:

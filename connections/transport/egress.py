@@ -19,7 +19,7 @@ from urllib3.util.retry import Retry
 
 from connections.spec.provider import Deadlines, Hosts
 from connections.spec.wire import Wire
-from connections.transport import addresses, bodies, charsets, deadline, links, names, trust
+from connections.transport import addresses, bodies, charsets, deadline, links, names, retry_after, trust
 from connections.transport.addresses import USUAL
 from connections.transport.egress_errors import (
     EgressError,
@@ -54,11 +54,9 @@ __all__ = [
 
 KEPT_HEADERS = (
     "content-type",
-    "retry-after",
     "date",
     "x-rate-limit-limit",
-    "x-rate-limit-remaining",
-    "x-rate-limit-reset",
+    *retry_after.HEADERS,
 )
 MOST_SESSIONS = 64
 JSON = Wire()
@@ -142,9 +140,11 @@ class GuardedAdapter(IPFilterAdapter):
         literal = requests.PreparedRequest()
         literal.url = f"{parts.scheme}://{_bracketed(str(request.judged))}:{parts.port or ''}"
         literal.headers = CaseInsensitiveDict()
-        # The library judges it once more, and knows nothing of private networks that an admin has named.
-        is_named = addresses.is_named(request.judged, self._hosts)
-        adapter: Any = HTTPAdapter if is_named else IPFilterAdapter
+        # The library judges it once more, and knows nothing of private networks that an admin has named, nor that behind
+        # a translator stands an address that was judged.
+        ip = request.judged
+        is_known_to_us = addresses.is_named(ip, self._hosts) or addresses.translated(ip) is not None
+        adapter: Any = HTTPAdapter if is_known_to_us else IPFilterAdapter
         host_params, pool = adapter.build_connection_pool_key_attributes(self, literal, verify)
         request.headers["Host"] = parts.netloc
         pool.pop("assert_hostname", None)  # the context checks names itself; urllib3 would switch that off

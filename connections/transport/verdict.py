@@ -19,7 +19,7 @@ from connections.spec.errors import (
 from connections.spec.faults import Fault, Phase
 from connections.spec.operations import SAFE
 from connections.spec.provider import Provider
-from connections.transport import clock, faults, retry
+from connections.transport import clock, faults, retry_after
 from connections.transport.egress import Answer
 from connections.transport.models import Outcome, RequestLogEntry
 
@@ -89,7 +89,7 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     else:
         entry.outcome = Outcome.TROUBLED if status >= 500 else Outcome.REFUSED
     now = clock.now()
-    retry_at = now + timedelta(seconds=retry.asked_for(answer.headers, now) or 0.0)
+    retry_at = now + timedelta(seconds=retry_after.seconds_asked(answer.headers, now) or 0.0)
     made = error(kind(fault, phase, status), fault, entry, retry_at)
     made.is_told, made.is_page = is_told, answer.body.lstrip()[:20].lower().startswith(PAGE)
     # An answer that we cannot read may have said yes.
