@@ -14,9 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from connections.sync.models import SyncRun
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
-from portal.support import search
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter, TimeFilter
-from portal.support.looking import LookOnlyNewestFirst
+from portal.support.looking import LookOnly
+from portal.support.narrowing import requests
 from portal.support.showing import NOTHING, fault_words, link, outcome, place, text, when
 
 NEIGHBOURS = 5
@@ -37,7 +37,7 @@ class StatusFilter(Choices):
 
 
 @admin.register(RequestLogEntry)
-class RequestLogAdmin(LookOnlyNewestFirst):
+class RequestLogAdmin(LookOnly):
     """One row per attempt at a call. There is no URL, header or body in it that could be shown."""
 
     list_display = (
@@ -52,8 +52,12 @@ class RequestLogAdmin(LookOnlyNewestFirst):
     )
     list_filter = (TimeFilter, OutcomeFilter, StatusFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
     list_per_page = 100
-    search_fields = ("id",)  # shows the box; what it means stands in search.py
-    search_help_text = _("Entry id, provider request id, tenant, status, run, connection or company id.")
+    paged_by = "-at"
+    narrowing = staticmethod(requests)
+    search_fields = ("id",)  # shows the box; what it means stands in narrowing.py
+    search_help_text = _(
+        "Entry or request id, status, run, connection or call id, part of a tenant's name, company or client id."
+    )
     fields = (
         "id",
         "time",
@@ -80,11 +84,6 @@ class RequestLogAdmin(LookOnlyNewestFirst):
     def get_queryset(self, request: HttpRequest) -> QuerySet[RequestLogEntry]:
         # Looked up by themselves: joined, they would stand between the log and its index.
         return super().get_queryset(request).prefetch_related("tenant")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        return (search.entries(queryset, search_term) if search_term.strip() else queryset), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -13,8 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.transport.models import RequestLogEntry
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
-from portal.support.looking import LookOnlyNewestFirst, moment_in
-from portal.support.search import as_uuid, tenants_named
+from portal.support.looking import LookOnly
+from portal.support.moments import moment_in
+from portal.support.narrowing import runs
 from portal.support.showing import NOTHING, badge, fault_words, link, place, when
 from portal.support.timeline import streams, timeline
 
@@ -36,15 +37,16 @@ class RunProviderFilter(ProviderFilter):
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(LookOnlyNewestFirst):
+class SyncRunAdmin(LookOnly):
     """What a run read, how it ended and why."""
 
-    moment_field = "queued_at"
+    paged_by = "-queued_at"
+    narrowing = staticmethod(runs)
     list_display = ("queued", "tenant", "where", "state_badge", "trigger", "started", "ended", "fault")
     list_filter = (RunStateFilter, TriggerFilter, TenantFilter, RunProviderFilter)
     list_select_related = ("tenant", "connection")
     search_fields = ("id",)  # shows the box; what it means stands below
-    search_help_text = _("Run id, connection id, company id or tenant.")
+    search_help_text = _("Run, connection or request id, part of a tenant's name, company or client id.")
     fields = (
         "id",
         "tenant_link",
@@ -66,21 +68,6 @@ class SyncRunAdmin(LookOnlyNewestFirst):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         return super().get_queryset(request).select_related("tenant", "connection")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.strip()
-        key = as_uuid(text)
-        if key is not None:
-            of_connection = queryset.filter(connection_id=key)
-            return (of_connection if of_connection.exists() else queryset.filter(id=key)), False
-        if not text:
-            return queryset, False
-        of_company = queryset.filter(connection__company_id=text)
-        if of_company.exists():
-            return of_company, False
-        return queryset.filter(tenant_id__in=list(tenants_named(text).values_list("id", flat=True)[:20])), False
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -12,6 +12,7 @@ from portal.support import showing
 register = template.Library()
 
 register.simple_tag(showing.place, name="place")
+register.simple_tag(showing.kept_badge, name="kept_badge")
 
 
 @register.simple_tag
@@ -31,5 +32,4 @@ def fault(provider: str, code: str) -> str:
 
 @register.simple_tag
 def mark_badge(mark: Mark) -> SafeString:
-    """Three marks that pass are three different things, here as on the customer's page."""
-    return showing.badge(f"mark-{mark.state}", mark.get_state_display())
+    return showing.mark_badge(mark.state)
