@@ -39,7 +39,7 @@ SECTIONS = (
     ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
 )
 
-LONGEST_TERM = 4000  # of what was searched for, as the audit trail keeps it: all that the box takes
+LONGEST_TERM = 500  # of what was searched for, as the audit trail keeps it
 # In an address of ours: an invitation, a link to a password, a second factor. Whoever has it could use it.
 SECRET_IN_ADDRESS = re.compile(r"(?<=/)(?![0-9a-fA-F-]{36}(?:[/?#\s]|$))[\w:.-]{32,}(?=[/?#\s\"'<>]|$)")
 

@@ -116,11 +116,16 @@ def _people(pasted: Pasted, pages: Iterable[ResolverMatch], *, is_named: bool) -
         yield Q(pk__in=people)
     if digests := [sha256(token.encode()).hexdigest() for token in filter(None, map(token_of, pages))]:
         yield Q(pk__in=EnrolmentLink.objects.filter(digest__in=digests).values("user_id"))
+    parts = [pasted.name] if pasted.name and is_named else []
     if pasted.emails:
-        # Somebody may sign in with several addresses.
+        # Somebody may sign in with several addresses. What is nobody's whole address is a part of one.
         other = EmailAddress.objects.filter(email__in=pasted.emails).values("user_id")
-        yield Q(email__in=pasted.emails) | Q(pk__in=other)
-    for part in [*pasted.email_parts, *([pasted.name] if pasted.name and is_named else [])]:
+        whole = Q(email__in=pasted.emails) | Q(pk__in=other)
+        if User.objects.filter(whole).exists():
+            yield whole
+        else:
+            parts += pasted.emails
+    for part in parts:
         other = EmailAddress.objects.filter(email__icontains=part).values("user_id")
         yield Q(email__icontains=part) | Q(pk__in=other) | Q(name__icontains=part)
 

@@ -56,10 +56,6 @@ class Pasted:
     times: tuple[datetime, ...]
     is_cut: bool  # not everything was read
 
-    @property
-    def email_parts(self) -> tuple[str, ...]:
-        return tuple(email for email in self.emails if not _is_whole(email))
-
 
 def as_uuid(text: str) -> UUID | None:
     try:
@@ -73,8 +69,7 @@ def read(pasted: str) -> Pasted:
     text = _UNSEEN.sub("", pasted[:LONGEST]).strip().strip(_AROUND).strip()
     addresses = _unique(each.rstrip(_AROUND) for each in _ADDRESS.findall(text))
     pages = [page for page in map(_page, addresses) if page is not None]
-    # An address of ours is read as a page; ids that stand in any other are looked for.
-    rest = _ADDRESS.sub(lambda found: " " if _page(found[0].rstrip(_AROUND)) else _parts(found[0]), text)
+    rest = _ADDRESS.sub(lambda found: _parts(found[0].rstrip(_AROUND)), text)
     fingerprints = _unique(map(_colons, _FINGERPRINT.findall(rest)))
     emails = _unique(each.strip(_AROUND).lower() for each in _EMAIL.findall(rest) if len(each.strip(_AROUND)) > 2)
     ids = _unique(UUID(each) for each in _UUID.findall(rest))
@@ -100,7 +95,9 @@ def read(pasted: str) -> Pasted:
 
 
 def _parts(address: str) -> str:
-    return re.sub(r"[/?&#]", " ", unquote(address))
+    """What is left to be read by itself: of a page of ours the query, of any other address all its parts."""
+    rest = urlsplit(address).query if _page(address) else address
+    return re.sub(r"[/?&#=]", " ", f" {unquote(rest)} ")
 
 
 def _words(text: str, rest: str) -> Iterator[str]:
@@ -136,11 +133,6 @@ def _colons(fingerprint: str) -> str:
     return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
-def _is_whole(email: str) -> bool:
-    local, _at, host = email.partition("@")
-    return bool(local) and "." in host.strip(".")
-
-
 def _times(text: str) -> Iterator[datetime]:
     """Those without a zone are in the reader's."""
     for found in _TIME.finditer(text):
@@ -149,9 +141,10 @@ def _times(text: str) -> Iterator[datetime]:
         zone = (found["zone"] or "").replace("UTC", "Z").replace("GMT", "Z")
         try:
             at = datetime.fromisoformat(f"{date}T{found['clock']}{zone}")
-            yield at if at.tzinfo else timezone.make_aware(at)
-        except (ValueError, OverflowError):
+        except ValueError:
             continue
+        if 2000 <= at.year < 2100:
+            yield at if at.tzinfo else timezone.make_aware(at)
 
 
 def _unique(values: Iterable[Each]) -> list[Each]:

@@ -26,6 +26,7 @@ from connections.vault.models import ClientRegistration, Connection
 from portal.members.models import Invitation, User
 from portal.notices.models import OutgoingMail
 from portal.support import belongings, matching
+from portal.support.moments import written
 from portal.support.pasted import Pasted, read
 from portal.support.showing import place
 from portal.support.showing import text as harmless
@@ -259,5 +260,4 @@ def _requests_around(at: datetime, hits: list[Hit]) -> str:
     """The request log around a moment, of the one tenant that the rest of the text is about."""
     tenants = {hit.tenant for hit in hits if hit.tenant}
     narrowed = {"tenant": next(iter(tenants))} if len(tenants) == 1 else {}
-    since, until = ((at + shift).isoformat(timespec="seconds") for shift in (-AROUND, AROUND))
-    return list_of(RequestLogEntry, since=since, until=until, **narrowed)
+    return list_of(RequestLogEntry, since=written(at - AROUND), until=written(at + AROUND), **narrowed)
