@@ -13,7 +13,7 @@ from connections.transport.models import RequestLogEntry
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
 from portal.support.looking import LookOnly
 from portal.support.narrowing import calls
-from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when, yes_or_no
+from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when, with_more, yes_or_no
 
 
 class CallStateFilter(Choices):
@@ -32,7 +32,7 @@ class CallAdmin(LookOnly):
 
     paged_by = "-asked_at"
     narrowing = staticmethod(calls)
-    list_display = ("asked", "tenant", "where", "operation", "state_badge", "whose_turn", "fault")
+    list_display = ("asked", "whose", "operation", "state_and_fault", "whose_turn")
     list_filter = (CallStateFilter, TenantFilter, CallProviderFilter)
     list_select_related = ("tenant", "connection")
     search_fields = ("id",)  # shows the box; what it means stands below
@@ -79,6 +79,14 @@ class CallAdmin(LookOnly):
     @admin.display(description=_("where"))
     def where(self, call: Call) -> str:
         return place(call.connection.provider, call.connection.environment)
+
+    @admin.display(description=_("tenant and provider"))
+    def whose(self, call: Call) -> SafeString:
+        return with_more(call.tenant.name, self.where(call))
+
+    @admin.display(description=_("state and fault"))
+    def state_and_fault(self, call: Call) -> SafeString:
+        return with_more(self.state_badge(call), call.fault)
 
     @admin.display(description=_("write"))
     def writes(self, call: Call) -> str:

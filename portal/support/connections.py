@@ -31,7 +31,7 @@ from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, T
 from portal.support.looking import LookOnly
 from portal.support.narrowing import connections
 from portal.support.posting import Posted, posted
-from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when
+from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when, with_more
 
 LATEST_RUNS = 10
 
@@ -57,7 +57,7 @@ class Kept:
 class ConnectionAdmin(LookOnly):
     """Read-only but for one switch. The staff's role has no right on any sealed column."""
 
-    list_display = ("name", "tenant", "where", "state_badge", "fault_words", "last_run", "opened")
+    list_display = ("name_and_place", "tenant", "state_and_fault", "last_run", "opened")
     list_filter = (ConnectionStateFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
     search_fields = ("id",)  # shows the box; what it means stands below
     search_help_text = _(
@@ -150,8 +150,12 @@ class ConnectionAdmin(LookOnly):
         return redirect("admin:vault_connection_change", key)
 
     @admin.display(description=_("connection"))
-    def name(self, connection: Connection) -> str:
-        return text(str(connection))
+    def name_and_place(self, connection: Connection) -> SafeString:
+        return with_more(text(str(connection)), self.where(connection))
+
+    @admin.display(description=_("state and fault"))
+    def state_and_fault(self, connection: Connection) -> SafeString:
+        return with_more(self.state_badge(connection), self.fault_words(connection))
 
     @admin.display(description=_("tenant"))
     def tenant_link(self, connection: Connection) -> SafeString:

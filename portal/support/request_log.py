@@ -17,7 +17,7 @@ from connections.vault.models import Connection
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter, TimeFilter
 from portal.support.looking import LookOnly
 from portal.support.narrowing import requests
-from portal.support.showing import NOTHING, fault_words, link, outcome, place, text, when
+from portal.support.showing import NOTHING, fault_words, link, outcome, place, text, when, with_more
 
 NEIGHBOURS = 5
 
@@ -42,11 +42,9 @@ class RequestLogAdmin(LookOnly):
 
     list_display = (
         "time",
-        "tenant_name",
-        "where",
+        "whose",
         "call",
-        "outcome_badge",
-        "fault_code",
+        "outcome_and_fault",
         "took",
         "request_id",
     )
@@ -96,9 +94,9 @@ class RequestLogAdmin(LookOnly):
     def time(self, entry: RequestLogEntry) -> SafeString | str:
         return when(entry.at)
 
-    @admin.display(description=_("tenant"))
-    def tenant_name(self, entry: RequestLogEntry) -> str:
-        return entry.tenant.name
+    @admin.display(description=_("tenant and provider"))
+    def whose(self, entry: RequestLogEntry) -> SafeString:
+        return with_more(entry.tenant.name, self.where(entry))
 
     @admin.display(description=_("tenant"))
     def tenant_link(self, entry: RequestLogEntry) -> SafeString:
@@ -124,9 +122,9 @@ class RequestLogAdmin(LookOnly):
     def outcome_badge(self, entry: RequestLogEntry) -> SafeString:
         return outcome(entry)
 
-    @admin.display(description=_("fault"))
-    def fault_code(self, entry: RequestLogEntry) -> str:
-        return entry.fault or NOTHING
+    @admin.display(description=_("outcome and fault"))
+    def outcome_and_fault(self, entry: RequestLogEntry) -> SafeString:
+        return with_more(outcome(entry), entry.fault)
 
     @admin.display(description=_("fault"))
     def fault_words(self, entry: RequestLogEntry) -> str:

@@ -16,7 +16,7 @@ from portal.support.filters import Choices, ProviderFilter, TenantFilter
 from portal.support.looking import LookOnly
 from portal.support.moments import moment_in
 from portal.support.narrowing import runs
-from portal.support.showing import NOTHING, badge, fault_words, link, place, when
+from portal.support.showing import NOTHING, badge, fault_words, link, place, when, with_more
 from portal.support.timeline import streams, timeline
 
 
@@ -42,7 +42,7 @@ class SyncRunAdmin(LookOnly):
 
     paged_by = "-queued_at"
     narrowing = staticmethod(runs)
-    list_display = ("queued", "tenant", "where", "state_badge", "trigger", "started", "ended", "fault")
+    list_display = ("queued", "whose", "state_and_fault", "trigger", "started", "ended")
     list_filter = (RunStateFilter, TriggerFilter, TenantFilter, RunProviderFilter)
     list_select_related = ("tenant", "connection")
     search_fields = ("id",)  # shows the box; what it means stands below
@@ -77,6 +77,14 @@ class SyncRunAdmin(LookOnly):
         if run is not None:
             context |= {"timeline": timeline(run, moment_in(request.GET.get("since", ""))), "streams": streams(run)}
         return super().change_view(request, object_id, form_url, context)
+
+    @admin.display(description=_("tenant and provider"))
+    def whose(self, run: SyncRun) -> SafeString:
+        return with_more(run.tenant.name, self.where(run))
+
+    @admin.display(description=_("state and fault"))
+    def state_and_fault(self, run: SyncRun) -> SafeString:
+        return with_more(self.state_badge(run), run.fault)
 
     @admin.display(description=_("queued"))
     def queued(self, run: SyncRun) -> SafeString | str:

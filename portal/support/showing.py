@@ -156,6 +156,13 @@ def when_in_words(at: datetime) -> str:
     return format_time(at, seconds=True)
 
 
+def with_more(first: object, more: object) -> SafeString:
+    """A cell with a second, quieter line: a list keeps to few columns, so that it is read without moving sideways."""
+    if more in ("", None, NOTHING):
+        return format_html("{}", first)
+    return format_html('{}<div class="quiet">{}</div>', first, more)
+
+
 def text(value: object) -> str:
     """What came from elsewhere, made harmless; a dash for nothing."""
     return visible(value) if value not in ("", None) else NOTHING

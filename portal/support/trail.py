@@ -18,7 +18,7 @@ from portal.support.looking import LookOnly
 from portal.support.narrowing import events, house_log
 from portal.support.pasted import as_uuid
 from portal.support.search import find
-from portal.support.showing import NOTHING, link, text, when
+from portal.support.showing import NOTHING, link, text, when, with_more
 
 
 class EventTimeFilter(TimeFilter):
@@ -47,9 +47,10 @@ class TrailAdmin(LookOnly):
     def what(self, event: WhoDidWhat) -> str:
         return text(event.subject)
 
-    @admin.display(description=_("details"))
-    def more(self, event: WhoDidWhat) -> str:
-        return text(", ".join(f"{name}: {value}" for name, value in _flat(event.details))[:120])
+    @admin.display(description=_("subject and details"))
+    def about(self, event: WhoDidWhat) -> SafeString:
+        details = ", ".join(f"{name}: {value}" for name, value in _flat(event.details))
+        return with_more(text(event.subject), text(details[:120]))
 
     @admin.display(description=_("details"))
     def all_details(self, event: WhoDidWhat) -> SafeString:
@@ -61,7 +62,7 @@ class TrailAdmin(LookOnly):
 class AuditEventAdmin(TrailAdmin):
     """What people did in their tenants, and staff for them."""
 
-    list_display = ("happened", "tenant", "action", "who", "what", "more")
+    list_display = ("happened", "tenant", "action", "who", "about")
     list_filter = (EventTimeFilter, DayFilter, PersonFilter, ActionFilter, TenantFilter)
     list_select_related = ("tenant",)
     fields = ("id", "happened", "tenant_link", "action", "who", "what", "all_details")
@@ -79,7 +80,7 @@ class AuditEventAdmin(TrailAdmin):
 class SystemAuditEventAdmin(TrailAdmin):
     """Who signed in or failed to, was refused, became staff; and what staff opened and searched for."""
 
-    list_display = ("happened", "action", "who", "what", "more")
+    list_display = ("happened", "action", "who", "about")
     list_filter = (EventTimeFilter, DayFilter, PersonFilter, ActionFilter)
     fields = ("id", "happened", "action", "who", "what", "all_details", "whose")
     readonly_fields = fields

@@ -22,7 +22,7 @@ from portal.support.filters import Choices, TenantFilter
 from portal.support.looking import LookOnly
 from portal.support.narrowing import jobs, mails
 from portal.support.posting import Posted, posted
-from portal.support.showing import NOTHING, badge, link, when
+from portal.support.showing import NOTHING, badge, link, text, when, with_more
 
 
 class JobStateFilter(Choices):
@@ -37,7 +37,7 @@ class JobAdmin(LookOnly):
 
     paged_by = "-created_at"
     narrowing = staticmethod(jobs)
-    list_display = ("created", "kind", "tenant", "state_badge", "due", "failures", "reason")
+    list_display = ("created", "kind", "tenant", "state_and_reason", "due", "failures")
     list_filter = (JobStateFilter, TenantFilter)
     list_select_related = ("tenant",)
     search_fields = ("kind",)
@@ -92,6 +92,10 @@ class JobAdmin(LookOnly):
     @admin.display(description=_("tenant"))
     def tenant_link(self, job: Job) -> SafeString | str:
         return link(job.tenant, job.tenant_id, job.tenant.name) if job.tenant else NOTHING
+
+    @admin.display(description=_("state and reason"))
+    def state_and_reason(self, job: Job) -> SafeString:
+        return with_more(self.state_badge(job), text(job.reason))
 
     @admin.display(description=_("state"))
     def state_badge(self, job: Job) -> SafeString:
