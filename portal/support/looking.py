@@ -51,7 +51,7 @@ class PagedByPosition(ChangeList):
     @property
     def order(self) -> tuple[str, bool]:
         """The column that orders the list, and whether it falls."""
-        order: str = self.model_admin.paged_by
+        order = str(getattr(self.model_admin, "paged_by"))  # noqa: B009  (of every page here; Django's types know it not)
         return order.removeprefix("-"), order.startswith("-")
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
@@ -89,7 +89,8 @@ class PagedByPosition(ChangeList):
     def _position(self, text: str) -> tuple[Any, Any] | None:
         """Where a page begins; None for nonsense, which is the first page."""
         shown, _tilde, key = text.rpartition("~")
-        column = self.lookup_opts.pk if self.order[0] == "pk" else self.lookup_opts.get_field(self.order[0])
+        name = self.order[0]
+        column: Any = self.lookup_opts.pk if name == "pk" else self.lookup_opts.get_field(name)
         try:
             value = moment_in(shown) if isinstance(column, DateTimeField) else column.to_python(shown)
             return (value, self.lookup_opts.pk.to_python(key)) if value not in (None, "") else None

@@ -90,7 +90,7 @@ def read(pasted: str) -> Pasted:
         times=tuple(_unique(_times(rest))[:3]),
         is_cut=len(pasted) >= LONGEST
         or max(len(words), len(emails)) > MOST_WORDS
-        or max(map(len, (ids, beginnings, fingerprints, addresses))) > MOST_IDS,
+        or max(len(ids), len(beginnings), len(fingerprints), len(addresses)) > MOST_IDS,
     )
 
 

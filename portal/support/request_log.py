@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from connections.sync.models import SyncRun
@@ -116,7 +116,8 @@ class RequestLogAdmin(LookOnly):
 
     @admin.display(description=_("call"))
     def call(self, entry: RequestLogEntry) -> SafeString:
-        return format_html('<code dir="ltr">{} {}</code>', entry.method, entry.path_template)
+        parts = format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in entry.path_template.split("/")))
+        return format_html('<code dir="ltr">{} {}</code>', entry.method, parts)
 
     @admin.display(description=_("outcome"))
     def outcome_badge(self, entry: RequestLogEntry) -> SafeString:
