@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Collection
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -38,7 +39,9 @@ SECTIONS = (
     ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
 )
 
-LONGEST_TERM = 200  # of what was searched for, as the audit trail keeps it
+LONGEST_TERM = 500  # of what was searched for, as the audit trail keeps it
+# In an address of ours: an invitation, a link to a password, a second factor. Whoever has it could use it.
+SECRET_IN_ADDRESS = re.compile(r"(?<=/)(?![0-9a-fA-F-]{36}(?:[/?#\s]|$))[\w:.-]{32,}(?=[/?#\s\"'<>]|$)")
 
 
 class PortalAdminSite(AdminSite):
@@ -85,10 +88,13 @@ class PortalAdminSite(AdminSite):
         def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             with staff_scope():
                 strange = self._strange_parameter(view, request)
-                if strange is None:
-                    response: Any = view(request, *args, **kwargs)
-                else:
-                    response = render_refusal(self, request, strange)
+                try:
+                    if strange is None:
+                        response: Any = view(request, *args, **kwargs)
+                    else:
+                        response = render_refusal(self, request, strange)
+                except Http404:
+                    response = render_missing(self, request)
                 # A template response is rendered late; its queries belong inside the scope.
                 if hasattr(response, "render") and not getattr(response, "is_rendered", True):
                     response = response.render()
@@ -137,6 +143,10 @@ class PortalAdminSite(AdminSite):
             return redirect("admin:index")
         return turn_away(request, reverse("admin:index"))
 
+    def app_index(self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None) -> Any:
+        """Django's own page of one app: how code is laid out is nothing that staff look for."""
+        return redirect("admin:index")
+
     def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         return redirect("account_logout")
 
@@ -173,7 +183,7 @@ def record_opened(request: HttpRequest, view: Any, status: int) -> None:
     # Sent on: a search to the one thing that it found; anything else has shown nothing.
     if status != 200 and not (status == 302 and opts is None):
         return
-    asked = {name: redact(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
+    asked = {name: _without_secrets(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
     audit.record_system(
         actor=cast(User, request.user).actor,
         action="staff.opened" if key else "staff.searched" if asked else "staff.listed",
@@ -181,6 +191,16 @@ def record_opened(request: HttpRequest, view: Any, status: int) -> None:
         page=match.url_name if match else "",
         **({"asked": asked} if asked else {}),
     )
+
+
+def _without_secrets(text: str) -> str:
+    return SECRET_IN_ADDRESS.sub("…", redact(text))
+
+
+def render_missing(site: PortalAdminSite, request: HttpRequest) -> HttpResponse:
+    """The same for everything that is not there, whatever it was."""
+    context = {**site.each_context(request), "title": _("There is nothing here")}
+    return render(request, "admin/missing.html", context, status=404)
 
 
 def render_refusal(site: PortalAdminSite, request: HttpRequest, name: str) -> HttpResponse:

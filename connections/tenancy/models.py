@@ -29,6 +29,7 @@ class Tenant(models.Model):
     class Meta:
         verbose_name = _("tenant")
         verbose_name_plural = _("tenants")
+        indexes = [models.Index(fields=["name", "id"], name="tenancy_tenant_by_name")]
         constraints = [
             Unfenced(
                 name="tenancy_tenant_rights",
@@ -93,6 +94,9 @@ class AuditEvent(WhoDidWhat, TenantOwned):
             models.Index(fields=["-happened_at", "-id"], name="tenancy_audit_newest"),
             models.Index(fields=["actor_name", "-happened_at"], name="tenancy_audit_of_person"),
             models.Index(fields=["action", "-happened_at"], name="tenancy_audit_of_action"),
+            models.Index(fields=["action"], opclasses=["varchar_pattern_ops"], name="tenancy_audit_action_begins"),
+            models.Index(fields=["subject", "-happened_at"], name="tenancy_audit_of_subject"),
+            models.Index(fields=["actor_id", "-happened_at"], name="tenancy_audit_of_actor"),
         ]
         constraints = [
             Fenced(
@@ -118,6 +122,9 @@ class SystemAuditEvent(WhoDidWhat):
             models.Index(fields=["-happened_at", "-id"], name="tenancy_system_audit_newest"),
             models.Index(fields=["actor_name", "-happened_at"], name="tenancy_system_audit_person"),
             models.Index(fields=["action", "-happened_at"], name="tenancy_system_audit_action"),
+            models.Index(fields=["action"], opclasses=["varchar_pattern_ops"], name="tenancy_system_audit_begins"),
+            models.Index(fields=["subject", "-happened_at"], name="tenancy_system_audit_subject"),
+            models.Index(fields=["actor_id", "-happened_at"], name="tenancy_system_audit_actor"),
         ]
         constraints = [
             Unfenced(

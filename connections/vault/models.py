@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
@@ -120,7 +122,13 @@ class Connection(TenantOwned):
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
         ordering = ["created_at"]
-        indexes = [models.Index(fields=["company_id"], name="vault_connection_company")]
+        indexes = [
+            models.Index(fields=["company_id"], name="vault_connection_company"),
+            models.Index(fields=["-created_at", "-id"], name="vault_connection_newest"),
+            # Staff are told a client id or a server's address, and look for whose it is.
+            models.Index(KeyTextTransform("client_id", "settings"), name="vault_connection_client_id"),
+            GinIndex(fields=["settings"], opclasses=["jsonb_path_ops"], name="vault_connection_settings"),
+        ]
         constraints = [
             Fenced(
                 name="vault_connection_fence",
@@ -306,6 +314,7 @@ class Pin(TenantOwned):
     class Meta:
         verbose_name = _("pin")
         verbose_name_plural = _("pins")
+        indexes = [models.Index(fields=["sha256"], name="vault_pin_fingerprint")]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "connection", "host", "sha256"], name="vault_pin_once"),
             Fenced(

@@ -164,6 +164,7 @@ class Invitation(TenantOwned):
     class Meta:
         verbose_name = _("invitation")
         verbose_name_plural = _("invitations")
+        indexes = [models.Index(fields=["email"], name="members_invitation_email")]
         ordering = ["-created_at"]
         constraints = [
             Fenced(

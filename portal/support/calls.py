@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from connections.calls.models import METADATA, Call, CallState
 from connections.transport.models import RequestLogEntry
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
-from portal.support.looking import LookOnlyNewestFirst
-from portal.support.search import as_uuid, tenants_named
-from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when
+from portal.support.looking import LookOnly
+from portal.support.narrowing import calls
+from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when, with_more, yes_or_no
 
 
 class CallStateFilter(Choices):
@@ -29,27 +27,28 @@ class CallProviderFilter(ProviderFilter):
 
 
 @admin.register(Call)
-class CallAdmin(LookOnlyNewestFirst):
+class CallAdmin(LookOnly):
     """Unknown outcomes are a customer's to decide; here staff see which ones wait, and since when."""
 
-    moment_field = "asked_at"
-    list_display = ("asked", "tenant", "where", "operation", "state_badge", "whose_turn", "fault")
+    paged_by = "-asked_at"
+    narrowing = staticmethod(calls)
+    list_display = ("asked", "whose", "operation", "state_and_fault", "whose_turn")
     list_filter = (CallStateFilter, TenantFilter, CallProviderFilter)
     list_select_related = ("tenant", "connection")
     search_fields = ("id",)  # shows the box; what it means stands below
-    search_help_text = _("Call id, entry id, connection id or tenant.")
+    search_help_text = _("Call, entry, connection or request id, part of a tenant's name, company or client id.")
     fields = (
         "id",
         "tenant_link",
         "connection_link",
         "where",
         "operation",
-        "is_write",
+        "writes",
         "state_badge",
         "whose_turn",
         "why",
         "looks",
-        "found_by_look_up",
+        "was_looked_up",
         "status",
         "fault_words",
         "entry_link",
@@ -69,21 +68,6 @@ class CallAdmin(LookOnlyNewestFirst):
         calls: QuerySet[Call] = super().get_queryset(request).select_related("tenant", "connection")
         return calls.only(*columns, "tenant", "connection")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        typed = search_term.strip()
-        key = as_uuid(typed)
-        if key is not None:
-            for column in ("id", "connection_id"):
-                found = queryset.filter(**{column: key})
-                if found.exists():
-                    return found, False
-            return queryset.filter(entry_id=key), False
-        if not typed:
-            return queryset, False
-        return queryset.filter(tenant_id__in=list(tenants_named(typed).values_list("id", flat=True)[:20])), False
-
     @admin.display(description=_("tenant"))
     def tenant_link(self, call: Call) -> SafeString:
         return link(call.tenant, call.tenant_id, call.tenant.name)
@@ -95,6 +79,22 @@ class CallAdmin(LookOnlyNewestFirst):
     @admin.display(description=_("where"))
     def where(self, call: Call) -> str:
         return place(call.connection.provider, call.connection.environment)
+
+    @admin.display(description=_("tenant and provider"))
+    def whose(self, call: Call) -> SafeString:
+        return with_more(call.tenant.name, self.where(call))
+
+    @admin.display(description=_("state and fault"))
+    def state_and_fault(self, call: Call) -> SafeString:
+        return with_more(self.state_badge(call), call.fault)
+
+    @admin.display(description=_("write"))
+    def writes(self, call: Call) -> str:
+        return yes_or_no(call.is_write)
+
+    @admin.display(description=_("found by look-up"))
+    def was_looked_up(self, call: Call) -> str:
+        return yes_or_no(call.found_by_look_up)
 
     @admin.display(description=_("state"))
     def state_badge(self, call: Call) -> SafeString:

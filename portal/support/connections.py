@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -29,9 +29,9 @@ from portal.onboarding.progress import Walk, walk
 from portal.support import services
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
 from portal.support.looking import LookOnly
+from portal.support.narrowing import connections
 from portal.support.posting import Posted, posted
-from portal.support.search import as_uuid
-from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when
+from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when, with_more
 
 LATEST_RUNS = 10
 
@@ -44,10 +44,10 @@ class ConnectionStateFilter(Choices):
 
 @dataclass(frozen=True)
 class Kept:
-    """One credential as anybody may see it: whether it is there, its last characters, when and by whom."""
+    """One credential or grant as anybody may see it: its state, its last characters, when and by whom."""
 
     label: str
-    is_set: bool
+    state: str  # one of LOOKS: stored, refused, missing, absent
     hint: str = ""
     changed_at: datetime | None = None
     changed_by: str = ""
@@ -57,11 +57,14 @@ class Kept:
 class ConnectionAdmin(LookOnly):
     """Read-only but for one switch. The staff's role has no right on any sealed column."""
 
-    list_display = ("name", "tenant", "where", "state_badge", "fault_words", "last_run", "opened")
+    list_display = ("name_and_place", "tenant", "state_and_fault", "last_run", "opened")
     list_filter = (ConnectionStateFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
     search_fields = ("id",)  # shows the box; what it means stands below
-    search_help_text = _("Connection id, company id or name, or tenant.")
-    ordering = ("-created_at", "id")
+    search_help_text = _(
+        "Connection id, company or client id, part of the company's or tenant's name, a fingerprint, a server."
+    )
+    paged_by = "-created_at"
+    narrowing = staticmethod(connections)
     fields = (
         "id",
         "tenant_link",
@@ -85,22 +88,6 @@ class ConnectionAdmin(LookOnly):
         connections: QuerySet[Connection] = super().get_queryset(request).select_related("tenant")
         return connections.annotate(run_state=Subquery(latest.values("state")[:1]))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        wanted = search_term.strip()
-        key = as_uuid(wanted)
-        if key is not None:
-            return queryset.filter(id=key), False
-        if not wanted:
-            return queryset, False
-        return queryset.filter(
-            Q(company_id=wanted)
-            | Q(company_name__icontains=wanted)
-            | Q(tenant__slug=wanted.lower())
-            | Q(tenant__name__icontains=wanted)
-        ), False
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -108,9 +95,11 @@ class ConnectionAdmin(LookOnly):
         context = dict(extra_context or {})
         if connection is not None:
             provider = registry.find(connection.provider)
+            grant = grant_of(connection)
             context |= {
                 "credentials": kept(connection),
-                "grant": grant_of(connection),
+                "grant": grant,
+                "grant_state": grant_state(connection, grant),
                 "walk": walk_of(connection),
                 "undecided": len(undecided(connection, 100)),
                 "runs": SyncRun.objects.filter(tenant_id=connection.tenant_id, connection=connection)[:LATEST_RUNS],
@@ -161,8 +150,12 @@ class ConnectionAdmin(LookOnly):
         return redirect("admin:vault_connection_change", key)
 
     @admin.display(description=_("connection"))
-    def name(self, connection: Connection) -> str:
-        return text(str(connection))
+    def name_and_place(self, connection: Connection) -> SafeString:
+        return with_more(text(str(connection)), self.where(connection))
+
+    @admin.display(description=_("state and fault"))
+    def state_and_fault(self, connection: Connection) -> SafeString:
+        return with_more(self.state_badge(connection), self.fault_words(connection))
 
     @admin.display(description=_("tenant"))
     def tenant_link(self, connection: Connection) -> SafeString:
@@ -235,12 +228,46 @@ def kept(connection: Connection) -> list[Kept]:
     }
     provider = registry.find(connection.provider)
     labels = {field.name: str(field.label) for field in provider.credentials if field.secret} if provider else {}
+    needed, refused = needed_by(connection), refused_at(connection)
     return [
-        Kept(labels.get(name, name), True, rows[name].hint, rows[name].changed_at, rows[name].changed_by)
+        Kept(
+            labels.get(name, name),
+            "refused" if name in refused else "stored",
+            rows[name].hint,
+            rows[name].changed_at,
+            rows[name].changed_by,
+        )
         if name in rows
-        else Kept(labels[name], False)
+        else Kept(labels[name], "missing" if name in needed else "absent")
         for name in [*labels, *(name for name in rows if name not in labels)]
     ]
+
+
+def needed_by(connection: Connection) -> set[str]:
+    """Names of the secrets without which a connection of this way cannot be used."""
+    provider = registry.find(connection.provider)
+    if provider is None or connection.state == ConnectionState.DISCONNECTED:
+        return set()
+    asked = {name for checkpoint in provider.checkpoints(connection.way) for name in checkpoint.fields}
+    return {
+        field.name for field in provider.credentials if field.secret and not field.optional and field.name in asked
+    }
+
+
+def refused_at(connection: Connection) -> set[str]:
+    """Fields of the checkpoint that the fault reopens: what the provider does not take any more. '' is the grant."""
+    provider = registry.find(connection.provider)
+    fault = provider.faults.find(connection.fault) if provider and connection.fault else None
+    if provider is None or fault is None or not fault.checkpoint or connection.state != ConnectionState.BROKEN:
+        return set()
+    reopened = {each for each in provider.checkpoints(connection.way) if each.slug == fault.checkpoint and each.opens}
+    return {name for each in reopened for name in each.fields} or ({""} if reopened else set())
+
+
+def grant_state(connection: Connection, grant: Grant | None) -> str:
+    if grant is None or grant.issued_at is None:
+        return "absent"
+    return "refused" if "" in refused_at(connection) else "stored"
 
 
 def typed(connection: Connection) -> list[tuple[str, str]]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.provider import Environment
 from connections.spec.text import Text
 from connections.tenancy.models import Tenant
+from portal.members.models import User
 from portal.support.looking import BEFORE
+from portal.support.moments import DAY, SINCE, UNTIL, moment_in
 
 
 class Choices(admin.SimpleListFilter):
@@ -41,12 +45,21 @@ class EnvironmentFilter(Choices):
 
 
 class TimeFilter(admin.SimpleListFilter):
-    """How far back."""
+    """From a moment on, until another. What is chosen counts back from now once; the address then holds the moment."""
 
     title = _("time")
-    parameter_name = "since"
+    parameter_name = SINCE
+    more_parameters = (UNTIL,)
+    template = "admin/filter_time.html"
     column = "at"
-    spans = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        if UNTIL in params:
+            self.used_parameters[UNTIL] = params.pop(UNTIL)[-1]
+
+    def expected_parameters(self) -> list[str | None]:
+        return [SINCE, UNTIL]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
@@ -56,9 +69,25 @@ class TimeFilter(admin.SimpleListFilter):
             ("30d", _("Last 30 days")),
         ]
 
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        since, until = self._moment(SINCE), self._moment(UNTIL)
+        yield {
+            "selected": since is None and until is None,
+            "query_string": changelist.get_query_string(remove=[SINCE, UNTIL]),
+            "display": gettext("All"),
+        }
+        if since is not None or until is not None:
+            yield {"selected": True, "since": since, "until": until, "query_string": changelist.get_query_string()}
+        for span, title in self.lookup_choices:
+            address = changelist.get_query_string({SINCE: span}, [UNTIL])
+            yield {"selected": False, "query_string": address, "display": title}
+
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        span = self.spans.get(self.value() or "")
-        return queryset.filter(**{f"{self.column}__gte": timezone.now() - span}) if span else queryset
+        bounds = {f"{self.column}__gte": self._moment(SINCE), f"{self.column}__lt": self._moment(UNTIL)}
+        return queryset.filter(**{name: at for name, at in bounds.items() if at is not None})
+
+    def _moment(self, name: str) -> datetime | None:
+        return moment_in(str(self.used_parameters.get(name) or ""))
 
 
 class TypedFilter(admin.SimpleListFilter):
@@ -68,6 +97,11 @@ class TypedFilter(admin.SimpleListFilter):
     label: Text = ""
     placeholder: Text = ""
     kind = "search"  # of the input
+    narrower: Sequence[tuple[str, str]] = ()  # values with their labels, where what was typed means several
+    most = 100  # of them that a list is asked for at once
+    offered = 10  # to choose from, beside a list of all
+    is_cut = False  # what was typed means more
+    all_of_them = ""  # the address of the list of all, where there are more
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """What is suggested."""
@@ -86,6 +120,12 @@ class TypedFilter(admin.SimpleListFilter):
             "typed": self.value() or "",
             "kept": kept,
             "suggestions": self.lookup_choices,
+            "narrower": [
+                (changelist.get_query_string({self.parameter_name: value}), label) for value, label in self.narrower
+            ],
+            "all_of_them": self.all_of_them,
+            "is_cut": self.is_cut,
+            "most": self.most,
             "clear": changelist.get_query_string(remove=[self.parameter_name]),
         }
 
@@ -96,35 +136,56 @@ class TypedFilter(admin.SimpleListFilter):
     def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         raise NotImplementedError
 
+    def offer(self, found: Sequence[tuple[str, str]], everything: str, typed: str) -> None:
+        """Where several go by what was typed, each by itself, and the list of all where there are many."""
+        self.narrower = found[: self.offered] if len(found) > 1 else ()
+        if len(found) > self.offered:
+            self.all_of_them = f"{reverse(everything)}?{urlencode({'q': typed})}"
+        self.is_cut = len(found) > self.most
+
 
 class TenantFilter(TypedFilter):
-    """A tenant by its address or name."""
+    """Tenants by their address, or by a part of their names; each of several is offered by itself."""
 
     title = _("tenant")
     parameter_name = "tenant"
-    label = _("Name or address of the tenant")
-    placeholder = _("Name or address")
+    label = _("Address, or part of the name, of the tenant")
+    placeholder = _("Part of the name")
     suggested = 100
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Tenant.objects.order_by("name").values_list("slug", "name")[: self.suggested])
+        return list(Tenant.objects.order_by("name", "id").values_list("slug", "name")[: self.suggested])
 
     def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        ids = list(
-            Tenant.objects.filter(Q(slug=typed.lower()) | Q(name__iexact=typed)).values_list("id", flat=True)[:20]
-        )
+        found = self._named(typed)
+        self.offer([(slug, name) for _key, slug, name in found], "admin:tenancy_tenant_changelist", typed)
+        ids = [key for key, _slug, _name in found[: self.most]]
         return queryset.filter(tenant_id=ids[0]) if len(ids) == 1 else queryset.filter(tenant_id__in=ids)
+
+    def _named(self, typed: str) -> list[tuple[Any, str, str]]:
+        """A whole address or name is meant alone."""
+        columns = ("id", "slug", "name")
+        if exact := list(Tenant.objects.filter(slug=typed.lower()).values_list(*columns)):
+            return exact
+        named = Tenant.objects.filter(name__icontains=typed).order_by("name", "id")
+        found = list(named.values_list(*columns)[: self.most + 1])
+        return [each for each in found if each[2].casefold() == typed.casefold()] or found
 
 
 class PersonFilter(TypedFilter):
-    """Who acted, as audit trails name people."""
+    """Who acted, as audit trails name people, or whoever has a part of that in their address or name today."""
 
     title = _("person")
     parameter_name = "person"
-    label = placeholder = _("E-mail address")
+    label = placeholder = _("E-mail address, or part of it")
 
     def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        return queryset.filter(actor_name__in={typed, typed.lower()})
+        people = User.objects.filter(Q(email__icontains=typed) | Q(name__icontains=typed)).order_by("email")
+        found = list(people.values_list("pk", "email")[: self.most + 1])
+        whole = [each for each in found if each[1] == typed.lower()]
+        self.offer([(email, email) for _key, email in whole or found], "admin:members_user_changelist", typed)
+        keys = [key for key, _email in (whole or found)[: self.most]]
+        return queryset.filter(Q(actor_id__in=keys) | Q(actor_name__in={typed, typed.lower()}))
 
 
 class ActionFilter(TypedFilter):
@@ -140,21 +201,15 @@ class ActionFilter(TypedFilter):
 
 
 class DayFilter(TypedFilter):
-    """One day in the reader's time zone."""
+    """One day in the reader's time zone. The list goes on with the moments that begin and end it (moments.py)."""
 
     title = _("day")
-    parameter_name = "day"
+    parameter_name = DAY
     label = placeholder = _("Day")
     kind = "date"
-    column = "happened_at"
 
     def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        try:
-            start = timezone.make_aware(datetime.combine(date.fromisoformat(typed), time.min))
-            end = start + timedelta(days=1)
-        except (ValueError, OverflowError):
-            return queryset
-        return queryset.filter(**{f"{self.column}__gte": start, f"{self.column}__lt": end})
+        return queryset
 
 
 class ProviderFilter(Choices):

@@ -1,24 +1,27 @@
-"""Staff pages: what each of them takes from its address, one kind to look, one to change, long lists newest first."""
+"""Staff pages: what each takes from its address, one kind to look, one to change; every list in pages without counting."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
-from uuid import UUID
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import LogEntry
 from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR
-from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, SEARCH_VAR, ChangeList
+from django.contrib.admin.views.main import SEARCH_VAR, ChangeList
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import DateTimeField, Model, Q, QuerySet
+from django.http import Http404, HttpRequest
+from django.shortcuts import redirect
+from django.urls import URLPattern
+from django.utils import timezone
 
+from portal.support.moments import absolute, moment_in
+from portal.support.narrowing import Narrowing, narrowed
 from portal.support.showing import NOTHING
 
 if TYPE_CHECKING:
@@ -32,10 +35,8 @@ BEFORE = "before"  # the parameter with the place where the last page ended
 LIST = "_changelist_filters"  # Django's, on a page that was opened from a list: how to get back to it
 
 
-class NewestFirst(ChangeList):
+class PagedByPosition(ChangeList):
     """A list in one fixed order, paged by where the last page ended: no counting, no offsets, however long the table."""
-
-    newest_first = True
 
     def get_filters_params(self, params: Any = None) -> Any:
         found = super().get_filters_params(params)
@@ -43,25 +44,31 @@ class NewestFirst(ChangeList):
         return found
 
     def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
-        # Another filter begins at the newest row again.
+        # Another filter begins at the first row again.
         keep = BEFORE in (new_params or {})
         return super().get_query_string(new_params, remove if keep else [*(remove or []), BEFORE])
 
     @property
-    def moment_field(self) -> str:
-        return str(getattr(self.model_admin, "moment_field", "at"))
+    def order(self) -> tuple[str, bool]:
+        """The column that orders the list, and whether it falls."""
+        order = str(getattr(self.model_admin, "paged_by"))  # noqa: B009  (of every page here; Django's types know it not)
+        return order.removeprefix("-"), order.startswith("-")
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-        return [f"-{self.moment_field}", "-pk"]
+        column, falls = self.order
+        return [f"-{column}", "-pk"] if falls else [column, "pk"]
 
     def get_results(self, request: HttpRequest) -> None:
-        field = self.moment_field
+        column, falls = self.order
         rows = self.queryset
-        start = _position(request.GET.get(BEFORE, ""))
+        start = self._position(request.GET.get(BEFORE, ""))
         if start is not None:
-            at, key = start
-            # The bound on the time alone is what the index understands.
-            rows = rows.filter(Q(**{f"{field}__lte": at}) & (Q(**{f"{field}__lt": at}) | Q(pk__lt=key)))
+            value, key = start
+            way = "lt" if falls else "gt"
+            # The bound on the column alone is what the index understands.
+            rows = rows.filter(
+                Q(**{f"{column}__{way}e": value}) & (Q(**{f"{column}__{way}": value}) | Q(**{f"pk__{way}": key}))
+            )
         page = list(rows[: self.list_per_page + 1])
         self.result_list = page[: self.list_per_page]
         self.result_count = len(self.result_list)
@@ -70,31 +77,25 @@ class NewestFirst(ChangeList):
         self.show_admin_actions = bool(self.result_list)
         self.can_show_all = self.multi_page = False
         self.paginator = Paginator(self.result_list, self.list_per_page)
-        self.newest_link = self.get_query_string() if start is not None else ""
-        self.older_link = ""
+        self.is_newest_first = falls
+        self.first_link = self.get_query_string() if start is not None else ""
+        self.next_link = ""
         if len(page) > self.list_per_page:
             last = self.result_list[-1]
-            position = f"{getattr(last, field).isoformat()}~{last.pk}"
-            self.older_link = self.get_query_string({BEFORE: position})
+            value = getattr(last, column)
+            shown = value.isoformat() if isinstance(value, datetime) else value
+            self.next_link = self.get_query_string({BEFORE: f"{shown}~{last.pk}"})
 
-
-def _position(text: str) -> tuple[datetime, UUID] | None:
-    at, _tilde, key = text.partition("~")
-    try:
-        row = UUID(key)
-    except ValueError:
-        return None
-    moment = moment_in(at)
-    return (moment, row) if moment is not None else None
-
-
-def moment_in(text: str) -> datetime | None:
-    """The time that an address names, None for nonsense and for what is too early or late for the database."""
-    try:
-        at = datetime.fromisoformat(text)
-        return at.astimezone(timezone.utc) if at.tzinfo is not None else None
-    except (ValueError, OverflowError):
-        return None
+    def _position(self, text: str) -> tuple[Any, Any] | None:
+        """Where a page begins; None for nonsense, which is the first page."""
+        shown, _tilde, key = text.rpartition("~")
+        name = self.order[0]
+        column: Any = self.lookup_opts.pk if name == "pk" else self.lookup_opts.get_field(name)
+        try:
+            value = moment_in(shown) if isinstance(column, DateTimeField) else column.to_python(shown)
+            return (value, self.lookup_opts.pk.to_python(key)) if value not in (None, "") else None
+        except ValidationError:
+            return None
 
 
 class StaffAdmin(Admin):
@@ -104,6 +105,8 @@ class StaffAdmin(Admin):
     """
 
     page_parameters: tuple[str, ...] = ()  # of the page of one row
+    paged_by = "pk"  # the indexed column that orders the list, with a minus where it falls
+    narrowing: Narrowing | None = None  # how a log reads what is typed into the box of its list
     list_per_page = 50
     list_max_show_all = 0
     sortable_by = ()
@@ -111,13 +114,42 @@ class StaffAdmin(Admin):
     empty_value_display = NOTHING
     show_full_result_count = False
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PagedByPosition
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        found = narrowed(queryset, search_term, self.narrowing)
+        if found.left_out:
+            messages.warning(request, found.left_out)
+        return found.rows, False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """A time that is counted back from now means something else tomorrow: what stays in the address is a moment."""
+        moments = absolute(request.GET, timezone.now())
+        if moments is not None and request.method in ("GET", "HEAD"):
+            return redirect(f"{request.path}?{moments.urlencode()}")
+        return super().changelist_view(request, extra_context)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Without the pages of Django's that nobody here needs: what admins changed stands in a list of its own."""
+        left_out = tuple(f"{self.opts.app_label}_{self.opts.model_name}_{page}" for page in ("history", "delete"))
+        return [each for each in super().get_urls() if each.name not in left_out]
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> Any:
+        """What is not there answers alike, whatever it would have been."""
+        raise Http404
+
     def query_parameters(self, view: str) -> Collection[str]:
         """What the address of one of these pages may hold, by the name of its view. The site refuses all others."""
         if view == "changelist_view":
             return self._list_parameters()
         if view in ("change_view", "add_view"):
             return {LIST, *(self.page_parameters if view == "change_view" else ())}
-        return {PAGE_VAR} if view == "history_view" else ()
+        return ()
 
     def strange_parameter(self, view: str, request: HttpRequest) -> str | None:
         """The first that the page does not take: in its address, or of those by which Django's forms name columns and rows."""
@@ -138,15 +170,10 @@ class StaffAdmin(Admin):
         return True
 
     def _list_parameters(self) -> Collection[str]:
-        filters = {each.parameter_name for each in self.list_filter}  # type: ignore[union-attr]
-        paging = BEFORE if isinstance(self, LookOnlyNewestFirst) else PAGE_VAR
-        return {*filters, paging, ERROR_FLAG, *((SEARCH_VAR,) if self.search_fields else ())}
-
-    def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
-        if queryset.model is LogEntry:
-            # Django's history of a row joins the people who made it; the staff's role has no right on passwords.
-            queryset = queryset.defer("user__password")
-        return super().get_paginator(request, queryset, *args, **kwargs)
+        filters: set[str] = set()
+        for each in self.list_filter:
+            filters |= {each.parameter_name, *getattr(each, "more_parameters", ())}  # type: ignore[union-attr]
+        return {*filters, BEFORE, *((SEARCH_VAR,) if self.search_fields else ())}
 
     # Django's own two questions, in case a value gets past the site.
 
@@ -176,12 +203,3 @@ class LookOnly(StaffAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-
-class LookOnlyNewestFirst(LookOnly):
-    """The same for long tables. `moment_field` is the indexed time that orders them; primary keys are UUIDs."""
-
-    moment_field = "at"
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return NewestFirst

@@ -81,9 +81,9 @@ class PersonAdmin(Editable):
     list_display = ("email", "shown_name", "staff", "sign_in", "joined")
     list_filter = (StaffRoleFilter, SignInFilter)
     search_fields = ("email", "name")
-    search_help_text = _("E-mail address or name.")
-    ordering = ("email",)
-    readonly_fields = ("email", "joined", "second_factor", "belongs")
+    search_help_text = _("E-mail address or name, or a part of either; a person's number.")
+    paged_by = "email"
+    readonly_fields = ("email", "joined", "sign_in", "second_factor", "belongs")
     change_form_template = "admin/members/user/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -92,7 +92,8 @@ class PersonAdmin(Editable):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return StaffForm.Meta.fields
-        return ("email", "name", "staff_role", "is_active", "second_factor", "belongs", "joined")
+        sign_in = "is_active" if self.has_change_permission(request) and obj.pk != request.user.pk else "sign_in"
+        return ("email", "name", "staff_role", sign_in, "second_factor", "belongs", "joined")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
@@ -104,7 +105,7 @@ class PersonAdmin(Editable):
             return ()
         if obj.pk == request.user.pk:
             # Whoever locks themselves out, or lifts themselves up, does so with a second admin.
-            return (*self.readonly_fields, "staff_role", "is_active")
+            return (*self.readonly_fields, "staff_role")
         return self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -205,7 +206,7 @@ class PersonAdmin(Editable):
 
     @admin.display(description=_("sign-in"))
     def sign_in(self, user: User) -> SafeString:
-        return badge("active", gettext("on")) if user.is_active else badge("suspended", gettext("off"))
+        return badge("active", gettext("on")) if user.is_active else badge("off", gettext("off"))
 
     @admin.display(description=_("joined"))
     def joined(self, user: User) -> SafeString | str:
@@ -217,7 +218,9 @@ class PersonAdmin(Editable):
         kinds = set(Authenticator.objects.filter(user_id=user.pk).values_list("type", flat=True))
         if Authenticator.Type.TOTP in kinds:
             return badge("active", gettext("set up"))
-        return badge("paused", gettext("not set up"))
+        if user.is_staff:
+            return badge("missing", gettext("not set up: the staff pages stay closed"))
+        return badge("absent", gettext("not set up"))
 
     @admin.display(description=_("belongs to"))
     def belongs(self, user: User) -> SafeString | str:

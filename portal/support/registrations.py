@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
+from connections.spec.grants import Client
 from connections.vault.keys import HOUSE, KeyUnavailable, newest_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
@@ -107,6 +108,15 @@ def addresses(slug: str, environment: str) -> list[tuple[str, str]]:
     return found
 
 
+def is_needed(slug: str) -> bool:
+    """Whether this provider knows us by a secret of our own, for one of its ways to connect at least."""
+    provider = registry.find(slug)
+    if provider is None:
+        return False
+    ours = any(grant.client is Client.OURS for grant in provider.grants)
+    return ours or bool(provider.logins) or provider.activation is not None
+
+
 @admin.register(ClientRegistration)
 class ClientRegistrationAdmin(Editable):
     """Admins write, support look; the staff's role itself cannot read the sealed secret.
@@ -116,7 +126,9 @@ class ClientRegistrationAdmin(Editable):
 
     form = ChangeForm
     list_display = ("where", "client_id", "secret", "changed")
-    ordering = ("provider", "environment")
+    search_fields = ("client_id",)
+    search_help_text = _("Client id or redirect address.")
+    paged_by = "provider"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClientRegistration]:
         return super().get_queryset(request).defer("secret_ciphertext")
@@ -169,9 +181,11 @@ class ClientRegistrationAdmin(Editable):
     @admin.display(description=_("client secret"))
     def secret(self, registration: ClientRegistration) -> SafeString:
         if not registration.key_version:
-            return badge("paused", gettext("not set"))
-        ends = gettext("set, ends with %(hint)s") % {"hint": registration.secret_hint}
-        return badge("active", ends if registration.secret_hint else gettext("set"))
+            if is_needed(registration.provider):
+                return badge("missing", gettext("not set"))
+            return badge("absent", gettext("not set, and not needed"))
+        ends = gettext("stored, ends with %(hint)s") % {"hint": registration.secret_hint}
+        return badge("stored", ends if registration.secret_hint else gettext("stored"))
 
     @admin.display(description=_("changed"))
     def changed(self, registration: ClientRegistration) -> SafeString | str:

@@ -7,17 +7,17 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from connections.sync.models import SyncRun
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
-from portal.support import search
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter, TimeFilter
-from portal.support.looking import LookOnlyNewestFirst
-from portal.support.showing import NOTHING, fault_words, link, outcome, place, text, when
+from portal.support.looking import LookOnly
+from portal.support.narrowing import requests
+from portal.support.showing import NOTHING, fault_words, link, outcome, place, text, when, with_more
 
 NEIGHBOURS = 5
 
@@ -37,23 +37,25 @@ class StatusFilter(Choices):
 
 
 @admin.register(RequestLogEntry)
-class RequestLogAdmin(LookOnlyNewestFirst):
+class RequestLogAdmin(LookOnly):
     """One row per attempt at a call. There is no URL, header or body in it that could be shown."""
 
     list_display = (
         "time",
-        "tenant_name",
-        "where",
+        "whose",
         "call",
-        "outcome_badge",
-        "fault_code",
+        "outcome_and_fault",
         "took",
         "request_id",
     )
     list_filter = (TimeFilter, OutcomeFilter, StatusFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
     list_per_page = 100
-    search_fields = ("id",)  # shows the box; what it means stands in search.py
-    search_help_text = _("Entry id, provider request id, tenant, status, run, connection or company id.")
+    paged_by = "-at"
+    narrowing = staticmethod(requests)
+    search_fields = ("id",)  # shows the box; what it means stands in narrowing.py
+    search_help_text = _(
+        "Entry or request id, status, run, connection or call id, part of a tenant's name, company or client id."
+    )
     fields = (
         "id",
         "time",
@@ -81,11 +83,6 @@ class RequestLogAdmin(LookOnlyNewestFirst):
         # Looked up by themselves: joined, they would stand between the log and its index.
         return super().get_queryset(request).prefetch_related("tenant")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        return (search.entries(queryset, search_term) if search_term.strip() else queryset), False
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -97,9 +94,9 @@ class RequestLogAdmin(LookOnlyNewestFirst):
     def time(self, entry: RequestLogEntry) -> SafeString | str:
         return when(entry.at)
 
-    @admin.display(description=_("tenant"))
-    def tenant_name(self, entry: RequestLogEntry) -> str:
-        return entry.tenant.name
+    @admin.display(description=_("tenant and provider"))
+    def whose(self, entry: RequestLogEntry) -> SafeString:
+        return with_more(entry.tenant.name, self.where(entry))
 
     @admin.display(description=_("tenant"))
     def tenant_link(self, entry: RequestLogEntry) -> SafeString:
@@ -119,15 +116,16 @@ class RequestLogAdmin(LookOnlyNewestFirst):
 
     @admin.display(description=_("call"))
     def call(self, entry: RequestLogEntry) -> SafeString:
-        return format_html('<code dir="ltr">{} {}</code>', entry.method, entry.path_template)
+        parts = format_html_join(mark_safe("/<wbr>"), "{}", ((part,) for part in entry.path_template.split("/")))
+        return format_html('<code dir="ltr">{} {}</code>', entry.method, parts)
 
     @admin.display(description=_("outcome"))
     def outcome_badge(self, entry: RequestLogEntry) -> SafeString:
         return outcome(entry)
 
-    @admin.display(description=_("fault"))
-    def fault_code(self, entry: RequestLogEntry) -> str:
-        return entry.fault or NOTHING
+    @admin.display(description=_("outcome and fault"))
+    def outcome_and_fault(self, entry: RequestLogEntry) -> SafeString:
+        return with_more(outcome(entry), entry.fault)
 
     @admin.display(description=_("fault"))
     def fault_words(self, entry: RequestLogEntry) -> str:

@@ -13,9 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.transport.models import RequestLogEntry
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
-from portal.support.looking import LookOnlyNewestFirst, moment_in
-from portal.support.search import as_uuid, tenants_named
-from portal.support.showing import NOTHING, badge, fault_words, link, place, when
+from portal.support.looking import LookOnly
+from portal.support.moments import moment_in
+from portal.support.narrowing import runs
+from portal.support.showing import NOTHING, badge, fault_words, link, place, when, with_more
 from portal.support.timeline import streams, timeline
 
 
@@ -36,15 +37,16 @@ class RunProviderFilter(ProviderFilter):
 
 
 @admin.register(SyncRun)
-class SyncRunAdmin(LookOnlyNewestFirst):
+class SyncRunAdmin(LookOnly):
     """What a run read, how it ended and why."""
 
-    moment_field = "queued_at"
-    list_display = ("queued", "tenant", "where", "state_badge", "trigger", "started", "ended", "fault")
+    paged_by = "-queued_at"
+    narrowing = staticmethod(runs)
+    list_display = ("queued", "whose", "state_and_fault", "trigger", "started", "ended")
     list_filter = (RunStateFilter, TriggerFilter, TenantFilter, RunProviderFilter)
     list_select_related = ("tenant", "connection")
     search_fields = ("id",)  # shows the box; what it means stands below
-    search_help_text = _("Run id, connection id, company id or tenant.")
+    search_help_text = _("Run, connection or request id, part of a tenant's name, company or client id.")
     fields = (
         "id",
         "tenant_link",
@@ -67,21 +69,6 @@ class SyncRunAdmin(LookOnlyNewestFirst):
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncRun]:
         return super().get_queryset(request).select_related("tenant", "connection")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.strip()
-        key = as_uuid(text)
-        if key is not None:
-            of_connection = queryset.filter(connection_id=key)
-            return (of_connection if of_connection.exists() else queryset.filter(id=key)), False
-        if not text:
-            return queryset, False
-        of_company = queryset.filter(connection__company_id=text)
-        if of_company.exists():
-            return of_company, False
-        return queryset.filter(tenant_id__in=list(tenants_named(text).values_list("id", flat=True)[:20])), False
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -90,6 +77,14 @@ class SyncRunAdmin(LookOnlyNewestFirst):
         if run is not None:
             context |= {"timeline": timeline(run, moment_in(request.GET.get("since", ""))), "streams": streams(run)}
         return super().change_view(request, object_id, form_url, context)
+
+    @admin.display(description=_("tenant and provider"))
+    def whose(self, run: SyncRun) -> SafeString:
+        return with_more(run.tenant.name, self.where(run))
+
+    @admin.display(description=_("state and fault"))
+    def state_and_fault(self, run: SyncRun) -> SafeString:
+        return with_more(self.state_badge(run), run.fault)
 
     @admin.display(description=_("queued"))
     def queued(self, run: SyncRun) -> SafeString | str:

@@ -1,175 +1,263 @@
-"""Paste anything - an entry id, a provider request id, a run, a tenant, a company, an e-mail - and land on it."""
+"""Paste anything - an id of ours or a provider's, an address, an e-mail, a whole mail with several - and land on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from connections.calls.models import Call
 from connections.jobs.models import Job
 from connections.sync.models import SyncRun
-from connections.tenancy.models import Tenant
+from connections.tenancy.models import AuditEvent, SystemAuditEvent, Tenant
 from connections.transport.models import RequestLogEntry
-from connections.vault.models import Connection
+from connections.vault.models import ClientRegistration, Connection
 from portal.members.models import Invitation, User
+from portal.notices.models import OutgoingMail
+from portal.support import belongings, matching
+from portal.support.moments import written
+from portal.support.pasted import Pasted, read
 from portal.support.showing import place
 from portal.support.showing import text as harmless
+from portal.support.showing import when_in_words as when
 
-MOST = 10  # of each kind
-LONGEST = 200
+MOST = 10  # of each kind; its list shows the rest
+AROUND = timedelta(minutes=5)  # a time that stands in a mail
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One thing that was found: what it is, what tells it apart, and its staff page."""
+    """One thing that was found: what it is, what tells it apart, its staff page, and its tenant's slug, if it has one."""
 
     kind: str
     title: str
     detail: str
     address: str
+    tenant: str = ""
 
 
-def find(pasted: str) -> list[Hit]:
-    """Everything that goes by this name or number, at most ten of a kind. Needs the staff's scope.
+@dataclass
+class Found:
+    """What goes by the text. `more`: lists with the rest of a kind. `around`: the request log at the times in it."""
 
-    Each look-up is an equality on an index; only names of tenants, companies and people, of which there are few, are
+    hits: list[Hit] = field(default_factory=list)
+    more: list[tuple[str, str]] = field(default_factory=list)
+    around: list[tuple[datetime, str]] = field(default_factory=list)
+    is_cut: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What has a staff page. `rows` are those that an id of ours, or what `matching` reads for the model, may name."""
+
+    model: type[Model]
+    label: Promise | str
+    rows: Callable[[], QuerySet[Any]]
+    title: Callable[[Any], object]
+    detail: Callable[[Any], object]
+
+    def hit(self, row: Any) -> Hit:
+        tenant = row if isinstance(row, Tenant) else getattr(row, "tenant", None)
+        return Hit(
+            str(self.label),
+            harmless(self.title(row)),
+            harmless(self.detail(row)),
+            address_of(self.model, row.pk),
+            tenant.slug if tenant is not None else "",
+        )
+
+
+def address_of(model: type[Model], key: object) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=[key])
+
+
+def list_of(model: type[Model], **query: str) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist") + f"?{urlencode(query)}"
+
+
+def _request(entry: RequestLogEntry) -> str:
+    return f"{when(entry.at)}, {place(entry.provider, entry.environment)}, {entry.status or '–'}"
+
+
+def _where(connection: Connection) -> str:
+    return f"{place(connection.provider, connection.environment)} {connection.company_name}".strip()
+
+
+# In the order of the answer. The staff's role has no right on the other columns of calls, registrations and mails.
+KINDS = (
+    Kind(
+        RequestLogEntry,
+        gettext_lazy("Request"),
+        lambda: RequestLogEntry.objects.prefetch_related("tenant").order_by("-at", "-id"),
+        str,
+        _request,
+    ),
+    Kind(
+        SyncRun,
+        gettext_lazy("Sync run"),
+        lambda: SyncRun.objects.select_related("tenant"),
+        lambda run: when(run.queued_at),
+        lambda run: f"{run.tenant.name}, {run.get_state_display()}",
+    ),
+    Kind(
+        Call,
+        gettext_lazy("Call"),
+        lambda: Call.objects.select_related("tenant").only("id", "operation", "state", "asked_at", "tenant"),
+        lambda call: f"{call.operation} {when(call.asked_at)}",
+        lambda call: f"{call.tenant.name}, {call.get_state_display()}",
+    ),
+    Kind(
+        Tenant,
+        gettext_lazy("Tenant"),
+        lambda: Tenant.objects.order_by("name", "id"),
+        lambda tenant: tenant.name,
+        lambda tenant: f"{tenant.slug}, {tenant.get_state_display()}",
+    ),
+    Kind(
+        Connection,
+        gettext_lazy("Connection"),
+        lambda: Connection.objects.select_related("tenant").order_by("-created_at", "-id"),
+        _where,
+        lambda connection: connection.tenant.name,
+    ),
+    Kind(
+        User,
+        gettext_lazy("Person"),
+        lambda: User.objects.defer("password").order_by("email"),
+        str,
+        lambda user: user.email,
+    ),
+    Kind(
+        ClientRegistration,
+        gettext_lazy("Client registration"),
+        lambda: ClientRegistration.objects.defer("secret_ciphertext").order_by("provider", "environment"),
+        lambda row: place(row.provider, row.environment),
+        lambda row: row.client_id,
+    ),
+    Kind(
+        Job,
+        gettext_lazy("Job"),
+        lambda: Job.objects.select_related("tenant").order_by("-created_at", "-id"),
+        lambda job: job.kind,
+        lambda job: job.get_state_display(),
+    ),
+    Kind(
+        OutgoingMail,
+        gettext_lazy("Mail"),
+        lambda: OutgoingMail.objects.only("id", "state", "created_at"),
+        lambda mail: when(mail.created_at),
+        lambda mail: mail.get_state_display(),
+    ),
+    Kind(
+        AuditEvent,
+        gettext_lazy("Audit event"),
+        lambda: AuditEvent.objects.select_related("tenant"),
+        str,
+        lambda event: f"{event.tenant.name}, {when(event.happened_at)}",
+    ),
+    Kind(
+        SystemAuditEvent,
+        gettext_lazy("System audit event"),
+        lambda: SystemAuditEvent.objects.all(),
+        str,
+        lambda event: f"{event.actor_name}, {when(event.happened_at)}",
+    ),
+)
+_KIND_OF = {kind.model: kind for kind in KINDS}
+
+
+def find(text: str) -> Found:
+    """Everything that a text names, ten of a kind at most, with the lists that show the rest. Needs the staff's scope.
+
+    The number of queries depends on the text's sorts of ids, never on how many there are. Each look-up is an equality
+    or a range on an index; only names of tenants, companies and people, and parts of people's e-mail addresses, are
     searched in the middle.
     """
-    text = _bare(pasted)
-    if not text:
-        return []
-    key = as_uuid(text)
-    # A provider's request id may look like one of our own ids.
-    return [*_by_id(key), *_by_request_id(text)] if key else [*_by_request_id(text), *_by_text(text)]
+    pasted = read(text)
+    found = Found(is_cut=pasted.is_cut)
+    if not pasted.text:
+        return found
+    pages = [belongings.keys_of(page) for page in pasted.pages]
+    keys = {*pasted.ids, *(key for keys in pages for key in keys)}
+    hits = dict(_by_key(keys))
+    chosen = [*pasted.ids, *(next((key for key in each if key in hits), None) for each in pages)]
+    wanted = [hit for key in chosen if key is not None for hit in hits.get(key, ())]
+    unread = [page for page, each in zip(pasted.pages, pages, strict=True) if not any(key in hits for key in each)]
+    is_named = True
+    for kind in KINDS:
+        matched = list(_matched(kind, pasted, unread, found, is_named=is_named))
+        wanted += matched
+        # What is a request's id is no name; every other table is spared that search.
+        is_named = is_named and not (matched and kind.model is RequestLogEntry)
+    wanted += _invited(pasted)
+    order = [str(kind.label) for kind in KINDS]
+    rank = {label: place for place, label in enumerate(order)}
+    distinct = {hit.address: hit for hit in reversed(wanted)}
+    found.hits = sorted(reversed(distinct.values()), key=lambda hit: rank.get(hit.kind, len(rank)))
+    found.around = [(at, _requests_around(at, found.hits)) for at in pasted.times]
+    return found
 
 
-def _bare(pasted: str) -> str:
-    return pasted.strip().strip("\"'<>").strip()[:LONGEST]
+def _by_key(keys: set[UUID]) -> Iterator[tuple[UUID, list[Hit]]]:
+    """What these ids are of; where an id has no page, the page of what it belongs to; else the jobs that work on it."""
+    missing = set(keys)
+    for kind in KINDS if keys else ():
+        if kind.model is User:
+            continue
+        for row in kind.rows().filter(pk__in=keys):
+            missing.discard(row.pk)
+            yield row.pk, [kind.hit(row)]
+    if missing:
+        for owner, name, owned in belongings.owners(missing):
+            kind = _KIND_OF[owner]
+            for row in kind.rows().filter(pk__in=set(owned.values())):
+                for key in [key for key, of in owned.items() if of == row.pk]:
+                    missing.discard(key)
+                    hit = kind.hit(row)
+                    yield key, [Hit(capfirst(str(name)), hit.title, hit.detail, hit.address, hit.tenant)]
+    if missing:
+        jobs: dict[UUID, list[Hit]] = {}
+        for job in islice(_KIND_OF[Job].rows().filter(matching.jobs_about(missing)), MOST):
+            jobs.setdefault(job.subject, []).append(_KIND_OF[Job].hit(job))
+        yield from jobs.items()
 
 
-def as_uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
+def _matched(kind: Kind, pasted: Pasted, pages: list[Any], found: Found, *, is_named: bool) -> Iterable[Hit]:
+    """By everything that is no whole id of ours."""
+    questions = matching.questions(kind.model, pasted, pages, is_named=is_named)
+    rows: dict[Any, Any] = {}
+    for question, order in questions:
+        found_rows = kind.rows().filter(question)
+        for row in (found_rows.order_by(*order) if order else found_rows)[: MOST + 1]:
+            rows[row.pk] = row
+    if len(rows) > MOST:
+        found.more.append((str(kind.model._meta.verbose_name_plural), list_of(kind.model, q=pasted.text)))
+    return [kind.hit(row) for row in islice(rows.values(), MOST)]
 
 
-def _by_id(key: UUID) -> Iterator[Hit]:
-    for entry in RequestLogEntry.objects.filter(id=key)[:1]:
-        yield _entry(entry)
-    for run in SyncRun.objects.select_related("connection__tenant").filter(id=key):
-        detail = f"{run.connection.tenant.name}, {run.get_state_display()}"
-        yield _hit(run, _("Sync run"), f"{run.queued_at:%Y-%m-%d %H:%M} UTC", detail)
-    calls = Call.objects.select_related("tenant").only("id", "operation", "state", "asked_at", "tenant")
-    for call in calls.filter(id=key):
-        detail = f"{call.tenant.name}, {call.get_state_display()}"
-        yield _hit(call, _("Call"), f"{call.operation} {call.asked_at:%Y-%m-%d %H:%M} UTC", detail)
-    for connection in Connection.objects.select_related("tenant").filter(id=key):
-        yield _connection(connection)
-    for tenant in Tenant.objects.filter(id=key):
-        yield _tenant(tenant)
-    for job in Job.objects.filter(id=key):
-        yield _hit(job, _("Job"), job.kind, job.get_state_display())
-
-
-def _by_request_id(text: str) -> Iterator[Hit]:
-    for entry in RequestLogEntry.objects.filter(provider_request_id=text).order_by("-at", "-id")[:MOST]:
-        yield _entry(entry)
-
-
-def _by_text(text: str) -> Iterator[Hit]:
-    if "@" in text:
-        yield from _people(text.lower())
+def _invited(pasted: Pasted) -> Iterator[Hit]:
+    """People who were invited and have not come: the page is the tenant's."""
+    if not pasted.emails:
         return
-    for tenant in tenants_named(text)[:MOST]:
-        yield _tenant(tenant)
-    companies = Connection.objects.select_related("tenant").filter(
-        Q(company_id=text) | Q(company_name__icontains=text)
-    )
-    for connection in companies[:MOST]:
-        yield _connection(connection)
-    for user in User.objects.defer("password").filter(name__icontains=text)[:MOST]:
-        yield _hit(user, _("Person"), str(user), user.email)
-
-
-def _people(email: str) -> Iterator[Hit]:
-    for user in User.objects.defer("password").filter(Q(email=email) | Q(emailaddress__email=email)).distinct():
-        yield _hit(user, _("Person"), str(user), user.email)
-    invited = Invitation.objects.select_related("tenant").filter(email=email, accepted_at=None)
+    invited = Invitation.objects.select_related("tenant").filter(email__in=pasted.emails, accepted_at=None)
     for invitation in invited.order_by("-created_at")[:MOST]:
-        yield _hit(invitation.tenant, _("Invitation"), invitation.email, invitation.tenant.name)
+        tenant = invitation.tenant
+        yield Hit(_("Invitation"), invitation.email, tenant.name, address_of(Tenant, tenant.pk), tenant.slug)
 
 
-def tenants_named(text: str) -> QuerySet[Tenant]:
-    return Tenant.objects.filter(Q(slug=text.lower()) | Q(name__icontains=text)).order_by("name")
-
-
-def entries(requests: QuerySet[RequestLogEntry], pasted: str) -> QuerySet[RequestLogEntry]:
-    """The request log narrowed to what was pasted: the first of these readings that means anything.
-
-    An entry id, a run, a connection; a status; a provider request id; a tenant; a company id. Whatever it is, the
-    query that comes back is an equality on an indexed column.
-    """
-    text = _bare(pasted)
-    key = as_uuid(text)
-    if key is not None:
-        return _entries_by_id(requests, key, text)
-    if len(text) == 3 and text.isascii() and text.isdigit() and 100 <= int(text) <= 599:
-        return requests.filter(status=int(text))
-    # Cheap questions first, so that the long table is asked for one thing only.
-    if RequestLogEntry.objects.filter(provider_request_id=text).exists():
-        return requests.filter(provider_request_id=text)
-    tenants = list(tenants_named(text).values_list("id", flat=True)[:MOST])
-    if tenants:
-        return requests.filter(tenant_id=tenants[0]) if len(tenants) == 1 else requests.filter(tenant_id__in=tenants)
-    return _of_connections(requests, Connection.objects.filter(company_id=text))
-
-
-def _entries_by_id(requests: QuerySet[RequestLogEntry], key: UUID, text: str) -> QuerySet[RequestLogEntry]:
-    if RequestLogEntry.objects.filter(id=key).exists():
-        return requests.filter(id=key)
-    if RequestLogEntry.objects.filter(provider_request_id=text).exists():
-        return requests.filter(provider_request_id=text)
-    connections = Connection.objects.filter(id=key)
-    if connections.exists():
-        return _of_connections(requests, connections)
-    return requests.filter(run_id=key)
-
-
-def _of_connections(
-    requests: QuerySet[RequestLogEntry], connections: QuerySet[Connection]
-) -> QuerySet[RequestLogEntry]:
-    # The tenant leads the index, so it is part of the question.
-    found = list(connections.values_list("tenant_id", "id")[:MOST])
-    if not found:
-        return requests.none()
-    narrowed = Q()
-    for tenant_id, connection_id in found:
-        narrowed |= Q(tenant_id=tenant_id, connection_id=connection_id)
-    return requests.filter(narrowed)
-
-
-def _entry(entry: RequestLogEntry) -> Hit:
-    detail = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC, {place(entry.provider, entry.environment)}, {entry.status or '–'}"
-    return _hit(entry, _("Request"), str(entry), detail)
-
-
-def _tenant(tenant: Tenant) -> Hit:
-    return _hit(tenant, _("Tenant"), tenant.name, f"{tenant.slug}, {tenant.get_state_display()}")
-
-
-def _connection(connection: Connection) -> Hit:
-    where = place(connection.provider, connection.environment)
-    return _hit(connection, _("Connection"), f"{where} {connection.company_name}".strip(), connection.tenant.name)
-
-
-def _hit(row: Model, kind: str, title: str, detail: Any) -> Hit:
-    meta = row._meta
-    address = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
-    return Hit(kind, harmless(title), harmless(detail), address)
+def _requests_around(at: datetime, hits: list[Hit]) -> str:
+    """The request log around a moment, of the one tenant that the rest of the text is about."""
+    tenants = {hit.tenant for hit in hits if hit.tenant}
+    narrowed = {"tenant": next(iter(tenants))} if len(tenants) == 1 else {}
+    return list_of(RequestLogEntry, since=written(at - AROUND), until=written(at + AROUND), **narrowed)

@@ -7,20 +7,22 @@ from typing import Any
 
 import lucide
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, gettext_lazy
 
 from connections.calls import faults as call_faults
 from connections.providers import registry
 from connections.spec.provider import Environment
+from connections.spec.times import format_time
 from connections.sync import faults
 from connections.transport.models import RequestLogEntry
-from portal.members.templatetags.reading import moment, visible
+from portal.members.templatetags.reading import MARKS, moment, visible
 
 NOTHING = "–"
 
-# Look and icon of every state that a list shows. The word is the state's own label.
+# Look and icon of every state that a list shows; the word is the state's own label. Colour says what a person should look
+# at: `bad` is broken, `warn` waits for a person, `good` is as it should be; what is neither is `quiet`, or `busy`.
 LOOKS = {
     "active": ("good", "circle-check"),
     "connected": ("good", "circle-check"),
@@ -28,16 +30,32 @@ LOOKS = {
     "answered": ("good", "circle-check"),
     "sent": ("good", "circle-check"),
     "done": ("good", "circle-check"),
+    "exchanged": ("good", "circle-check"),
     "founded": ("busy", "loader-circle"),
     "setup": ("busy", "list-checks"),
     "queued": ("busy", "clock"),
     "running": ("busy", "loader-circle"),
     "reading": ("busy", "loader-circle"),
+    "received": ("busy", "loader-circle"),
+    "waiting": ("busy", "hourglass"),  # for a provider's limit: it goes on by itself
     "pending": ("quiet", "circle-dashed"),
-    "waiting": ("warn", "hourglass"),
+    "started": ("quiet", "clock"),
+    "stored": ("quiet", "lock"),
+    "absent": ("quiet", "minus"),  # and nothing needs it
+    "off": ("quiet", "ban"),  # switched off on purpose
+    "settled-done": ("quiet", "user-round-check"),
+    "settled-not-done": ("quiet", "circle-slash"),
+    "cancelled": ("quiet", "circle-minus"),
+    "denied": ("quiet", "circle-minus"),
+    "disconnected": ("quiet", "unplug"),
+    "info": ("quiet", "info"),
+    "missing": ("warn", "circle-alert"),  # and something needs it
+    "unconfirmed": ("warn", "hourglass"),  # a person must say so
     "paused": ("warn", "circle-pause"),
     "incomplete": ("warn", "circle-alert"),
-    "suspended": ("bad", "ban"),
+    "suspended": ("warn", "ban"),
+    "warning": ("warn", "triangle-alert"),
+    "unknown": ("warn", "circle-question-mark"),  # somebody must find out
     "broken": ("bad", "circle-alert"),
     "failed": ("bad", "circle-x"),
     "parked": ("bad", "circle-x"),
@@ -46,25 +64,15 @@ LOOKS = {
     "unreachable": ("bad", "cloud-off"),
     "unreadable": ("bad", "file-question-mark"),
     "blocked": ("bad", "shield-x"),
-    "unknown": ("bad", "circle-question-mark"),
-    "settled-done": ("warn", "user-round-check"),
-    "settled-not-done": ("quiet", "circle-slash"),
-    "cancelled": ("quiet", "circle-minus"),
-    "disconnected": ("quiet", "unplug"),
-    "started": ("quiet", "clock"),
-    "received": ("busy", "loader-circle"),
-    "exchanged": ("good", "circle-check"),
-    "denied": ("warn", "circle-minus"),
-    "info": ("quiet", "info"),
-    "warning": ("warn", "triangle-alert"),
     "error": ("bad", "circle-x"),
-    # The marks of a checklist, with the icons of the customer's page.
-    "mark-open": ("quiet", "circle-dashed"),
-    "mark-attested": ("warn", "user-round-check"),
-    "mark-inferred": ("inferred", "link-2"),
-    "mark-verified": ("good", "badge-check"),
-    "mark-failing": ("bad", "circle-alert"),
-    "mark-waived": ("quiet", "circle-minus"),
+}
+# Icons and words of marks are the customer's page's own (reading.MARKS).
+LOOKS_OF_MARKS = {
+    "attested": "quiet",
+    "inferred": "inferred",
+    "verified": "good",
+    "unconfirmed": "warn",
+    "failing": "bad",
 }
 
 
@@ -76,6 +84,32 @@ def badge(state: str, word: object) -> SafeString:
     """Colour, icon and word."""
     look, name = LOOKS.get(state, ("quiet", "circle"))
     return format_html('<span class="badge badge-{}">{}{}</span>', look, icon(name), word)
+
+
+def mark_badge(state: str) -> SafeString:
+    """Marks that pass are different things, here as on the customer's page."""
+    sign, word, _meaning = MARKS[state]
+    return format_html(
+        '<span class="badge badge-{}">{}{}</span>', LOOKS_OF_MARKS.get(state, "quiet"), icon(sign), word
+    )
+
+
+# Of secrets and grants, whose values nobody sees. That one is stored does not say that it works.
+STATES_OF_KEPT = {
+    "stored": gettext_lazy("stored"),
+    "refused": gettext_lazy("stored, and refused by the provider"),
+    "missing": gettext_lazy("not given yet"),
+    "absent": gettext_lazy("none, and none is needed"),
+}
+
+
+def kept_badge(state: str) -> SafeString:
+    return badge(state, STATES_OF_KEPT[state])
+
+
+def yes_or_no(value: bool) -> str:
+    """A fact that is neither good nor bad."""
+    return gettext("yes") if value else gettext("no")
 
 
 def outcome(entry: RequestLogEntry) -> SafeString:
@@ -114,10 +148,19 @@ def fault_words(provider: str, code: str) -> str:
 
 
 def when(at: datetime | None) -> SafeString | str:
-    """A time in the reader's zone, UTC on hover: to the second this year, with its year before."""
-    if at is None:
-        return NOTHING
-    return moment(at, "clock" if at.year == timezone.now().year else "")
+    """A time to the second, in the reader's zone; UTC on hover."""
+    return moment(at, "clock") if at is not None else NOTHING
+
+
+def when_in_words(at: datetime) -> str:
+    return format_time(at, seconds=True)
+
+
+def with_more(first: object, more: object) -> SafeString:
+    """A cell with a second, quieter line: a list keeps to few columns, so that it is read without moving sideways."""
+    if more in ("", None, NOTHING):
+        return format_html("{}", first)
+    return format_html('{}<div class="quiet">{}</div>', first, more)
 
 
 def text(value: object) -> str:

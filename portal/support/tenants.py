@@ -93,8 +93,8 @@ class TenantAdmin(Editable):
     list_display_links = ("name",)
     list_filter = (TenantStateFilter,)
     search_fields = ("name", "slug")
-    search_help_text = _("Name or address.")
-    ordering = ("name", "id")
+    search_help_text = _("A part of the name, an address, an id, or an address of the portal's pages.")
+    paged_by = "name"
     actions = ("suspend_chosen", "reactivate_chosen")
     change_form_template = "admin/tenancy/tenant/change_form.html"
 

@@ -6,42 +6,34 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import AuditEvent, SystemAuditEvent, Tenant, WhoDidWhat
-from portal.members.models import User
 from portal.support.filters import ActionFilter, DayFilter, PersonFilter, TenantFilter, TimeFilter
-from portal.support.looking import LookOnly, LookOnlyNewestFirst
-from portal.support.search import as_uuid, find
-from portal.support.showing import NOTHING, link, text, when
+from portal.support.looking import LookOnly
+from portal.support.narrowing import events, house_log
+from portal.support.pasted import as_uuid
+from portal.support.search import find
+from portal.support.showing import NOTHING, link, text, when, with_more
 
 
 class EventTimeFilter(TimeFilter):
     column = "happened_at"
 
 
-class TrailAdmin(LookOnlyNewestFirst):
+class TrailAdmin(LookOnly):
     """Append-only: no role may change or delete an event."""
 
-    moment_field = "happened_at"
+    paged_by = "-happened_at"
+    narrowing = staticmethod(events)
     search_fields = ("action",)
-    search_help_text = _("An action such as member.invited, the start of one, a person's e-mail or a subject's id.")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        wanted = search_term.strip()
-        if not wanted:
-            return queryset, False
-        # Events name a person as they were called then; by id they are found under whatever address they have.
-        people = User.objects.filter(Q(email=wanted.lower()) | Q(emailaddress__email=wanted.lower()))
-        ids = list(people.values_list("pk", flat=True).distinct()[:20])
-        by_whom = Q(actor_name=wanted) | Q(actor_id__in=ids)
-        return queryset.filter(Q(action__startswith=wanted) | by_whom | Q(subject=wanted)), False
+    search_help_text = _(
+        "An event's or a subject's id, an action such as member.invited or its beginning, a person's e-mail or a part of it."
+    )
 
     @admin.display(description=_("time"))
     def happened(self, event: WhoDidWhat) -> SafeString | str:
@@ -55,9 +47,10 @@ class TrailAdmin(LookOnlyNewestFirst):
     def what(self, event: WhoDidWhat) -> str:
         return text(event.subject)
 
-    @admin.display(description=_("details"))
-    def more(self, event: WhoDidWhat) -> str:
-        return text(", ".join(f"{name}: {value}" for name, value in _flat(event.details))[:120])
+    @admin.display(description=_("subject and details"))
+    def about(self, event: WhoDidWhat) -> SafeString:
+        details = ", ".join(f"{name}: {value}" for name, value in _flat(event.details))
+        return with_more(text(event.subject), text(details[:120]))
 
     @admin.display(description=_("details"))
     def all_details(self, event: WhoDidWhat) -> SafeString:
@@ -69,7 +62,7 @@ class TrailAdmin(LookOnlyNewestFirst):
 class AuditEventAdmin(TrailAdmin):
     """What people did in their tenants, and staff for them."""
 
-    list_display = ("happened", "tenant", "action", "who", "what", "more")
+    list_display = ("happened", "tenant", "action", "who", "about")
     list_filter = (EventTimeFilter, DayFilter, PersonFilter, ActionFilter, TenantFilter)
     list_select_related = ("tenant",)
     fields = ("id", "happened", "tenant_link", "action", "who", "what", "all_details")
@@ -87,7 +80,7 @@ class AuditEventAdmin(TrailAdmin):
 class SystemAuditEventAdmin(TrailAdmin):
     """Who signed in or failed to, was refused, became staff; and what staff opened and searched for."""
 
-    list_display = ("happened", "action", "who", "what", "more")
+    list_display = ("happened", "action", "who", "about")
     list_filter = (EventTimeFilter, DayFilter, PersonFilter, ActionFilter)
     fields = ("id", "happened", "action", "who", "what", "all_details", "whose")
     readonly_fields = fields
@@ -103,8 +96,7 @@ class SystemAuditEventAdmin(TrailAdmin):
         keys = [value for _name, value in _flat(event.details) if as_uuid(str(value)) is not None]
         hits = [
             (format_html('<a href="{}">{}</a>', hit.address, hit.title), f"{hit.kind}, {hit.detail}")
-            for key in keys
-            for hit in find(str(key))
+            for hit in find(" ".join(map(str, keys))).hits
         ]
         return format_html_join("", "<div>{} ({})</div>", [*tenants, *hits]) or NOTHING
 
@@ -123,8 +115,10 @@ class HouseLogAdmin(LookOnly):
 
     list_display = ("when_done", "user", "what", "told")
     list_select_related = ("user", "content_type")
-    search_fields = ("object_repr", "user__email")
-    ordering = ("-action_time", "-id")
+    paged_by = "-pk"
+    narrowing = staticmethod(house_log)
+    search_fields = ("object_repr",)
+    search_help_text = _("The id or name of what was changed, or who changed it.")
     fields = ("when_done", "user", "what", "told")
     readonly_fields = fields
 

@@ -8,14 +8,20 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
+from portal.support.pasted import LONGEST
 from portal.support.search import find
 
 
 def search(request: HttpRequest) -> HttpResponse:
     """Straight to the one thing that was found, or a short list. What was pasted is kept."""
     pasted = request.GET.get("q", "")
-    hits = find(pasted)
-    if len(hits) == 1:
-        return redirect(hits[0].address)
-    context = {**admin.site.each_context(request), "title": _("Find"), "pasted": pasted, "hits": hits}
+    found = find(pasted)
+    if len(found.hits) == 1 and not found.more:
+        return redirect(found.hits[0].address)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Find"),
+        "pasted": pasted[:LONGEST],
+        "found": found,
+    }
     return TemplateResponse(request, "admin/search.html", context)

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -19,10 +19,10 @@ from portal.members.models import User
 from portal.notices.models import MailState, OutgoingMail
 from portal.support import services
 from portal.support.filters import Choices, TenantFilter
-from portal.support.looking import LookOnlyNewestFirst
+from portal.support.looking import LookOnly
+from portal.support.narrowing import jobs, mails
 from portal.support.posting import Posted, posted
-from portal.support.search import as_uuid
-from portal.support.showing import NOTHING, badge, link, when
+from portal.support.showing import NOTHING, badge, link, text, when, with_more
 
 
 class JobStateFilter(Choices):
@@ -32,15 +32,16 @@ class JobStateFilter(Choices):
 
 
 @admin.register(Job)
-class JobAdmin(LookOnlyNewestFirst):
+class JobAdmin(LookOnly):
     """The queue. What a job is to do stands in rows of its tenant; here are ids and times."""
 
-    moment_field = "created_at"
-    list_display = ("created", "kind", "tenant", "state_badge", "due", "failures", "reason")
+    paged_by = "-created_at"
+    narrowing = staticmethod(jobs)
+    list_display = ("created", "kind", "tenant", "state_and_reason", "due", "failures")
     list_filter = (JobStateFilter, TenantFilter)
     list_select_related = ("tenant",)
     search_fields = ("kind",)
-    search_help_text = _("Job id, subject id or kind.")
+    search_help_text = _("Job id, the id of what it works on, its kind or the first word of that.")
     fields = (
         "id",
         "kind",
@@ -63,14 +64,6 @@ class JobAdmin(LookOnlyNewestFirst):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Job]:
         return super().get_queryset(request).select_related("tenant")
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        key = as_uuid(search_term.strip())
-        if key is not None:
-            return queryset.filter(Q(id=key) | Q(subject=key)), False
-        return super().get_search_results(request, queryset, search_term)
 
     def get_urls(self) -> list[URLPattern]:
         again = self.admin_site.admin_view(self.queue_again)
@@ -100,6 +93,10 @@ class JobAdmin(LookOnlyNewestFirst):
     def tenant_link(self, job: Job) -> SafeString | str:
         return link(job.tenant, job.tenant_id, job.tenant.name) if job.tenant else NOTHING
 
+    @admin.display(description=_("state and reason"))
+    def state_and_reason(self, job: Job) -> SafeString:
+        return with_more(self.state_badge(job), text(job.reason))
+
     @admin.display(description=_("state"))
     def state_badge(self, job: Job) -> SafeString:
         return badge(job.state, job.get_state_display())
@@ -128,10 +125,13 @@ class MailStateFilter(Choices):
 
 
 @admin.register(OutgoingMail)
-class MailAdmin(LookOnlyNewestFirst):
+class MailAdmin(LookOnly):
     """Whether mails leave. Who they are for and what they say is sealed for the workers."""
 
-    moment_field = "created_at"
+    paged_by = "-created_at"
+    narrowing = staticmethod(mails)
+    search_fields = ("id",)  # shows the box; what it means stands in narrowing.py
+    search_help_text = _("Mail id, or the id of what it was about.")
     list_display = ("created", "state_badge", "tries", "trouble", "sent")
     list_filter = (MailStateFilter,)
     fields = ("id", "about", "state_badge", "tries", "trouble", "created", "sent")

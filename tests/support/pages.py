@@ -16,6 +16,7 @@ class Page(HTMLParser):
         self.addresses: list[str] = []
         self.heading = ""
         self._words: list[str] = []
+        self._goes_on = False
         self._open: list[tuple[str, list[str], str]] = []
         self.feed(html.decode() if isinstance(html, bytes) else html)
 
@@ -24,13 +25,17 @@ class Page(HTMLParser):
         return _plain(self._words)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._goes_on = tag == "wbr"  # where a word may be cut, and is one all the same
         if tag in ("tr", "a", "h1"):
             self._open.append((tag, [], dict(attrs).get("href") or ""))
 
     def handle_data(self, data: str) -> None:
-        self._words.append(data)
-        for _, words, _ in self._open:
-            words.append(data)
+        for words in (self._words, *(words for _, words, _ in self._open)):
+            if self._goes_on and words:
+                words[-1] += data
+            else:
+                words.append(data)
+        self._goes_on = False
 
     def handle_endtag(self, tag: str) -> None:
         if not self._open or self._open[-1][0] != tag:

@@ -122,7 +122,7 @@ def test_a_registration_cannot_be_moved(house: House, admins: Any) -> None:
 def test_the_list_says_set_with_hint_or_not_set(house: House, admins: Any, settings: Any) -> None:
     ClientRegistration.objects.create(provider="procountor", environment="production", client_id="bare")
     rows = Page(admins.get(reverse("admin:vault_clientregistration_changelist")).content).rows
-    assert [row for row in rows if f"set, ends with {CLIENT_SECRET[-4:]}" in row]
+    assert [row for row in rows if f"stored, ends with {CLIENT_SECRET[-4:]}" in row]
     assert [row for row in rows if "bare" in row and "not set" in row]
 
 

@@ -222,7 +222,7 @@ def test_the_list_counts_in_the_one_query_however_many_there_are(house: House, b
         with CaptureQueriesContext(database) as seen:
             page = Page(admins.get(reverse(LIST)).content)
         [row] = [row for row in page.rows if "Aamu Oy" in row]
-        assert "active 1 2" in row, "one connection, two members"
+        assert "active Connections 1 Members 2" in row, "one connection, two members"
         return len(seen)
 
     few = asked()

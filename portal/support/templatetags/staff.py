@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from django import template
-from django.utils.safestring import SafeString
+from django.contrib.admin.templatetags.admin_list import result_headers, results
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 from connections.transport.models import RequestLogEntry
 from portal.onboarding.models import Mark
@@ -12,6 +18,23 @@ from portal.support import showing
 register = template.Library()
 
 register.simple_tag(showing.place, name="place")
+register.simple_tag(showing.kept_badge, name="kept_badge")
+
+
+@register.simple_tag
+def labelled_rows(changelist: Any) -> Iterator[Iterator[SafeString]]:
+    """The cells of a list, each with the name of its column, which small screens show where there is no room for a head."""
+    names = [header["text"] for header in result_headers(changelist)]
+    for row in results(changelist):
+        cells = zip(names, row, strict=True)
+        yield (_labelled(cell, name) if "action-checkbox" not in cell else cell for name, cell in cells)
+
+
+def _labelled(cell: str, name: object) -> SafeString:
+    """`<td class="...">` and what follows, made by Django's own list."""
+    start, _end, rest = cell.partition(">")
+    label = format_html('<span class="cell-name" aria-hidden="true">{}</span>', capfirst(str(name)))
+    return mark_safe(f"{start}>{label}{rest}")  # noqa: S308  # nosec B308 B703  (its parts are escaped)
 
 
 @register.simple_tag
@@ -31,5 +54,4 @@ def fault(provider: str, code: str) -> str:
 
 @register.simple_tag
 def mark_badge(mark: Mark) -> SafeString:
-    """Three marks that pass are three different things, here as on the customer's page."""
-    return showing.badge(f"mark-{mark.state}", mark.get_state_display())
+    return showing.mark_badge(mark.state)

@@ -1,0 +1,140 @@
+"""What a pasted text asks of each table, for the one box and for the boxes of the lists alike."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.db.models import Model, Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
+from django.urls import ResolverMatch
+
+from connections.jobs.registry import kinds
+from connections.providers import registry
+from connections.spec.provider import Kind as FieldKind
+from connections.tenancy.models import Lookup, Tenant
+from connections.transport.models import RequestLogEntry
+from connections.vault.models import ClientRegistration, Connection, Pin
+from portal.members.models import EnrolmentLink, Invitation, User
+from portal.support.belongings import person_of, slug_of, token_of
+from portal.support.pasted import Pasted
+
+Question = tuple[Q, tuple[str, ...]]  # and the order that lets an index answer it; () for the list's own
+
+
+def questions(
+    model: type[Model], pasted: Pasted, pages: Iterable[ResolverMatch] = (), *, is_named: bool = True
+) -> Iterator[Question]:
+    """Everything but whole ids. `pages`: addresses of ours without a row of their own. `is_named`: names count, too."""
+    if pasted.beginnings and model is not User:
+        yield of_spans(pasted.beginnings), ("pk",)
+    if model is RequestLogEntry:
+        if numbers := request_ids(pasted):
+            yield request_ids_among(numbers), ()
+    elif model is Connection:
+        yield from ((question, ()) for question in _connections(pasted, is_named=is_named))
+    elif model is Tenant:
+        yield from ((question, ()) for question in _tenants(pasted, pages, is_named=is_named))
+    elif model is User:
+        yield from ((question, ()) for question in _people(pasted, pages, is_named=is_named))
+    elif model is ClientRegistration:
+        yield _registrations(pasted, pages), ()
+
+
+def of_spans(spans: Collection[tuple[UUID, UUID]]) -> Q:
+    question = Q()
+    for first, last in spans:
+        question |= Q(pk__range=(first, last))
+    return question
+
+
+def request_ids(pasted: Pasted) -> set[str]:
+    """A provider's request id may look like one of our own, with hyphens or without."""
+    return {*pasted.words, *(form for key in pasted.ids for form in (str(key), key.hex)), *_upper(pasted)}
+
+
+def _upper(pasted: Pasted) -> Iterator[str]:
+    return (form.upper() for key in pasted.ids for form in (str(key), key.hex))
+
+
+def request_ids_among(numbers: Collection[str]) -> Q:
+    # What is said twice is what lets the database take its index, which leaves out those without an id.
+    return Q(provider_request_id__in=[each for each in numbers if len(each) <= 140]) & ~Q(provider_request_id="")
+
+
+def client_ids_among(numbers: Collection[str]) -> QuerySet[Connection]:
+    """Connections by the client id that the customer typed."""
+    return Connection.objects.annotate(client=KeyTextTransform("client_id", "settings")).filter(client__in=numbers)
+
+
+def _connections(pasted: Pasted, *, is_named: bool) -> Iterator[Q]:
+    if pasted.words:
+        yield Q(company_id__in=pasted.words)
+        yield Q(pk__in=client_ids_among(pasted.words).values("pk"))
+    if pasted.fingerprints:
+        yield Q(pk__in=Pin.objects.filter(sha256__in=pasted.fingerprints).values("connection_id"))
+    servers = [each for each in pasted.addresses if each.startswith("http")]
+    if servers:
+        yield _typed_addresses(servers)
+    if pasted.name and is_named:
+        yield Q(company_name__icontains=pasted.name)
+
+
+def _typed_addresses(servers: Iterable[str]) -> Q:
+    fields = {
+        field.name
+        for provider in registry.all_providers().values()
+        for field in provider.credentials
+        if not field.secret and field.kind is FieldKind.ADDRESS
+    }
+    question = Q()
+    for server in servers:
+        for form in {server, server.rstrip("/"), server.rstrip("/") + "/"}:
+            for name in sorted(fields):
+                question |= Q(settings__contains={name: form})
+    return question
+
+
+def _tenants(pasted: Pasted, pages: Iterable[ResolverMatch], *, is_named: bool) -> Iterator[Q]:
+    slugs = {each.lower() for each in (*pasted.words, *filter(None, map(slug_of, pages)))}
+    if slugs:
+        yield Q(slug__in=slugs)
+    if digests := [sha256(token.encode()).hexdigest() for token in filter(None, map(token_of, pages))]:
+        # Of a link that we mailed, nobody keeps more than this.
+        yield Q(pk__in=Lookup.objects.filter(digest__in=digests).values("tenant_id"))
+        yield Q(pk__in=Invitation.objects.filter(digest__in=digests).values("tenant_id"))
+    if pasted.name and is_named:
+        yield Q(name__icontains=pasted.name)
+
+
+def _people(pasted: Pasted, pages: Iterable[ResolverMatch], *, is_named: bool) -> Iterator[Q]:
+    pages = list(pages)
+    if people := {*pasted.people, *filter(None, map(person_of, pages))}:
+        yield Q(pk__in=people)
+    if digests := [sha256(token.encode()).hexdigest() for token in filter(None, map(token_of, pages))]:
+        yield Q(pk__in=EnrolmentLink.objects.filter(digest__in=digests).values("user_id"))
+    parts = [pasted.name] if pasted.name and is_named else []
+    if pasted.emails:
+        # Somebody may sign in with several addresses. What is nobody's whole address is a part of one.
+        other = EmailAddress.objects.filter(email__in=pasted.emails).values("user_id")
+        whole = Q(email__in=pasted.emails) | Q(pk__in=other)
+        if User.objects.filter(whole).exists():
+            yield whole
+        else:
+            parts += pasted.emails
+    for part in parts:
+        other = EmailAddress.objects.filter(email__icontains=part).values("user_id")
+        yield Q(email__icontains=part) | Q(pk__in=other) | Q(name__icontains=part)
+
+
+def _registrations(pasted: Pasted, pages: Iterable[ResolverMatch]) -> Q:
+    providers = [page.kwargs["provider"] for page in pages if page.url_name in ("callback", "activation_arrived")]
+    return Q(client_id__in=pasted.words) | Q(redirect_uri__in=pasted.addresses) | Q(provider__in=providers)
+
+
+def jobs_about(subjects: Collection[Any]) -> Q:
+    """Jobs by what they work on: the index begins with the kind, of which the code knows all."""
+    return Q(kind__in=[kind.name for kind in kinds()], subject__in=subjects)
