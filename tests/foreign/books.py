@@ -77,7 +77,7 @@ class Collection:
 
     def add(self, position: int | None = None, **marks: str) -> Entry:
         number = next(self.numbers)
-        fields = self.make(number)
+        fields = {**self.make(number), **(self.stamp() if self.books.is_open else {})}
         entry = Entry(fields.pop(self.key), self.books.tick(), [], marks=marks)
         entry.versions.append((entry.born, fields))
         self.entries.insert(len(self.entries) if position is None else position, entry)
@@ -110,6 +110,7 @@ class Books:
 
     def __init__(self) -> None:
         self.now = 0
+        self.is_open = False  # what comes from now on is new
         self.collections: dict[str, Collection] = {}
 
     def tick(self) -> int:

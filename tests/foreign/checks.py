@@ -61,10 +61,7 @@ def records(customer: Customer, span: Span, *, is_green: bool) -> Iterator[Viola
     """
     server = customer.server
     for stream in map(customer.provider.stream, customer.streams):
-        held: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for key, body in kept(customer, stream.name):
-            prefix, slash, rest = key.partition("/") if stream.each and stream.each.prefixed else ("", "", key)
-            held[f"{identity(prefix)}{slash}{identity(rest)}"].append(body)
+        held = _held(customer, stream)
         known = set()
         for prefix, collection, is_shown in server.served(stream.name):
             start = f"{identity(prefix[:-1])}/" if prefix else ""
@@ -76,6 +73,27 @@ def records(customer: Customer, span: Span, *, is_green: bool) -> Iterator[Viola
             yield Violation(DOUBLED, f"{stream.name}: {len(doubled)} records are there more than once: {doubled[:3]}")
         if strange := [key for key in held if key not in known]:
             yield Violation(DOUBLED, f"{stream.name}: {len(strange)} that never were: {strange[:3]}")
+
+
+def rest(customer: Customer, span: Span) -> Iterator[Violation]:
+    """Where a part of a list cannot be read, the rest of it is held all the same."""
+    for stream in map(customer.provider.stream, customer.streams):
+        held = _held(customer, stream)
+        for prefix, collection, is_shown in customer.server.served(stream.name):
+            start = f"{identity(prefix[:-1])}/" if prefix else ""
+            standing = [each for each in collection.standing(span.start, span.end) if is_shown(each)]
+            good = [each for each in standing if "bad" not in each.marks]
+            if lacking := [each.id for each in good if not held.get(start + identity(each.id))]:
+                yield Violation(UNREAD, f"{stream.name}: {len(lacking)} of {len(good)} beside what is bad or closed")
+
+
+def _held(customer: Customer, stream: Any) -> dict[str, list[dict[str, Any]]]:
+    held: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for key, body in kept(customer, stream.name):
+        is_prefixed = stream.each is not None and stream.each.prefixed
+        prefix, slash, own = key.partition("/") if is_prefixed else ("", "", key)
+        held[f"{identity(prefix)}{slash}{identity(own)}"].append(body)
+    return held
 
 
 def _lacking(

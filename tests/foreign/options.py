@@ -34,7 +34,8 @@ class Options:
     is_chunked: bool = False
     text: str = ""  # nul, half, reversed, controls, astral
     numbers: str = ""  # long, huge, tiny, fine
-    ids: str = ""  # mixed, text, odd, long, case, zeros
+    ids: str = ""  # mixed, text, big, odd, long, case, zeros
+    has_capitals: bool = False  # names of fields begin with one
     bad_record: str = ""  # null, missing, object, no-object
     elements: str = ""  # repeated elements: two, one-of-two, nested
 
@@ -54,6 +55,7 @@ class Options:
     late_seconds: float = 0.0
     rotation: str = ""  # always, never; '' : as documented
     token_trouble: tuple[str, ...] = ()  # answers of the token endpoint that come instead; '' : the right one
+    token_kind: str = "Bearer"
     token_packing: str = ""  # the same as for lists: mark, gzip, html
 
     def merged(self, other: dict[str, Any]) -> Options:

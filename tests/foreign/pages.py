@@ -77,8 +77,11 @@ class Pager:
             start = 0
         if options.paging.startswith("endless"):
             return self._endless(listing, entries, start, size, options, request, number)
-        begin = max(start - options.repeats, 0)
-        return self._told(listing, entries[begin : start + size], start, size, entries, options, request, number)
+        if options.repeats and size > options.repeats and start:
+            # What comes once more takes the place of something new.
+            start = start - options.repeats if listing.mode == "after" else start // size * (size - options.repeats)
+        shown = entries[start : start + size]
+        return self._told(listing, shown, start, size, entries, options, request, number)
 
     def _visible(self, listing: Listing) -> list[Entry]:
         entries = [each for each in listing.collection.entries if listing.select(each)]

@@ -42,7 +42,7 @@ def compatible(chosen: list[Behaviour]) -> bool:
     if len({each.way for each in chosen if each.way}) > 1:
         return False
     slots = [each.slot for each in chosen]
-    if "elements" in slots and ("envelope" in slots or "text" in slots):
+    if "elements" in slots and {"envelope", "text", "names"} & set(slots):
         return False  # the one is for XML, the others are for JSON
     taken: set[str] = set()
     for each in chosen:

@@ -60,6 +60,7 @@ class ForeignServer(ABC):
         self.address = f"https://127.0.0.1:{self._http.port}"
         self.pager = Pager(rng, self.address)
         self.fill()
+        self.books.is_open = True
 
     # -- for the trial -----------------------------------------------------------------------------------------------
 
@@ -101,6 +102,15 @@ class ForeignServer(ABC):
                 entry.marks.pop("bad", None)
                 if "invented" in entry.marks:
                     collection.remove(entry)
+
+    def work(self) -> None:
+        """A day at the company: something of each kind is changed, taken away and added."""
+        with self._lock:
+            for collection in self.books.collections.values():
+                if len(collection.entries) > 2:
+                    collection.change(collection.entries[0], name="Changed since")
+                    collection.remove(collection.entries[-1])
+                    collection.add(**collection.entries[0].marks)
 
     def stop(self) -> None:
         self._http.stop()
@@ -146,7 +156,7 @@ class ForeignServer(ABC):
 
     def token_of(self, request: Request) -> str:
         kind, _space, token = request.headers.get("authorization", "").partition(" ")
-        return token if kind == "Bearer" else ""
+        return token if kind.lower() == "bearer" else ""
 
     def unauthorized(self) -> Response:
         return error(401)
@@ -253,6 +263,8 @@ class ForeignServer(ABC):
                 return f"{'0' * (number % 3)}{(number + 2) // 3}"
             case "text":
                 return f"text-{number}"
+            case "big":
+                return 2**53 + number
         return f"K{100420 + number}"
 
 

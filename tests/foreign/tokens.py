@@ -131,7 +131,7 @@ class Tokens:
         self.living[access] = Access(now + life, now + options.late_seconds, late, options.uses or -1)
         body: dict[str, Any] = {"access_token": access}
         if self.endpoint.has_type:
-            body["token_type"] = "Bearer"
+            body["token_type"] = options.token_kind
         if self.endpoint.has_lifetime or options.life:
             body |= self._lifetime(options.expires, life)
         if refresh:

@@ -12,7 +12,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from tests.foreign.bodies import dressed, error
-from tests.foreign.books import Collection, Entry, Literal
+from tests.foreign.books import Collection, Entry, Literal, as_json
 from tests.foreign.http_server import Request, Response
 from tests.foreign.pages import Listing, Page, fields_of
 from tests.foreign.server import ForeignServer
@@ -49,6 +49,8 @@ class PentamicServer(ForeignServer):
         made = {"id": 204_410 + number, **self.fields(number), "taxCode": code, "phone": phone}
         if self.options.ids == "text":
             made["id"] = f"KH-{number}"
+        elif self.options.ids == "big":
+            made["id"] = 2**53 + number
         if not self.options.elements or self.way != "xml":
             return made
         match self.options.elements:
@@ -99,6 +101,9 @@ class PentamicServer(ForeignServer):
 
     def envelope(self, page: Page, records: list[str]) -> str:
         if not self._is_xml:
+            if self.options.has_capitals:
+                values = [fields_of(each, "id", self.options, self.rng) for each in page.entries]
+                records = [as_json(_capitals(each)) for each in values]
             return enveloped(page, records, self.options, usual="bare", total_name="total")
         kind = {"customers": "Customer", "invoices": "Invoice"}[page.listing.name]
         values = [fields_of(each, "id", self.options, self.rng) for each in page.entries]
@@ -130,6 +135,10 @@ class PentamicServer(ForeignServer):
 
 def _of(part: str) -> Callable[[Entry], bool]:
     return lambda entry: entry.marks.get("part") == part
+
+
+def _capitals(value: Any) -> Any:
+    return {name[:1].upper() + name[1:]: each for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _element(name: str, value: Any) -> str:
