@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils import formats, timezone
+from django.utils import formats
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.text import Text
+from connections.spec.times import format_time
 from connections.sync import faults
 from connections.sync.models import Level, RunLogLine, Trigger
 
@@ -96,7 +97,7 @@ def _shown(name: str, value: Any, provider: str) -> str:
     if name == "trigger" and value in Trigger.values:
         return str(Trigger(value).label)
     if name == "until":
-        return formats.date_format(timezone.localtime(datetime.fromisoformat(value)), "DATETIME_FORMAT")
+        return format_time(datetime.fromisoformat(value))
     if isinstance(value, int):
         return str(formats.number_format(value, force_grouping=True))
     return str(value)

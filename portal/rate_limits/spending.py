@@ -10,11 +10,11 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from psycopg import Rollback
 
+from connections.spec.times import format_time
 from portal.rate_limits import database
 from portal.rate_limits.limits import DAY, HOUR, MINUTE, Limit, Rate, Scope
 from portal.rate_limits.models import Usage
@@ -60,7 +60,7 @@ class RateLimited(Exception):
     def sentence(self) -> str:
         times = ngettext("once", "%(most)d times", self.rate.most) % {"most": self.rate.most}
         whose = WHOSE[self.rate.scope] % {"times": times, "span": span(self.rate.seconds)}
-        opens = _("It is possible again %(when)s.") % {"when": moment(self.opens_at)}
+        opens = _("It is possible again from %(time)s.") % {"time": format_time(self.opens_at)}
         return f"{self.limit.sentence} {whose} {opens}"
 
     @property
@@ -144,12 +144,3 @@ def span(seconds: int) -> str:
         return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
     minutes = seconds // MINUTE
     return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
-
-
-def moment(at: datetime) -> str:
-    """With the name of the zone, which is the reader's; with the day where it is another one."""
-    local, today = timezone.localtime(at), timezone.localtime()
-    time = f"{date_format(local, 'H:i')} {local.tzname()}"
-    if local.date() == today.date():
-        return str(_("at %(time)s") % {"time": time})
-    return str(_("on %(day)s at %(time)s") % {"day": date_format(local, "j F"), "time": time})

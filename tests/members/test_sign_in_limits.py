@@ -76,7 +76,7 @@ def test_the_answer_says_which_limit_and_until_when_and_keeps_the_address(
     answer = enter(there, alice.email, "wrong wrong wrong")
     page = answer.content.decode()
     assert "Too many tries to sign in went wrong." in page
-    assert re.search(r"It is possible again (at|on .* at) \d\d:\d\d UTC\.", page)
+    assert re.search(r"It is possible again from \d+ \w+ \d{4}, \d\d:\d\d UTC\.", page)
     assert f'value="{alice.email}"' in page
     assert "wrong wrong wrong" not in page
     assert 0 < int(answer.headers["Retry-After"]) <= 300

@@ -55,7 +55,7 @@ def test_a_button_leads_to_a_page_that_sends_it_again(
         "time_zone": "Asia/Tehran",
     }
     assert 'action="/you/"' in page
-    assert re.search(r"possible again (at|on [^.]* at) \d\d:\d\d \+0330\.", page), "in the reader's time zone"
+    assert re.search(r"possible again from \d+ \w+ \d{4}, \d\d:\d\d UTC\+03:30\.", page), "in the reader's time zone"
 
 
 def test_no_secret_is_written_into_it(client: Any, alice: Any, set_rates: Callable[..., None]) -> None:

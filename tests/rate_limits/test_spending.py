@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from portal.rate_limits import database
 from portal.rate_limits.limits import ALL, DAY, HOUR, Limit, Rate, Scope
 from portal.rate_limits.models import Usage
-from portal.rate_limits.spending import RateLimited, forget, moment, of_connection, span, spend
+from portal.rate_limits.spending import RateLimited, forget, of_connection, span, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -115,9 +115,8 @@ def test_the_sentence_says_which_limit_and_when_it_opens_in_the_readers_zone() -
     with timezone.override("Europe/Helsinki"), translation.override("en"):
         assert "One person may do this 2 times within 1 hour." in refused.sentence
         assert timezone.localtime(soon).strftime("%H:%M EE") in refused.sentence
-        assert moment(soon + timedelta(days=2)).startswith("on ")
     with timezone.override("Asia/Tehran"), translation.override("en"):
-        assert timezone.localtime(soon).strftime("%H:%M +0330") in refused.sentence
+        assert timezone.localtime(soon).strftime("%H:%M UTC+03:30") in refused.sentence
     assert (span(DAY), span(2 * HOUR), span(600)) == ("1 day", "2 hours", "10 minutes")
 
 

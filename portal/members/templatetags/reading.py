@@ -8,7 +8,6 @@ from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.template.defaultfilters import date as format_date
 from django.utils import timezone as django_timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from connections.spec.checklist import MarkState
+from connections.spec.times import format_local_time, format_time, zone_name
 
 register = template.Library()
 
@@ -74,23 +74,36 @@ def _code_point(found: re.Match[str]) -> str:
 
 @register.simple_tag
 def moment(at: datetime | None, form: str = "") -> str | SafeString:
-    """A `<time>` in the reader's zone with UTC as its title; `form="ago"` says how long ago, `"clock"` adds seconds."""
+    """A `<time>` in the reader's zone, which the page's foot names; its title says the zone and UTC, to the second.
+
+    `form="ago"` says how long ago, `"clock"` adds seconds. `dir` also isolates it: a
+    time inside a sentence that runs from right to left keeps its order.
+    """
     if at is None:
         return _("never")
     utc = at.astimezone(timezone.utc)
-    local = django_timezone.localtime(at)
-    if form == "ago":
-        shown = naturaltime(at)
-    elif form == "clock":
-        shown = format_date(local, "j M, H:i:s")
-    else:
-        shown = format_date(local, "j M Y, H:i")
+    shown = naturaltime(at) if form == "ago" else format_local_time(at, seconds=form == "clock")
     return format_html(
-        '<time datetime="{}" title="{} UTC">{}</time>',
+        '<time datetime="{}" title="{} = {} UTC" dir="auto">{}</time>',
         utc.isoformat(timespec="seconds"),
+        format_time(at, seconds=True),
         utc.strftime("%Y-%m-%d %H:%M:%S"),
         shown,
     )
+
+
+@register.filter
+def utc_time(at: datetime) -> str:
+    """For mails, whose readers' zone nobody knows."""
+    return format_time(at, zone=timezone.utc)
+
+
+@register.simple_tag
+def zone() -> str:
+    """The reader's time zone, for the foot of a page: `Europe/Helsinki (EET)`."""
+    name = django_timezone.get_current_timezone_name()
+    short = zone_name()
+    return name if name == short else f"{name} ({short})"
 
 
 @register.inclusion_tag("components/mark.html")

@@ -1,0 +1,27 @@
+"""How a time is written for people: the one way, on every page, in every sentence and mail."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone, tzinfo
+
+from django.utils import timezone as django_timezone
+from django.utils.formats import date_format
+from django.utils.translation import pgettext
+
+
+def format_time(at: datetime, *, seconds: bool = False, zone: tzinfo | None = None) -> str:
+    """`29 Nov 2026, 20:56 EET`: in the reader's zone, or in `zone`. Never ends with a full stop."""
+    return f"{format_local_time(at, seconds=seconds, zone=zone)} {zone_name(at, zone)}"
+
+
+def format_local_time(at: datetime, *, seconds: bool = False, zone: tzinfo | None = None) -> str:
+    """The same without the zone, for pages that name it once."""
+    form = pgettext("date format", "j M Y, H:i:s") if seconds else pgettext("date format", "j M Y, H:i")
+    return date_format(django_timezone.localtime(at, zone), form).rstrip(".")
+
+
+def zone_name(at: datetime | None = None, zone: tzinfo | None = None) -> str:
+    """`EET`, or `UTC+03:30` for zones whose time has no short name; at that moment, since clocks change in summer."""
+    local = django_timezone.localtime(at, zone)
+    name = local.tzname() or ""
+    return name if name.isalpha() else timezone(local.utcoffset() or timedelta()).tzname(None)
