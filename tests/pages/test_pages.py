@@ -263,8 +263,10 @@ def test_times_are_in_the_readers_zone_with_utc_beside(
     User.objects.filter(pk=alice.pk).update(time_zone="Asia/Tehran")
     page = sign_in(alice).get(reverse("run", args=["aamu", ids["connection"], ids["run"]])).content.decode()
     assert (
-        '<time datetime="2026-07-01T21:30:00+00:00" title="2026-07-01 21:30:00 UTC">2 Jul 2026, 01:00</time>' in page
-    )
+        '<time datetime="2026-07-01T21:30:00+00:00" title="2 Jul 2026, 01:00:00 UTC+03:30 = 2026-07-01 21:30:00 UTC"'
+        ' dir="auto">2 Jul 2026, 01:00</time>'
+    ) in page
+    assert "Times are those of <bdi>Asia/Tehran (UTC+03:30)</bdi>" in page
 
 
 def test_staff_enter_their_own_pages(sign_in: Callable[..., Any], dana: Any, settings: Any) -> None:
