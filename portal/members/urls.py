@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.members.views import enrolling, entering, team, you
+from portal.members.views import enrolling, entering, resuming, team, you
 
 urlpatterns = [
     path("", entering.front, name="front"),
     path("companies/", entering.tenants, name="tenants"),
     path("you/", you.you, name="you"),
+    path("continue/<str:number>/", resuming.resume, name="resume"),
     path("invitations/<str:token>/", entering.invitation, name="invitation"),
     path("second-factor/<str:token>/", enrolling.enrol, name="enrolment"),
     path("t/<slug:slug>/team/", team.team, name="team"),

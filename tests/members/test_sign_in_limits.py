@@ -124,7 +124,7 @@ def test_one_browser_is_known_for_several_people(network: Callable[[], RoleClien
 def test_a_cookie_that_we_did_not_sign_is_no_way_in(
     network: Callable[[], RoleClient], alice: Any, damage: str
 ) -> None:
-    mine = {known_browser._person(alice): "number"}
+    mine = {known_browser.key_of(alice): "number"}
     forged = {"forged": signing.dumps(mine, key="guessed", salt=known_browser.SALT), "other salt": signing.dumps(mine)}
     stranger = network()
     stranger.cookies[known_browser.COOKIE] = forged.get(damage, damage)
