@@ -196,13 +196,15 @@ def turn_away(request: HttpRequest, wanted: str = "") -> HttpResponse:
     """To the sign-in; to the second factor; and for everybody else there is nothing here. Raises Http404."""
     wanted = wanted or request.get_full_path()
     user = request.user
-    is_form = request.method not in READING
+    is_form, index = request.method not in READING, reverse("admin:index")
+    if not user.is_authenticated and is_form:
+        return to_sign_in(request, within=index)
     if not user.is_authenticated:
-        return to_sign_in(request) if is_form else redirect_to_login(wanted, resolve_url("account_login"))
+        return redirect_to_login(wanted, resolve_url("account_login"))
     if not (user.is_active and user.is_staff):
         raise Http404
     if has_second_factor(user):
         if is_form:
-            return ask_again(request, page_of_the_form(request, within=reverse("admin:index")))
+            return ask_again(request, page_of_the_form(request, within=index))
         return redirect_to_login(wanted, resolve_url("mfa_reauthenticate"))
     return whom_to_ask(request, user)

@@ -35,11 +35,11 @@ class MemberRequest(HttpRequest):
     membership: Membership
 
 
-def to_sign_in(request: HttpRequest, *, may_keep: bool = True) -> HttpResponse:
+def to_sign_in(request: HttpRequest, *, may_keep: bool = True, within: str = "/") -> HttpResponse:
     """To the sign-in, and back to the page; who sent a form comes back to what they sent, as far as it may be kept."""
     wanted = request.get_full_path()
     if request.method not in READING:
-        page = page_of_the_form(request)
+        page = page_of_the_form(request, within)
         wanted = suspend(request, page) if may_keep else ""
         if wanted:
             messages.warning(

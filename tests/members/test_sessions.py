@@ -116,7 +116,7 @@ def test_who_changes_their_own_rights_goes_on_under_a_new_key(
     joined(person("olga@aamu.example"), aamu, "owner")
     here, elsewhere = sign_in(alice), sign_in(alice)
     before = here.session.session_key
-    here.post(f"/t/aamu/team/members/{of(alice).id}/role/", {"role": "viewer"})
+    here.post(f"/t/aamu/team/members/{of(alice).id}/role/", {"role": "viewer", "sure": "yes"})
     assert here.get(HOME).status_code == 200
     assert here.session.session_key != before
     assert elsewhere.get(HOME).status_code == 302

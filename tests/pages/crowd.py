@@ -80,6 +80,8 @@ ADDRESSES = [
     Address("stop_recording", Role.OWNER, ("connection",), "post"),
     Address("delete_recording", Role.OWNER, ("connection",), "post"),
     Address("start_recording", Role.OWNER, ("connection",), "post", {"minutes": "15"}),
+    Address("remove_member", Role.OWNER, ("membership",)),
+    Address("delete_recording", Role.OWNER, ("connection",)),
     Address("remove_member", Role.OWNER, ("membership",), "post"),
 ]
 

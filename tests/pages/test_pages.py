@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connections.tenancy.scope import SYSTEM, tenant_scope
+from tests.conftest import joined, person
 from tests.pages.crowd import ADDRESSES, settle
 
 pytestmark = pytest.mark.usefixtures("every_button")
@@ -33,6 +34,8 @@ OWN_PAGES = [
 MOST_QUERIES = {
     "home": 27,
     "team": 23,
+    "remove_member": 23,
+    "delete_recording": 24,
     "before": 21,
     "connection": 38,
     "connection_news": 37,
@@ -91,6 +94,7 @@ def assert_whole(answer: Any) -> None:
 
 @pytest.fixture
 def ids(aamu: Any, alice: Any) -> dict[str, Any]:
+    joined(person("olga@aamu.example"), aamu, "owner")  # so that another owner may go
     return settle(aamu, alice)
 
 

@@ -12,10 +12,10 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.members import services
-from portal.members.access import MemberRequest, member
+from portal.members.access import RANK, MemberRequest, member
 from portal.members.forms import InviteForm, RoleForm, roles_within
 from portal.members.models import Invitation, Membership, Role
 from portal.members.reach import team_of
@@ -102,7 +102,13 @@ def invite(request: MemberRequest) -> HttpResponse:
 def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
     found = own(request, Invitation, id=invitation)
     services.revoke(invitation=found, actor=request.user.actor)
-    messages.success(request, _("The invitation to %(email)s is withdrawn.") % {"email": found.email})
+    messages.success(
+        request,
+        _(
+            "The invitation to %(email)s is withdrawn: its link no longer works. If that was not meant, invite anew below."
+        )
+        % {"email": found.email},
+    )
     return redirect("team", request.tenant.slug)
 
 
@@ -116,6 +122,9 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose one of the roles."))
         return redirect("team", request.tenant.slug)
+    is_less = found.user_id == request.user.pk and RANK[form.chosen] < RANK[Role(found.role)]
+    if is_less and "sure" not in request.POST and not services.is_last_owner(found):
+        return render(request, "members/own_role.html", {"role": form.chosen})  # what nobody can undo themselves
     services.change_role(
         membership=found, role=form.chosen, actor=request.user.actor, up_to=Role(request.membership.role)
     )
@@ -124,12 +133,18 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
     return redirect("team", request.tenant.slug)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @member(Role.OWNER)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
 def remove(request: MemberRequest, membership: UUID) -> HttpResponse:
+    """What it means, and then the deed."""
     found = own(request, Membership, id=membership)
+    if request.method != "POST":
+        if services.is_last_owner(found):
+            raise services.NotAllowed(services.LAST_OWNER)
+        context = {"found": found, "is_own": found.user_id == request.user.pk}
+        return render(request, "members/remove.html", context)
     services.remove(membership=found, actor=request.user.actor, up_to=Role(request.membership.role))
     _keep_own_session(request, found)
     messages.success(request, _("%(person)s is no longer in the team.") % {"person": found.user})
