@@ -44,6 +44,14 @@ class InviteForm(RoleForm):
     field_order = ["email", "role"]
 
 
+class InviteAgainForm(forms.Form):
+    """The same invitation once more, to the same address or a corrected one."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )
+
+
 class NewPersonForm(forms.Form):
     """Who was invited sets a name and a password. The password is never shown again, not even after an error."""
 

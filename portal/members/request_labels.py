@@ -25,6 +25,7 @@ LABELS: dict[str, Text] = {
     "enrolment": _("Set up the second factor"),
     "fields": _("Store what was typed in a step"),
     "invite": _("Send an invitation"),
+    "invite_again": _("Send an invitation again"),
     "mfa_activate_totp": _("Set up the second factor"),
     "mfa_deactivate_totp": _("Turn the second factor off"),
     "mfa_generate_recovery_codes": _("Make new recovery codes"),

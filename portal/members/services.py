@@ -104,6 +104,18 @@ def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role,
     return address
 
 
+def invite_again(*, invitation: Invitation, email: str, actor: Actor, up_to: Role) -> None:
+    """A new link for the same role, to the same address or a corrected one; the old one is withdrawn.
+
+    Needs the tenant's scope. Raises NotAllowed, RateLimited.
+    """
+    if invitation.accepted_at is not None or invitation.revoked_at is not None:
+        raise NotAllowed(_("This invitation has been used already or was withdrawn."))
+    with transaction.atomic():
+        invite(tenant=invitation.tenant, email=email, role=Role(invitation.role), actor=actor, up_to=up_to)
+        revoke(invitation=invitation, actor=actor)
+
+
 def revoke(*, invitation: Invitation, actor: Actor) -> None:
     """Withdraw an invitation that was not accepted yet; withdrawing it twice changes nothing."""
     if _withdraw(invitation):

@@ -16,6 +16,7 @@ urlpatterns = [
     path("t/<slug:slug>/team/", team.team, name="team"),
     path("t/<slug:slug>/team/invite/", team.invite, name="invite"),
     path("t/<slug:slug>/team/invitations/<uuid:invitation>/revoke/", team.revoke, name="revoke_invitation"),
+    path("t/<slug:slug>/team/invitations/<uuid:invitation>/again/", team.invite_again, name="invite_again"),
     path("t/<slug:slug>/team/members/<uuid:membership>/role/", team.change_role, name="change_role"),
     path("t/<slug:slug>/team/members/<uuid:membership>/remove/", team.remove, name="remove_member"),
 ]

@@ -37,6 +37,7 @@ UNDONE = {
     "call_settle": "says what a person saw at the provider",
     "call_again": "was settled as not carried out before",
     "invite": "can be withdrawn",
+    "invite_again": "can be withdrawn",
     "revoke_invitation": "can be sent anew; the message says so",
     "change_role": "can be changed back; one's own is asked for",
     "stop_recording": "can be started again",

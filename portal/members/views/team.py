@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.members import services
 from portal.members.access import RANK, MemberRequest, member
-from portal.members.forms import InviteForm, RoleForm, roles_within
+from portal.members.forms import InviteAgainForm, InviteForm, RoleForm, roles_within
 from portal.members.models import Invitation, Membership, Role
 from portal.members.reach import team_of
 from portal.members.rows import own
@@ -51,17 +51,25 @@ def _sensitive(view: View) -> View:
 @require_GET
 @member(Role.VIEWER)
 def team(request: MemberRequest) -> HttpResponse:
-    return _show(request, InviteForm(up_to=Role(request.membership.role), initial={"role": Role.OPERATOR.value}))
+    return _show(request)
 
 
-def _show(request: MemberRequest, form: InviteForm) -> HttpResponse:
+def _show(
+    request: MemberRequest, form: InviteForm | None = None, again: dict[UUID, InviteAgainForm] | None = None
+) -> HttpResponse:
+    """`again`: the forms of invitations that were filled in and cannot be sent like that."""
     mine = Role(request.membership.role)
+    people = team_of(request.tenant)
+    for each in (*people.waiting, *people.expired):
+        each.again = (again or {}).get(each.id)
+        if each.again is None and (each in people.expired or (each.delivery is not None and each.delivery.is_over)):
+            each.again = InviteAgainForm(initial={"email": each.email}, auto_id=f"again-{each.id}-%s")
     return render(
         request,
         "members/team.html",
         {
-            "team": team_of(request.tenant),
-            "form": form,
+            "team": people,
+            "form": form or InviteForm(up_to=mine, initial={"role": Role.OPERATOR.value}),
             "roles": roles_within(mine),
             "may_change": mine == Role.OWNER,
         },
@@ -93,6 +101,34 @@ def invite(request: MemberRequest) -> HttpResponse:
             )
             return redirect("team", request.tenant.slug)
     return _show(request, form)
+
+
+@require_POST
+@member(Role.OWNER)
+@limited(limits.INVITATION, by_view=True)
+@_sensitive
+def invite_again(request: MemberRequest, invitation: UUID) -> HttpResponse:
+    """One that expired or could not be delivered; its old link no longer works, wherever it went."""
+    found = own(request, Invitation, id=invitation)
+    form = InviteAgainForm(request.POST, auto_id=f"again-{found.id}-%s")
+    if form.is_valid():
+        try:
+            services.invite_again(
+                invitation=found,
+                email=form.cleaned_data["email"],
+                actor=request.user.actor,
+                up_to=Role(request.membership.role),
+            )
+        except services.NotAllowed as refused:
+            form.add_error(refused.field if refused.field == "email" else None, str(refused.sentence))
+        except RateLimited as reached:
+            form.add_error(None, limit_sentence(request, reached))
+        else:
+            messages.success(
+                request, _("The invitation is on its way to %(email)s.") % {"email": form.cleaned_data["email"]}
+            )
+            return redirect("team", request.tenant.slug)
+    return _show(request, again={found.id: form})
 
 
 @require_POST
