@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import Callable, Collection
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.utils import unquote
@@ -21,8 +20,9 @@ from django.utils.translation import gettext_lazy
 from connections.tenancy import audit
 from connections.tenancy.scope import staff_scope
 from connections.transport.redaction import redact
-from portal.members.access import is_admitted_staff
+from portal.members.access import is_admitted_staff, to_sign_in
 from portal.members.models import User
+from portal.members.pending_request import page_of_the_form
 from portal.members.stepup import READING, ask_again, has_second_factor, recently_proved
 from portal.members.views.enrolling import whom_to_ask
 from portal.rate_limits import limits
@@ -112,7 +112,7 @@ class PortalAdminSite(AdminSite):
             # The path holds ids only; what was searched for stands in the query and is left out.
             logger.info("staff %s: %s %s", request.user.pk, request.method, request.path)
             if request.method not in READING and not recently_proved(request):
-                return ask_again(request, _page_of_the_form(request))
+                return ask_again(request, page_of_the_form(request, within=reverse("admin:index")))
             response = admitted(request, *args, **kwargs)
             if self._shows_rows(view):
                 record_opened(request, view, response.status_code)
@@ -216,19 +216,15 @@ def turn_away(request: HttpRequest, wanted: str = "") -> HttpResponse:
     """To the sign-in; to the second factor; and for everybody else there is nothing here. Raises Http404."""
     wanted = wanted or request.get_full_path()
     user = request.user
+    is_form, index = request.method not in READING, reverse("admin:index")
+    if not user.is_authenticated and is_form:
+        return to_sign_in(request, within=index)
     if not user.is_authenticated:
         return redirect_to_login(wanted, resolve_url("account_login"))
     if not (user.is_active and user.is_staff):
         raise Http404
     if has_second_factor(user):
+        if is_form:
+            return ask_again(request, page_of_the_form(request, within=index))
         return redirect_to_login(wanted, resolve_url("mfa_reauthenticate"))
     return whom_to_ask(request, user)
-
-
-def _page_of_the_form(request: HttpRequest) -> str:
-    """Where a form was sent from, as far as the browser says; buttons have addresses of their own that show nothing."""
-    came_from = urlsplit(request.headers.get("Referer", ""))
-    index = reverse("admin:index")
-    if came_from.netloc == request.get_host() and came_from.path.startswith(index):
-        return came_from.path + (f"?{came_from.query}" if came_from.query else "")
-    return index

@@ -158,7 +158,9 @@ ACCOUNT_RATE_LIMITS = {"login_failed": None}
 MFA_FORMS = {
     "authenticate": "portal.members.codes.AuthenticateForm",
     "reauthenticate": "portal.members.codes.ReauthenticateForm",
+    "activate_totp": "portal.members.codes.ActivateTOTPForm",
 }
+MFA_TOTP_TOLERANCE = 1  # half a minute before and after: phones' clocks are not exact
 MFA_ADAPTER = "portal.members.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Pilotage"

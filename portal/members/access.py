@@ -1,4 +1,4 @@
-"""The only authorisation words: @member(role) for a tenant's pages, is_admitted_staff for the admin."""
+"""The only authorisation words: @signed_in, @member(role) for a tenant's pages, is_admitted_staff for the admin."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from uuid import UUID
 
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
+from django.contrib import messages
+from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import resolve_url
+from django.utils.translation import gettext as _
 
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import tenant_scope
 from portal.members.models import Membership, Role, User
+from portal.members.pending_request import page_of_the_form, suspend
+
+View = Callable[..., HttpResponse]
+READING = ("GET", "HEAD", "OPTIONS")
 
 # What each role may do includes what the ones after it may.
 RANK = {Role.OWNER: 3, Role.OPERATOR: 2, Role.VIEWER: 1}
@@ -28,16 +35,58 @@ class MemberRequest(HttpRequest):
     membership: Membership
 
 
-def member(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
+def to_sign_in(request: HttpRequest, *, may_keep: bool = True, within: str = "/") -> HttpResponse:
+    """To the sign-in, and back to the page; who sent a form comes back to what they sent, as far as it may be kept."""
+    wanted = request.get_full_path()
+    if request.method not in READING:
+        page = page_of_the_form(request, within)
+        wanted = suspend(request, page) if may_keep else ""
+        if wanted:
+            messages.warning(
+                request,
+                _("You are not signed in, so nothing was carried out. Sign in, and send it from the next page."),
+            )
+        else:
+            wanted = page
+            messages.warning(
+                request,
+                _(
+                    "You are not signed in, so nothing was carried out. Sign in, and you come back to the page. What you"
+                    " typed was not kept: fill it in again there."
+                ),
+            )
+    return redirect_to_login(wanted, resolve_url("account_login"))
+
+
+def signed_in(view: View) -> View:
+    """For everybody who is signed in."""
+
+    @wraps(view)
+    def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return to_sign_in(request)
+        return view(request, *args, **kwargs)
+
+    inside.needs_sign_in = True  # type: ignore[attr-defined]
+    return inside
+
+
+def needs_sign_in(request: HttpRequest) -> bool:
+    """Whether the page that was asked for is none for strangers."""
+    match = request.resolver_match
+    return match is not None and ("admin" in match.namespaces or getattr(match.func, "needs_sign_in", False))
+
+
+def member(role: Role) -> Callable[[View], View]:
     """Enter the tenant named by `slug` in the address, for members with at least `role`.
 
     Whoever may not see it gets the same 404 as for a tenant that does not exist. The view must return a rendered
     response: the scope ends with it.
     """
 
-    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        @login_required
+        @signed_in
         def inside(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponse:
             user = cast(User, request.user)
             membership = Membership.objects.select_related("tenant").filter(user_id=user.pk, tenant__slug=slug).first()
@@ -50,6 +99,7 @@ def member(role: Role) -> Callable[[Callable[..., HttpResponse]], Callable[..., 
             with tenant_scope(membership.tenant_id):
                 return view(asked, *args, **kwargs)
 
+        inside.needs_sign_in = True  # type: ignore[attr-defined]
         return inside
 
     return decorate

@@ -19,7 +19,9 @@ from django.shortcuts import redirect, resolve_url
 from django.urls import URLPattern, URLResolver
 
 from portal.members import enrolment
+from portal.members.access import to_sign_in
 from portal.members.models import User
+from portal.members.pending_request import resume
 from portal.members.security_events import notify_security, record
 from portal.members.services import NotAllowed
 from portal.members.sessions import end_sessions, keep_this_session
@@ -123,7 +125,7 @@ def guard(view: View, name: str) -> View:
         if not request.user.is_authenticated:
             if name == CONFIRM:
                 return view(request, *args, **kwargs)
-            return redirect_to_login(request.get_full_path(), resolve_url("account_login"))
+            return to_sign_in(request)
         if request.method in READING and name in READABLE:
             return view(request, *args, **kwargs)
         user = request.user  # the view may sign it out, and put nobody there
@@ -139,6 +141,7 @@ def guard(view: View, name: str) -> View:
             messages.error(request, str(refusal.sentence))
             return redirect("front")
 
+    inside.needs_sign_in = name not in OPEN and name != CONFIRM  # type: ignore[attr-defined]
     return inside
 
 
@@ -172,12 +175,13 @@ def _run_and_tell(
 
 
 def _run_and_renew_key(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    """Who has shown once more that it is them goes on under a new key of the session."""
+    """Who has shown once more that it is them goes on under a new key of the session, with what they were asked for."""
     was_signed_in = request.user.is_authenticated
     before = len(get_authentication_records(request, request.user))
     response = view(request, *args, **kwargs)
     if was_signed_in and len(get_authentication_records(request, request.user)) > before:
         request.session.cycle_key()
+        return resume(request, response.headers.get("Location", "")) or response
     return response
 
 

@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 
 from connections.vault.sealing import Unopenable
 from portal.members import known_browser, seeds, sessions
+from portal.members.mailing import mailbox
 from portal.members.models import User
 from portal.members.security_events import notify_security, record
 from portal.rate_limits import limits
@@ -64,6 +65,7 @@ class AccountAdapter(DefaultAccountAdapter):
     ) -> EmailMessage:
         message: EmailMessage = super().render_mail(template_prefix, email, context, headers)
         message.is_urgent = template_prefix not in ASKED_FOR_BY_ANYBODY  # type: ignore[attr-defined]
+        message.about = mailbox(message.to[0])  # type: ignore[attr-defined]
         return message
 
     def login(self, request: HttpRequest, user: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any, cast
-from zoneinfo import available_timezones
 
 from django import forms
 from django.conf import settings
@@ -13,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.members.access import RANK
 from portal.members.models import Role, User
+from portal.members.time_zones import TimeZoneField, choices
 
 MEANINGS = {
     Role.VIEWER: _("viewer: sees everything, changes nothing"),
@@ -44,6 +44,14 @@ class InviteForm(RoleForm):
         label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
     field_order = ["email", "role"]
+
+
+class InviteAgainForm(forms.Form):
+    """The same invitation once more, to the same address or a corrected one."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+    )
 
 
 class NewPersonForm(forms.Form):
@@ -80,8 +88,13 @@ class NewPersonForm(forms.Form):
 
 class YouForm(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    time_zone = forms.ChoiceField(
-        label=_("Time zone"),
-        choices=lambda: [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name],
-        help_text=_("All times are shown in this zone; UTC appears when you point at one."),
+    time_zone = TimeZoneField(
+        label=_("Time zone"), help_text=_("All times are shown in this zone; UTC appears when you point at one.")
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        kept = self.initial.get("time_zone")
+        if kept:  # also one that is no longer offered
+            field = cast(TimeZoneField, self.fields["time_zone"])
+            field.choices = [*choices(), ("", [(kept, kept)])]

@@ -24,7 +24,7 @@ MOST_PEOPLE = 5  # of one browser, the latest
 
 def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
     """This person has signed in here, with every factor they have."""
-    person = _person(user)
+    person = key_of(user)
     others = {key: number for key, number in _people(request).items() if key != person}
     number = _people(request).get(person) or secrets.token_urlsafe(16)
     latest = dict([*others.items(), (person, number)][-MOST_PEOPLE:])
@@ -38,9 +38,14 @@ def remember(request: HttpRequest, response: HttpResponse, user: User) -> None:
     )
 
 
+def keys(request: HttpRequest) -> list[str]:
+    """Of everybody who has signed in here before, as `key_of` names them."""
+    return list(_people(request))
+
+
 def number_for(request: HttpRequest, user: User) -> str:
     """The browser's number for this person; "" where it is not known for them."""
-    return _people(request).get(_person(user), "")
+    return _people(request).get(key_of(user), "")
 
 
 def number_of(request: HttpRequest, login: str) -> str:
@@ -62,6 +67,6 @@ def _people(request: HttpRequest) -> dict[str, str]:
     return people if isinstance(people, dict) else {}
 
 
-def _person(user: User) -> str:
+def key_of(user: User) -> str:
     """Says nothing about who it is, and changes with the password."""
     return salted_hmac(SALT, f"{user.pk} {user.password}", algorithm="sha256").hexdigest()[:32]

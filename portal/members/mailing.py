@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.core.mail import EmailMessage
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
+
+MAILBOXES = UUID("6f0e6c0e-8f1c-4a35-9d0f-3c1d1f4a2b77")
 
 
 class TrackedMail(EmailMessage):
@@ -32,14 +34,24 @@ class Delivery(TextChoices):
         "refused",
         _(
             "The mail could not be delivered: the mail server does not take mail for this address. Check how it is"
-            " written, and send it anew."
+            " written, and send it again."
         ),
     )
-    FAILED = "failed", _("The mail could not be delivered. Our staff can see why. Send it anew.")
+    FAILED = "failed", _("The mail could not be delivered. Our staff can see why. Send it again.")
 
     @property
     def is_trouble(self) -> bool:
         return self in (Delivery.DELAYED, Delivery.REFUSED, Delivery.FAILED)
+
+    @property
+    def is_over(self) -> bool:
+        """It did not arrive, and nobody tries again."""
+        return self in (Delivery.REFUSED, Delivery.FAILED)
+
+
+def mailbox(address: str) -> UUID:
+    """What a mail to a person about their own sign-in or company is about: their address, which pages then look up."""
+    return uuid5(MAILBOXES, address.strip().lower())
 
 
 _look_up: Callable[[Collection[UUID]], Mapping[UUID, Delivery]] | None = None

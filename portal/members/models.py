@@ -126,6 +126,7 @@ class Membership(TenantOwned):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("person"))
     role = models.CharField(_("role"), max_length=10, choices=Role.choices)
     joined_at = models.DateTimeField(_("joined at"), auto_now_add=True)
+    is_unreachable = False  # whether the newest mail to them did not arrive; set where a page shows it, no field
 
     class Meta:
         verbose_name = _("membership")
@@ -159,7 +160,9 @@ class Invitation(TenantOwned):
     expires_at = models.DateTimeField(_("valid until"))
     accepted_at = models.DateTimeField(_("accepted at"), null=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
-    delivery: Delivery | None = None  # what became of its mail, set where a page shows it; no field
+    # Set where a page shows them, no fields: what became of its mail, and the form that sends it again.
+    delivery: Delivery | None = None
+    again: Any = None
 
     class Meta:
         verbose_name = _("invitation")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.utils import timezone
 
 from connections.tenancy.models import Tenant, TenantState
-from portal.members.mailing import deliveries_of
+from portal.members.mailing import deliveries_of, mailbox
 from portal.members.models import Invitation, Membership, Role, User
 
 
@@ -36,16 +36,21 @@ def tenants_to_act_for(user: User) -> list[Tenant]:
 
 
 def team_of(tenant: Tenant) -> Team:
-    """Two queries, and one for the mails of those who are asked. Needs the tenant's scope, or the staff's, which has no right
+    """Two queries, and one for the mails of all of them. Needs the tenant's scope, or the staff's, which has no right
     on passwords.
     """
     now = timezone.now()
     unanswered = list(Invitation.objects.filter(tenant=tenant, accepted_at__isnull=True, revoked_at__isnull=True))
-    deliveries = deliveries_of([invitation.id for invitation in unanswered])
+    members = list(Membership.objects.select_related("user").defer("user__password").filter(tenant=tenant))
+    addresses = {member.id: mailbox(member.user.email) for member in members}
+    deliveries = deliveries_of([*(invitation.id for invitation in unanswered), *addresses.values()])
     for invitation in unanswered:
         invitation.delivery = deliveries.get(invitation.id)
+    for member in members:
+        newest = deliveries.get(addresses[member.id])
+        member.is_unreachable = newest is not None and newest.is_over
     return Team(
-        members=list(Membership.objects.select_related("user").defer("user__password").filter(tenant=tenant)),
+        members=members,
         waiting=[invitation for invitation in unanswered if invitation.expires_at > now],
         expired=[invitation for invitation in unanswered if invitation.expires_at <= now],
     )

@@ -16,7 +16,7 @@ from connections.spec.text import Text
 from connections.tenancy import audit
 from connections.tenancy.scope import Actor, person_scope, tenant_scope
 from connections.vault.keys import KeyUnavailable
-from portal.members.mailing import TrackedMail
+from portal.members.mailing import TrackedMail, mailbox
 from portal.members.models import Membership, User
 from portal.rate_limits import limits
 from portal.rate_limits.limits import Scope
@@ -67,7 +67,7 @@ def notify_security(whom: User | str, event: str, **details: Any) -> None:
     body = render_to_string("members/mail/security.txt", words)
     address = whom if isinstance(whom, str) else whom.email
     mail = TrackedMail(subject=subject, body=body, to=[address])
-    mail.is_urgent = True
+    mail.is_urgent, mail.about = True, mailbox(address)
     try:
         spend(limits.SECURITY_MAIL, {Scope.RECIPIENT: address})
         mail.send()

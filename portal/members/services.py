@@ -36,6 +36,9 @@ TOKEN_BYTES = 32
 PURPOSE = "invitation"
 
 
+LAST_OWNER = _("This is the last owner. Make somebody else an owner first.")
+
+
 class NotAllowed(Exception):
     """A wish that breaks a rule of the team; the text is a sentence for the person who asked."""
 
@@ -99,6 +102,18 @@ def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role,
         _mail(invitation, tenant, address)
     _audit(tenant.id, actor, "member.invited", str(invitation.id), email=email, role=role.value)
     return address
+
+
+def invite_again(*, invitation: Invitation, email: str, actor: Actor, up_to: Role) -> None:
+    """A new link for the same role, to the same address or a corrected one; the old one is withdrawn.
+
+    Needs the tenant's scope. Raises NotAllowed, RateLimited.
+    """
+    if invitation.accepted_at is not None or invitation.revoked_at is not None:
+        raise NotAllowed(_("This invitation has been used already or was withdrawn."))
+    with transaction.atomic():
+        invite(tenant=invitation.tenant, email=email, role=Role(invitation.role), actor=actor, up_to=up_to)
+        revoke(invitation=invitation, actor=actor)
 
 
 def revoke(*, invitation: Invitation, actor: Actor) -> None:
@@ -210,6 +225,12 @@ def describe(*, user: User, name: str, time_zone: str) -> None:
     User.objects.filter(id=user.pk).update(name=name.strip(), time_zone=time_zone)
 
 
+def is_last_owner(membership: Membership) -> bool:
+    """Whether nobody else could change the team. For pages: the deed asks once more, under a lock."""
+    owners = Membership.objects.filter(tenant_id=membership.tenant_id, role=Role.OWNER)
+    return membership.role == Role.OWNER and not owners.exclude(id=membership.id).exists()
+
+
 def _within(role: Role, up_to: Role) -> None:
     if RANK[role] > RANK[up_to]:
         raise NotAllowed(_("Nobody can give or take more than their own role."), field="role")
@@ -224,7 +245,7 @@ def _keep_an_owner(leaving: Membership) -> None:
         .values_list("id", flat=True)
     )
     if not [owner for owner in owners if owner != leaving.id]:
-        raise NotAllowed(_("This is the last owner. Make somebody else an owner first."))
+        raise NotAllowed(LAST_OWNER)
 
 
 def _waiting() -> QuerySet[Invitation]:

@@ -46,6 +46,7 @@ class SessionLimitsMiddleware:
         if request.user.is_authenticated:
             is_polling = request.method == "GET" and "HX-Request" in request.headers
             if _is_over(request):
+                request.signed_out_id = request.user.pk  # type: ignore[attr-defined]  # what they sent is theirs
                 logout(request)
                 messages.info(request, _("You were signed out, because too much time has passed. Sign in to go on."))
                 if is_polling:

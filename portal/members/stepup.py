@@ -18,6 +18,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from portal.members.pending_request import suspend
+from portal.members.request_labels import label_of
+
 JOINED_AT = "members_joined_at"
 FACTOR_SET_UP_AT = "members_factor_set_up_at"
 READING = ("GET", "HEAD")
@@ -66,13 +69,31 @@ def _is_recent(moment: float) -> bool:
 
 
 def ask_again(request: HttpRequest, back_to: str) -> HttpResponse:
-    """To the page that asks for the password or a code, and back to `back_to`. What was sent is not kept anywhere."""
+    """To the page that asks for the password or a code, and on to what was pressed; or back to `back_to`.
+
+    What may hold a secret is not kept: its person comes back to the form, and is told so before.
+    """
+    wanted = back_to
     if request.method in READING:
         messages.warning(request, _("Confirm first that it is you; then the page opens."))
+    elif kept := suspend(request, back_to):
+        wanted = kept
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        messages.warning(
+            request,
+            _("Nothing was changed yet. Confirm that it is you, and it is carried out: %(what)s.")
+            % {"what": label_of(name)},
+        )
     else:
-        messages.warning(request, _("Nothing was changed yet: confirm first that it is you, then do it again."))
+        messages.warning(
+            request,
+            _(
+                "Nothing was changed yet. What you typed may hold a secret, so it was not kept: confirm first that it is"
+                " you, then fill it in and press again."
+            ),
+        )
     page = "mfa_reauthenticate" if has_second_factor(request.user) else "account_reauthenticate"
-    return redirect(f"{reverse(page)}?{urlencode({'next': back_to})}")
+    return redirect(f"{reverse(page)}?{urlencode({'next': wanted})}")
 
 
 def step_up_required(back_to: Callable[..., str], *, reading: bool = False) -> Callable[[View], View]:

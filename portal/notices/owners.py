@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.template.loader import render_to_string
 
-from portal.members.mailing import TrackedMail
+from portal.members.mailing import TrackedMail, mailbox
 from portal.members.models import Membership, Role
 
 
@@ -22,6 +22,6 @@ def mail_owners(*, tenant_id: UUID, template: str, words: Mapping[str, object]) 
         subject = " ".join(render_to_string(f"{template}_subject.txt", dict(words)).split())
         body = render_to_string(f"{template}.txt", dict(words))
         mail = TrackedMail(subject=subject, body=body, to=[address])
-        mail.is_urgent = True
+        mail.is_urgent, mail.about = True, mailbox(address)
         mail.send()
     return len(addresses)

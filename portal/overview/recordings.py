@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from connections.transport import recording as recordings
 from connections.transport.models import Recording
@@ -133,15 +133,33 @@ def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
     return redirect("recording", request.tenant.slug, connection)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
 @member(Role.OWNER)
 @step_up_required(_recording_page)
 @limited(limits.RECORDING)
 def delete(request: MemberRequest, connection: UUID) -> HttpResponse:
+    """What it means, and then the deed."""
+    if request.method != "POST":
+        return _ask_first(request, own(request, Connection, id=connection))
     for kept in _kept(request, connection):
         recordings.delete(recording=kept, actor=request.user.actor)
         messages.success(request, _("What was recorded is deleted."))
     return redirect("recording", request.tenant.slug, connection)
+
+
+def _ask_first(request: MemberRequest, found: Connection) -> HttpResponse:
+    newest = recordings.newest(found)
+    if newest is None:
+        return redirect("recording", request.tenant.slug, found.id)
+    context = {
+        "connection": found,
+        "provider": provider_of(found),
+        "count": newest.calls.count(),
+        "is_live": recordings.is_live(newest),
+        "deleted_at": recordings.deleted_at(newest),
+    }
+    return render(request, "overview/recording_delete.html", context)
 
 
 def _kept(request: MemberRequest, connection: UUID) -> list[Recording]:

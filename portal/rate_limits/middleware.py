@@ -61,12 +61,12 @@ def limit_sentence(request: HttpRequest, refused: RateLimited) -> str:
 def answer(request: HttpRequest, refused: RateLimited, *, may_repeat: bool = True) -> HttpResponse:
     """A page of its own: what was sent can be sent again from it; secrets are typed anew."""
     sentence = limit_sentence(request, refused)
-    typed, is_whole = _typed(request) if may_repeat else ([], False)
+    typed, is_whole = typed_values(request) if may_repeat else ([], False)
     context = {"sentence": sentence, "typed": typed, "is_whole": is_whole, "address": request.get_full_path()}
     return render(request, "429.html", context, status=HTTPStatus.TOO_MANY_REQUESTS)
 
 
-def _typed(request: HttpRequest) -> tuple[list[tuple[str, str]], bool]:
+def typed_values(request: HttpRequest) -> tuple[list[tuple[str, str]], bool]:
     """What was typed, and whether that is all of it: a secret, a file, or too much is not repeated."""
     # A view that takes secrets says so to Django, and allauth's by the names of their fields.
     is_sensitive = getattr(request, "sensitive_post_parameters", None) is not None

@@ -192,6 +192,8 @@ class Editable(StaffAdmin):
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         context |= {"show_save_and_add_another": False, "show_save_and_continue": False}
+        # A form that was sent on after a password was asked for is shown again, if at all, at another address.
+        kwargs["form_url"] = kwargs.get("form_url") or request.get_full_path()
         return super().render_change_form(request, context, *args, **kwargs)
 
 

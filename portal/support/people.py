@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -27,7 +27,7 @@ from portal.members.models import Membership, StaffRole, User
 from portal.members.services import NotAllowed
 from portal.support.filters import Choices
 from portal.support.looking import Editable, RowForm
-from portal.support.posting import NotPosted
+from portal.support.posting import NotPosted, ask_first
 from portal.support.showing import NOTHING, badge, link, text, when
 
 NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start a worker, then try again.")
@@ -155,6 +155,20 @@ class PersonAdmin(Editable):
     def make_link(self, request: HttpRequest, key: int) -> HttpResponse:
         """The link is shown this once, to be handed over by another way than mail."""
         user = self._posted(request, key)
+        question = ask_first(
+            request,
+            {**self.admin_site.each_context(request), "title": gettext("Make a link?")},
+            about=user,
+            sentences=[
+                gettext("What %(who)s has set up as a second factor stops working at once, and so do earlier links.")
+                % {"who": user.email},
+                gettext("Every session of this person ends. It cannot be taken back; a new factor needs this link."),
+            ],
+            button=gettext("Make a link"),
+            back=reverse("admin:members_user_change", args=[key]),
+        )
+        if question is not None:
+            return question
         try:
             address = enrolment.make_link(user=user, made_by=cast(User, request.user), request=request)
         except NotAllowed as refused:

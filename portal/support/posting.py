@@ -8,7 +8,8 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from connections.tenancy.scope import Actor
 from portal.members.models import User
@@ -18,6 +19,18 @@ Row = TypeVar("Row", bound=Model)
 
 class NotPosted(PermissionDenied):
     """Looking at a page changes nothing."""
+
+
+def ask_first(
+    request: HttpRequest, context: dict[str, Any], *, about: object, sentences: list[str], button: str, back: str
+) -> HttpResponse | None:
+    """The page that says what a press does, before it does it; None once it was pressed there. `context`: the site's, and
+    a title.
+    """
+    if "sure" in request.POST:
+        return None
+    context = {**context, "about": about, "sentences": sentences, "button": button, "back": back}
+    return TemplateResponse(request, "admin/ask_first.html", context)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -27,7 +27,7 @@ from portal.members.reach import team_of
 from portal.support import services
 from portal.support.filters import Choices
 from portal.support.looking import Editable, RowForm
-from portal.support.posting import Posted, posted
+from portal.support.posting import Posted, ask_first, posted
 from portal.support.showing import badge, when
 
 NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start a worker, then try again.")
@@ -242,6 +242,22 @@ class TenantAdmin(Editable):
     def remove(self, request: HttpRequest, tenant_id: Any, key: Any) -> HttpResponse:
         asked: Posted[Membership] = posted(request, Membership, key, tenant_id=tenant_id)
         asked.row.user = User.objects.defer("password").get(pk=asked.row.user_id)  # no right on passwords
+        words = {"who": asked.row.user.email, "name": asked.row.tenant.name}
+        question = ask_first(
+            request,
+            {**self.admin_site.each_context(request), "title": gettext("Remove a member?")},
+            about=asked.row.tenant,
+            sentences=[
+                gettext("%(who)s no longer sees or changes anything of %(name)s, and is signed out everywhere.")
+                % words,
+                gettext("Invitations that %(who)s sent there and that nobody has accepted yet are withdrawn.") % words,
+                gettext("Connections and what was read stay. To come back it takes a new invitation."),
+            ],
+            button=gettext("Remove"),
+            back=reverse("admin:tenancy_tenant_change", args=[tenant_id]),
+        )
+        if question is not None:
+            return question
         try:
             team.remove(membership=asked.row, actor=asked.actor, up_to=Role.OWNER)
         except team.NotAllowed as refused:

@@ -72,6 +72,7 @@ MAY_REVEAL = {
     "connections/transport/signing.py",
     "portal/notices/mail.py",
     "portal/members/adapters.py",
+    "portal/members/pending_request.py",
 }
 
 # What no staff page shows, sorts, filters or searches by: the columns above that are protected, and what leads to them.

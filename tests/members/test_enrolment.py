@@ -180,7 +180,7 @@ def test_an_admin_makes_a_link_that_is_shown_once(
     admin: RoleClient, dana: Any, house_key: None, mailoutbox: list[Any]
 ) -> None:
     page = reverse("admin:members_user_change", args=[dana.pk])
-    answer = admin.post(reverse("admin:members_user_make_link", args=[dana.pk]))
+    answer = admin.post(reverse("admin:members_user_make_link", args=[dana.pk]), {"sure": "yes"})
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]
     shown = re.search(r"http\S+/second-factor/([\w-]+)/", answer.content.decode())
@@ -199,12 +199,12 @@ def test_a_link_for_who_lost_the_phone_voids_what_was_set_up(
 ) -> None:
     with_totp(dana)
     theirs = sign_in(dana)
-    admin.post(reverse("admin:members_user_make_link", args=[dana.pk]))
+    admin.post(reverse("admin:members_user_make_link", args=[dana.pk]), {"sure": "yes"})
     assert not Authenticator.objects.exists()
     assert theirs.get("/admin/").status_code == 302
 
 
 def test_an_admins_own_page_offers_no_link(admin: RoleClient, ada: Any) -> None:
     assert "Make a link" not in admin.get(reverse("admin:members_user_change", args=[ada.pk])).content.decode()
-    admin.post(reverse("admin:members_user_make_link", args=[ada.pk]))
+    admin.post(reverse("admin:members_user_make_link", args=[ada.pk]), {"sure": "yes"})
     assert not EnrolmentLink.objects.exists()

@@ -364,4 +364,4 @@ def test_after_a_day_of_trouble_the_team_is_told(postbox, work_off, alice, sign_
     work_off()
     assert "could not be delivered yet" in owner.get("/t/aamu/team/").content.decode()
     through_a_day(work_off)
-    assert "Send it anew" in owner.get("/t/aamu/team/").content.decode()
+    assert "Send it again" in owner.get("/t/aamu/team/").content.decode()

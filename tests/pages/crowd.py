@@ -69,6 +69,7 @@ ADDRESSES = [
     Address("call_settle", Role.OWNER, ("connection", "call"), "post", {"outcome": "done"}),
     Address("call_again", Role.OWNER, ("connection", "call"), "post"),
     Address("invite", Role.OWNER, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
+    Address("invite_again", Role.OWNER, ("invitation",), "post", {"email": "corrected@aamu.example"}),
     Address("revoke_invitation", Role.OWNER, ("invitation",), "post"),
     Address("change_role", Role.OWNER, ("membership",), "post", {"role": "viewer"}),
     Address("disconnect", Role.OWNER, ("connection",)),
@@ -80,6 +81,8 @@ ADDRESSES = [
     Address("stop_recording", Role.OWNER, ("connection",), "post"),
     Address("delete_recording", Role.OWNER, ("connection",), "post"),
     Address("start_recording", Role.OWNER, ("connection",), "post", {"minutes": "15"}),
+    Address("remove_member", Role.OWNER, ("membership",)),
+    Address("delete_recording", Role.OWNER, ("connection",)),
     Address("remove_member", Role.OWNER, ("membership",), "post"),
 ]
 

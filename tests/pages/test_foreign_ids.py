@@ -34,6 +34,7 @@ READ = {
     "none": "a button",
     "confirm": "a button",
     "confirmed": "a button",
+    "sure": "a button",
     "evidence": "an id of evidence, compared with that of the row that is asked for",
     "outcome": "one of two words",
     "company": "one of those the proposal offers",

@@ -35,6 +35,13 @@ def test_a_view_asks_no_model_itself(path: Path) -> None:
     assert not re.search(r"\.(save|create|update|delete|bulk_create)\(", text)
 
 
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_form_names_where_it_is_sent(path: Path) -> None:
+    """Sent on after a sign-in or a password, a form that is not valid is shown at the address of that page."""
+    forms = re.findall(r"<form[^>]*>", path.read_text())
+    assert [form for form in forms if 'method="post"' in form and "action=" not in form] == []
+
+
 @pytest.mark.parametrize("path", STYLES, ids=lambda path: path.name)
 def test_styles_know_no_left_and_right(path: Path) -> None:
     assert SIDES.findall(path.read_text()) == []

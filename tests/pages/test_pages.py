@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connections.tenancy.scope import SYSTEM, tenant_scope
+from tests.conftest import joined, person
 from tests.pages.crowd import ADDRESSES, settle
 
 pytestmark = pytest.mark.usefixtures("every_button")
@@ -33,6 +34,8 @@ OWN_PAGES = [
 MOST_QUERIES = {
     "home": 27,
     "team": 23,
+    "remove_member": 23,
+    "delete_recording": 24,
     "before": 21,
     "connection": 38,
     "connection_news": 37,
@@ -91,6 +94,7 @@ def assert_whole(answer: Any) -> None:
 
 @pytest.fixture
 def ids(aamu: Any, alice: Any) -> dict[str, Any]:
+    joined(person("olga@aamu.example"), aamu, "owner")  # so that another owner may go
     return settle(aamu, alice)
 
 
@@ -263,8 +267,10 @@ def test_times_are_in_the_readers_zone_with_utc_beside(
     User.objects.filter(pk=alice.pk).update(time_zone="Asia/Tehran")
     page = sign_in(alice).get(reverse("run", args=["aamu", ids["connection"], ids["run"]])).content.decode()
     assert (
-        '<time datetime="2026-07-01T21:30:00+00:00" title="2026-07-01 21:30:00 UTC">2 Jul 2026, 01:00</time>' in page
-    )
+        '<time datetime="2026-07-01T21:30:00+00:00" title="2 Jul 2026, 01:00:00 UTC+03:30 = 2026-07-01 21:30:00 UTC"'
+        ' dir="auto">2 Jul 2026, 01:00</time>'
+    ) in page
+    assert "Times are those of <bdi>Asia/Tehran (UTC+03:30)</bdi>" in page
 
 
 def test_staff_enter_their_own_pages(sign_in: Callable[..., Any], dana: Any, settings: Any) -> None:

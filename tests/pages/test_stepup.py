@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -37,8 +38,8 @@ def test_disconnecting_asks_again_and_then_does_it(
     assert asked.startswith("/account/reauthenticate/?next=")
     open_one.refresh_from_db()
     assert open_one.state == "setup"
-    assert owner.post(asked, {"password": PASSWORD, "next": page})["Location"] == page
-    owner.post(page)
+    [wanted] = parse_qs(urlsplit(asked).query)["next"]
+    assert owner.post(asked, {"password": PASSWORD, "next": wanted})["Location"] == of("connection", open_one)
     open_one.refresh_from_db()
     assert open_one.state == "disconnected"
 
@@ -47,11 +48,9 @@ def test_recordings_ask_again_to_begin_to_read_and_to_delete(
     open_one: Connection, alice: Any, sign_in: Callable[..., RoleClient]
 ) -> None:
     owner = sign_in(alice, lately=False)
-    back = "%2Frecording%2F"
     for name in ("start_recording", "delete_recording"):
         answer = owner.post(of(name, open_one), {"minutes": "15"})
         assert answer["Location"].startswith("/account/reauthenticate/"), name
-        assert answer["Location"].endswith(back), name
     assert not Recording.objects.exists()
     answer = owner.get(of("recorded_call", open_one, uuid4()))
     assert answer["Location"].startswith("/account/reauthenticate/")

@@ -195,12 +195,14 @@ def test_a_member_is_removed_but_not_the_last_owner(house: House, bob: Any, admi
     membership = Membership.objects.get(user=bob)
     customer = sign_in(bob)
     assert customer.get("/t/aamu/").status_code == 200
-    admins.post(reverse("admin:tenancy_tenant_remove", args=[house.tenant.id, membership.id]))
+    admins.post(reverse("admin:tenancy_tenant_remove", args=[house.tenant.id, membership.id]), {"sure": "yes"})
     assert not Membership.objects.filter(user=bob).exists()
     assert customer.get("/t/aamu/").status_code == 302  # that session has ended
     assert sign_in(bob).get("/t/aamu/").status_code == 404
     answer = admins.post(
-        reverse("admin:tenancy_tenant_remove", args=[house.tenant.id, house.membership.id]), follow=True
+        reverse("admin:tenancy_tenant_remove", args=[house.tenant.id, house.membership.id]),
+        {"sure": "yes"},
+        follow=True,
     )
     assert "last owner" in answer.content.decode()
     assert Membership.objects.count() == 1

@@ -313,7 +313,7 @@ def test_values_are_shown_in_words():
         "Invoices: finished. Read: 12,345; new: 5; changed: 1; pages: 62."
     )
     assert "no longer accepts the API key" in sentences.say(sentences.FAILED, VALUES, "procountor")
-    assert "Nov. 21, 2026" in sentences.say(sentences.WAITING, VALUES, "procountor")
+    assert "21 Nov 2026, " in sentences.say(sentences.WAITING, VALUES, "procountor")
     assert sentences.say("from-a-later-version", VALUES, "procountor") == "from-a-later-version"
     assert sentences.say(sentences.STREAM_FULL, {"stream": "gone"}, "procountor") == "gone: reading everything."
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from portal.members import enrolment
+from portal.members.access import signed_in
 from portal.members.models import User
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
@@ -18,7 +18,7 @@ from portal.rate_limits.pages import limited
 
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@signed_in
 @limited(limits.ACCOUNT_CHANGE)
 def enrol(request: HttpRequest, token: str) -> HttpResponse:
     """The link uses nothing up: the second factor does. Whatever is wrong with it answers alike."""

@@ -6,7 +6,6 @@ from typing import cast
 
 from allauth.account.utils import perform_login
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from portal.members import services
-from portal.members.access import is_admitted_staff
+from portal.members.access import is_admitted_staff, signed_in
 from portal.members.forms import NewPersonForm
 from portal.members.models import User
 from portal.members.reach import memberships_of
@@ -26,7 +25,7 @@ from portal.rate_limits.pages import limited
 
 
 @require_GET
-@login_required
+@signed_in
 def front(request: HttpRequest) -> HttpResponse:
     """Straight to the only company's home, staff to their pages; else to the list."""
     found = memberships_of(cast(User, request.user))
@@ -38,7 +37,7 @@ def front(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@login_required
+@signed_in
 def tenants(request: HttpRequest) -> HttpResponse:
     found = memberships_of(cast(User, request.user))
     return render(request, "members/tenants.html", {"memberships": found, "admitted": is_admitted_staff(request)})

@@ -12,11 +12,11 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.members import services
-from portal.members.access import MemberRequest, member
-from portal.members.forms import InviteForm, RoleForm, roles_within
+from portal.members.access import RANK, MemberRequest, member
+from portal.members.forms import InviteAgainForm, InviteForm, RoleForm, roles_within
 from portal.members.models import Invitation, Membership, Role
 from portal.members.reach import team_of
 from portal.members.rows import own
@@ -51,17 +51,25 @@ def _sensitive(view: View) -> View:
 @require_GET
 @member(Role.VIEWER)
 def team(request: MemberRequest) -> HttpResponse:
-    return _show(request, InviteForm(up_to=Role(request.membership.role), initial={"role": Role.OPERATOR.value}))
+    return _show(request)
 
 
-def _show(request: MemberRequest, form: InviteForm) -> HttpResponse:
+def _show(
+    request: MemberRequest, form: InviteForm | None = None, again: dict[UUID, InviteAgainForm] | None = None
+) -> HttpResponse:
+    """`again`: the forms of invitations that were filled in and cannot be sent like that."""
     mine = Role(request.membership.role)
+    people = team_of(request.tenant)
+    for each in (*people.waiting, *people.expired):
+        each.again = (again or {}).get(each.id)
+        if each.again is None and (each in people.expired or (each.delivery is not None and each.delivery.is_over)):
+            each.again = InviteAgainForm(initial={"email": each.email}, auto_id=f"again-{each.id}-%s")
     return render(
         request,
         "members/team.html",
         {
-            "team": team_of(request.tenant),
-            "form": form,
+            "team": people,
+            "form": form or InviteForm(up_to=mine, initial={"role": Role.OPERATOR.value}),
             "roles": roles_within(mine),
             "may_change": mine == Role.OWNER,
         },
@@ -97,12 +105,46 @@ def invite(request: MemberRequest) -> HttpResponse:
 
 @require_POST
 @member(Role.OWNER)
+@limited(limits.INVITATION, by_view=True)
+@_sensitive
+def invite_again(request: MemberRequest, invitation: UUID) -> HttpResponse:
+    """One that expired or could not be delivered; its old link no longer works, wherever it went."""
+    found = own(request, Invitation, id=invitation)
+    form = InviteAgainForm(request.POST, auto_id=f"again-{found.id}-%s")
+    if form.is_valid():
+        try:
+            services.invite_again(
+                invitation=found,
+                email=form.cleaned_data["email"],
+                actor=request.user.actor,
+                up_to=Role(request.membership.role),
+            )
+        except services.NotAllowed as refused:
+            form.add_error(refused.field if refused.field == "email" else None, str(refused.sentence))
+        except RateLimited as reached:
+            form.add_error(None, limit_sentence(request, reached))
+        else:
+            messages.success(
+                request, _("The invitation is on its way to %(email)s.") % {"email": form.cleaned_data["email"]}
+            )
+            return redirect("team", request.tenant.slug)
+    return _show(request, again={found.id: form})
+
+
+@require_POST
+@member(Role.OWNER)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
 def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
     found = own(request, Invitation, id=invitation)
     services.revoke(invitation=found, actor=request.user.actor)
-    messages.success(request, _("The invitation to %(email)s is withdrawn.") % {"email": found.email})
+    messages.success(
+        request,
+        _(
+            "The invitation to %(email)s is withdrawn: its link no longer works. If that was not meant, invite anew below."
+        )
+        % {"email": found.email},
+    )
     return redirect("team", request.tenant.slug)
 
 
@@ -116,6 +158,9 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose one of the roles."))
         return redirect("team", request.tenant.slug)
+    is_less = found.user_id == request.user.pk and RANK[form.chosen] < RANK[Role(found.role)]
+    if is_less and "sure" not in request.POST and not services.is_last_owner(found):
+        return render(request, "members/own_role.html", {"role": form.chosen})  # what nobody can undo themselves
     services.change_role(
         membership=found, role=form.chosen, actor=request.user.actor, up_to=Role(request.membership.role)
     )
@@ -124,12 +169,18 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
     return redirect("team", request.tenant.slug)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @member(Role.OWNER)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
 def remove(request: MemberRequest, membership: UUID) -> HttpResponse:
+    """What it means, and then the deed."""
     found = own(request, Membership, id=membership)
+    if request.method != "POST":
+        if services.is_last_owner(found):
+            raise services.NotAllowed(services.LAST_OWNER)
+        context = {"found": found, "is_own": found.user_id == request.user.pk}
+        return render(request, "members/remove.html", context)
     services.remove(membership=found, actor=request.user.actor, up_to=Role(request.membership.role))
     _keep_own_session(request, found)
     messages.success(request, _("%(person)s is no longer in the team.") % {"person": found.user})

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import cast
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from portal.members import services
+from portal.members.access import signed_in
 from portal.members.forms import YouForm
 from portal.members.models import User
 from portal.rate_limits import limits
@@ -19,7 +19,7 @@ from portal.rate_limits.pages import limited
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@signed_in
 @limited(limits.PROFILE)
 def you(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)

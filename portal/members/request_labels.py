@@ -1,0 +1,48 @@
+"""What somebody pressed, in words, for the pages that ask who they are before it is carried out. By the name of the address."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec.text import Text
+
+LABELS: dict[str, Text] = {
+    "account_email": _("Change your e-mail addresses"),
+    "activation_arrived": _("Show the companies that were chosen"),
+    "ask_consent": _("Ask for consent by mail"),
+    "attest": _("Say that a step is done"),
+    "before": _("Begin a connection"),
+    "call_again": _("Send the request once more"),
+    "call_settle": _("Say what became of the request"),
+    "cancel_run": _("Cancel the sync"),
+    "change_role": _("Change a role in the team"),
+    "check": _("Check a step"),
+    "confirm": _("Confirm a step"),
+    "connect": _("Sign in at the provider"),
+    "decide_activation": _("Decide which companies are connected"),
+    "delete_recording": _("Delete what was recorded"),
+    "disconnect": _("Disconnect"),
+    "enrolment": _("Set up the second factor"),
+    "fields": _("Store what was typed in a step"),
+    "invite": _("Send an invitation"),
+    "invite_again": _("Send an invitation again"),
+    "mfa_activate_totp": _("Set up the second factor"),
+    "mfa_deactivate_totp": _("Turn the second factor off"),
+    "mfa_generate_recovery_codes": _("Make new recovery codes"),
+    "move": _("Move the connection to another server"),
+    "remove_member": _("Remove somebody from the team"),
+    "revoke_invitation": _("Withdraw an invitation"),
+    "schedule": _("Change the schedule"),
+    "start_recording": _("Start recording"),
+    "stop_recording": _("Stop recording"),
+    "sync_now": _("Sync now"),
+    "try_fill": _("Try a request"),
+    "try_send": _("Send a request"),
+    "usersessions_list": _("End other sessions"),
+    "you": _("Save your name and time zone"),
+}
+
+
+def label_of(name: str) -> Text:
+    """Staff pages have buttons of many kinds; theirs is a change there."""
+    return LABELS.get(name) or _("A change on the page")
