@@ -8,6 +8,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger, beat_init, worker_init, worker_process_init
 
+from connections.jobs.bootsteps import LostAcknowledgements
 from connections.transport.redaction import guard
 from portal.operations.lifeline import die_with_worker
 
@@ -18,6 +19,7 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["connections.jobs"])
+app.steps["consumer"].add(LostAcknowledgements)
 
 # A pool child that is deep in a call would not notice that its worker was killed.
 worker_process_init.connect(die_with_worker)

@@ -120,7 +120,7 @@ def database(name: str) -> dict[str, Any]:
     limits = " ".join(f"-c {limit}={most}" for limit, most in DATABASE_TIMEOUTS.get(process, {}).items())
     host = query.pop("host", "") or (url.hostname or "")
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "connections.tenancy.postgresql",
         "NAME": unquote(url.path[1:]),
         "USER": unquote(url.username),
         "PASSWORD": unquote(url.password or ""),
@@ -131,6 +131,7 @@ def database(name: str) -> dict[str, Any]:
         "OPTIONS": {
             "application_name": f"portal-{process}",
             "connect_timeout": CONNECT_SECONDS,
+            "target_session_attrs": "read-write",  # of several servers, and of one that is being made a standby
             **query,
             # What the address says of them comes last, and counts.
             "options": f"{limits} {query.get('options', '')}".strip(),

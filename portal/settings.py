@@ -235,6 +235,10 @@ CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 15
 CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = True
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # who can write to the broker rings doorbells and commands nobody
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: a broker that is gone for an hour is no reason to end
+# READONLY, UNBLOCKED and MASTERDOWN of a broker that fails over are answers, not lost connections: connect anew all the
+# same, else a worker ends with "Unrecoverable error".
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 420,
     "unacked_restore_interval": 5,

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from kombu.connection import Connection
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from connections.jobs import registry, services
 from connections.jobs.lease import Lease, LeaseLost
@@ -17,6 +18,9 @@ from connections.jobs.lease import Lease, LeaseLost
 logger = logging.getLogger(__name__)
 
 SWEEP = 200  # jobs rung for per sweep
+# A broker that is gone, and (bare, as kombu wraps lost connections alone) what one answers that fails over: READONLY,
+# UNBLOCKED, LOADING, MASTERDOWN, or is full.
+NOT_HEARD = (OperationalError, OSError, RedisError)
 
 
 @shared_task(name="jobs.work")
@@ -80,7 +84,7 @@ def sweep() -> None:
                 due = [job_id for job_id, its_queue in found if its_queue == queue]
                 for job_id in due[: max(SWEEP - waiting, 0)]:
                     _send(broker, job_id, queue)
-    except (OperationalError, OSError) as error:
+    except NOT_HEARD as error:
         logger.warning("%d due jobs not rung for (%s); the next sweep will", len(found), type(error).__name__)
 
 
@@ -89,7 +93,7 @@ def ring(job_id: UUID, queue: str) -> None:
     try:
         with _broker() as broker:
             _send(broker, job_id, queue)
-    except (OperationalError, OSError) as error:
+    except NOT_HEARD as error:
         logger.warning("doorbell for job %s not heard (%s); the sweep will find it", job_id, type(error).__name__)
 
 

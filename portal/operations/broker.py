@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from portal.operations.state import Folders, listens
 class Valkey:
     """One embedded broker, kept in an append-only file. Losing it loses nothing: PostgreSQL is the queue."""
 
+    name = "valkey"
+
     def __init__(self, folders: Folders) -> None:
         self.folders = folders
         self.program = binaries.find_valkey()
@@ -29,10 +32,15 @@ class Valkey:
         return f"redis+socket://{quote(str(self._socket))}"
 
     def start(self, pause: Pause = time.sleep) -> None:
-        """Raises Refused, and whatever `pause` raises."""
+        """Again at the same address. Raises Refused, and whatever `pause` raises."""
+        self.start_with({}, pause)
+
+    def start_with(self, more: Mapping[str, str], pause: Pause = time.sleep) -> None:
+        """The same with settings of the server's own. Raises as `start` does."""
         data = self.folders.state / "valkey"
         data.mkdir(mode=0o700, exist_ok=True)
-        self._socket = self.folders.socket_folder("valkey") / "valkey.sock"
+        if not self._socket.parent.is_dir() or not self._socket.name:
+            self._socket = self.folders.socket_folder("valkey") / "valkey.sock"
         settings = {
             "port": "0",
             "unixsocket": str(self._socket),
@@ -41,6 +49,7 @@ class Valkey:
             "appendonly": "yes",
             "maxmemory-policy": "noeviction",
             "save": "",
+            **more,
         }
         command: list[str | Path] = [self.program]
         for name, value in settings.items():

@@ -123,7 +123,9 @@ class Plan:
         is_mail = queue == "mail"
         queues = "urgent-mail,mail" if is_mail else queue
         celery = f"-m celery --app portal worker --queues {queues} --concurrency 2 --pool prefork".split()
-        quiet = f"--hostname {queue}@%h --without-mingle --without-gossip --loglevel INFO".split()
+        # Workers have nothing to tell each other; and a heartbeat that finds no broker holds the whole worker up, time
+        # limits of its tasks included, until there is one.
+        quiet = f"--hostname {queue}@%h --without-mingle --without-gossip --without-heartbeat --loglevel INFO".split()
         environment = self._environment("worker", self.worker_url, self.kek, self.smtp if is_mail else {})
         return Child(f"worker-{queue}", (*celery, *quiet), environment, steps=_CELERY)
 

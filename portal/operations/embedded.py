@@ -31,6 +31,8 @@ _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 class Postgres:
     """One embedded cluster. `start` returns when it accepts connections; `first_start` tells that it is new."""
 
+    name = "postgres"
+
     def __init__(
         self,
         folders: Folders,
@@ -68,7 +70,7 @@ class Postgres:
         return self.address(SUPERUSER, self.superuser_password, database)
 
     def start(self, pause: Pause = time.sleep) -> None:
-        """Raises Refused, and whatever `pause` raises."""
+        """Again at the same address. Raises Refused, and whatever `pause` raises."""
         self.check_version()
         self._take_seat()
         if not self.data.exists():
@@ -102,7 +104,8 @@ class Postgres:
 
     def _sockets(self) -> Path:
         if self._home == self.folders.state:
-            return self.folders.socket_folder("postgres")
+            is_kept = bool(self._socket_folder.name) and self._socket_folder.is_dir()
+            return self._socket_folder if is_kept else self.folders.socket_folder("postgres")
         folder = self._home / "run"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)

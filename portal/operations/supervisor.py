@@ -1,10 +1,12 @@
-"""Keeps a set of processes as one thing: starts them, notices the first that ends, stops them all in order."""
+"""Keeps a set of processes as one thing: starts them, starts again what ends, stops them all in order."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from portal.operations.bell import Bell
@@ -15,9 +17,26 @@ from portal.operations.refusal import Refused
 from portal.operations.servers import tail
 from portal.operations.state import Folders
 
+# Seconds before what ended is started again: at once, and then later and later, as a database or a broker that is
+# restarted needs its time as well. From the last one on it stays at that.
+PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+MOST_ENDS = 20  # in a row, which takes about a quarter of an hour; then there is no use in going on
+LASTING_SECONDS = 300.0  # who has run for so long ends for a new reason
+
+Process = Child | Postgres | Valkey
+
 
 class ChildEnded(Exception):
-    """A process that should run has ended. The text names it and its log's last lines."""
+    """A process that should run has ended, and is not started again. The text names it and its log's last lines."""
+
+
+@dataclass
+class Ends:
+    """How often a process has ended in a row, and when (of time.monotonic) it was started, and is to be."""
+
+    count: int = 0
+    started_at: float = 0.0
+    due_at: float | None = None
 
 
 class Supervisor:
@@ -29,6 +48,7 @@ class Supervisor:
         self.bell = bell
         self.servers: list[Postgres | Valkey] = []
         self.children: list[Child] = []
+        self._ends: dict[str, Ends] = {}
 
     def serve(self, server: Postgres | Valkey) -> None:
         """Start an embedded server. Raises Refused, StopAsked."""
@@ -62,21 +82,63 @@ class Supervisor:
             self.bell.check()
 
     def run(self) -> None:
-        """Wait until somebody asks us to stop, or a child ends. Raises StopAsked, ChildEnded."""
+        """Wait until somebody asks us to stop, starting again whatever ends. Raises StopAsked, ChildEnded."""
+        begun = time.monotonic()
+        self._ends = {each.name: Ends(started_at=begun) for each in (*self.servers, *self.children)}
         while True:
-            self.watch()
             self.bell.check()
-            self.bell.wait()
+            self.bell.wait(self._restart_ended())
+
+    def _restart_ended(self) -> float | None:
+        """Seconds until there is something to start; None where all run. Raises StopAsked, ChildEnded."""
+        now = time.monotonic()
+        waits = []
+        for each in (*self.servers, *self.children):  # servers first: the others need them
+            if each.process is None or each.process.poll() is None:
+                continue
+            ends = self._ends[each.name]
+            if ends.due_at is None:
+                self._note_end(each, ends, now)
+            if ends.due_at is not None and ends.due_at > now:
+                waits.append(ends.due_at - now)
+                continue
+            ends.due_at = None
+            self._start_again(each)
+            ends.started_at = time.monotonic()
+            waits.append(0.0)  # waiting for a server may have used up the signal of somebody else's end
+        return min(waits, default=None)
+
+    def _note_end(self, each: Process, ends: Ends, now: float) -> None:
+        """Say that it has ended and when it is started again. Raises ChildEnded after too many ends in a row."""
+        ends.count = 1 if now - ends.started_at > LASTING_SECONDS else ends.count + 1
+        code = each.process.returncode if each.process else 0
+        if ends.count > MOST_ENDS:
+            raise _ended(each.name, code, self.folders.log, f", {ends.count} times in a row")
+        pause = PAUSES[min(ends.count, len(PAUSES)) - 1]
+        ends.due_at = now + pause
+        when = f"in {pause:.0f} s" if pause else "at once"
+        times = f", {ends.count} times in a row" if ends.count > 1 else ""
+        path = self.folders.log / f"{each.name}.log"
+        _say(
+            f"{each.name} {_how(code)}{times}; it is started again {when}. The others go on. "
+            f"Its log is {path} (after the start {path.name}.1); the last lines:\n{tail(path, 3)}"
+        )
+
+    def _start_again(self, each: Process) -> None:
+        """One that cannot be started has ended once more. Raises StopAsked."""
+        if isinstance(each, Child):
+            each.start(self.folders, self.cwd)
+            return
+        try:
+            each.start(self.bell.pause)
+        except Refused as refusal:
+            _say(str(refusal))
 
     def watch(self, *, may_end: Child | None = None) -> None:
-        """Raises ChildEnded."""
-        for child in self.children:
-            if child.ended and child is not may_end:
-                raise _ended(child.name, child.process.returncode if child.process else 0, self.folders.log)
-        for server in self.servers:
-            if server.process is not None and server.process.poll() is not None:
-                name = type(server).__name__.lower()
-                raise _ended(name, server.process.returncode, self.folders.log)
+        """While everything is started, whatever ends ends it all. Raises ChildEnded."""
+        for each in (*self.servers, *self.children):
+            if each is not may_end and each.process is not None and each.process.poll() is not None:
+                raise _ended(each.name, each.process.returncode, self.folders.log)
 
     def stop(self) -> None:
         """Everybody, gently and then less so; a second request to stop skips the gentle part."""
@@ -107,8 +169,15 @@ class Supervisor:
         return left
 
 
-def _ended(name: str, code: int, log: Path) -> ChildEnded:
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+def _ended(name: str, code: int, log: Path, times: str = "") -> ChildEnded:
     path = log / f"{name}.log"
-    message = f"{name} {how}; everything stops. The end of {path}:\n{tail(path)}"
+    message = f"{name} {_how(code)}{times}; everything stops. The end of {path}:\n{tail(path)}"
     return ChildEnded(message)
+
+
+def _how(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _say(text: str) -> None:
+    print(f"up: {text}", file=sys.stderr, flush=True)

@@ -1,7 +1,12 @@
-"""Kinds of jobs that only tests have, and a way to let leases run out."""
+"""Kinds of jobs that only tests have, real workers on a real broker, and a way to let leases run out."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 import uuid
 from datetime import timedelta
 
@@ -10,6 +15,12 @@ from django.utils import timezone
 
 from connections.jobs import registry, services
 from connections.jobs.models import Job
+from connections.jobs.tasks import sweep
+from portal.operations.broker import Valkey
+from portal.operations.state import Folders
+from tests.processes import ROOT, worker_environment
+
+LEASE = 2
 
 
 @pytest.fixture
@@ -43,3 +54,69 @@ def expire(job):
 
 def make_due(job):
     Job.objects.filter(id=job.id).update(due_at=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.fixture
+def broker(tmp_path_factory, monkeypatch):
+    """A broker of this test's own, that it may stop; this process rings there, too."""
+    from portal.celery import app
+
+    # A short path: where it were too long for a socket, each start would take another.
+    folders = Folders(tmp_path_factory.mktemp("b"))
+    folders.make()
+    valkey = Valkey(folders)
+    valkey.start()
+    monkeypatch.setattr(app.conf, "broker_url", valkey.address)
+    monkeypatch.setattr(app.conf, "broker_write_url", valkey.address)
+    yield valkey
+    valkey.stop()
+
+
+@pytest.fixture
+def start_worker(broker, tmp_path):
+    """`start_worker()` starts one that serves both queues with one pool child; all are gone after the test."""
+    started = []
+
+    def start(concurrency=1):
+        log = tmp_path / f"worker-{len(started)}.log"
+        command = [sys.executable, "-m", "celery", "--app", "tests.jobs.worker", "worker", "--pool", "prefork"]
+        command += ["--queues", "interactive,sync", "--concurrency", str(concurrency)]
+        command += ["--hostname", f"t{len(started)}@%h", "--without-mingle", "--without-gossip", "--without-heartbeat"]
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=worker_environment(BROKER_URL=broker.address, PORTAL_LEASE_SECONDS=str(LEASE)),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        started.append(process)
+        process.log = log
+        until(lambda: " ready." in log.read_text(), lambda: log.read_text()[-3000:])
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def until(reached, what="it", seconds=40):
+    deadline = time.monotonic() + seconds
+    while not (found := reached()):
+        assert time.monotonic() < deadline, f"waited {seconds} s: {what() if callable(what) else what}"
+        time.sleep(0.05)
+    return found
+
+
+def swept_until(reached, what="it", seconds=40):
+    """Sweeps stand in for beat."""
+
+    def once():
+        sweep()
+        time.sleep(0.2)
+        return reached()
+
+    return until(once, what, seconds)

@@ -6,8 +6,6 @@ import base64
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from datetime import timedelta
@@ -26,87 +24,17 @@ from connections.sync import engine
 from connections.sync.models import Record, RunState, StreamProgress
 from connections.sync.services import RUN
 from connections.transport import client
-from portal.operations.broker import Valkey
-from portal.operations.state import Folders
 from tests.jobs import worker as test_kinds
-from tests.processes import ROOT, worker_environment
+from tests.jobs.conftest import swept_until, until
 from tests.sync.conftest import Syncing, versions
 
 pytestmark = [pytest.mark.usefixtures("committed_db", "doorbell"), pytest.mark.timeout(120)]
-
-LEASE = 2
 
 
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch):
     monkeypatch.setattr(registry, "_KINDS", dict(registry._KINDS))
     test_kinds.register()
-
-
-@pytest.fixture
-def broker(tmp_path_factory, monkeypatch):
-    """A broker of this test's own, that it may stop; this process rings there, too."""
-    from portal.celery import app
-
-    # A short path: where it were too long for a socket, each start would take another.
-    folders = Folders(tmp_path_factory.mktemp("b"))
-    folders.make()
-    valkey = Valkey(folders)
-    valkey.start()
-    monkeypatch.setattr(app.conf, "broker_url", valkey.address)
-    monkeypatch.setattr(app.conf, "broker_write_url", valkey.address)
-    yield valkey
-    valkey.stop()
-
-
-@pytest.fixture
-def start_worker(broker, tmp_path):
-    """`start_worker()` starts one that serves both queues with one pool child; all are gone after the test."""
-    started = []
-
-    def start(concurrency=1):
-        log = tmp_path / f"worker-{len(started)}.log"
-        command = [sys.executable, "-m", "celery", "--app", "tests.jobs.worker", "worker", "--pool", "prefork"]
-        command += ["--queues", "interactive,sync", "--concurrency", str(concurrency)]
-        command += ["--hostname", f"t{len(started)}@%h", "--without-mingle", "--without-gossip"]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=worker_environment(BROKER_URL=broker.address, PORTAL_LEASE_SECONDS=str(LEASE)),
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        started.append(process)
-        process.log = log
-        until(lambda: " ready." in log.read_text(), lambda: log.read_text()[-3000:])
-        return process
-
-    yield start
-    for process in started:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def until(reached, what="it", seconds=40):
-    deadline = time.monotonic() + seconds
-    while not (found := reached()):
-        assert time.monotonic() < deadline, f"waited {seconds} s: {what() if callable(what) else what}"
-        time.sleep(0.05)
-    return found
-
-
-def swept_until(reached, what="it", seconds=40):
-    """Sweeps stand in for beat."""
-
-    def once():
-        sweep()
-        time.sleep(0.2)
-        return reached()
-
-    return until(once, what, seconds)
 
 
 def put(kind, **more):

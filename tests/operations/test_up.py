@@ -6,6 +6,7 @@ import json
 import os
 import pwd
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,7 +168,37 @@ def test_a_stop_in_the_middle_of_starting(up: Up, number: int) -> None:
     assert up.left_after(0) == {}
 
 
-def test_a_child_that_dies_ends_the_run_and_shows_its_log(up: Up) -> None:
+def test_what_dies_is_started_again_while_the_rest_goes_on(up: Up) -> None:
+    up.start("--no-demo")
+    up.until_it_says("Ctrl-C stops everything")
+    named = {
+        "beat": "portal beat",
+        "worker-sync": "--queues sync",
+        "valkey": "valkey-server",
+        "web": "manage.py serve",
+        "postgres": "postgres -D",
+    }
+    for name, words in named.items():
+        os.kill(up.process_of(words), signal.SIGKILL)
+        up.until_it_says(f"up: {name} was ended by SIGKILL; it is started again at once")
+    deadline = time.monotonic() + 60
+    while _readiness(up) != 200:
+        assert time.monotonic() < deadline, up.says()
+        time.sleep(0.2)
+    assert set(named) <= {name for name, words in named.items() if up.process_of(words)}
+    up.send(signal.SIGTERM)
+    assert up.ended() == 0
+    assert up.left_after(0) == {}
+
+
+def _readiness(up: Up) -> int:
+    try:
+        return up.get("/health/ready")
+    except OSError:
+        return 0
+
+
+def test_a_child_that_dies_while_everything_starts_ends_the_run_and_shows_its_log(up: Up) -> None:
     up.start("--no-demo")
     up.until_it_says("Starting the portal")
     os.kill(up.process_of("portal beat"), signal.SIGKILL)
