@@ -167,7 +167,7 @@ class Provider:
     after_leaving: Sequence[Text] = ()  # what a person should remove at the provider once we are disconnected
     api_version: str = ""  # the default one; shown in the request log
     versioned: Callable[[str, str], str] | None = None  # puts a version into the path of the api address
-    request_id_headers: Sequence[str] = ("X-Request-Id",)
+    request_id_headers: Sequence[str] = ("X-Request-Id",)  # that its document names; the usual ones are kept anyway
     deadlines: Deadlines = field(default_factory=Deadlines)
     open_fields: str = ""  # of bodies, blanks between: codes, dates, yes or no; readable where a customer records
     assumptions: Sequence[str] = ()  # what its document does not say; shown to support

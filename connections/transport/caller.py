@@ -22,7 +22,7 @@ from connections.spec.operations import SAFE
 from connections.spec.placement import Signed
 from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
-from connections.transport import breaker, clock, egress, faults, ledger
+from connections.transport import breaker, clock, egress, faults, ledger, retry_after
 from connections.transport.models import Outcome, Recording, RequestLogEntry
 from connections.transport.signing import Signature
 from connections.vault.models import ClientRegistration, Connection
@@ -167,7 +167,7 @@ class Caller:
                 form=signed.form,
                 body=body if signed.body is None else signed.body,
                 wire=wire,
-                keep=self.provider.request_id_headers,
+                keep=ledger.request_id_headers(self.provider),
             )
         except egress.EgressError as error:
             entry.duration_ms = _since(started)
@@ -176,7 +176,7 @@ class Caller:
         breaker.note(self, url, is_good=answer.status < 500)
         entry.status, entry.bytes_in = answer.status, len(answer.body)
         entry.provider_request_id = ledger.request_id(self.provider, answer.headers)
-        entry.quota_left = _whole(answer.headers.get("x-rate-limit-remaining", ""))
+        entry.quota_left = retry_after.quota_left(answer.headers)
         entry.leads_to = answer.leads_to
         return answer
 
@@ -216,7 +216,3 @@ class Caller:
 def _since(started: float) -> int:
     """Milliseconds."""
     return round((time.monotonic() - started) * 1000)
-
-
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None

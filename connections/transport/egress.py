@@ -19,7 +19,7 @@ from urllib3.util.retry import Retry
 
 from connections.spec.provider import Deadlines, Hosts
 from connections.spec.wire import Wire
-from connections.transport import addresses, bodies, deadline, links, names, trust
+from connections.transport import addresses, bodies, deadline, links, names, retry_after, trust
 from connections.transport.addresses import USUAL
 from connections.transport.egress_errors import (
     EgressError,
@@ -52,11 +52,9 @@ __all__ = [
 
 KEPT_HEADERS = (
     "content-type",
-    "retry-after",
     "date",
     "x-rate-limit-limit",
-    "x-rate-limit-remaining",
-    "x-rate-limit-reset",
+    *retry_after.HEADERS,
 )
 MOST_SESSIONS = 64
 JSON = Wire()

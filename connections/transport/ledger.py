@@ -14,6 +14,17 @@ from connections.transport.models import RequestLogEntry
 from connections.transport.redaction import holds_live
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+# Many servers, and the gateways before them, number their answers without a word in their documents.
+USUAL_REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "request-id",
+    "x-correlation-id",
+    "correlation-id",
+    "x-trace-id",
+    "x-ms-request-id",
+    "x-amzn-requestid",
+    "cf-ray",
+)
 
 COLUMNS = [str(field.column) for field in RequestLogEntry._meta.concrete_fields]
 INSERT = (
@@ -22,15 +33,21 @@ INSERT = (
 )
 
 
+def request_id_headers(provider: Provider) -> Sequence[str]:
+    """In lower case, the documented ones first."""
+    return tuple(dict.fromkeys((*(name.lower() for name in provider.request_id_headers), *USUAL_REQUEST_ID_HEADERS)))
+
+
 def request_id(provider: Provider, headers: Mapping[str, str]) -> str:
-    """The provider's id of the request, if it is one; anything else, such as our own token, is named by its hash."""
-    for name in provider.request_id_headers:
-        value = headers.get(name.lower(), "")
-        if value:
-            if REQUEST_ID.fullmatch(value) and not holds_live(value):
-                return value
-            return f"unprintable id, hash {hashlib.sha256(value.encode()).hexdigest()[:16]}"
-    return ""
+    """The provider's id of the request, if it is one; anything else, such as our own token, is named by its hash.
+
+    Of several headers the first that holds one counts.
+    """
+    sent = [headers[name] for name in request_id_headers(provider) if headers.get(name)]
+    for value in sent:
+        if REQUEST_ID.fullmatch(value) and not holds_live(value):
+            return value
+    return f"unprintable id, hash {hashlib.sha256(sent[0].encode()).hexdigest()[:16]}" if sent else ""
 
 
 def write(entries: Sequence[RequestLogEntry]) -> None:

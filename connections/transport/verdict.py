@@ -18,7 +18,7 @@ from connections.spec.errors import (
 )
 from connections.spec.faults import Fault, Phase
 from connections.spec.provider import Provider
-from connections.transport import clock, faults, retry
+from connections.transport import clock, faults, retry_after
 from connections.transport.egress import Answer
 from connections.transport.models import Outcome, RequestLogEntry
 
@@ -71,7 +71,7 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     else:
         entry.outcome = Outcome.TROUBLED if status >= 500 else Outcome.REFUSED
     now = clock.now()
-    retry_at = now + timedelta(seconds=retry.asked_for(answer.headers, now) or 0.0)
+    retry_at = now + timedelta(seconds=retry_after.seconds_asked(answer.headers, now) or 0.0)
     made = error(kind(fault, phase, status), fault, entry, retry_at)
     # An answer that we cannot read may have said yes.
     made.may_have_arrived = status >= 500 or status == 408 or (status < 400 and not refused)

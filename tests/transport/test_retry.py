@@ -1,82 +1,16 @@
-"""When we try again: never before the step, never before what was asked, never because of nonsense."""
+"""When we try again: never before the step, never before what was asked."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
-from email.utils import format_datetime
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from connections.transport import retry
 
-NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
-DAY = 86_400
-
-
-def http_date(seconds: float) -> str:
-    return format_datetime(NOW + timedelta(seconds=seconds), usegmt=True)
-
-
-RETRY_AFTER = [
-    ("0", 0), ("1", 1), (" 7 ", 7), ("120", 120), ("86400", DAY), ("86401", DAY), ("99999999999", DAY),
-    ("999999999999999999999", None), ("-1", None), ("+5", None), ("1.5", None), ("1e3", None), ("", None),
-    ("soon", None), ("٣", None), ("5 seconds", None), ("5, 6", None), ("\x00", None), ("0x10", None), ("nan", None),
-    (http_date(30), 30), (http_date(0), 0), (http_date(-30), 0), (http_date(2 * DAY), DAY),
-    ("Sun, 01 Mar 2026 12:00:10", 10), ("Sunday, 01-Mar-26 12:00:10 GMT", 10), ("Sun Mar  1 12:00:10 2026", 10),
-    ("Sun, 01 Mar 2026 14:00:10 +0200", 10), ("Sun, 32 Mar 2026 12:00:10 GMT", None),
-    ("Fri, 31 Dec 99999 23:59:59 GMT", None), ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
-    ("Mon, 01 Jan 0001 00:00:00 GMT", 0), (",", None), ("GMT", None),
-    ("007", 7), ("3600", 3600), ("\t9\t", 9), ("-0", None), ("1_000", None), ("inf", None), ("²", None), ("1;q=2", None),
-    ("Sun, 01 Mar 2026 12:00:10 EST", 5 * 3600 + 10), ("Sun, 01 Mar 2026 25:00:00 GMT", None), ("true", None), ("null", None),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER)
-def test_retry_after_is_read(value, seconds):
-    assert retry.asked_for({"retry-after": value}, NOW) == seconds
-
-
-RESETS = [
-    ({"x-rate-limit-reset": "40"}, 40),
-    ({"x-rate-limit-reset": "40", "x-rate-limit-remaining": "0"}, 40),
-    ({"x-rate-limit-reset": "40", "x-rate-limit-remaining": "3"}, None),
-    ({"x-rate-limit-reset": "40", "x-rate-limit-remaining": "none"}, None),
-    ({"x-rate-limit-reset": "-40"}, None),
-    ({"x-rate-limit-reset": "1772366400"}, DAY),
-    ({"x-rate-limit-reset": "40", "retry-after": "5"}, 5),
-    ({"x-rate-limit-reset": "40", "retry-after": "soon"}, 40),
-    ({"x-rate-limit-reset": "0"}, 0),
-    ({"x-rate-limit-reset": "40.5"}, None),
-    ({"x-rate-limit-reset": "Sun, 01 Mar 2026 12:00:10 GMT"}, None),
-    ({"x-rate-limit-reset": "40", "x-rate-limit-remaining": "-1"}, None),
-    ({"x-rate-limit-reset": "40", "x-rate-limit-remaining": "00"}, 40),
-    ({}, None),
-]
-
-
-@pytest.mark.parametrize(("headers", "seconds"), RESETS)
-def test_the_reset_counts_where_nothing_is_left(headers, seconds):
-    assert retry.asked_for(headers, NOW) == seconds
-
-
-def test_the_table_has_sixty_values():
-    assert len(RETRY_AFTER) + len(RESETS) == 60
-
 
 @pytest.mark.parametrize("attempt", range(1, 8))
-@pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER)
-def test_no_wish_undercuts_a_step(value, seconds, attempt):
-    floor = retry.asked_for({"retry-after": value}, NOW) or 0.0
-    step = retry.STEPS[min(attempt, len(retry.STEPS)) - 1]
-    assert retry.delay(attempt, floor) >= max(step, seconds or 0)
-
-
-@given(st.text(max_size=60))
-def test_no_header_breaks_it(text):
-    found = retry.asked_for({"retry-after": text, "x-rate-limit-reset": text}, NOW)
-    assert found is None or 0 <= found <= DAY
+@pytest.mark.parametrize("floor", [0, 0.5, 7, 3600])
+def test_no_wish_undercuts_a_step(floor, attempt):
+    assert retry.delay(attempt, floor) >= max(retry.STEPS[min(attempt, len(retry.STEPS)) - 1], floor)
 
 
 @pytest.mark.parametrize(("attempt", "step"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 16), (60, 16)])

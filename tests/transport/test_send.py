@@ -25,7 +25,7 @@ from connections.spec.errors import (
 )
 from connections.spec.operations import Arguments, Operation
 from connections.tenancy.scope import tenant_scope
-from connections.transport import breaker, retry
+from connections.transport import breaker, ledger, retry
 from connections.transport import client as sending
 from connections.transport.client import Client
 from connections.transport.ledger import request_id
@@ -348,6 +348,22 @@ def test_a_request_id_is_an_id_or_a_hash(given, is_kept):
         assert kept.startswith("unprintable id, hash ")
         assert len(kept) <= 140
         assert kept == request_id(registry.find("procountor"), {"x-request-id": given})
+
+
+@pytest.mark.parametrize("provider", ["hesabit", "pentamic", "procountor", "simutek", "smartbusiness"])
+@pytest.mark.parametrize("name", ledger.USUAL_REQUEST_ID_HEADERS)
+def test_a_usual_header_is_kept_for_every_provider(provider, name):
+    assert request_id(registry.find(provider), {name: "seen-by-support"}) == "seen-by-support"
+    assert name in ledger.request_id_headers(registry.find(provider))
+
+
+def test_of_several_the_documented_one_counts_unless_it_is_none():
+    smartbusiness = registry.find("smartbusiness")
+    both = {"x-request-id": "documented", "cf-ray": "of-the-gateway", "x-correlation-id": "other"}
+    assert request_id(smartbusiness, both) == "documented"
+    assert request_id(smartbusiness, {**both, "x-request-id": "<no id>"}) == "other"
+    assert request_id(smartbusiness, {"x-request-id": "<no id>"}).startswith("unprintable id, hash ")
+    assert request_id(smartbusiness, {"x-request-id": ""}) == ""
 
 
 def test_our_own_secret_is_no_request_id():

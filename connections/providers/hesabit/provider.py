@@ -90,6 +90,6 @@ PROVIDER = Provider(
         "quota: the day's beginning is unknown, so no 24 hours hold more than 20,000 calls",
         "customers, invoices, items: what a read shows beyond what a creation takes",
         "company: nothing tells whose account it is",
-        "request id: none",
+        "request id: no header is documented; the usual ones are kept if they are sent",
     ),
 )

@@ -104,6 +104,6 @@ PROVIDER = Provider(
         "errors: 403 without a known code is a missing right",
         "paths: a slash at the end is not needed",
         "company: nothing tells whose books these are",
-        "request id: none",
+        "request id: no header is documented; the usual ones are kept if they are sent",
     ),
 )  # fmt: skip

@@ -137,6 +137,6 @@ PROVIDER = Provider(
         "updates: a stale version is refused with 400 or 409",
         "rights: which right opens which list",
         "version: /latest/ in the path; an admin may choose another one",
-        "request id: no header is documented; X-Request-Id is kept if it is sent",
+        "request id: no header is documented; the usual ones are kept if they are sent",
     ),
 )

@@ -81,6 +81,6 @@ PROVIDER = Provider(
         "errors: problem details, if a body comes at all",
         "token: expires_in may be missing; an hour is taken then",
         "company: nothing tells whose installation it is",
-        "request id: none but traceId in problem details, which is not kept",
+        "request id: no header is documented; the usual ones are kept if they are sent, not traceId in problem details",
     ),
 )  # fmt: skip
