@@ -31,6 +31,9 @@ ALSO_REFUSED = tuple(
         "192.175.48.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "168.63.129.16/32",
     )
 )  # fmt: skip
+# RFC 6052: how a machine that has IPv6 alone reaches the world's IPv4, whose address stands in the last 32 bits. Its prefix
+# for local use (64:ff9b:1::/48) is inside, and so are 6to4 and Teredo, which nobody runs any more: a relay decides there.
+TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 PRIVATE = tuple(map(ipaddress.ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 MOST_PRIVATE = 256  # addresses of a network that an admin may name
 MOST_NETWORKS = 8
@@ -121,12 +124,22 @@ def may_be_reached(ip: IP, hosts: Hosts) -> bool:
         return hosts.loopback
     if any(mapped in net for net in settings.OWN_NETWORKS):
         return False
-    if is_named(mapped, hosts):
-        return True
+    if (behind := translated(ip)) is not None:
+        # Nothing but the world stands behind a translator (RFC 6052 3.1), whatever an admin has named.
+        return _is_of_the_world(behind) and not any(behind in net for net in settings.OWN_NETWORKS)
+    return is_named(mapped, hosts) or _is_of_the_world(mapped)
+
+
+def _is_of_the_world(ip: IP) -> bool:
     refused = (*EXTRA_BLOCKED_NET_RANGES, *ALSO_REFUSED)
-    is_ours = mapped.is_private or mapped.is_multicast or not mapped.is_global
-    is_ours = is_ours or (mapped.version == 6 and mapped not in WORLD)
-    return not is_ours and not any(mapped in net for net in refused if net.version == mapped.version)
+    is_ours = ip.is_private or ip.is_multicast or not ip.is_global
+    is_ours = is_ours or (ip.version == 6 and ip not in WORLD)
+    return not is_ours and not any(ip in net for net in refused if net.version == ip.version)
+
+
+def translated(ip: IP) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 address stands for at a translator (NAT64)."""
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in TRANSLATED else None
 
 
 def is_named(ip: IP, hosts: Hosts) -> bool:

@@ -138,9 +138,11 @@ class GuardedAdapter(IPFilterAdapter):
         literal = requests.PreparedRequest()
         literal.url = f"{parts.scheme}://{_bracketed(str(request.judged))}:{parts.port or ''}"
         literal.headers = CaseInsensitiveDict()
-        # The library judges it once more, and knows nothing of private networks that an admin has named.
-        is_named = addresses.is_named(request.judged, self._hosts)
-        adapter: Any = HTTPAdapter if is_named else IPFilterAdapter
+        # The library judges it once more, and knows nothing of private networks that an admin has named, nor that behind
+        # a translator stands an address that was judged.
+        ip = request.judged
+        is_known_to_us = addresses.is_named(ip, self._hosts) or addresses.translated(ip) is not None
+        adapter: Any = HTTPAdapter if is_known_to_us else IPFilterAdapter
         host_params, pool = adapter.build_connection_pool_key_attributes(self, literal, verify)
         request.headers["Host"] = parts.netloc
         pool.pop("assert_hostname", None)  # the context checks names itself; urllib3 would switch that off

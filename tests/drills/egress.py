@@ -62,7 +62,14 @@ class Drill:
         hosts = {self._host(each) for each in corpus.honest()}
         # A wildcard stands for one label; trustme certifies no name with an underscore by itself.
         certified = [name for name in hosts if ":" not in name and not name[-1].isdigit() and "_" not in name]
-        literals = [corpus.PUBLIC_4, corpus.PUBLIC_6, f"::ffff:{corpus.PUBLIC_4}", corpus.THIEF, corpus.THIEF_4]
+        literals = [
+            corpus.PUBLIC_4,
+            corpus.PUBLIC_6,
+            f"::ffff:{corpus.PUBLIC_4}",
+            corpus.TRANSLATED_4,
+            corpus.THIEF,
+            corpus.THIEF_4,
+        ]
         self.listeners = world.Listeners(folder, [*certified, "*.honest.example", "*.rebind.example", *literals])
         public = (Answers((corpus.PUBLIC_4,), (corpus.PUBLIC_6,)),)
         self.names.scripts = {

@@ -17,6 +17,7 @@ INSIDE_6 = (
 )  # fmt: skip
 PUBLIC_4, PUBLIC_6 = "93.184.216.34", "2606:2800:220:1::34"
 SECOND_4, SECOND_6 = "93.184.216.35", "2606:2800:220:1::35"
+TRANSLATED_4 = "64:ff9b::5db8:d822"  # PUBLIC_4 for machines that have IPv6 alone
 DEAD_4 = "45.33.7.7"  # public, and nobody is there
 THIEF_4 = "151.101.1.6"  # public, and nothing of ours belongs there
 THIEF = "thief.example"
@@ -216,6 +217,7 @@ def honest() -> list[Attempt]:
         "six.honest.example": Answers((), (PUBLIC_6,)),
         "many.honest.example": many,
         "alias.honest.example": Answers((PUBLIC_4,), alias="public.example"),
+        "translated.honest.example": Answers((), (TRANSLATED_4,)),
         "half-dead.honest.example": Answers((DEAD_4, PUBLIC_4)),
         "1.honest.example": good,
         "0x1.honest.example": good,
@@ -232,7 +234,7 @@ def honest() -> list[Attempt]:
         "https://PUBLIC.Example/", "https://public.example./", "https://public.example:443/", "https://public.example:/",
         "HTTPS://public.example/", "https://b\u00fccher.honest.example/", "https://B\u00dcCHER.honest.example/",
         "https://four\u3002honest\u3002example/", f"https://{PUBLIC_4}/", f"https://[{PUBLIC_6}]/", f"https://[{PUBLIC_6.upper()}]/",
-        f"https://[::ffff:{PUBLIC_4}]/", "https://public.example/%2e%2e/%00/a%20b", "https://public.example/\u00e4?q=\u00f6",
+        f"https://[::ffff:{PUBLIC_4}]/", f"https://[{TRANSLATED_4}]/", "https://public.example/%2e%2e/%00/a%20b", "https://public.example/\u00e4?q=\u00f6",
         "https://public.example/a@b", "https://public.example/?u=https://127.0.0.1/",
     ]  # fmt: skip
     urls += [Attempt(url) for url in spelled]

@@ -27,11 +27,12 @@ from tests.drills.egress_corpus import (
     PUBLIC_6,
     SECOND_4,
     SECOND_6,
+    TRANSLATED_4,
     Answers,
     Attempt,
 )
 
-HONEST = {PUBLIC_4, PUBLIC_6, SECOND_4, SECOND_6, *(f"93.184.216.{each}" for each in range(40, 60))}
+HONEST = {PUBLIC_4, PUBLIC_6, SECOND_4, SECOND_6, TRANSLATED_4, *(f"93.184.216.{each}" for each in range(40, 60))}
 INSIDE = "PILOTAGE_DRILL_INSIDE"
 PLAIN = (80, 8080)  # of the honest hosts; 8080 speaks either
 A, CNAME, AAAA = 1, 5, 28

@@ -226,7 +226,7 @@ SPECIAL = (
     "192.0.0.0/29", "192.0.0.8/32", "192.0.0.9/32", "192.0.0.10/32", "192.0.0.170/32", "192.0.0.171/32", "192.0.2.0/24",
     "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.88.99.2/32", "192.168.0.0/16", "192.175.48.0/24",
     "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4", "255.255.255.255/32",
-    "::1/128", "::/128", "::ffff:0:0/104", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23",
+    "::1/128", "::/128", "::ffff:0:0/104", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23",
     "2001::/32", "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:2::/48", "2001:3::/32", "2001:4:112::/48",
     "2001:10::/28", "2001:20::/28", "2001:30::/28", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20",
     "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
@@ -256,8 +256,60 @@ def test_nothing_that_was_never_given_to_anybody_is_reached(network):
     [
         "1.1.1.1", "93.184.216.34", "172.15.255.255", "172.32.0.0", "192.0.1.1", "192.88.98.1", "198.17.255.255", "203.0.114.1",
         "2001:200::1", "2001:4860::8888", "2003::1", "2606:2800:220:1::1", "2620:4f:7fff::1", "2a00::1", "3ffe::1",
-        "::ffff:93.184.216.34",
+        "::ffff:93.184.216.34", "64:ff9b::93.184.216.34", "64:ff9b::101:101",
     ],
 )  # fmt: skip
 def test_the_worlds_addresses_are_reached(address):
     assert addresses.may_be_reached(ip_address(address), OURS)
+
+
+# -- machines that have IPv6 alone -------------------------------------------------------------------------------------
+
+
+def behind(address):
+    """An IPv4 address as a translator takes it (RFC 6052)."""
+    return ip_address(int(ip_address("64:ff9b::")) | int(ip_address(address)))
+
+
+@pytest.mark.parametrize(
+    "network", [each for each in (*SPECIAL, "127.0.0.0/8", "168.63.129.16/32") if ":" not in each]
+)
+def test_nothing_special_is_reached_behind_a_translator(network):
+    for hosts in (OURS, GIVEN, INSIDE, SANDBOX):
+        assert not [ip for ip in within(network) if addresses.may_be_reached(behind(str(ip)), hosts)]
+
+
+@pytest.mark.parametrize("address", ["10.0.0.5", "127.0.0.1", "192.168.1.1", "169.254.169.254"])
+def test_no_network_of_an_admin_and_no_sandbox_stands_behind_a_translator(address):
+    hosts = replace(INSIDE, private=(f"{address}/32", f"{behind(address)}/128"), loopback=True)
+    assert not addresses.may_be_reached(behind(address), hosts)
+
+
+def test_our_own_networks_are_not_reached_through_a_translator(settings):
+    settings.OWN_NETWORKS = (ip_network("93.184.216.0/24"),)
+    assert not addresses.may_be_reached(behind("93.184.216.34"), OURS)
+    assert addresses.may_be_reached(behind("93.184.217.34"), OURS)
+    settings.OWN_NETWORKS = (ip_network("64:ff9b::/96"),)
+    assert not addresses.may_be_reached(behind("93.184.217.34"), OURS)
+
+
+@pytest.mark.parametrize(
+    "address", ["2002:5db8:d822::1", "2001:0:5db8:d822::1", "64:ff9b:1::5db8:d822", "::5db8:d822"]
+)
+def test_other_ways_to_embed_a_public_address_stay_refused(address):
+    assert not addresses.may_be_reached(ip_address(address), OURS)
+
+
+def test_a_name_with_a_translated_address_is_dialled_there(monkeypatch):
+    resolving(monkeypatch, ["64:ff9b::5db8:d822", "93.184.216.34"])
+    found = dialled(monkeypatch, OSError())
+    with pytest.raises(NotSent):
+        ask()
+    assert [where for where, _seconds in found] == ["64:ff9b::5db8:d822", "93.184.216.34"]
+
+
+def test_one_translated_address_that_leads_inside_is_enough(monkeypatch):
+    resolving(monkeypatch, ["64:ff9b::5db8:d822", "64:ff9b::a00:5"])
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
+    with pytest.raises(NotAllowed):
+        ask()
