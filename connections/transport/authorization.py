@@ -9,6 +9,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -96,12 +97,13 @@ def begin(
     )
     sealing.seal(attempt, "verifier_ciphertext", Secret(browser._code_verifier or ""))
     attempt.save(force_insert=True)
+    _forget_states_before(connection)
     Lookup(digest=attempt.state_digest, tenant_id=connection.tenant_id, purpose=PURPOSE).save(force_insert=True)
     return str(address)
 
 
 def tenant_of(*, state: str) -> UUID | None:
-    """The tenant an attempt belongs to, and nothing else; None for a state that is not ours or was used."""
+    """The tenant an attempt belongs to, and nothing else; None for a state that is not ours, or of long ago."""
     found = Lookup.objects.filter(digest=digest(state), purpose=PURPOSE)
     return found.values_list("tenant_id", flat=True).first()
 
@@ -113,18 +115,10 @@ def receive(
 
     None for a state that is unknown, used, too old, of another session, person or provider: nothing is sent then.
     """
-    used = AuthorizationAttempt.objects.filter(
-        state_digest=digest(state),
-        session_digest=digest(session),
-        actor_id=actor.id,
-        connection__provider=provider,
-        consumed_at=None,
-    ).exclude(connection__state=ConnectionState.DISCONNECTED)
-    ids = list(used.values_list("id", flat=True))
+    ids = list(_of_browser(provider, state, session, actor).filter(consumed_at=None).values_list("id", flat=True))
     # One statement decides: of many callbacks at once, one finds the row unused.
     if not ids or not AuthorizationAttempt.objects.filter(id=ids[0], consumed_at=None).update(consumed_at=Now()):
         return None
-    Lookup.objects.filter(digest=digest(state), purpose=PURPOSE).delete()
     attempt = AuthorizationAttempt.objects.select_related("connection").defer(*SEALED).get(id=ids[0])
     word = _word(attempt, code, error, issuer)
     if word:
@@ -135,6 +129,32 @@ def receive(
     attempt.state = AttemptState.RECEIVED
     enqueue(kind=EXCHANGE, subject=attempt.id, tenant_id=attempt.tenant_id)
     return attempt
+
+
+def received_before(*, provider: str, state: str, session: str, actor: Actor) -> AuthorizationAttempt | None:
+    """The attempt that the same person used up in the same session: a way back that was opened twice, or fetched ahead.
+
+    Changes nothing, and what was brought this time is not looked at. Needs the tenant's scope.
+    """
+    used = _of_browser(provider, state, session, actor).exclude(consumed_at=None)
+    return used.select_related("connection").defer(*SEALED).first()
+
+
+def _of_browser(provider: str, state: str, session: str, actor: Actor) -> QuerySet[AuthorizationAttempt]:
+    """The attempt with this state, where it was begun by this person in this session, for this provider."""
+    mine = AuthorizationAttempt.objects.filter(
+        state_digest=digest(state),
+        session_digest=digest(session),
+        actor_id=actor.id,
+        connection__provider=provider,
+    )
+    return mine.exclude(connection__state=ConnectionState.DISCONNECTED)
+
+
+def _forget_states_before(connection: Connection) -> None:
+    """Of attempts that cannot be used any more, the used ones among them, nobody needs to find the tenant."""
+    old = AuthorizationAttempt.objects.filter(connection=connection, started_at__lt=timezone.now() - VALID_FOR)
+    Lookup.objects.filter(purpose=PURPOSE, digest__in=list(old.values_list("state_digest", flat=True))).delete()
 
 
 def _word(attempt: AuthorizationAttempt, code: str, error: str, issuer: str) -> str:

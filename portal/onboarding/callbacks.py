@@ -27,6 +27,7 @@ from portal.rate_limits.pages import limited
 
 logger = logging.getLogger(__name__)
 
+NO_CONTENT = 204
 BROUGHT = ("state", "code", "error", "iss")
 View = Callable[..., HttpResponse]
 
@@ -44,8 +45,23 @@ def unreferred(view: View) -> View:
     return answer
 
 
+def not_ahead(view: View) -> View:
+    """Nothing is used up by a browser that fetches a page ahead of its person (`Sec-Purpose: prefetch`, and before that
+    was agreed upon, `Purpose` and `X-Moz`): there is no answer yet, so it is asked for again once it is wanted."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        said = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
+        if "prefetch" in said.lower() or "preview" in said.lower():
+            return HttpResponse(status=NO_CONTENT)
+        return view(request, *args, **kwargs)
+
+    return answer
+
+
 @require_GET
 @unreferred
+@not_ahead
 def callback(request: HttpRequest, provider: str) -> HttpResponse:
     """From the login page straight on to the checklist. What cannot be used is refused, and nothing is sent for it."""
     found = registry.find(provider)
@@ -77,6 +93,7 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
 @unreferred
+@not_ahead
 @limited(limits.ACTIVATION, by_view=True)
 def activation_arrived(request: HttpRequest, provider: str, environment: str) -> HttpResponse:
     """Somebody chose companies at the provider: for which company of theirs here? Nothing is asked before they say."""

@@ -77,8 +77,9 @@ class Arrival:
 def arrive(*, provider: str, brought: Mapping[str, str], session: str, user: User) -> Arrival | None:
     """Use up the attempt that a browser brought back, in its tenant's scope. `brought`: state, code, error, iss.
 
-    None, alike for a state that is unknown, used, too old, of another session, person, provider or tenant: nothing is
-    sent then. A code that arrives for a connection with a company stops its reading until the company is proved.
+    A way back that was opened before, by the same person in the same session, leads to where it led, and uses nothing.
+    None, alike for a state that is unknown, too old, of another session, person, provider or tenant: nothing is sent
+    then. A code that arrives for a connection with a company stops its reading until the company is proved.
     """
     state = brought["state"]
     tenant_id = authorization.tenant_of(state=state)
@@ -95,10 +96,12 @@ def arrive(*, provider: str, brought: Mapping[str, str], session: str, user: Use
             session=session,
             actor=user.actor,
         )
+        if attempt is None:
+            attempt = authorization.received_before(provider=provider, state=state, session=session, actor=user.actor)
+        elif attempt.state == AttemptState.RECEIVED:
+            hold_reading(connection=attempt.connection, actor=user.actor)
         if attempt is None or attempt.word == "too-late":
             return None
-        if attempt.state == AttemptState.RECEIVED:
-            hold_reading(connection=attempt.connection, actor=user.actor)
     return Arrival(membership.tenant, attempt)
 
 

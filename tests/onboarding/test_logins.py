@@ -138,8 +138,23 @@ def refused(name: str, signer: Signer, sign_in: Any, bob: Any, charlie: Any) -> 
             Membership.objects.filter(user__email="alice@aamu.example").update(role="viewer")
         case "disconnected since":
             Connection.objects.update(state="disconnected")
-        case "used":
+        case "used, and another session":
+            from portal.members.models import User
+
             signer.come_back(**brought, error="access_denied")
+            return sign_in(User.objects.get(email="alice@aamu.example")).get(at, brought)
+        case "used, and another person":
+            signer.come_back(**brought, error="access_denied")
+            return sign_in(bob).get(at, brought)
+        case "used, and disconnected since":
+            signer.come_back(**brought, error="access_denied")
+            Connection.objects.update(state="disconnected")
+        case "used, and only a viewer by now":
+            signer.come_back(**brought, error="access_denied")
+            Membership.objects.filter(user__email="alice@aamu.example").update(role="viewer")
+        case "used when it was too old":
+            AuthorizationAttempt.objects.update(started_at=timezone.now() - timedelta(minutes=11))
+            signer.come_back(**brought)
         case "state twice":
             return signer.client.get(f"{at}?state={state}&state={state}&code=c")
         case "code twice":
@@ -155,7 +170,11 @@ REFUSED = [
     "too old",
     "only a viewer by now",
     "disconnected since",
-    "used",
+    "used, and another session",
+    "used, and another person",
+    "used, and disconnected since",
+    "used, and only a viewer by now",
+    "used when it was too old",
     "state twice",
     "code twice",
 ]
@@ -171,6 +190,69 @@ def test_what_cannot_be_used_has_one_answer_and_sends_nothing(
     signer.work_off()
     assert signing.server.asked == []
     assert not AuthorizationAttempt.objects.filter(state__in=("received", "exchanged")).exists()
+
+
+@pytest.mark.parametrize("is_done", [False, True])
+@pytest.mark.parametrize(
+    "again", [{"code": "code-canary-77"}, {"code": "of somebody else"}, {"error": "access_denied"}]
+)
+def test_a_way_back_that_is_opened_twice_leads_to_the_same_place(
+    signer: Signer, signing: House, again: dict[str, str], is_done: bool
+) -> None:
+    """By a press on "back", a browser that restores its tabs, or one that fetched it ahead without saying so."""
+    state = parameters(signer.address())["state"]
+    first = signer.come_back(state=state, code="code-canary-77")
+    if is_done:
+        signer.work_off()
+    second = signer.come_back(state=state, **again)
+    assert (second.status_code, second.headers["Location"]) == (SENT_ON, first.headers["Location"])
+    signer.work_off()
+    assert mark(signer) == "verified"
+    [form] = signing.forms("/oauth/token")
+    assert form["code"] == "code-canary-77"
+    assert "cannot be used" not in signer.page()
+
+
+def test_what_was_refused_the_first_time_leads_to_its_words_again(signer: Signer, signing: House) -> None:
+    state = parameters(signer.address())["state"]
+    for brought in ({"error": "access_denied"}, {"code": "c"}):
+        assert signer.come_back(state=state, **brought).status_code == SENT_ON
+    signer.work_off()
+    assert str(WORDS["access_denied"]) in html.unescape(signer.page())
+    assert signing.server.asked == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Sec-Purpose": "prefetch"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"X-Moz": "prefetch"},
+        {"X-Purpose": "preview"},
+    ],
+)
+def test_a_way_back_that_is_fetched_ahead_uses_nothing(signer: Signer, signing: House, said: dict[str, str]) -> None:
+    state = parameters(signer.address())["state"]
+    brought = {"state": state, "code": "code-canary-77"}
+    ahead = signer.client.get("/callback/procountor/", brought, headers=said)
+    assert (ahead.status_code, ahead.content) == (204, b"")
+    assert "no-store" in ahead.headers["Cache-Control"]
+    assert signer.client.head("/callback/procountor/", brought).status_code == 405
+    assert AuthorizationAttempt.objects.get().consumed_at is None
+    assert signer.come_back(**brought).status_code == SENT_ON
+    signer.work_off()
+    assert mark(signer) == "verified"
+
+
+def test_states_of_long_ago_are_forgotten_when_a_new_login_begins(signer: Signer) -> None:
+    used, unused = (parameters(signer.address())["state"] for _ in range(2))
+    signer.come_back(state=used, error="access_denied")
+    AuthorizationAttempt.objects.update(started_at=timezone.now() - timedelta(minutes=11))
+    signer.address()
+    assert Lookup.objects.filter(purpose="login").count() == 1
+    assert signer.come_back(state=used, code="c").status_code == 400
+    assert signer.come_back(state=unused, code="c").status_code == 400
 
 
 def test_too_late_is_told_on_the_list(signer: Signer) -> None:
@@ -280,7 +362,6 @@ def test_of_64_ways_back_at_once_one_is_used(signer: Signer, signing: House) -> 
             thread.start()
         for thread in threads:
             thread.join()
-    assert sorted(answers) == [SENT_ON, *[400] * 63]
+    assert answers == [SENT_ON] * 64
     signer.work_off()
     assert len(signing.asked("/oauth/token")) == 1
-    assert not Lookup.objects.exists()
