@@ -7,6 +7,7 @@ from string import Formatter
 from typing import Any
 
 import orjson
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.operations import Arguments, FieldTrouble, Operation, Parameter, Place
@@ -67,7 +68,7 @@ def _value(parameter: Parameter, value: object) -> Text:
     if not isinstance(value, str) or not value:
         return _("This is needed.")
     if len(value) > LONGEST_VALUE or not value.translate(JOINERS).isprintable():
-        return _("At most 2000 characters, none of them invisible.")
+        return format_lazy(_("At most {most} characters, none of them invisible."), most=LONGEST_VALUE)
     if parameter.choices and value not in parameter.choices:
         return _("Choose one of the values that the provider knows.")
     if parameter.place is Place.PATH and (value.strip() in ("", ".", "..") or LEADING & set(value)):
@@ -94,6 +95,6 @@ def _body(operation: Operation, body: Any) -> Iterator[FieldTrouble]:
         yield FieldTrouble("", _("This cannot be written as JSON."))
         return
     if len(written) > LARGEST_BODY:
-        yield FieldTrouble("", _("At most 256 kB."))
+        yield FieldTrouble("", format_lazy(_("At most {most} kB."), most=LARGEST_BODY // 1024))
     elif operation.check is not None:
         yield from operation.check(body)

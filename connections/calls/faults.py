@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.faults import Acts, Fault
+from connections.spec.text import duration
 from connections.transport import faults as transport_faults
+
+LONGEST_WAIT = timedelta(days=1)  # what could not be sent by then is not wanted any more
 
 NOT_STANDING = Fault(
     "call-not-standing",
@@ -17,7 +23,9 @@ NOT_STANDING = Fault(
 TOO_LATE = Fault(
     "call-too-late",
     Acts.NOBODY,
-    _("For a day there was no way to send it, so we let it be. Nothing was sent."),
+    format_lazy(
+        _("For {time} there was no way to send it, so we let it be. Nothing was sent."), time=duration(LONGEST_WAIT)
+    ),
     "Quota or outage kept the call waiting for longer than it may wait.",
 )
 GAVE_UP = Fault(

@@ -34,14 +34,11 @@ from connections.transport.client import Client, Reply
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.services import Refused
 
-LONGEST_WAIT = timedelta(days=1)  # what could not be sent by then is not wanted any more
 SHORTEST_PAUSE = timedelta(seconds=1)
 
 
 def send(lease: Lease) -> Again | None:
     """Job: go on with one call. HTTP never happens inside a transaction."""
-    if lease.tenant_id is None:
-        return None
     with tenant_scope(lease.tenant_id):
         lease.check()
         call = Call.objects.select_related("connection__tenant").filter(id=lease.subject).first()
@@ -59,8 +56,6 @@ def send(lease: Lease) -> Again | None:
 
 def gave_up(lease: Lease) -> None:
     """In the transaction that parks the job: what was sent waits for a person, what was not is not sent any more."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         call = Call.objects.filter(id=lease.subject).first()
         if call is None or not call.is_moving:
@@ -83,7 +78,7 @@ def _may_go_on(call: Call, operation: Operation) -> bool:
         check(operation, call.filled)
     except BadCall:
         return False
-    return timezone.now() < call.asked_at + LONGEST_WAIT
+    return timezone.now() < call.asked_at + faults.LONGEST_WAIT
 
 
 def _stop(call: Call, operation: Operation | None) -> None:
@@ -92,7 +87,7 @@ def _stop(call: Call, operation: Operation | None) -> None:
         keeping.leave_open(call, Why.NO_NEWS if call.follow_up else Why.NOT_HEARD)
     elif not stands(call.connection):
         keeping.fail(call, faults.NOT_STANDING.code)
-    elif timezone.now() >= call.asked_at + LONGEST_WAIT:
+    elif timezone.now() >= call.asked_at + faults.LONGEST_WAIT:
         keeping.fail(call, faults.TOO_LATE.code)
     else:
         keeping.fail(call, faults.NOT_DECLARED.code)
@@ -185,7 +180,7 @@ class Sending:
     def _wait(self, failed: Unavailable) -> Again | None:
         """Nothing happened there; the same call goes once the provider or the quota allows. Needs the scope."""
         retry_at = max(failed.retry_at, timezone.now() + SHORTEST_PAUSE)
-        if retry_at > self.call.asked_at + LONGEST_WAIT:
+        if retry_at > self.call.asked_at + faults.LONGEST_WAIT:
             keeping.fail(self.call, faults.TOO_LATE.code, entry_id=failed.entry_id)
             return None
         keeping.put_back(self.call, failed, retry_at)

@@ -35,7 +35,7 @@ class Lease:
         self, *, job_id: UUID, tenant_id: UUID | None, kind: str, subject: UUID, epoch: int, starts: int, failures: int
     ) -> None:
         self.job_id = job_id
-        self.tenant_id = tenant_id
+        self._tenant_id = tenant_id
         self.kind = kind
         self.subject = subject
         self.epoch = epoch
@@ -44,6 +44,18 @@ class Lease:
         self._lost = threading.Event()
         self._ended = threading.Event()
         self._heart: threading.Thread | None = None
+
+    @property
+    def has_tenant(self) -> bool:
+        return self._tenant_id is not None
+
+    @property
+    def tenant_id(self) -> UUID:
+        """Raises LookupError: a kind whose jobs may be without one must not ask for it."""
+        if self._tenant_id is None:
+            message = f"job {self.job_id} ({self.kind}) is of no tenant"
+            raise LookupError(message)
+        return self._tenant_id
 
     @property
     def lost(self) -> bool:

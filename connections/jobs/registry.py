@@ -35,6 +35,7 @@ RETRY_WAITS_SECONDS = (1, 2, 4, 8, 16, 60, 300)
 class Kind:
     """One kind of job. `on_parked` runs in the same transaction that parks the job, so that its room can say so.
 
+    `for_tenant`: each of its jobs is some tenant's. One that names none is not queued, and never reaches the handler.
     `retry_waits_seconds`: how long a job that failed waits before each further try; after the last one it is parked.
     """
 
@@ -43,6 +44,7 @@ class Kind:
     handler: Handler
     on_parked: Callable[[Lease], None] | None = None
     retry_waits_seconds: Sequence[float] = RETRY_WAITS_SECONDS
+    for_tenant: bool = True
 
 
 _KINDS: dict[str, Kind] = {}
@@ -55,6 +57,7 @@ def register(
     handler: Handler,
     on_parked: Callable[[Lease], None] | None = None,
     retry_waits_seconds: Sequence[float] = RETRY_WAITS_SECONDS,
+    for_tenant: bool = True,
 ) -> None:
     """Called once per kind while the apps load. Raises ValueError for a second handler or an unknown queue."""
     if queue not in QUEUES:
@@ -63,7 +66,7 @@ def register(
     if name in _KINDS and _KINDS[name].handler is not handler:
         message = f"job kind {name} already has a handler"
         raise ValueError(message)
-    _KINDS[name] = Kind(name, queue, handler, on_parked, retry_waits_seconds)
+    _KINDS[name] = Kind(name, queue, handler, on_parked, retry_waits_seconds, for_tenant)
 
 
 def kind_of(name: str) -> Kind | None:

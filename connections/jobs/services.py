@@ -37,12 +37,16 @@ def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetim
     """Queue `kind` for `subject` in the caller's transaction and return the job's id.
 
     A job of the same kind and subject that is still queued is used again, at the earlier of the two times.
-    `due_at=None` means now, and rings the doorbell after the commit.
+    `due_at=None` means now, and rings the doorbell after the commit. Raises LookupError for a kind that nobody handles,
+    ValueError for one whose jobs are some tenant's, without a tenant.
     """
     registered = registry.kind_of(kind)
     if registered is None:
         message = f"no handler is registered for jobs of kind {kind}"
         raise LookupError(message)
+    if registered.for_tenant and tenant_id is None:
+        message = f"a job of kind {kind} is some tenant's"
+        raise ValueError(message)
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO jobs_job (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch,"
@@ -111,7 +115,7 @@ def park(lease: Lease, reason: str) -> None:
     with transaction.atomic():
         lease.check()
         _end(lease, JobState.PARKED, reason)
-        if kind is not None and kind.on_parked is not None:
+        if kind is not None and kind.on_parked is not None and (lease.has_tenant or not kind.for_tenant):
             kind.on_parked(lease)
 
 

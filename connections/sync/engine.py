@@ -39,8 +39,6 @@ TROUBLED = (ProgressState.REFUSED, ProgressState.FAILED)
 
 def read(lease: Lease) -> Again | None:
     """Job: go on with a run for one slice. HTTP never happens inside a transaction."""
-    if lease.tenant_id is None:
-        return None
     with tenant_scope(lease.tenant_id):
         lease.check()
         # In the scope of the job's own tenant: a row that names somebody else's run finds nothing.

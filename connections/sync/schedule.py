@@ -25,8 +25,6 @@ def start_due(lease: Lease) -> None:
 
     A connection that does not stand, or is synced by hand only, ends the row; the next run by hand makes it anew.
     """
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         lease.check()
         connection = Connection.objects.select_related("tenant").filter(id=lease.subject).first()

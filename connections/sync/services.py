@@ -106,7 +106,9 @@ def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> N
     Raises Refused outside 0 to 168, and for a connection that is disconnected.
     """
     if not 0 <= every_hours <= LONGEST_INTERVAL:
-        raise Refused(_("Choose between 1 and 168 hours, or 0 to sync only by hand."))
+        raise Refused(
+            _("Choose between 1 and %(most)s hours, or 0 to sync only by hand.") % {"most": LONGEST_INTERVAL}
+        )
     standing = Connection.objects.filter(id=connection.id).exclude(state=ConnectionState.DISCONNECTED)
     if not standing.update(sync_every_hours=every_hours):
         raise Refused(LEFT)

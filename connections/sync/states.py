@@ -53,8 +53,6 @@ def end(run: SyncRun, state: RunState, *, fault: str = "", entry_id: UUID | None
 
 def gave_up(lease: Lease) -> None:
     """In the transaction that parks the job: the run ends with it, and says so."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         run = SyncRun.objects.filter(id=lease.subject, state__in=ACTIVE).first()
         if run is not None:

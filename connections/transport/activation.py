@@ -12,6 +12,7 @@ from uuid import UUID
 import orjson
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.lease import Lease
@@ -31,6 +32,7 @@ from connections.spec.faults import Phase
 from connections.spec.grants import Activation, Proposal
 from connections.spec.provider import Provider
 from connections.spec.streams import BadPage
+from connections.spec.text import duration
 from connections.spec.uses import Use
 from connections.spec.wire import Wire
 from connections.tenancy import audit
@@ -67,7 +69,10 @@ WORDS = {
     "expired": _("This request is no longer valid at the provider. Open its link there once more."),
     "unknown-request": _("The provider does not know this request. Open its link there once more."),
     "registration-refused": _("The provider does not accept our registration for this. Our staff can see it."),
-    "no-word": _("The provider did not answer for two minutes. Open its link there once more, a little later."),
+    "no-word": format_lazy(
+        _("The provider did not answer for {time}. Open its link there once more, a little later."),
+        time=duration(PATIENCE),
+    ),
     "answer-lost": _(
         "The provider's answer was lost, so we cannot tell whether it was carried out. Open its link there once more."
     ),
@@ -151,7 +156,7 @@ def decide(*, activation: ActivationRequest, approved: Collection[str], actor: A
 
 
 def show(lease: Lease) -> Again | None:
-    """Job: fetch who asks for which companies. A provider that does not answer is asked again for two minutes."""
+    """Job: fetch who asks for which companies. A provider that does not answer is asked again for a while."""
     row = _row(lease, ActivationState.ASKED)
     if row is None:
         return None
@@ -237,8 +242,6 @@ def _connect(
 
 
 def _row(lease: Lease, *states: ActivationState) -> ActivationRequest | None:
-    if lease.tenant_id is None:
-        return None
     with tenant_scope(lease.tenant_id):
         rows = ActivationRequest.objects.select_related("tenant").filter(id=lease.subject, state__in=states)
         return rows.first()

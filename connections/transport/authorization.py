@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from requests_oauthlib import OAuth2Session
 
@@ -21,6 +22,7 @@ from connections.providers import registry
 from connections.spec.errors import CallFailed
 from connections.spec.grants import KeyLogin
 from connections.spec.provider import Provider
+from connections.spec.text import duration
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup
 from connections.tenancy.scope import Actor, tenant_scope
@@ -52,7 +54,7 @@ WORDS = {
     "no-code": _("The provider sent you back without an answer. Nothing has changed; start again."),
     "other-answer": _("The provider's login page refused. Nothing has changed; you can start again."),
     "other-issuer": _("The answer came from another server than the one you were sent to, so it was not used."),
-    "too-late": _("The login took longer than ten minutes. Start again."),
+    "too-late": format_lazy(_("The login took longer than {time}. Start again."), time=duration(VALID_FOR)),
     "interrupted": _("Our own side was interrupted while it used the answer. Start again."),
     "left": _("The connection was disconnected meanwhile, so the answer was not used."),
 }
@@ -173,8 +175,6 @@ SEALED = ("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_ver
 
 def exchange(lease: Lease) -> None:
     """Job: trade a code. A code is good once, so whatever happens the attempt ends here, and says how."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         lease.check()
         attempt = AuthorizationAttempt.objects.select_related("connection__tenant").filter(id=lease.subject).first()
@@ -239,8 +239,6 @@ def exchange(lease: Lease) -> None:
 
 def gave_up(lease: Lease) -> None:
     """The exchange was parked: the page stops waiting, and says so."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         attempt = AuthorizationAttempt.objects.filter(id=lease.subject, state=AttemptState.RECEIVED).first()
         if attempt is not None:

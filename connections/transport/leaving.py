@@ -42,8 +42,6 @@ def begin(*, connection: Connection, actor: Actor) -> None:
 
 def leave(lease: Lease) -> Again | None:
     """Job: revoke at the provider, with bounded retries, then destroy what is stored, and say which of it happened."""
-    if lease.tenant_id is None:
-        return None
     with tenant_scope(lease.tenant_id):
         connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
     provider = registry.find(connection.provider) if connection else None
@@ -65,8 +63,6 @@ def leave(lease: Lease) -> Again | None:
 
 def gave_up(lease: Lease) -> None:
     """The job was parked: what is stored is destroyed all the same, and nobody says that it was revoked."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
         if connection is not None:

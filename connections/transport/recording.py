@@ -137,10 +137,9 @@ def _audit(connection: Connection, actor: Actor, action: str, **details: Any) ->
 
 def forget(lease: Lease) -> None:
     """Job: its day is over."""
-    if lease.tenant_id is not None:
-        with tenant_scope(lease.tenant_id):
-            lease.check()
-            _delete(Recording.objects.filter(id=lease.subject))
+    with tenant_scope(lease.tenant_id):
+        lease.check()
+        _delete(Recording.objects.filter(id=lease.subject))
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from connections.vault.key_models import HouseKey, HousePrivateKey, PrivateKey, 
 
 __all__ = ["HouseKey", "HousePrivateKey", "PrivateKey", "TenantKey"]  # Django looks for models in this module
 
+SYNC_EVERY_HOURS = 6  # until somebody chooses otherwise
+
 
 def validate_provider(slug: str) -> None:
     """Providers are code, so the column has no choices: a new one needs no migration."""
@@ -111,7 +113,7 @@ class Connection(TenantOwned):
     # The fault that broke it (a code of the provider's fault catalogue) and since when.
     fault = models.CharField(_("fault"), max_length=60, blank=True)
     fault_at = models.DateTimeField(_("broken since"), null=True)
-    sync_every_hours = models.PositiveSmallIntegerField(_("sync every (hours)"), default=6)
+    sync_every_hours = models.PositiveSmallIntegerField(_("sync every (hours)"), default=SYNC_EVERY_HOURS)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:

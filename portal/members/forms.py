@@ -6,7 +6,9 @@ from typing import Any, cast
 from zoneinfo import available_timezones
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from portal.members.access import RANK
@@ -55,7 +57,10 @@ class NewPersonForm(forms.Form):
         strip=False,
         max_length=200,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("At least 12 characters. A few words that do not belong together are good."),
+        help_text=format_lazy(
+            _("At least {least} characters. A few words that do not belong together are good."),
+            least=settings.SHORTEST_PASSWORD,
+        ),
     )
 
     def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:

@@ -133,8 +133,6 @@ def shown(request: MemberRequest, activation: UUID) -> Activating:
 
 def go_on(lease: Lease) -> None:
     """Job: a checklist for every connection that a decision opened, its key checked. Done twice it changes nothing."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         request = ActivationRequest.objects.filter(id=lease.subject).first()
         if request is None:

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
+from connections.spec.text import duration
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
@@ -148,7 +149,10 @@ def ask(*, activation: ActivationRequest, tenant: Tenant, user: User) -> None:
     if activation.expires_at and activation.expires_at <= now:
         raise Refused(activation_requests.WORDS["expired"])
     if consent.row is not None and consent.row.asked_at > now - AGAIN_AFTER:
-        raise Refused(_("The mail was sent off a moment ago. If it does not arrive, ask again in two minutes."))
+        raise Refused(
+            _("The mail was sent off a moment ago. If it does not arrive, ask again in %(time)s.")
+            % {"time": duration(AGAIN_AFTER)}
+        )
     token = secrets.token_urlsafe(TOKEN_BYTES)
     until = min(now + VALID_FOR, activation.expires_at or now + VALID_FOR)
     values = {"digest": _digest(token), "asked_by": user.email, "asked_at": now, "expires_at": until}

@@ -37,8 +37,6 @@ def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: s
 
 def run_ended(lease: Lease) -> None:
     """Job: a sync run ended. Its faults reopen their checkpoints; every other mark is left alone."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         run = SyncRun.objects.select_related("connection").filter(id=lease.subject).first()
         onboarding = run and Onboarding.objects.filter(connection_id=run.connection_id).first()

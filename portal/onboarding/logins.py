@@ -113,8 +113,6 @@ def state_is_assumed(provider: Provider) -> bool:
 
 def attempt_ended(lease: Lease) -> None:
     """Job: a login has ended. One that brought something is checked; any other says on its checkpoint why not."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         attempt = AuthorizationAttempt.objects.select_related("connection").filter(id=lease.subject).first()
         if attempt is None or attempt.connection.state == ConnectionState.DISCONNECTED:

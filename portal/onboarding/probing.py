@@ -98,7 +98,7 @@ def check(lease: Lease) -> Again | None:
 
     What passes by itself is asked again for a while, as its sentence says, before it becomes the finding.
     """
-    with tenant_scope(_tenant_of(lease)):
+    with tenant_scope(lease.tenant_id):
         mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
         if mark is None:
             return None
@@ -149,13 +149,6 @@ def _outdated(asker: ConnectionAsker) -> Again | None:
     if connection.fault_at != asker.held_since or asker.client.generation not in (None, newest):
         return Again(reason="the access was changed meanwhile")
     return None
-
-
-def _tenant_of(lease: Lease) -> UUID:
-    if lease.tenant_id is None:
-        message = "a check belongs to a tenant"
-        raise ValueError(message)
-    return lease.tenant_id
 
 
 def _stands(mark: Mark) -> bool:
@@ -270,8 +263,6 @@ def _again(mark: Mark, failed: CallFailed) -> Again | None:
 
 def gave_up(lease: Lease) -> None:
     """The job was parked: stop the page's waiting and say so."""
-    if lease.tenant_id is None:
-        return
     with tenant_scope(lease.tenant_id):
         mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
         if mark is not None:

@@ -8,7 +8,11 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from connections.spec.text import duration
+from connections.transport.recording import LONGEST
+
 HOURS = (1, 2, 3, 6, 12, 24)
+MINUTES = (15, int(LONGEST.total_seconds()) // 60)  # of recording
 
 
 class ScheduleForm(forms.Form):
@@ -24,7 +28,10 @@ class ScheduleForm(forms.Form):
 
 class RecordingForm(forms.Form):
     minutes = forms.TypedChoiceField(
-        label=_("For how long"), coerce=int, initial=15, choices=[("15", _("15 minutes")), ("60", _("one hour"))]
+        label=_("For how long"),
+        coerce=int,
+        initial=MINUTES[0],
+        choices=[(str(each), duration(each * 60)) for each in MINUTES],
     )
 
 

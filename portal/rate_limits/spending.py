@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from psycopg import Rollback
 
+from connections.spec.text import duration
 from portal.rate_limits import database
-from portal.rate_limits.limits import DAY, HOUR, MINUTE, Limit, Rate, Scope
+from portal.rate_limits.limits import Limit, Rate, Scope
 from portal.rate_limits.models import Usage
 
 TABLE = Usage._meta.db_table
@@ -59,7 +60,7 @@ class RateLimited(Exception):
     @property
     def sentence(self) -> str:
         times = ngettext("once", "%(most)d times", self.rate.most) % {"most": self.rate.most}
-        whose = WHOSE[self.rate.scope] % {"times": times, "span": span(self.rate.seconds)}
+        whose = WHOSE[self.rate.scope] % {"times": times, "span": duration(self.rate.seconds)}
         opens = _("It is possible again %(when)s.") % {"when": moment(self.opens_at)}
         return f"{self.limit.sentence} {whose} {opens}"
 
@@ -133,17 +134,6 @@ def key_of(limit: Limit, rate: Rate, subject: object) -> str:
 def of_connection(tenant_id: UUID, connection_id: object) -> str:
     """The tenant is part of it: whoever names another tenant's connection uses up nothing of theirs."""
     return f"{tenant_id}/{connection_id}"
-
-
-def span(seconds: int) -> str:
-    if seconds % DAY == 0:
-        days = seconds // DAY
-        return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
-    if seconds % HOUR == 0:
-        hours = seconds // HOUR
-        return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
-    minutes = seconds // MINUTE
-    return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
 
 
 def moment(at: datetime) -> str:

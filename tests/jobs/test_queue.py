@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -352,6 +353,32 @@ def test_a_long_line_in_one_queue_does_not_hide_the_other(kind, enqueue):
     found = services.due(3)
     assert (waiting.id, "interactive") in found
     assert [queue for _, queue in found].count("sync") == 3
+
+
+@pytest.mark.parametrize("name", [each.name for each in registry.kinds() if each.for_tenant])
+def test_a_job_of_a_tenant_without_one_is_not_queued_and_never_ends_as_done(name, monkeypatch, caplog):
+    """Nothing of ours queues one; a row may be written by whoever has the web's login."""
+    with pytest.raises(ValueError, match="is some tenant's"):
+        services.enqueue(kind=name, subject=uuid.uuid4(), tenant_id=None)
+    for called in ("handler", "on_parked"):
+        replaced = replace(registry.kind_of(name), **{called: lambda lease: pytest.fail("handed to its room")})
+        monkeypatch.setitem(registry._KINDS, name, replaced)
+    job = Job.objects.create(kind=name, subject=uuid.uuid4(), queue=registry.kind_of(name).queue)
+    work(str(job.id))
+    job = fresh(job)
+    assert (job.state, job.reason) == (JobState.PARKED, "it names no tenant")
+    assert f"({name}) names no tenant" in caplog.text
+
+
+def test_a_handler_that_asks_for_a_tenant_where_there_may_be_none_fails(kind, enqueue):
+    job = enqueue(kind(lambda lease: lease.tenant_id))
+    work(str(job.id))
+    assert (fresh(job).state, fresh(job).reason) == (JobState.QUEUED, "LookupError")
+
+
+def test_the_kinds_that_are_no_tenants_are_few():
+    ours = {each.name for each in registry.kinds() if not each.for_tenant and not each.name.startswith("test.")}
+    assert ours == {"notices.error_summary", "notices.send_mail", "notices.send_urgent_mail", "vault.reseal"}
 
 
 def test_registering_is_checked():

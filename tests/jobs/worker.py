@@ -41,10 +41,10 @@ def counted(lease: Lease) -> None:
 
 
 def register() -> None:
-    registry.register(KILLS, queue="sync", handler=kills)
-    registry.register(SLOW, queue="sync", handler=slow)
-    registry.register(QUICK, queue="sync", handler=quick)
-    registry.register(COUNTED, queue="sync", handler=counted)
+    registry.register(KILLS, queue="sync", handler=kills, for_tenant=False)
+    registry.register(SLOW, queue="sync", handler=slow, for_tenant=False)
+    registry.register(QUICK, queue="sync", handler=quick, for_tenant=False)
+    registry.register(COUNTED, queue="sync", handler=counted, for_tenant=False)
 
 
 register()

@@ -229,7 +229,7 @@ def test_a_provider_that_has_trouble_is_asked_again_for_a_while(chooser: Chooser
     Job.objects.update(due_at=timezone.now())
     ActivationRequest.objects.update(asked_at=timezone.now() - timedelta(minutes=3))
     chooser.work_off()
-    assert "did not answer for two minutes" in chooser.page()
+    assert "did not answer for 2 minutes" in chooser.page()
 
 
 def test_a_proposal_that_has_run_out_is_not_decided(seen: Chooser, signing: House) -> None:

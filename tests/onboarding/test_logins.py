@@ -260,7 +260,7 @@ def test_too_late_is_told_on_the_list(signer: Signer) -> None:
     AuthorizationAttempt.objects.update(started_at=timezone.now() - timedelta(minutes=11))
     signer.come_back(state=state, code="c")
     signer.work_off()
-    assert "longer than ten minutes" in signer.page()
+    assert "longer than 10 minutes" in signer.page()
     assert mark(signer) == "open"
 
 

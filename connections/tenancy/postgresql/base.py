@@ -6,6 +6,7 @@ CONN_MAX_AGE, and every page and job that writes would fail until then.
 
 from __future__ import annotations
 
+import psycopg
 from django.db.backends.postgresql import base
 
 
@@ -18,5 +19,5 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with self.connection.cursor() as cursor:
                 cursor.execute("SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool")
                 return not cursor.fetchone()[0]
-        except base.Database.Error:
+        except psycopg.Error:
             return False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from pkgutil import resolve_name
 from typing import Any
 
 from django import template
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from connections.spec.checklist import MarkState
+from connections.spec.text import duration
 
 register = template.Library()
 
@@ -91,6 +93,16 @@ def moment(at: datetime | None, form: str = "") -> str | SafeString:
         utc.strftime("%Y-%m-%d %H:%M:%S"),
         shown,
     )
+
+
+@register.simple_tag(name="duration")
+def duration_of(constant: str, unit: str = "seconds") -> str:
+    """How long the named constant says: `{% duration "portal.members.services:VALID_FOR" as time %}` for a sentence.
+
+    `constant` is a timedelta, or a number of `unit`. Raises ImportError, AttributeError for a name that is none.
+    """
+    value = resolve_name(constant)
+    return str(duration(value if isinstance(value, timedelta) else timedelta(**{unit: value})))
 
 
 @register.inclusion_tag("components/mark.html")
