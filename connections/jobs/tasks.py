@@ -18,8 +18,8 @@ from connections.jobs.lease import Lease, LeaseLost
 logger = logging.getLogger(__name__)
 
 SWEEP = 200  # jobs rung for per sweep
-# A broker that is gone, and (bare, as kombu wraps lost connections alone) what one answers that fails over: READONLY,
-# UNBLOCKED, LOADING, MASTERDOWN, or is full.
+# A broker that is gone or fails over, as kombu wraps it; and bare what it answers to a single command, such as MASTERDOWN to
+# the question how long a queue is.
 NOT_HEARD = (OperationalError, OSError, RedisError)
 
 

@@ -1,7 +1,7 @@
 """`manage.py up`: the whole portal from one command, for the demo and for small installations.
 
 Runs before Django's settings are read, because it starts the database they need. Exit codes: 0 stopped on request,
-1 something ended or failed, 2 an unusable environment, 3 already running here, 4 a port is taken.
+1 something failed to start, or ended again and again, 2 an unusable environment, 3 already running here, 4 a port is taken.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from django.utils import timezone, translation
 from portal.rate_limits import database
 from portal.rate_limits.limits import ALL, DAY, HOUR, Limit, Rate, Scope
 from portal.rate_limits.models import Usage
-from portal.rate_limits.spending import RateLimited, forget, of_connection, span, spend
+from portal.rate_limits.spending import RateLimited, forget, of_connection, spend
 
 pytestmark = pytest.mark.django_db
 
@@ -117,7 +117,7 @@ def test_the_sentence_says_which_limit_and_when_it_opens_in_the_readers_zone() -
         assert timezone.localtime(soon).strftime("%H:%M EE") in refused.sentence
     with timezone.override("Asia/Tehran"), translation.override("en"):
         assert timezone.localtime(soon).strftime("%H:%M UTC+03:30") in refused.sentence
-    assert (span(DAY), span(2 * HOUR), span(600)) == ("1 day", "2 hours", "10 minutes")
+    assert (str(duration(DAY)), str(duration(2 * HOUR)), str(duration(600))) == ("1 day", "2 hours", "10 minutes")
 
 
 def test_the_table_of_limits_is_sound() -> None:

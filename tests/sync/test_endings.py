@@ -121,8 +121,20 @@ def test_when_nothing_came_the_run_failed(syncing):
     assert syncing.run().state == RunState.FAILED
 
 
-def test_a_provider_that_asks_to_wait_is_left_alone_until_then(syncing, let_time_pass):
-    syncing.sandbox.faults([{"path": INVOICES, "status": 429, "headers": {"Retry-After": "600"}, "skip": 1}])
+@pytest.mark.parametrize(
+    "said",
+    [
+        lambda at: "600",
+        lambda at: "10 min",
+        lambda at: str(int(at.timestamp())),
+        lambda at: str(int(at.timestamp() * 1000)),
+        lambda at: at.isoformat(),
+    ],
+    ids=["seconds", "minutes", "moment", "milliseconds", "date"],
+)
+def test_a_provider_that_asks_to_wait_is_left_alone_until_then(syncing, let_time_pass, said):
+    asked = {"Retry-After": said(timezone.now() + timedelta(seconds=600))}
+    syncing.sandbox.faults([{"path": INVOICES, "status": 429, "headers": asked, "skip": 1}])
     run = syncing.run()
     assert (run.state, run.fault) == (RunState.WAITING, "too-many-requests")
     assert timedelta(seconds=590) < run.waiting_until - timezone.now() < timedelta(seconds=800)
