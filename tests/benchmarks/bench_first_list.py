@@ -34,7 +34,7 @@ KNOWLEDGE = ("never looked at", "ANALYZE", "VACUUM ANALYZE")
 
 
 def answer(records: int) -> bytes:
-    """About 230 bytes for each: 200,000 are just below what Pentamic's answers may have."""
+    """About 240 bytes for each: 200,000 are just below what Pentamic's answers may have."""
     rows = (
         {
             "id": number,
@@ -43,7 +43,7 @@ def answer(records: int) -> bytes:
             "address": f"Số {number}, Đường Ví dụ, Phường Ví dụ, Thành phố Ví dụ",
             "phone": "0000000000",
             "balance": number * 1.25,
-            "note": "x" * 30,
+            "note": "x" * 20,
         }
         for number in range(records)
     )
