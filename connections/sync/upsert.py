@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import DataError, transaction
 from django.db import connection as database
@@ -128,7 +129,7 @@ def write(
     id comes twice, its last place counts. What cannot be kept is left out and told; it does not stop its neighbours.
     Nothing at `path`, or null, is an empty list. Raises DataError where something else stands there.
     """
-    values = _CODES | {
+    values: dict[str, Any] = _CODES | {
         "document": document,
         "path": list(path),
         "key": key,
@@ -144,7 +145,7 @@ def write(
         return _written(_WRITE_ONE_BY_ONE, values)
 
 
-def _written(statement: str, values: dict[str, object]) -> Written:
+def _written(statement: str, values: dict[str, Any]) -> Written:
     with database.cursor() as cursor:
         cursor.execute(statement, values)
         added, changed, refused_count, places, reasons = cursor.fetchone()

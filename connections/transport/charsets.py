@@ -46,9 +46,8 @@ def as_utf8(body: bytes, content_type: str) -> bytes:
 
 
 def _declared(body: bytes, content_type: str) -> Iterator[str]:
-    found = [told[1]] if (told := CHARSET.search(content_type)) else []
-    found += [told[3].decode()] if (told := DECLARATION.match(body[:HEAD])) else []
-    for name in found:
+    by_header, by_itself = CHARSET.search(content_type), DECLARATION.match(body[:HEAD])
+    for name in (by_header[1] if by_header else "", by_itself[3].decode() if by_itself else ""):
         try:
             known = codecs.lookup(name).name
         except LookupError:

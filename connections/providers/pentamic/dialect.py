@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, SubElement, tostring  # nosec B405 - for writing alone
 
@@ -73,6 +74,7 @@ def read_xml(body: bytes) -> bytes:
     kind = _Kind()
     kind.learn(root)
     value = _value(root, kind)
+    del root  # the largest of all three
     return json.dumps(None if value == "" else value, ensure_ascii=False).encode()
 
 
@@ -96,20 +98,24 @@ class _Kind:
     is_array: bool = False
 
     def learn(self, element: Element) -> None:
-        self.name = _name(element)
-        self.holds_more |= bool(_attributes(element) or _text(element))
+        self.name = self.name or _name(element)
+        if not self.holds_more:
+            self.holds_more = bool(_attributes(element) or _text(element))
         seen = set()
         for child in element:
             name = _name(child)
-            self.is_array |= child.tag.startswith(ARRAYS)
             if name in seen:
                 self.repeated.add(name)
             seen.add(name)
-            self.held.setdefault(name, _Kind()).learn(child)
+            kind = self.held.get(name)
+            if kind is None:
+                kind = self.held[name] = _Kind(name)
+                self.is_array |= child.tag.startswith(ARRAYS)
+            kind.learn(child)
 
-    @property
+    @cached_property
     def is_list(self) -> bool:
-        """Whether its elements are nothing but lists of what they hold."""
+        """Whether its elements are nothing but lists of what they hold. Asked when all of them are known."""
         if self.name.startswith("arrayOf"):
             return True
         if self.holds_more or len(self.held) != 1:
@@ -127,7 +133,7 @@ def _is_plural(name: str, item: str) -> bool:
 
 
 def _value(element: Element, kind: _Kind) -> Any:
-    if element.get(f"{INSTANCE}nil") in ("true", "1"):
+    if element.attrib and element.get(f"{INSTANCE}nil") in ("true", "1"):
         return None
     if kind.is_list:
         return [_value(child, kind.held[_name(child)]) for child in element]
@@ -157,6 +163,8 @@ def _record(element: Element, kind: _Kind) -> dict[str, Any]:
 
 def _attributes(element: Element) -> dict[str, str]:
     """Those without a namespace; the others tell serializers of types. Raises ValueError for a reference."""
+    if not element.attrib:
+        return {}
     if REFERENCE in element.attrib:
         message = "an element that refers to another one"
         raise ValueError(message)
@@ -171,12 +179,13 @@ def _text(element: Element) -> str:
 
 
 def _name(element: Element) -> str:
-    local = _local(element.tag)
-    return local[:1].lower() + local[1:]
+    return _local(element.tag)
 
 
+@lru_cache(1000)  # the same few, a million times
 def _local(tag: str) -> str:
-    return tag.rpartition("}")[2]
+    local = tag.rpartition("}")[2]
+    return local[:1].lower() + local[1:]
 
 
 def write_xml(body: Any, settings: Mapping[str, str]) -> bytes:

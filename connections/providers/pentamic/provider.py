@@ -100,6 +100,7 @@ PROVIDER = Provider(
         "customers: fields left out of PUT may be cleared",
         "invoices: every field but id is unknown; ids may repeat from customer to customer",
         "xml: element names and namespace are those of .NET's data contracts; format is chosen by Accept",
+        "xml: what is a list is seen by its name, or where one of its kind has several items",
         "errors: which status a token refusal has",
         "errors: 403 without a known code is a missing right",
         "paths: a slash at the end is not needed",
