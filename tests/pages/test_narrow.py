@@ -79,7 +79,6 @@ def too_wide(page: Page, addresses: list[str]) -> dict[str, str]:
         excess = page.evaluate(EXCESS)
         if excess:
             found[address] = excess
-            print(address, excess)  # whole, where the assertion cuts it
     return found
 
 
