@@ -116,8 +116,8 @@ def resume(request: HttpRequest, address: str) -> HttpResponse | None:
     request.META.update(
         PATH_INFO=parts.path, QUERY_STRING=parts.query, HTTP_REFERER=request.build_absolute_uri(found.page)
     )
-    request.GET = QueryDict(parts.query)  # type: ignore[assignment]
-    request.POST = QueryDict(urlencode(found.typed))  # type: ignore[assignment]
+    request.GET = QueryDict(parts.query)
+    request.POST = QueryDict(urlencode(found.typed))
     request._files = MultiValueDict()  # type: ignore[attr-defined]
     request.resolver_match = resolve(parts.path)
     response: HttpResponse = request.resolver_match.func(
