@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -247,6 +248,28 @@ def test_what_another_site_sent_is_neither_kept_nor_carried_out(
     assert answer.status_code == 403
     assert "canary" not in answer.content.decode()
     assert IN_SESSION not in client.session
+
+
+def test_what_was_kept_over_a_sign_in_is_never_carried_out_by_a_password(alice: Any) -> None:
+    client = signed_out(alice)
+    asked = client.post(INVITE, WHOM)
+    [wanted] = parse_qs(urlsplit(asked["Location"]).query)["next"]
+    sign_in_again(client, asked, alice)
+    client.post("/account/reauthenticate/", {"password": PASSWORD, "next": wanted})
+    assert not invited()
+
+
+@pytest.mark.parametrize("method", ["options", "put", "delete", "trace"])
+def test_no_other_method_becomes_a_press(
+    method: str, sign_in: Callable[..., RoleClient], alice: Any, bob: Any
+) -> None:
+    """Of some of them no token is asked for."""
+    client = sign_in(alice, lately=False)
+    address = f"/t/aamu/team/members/{Membership.objects.get(user=bob).id}/remove/"
+    getattr(client, method)(address)
+    getattr(client, method)(reverse("admin:index"))
+    assert IN_SESSION not in client.session
+    assert Membership.objects.filter(user=bob).exists()
 
 
 def test_what_somebody_else_pressed_is_not_carried_out(
