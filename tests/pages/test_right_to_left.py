@@ -18,7 +18,7 @@ from portal.members.templatetags.reading import visible
 TEMPLATES = sorted((Path(__file__).parents[2] / "templates").rglob("*.html"))
 SENTENCE = re.compile(r"{%\s*blocktranslate\b(.*?)%}(.*?){%\s*endblocktranslate\s*%}", re.S)
 # What a value of a sentence is made of, when it may be an address, a host, an id or somebody's name.
-FOREIGN = re.compile(r"email|_by\b|\bmail\.to\b|host\b|\buser\b|address|company_name|tenant\.name|hint\b")
+FOREIGN = re.compile(r"email|_by\b|\bmail\.to\b|host\b|\buser\b|address|company_name|tenant\.name")
 # Where no element may stand: in an attribute, a page's title, an option.
 PLAIN = re.compile(r'="[^"<>]*$|{%\s*block (?:head_)?title\s*%}[^{]*(?:{%[^%]*%}[^{]*)*$|<option[^>]*>[^<]*$')
 
