@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.utils.functional import Promise, lazy
-from django.utils.translation import ngettext
+from django.utils.translation import get_language_bidi, ngettext
 
 Text = str | Promise
 
@@ -29,3 +29,14 @@ def _duration(span: timedelta | float) -> str:
 # `duration(timedelta(minutes=10))` or `duration(600)`: "10 minutes", in the reader's language when it is shown. For every
 # sentence that says how long something lasts: the constant that decides it is the one that fills it in.
 duration = lazy(_duration, str)
+
+ISOLATE, END = "\u2068", "\u2069"  # FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE
+
+
+def isolate(value: object) -> str:
+    """A value on its way into a sentence: a time, an id, an address, a name.
+
+    In a language that runs from right to left it keeps its own order, and the sentence around it keeps its. In templates
+    `<bdi>` does the same.
+    """
+    return f"{ISOLATE}{value}{END}" if get_language_bidi() else str(value)

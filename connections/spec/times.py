@@ -8,10 +8,12 @@ from django.utils import timezone as django_timezone
 from django.utils.formats import date_format
 from django.utils.translation import pgettext
 
+from connections.spec.text import isolate
+
 
 def format_time(at: datetime, *, seconds: bool = False, zone: tzinfo | None = None) -> str:
     """`29 Nov 2026, 20:56 EET`: in the reader's zone, or in `zone`. Never ends with a full stop."""
-    return f"{format_local_time(at, seconds=seconds, zone=zone)} {zone_name(at, zone)}"
+    return isolate(f"{format_local_time(at, seconds=seconds, zone=zone)} {zone_name(at, zone)}")
 
 
 def format_local_time(at: datetime, *, seconds: bool = False, zone: tzinfo | None = None) -> str:

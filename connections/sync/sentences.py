@@ -12,7 +12,7 @@ from django.utils import formats
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
-from connections.spec.text import Text
+from connections.spec.text import Text, isolate
 from connections.spec.times import format_time
 from connections.sync import faults
 from connections.sync.models import Level, RunLogLine, Trigger
@@ -100,7 +100,7 @@ def _shown(name: str, value: Any, provider: str) -> str:
         return format_time(datetime.fromisoformat(value))
     if isinstance(value, int):
         return str(formats.number_format(value, force_grouping=True))
-    return str(value)
+    return isolate(value)
 
 
 def _label(provider: str, stream: str) -> str:

@@ -43,6 +43,7 @@ class PendingRequest:
     typed: list[tuple[str, str]]
     person: int | None
     browser: list[str]
+    by_confirmation: bool  # whether showing who one is carries it out
 
     def is_of(self, user: User) -> bool:
         if self.person is not None:
@@ -50,15 +51,21 @@ class PendingRequest:
         return known_browser.key_of(user) in self.browser
 
 
-def suspend(request: HttpRequest, page: str) -> str:
-    """Keep what was sent. The address to go on at, or "" where nothing is kept: a secret, a file, or far too much."""
+def suspend(request: HttpRequest, page: str, *, by_confirmation: bool = False) -> str:
+    """Keep what was sent. The address to go on at, or "" where nothing is kept: a secret, a file, or far too much.
+
+    `by_confirmation`: it is carried out as soon as the person has shown who they are. Only what has passed the check of
+    its token is.
+    """
+    if request.method != "POST" or (by_confirmation and not getattr(request, "csrf_processing_done", False)):
+        return ""
     typed, is_whole = typed_values(request)
     person = request.user.pk if request.user.is_authenticated else getattr(request, "signed_out_id", None)
     browser = known_browser.keys(request) if person is None else []
     if not is_whole or (person is None and not browser):
         return ""
     name = request.resolver_match.view_name if request.resolver_match else ""
-    found = PendingRequest(request.get_full_path(), page, name, typed, person, browser)
+    found = PendingRequest(request.get_full_path(), page, name, typed, person, browser, by_confirmation)
     number = uuid4().hex
     try:
         sealed = seal_for_web(_place(number), Secret(json.dumps(asdict(found))))
@@ -109,15 +116,15 @@ def resume(request: HttpRequest, address: str) -> HttpResponse | None:
     number = match.kwargs["number"]
     found = pending(request, number)
     drop(request, number)
-    if found is None or found.person is None:
+    if found is None or not found.by_confirmation:
         return None
     parts = urlsplit(found.address)
     request.method, request.path, request.path_info = "POST", parts.path, parts.path
     request.META.update(
         PATH_INFO=parts.path, QUERY_STRING=parts.query, HTTP_REFERER=request.build_absolute_uri(found.page)
     )
-    request.GET = QueryDict(parts.query)  # type: ignore[assignment]
-    request.POST = QueryDict(urlencode(found.typed))  # type: ignore[assignment]
+    request.GET = QueryDict(parts.query)
+    request.POST = QueryDict(urlencode(found.typed))
     request._files = MultiValueDict()  # type: ignore[attr-defined]
     request.resolver_match = resolve(parts.path)
     response: HttpResponse = request.resolver_match.func(

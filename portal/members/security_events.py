@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.text import Text
+from connections.spec.text import Text, isolate
 from connections.tenancy import audit
 from connections.tenancy.scope import Actor, person_scope, tenant_scope
 from connections.vault.keys import KeyUnavailable
@@ -59,7 +59,7 @@ def record(user: User, action: str, request: HttpRequest | None = None, **detail
 def notify_security(whom: User | str, event: str, **details: Any) -> None:
     """Tell a person, or an address that was theirs, by mail. What happened is not undone by a mail that cannot leave."""
     words = {
-        "sentence": SENTENCES[event] % details,
+        "sentence": SENTENCES[event] % {name: isolate(value) for name, value in details.items()},
         "at": timezone.now(),
         "reset": settings.ORIGIN + reverse("account_reset_password"),
     }

@@ -76,7 +76,7 @@ def ask_again(request: HttpRequest, back_to: str) -> HttpResponse:
     wanted = back_to
     if request.method in READING:
         messages.warning(request, _("Confirm first that it is you; then the page opens."))
-    elif kept := suspend(request, back_to):
+    elif kept := suspend(request, back_to, by_confirmation=True):
         wanted = kept
         name = request.resolver_match.view_name if request.resolver_match else ""
         messages.warning(

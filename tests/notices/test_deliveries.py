@@ -45,7 +45,7 @@ def test_an_invitation_that_bounced_is_corrected_and_sent_again(
     assert postbox.conversations == 1
     page = owner.get(TEAM).content.decode()
     assert "could not be delivered" in page
-    form = re.search(rf'<form class="inline-form" method="post" action="({TEAM}[^"]+/again/)">.*?</form>', page, re.S)
+    form = re.search(rf'<form class="again-form" method="post" action="({TEAM}[^"]+/again/)">.*?</form>', page, re.S)
     assert form
     assert f'value="{WRONG}"' in form[0]
     assert "/invitations/" not in shown(owner), "no link to copy: accepting it proves the address"

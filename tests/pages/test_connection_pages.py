@@ -122,7 +122,7 @@ def test_trouble_that_passes_waits_and_says_until_when(
         state="waiting", waiting_until=timezone.now() + timedelta(minutes=5), fault="provider-trouble"
     )
     page = client.get(f"{place}runs/{SyncRun.objects.get().id}/").content.decode()
-    assert "It goes on by itself at" in page
+    assert "It goes on by itself on" in page
     assert "Procountor has trouble at the moment" in page
     assert "Waiting until" in client.get(place).content.decode()
 

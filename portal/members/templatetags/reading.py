@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from connections.spec.checklist import MarkState
-from connections.spec.text import duration
+from connections.spec.text import END, ISOLATE, duration
 from connections.spec.times import format_local_time, format_time, zone_name
 
 register = template.Library()
@@ -25,6 +25,7 @@ register = template.Library()
 LONGEST = 400
 # Control characters, and the invisible ones that reorder what follows. Zero-width (non-)joiners are spelling in Persian.
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+ISOLATED = re.compile(f"{ISOLATE}([^\u2066-\u2069]*){END}")
 UNSEEN_IN_LINES = re.compile(UNSEEN.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
 
 # Look, icon, word, meaning: three marks that pass are three different things.
@@ -61,7 +62,10 @@ def visible(text: object) -> str:
     plain = str(text)
     if len(plain) > LONGEST:
         plain = plain[:LONGEST] + "…"
-    return UNSEEN.sub(_code_point, plain)
+    # What we have isolated ourselves stays so; a pair that somebody else wrote holds nothing but their own text.
+    parts = ISOLATED.split(plain)
+    shown = [UNSEEN.sub(_code_point, part) for part in parts]
+    return "".join(f"{ISOLATE}{part}{END}" if number % 2 else part for number, part in enumerate(shown))
 
 
 @register.filter

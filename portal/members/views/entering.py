@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
+from connections.spec.text import isolate
 from portal.members import services
 from portal.members.access import is_admitted_staff, signed_in
 from portal.members.forms import NewPersonForm
@@ -68,7 +69,7 @@ def _join(request: HttpRequest, offer: services.Offer) -> HttpResponse:
             messages.error(request, str(refused.sentence))
             return redirect("front")
         keep_this_session(request)
-        messages.success(request, _("You belong to %(name)s now.") % {"name": offer.tenant.name})
+        messages.success(request, _("You belong to %(name)s now.") % {"name": isolate(offer.tenant.name)})
         return redirect("home", offer.tenant.slug)
     return render(request, "members/invitation_join.html", {"offer": offer})
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from connections.spec.text import isolate
 from portal.members import services
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.forms import InviteAgainForm, InviteForm, RoleForm, roles_within
@@ -97,7 +98,8 @@ def invite(request: MemberRequest) -> HttpResponse:
             form.add_error(None, limit_sentence(request, reached))
         else:
             messages.success(
-                request, _("The invitation is on its way to %(email)s.") % {"email": form.cleaned_data["email"]}
+                request,
+                _("The invitation is on its way to %(email)s.") % {"email": isolate(form.cleaned_data["email"])},
             )
             return redirect("team", request.tenant.slug)
     return _show(request, form)
@@ -125,7 +127,8 @@ def invite_again(request: MemberRequest, invitation: UUID) -> HttpResponse:
             form.add_error(None, limit_sentence(request, reached))
         else:
             messages.success(
-                request, _("The invitation is on its way to %(email)s.") % {"email": form.cleaned_data["email"]}
+                request,
+                _("The invitation is on its way to %(email)s.") % {"email": isolate(form.cleaned_data["email"])},
             )
             return redirect("team", request.tenant.slug)
     return _show(request, again={found.id: form})
@@ -143,7 +146,7 @@ def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
         _(
             "The invitation to %(email)s is withdrawn: its link no longer works. If that was not meant, invite anew below."
         )
-        % {"email": found.email},
+        % {"email": isolate(found.email)},
     )
     return redirect("team", request.tenant.slug)
 
@@ -165,7 +168,7 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
         membership=found, role=form.chosen, actor=request.user.actor, up_to=Role(request.membership.role)
     )
     _keep_own_session(request, found)
-    messages.success(request, _("%(person)s has the new role.") % {"person": found.user})
+    messages.success(request, _("%(person)s has the new role.") % {"person": isolate(found.user)})
     return redirect("team", request.tenant.slug)
 
 
@@ -183,7 +186,7 @@ def remove(request: MemberRequest, membership: UUID) -> HttpResponse:
         return render(request, "members/remove.html", context)
     services.remove(membership=found, actor=request.user.actor, up_to=Role(request.membership.role))
     _keep_own_session(request, found)
-    messages.success(request, _("%(person)s is no longer in the team.") % {"person": found.user})
+    messages.success(request, _("%(person)s is no longer in the team.") % {"person": isolate(found.user)})
     if found.user_id == request.user.pk:
         return redirect("front")
     return redirect("team", request.tenant.slug)
