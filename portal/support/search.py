@@ -33,6 +33,7 @@ from portal.support.showing import text as harmless
 from portal.support.showing import when_in_words as when
 
 MOST = 10  # of each kind; its list shows the rest
+MOST_INVITED = 50
 AROUND = timedelta(minutes=5)  # a time that stands in a mail
 
 
@@ -190,7 +191,7 @@ def find(text: str) -> Found:
         return found
     pages = [belongings.keys_of(page) for page in pasted.pages]
     keys = {*pasted.ids, *(key for keys in pages for key in keys)}
-    hits = dict(_by_key(keys))
+    hits = dict(_by_key(keys, found))
     chosen = [*pasted.ids, *(next((key for key in each if key in hits), None) for each in pages)]
     wanted = [hit for key in chosen if key is not None for hit in hits.get(key, ())]
     unread = [page for page, each in zip(pasted.pages, pages, strict=True) if not any(key in hits for key in each)]
@@ -200,7 +201,7 @@ def find(text: str) -> Found:
         wanted += matched
         # What is a request's id is no name; every other table is spared that search.
         is_named = is_named and not (matched and kind.model is RequestLogEntry)
-    wanted += _invited(pasted)
+    wanted += _invited(pasted, found)
     order = [str(kind.label) for kind in KINDS]
     rank = {label: place for place, label in enumerate(order)}
     distinct = {hit.address: hit for hit in reversed(wanted)}
@@ -209,7 +210,7 @@ def find(text: str) -> Found:
     return found
 
 
-def _by_key(keys: set[UUID]) -> Iterator[tuple[UUID, list[Hit]]]:
+def _by_key(keys: set[UUID], found: Found) -> Iterator[tuple[UUID, list[Hit]]]:
     """What these ids are of; where an id has no page, the page of what it belongs to; else the jobs that work on it."""
     missing = set(keys)
     for kind in KINDS if keys else ():
@@ -228,8 +229,11 @@ def _by_key(keys: set[UUID]) -> Iterator[tuple[UUID, list[Hit]]]:
                     yield key, [Hit(capfirst(str(name)), hit.title, hit.detail, hit.address, hit.tenant)]
     if missing:
         jobs: dict[UUID, list[Hit]] = {}
-        for job in islice(_KIND_OF[Job].rows().filter(matching.jobs_about(missing)), MOST):
+        rows = list(_KIND_OF[Job].rows().filter(matching.jobs_about(missing))[: MOST + 1])
+        for job in rows[:MOST]:
             jobs.setdefault(job.subject, []).append(_KIND_OF[Job].hit(job))
+        if len(rows) > MOST:
+            found.more.append((str(Job._meta.verbose_name_plural), list_of(Job, q=" ".join(map(str, missing)))))
         yield from jobs.items()
 
 
@@ -246,12 +250,14 @@ def _matched(kind: Kind, pasted: Pasted, pages: list[Any], found: Found, *, is_n
     return [kind.hit(row) for row in islice(rows.values(), MOST)]
 
 
-def _invited(pasted: Pasted) -> Iterator[Hit]:
+def _invited(pasted: Pasted, found: Found) -> Iterator[Hit]:
     """People who were invited and have not come: the page is the tenant's."""
     if not pasted.emails:
         return
     invited = Invitation.objects.select_related("tenant").filter(email__in=pasted.emails, accepted_at=None)
-    for invitation in invited.order_by("-created_at")[:MOST]:
+    rows = list(invited.order_by("-created_at")[: MOST_INVITED + 1])
+    found.is_cut |= len(rows) > MOST_INVITED  # there is no list of them: whoever reads pastes fewer addresses at once
+    for invitation in rows[:MOST_INVITED]:
         tenant = invitation.tenant
         yield Hit(_("Invitation"), invitation.email, tenant.name, address_of(Tenant, tenant.pk), tenant.slug)
 
