@@ -194,8 +194,11 @@ def find(text: str) -> Found:
     pages = [belongings.keys_of(page) for page in pasted.pages]
     keys = {*pasted.ids, *(key for keys in pages for key in keys)}
     wanted = list(_matched(KINDS[0], pasted, [], found, is_named=False))
-    if wanted and pasted.text in pasted.words and not keys and not pasted.beginnings:
-        found.hits = wanted  # one word, and it is a request's id: every other table is spared the question
+    if wanted and len(pasted.text.split()) == 1 and pasted.text in pasted.words:
+        # One word, and it is a provider's id of requests: every other table is spared the question. Ours may stand there,
+        # too, where a provider gives back what it was sent.
+        ours = KINDS[0].rows().filter(pk__in=keys) if keys else ()
+        found.hits = list({hit.address: hit for hit in [*wanted, *map(KINDS[0].hit, ours)]}.values())
         return found
     numbers = {key for key in keys if any(hit.number in (str(key), key.hex) for hit in wanted)}
     hits = _by_key(keys, pasted, found, is_theirs=numbers)
