@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connections.spec.times import format_time
 from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import Fenced, SameTenant
 from connections.vault.models import Connection
@@ -78,7 +79,7 @@ class SyncRun(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.state} {self.queued_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_state_display()}, {format_time(self.queued_at, seconds=True)}"
 
     @property
     def is_moving(self) -> bool:

@@ -83,7 +83,7 @@ def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     try:
         told = recordings.opened(kept)
     except (Unopenable, KeyUnavailable) as error:
-        logger.warning("recorded request %s does not open: %s", kept.id, type(error).__name__)
+        logger.warning("what was recorded of entry %s does not open: %s", kept.entry_id, type(error).__name__)
         told = None
     return render(
         request,

@@ -34,6 +34,7 @@ from portal.support.posting import Posted, posted
 from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when, with_more
 
 LATEST_RUNS = 10
+MOST_UNDECIDED = 100  # that are counted
 
 
 class ConnectionStateFilter(Choices):
@@ -96,12 +97,14 @@ class ConnectionAdmin(LookOnly):
         if connection is not None:
             provider = registry.find(connection.provider)
             grant = grant_of(connection)
+            waiting = len(undecided(connection, MOST_UNDECIDED + 1))
             context |= {
                 "credentials": kept(connection),
                 "grant": grant,
                 "grant_state": grant_state(connection, grant),
                 "walk": walk_of(connection),
-                "undecided": len(undecided(connection, 100)),
+                "undecided": min(waiting, MOST_UNDECIDED),
+                "more_undecided": waiting > MOST_UNDECIDED,
                 "runs": SyncRun.objects.filter(tenant_id=connection.tenant_id, connection=connection)[:LATEST_RUNS],
                 "assumptions": provider.assumptions if provider else (),
                 "typed": typed(connection),

@@ -22,26 +22,22 @@ from portal.members.models import EnrolmentLink, Invitation, User
 from portal.support.belongings import person_of, slug_of, token_of
 from portal.support.pasted import Pasted
 
-Question = tuple[Q, tuple[str, ...]]  # and the order that lets an index answer it; () for the list's own
-
 
 def questions(
     model: type[Model], pasted: Pasted, pages: Iterable[ResolverMatch] = (), *, is_named: bool = True
-) -> Iterator[Question]:
-    """Everything but whole ids. `pages`: addresses of ours without a row of their own. `is_named`: names count, too."""
-    if pasted.beginnings and model is not User:
-        yield of_spans(pasted.beginnings), ("pk",)
+) -> Iterator[Q]:
+    """Everything but ids of ours. `pages`: addresses of ours without a row of their own. `is_named`: names count, too."""
     if model is RequestLogEntry:
         if numbers := request_ids(pasted):
-            yield request_ids_among(numbers), ()
+            yield request_ids_among(numbers)
     elif model is Connection:
-        yield from ((question, ()) for question in _connections(pasted, is_named=is_named))
+        yield from _connections(pasted, is_named=is_named)
     elif model is Tenant:
-        yield from ((question, ()) for question in _tenants(pasted, pages, is_named=is_named))
+        yield from _tenants(pasted, pages, is_named=is_named)
     elif model is User:
-        yield from ((question, ()) for question in _people(pasted, pages, is_named=is_named))
+        yield from _people(pasted, pages, is_named=is_named)
     elif model is ClientRegistration:
-        yield _registrations(pasted, pages), ()
+        yield _registrations(pasted, pages)
 
 
 def of_spans(spans: Collection[tuple[UUID, UUID]]) -> Q:

@@ -46,8 +46,8 @@ def ids_in(pasted: Pasted) -> list[UUID]:
 
 def rows_named(rows: QuerySet[Any], model: type[Model], pasted: Pasted) -> Narrowed:
     """Of a table that is no log: everything that the one box would find there."""
-    question = Q() if model is User else Q(pk__in=ids_in(pasted))
-    for each, _order in matching.questions(model, pasted, pasted.pages):
+    question = Q() if model is User else Q(pk__in=ids_in(pasted)) | matching.of_spans(pasted.beginnings)
+    for each in matching.questions(model, pasted, pasted.pages):
         question |= each
     return Narrowed(rows.filter(question) if question else rows.none())
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet, Value
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.text import capfirst
@@ -33,6 +33,7 @@ from portal.support.showing import text as harmless
 from portal.support.showing import when_in_words as when
 
 MOST = 10  # of each kind; its list shows the rest
+MOST_INVITED = 50
 AROUND = timedelta(minutes=5)  # a time that stands in a mail
 
 
@@ -45,6 +46,7 @@ class Hit:
     detail: str
     address: str
     tenant: str = ""
+    number: str = ""  # a provider's, of a request
 
 
 @dataclass
@@ -75,6 +77,7 @@ class Kind:
             harmless(self.detail(row)),
             address_of(self.model, row.pk),
             tenant.slug if tenant is not None else "",
+            getattr(row, "provider_request_id", "").lower() if self.model is RequestLogEntry else "",
         )
 
 
@@ -190,17 +193,23 @@ def find(text: str) -> Found:
         return found
     pages = [belongings.keys_of(page) for page in pasted.pages]
     keys = {*pasted.ids, *(key for keys in pages for key in keys)}
-    hits = dict(_by_key(keys))
+    wanted = list(_matched(KINDS[0], pasted, [], found, is_named=False))
+    if wanted and len(pasted.text.split()) == 1 and pasted.text in pasted.words:
+        # One word, and it is a provider's id of requests: every other table is spared the question. Ours may stand there,
+        # too, where a provider gives back what it was sent.
+        ours = KINDS[0].rows().filter(pk__in=keys) if keys else ()
+        found.hits = list({hit.address: hit for hit in [*wanted, *map(KINDS[0].hit, ours)]}.values())
+        return found
+    numbers = {key for key in keys if any(hit.number in (str(key), key.hex) for hit in wanted)}
+    hits = _by_key(keys, pasted, found, is_theirs=numbers)
     chosen = [*pasted.ids, *(next((key for key in each if key in hits), None) for each in pages)]
-    wanted = [hit for key in chosen if key is not None for hit in hits.get(key, ())]
+    wanted += [hit for key in chosen if key is not None for hit in hits.get(key, ())]
+    wanted += [hit for key in hits.keys() - keys for hit in hits[key]]  # by their beginnings
     unread = [page for page, each in zip(pasted.pages, pages, strict=True) if not any(key in hits for key in each)]
-    is_named = True
-    for kind in KINDS:
-        matched = list(_matched(kind, pasted, unread, found, is_named=is_named))
-        wanted += matched
-        # What is a request's id is no name; every other table is spared that search.
-        is_named = is_named and not (matched and kind.model is RequestLogEntry)
-    wanted += _invited(pasted)
+    is_named = not any(hit.kind == str(KINDS[0].label) for hit in wanted)
+    for kind in KINDS[1:]:
+        wanted += _matched(kind, pasted, unread, found, is_named=is_named)
+    wanted += _invited(pasted, found)
     order = [str(kind.label) for kind in KINDS]
     rank = {label: place for place, label in enumerate(order)}
     distinct = {hit.address: hit for hit in reversed(wanted)}
@@ -209,49 +218,65 @@ def find(text: str) -> Found:
     return found
 
 
-def _by_key(keys: set[UUID]) -> Iterator[tuple[UUID, list[Hit]]]:
-    """What these ids are of; where an id has no page, the page of what it belongs to; else the jobs that work on it."""
-    missing = set(keys)
-    for kind in KINDS if keys else ():
-        if kind.model is User:
-            continue
-        for row in kind.rows().filter(pk__in=keys):
-            missing.discard(row.pk)
-            yield row.pk, [kind.hit(row)]
-    if missing:
+def _by_key(keys: set[UUID], pasted: Pasted, found: Found, *, is_theirs: set[UUID]) -> dict[UUID, list[Hit]]:
+    """What these ids, and those that begin so, are of; where an id has no page, the page of what it belongs to; else the
+    jobs that work on it. `is_theirs`: ids that are a provider's, and are not looked for everywhere.
+    """
+    if not keys and not pasted.beginnings:
+        return {}
+    hits: dict[UUID, list[Hit]] = {}
+    for kind, there in _there(Q(pk__in=keys) | matching.of_spans(pasted.beginnings)):
+        for row in kind.rows().filter(pk__in=there):
+            hits.setdefault(row.pk, []).append(kind.hit(row))
+    if missing := keys - hits.keys() - is_theirs:
         for owner, name, owned in belongings.owners(missing):
             kind = _KIND_OF[owner]
-            for row in kind.rows().filter(pk__in=set(owned.values())):
-                for key in [key for key, of in owned.items() if of == row.pk]:
-                    missing.discard(key)
-                    hit = kind.hit(row)
-                    yield key, [Hit(capfirst(str(name)), hit.title, hit.detail, hit.address, hit.tenant)]
-    if missing:
-        jobs: dict[UUID, list[Hit]] = {}
-        for job in islice(_KIND_OF[Job].rows().filter(matching.jobs_about(missing)), MOST):
-            jobs.setdefault(job.subject, []).append(_KIND_OF[Job].hit(job))
-        yield from jobs.items()
+            shown = {row.pk: kind.hit(row) for row in kind.rows().filter(pk__in=set(owned.values()))}
+            for key, of in owned.items():
+                if of in shown:
+                    hits.setdefault(key, []).append(replace(shown[of], kind=capfirst(str(name))))
+    if missing := keys - hits.keys() - is_theirs:
+        rows = list(_KIND_OF[Job].rows().filter(matching.jobs_about(missing))[: MOST + 1])
+        for job in rows[:MOST]:
+            hits.setdefault(job.subject, []).append(_KIND_OF[Job].hit(job))
+        if len(rows) > MOST:
+            found.more.append((str(Job._meta.verbose_name_plural), list_of(Job, q=" ".join(map(str, missing)))))
+    return hits
+
+
+def _there(question: Q) -> Iterator[tuple[Kind, list[UUID]]]:
+    """The kinds that have such ids, with the ids. One query, of primary keys alone."""
+    kinds = [kind for kind in KINDS if kind.model is not User]
+    asked = [
+        kind.model._default_manager.order_by().filter(question).values_list(Value(number), "pk")
+        for number, kind in enumerate(kinds)
+    ]
+    there: dict[int, list[UUID]] = {}
+    for number, key in asked[0].union(*asked[1:], all=True):
+        there.setdefault(number, []).append(key)
+    for number, ids in sorted(there.items()):
+        yield kinds[number], ids
 
 
 def _matched(kind: Kind, pasted: Pasted, pages: list[Any], found: Found, *, is_named: bool) -> Iterable[Hit]:
-    """By everything that is no whole id of ours."""
-    questions = matching.questions(kind.model, pasted, pages, is_named=is_named)
+    """By everything that is no id of ours."""
     rows: dict[Any, Any] = {}
-    for question, order in questions:
-        found_rows = kind.rows().filter(question)
-        for row in (found_rows.order_by(*order) if order else found_rows)[: MOST + 1]:
+    for question in matching.questions(kind.model, pasted, pages, is_named=is_named):
+        for row in kind.rows().filter(question)[: MOST + 1]:
             rows[row.pk] = row
     if len(rows) > MOST:
         found.more.append((str(kind.model._meta.verbose_name_plural), list_of(kind.model, q=pasted.text)))
     return [kind.hit(row) for row in islice(rows.values(), MOST)]
 
 
-def _invited(pasted: Pasted) -> Iterator[Hit]:
+def _invited(pasted: Pasted, found: Found) -> Iterator[Hit]:
     """People who were invited and have not come: the page is the tenant's."""
     if not pasted.emails:
         return
     invited = Invitation.objects.select_related("tenant").filter(email__in=pasted.emails, accepted_at=None)
-    for invitation in invited.order_by("-created_at")[:MOST]:
+    rows = list(invited.order_by("-created_at")[: MOST_INVITED + 1])
+    found.is_cut |= len(rows) > MOST_INVITED  # there is no list of them: whoever reads pastes fewer addresses at once
+    for invitation in rows[:MOST_INVITED]:
         tenant = invitation.tenant
         yield Hit(_("Invitation"), invitation.email, tenant.name, address_of(Tenant, tenant.pk), tenant.slug)
 

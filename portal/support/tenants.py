@@ -33,6 +33,9 @@ from portal.support.showing import badge, when
 NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start a worker, then try again.")
 
 
+MOST_CONNECTIONS = 50  # on a tenant's page; their list shows all
+
+
 def _refuse_without_house_key(form: forms.BaseForm, field: str) -> None:
     try:
         newest_public(HOUSE)
@@ -127,7 +130,10 @@ class TenantAdmin(Editable):
             context |= {
                 "team": team_of(tenant),
                 "invitation_form": context.get("invitation_form") or InvitationForm(auto_id="invite_%s"),
-                "connections": Connection.objects.filter(tenant=tenant)[:50],
+                "connections": Connection.objects.filter(tenant=tenant).order_by("-created_at", "-id")[
+                    :MOST_CONNECTIONS
+                ],
+                "has_more_connections": Connection.objects.filter(tenant=tenant)[MOST_CONNECTIONS:].exists(),
                 "suspended": tenant.state == TenantState.SUSPENDED,
                 "may_change": self.has_change_permission(request, tenant),
             }

@@ -25,6 +25,15 @@ from tests.support.test_who_may import ADDED_BY_ADMINS, LISTS, of
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("committed_db")]
 
 
+LONG = {
+    "provider_request_id": "0HN80F3-a-long-request-id-of-a-provider-00000001",
+    "path_template": "/invoices/{id}/attachments/{attachment}/versions/{version}",
+    "fault": "api-key-refused",
+    "status": 503,
+    "outcome": "troubled",
+}
+
+
 def assert_fits_and_is_accessible(page: Page) -> None:
     excess = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert excess <= 0, f"{page.url} is {excess} px too wide"
@@ -82,3 +91,61 @@ def test_support_finds_a_request_by_pasting_its_id(house: House, dana: Any, ente
     expect(page.get_by_role("heading", name="Timeline")).to_be_visible()
     page.get_by_role("link", name="The request", exact=True).click()
     expect(page.get_by_text(house.entry.provider_request_id)).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")])
+def test_every_list_is_read_without_moving_it_sideways(
+    house: House, ada: Any, enter: Callable[..., Page], width: int, scheme: str
+) -> None:
+    """With the long values that there are in practice: whole ids, deep paths, long names."""
+    Tenant.objects.update(name="Pohjois-Savon Kirjanpitopalvelut ja Tilintarkastus Oy")
+    for _ in range(3):
+        asked(house.tenant, house.connection, **LONG)
+    page = enter(ada, width, scheme)
+    for name in LISTS:
+        page.goto(reverse(f"admin:{name}_changelist"))
+        sideways = page.evaluate(
+            """[...document.querySelectorAll(".results, #result_list td, #result_list th")]
+            .map(each => each.scrollWidth - each.clientWidth).reduce((a, b) => Math.max(a, b), 0)"""
+        )
+        assert sideways <= 1, f"{name}: {sideways} px do not fit"
+        narrow = page.evaluate(
+            """[...document.querySelectorAll("#result_list tbody td:not(.action-checkbox)")]
+            .map(each => each.clientWidth).reduce((a, b) => Math.min(a, b), 999)"""
+        )
+        assert narrow >= 50, f"{name}: a column of {narrow} px"
+
+
+def test_a_pasted_mail_leads_to_the_requests_row_without_javascript(
+    house: House, dana: Any, enter: Callable[..., Page]
+) -> None:
+    """Presses: find, the row. Nothing but the mail is typed."""
+    mail = f"Hello, it stopped: request {house.entry.provider_request_id}, run {house.run.id}, 29 Nov 2026, 20:56."
+    page = enter(dana, javascript=False)
+    page.goto(reverse("admin:index"))
+    page.locator("#find").fill(mail)
+    page.locator("#find").press("Enter")  # 1
+    expect(page.get_by_text("2 things go by this.")).to_be_visible()
+    page.get_by_role("link", name="GET /invoices").click()  # 2
+    expect(page.get_by_text(house.entry.provider_request_id)).to_be_visible()
+
+
+def test_several_lines_pasted_into_the_box_stay_apart(house: House, dana: Any, enter: Callable[..., Page]) -> None:
+    """A box of one line: the browser makes blanks of line breaks."""
+    page = enter(dana)
+    page.goto(reverse("admin:index"))
+    page.evaluate(
+        """text => {
+            const box = document.createElement("textarea");
+            document.body.append(box);
+            box.value = text;
+            box.select();
+            document.execCommand("copy");
+            box.remove();
+        }""",
+        f"{house.run.id}\n{house.call.id}",
+    )
+    page.locator("#find").focus()
+    page.keyboard.press("Control+V")
+    page.locator("#find").press("Enter")
+    expect(page.get_by_text("2 things go by this.")).to_be_visible()

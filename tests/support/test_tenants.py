@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from connections.tenancy.models import AuditEvent, Tenant
 from connections.vault.key_models import HouseKey, TenantKey
+from connections.vault.models import Connection
 from portal.members.models import Invitation, Membership
 from portal.notices.models import OutgoingMail
 from portal.support import services
@@ -231,3 +232,20 @@ def test_the_list_counts_in_the_one_query_however_many_there_are(house: House, b
     for number in range(30):
         Tenant.objects.create(name=f"Zz {number} Oy", slug=f"zz-{number}")
     assert asked() == few
+
+
+def test_a_tenants_page_leads_to_the_connections_that_it_leaves_out(
+    house: House, dana: Any, sign_in: Callable[..., Any]
+) -> None:
+    for number in range(55):
+        name = f"Company {number:02}"
+        Connection(tenant=house.tenant, provider="procountor", environment="test", company_name=name).save(
+            force_insert=True
+        )
+    support = sign_in(dana)
+    page = Page(support.get(reverse("admin:tenancy_tenant_change", args=[house.tenant.id])).content)
+    listed = support.get(page.links["These are the newest; all connections of this tenant"])
+    following = Page(
+        support.get(reverse("admin:vault_connection_changelist") + Page(listed.content).links["Older"]).content
+    )
+    assert [row for row in following.rows if "Aamun Kirjat Oy" in row], "the oldest stands on the second page"
