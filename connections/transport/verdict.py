@@ -104,10 +104,9 @@ def refused_by_status(status: int) -> bool:
 
 def is_confirmed(entry: RequestLogEntry) -> bool:
     """Whether the same was refused alike before, long enough ago that it is no whim of a moment. In the tenant's scope."""
-    since = (entry.at - REMEMBERED, entry.at - CONFIRMED_AFTER * 0.9)
-    before = RequestLogEntry.objects.filter(
-        connection_id=entry.connection_id, operation=entry.operation, at__gt=since[0], at__lt=since[1]
-    )
+    since, until = entry.at - REMEMBERED, entry.at - CONFIRMED_AFTER * 0.9
+    of_connection = RequestLogEntry.objects.filter(connection=entry.connection_id)
+    before = of_connection.filter(operation=entry.operation, at__gt=since, at__lt=until)
     return before.order_by("-at").values_list("status", flat=True).first() == entry.status
 
 
