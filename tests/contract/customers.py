@@ -12,11 +12,12 @@ from urllib.parse import parse_qs, urlsplit
 from django.db.models import F
 from django.utils import timezone
 
+from connections.jobs.models import Job
 from connections.spec.checklist import Attestation, Checkpoint, LedgerProbe, Probe
 from connections.spec.operations import Arguments
 from connections.spec.provider import GivenByCustomer
 from connections.spec.streams import Stream
-from connections.sync.models import Record, StreamProgress, SyncRun, Trigger
+from connections.sync.models import Record, RunState, StreamProgress, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import authorization
@@ -312,8 +313,14 @@ class Customer:
         with acting_as("owner"):
             RequestLogEntry.objects.filter(connection=self.connection).update(at=F("at") - minute)
             Grant.objects.filter(connection=self.connection).update(
-                wait_until=None, ask_after=None, refused_at=F("refused_at") - minute
+                wait_until=None,
+                ask_after=None,
+                refused_at=F("refused_at") - minute,
+                refresh_refused_at=F("refresh_refused_at") - minute,
             )
+            waiting = SyncRun.objects.filter(connection=self.connection, state=RunState.WAITING)
+            waiting.update(waiting_until=F("waiting_until") - minute)
+            Job.objects.filter(subject__in=waiting.values_list("id", flat=True)).update(due_at=F("due_at") - minute)
 
     def tokens(self) -> set[str]:
         """What stands sealed in the grant, opened as a worker does."""
