@@ -186,10 +186,12 @@ class Client:
             return
         with tenant_scope(self.connection.tenant_id):
             is_confirmed = verdict.is_confirmed(entry)
+            is_alone = is_confirmed and isinstance(refused, Unauthorized) and verdict.is_alone(entry)
         if not is_confirmed:
             retry_at = clock.now() + verdict.CONFIRMED_AFTER
             raise verdict.error(Unavailable, faults.TURNED_AWAY, entry, retry_at) from None
-        if refused.is_page:  # whoever it is that answers, it is not the provider who speaks
+        # Whoever sends a page is not the provider; and a session that opens other things was not refused as such.
+        if refused.is_page or is_alone:
             raise verdict.error(Rejected, faults.TURNED_AWAY, entry, clock.now()) from None
 
     def _attempt(

@@ -51,6 +51,7 @@ OURS: Mapping[str, type[CallFailed]] = {
 PASSES = (408, 425, 429)  # of 4xx: these say themselves that they are about the moment
 CONFIRMED_AFTER = timedelta(seconds=60)  # a refusal that is not told in words counts when it is still there then
 REMEMBERED = timedelta(days=1)
+AT_THE_SAME_TIME = timedelta(minutes=10)
 PAGE = (b"<!doctype html", b"<html")
 
 
@@ -104,11 +105,17 @@ def refused_by_status(status: int) -> bool:
 
 def is_confirmed(entry: RequestLogEntry) -> bool:
     """Whether the same was refused alike before, long enough ago that it is no whim of a moment. In the tenant's scope."""
-    since = (entry.at - REMEMBERED, entry.at - CONFIRMED_AFTER * 0.9)
-    before = RequestLogEntry.objects.filter(
-        connection_id=entry.connection_id, operation=entry.operation, at__gt=since[0], at__lt=since[1]
-    )
+    since, until = entry.at - REMEMBERED, entry.at - CONFIRMED_AFTER * 0.9
+    of_connection = RequestLogEntry.objects.filter(connection=entry.connection_id)
+    before = of_connection.filter(operation=entry.operation, at__gt=since, at__lt=until)
     return before.order_by("-at").values_list("status", flat=True).first() == entry.status
+
+
+def is_alone(entry: RequestLogEntry) -> bool:
+    """Whether only this operation is refused: others were answered at the same time. In the tenant's scope."""
+    near = RequestLogEntry.objects.filter(connection=entry.connection_id, at__gt=entry.at - AT_THE_SAME_TIME)
+    others = near.filter(outcome=Outcome.ANSWERED).exclude(operation=entry.operation)
+    return others.exclude(operation__startswith="token").exists()
 
 
 def error(made: type[CallFailed], fault: Fault, entry: RequestLogEntry, retry_at: datetime) -> CallFailed:

@@ -9,18 +9,20 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from django.db.models import F
 from django.utils import timezone
 
+from connections.jobs.models import Job
 from connections.spec.checklist import Attestation, Checkpoint, LedgerProbe, Probe
 from connections.spec.operations import Arguments
 from connections.spec.provider import GivenByCustomer
 from connections.spec.streams import Stream
-from connections.sync.models import Record, StreamProgress, SyncRun, Trigger
+from connections.sync.models import Record, RunState, StreamProgress, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import authorization
 from connections.transport.client import Client, Reply
-from connections.transport.models import AuthorizationAttempt
+from connections.transport.models import AuthorizationAttempt, RequestLogEntry
 from connections.vault import sealing
 from connections.vault.models import Connection, Grant, Pin
 from connections.vault.secret import Secret
@@ -304,6 +306,21 @@ class Customer:
         """The access token we hold has come to its end."""
         past = timezone.now() - timedelta(hours=2)
         Grant.objects.filter(connection=self.connection).update(issued_at=past, expires_at=past + timedelta(hours=1))
+
+    def a_minute_later(self) -> None:
+        """What was refused was refused a minute before, and nothing waits for it any more."""
+        minute = timedelta(seconds=61)
+        with acting_as("owner"):
+            RequestLogEntry.objects.filter(connection=self.connection).update(at=F("at") - minute)
+            Grant.objects.filter(connection=self.connection).update(
+                wait_until=None,
+                ask_after=None,
+                refused_at=F("refused_at") - minute,
+                refresh_refused_at=F("refresh_refused_at") - minute,
+            )
+            waiting = SyncRun.objects.filter(connection=self.connection, state=RunState.WAITING)
+            waiting.update(waiting_until=F("waiting_until") - minute)
+            Job.objects.filter(subject__in=waiting.values_list("id", flat=True)).update(due_at=F("due_at") - minute)
 
     def tokens(self) -> set[str]:
         """What stands sealed in the grant, opened as a worker does."""

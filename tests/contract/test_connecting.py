@@ -51,6 +51,13 @@ def test_access_taken_back_at_the_provider_is_noticed_and_named(customer: Custom
         # A provider may let a session that was given before come to its own end; a new one it must not give.
         customer.expire()
         run = customer.sync()
+    if run.state == RunState.WAITING:
+        # Asked once more, later, before anything is concluded.
+        customer.connection.refresh_from_db()
+        assert (customer.connection.state, run.fault) == (ConnectionState.CONNECTED, "renewal-refused-once")
+        customer.a_minute_later()
+        customer.work_off()
+        run.refresh_from_db()
     assert run.state == RunState.FAILED
     fault = customer.knows(run.fault)
     assert fault.acts is Acts.CUSTOMER, f"{fault.code} is for {fault.acts}"

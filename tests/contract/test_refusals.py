@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from connections.spec.errors import CallFailed, Forbidden, QuotaExhausted, Rejected, Unauthorized
 from connections.sync.models import RunState
+from connections.transport import faults
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Grant
 from tests.contract.customers import Customer
@@ -43,10 +44,16 @@ def test_401_403_and_429_are_three_things(first: Customer) -> None:
     first.ask()
     # The call is refused, a new token is given, and the call is refused with that one as well.
     first.simulator.faults({"status": 401}, {"status": 401, "skip": 1})
+    assert refused(first).fault is faults.TURNED_AWAY, "once may be a whim"
+    first.a_minute_later()
+    first.simulator.faults({"status": 401}, {"status": 401, "skip": 1})
     unauthorized = refused(first)
     assert refused(first).asked_again_at, "the very same credential was sent again at once"
     Grant.objects.update(wait_until=None)
-    first.simulator.faults({"status": 403})
+    first.simulator.faults({"status": 403, "body": ""})
+    assert refused(first).fault is faults.TURNED_AWAY, "nothing but the status says so"
+    first.a_minute_later()
+    first.simulator.faults({"status": 403, "body": ""})
     forbidden = refused(first)
     first.simulator.faults({"status": 429, "headers": {"Retry-After": str(WAIT)}, "times": None})
     exhausted = refused(first)

@@ -124,7 +124,7 @@ def test_syncing_again_and_again_sends_nothing_either(live: Any, sandbox: Any) -
         if not number:
             assert (run.fault, live.connection().state) == ("turned-away", "connected")
             with acting_as("owner"):
-                RequestLogEntry.objects.update(at=F("at") - timedelta(seconds=61))
+                RequestLogEntry.objects.update(at=F("at") - timedelta(minutes=11))
             SyncRun.objects.update(waiting_until=F("waiting_until") - timedelta(seconds=61))
             pass_time(61)
             live.work_off()

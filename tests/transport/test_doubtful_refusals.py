@@ -105,3 +105,22 @@ def test_another_refusal_than_before_is_the_first_one(hostile, standing):
     pass_time(61)
     answering(hostile, 403, b"")
     assert refused(standing).fault.code == "turned-away"
+
+
+def test_a_session_that_opens_other_things_is_not_refused_as_such(hostile, standing):
+    """One endpoint wants something else than our token: nobody's key is to blame, and the others go on."""
+    hostile.behave = lambda line: (
+        line.answer(200, {"access_token": f"t-{len(hostile.asked)}", "expires_in": 3600})
+        if line.asked.endswith("/oauth/token")
+        else line.answer(401 if "sessioninfo" in line.asked else 200)
+    )
+    client = Client(connection=standing)
+    with acting_as("worker"):
+        client.send("company")
+    RequestLogEntry.objects.bulk_create(client.pending)
+    refused(standing)
+    pass_time(61)
+    told = refused(standing)
+    assert (type(told), told.fault.code) == (Rejected, "turned-away")
+    pass_time(660)
+    assert refused(standing).fault.code == "token-refused"  # nothing at all was answered lately
