@@ -81,7 +81,7 @@ def _gathered() -> Iterator[Behaviour]:
         yield Behaviour(f"closed-{status}", "closed", (PROCOUNTOR, PENTAMIC), {"closed": status}, is_partial=True)
     yield Behaviour("hidden-products", "hidden", (PROCOUNTOR,), {"has_hidden": True}, is_readable=True)
     large = {"large_page": 25}
-    yield Behaviour("504-on-large-pages", "large", PAGED, large, is_paged=True, is_readable=True)
+    yield Behaviour("504-on-large-pages", "paging", PAGED, large, is_paged=True, is_readable=True)
     yield from _bodies()
     yield from _trouble()
     yield from _tokens()
