@@ -74,8 +74,8 @@ def _gathered() -> Iterator[Behaviour]:
         yield Behaviour(name, "paging", where, {"paging": value}, is_paged=True, is_readable=value == "all")
     repeats = {f"repeats-{number}": {"repeats": number} for number in (1, 3)}
     # Where pages follow each other by an offset, a page that begins earlier would leave a gap.
-    where = tuple(each for each in PAGED if each != SMARTBUSINESS)
-    yield from _each("repeats", where, repeats, is_paged=True, is_readable=True)
+    numbered = tuple(each for each in PAGED if each != SMARTBUSINESS)
+    yield from _each("repeats", numbered, repeats, is_paged=True, is_readable=True)
     yield from _edits()
     for status in (404, 400, 403):
         yield Behaviour(f"closed-{status}", "closed", (PROCOUNTOR, PENTAMIC), {"closed": status}, is_partial=True)
@@ -199,12 +199,12 @@ def _tokens() -> Iterator[Behaviour]:
     yield Behaviour(
         "refresh-empty-400-often", "token", REFRESHED, {"token_trouble": ("empty-400",) * 4}, way="refresh"
     )
-    for kind in ("bearer", "BEARER"):
-        named = {"token_kind": kind}
-        yield Behaviour(f"token-type-{kind}", "token-type", EVERY, named, is_readable=True)
-    for packing in ("bom", "gzip", "html"):
-        options = {"token_packing": packing}
-        yield Behaviour(f"token-{packing}", "token-body", EVERY, options, is_readable=True)
+    kinds: dict[str, dict[str, Any]] = {f"token-type-{kind}": {"token_kind": kind} for kind in ("bearer", "BEARER")}
+    yield from _each("token-type", EVERY, kinds, is_readable=True)
+    packings: dict[str, dict[str, Any]] = {
+        f"token-{each}": {"token_packing": each} for each in ("bom", "gzip", "html")
+    }
+    yield from _each("token-body", EVERY, packings, is_readable=True)
 
 
 BEHAVIOURS: dict[str, Behaviour] = {each.name: each for each in _gathered()}
