@@ -72,10 +72,10 @@ def _gathered() -> Iterator[Behaviour]:
         # Where no total is promised, nobody can tell a list without end from a long one.
         where = OPEN_LISTS if value in ("all", "first") else TOLD if value == "endless-new" else PAGED
         yield Behaviour(name, "paging", where, {"paging": value}, is_paged=True, is_readable=value == "all")
-    repeats = {f"repeats-{number}": {"repeats": number} for number in (1, 3)}
-    # Where pages follow each other by an offset, a page that begins earlier would leave a gap.
-    numbered = tuple(each for each in PAGED if each != SMARTBUSINESS)
-    yield from _each("repeats", numbered, repeats, is_paged=True, is_readable=True)
+    # What comes after an id, or from an offset on, is documented; where pages have numbers, nothing is.
+    for number, where in ((1, (PROCOUNTOR, *OPEN_LISTS)), (3, OPEN_LISTS)):
+        options = {"repeats": number}
+        yield Behaviour(f"repeats-{number}", "repeats", where, options, is_paged=True, is_readable=True)
     yield from _edits()
     for status in (404, 400, 403):
         yield Behaviour(f"closed-{status}", "closed", (PROCOUNTOR, PENTAMIC), {"closed": status}, is_partial=True)
