@@ -73,9 +73,9 @@ def _gathered() -> Iterator[Behaviour]:
         where = OPEN_LISTS if value in ("all", "first") else TOLD if value == "endless-new" else PAGED
         yield Behaviour(name, "paging", where, {"paging": value}, is_paged=True, is_readable=value == "all")
     # What comes after an id, or from an offset on, is documented; where pages have numbers, nothing is.
-    for number, where in ((1, (PROCOUNTOR, *OPEN_LISTS)), (3, OPEN_LISTS)):
-        options = {"repeats": number}
-        yield Behaviour(f"repeats-{number}", "repeats", where, options, is_paged=True, is_readable=True)
+    one, three = {"repeats-1": {"repeats": 1}}, {"repeats-3": {"repeats": 3}}
+    yield from _each("repeats", (PROCOUNTOR, *OPEN_LISTS), one, is_paged=True, is_readable=True)
+    yield from _each("repeats", OPEN_LISTS, three, is_paged=True, is_readable=True)
     yield from _edits()
     for status in (404, 400, 403):
         yield Behaviour(f"closed-{status}", "closed", (PROCOUNTOR, PENTAMIC), {"closed": status}, is_partial=True)
@@ -140,7 +140,8 @@ def _trouble() -> Iterator[Behaviour]:
         yield Behaviour(f"once-{answer}", "trouble", EVERY, {"trouble": (answer,)})
     for answer in ("500", "503", "504", "cut"):
         yield Behaviour(f"burst-{answer}", "trouble", EVERY, {"trouble": (answer,) * 5})
-    yield Behaviour("burst-401", "trouble", EVERY, {"trouble": ("401",) * 6})
+    # Whoever says it again and again, of one new session after the other, means it.
+    yield Behaviour("burst-401", "trouble", EVERY, {"trouble": ("401",) * 3})
     yield Behaviour("flaky-500", "trouble", EVERY, {"trouble": ("500", "") * 6})
     yield Behaviour("good-error", "trouble", (HESABIT,), {"trouble": ("good-error", "", "good-error")})
     units = (
