@@ -19,6 +19,7 @@ from tests.foreign.checks import Span, Violation
 from tests.foreign.clock import Clock
 from tests.foreign.customer import Customer, Stuck
 from tests.foreign.options import Options
+from tests.foreign.plans import compatible
 from tests.foreign.server import MOST_PAGES
 from tests.foreign.servers import SERVERS
 
@@ -119,11 +120,7 @@ def _chosen(rng: random.Random, provider: str, count: int) -> list[Behaviour]:
     chosen: list[Behaviour] = []
     for slot in rng.sample(slots, min(count, len(slots))):
         found = rng.choice([each for each in offered if each.slot == slot])
-        ways = {each.way for each in chosen if each.way} | {found.way}
-        if {"refresh", "keys"} <= ways:
-            continue
-        taken = {name for each in chosen for name in each.options}
-        if not taken & set(found.options):
+        if compatible([*chosen, found]):
             chosen.append(found)
     return chosen
 
