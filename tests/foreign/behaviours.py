@@ -71,7 +71,8 @@ def _gathered() -> Iterator[Behaviour]:
     for name, value in paging.items():
         # Where no total is promised, nobody can tell a list without end from a long one.
         where = OPEN_LISTS if value in ("all", "first") else TOLD if value == "endless-new" else PAGED
-        yield Behaviour(name, "paging", where, {"paging": value}, is_paged=True, is_readable=value == "all")
+        options = {"paging": value, **({"total": "true"} if value == "endless-new" else {})}
+        yield Behaviour(name, "paging", where, options, is_paged=True, is_readable=value == "all")
     # What comes after an id, or from an offset on, is documented; where pages have numbers, nothing is.
     one, three = {"repeats-1": {"repeats": 1}}, {"repeats-3": {"repeats": 3}}
     yield from _each("repeats", (PROCOUNTOR, *OPEN_LISTS), one, is_paged=True, is_readable=True)

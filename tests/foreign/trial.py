@@ -212,8 +212,8 @@ class Trials:
         if long := [each for each in customer.waited if each > LONGEST_WAIT]:
             found.append(Violation(checks.HELD, f"{max(long) / 3600:.1f} hours"))
         customer.waited.clear()
-        if server.pager.endless > MOST_PAGES:
-            found.append(Violation(checks.ENDLESS, f"{server.pager.endless} pages of a list without end"))
+        if (most := max(server.pager.endless.values(), default=0)) > MOST_PAGES:
+            found.append(Violation(checks.ENDLESS, f"{most} pages of a list without end"))
         pages = sum(len(each.entries) for each in server.books.collections.values())
         if server.requests > BASE_REQUESTS + 6 * pages:
             found.append(Violation(checks.ENDLESS, f"{server.requests} requests for {pages} records"))
