@@ -71,17 +71,18 @@ def _gathered() -> Iterator[Behaviour]:
     for name, value in paging.items():
         # Where no total is promised, nobody can tell a list without end from a long one.
         where = OPEN_LISTS if value in ("all", "first") else TOLD if value == "endless-new" else PAGED
-        yield Behaviour(name, "paging", where, {"paging": value}, is_paged=True, is_readable=value == "all")
-    repeats = {f"repeats-{number}": {"repeats": number} for number in (1, 3)}
-    # Where pages follow each other by an offset, a page that begins earlier would leave a gap.
-    where = tuple(each for each in PAGED if each != SMARTBUSINESS)
-    yield from _each("repeats", where, repeats, is_paged=True, is_readable=True)
+        options = {"paging": value, **({"total": "true"} if value == "endless-new" else {})}
+        yield Behaviour(name, "paging", where, options, is_paged=True, is_readable=value == "all")
+    # What comes after an id, or from an offset on, is documented; where pages have numbers, nothing is.
+    one, three = {"repeats-1": {"repeats": 1}}, {"repeats-3": {"repeats": 3}}
+    yield from _each("repeats", (PROCOUNTOR, *OPEN_LISTS), one, is_paged=True, is_readable=True)
+    yield from _each("repeats", OPEN_LISTS, three, is_paged=True, is_readable=True)
     yield from _edits()
     for status in (404, 400, 403):
         yield Behaviour(f"closed-{status}", "closed", (PROCOUNTOR, PENTAMIC), {"closed": status}, is_partial=True)
     yield Behaviour("hidden-products", "hidden", (PROCOUNTOR,), {"has_hidden": True}, is_readable=True)
     large = {"large_page": 25}
-    yield Behaviour("504-on-large-pages", "large", PAGED, large, is_paged=True, is_readable=True)
+    yield Behaviour("504-on-large-pages", "paging", PAGED, large, is_paged=True, is_readable=True)
     yield from _bodies()
     yield from _trouble()
     yield from _tokens()
@@ -140,7 +141,8 @@ def _trouble() -> Iterator[Behaviour]:
         yield Behaviour(f"once-{answer}", "trouble", EVERY, {"trouble": (answer,)})
     for answer in ("500", "503", "504", "cut"):
         yield Behaviour(f"burst-{answer}", "trouble", EVERY, {"trouble": (answer,) * 5})
-    yield Behaviour("burst-401", "trouble", EVERY, {"trouble": ("401",) * 6})
+    # Whoever says it again and again, of one new session after the other, means it.
+    yield Behaviour("burst-401", "trouble", EVERY, {"trouble": ("401",) * 3})
     yield Behaviour("flaky-500", "trouble", EVERY, {"trouble": ("500", "") * 6})
     yield Behaviour("good-error", "trouble", (HESABIT,), {"trouble": ("good-error", "", "good-error")})
     units = (
@@ -199,12 +201,12 @@ def _tokens() -> Iterator[Behaviour]:
     yield Behaviour(
         "refresh-empty-400-often", "token", REFRESHED, {"token_trouble": ("empty-400",) * 4}, way="refresh"
     )
-    for kind in ("bearer", "BEARER"):
-        named = {"token_kind": kind}
-        yield Behaviour(f"token-type-{kind}", "token-type", EVERY, named, is_readable=True)
-    for packing in ("bom", "gzip", "html"):
-        options = {"token_packing": packing}
-        yield Behaviour(f"token-{packing}", "token-body", EVERY, options, is_readable=True)
+    kinds: dict[str, dict[str, Any]] = {f"token-type-{kind}": {"token_kind": kind} for kind in ("bearer", "BEARER")}
+    yield from _each("token-type", EVERY, kinds, is_readable=True)
+    packings: dict[str, dict[str, Any]] = {
+        f"token-{each}": {"token_packing": each} for each in ("bom", "gzip", "html")
+    }
+    yield from _each("token-body", EVERY, packings, is_readable=True)
 
 
 BEHAVIOURS: dict[str, Behaviour] = {each.name: each for each in _gathered()}

@@ -75,12 +75,12 @@ class Collection:
         self.numbers = count(1)
         self.stamp: Callable[[], dict[str, Any]] = dict  # what every change changes beside
 
-    def add(self, position: int | None = None, **marks: str) -> Entry:
+    def add(self, at: int | None = None, /, **marks: str) -> Entry:
         number = next(self.numbers)
         fields = {**self.make(number), **(self.stamp() if self.books.is_open else {})}
         entry = Entry(fields.pop(self.key), self.books.tick(), [], marks=marks)
         entry.versions.append((entry.born, fields))
-        self.entries.insert(len(self.entries) if position is None else position, entry)
+        self.entries.insert(len(self.entries) if at is None else at, entry)
         return entry
 
     def remove(self, entry: Entry) -> None:

@@ -23,6 +23,8 @@ LACKING, DOUBLED, BROKEN, BLAMED, ENDLESS, SILENT, CRASHED = (
     "green but lacking", "doubled", "left broken", "blamed", "without end", "does not say why", "crashed",
 )  # fmt: skip
 UNREAD, HELD = "could have been read", "waits too long"
+# Who keeps the books can mend a record, or open a list that was closed: that is no blame where this is what is wrong.
+OF_THE_BOOKS = {"bad_record": "records-skipped", "closed": "parts-missed"}
 MOST_SHOWN = 160  # characters of a body
 INVARIANTS = (LACKING, DOUBLED, BROKEN, BLAMED, ENDLESS, SILENT, CRASHED, UNREAD, HELD)
 
@@ -136,6 +138,7 @@ def _as_served(body: dict[str, Any], entry: Entry, key: str, span: Span, custome
 
 def blame(customer: Customer, run: SyncRun) -> Iterator[Violation]:
     """Nobody's key and no customer is at fault for a server's trouble: on the run, its streams, checkpoints, connection."""
+    of_the_books = [code for name, code in OF_THE_BOOKS.items() if getattr(customer.server.options, name)]
     found = {"run": [run.fault], "connection": list(_of(Connection, "fault", id=customer.connection.id))}
     found["stream"] = list(_of(StreamProgress, "fault", run=run))
     failing = Mark.objects.filter(onboarding=customer.onboarding, state="failing")
@@ -147,7 +150,7 @@ def blame(customer: Customer, run: SyncRun) -> Iterator[Violation]:
     for place, codes in found.items():
         for code in {each for each in codes if each}:
             fault = faults.find(provider=customer.server.slug, code=code)
-            if fault is not None and fault.acts is Acts.CUSTOMER:
+            if fault is not None and fault.acts is Acts.CUSTOMER and code not in of_the_books:
                 yield Violation(BLAMED, f"the {place} says {code}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,7 +54,7 @@ class Pager:
         self.rng, self.address = rng, address
         self._asked: dict[tuple[str, str], int] = {}
         self._edited: set[tuple[str, int]] = set()
-        self.endless = 0  # pages of a list without end
+        self.endless: Counter[str] = Counter()  # pages of lists without end
         self._told_first: dict[str, int] = {}
 
     def page(self, listing: Listing, request: Request, options: Options) -> Page:
@@ -129,7 +130,7 @@ class Pager:
             while len(shown) < size:
                 marks = {**(shown or entries)[-1].marks, "invented": "yes"}
                 shown.append(listing.collection.add(**marks))
-        self.endless += 1
+        self.endless[listing.collection.name] += 1
         first = self._told_first.setdefault(listing.collection.name, len(entries))
         page = self._told(listing, shown, start, size, entries, options, request, number)
         total = page.total

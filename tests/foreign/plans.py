@@ -44,6 +44,10 @@ def compatible(chosen: list[Behaviour]) -> bool:
     slots = [each.slot for each in chosen]
     if "elements" in slots and {"envelope", "text", "names"} & set(slots):
         return False  # the one is for XML, the others are for JSON
+    # Sessions that are refused again and again, in whatever ways, are no slip any more.
+    doubtful = [each for each in chosen if "401" in each.name or each.slot == "fresh"]
+    if len(doubtful) > 1 or (doubtful and "token" in slots):
+        return False
     taken: set[str] = set()
     for each in chosen:
         in_turn = set(each.options) & set(IN_TURN)

@@ -96,7 +96,7 @@ class ForeignServer(ABC):
         """From now on it is well, and so are its records; what is odd about them by right stays."""
         self.behave(Options())
         self.tokens.heal()
-        self.pager.endless = 0
+        self.pager.endless.clear()
         for collection in self.books.collections.values():
             for entry in list(collection.entries):
                 entry.marks.pop("bad", None)
@@ -193,7 +193,7 @@ class ForeignServer(ABC):
             return refused
         page = self.pager.page(listing, request, self.options)
         options = self.options
-        if self.pager.endless > MOST_PAGES:
+        if self.pager.endless[listing.collection.name] > MOST_PAGES:
             return error(500)
         if options.large_page and min(len(page.entries), page.size) > options.large_page:
             return error(504)

@@ -23,11 +23,11 @@ FIXED = 10  # the seed of what is planned
 ASKED = "FOREIGN_TRIALS"  # what the command line asks for, as JSON
 
 
-def tried(trials: Trials, draws: Iterable[Draw], *, is_logged: bool = False) -> list[Outcome]:
+def tried(trials: Trials, draws: Iterable[Draw], *, is_short: bool = False, is_logged: bool = False) -> list[Outcome]:
     """Run them all, and tell of each that went wrong; `is_logged`: what each server was asked, too."""
     outcomes = []
     for drawn in draws:
-        outcome = trials.run(drawn)
+        outcome = trials.run(drawn, is_short=is_short)
         outcomes.append(outcome)
         if is_logged:
             print(drawn, *outcome.log, sep="\n")
@@ -43,10 +43,11 @@ def sound(outcomes: Iterable[Outcome]) -> None:
     assert not wrong, "\n".join(report.lines(each) for each in wrong[:5])
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("provider", EVERY)
 def test_every_behaviour(trials: Trials, provider: str) -> None:
     mine = [each for each in plans.short() if each.provider == provider]
-    sound(tried(trials, [draw(FIXED, provider, each.names) for each in mine]))
+    sound(tried(trials, [draw(FIXED, provider, each.names) for each in mine], is_short=True))
 
 
 @pytest.mark.timeout(0)

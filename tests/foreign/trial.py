@@ -19,6 +19,7 @@ from tests.foreign.checks import Span, Violation
 from tests.foreign.clock import Clock
 from tests.foreign.customer import Customer, Stuck
 from tests.foreign.options import Options
+from tests.foreign.plans import compatible
 from tests.foreign.server import MOST_PAGES
 from tests.foreign.servers import SERVERS
 
@@ -119,11 +120,7 @@ def _chosen(rng: random.Random, provider: str, count: int) -> list[Behaviour]:
     chosen: list[Behaviour] = []
     for slot in rng.sample(slots, min(count, len(slots))):
         found = rng.choice([each for each in offered if each.slot == slot])
-        ways = {each.way for each in chosen if each.way} | {found.way}
-        if {"refresh", "keys"} <= ways:
-            continue
-        taken = {name for each in chosen for name in each.options}
-        if not taken & set(found.options):
+        if compatible([*chosen, found]):
             chosen.append(found)
     return chosen
 
@@ -146,14 +143,15 @@ class Trials:
         """`certificates`: of each provider's server, with its key, and whom we trust for it."""
         self.tenant, self.clock, self.settings, self.certificates = tenant, clock, settings, certificates
 
-    def run(self, drawn: Draw) -> Outcome:
+    def run(self, drawn: Draw, *, is_short: bool = False) -> Outcome:
+        """`is_short`: where the first run is green and nothing is wrong, no other one is waited for."""
         outcome = Outcome(drawn)
         begun = time.process_time()
         random.seed(drawn.seed)  # what the engine draws itself, such as pauses
         retry.budget_of.cache_clear()
         with self._customer(drawn) as customer:
             try:
-                self._go(customer, drawn, outcome)
+                self._go(customer, drawn, outcome, is_short=is_short)
             except Stuck as stuck:
                 outcome.violations.append(Violation(checks.ENDLESS, f"the queue does not run empty: {stuck}"))
             outcome.requests = customer.server.requests
@@ -190,7 +188,7 @@ class Trials:
         path = SERVERS[provider].endpoint.path
         return address if provider in ("hesabit",) else f"{address}{path}" if provider == "simutek" else ""
 
-    def _go(self, customer: Customer, drawn: Draw, outcome: Outcome) -> None:
+    def _go(self, customer: Customer, drawn: Draw, outcome: Outcome, *, is_short: bool) -> None:
         server = customer.server
         if any(BEHAVIOURS[name].slot in OF_TOKENS for name in drawn.behaviours):
             self.clock.pass_by(server.endpoint.lifetime + 60)  # so that a new token is needed
@@ -214,11 +212,14 @@ class Trials:
         if long := [each for each in customer.waited if each > LONGEST_WAIT]:
             found.append(Violation(checks.HELD, f"{max(long) / 3600:.1f} hours"))
         customer.waited.clear()
-        if server.pager.endless > MOST_PAGES:
-            found.append(Violation(checks.ENDLESS, f"{server.pager.endless} pages of a list without end"))
+        if (most := max(server.pager.endless.values(), default=0)) > MOST_PAGES:
+            found.append(Violation(checks.ENDLESS, f"{most} pages of a list without end"))
         pages = sum(len(each.entries) for each in server.books.collections.values())
         if server.requests > BASE_REQUESTS + 6 * pages:
             found.append(Violation(checks.ENDLESS, f"{server.requests} requests for {pages} records"))
+        if is_short and is_green and not found:
+            found += checks.health(customer, run)
+            return
         self._heal(customer, outcome)
 
     def _heal(self, customer: Customer, outcome: Outcome) -> None:

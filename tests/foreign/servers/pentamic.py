@@ -124,17 +124,20 @@ class PentamicServer(ForeignServer):
         customers, invoices = self.books.collections["customers"], self.books.collections["invoices"]
         if stream == "customers":
             return [("", customers, lambda entry: True)]
-        parents = [each for each in customers.known() if "bad" not in each.marks]
+        # Of a customer that is gone, or whose id nobody is told, nobody can ask for anything.
+        asked = {str(each.id) for each in customers.entries if "bad" not in each.marks}
         if self.options.closed:
-            parents = [each for each in parents if str(each.id)[-1] not in "13579"]
-        return [(f"{each.id}/", invoices, _of(str(each.id))) for each in parents]
+            asked = {each for each in asked if each[-1] not in "13579"}
+        return [
+            (f"{each.id}/", invoices, _of(str(each.id), is_asked=str(each.id) in asked)) for each in customers.known()
+        ]
 
     def unauthorized(self) -> Response:
         return error(401, json.dumps({"Message": "Authorization has been denied for this request."}))
 
 
-def _of(part: str) -> Callable[[Entry], bool]:
-    return lambda entry: entry.marks.get("part") == part
+def _of(part: str, *, is_asked: bool) -> Callable[[Entry], bool]:
+    return lambda entry: is_asked and entry.marks.get("part") == part
 
 
 def _capitals(value: Any) -> Any:

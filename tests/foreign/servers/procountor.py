@@ -171,8 +171,12 @@ class ProcountorServer(ForeignServer):
         return None
 
     def served(self, stream: str) -> Sequence[tuple[str, Collection, Callable[[Entry], bool]]]:
+        accounts = {str(each.fields["accountNumber"]) for each in self.books.collections["bank_accounts"].entries}
+
         def is_open(entry: Entry) -> bool:
-            is_closed = stream in OF_ACCOUNTS and entry.marks["part"][-1] in "13579"
-            return not (self.options.closed and is_closed)
+            if stream not in OF_ACCOUNTS:
+                return True
+            part = entry.marks["part"]  # of an account that is gone, nobody can ask for anything
+            return part in accounts and not (self.options.closed and part[-1] in "13579")
 
         return [("", self.books.collections[stream], is_open)]
