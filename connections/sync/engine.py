@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import DataError
 from django.utils import timezone
 
 from connections.jobs.lease import Lease, LeaseLost
@@ -171,33 +170,6 @@ class Reading:
         following: Position | None,
     ) -> None:
         """Write what an answer brought. Raises BadPage, and then nothing is written."""
-        prefix = part.prefix if part else ""
-        document = reply.document.decode() if reply else "[]"
-        try:
-            self._write(stream, progress, page, following, document, page.path, prefix)
-        except DataError:
-            pass  # rare enough to be mended at the price of going through every value
-        else:
-            return
-        document = upsert.repaired(page.records)
-        try:
-            self._write(stream, progress, page, following, document, (), prefix, is_repaired=True)
-        except DataError:
-            message = "a value that the database cannot keep"
-            raise BadPage(message) from None
-
-    def _write(
-        self,
-        stream: Stream,
-        progress: StreamProgress,
-        page: Page,
-        following: Position | None,
-        document: str,
-        path: tuple[str, ...],
-        prefix: str,
-        *,
-        is_repaired: bool = False,
-    ) -> None:
         connection = self.run.connection
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
@@ -205,10 +177,13 @@ class Reading:
                 connection=connection,
                 stream=stream.name,
                 key=stream.key,
-                document=document,
-                path=path,
-                prefix=prefix,
+                document=reply.document.decode() if reply else "[]",
+                path=page.path,
+                prefix=part.prefix if part else "",
             )
+            if written.refused:
+                message = f"{written.refused[0].reason} at {written.refused[0].place}"
+                raise BadPage(message)
             cursors.move(
                 connection=connection,
                 stream=stream,
@@ -217,7 +192,7 @@ class Reading:
                 written=written,
                 following=following,
             )
-            if is_repaired:
+            if reply and reply.is_mended:
                 note(run=self.run, code=sentences.REPAIRED, level=Level.WARNING, stream=stream.name)
             if following is None:
                 cursors.end(connection=connection, stream=stream, progress=progress)

@@ -2,28 +2,57 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from django.db import DataError, transaction
 from django.db import connection as database
 
-from connections.spec.streams import BadPage
+from connections.sync.models import Record
 from connections.vault.models import Connection
 
+# Why a record is not kept.
+NOT_AN_OBJECT = "not-an-object"
+NO_ID = "no-id"  # missing, null, an empty text, or no text and no number
+LONG_ID = "long-id"
+NOT_STORABLE = "not-storable"  # it holds a value that the database does not take
+MOST_LISTED = 100
+LONGEST_ID = Record._meta.get_field("external_id").max_length
+
+# Where the items of the list come from. `json` keeps the text as it came and looks into no value, so that an item which
+# jsonb does not take can be told from its neighbours: slower, and only needed after jsonb refused the page as a whole.
+_ITEMS = """
+    SELECT item AS body, place FROM jsonb_array_elements(%(document)s::jsonb #> %(path)s) WITH ORDINALITY AS list (item, place)
+"""
+_ITEMS_ONE_BY_ONE = """
+    SELECT CASE WHEN pg_input_is_valid(item::text, 'jsonb') THEN item::text::jsonb END AS body, place
+    FROM json_array_elements(%(document)s::json #> %(path)s) WITH ORDINALITY AS list (item, place)
+"""
+
+# A number is one id however it is spelled (17, 17.0, 1.7e1), and so is the text of its digits.
 # An unchanged record is neither written nor locked: it is dropped by the join, before the insert would touch its row.
 # LIMIT keeps that join one look into the index per record; left to itself the planner merges the page with all records
 # of the stream, because right after the first pages its statistics know of none.
 # ON CONFLICT still decides, since a row may have come in between. A row that was inserted has no xmax; one that was
 # updated carries ours.
 _WRITE = """
-WITH page AS (
+WITH listed AS (
+    SELECT body, place, %(prefix)s || CASE jsonb_typeof(body -> %(key)s)
+        WHEN 'number' THEN trim_scale((body ->> %(key)s)::numeric)::text
+        WHEN 'string' THEN NULLIF(body ->> %(key)s, '')
+    END AS external_id
+    FROM ({items}) AS items
+), refused AS (
+    SELECT place, CASE
+        WHEN body IS NULL THEN %(not_storable)s
+        WHEN jsonb_typeof(body) <> 'object' THEN %(not_an_object)s
+        WHEN external_id IS NULL THEN %(no_id)s
+        ELSE %(long_id)s
+    END AS reason
+    FROM listed WHERE external_id IS NULL OR char_length(external_id) > %(longest_id)s
+), page AS (
     SELECT DISTINCT ON (external_id) external_id, body
-    FROM (
-        SELECT %(prefix)s || (item ->> %(key)s) AS external_id, item AS body, place
-        FROM jsonb_array_elements(%(document)s::jsonb #> %(path)s) WITH ORDINALITY AS list (item, place)
-    ) AS listed
+    FROM listed WHERE char_length(external_id) <= %(longest_id)s
     ORDER BY external_id, place DESC
 ), news AS (
     SELECT page.external_id, page.body
@@ -44,16 +73,44 @@ WITH page AS (
     WHERE record.body IS DISTINCT FROM excluded.body
     RETURNING xmax = 0 AS is_new
 )
-SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
+SELECT
+    (SELECT count(*) FROM written WHERE is_new),
+    (SELECT count(*) FROM written WHERE NOT is_new),
+    (SELECT count(*) FROM refused),
+    ARRAY(SELECT place - 1 FROM refused ORDER BY place LIMIT %(most_listed)s),
+    ARRAY(SELECT reason FROM refused ORDER BY place LIMIT %(most_listed)s)
 """
+_CODES = {
+    "longest_id": LONGEST_ID,
+    "most_listed": MOST_LISTED,
+    "not_storable": NOT_STORABLE,
+    "not_an_object": NOT_AN_OBJECT,
+    "no_id": NO_ID,
+    "long_id": LONG_ID,
+}
+_WRITE_AT_ONCE = _WRITE.format(items=_ITEMS)
+_WRITE_ONE_BY_ONE = _WRITE.format(items=_ITEMS_ONE_BY_ONE)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record that was not kept: its place in the list, counted from 0, and why: one of the codes above."""
+
+    place: int
+    reason: str
 
 
 @dataclass(frozen=True)
 class Written:
-    """How many records of a page were new, and how many had changed."""
+    """How many records of a page were new, how many had changed, and what was left out.
+
+    `refused`: the first MOST_LISTED of the `refused_count` items that were not kept, in their order. The others were.
+    """
 
     added: int
     changed: int
+    refused: tuple[Refused, ...] = ()
+    refused_count: int = 0
 
 
 def write(
@@ -61,43 +118,28 @@ def write(
 ) -> Written:
     """Insert and update the records in the JSON list at `path` of `document`; identical ones are left alone.
 
-    In the caller's transaction and scope. Where an id comes twice, its last place counts. Raises DataError for what
-    the database cannot keep (`repaired` mends most of it).
+    In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/parsing.py). Where an
+    id comes twice, its last place counts. What cannot be kept is left out and told; it does not stop its neighbours.
+    Raises DataError where no list stands at `path`.
     """
-    with database.cursor() as cursor:
-        cursor.execute(
-            _WRITE,
-            {
-                "document": document,
-                "path": list(path),
-                "key": key,
-                "prefix": prefix,
-                "tenant": connection.tenant_id,
-                "connection": connection.id,
-                "stream": stream,
-            },
-        )
-        added, changed = cursor.fetchone()
-    return Written(added, changed)
-
-
-def repaired(records: list[dict[str, Any]]) -> str:
-    """The records as JSON without what jsonb refuses: NUL characters and halves of surrogate pairs become U+FFFD.
-
-    Raises BadPage for numbers that are none.
-    """
+    values = _CODES | {
+        "document": document,
+        "path": list(path),
+        "key": key,
+        "prefix": prefix,
+        "tenant": connection.tenant_id,
+        "connection": connection.id,
+        "stream": stream,
+    }
     try:
-        return json.dumps(_mend(records), ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        message = "a number that is none"
-        raise BadPage(message) from None
+        with transaction.atomic():
+            return _written(_WRITE_AT_ONCE, values)
+    except DataError:
+        return _written(_WRITE_ONE_BY_ONE, values)
 
 
-def _mend(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.replace("\x00", "\ufffd").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if isinstance(value, list):
-        return [_mend(each) for each in value]
-    if isinstance(value, dict):
-        return {_mend(name): _mend(each) for name, each in value.items()}
-    return value
+def _written(statement: str, values: dict[str, object]) -> Written:
+    with database.cursor() as cursor:
+        cursor.execute(statement, values)
+        added, changed, refused_count, places, reasons = cursor.fetchone()
+    return Written(added, changed, tuple(map(Refused, places, reasons)), refused_count)

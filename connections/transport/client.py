@@ -50,13 +50,17 @@ MOST_FIELDS, LONGEST_WORD = 100, 4000  # of what a provider says about single fi
 
 @dataclass(frozen=True)
 class Reply:
-    """A good answer: its parsed body, the same as JSON text, and where it stands in the request log."""
+    """A good answer: its parsed body, the same as JSON text, and where it stands in the request log.
+
+    `is_mended`: characters that no database keeps were replaced in both (parsing.py).
+    """
 
     status: int
     body: Any = field(repr=False)
     document: bytes = field(repr=False)
     entry_id: UUID
     provider_request_id: str
+    is_mended: bool = False
 
 
 class Client:
@@ -200,11 +204,9 @@ class Client:
 
     def _judge(self, declared: Operation, entry: RequestLogEntry, answer: egress.Answer, wire: Wire) -> Reply:
         is_good = 200 <= answer.status < 300
-        document = answer.body
         try:
-            body = parsing.read(document, wire)
-            if wire.decode is not None:
-                document = parsing.as_json(body)
+            parsed = parsing.parse(answer.body, wire)
+            body = parsed.values
         except ValueError:
             body, is_good = None, False
         says_no = self.provider.faults.in_good(body)
@@ -218,7 +220,7 @@ class Client:
                 )
             raise refused
         entry.outcome = Outcome.ANSWERED
-        return Reply(answer.status, body, document, entry.id, entry.provider_request_id)
+        return Reply(answer.status, body, parsed.document, entry.id, entry.provider_request_id, parsed.is_mended)
 
 
 def _unechoed(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

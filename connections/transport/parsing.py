@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat
 
@@ -16,6 +18,34 @@ ALWAYS = 100_000  # values are too few to be a burden
 PORTION = 64 * 1024  # bytes of XML; one tag or comment may be twice as long
 DROPPED = bytes(each for each in range(256) if each not in b'"[]{},')
 CURLY_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
+
+
+# Backslashes in pairs, halves of surrogate pairs that belong together, and what no database keeps: NUL and single halves.
+ODD_ESCAPE = re.compile(
+    rb"(?:\\\\)+|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2}))"
+)
+PLACEHOLDER = b"\\ufffd"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A body: its values, the same as JSON text (UTF-8), and whether characters were replaced in both."""
+
+    values: Any
+    document: bytes
+    is_mended: bool = False
+
+
+def parse(document: bytes, wire: Wire) -> Parsed:
+    """Raises ValueError for whatever cannot be read, be it for what a provider's decoder trips over."""
+    mended = document if "xml" in wire.accept else _mended(document)
+    values = read(mended, wire)
+    return Parsed(values, mended if wire.decode is None else as_json(values), mended != document)
+
+
+def _mended(document: bytes) -> bytes:
+    """JSON text with U+FFFD for each escape of a NUL or of half a surrogate pair. All else keeps its place and its digits."""
+    return ODD_ESCAPE.sub(lambda found: PLACEHOLDER if found[1] else found[0], document)
 
 
 def read(document: bytes, wire: Wire) -> Any:

@@ -6,10 +6,9 @@ import json
 import threading
 
 import pytest
-from django.db import DataError, ProgrammingError, connections
+from django.db import ProgrammingError, connections
 from django.db import connection as database
 
-from connections.spec.streams import BadPage
 from connections.sync import upsert
 from connections.sync.models import Record
 from connections.tenancy.scope import SYSTEM, tenant_scope
@@ -76,15 +75,54 @@ def test_exact_numbers_stay_exact(keep):
         assert cursor.fetchone() == ("12345678901234567890.123456789",)
 
 
-def test_what_no_database_keeps_is_mended(keep):
-    records = [{"id": 1, "no\x00te": "a\x00b \ud800 c 😀", "parts": [{"x": "\udfff"}]}]
-    for refused in ("\x00", "\ud800"):
-        with pytest.raises(DataError):
-            keep(json.dumps([{"id": 1, "note": refused}]))
-    assert keep(upsert.repaired(records)) == (1, 0)
-    assert bodies() == {"1": {"id": 1, "no\ufffdte": "a\ufffdb \ufffd c 😀", "parts": [{"x": "\ufffd"}]}}
-    with pytest.raises(BadPage):
-        upsert.repaired([{"id": 1, "sum": float("nan")}])
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ("null", upsert.NOT_AN_OBJECT),
+        ("7", upsert.NOT_AN_OBJECT),
+        ('["id"]', upsert.NOT_AN_OBJECT),
+        ('"id"', upsert.NOT_AN_OBJECT),
+        ("{}", upsert.NO_ID),
+        ('{"id": null}', upsert.NO_ID),
+        ('{"id": ""}', upsert.NO_ID),
+        ('{"id": true}', upsert.NO_ID),
+        ('{"id": [2]}', upsert.NO_ID),
+        ('{"id": {"id": 2}}', upsert.NO_ID),
+        ('{"id": "%s"}' % ("x" * 121), upsert.LONG_ID),
+        ('{"id": 1e120}', upsert.LONG_ID),
+        ('{"id": 2, "sum": 1e400000}', upsert.NOT_STORABLE),
+    ],
+)
+def test_one_bad_record_does_not_stop_its_neighbours(place, item, reason):
+    document = f'{{"list": [{{"id": 1, "sum": 0.10}}, {item}, {{"id": 3, "sum": 12345678901234567.89}}]}}'
+    with acting_as("worker"), tenant_scope(place.tenant_id):
+        written = upsert.write(connection=place, stream="things", key="id", document=document, path=("list",))
+    assert written == upsert.Written(2, 0, (upsert.Refused(1, reason),), 1)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT external_id, body ->> 'sum' FROM sync_record ORDER BY 1")
+        assert cursor.fetchall() == [("1", "0.10"), ("3", "12345678901234567.89")]
+
+
+def test_of_very_many_bad_records_the_first_are_listed(place):
+    with acting_as("worker"), tenant_scope(place.tenant_id):
+        written = upsert.write(connection=place, stream="things", key="id", document=f"[{'1,' * 4999}1]")
+    assert (written.added, written.refused_count) == (0, 5000)
+    assert [each.place for each in written.refused] == list(range(upsert.MOST_LISTED))
+
+
+def test_one_id_is_one_record_however_it_is_spelled(keep):
+    assert keep('[{"id": 17, "n": 1}, {"id": 1.7e2, "n": 2}]') == (2, 0)
+    before = versions()
+    assert keep('[{"id": 17.0, "n": 1.0}, {"id": "170", "n": 2}]') == (0, 1)  # a text is another body
+    assert keep('[{"id": 1.70e1, "n": 1}]') == (0, 0)
+    assert sum(versions()[key] == row for key, row in before.items()) == 1
+    assert keep('[{"id": 0.50}, {"id": 5e-1}, {"id": -0}, {"id": 0.0}]') == (2, 0)
+    assert sorted(bodies()) == ["0", "0.5", "17", "170"]
+
+
+def test_a_prefix_makes_no_id(keep):
+    assert keep([{"id": 7.0}, {"id": None}], prefix="3/") == (1, 0)
+    assert list(bodies()) == ["3/7"]
 
 
 def test_two_writers_of_one_page_count_it_once(keep, place):
@@ -123,7 +161,7 @@ def looked_at(place, records):
     values = {"document": json.dumps(records), "path": [], "prefix": "", "key": "id", "stream": "things"}
     values |= {"tenant": place.tenant_id, "connection": place.id}
     with acting_as("worker"), tenant_scope(place.tenant_id), database.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {upsert._WRITE}", values)
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {upsert._WRITE_AT_ONCE}", upsert._CODES | values)
         plan = cursor.fetchone()[0][0]["Plan"]
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
