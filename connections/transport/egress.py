@@ -54,6 +54,8 @@ KEPT_HEADERS = (
     "content-type",
     "retry-after",
     "date",
+    "link",
+    "x-total-count",
     "x-rate-limit-limit",
     "x-rate-limit-remaining",
     "x-rate-limit-reset",
