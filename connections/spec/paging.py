@@ -67,7 +67,9 @@ class _List:
         is_repeated = bool(ids) and not self._is_at_start(scan) and _digest(ids) == scan.first
         kept: list[str] = []
         fresh, is_end = 0, True
-        if not is_repeated:
+        if is_repeated:
+            scan.loose = True  # or so many rows were inserted before it
+        else:
             fresh, is_end, kept = self._step(scan, page, ids, key, seen)
         if fresh:
             scan.count += fresh + sum(1 for record in page.records if id_of(record, key) is None)
@@ -130,14 +132,14 @@ class _List:
                 message = f"told: {'more' if scan.told is None else scan.told}, read: {scan.count}"
                 raise ShortList(message, scan.told, scan.count)
             seen.turn()
-            return scan.again(sound=False)
-        if not scan.loose or (scan.sound and seen.repeats):
+            return scan.again(fits=False)
+        if not scan.loose or (scan.sound and seen.repeats) or (is_repeated and scan.first == scan.same):
             return None
         if scan.tries >= MOST_SCANS:
             message = f"rows changed places in each of {scan.tries} readings"
             raise MovingList(message)
         seen.turn()
-        return scan.again(sound=True)
+        return scan.again(fits=True, is_same=is_repeated)
 
 
 class _Paged(_List):

@@ -87,6 +87,7 @@ class Scan:
     skipped_most: int = 0
     loose: bool = False  # the order does not keep rows from sliding past the reader
     sound: bool = False  # the reading before came to an end that fits what was told
+    same: str = ""  # digest of the first page of the reading before, where all its pages were the same
     was: list[int | None] | None = None  # told and count of the reading before, where they did not fit
     at: Position = field(default_factory=dict)
 
@@ -102,10 +103,11 @@ class Scan:
         told = {name: value for name, value in asdict(self).items() if name in defaults and value != defaults[name]}
         return {**told, **self.at}
 
-    def again(self, *, sound: bool) -> Position:
-        """The start of another reading."""
-        was = None if sound else [self.told, self.count]
-        return self._new(tries=self.tries + 1, sound=sound, was=was)
+    def again(self, *, fits: bool, is_same: bool = False) -> Position:
+        """The start of another reading. `fits`: this one came to an end that fits what was told."""
+        was = None if fits else [self.told, self.count]
+        same = self.first if is_same else ""
+        return self._new(tries=self.tries + 1, sound=fits and not is_same, same=same, was=was)
 
     def anew(self) -> Position:
         """The same reading from its start."""
