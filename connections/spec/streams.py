@@ -8,20 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from connections.spec.envelope import BadPage, Envelope, Page
 from connections.spec.faults import Fault
 from connections.spec.operations import Place
-from connections.spec.paging import (
-    AfterId,
-    BadPage,
-    CutList,
-    Envelope,
-    Numbered,
-    Offset,
-    Page,
-    Paging,
-    Position,
-    Whole,
-)
+from connections.spec.paging import AfterId, Numbered, Offset, Paging, Whole
+from connections.spec.scans import CutList, Position, Seen, Step, UnsettledList
 from connections.spec.text import Text
 
 __all__ = [
@@ -36,8 +27,11 @@ __all__ = [
     "Paging",
     "Permission",
     "Position",
+    "Seen",
     "Since",
+    "Step",
     "Stream",
+    "UnsettledList",
     "Whole",
 ]
 
@@ -62,14 +56,14 @@ class Since:
             message = f"{self.field} is not a date-time"
             raise BadPage(message) from None
 
-    def newest(self, records: Iterable[Mapping[str, Any]], before: str) -> str:
+    def newest(self, records: Iterable[Any], before: str) -> str:
         """The latest value of the change field in these records and `before`.
 
         What is no date-time is passed over, and so is what lies in the future of every time zone: a slip of somebody's
         clock, which would hide all changes until then.
         """
         limit = (datetime.now(timezone.utc) + timedelta(hours=26)).strftime(self.form)
-        values = (record.get(self.field) for record in records)
+        values = (record.get(self.field) for record in records if isinstance(record, dict))
         for value in sorted((value for value in values if isinstance(value, str) and value <= limit), reverse=True):
             if value <= before:
                 break
@@ -98,7 +92,8 @@ class Each:
     """One list per record of another stream, read before: the value at `field` of each goes into `parameter`.
 
     Ids that are unique only within one such list are kept as `<part>/<id>` (`prefixed`). `gone`: codes of faults that say
-    the record it belongs to is there no more, so that its list is empty.
+    the record it belongs to is there no more, so that its list is empty. `closed`: whether such a record says of itself
+    that it is closed, so that nothing is missing where the provider knows no list of it.
     """
 
     stream: str
@@ -107,6 +102,7 @@ class Each:
     place: Place = Place.PATH
     prefixed: bool = False
     gone: tuple[str, ...] = ()
+    closed: Callable[[Mapping[str, Any]], bool] = lambda record: False
 
 
 @dataclass(frozen=True)

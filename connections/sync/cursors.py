@@ -7,8 +7,9 @@ from datetime import timedelta
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from connections.spec.streams import BadPage, Page, Position, Since, Stream
+from connections.spec.streams import BadPage, Page, Position, Since, Step, Stream
 from connections.sync.models import ProgressState, StreamCursor, StreamProgress
+from connections.sync.parts import is_divided
 from connections.sync.upsert import Written
 from connections.vault.models import Connection
 
@@ -38,20 +39,24 @@ def move(
     stream: Stream,
     progress: StreamProgress,
     page: Page,
+    step: Step,
     written: Written,
+    skipped: int,
     following: Position | None,
 ) -> None:
     """Count a page that was just written, and stand where the next one follows. In the transaction of that page."""
     newest = stream.since.newest(page.records, progress.newest) if stream.since else ""
     # The provider tells the size of the whole pass on its first page only; later it may count what is left.
-    expected = progress.expected if progress.pages else page.total
+    total = None if is_divided(stream) else page.total  # true for one of its lists only
+    expected = progress.expected if progress.pages else total
     _set(
         progress,
         position=progress.position if following is None else following,
         newest=newest,
         expected=expected,
         pages=progress.pages + 1,
-        seen=progress.seen + len(page.records),
+        seen=progress.seen + step.seen,
+        skipped=progress.skipped + skipped,
         added=progress.added + written.added,
         changed=progress.changed + written.changed,
     )
@@ -61,11 +66,15 @@ def move(
 
 
 def end(*, connection: Connection, stream: Stream, progress: StreamProgress) -> None:
-    """The stream was read to its end: the next run may start from here. In the transaction of the last page."""
+    """The stream was read to its end: the next run may start from here. In the transaction of the last page.
+
+    Where a record could not be kept, the next run starts from where this one did: it would not meet the record again, and
+    be green without it.
+    """
     _set(progress, state=ProgressState.DONE)
     cursor = _rows(connection, stream).get()
     cursor.read_at = Now()
-    if stream.since is not None and progress.newest:
+    if stream.since is not None and progress.newest and not progress.skipped:
         reached = stream.since.back(progress.newest, _age(progress))
         is_readable = _since(stream.since, cursor.newest) != ""
         cursor.newest = max(cursor.newest, reached) if is_readable else reached

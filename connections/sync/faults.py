@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
+from connections.spec.envelope import BadPage
 from connections.spec.faults import Acts, Fault
+from connections.spec.scans import CutList, EndlessList, MovingList, ShortList
 from connections.transport import faults as transport_faults
 
 PAGE_UNREADABLE = Fault(
@@ -27,9 +29,60 @@ LIST_CUT = Fault(
     "list-cut",
     Acts.US,
     _("The provider lists only a part of what there is. Our staff can see it; what was read is kept."),
-    "The list ended although it was full: paging is not documented there, and its page parameter seems to be ignored.",
+    "Every page is the same, and as long as a page is: the page parameter seems to be ignored, and the rest not to be had.",
 )
-_OURS = {fault.code: fault for fault in (PAGE_UNREADABLE, LIST_CUT, GAVE_UP)}
+LIST_SHORT = Fault(
+    "list-short",
+    Acts.US,
+    _(
+        "The provider says that it has more records than it gives. What was read is kept, and the next sync looks again. "
+        "Our staff can see it."
+    ),
+    "The list told a larger total, or that more follows, than it gave in two readings; or an answer of 206. The log line "
+    "has both numbers.",
+)
+LIST_MOVES = Fault(
+    "list-moves",
+    Acts.NOBODY,
+    _(
+        "Records changed their places in the list while it was read, so that some may be missing. What was read is kept, "
+        "and the next sync looks again."
+    ),
+    "Read several times in a row, the list never came in the same order. A busy hour, or a server that sorts as it likes.",
+)
+LIST_ENDLESS = Fault(
+    "list-endless",
+    Acts.US,
+    _("The provider's list goes on without an end, so we stopped. Our staff can see it; what was read is kept."),
+    "More records than twice the total that the list told, or than we read of a list that tells none.",
+)
+PARTS_MISSED = Fault(
+    "parts-missed",
+    Acts.CUSTOMER,
+    _(
+        "Some lists could not be read, such as those of a single account; all others were. The log of the run names them. "
+        "Where one of them should be readable, ask whoever gives out the rights at the provider."
+    ),
+    "Of a stream with several lists, one for each record of another stream or variant, some were refused while others were "
+    "answered: 400, 403 or 404 for one of them, or an answer that cannot be read. The log lines name them.",
+)
+RECORDS_SKIPPED = Fault(
+    "records-skipped",
+    Acts.CUSTOMER,
+    _(
+        "Some records could not be kept, mostly because they have no number; all others were. The log of the run says "
+        "where each stands in its list. Have them mended at the provider; where you cannot find them, ask our staff."
+    ),
+    "Items of a list that are no object, have no usable id, or hold a value that the database does not take. The log lines "
+    "give stream, page and place; a stream's next run asks from the same moment again.",
+)
+_READING = (PAGE_UNREADABLE, LIST_CUT, LIST_SHORT, LIST_MOVES, LIST_ENDLESS, PARTS_MISSED, RECORDS_SKIPPED)
+_OURS = {fault.code: fault for fault in (*_READING, GAVE_UP)}
+_BY_TROUBLE = {CutList: LIST_CUT, ShortList: LIST_SHORT, MovingList: LIST_MOVES, EndlessList: LIST_ENDLESS}
+
+
+def of_page(wrong: BadPage) -> Fault:
+    return _BY_TROUBLE.get(type(wrong), PAGE_UNREADABLE)
 
 
 def find(*, provider: str, code: str) -> Fault | None:

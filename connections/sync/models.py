@@ -20,7 +20,7 @@ class RunState(models.TextChoices):
     RUNNING = "running", _("running")
     WAITING = "waiting", _("waiting")
     SUCCEEDED = "succeeded", _("succeeded")
-    INCOMPLETE = "incomplete", _("incomplete")  # some stream was refused
+    INCOMPLETE = "incomplete", _("incomplete")  # some stream was refused, or some record could not be kept
     FAILED = "failed", _("failed")
     CANCELLED = "cancelled", _("cancelled")
 
@@ -110,6 +110,7 @@ class StreamProgress(TenantOwned):
     seen = models.PositiveIntegerField(_("read"), default=0)
     added = models.PositiveIntegerField(_("new"), default=0)
     changed = models.PositiveIntegerField(_("changed"), default=0)
+    skipped = models.PositiveIntegerField(_("not kept"), default=0)  # records that could not be kept, as the log says
     expected = models.PositiveIntegerField(_("expected"), null=True)
     fault = models.CharField(_("fault"), max_length=60, blank=True)
     entry_id = models.UUIDField(_("entry id"), null=True)  # the request that was refused, when one was
@@ -124,6 +125,32 @@ class StreamProgress(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.stream} {self.state}"
+
+
+class ListedPage(TenantOwned):
+    """The ids that one page listed. Kept while its run lasts: one row a page, none a record.
+
+    `part`: which of a stream's lists; `scan`: which scan of it; `place`: which page of the pass.
+    """
+
+    run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, db_constraint=False, related_name="listed")
+    stream = models.CharField(max_length=40)
+    part = models.CharField(max_length=120, blank=True)
+    scan = models.PositiveIntegerField(default=1)
+    place = models.PositiveIntegerField()
+    ids = models.JSONField(default=list)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant", "run", "stream", "part", "scan", "place"], name="sync_listed_of_run")
+        ]
+        constraints = [
+            Fenced(name="sync_listed_fence", worker="SELECT, INSERT, DELETE"),
+            SameTenant(name="sync_listed_run_tenant", field="run"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.place}"
 
 
 class StreamCursor(TenantOwned):

@@ -1,54 +1,101 @@
-"""The lists a stream is read from: one, several variants of one, or one for each record of another stream."""
+"""The lists a stream is read from: one, several variants of one, or one for each record of another stream.
+
+One of several that is refused, or gone, does not stop the others; how they fared is counted in the position.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
+from connections.spec.errors import CallFailed, Forbidden
 from connections.spec.operations import Arguments, Place
 from connections.spec.streams import BadPage, Position, Stream
 from connections.sync.models import Record
 from connections.vault.models import Connection
 
 UNASKABLE = ("", ".", "..")  # would make another path
+AT_ONCE = 100
+MOST_MISSED = 10  # lists in a row from the first on that are refused; all are taken to be so then
 
 
 @dataclass(frozen=True)
 class Part:
-    """One list: how far into it a pass is, what its requests are filled with, and what its records' ids begin with."""
+    """One list: how far into it a pass is, what its requests are filled with, and what its records' ids begin with.
+
+    `name`: the id of the record it belongs to, or the number of the variant. `is_closed`: that record says so of itself.
+    """
 
     position: Position
     arguments: Arguments
     prefix: str = ""
+    name: str = ""
+    is_closed: bool = False
 
 
-def at(connection: Connection, stream: Stream, position: Position) -> Part | None:
+@dataclass(frozen=True)
+class Tally:
+    """How the lists of a divided stream fared so far. `fault`, `entry` and `is_forbidden` are of the first that was missed."""
+
+    answered: int = 0
+    missed: int = 0
+    fault: str = ""
+    entry: str = ""
+    is_forbidden: bool = False
+
+    @classmethod
+    def of(cls, position: Position) -> Tally:
+        return cls(**position.get("tally", {}))
+
+    def miss(self, fault: str, entry: str, failed: Exception) -> Tally:
+        missed = replace(self, missed=self.missed + 1)
+        if self.missed:
+            return missed
+        return replace(missed, fault=fault, entry=entry, is_forbidden=isinstance(failed, Forbidden))
+
+    @property
+    def is_hopeless(self) -> bool:
+        return self.answered == 0 and self.missed >= MOST_MISSED
+
+    def into(self, position: Position) -> Position:
+        told = {name: value for name, value in vars(self).items() if value}
+        return {**position, "tally": told} if told else position
+
+
+def at(
+    connection: Connection, stream: Stream, position: Position, parents: Container[str] | None = None
+) -> Part | None:
     """The list at this position of the pass, None where there is none at all. Needs the tenant's scope.
 
-    Raises BadPage where the record it belongs to gives nothing to ask with.
+    `parents`: the ids of the records that have a list, None for all that are kept.
     """
     if stream.each is not None:
-        return _of_record(connection, stream, position)
+        return _of_record(connection, stream, position, parents)
     if not stream.variants:
         return Part(position, Arguments(query=stream.query))
-    variant = stream.variants[position.get("part", 0)]
-    return Part(position.get("at", {}), Arguments(query={**stream.query, **variant}))
+    number = position.get("part", 0)
+    variant = stream.variants[number]
+    return Part(position.get("at", {}), Arguments(query={**stream.query, **variant}), name=str(number))
 
 
-def following(connection: Connection, stream: Stream, position: Position, inner: Position | None) -> Position | None:
-    """The pass's position after a page: further into the same list, at the next one, or None at the end."""
-    if stream.each is not None:
-        part = position.get("part") or _first_id(connection, stream, "")
-        if inner is not None:
-            return {"part": part, "at": inner}
-        after = _first_id(connection, stream, str(part))
-        return None if after is None else {"part": after}
-    if not stream.variants:
+def within(stream: Stream, position: Position, part: Part, inner: Position) -> Position:
+    """The pass's position at another place of the same list."""
+    if not is_divided(stream):
         return inner
-    part = position.get("part", 0)
-    if inner is not None:
-        return {"part": part, "at": inner}
-    return {"part": part + 1} if part + 1 < len(stream.variants) else None
+    name = part.name if stream.each else int(part.name)
+    return Tally.of(position).into({"part": name, "at": inner})
+
+
+def after(
+    connection: Connection, stream: Stream, part: Part, tally: Tally, parents: Container[str] | None = None
+) -> Position | None:
+    """The pass's position at the next list, None after the last one."""
+    if stream.each is not None:
+        following = _first_id(connection, stream, part.name, parents)
+        return None if following is None else tally.into({"part": following})
+    number = int(part.name or 0) + 1
+    return tally.into({"part": number}) if number < len(stream.variants) else None
 
 
 def is_divided(stream: Stream) -> bool:
@@ -56,18 +103,24 @@ def is_divided(stream: Stream) -> bool:
     return bool(stream.each or stream.variants)
 
 
-def _of_record(connection: Connection, stream: Stream, position: Position) -> Part | None:
+def is_nothing(stream: Stream, part: Part, failed: CallFailed | BadPage, status: int | None) -> bool:
+    """Whether a refusal says that there is nothing to be read: the record is gone, or closed as it says itself."""
+    if stream.each is None or not isinstance(failed, CallFailed):
+        return False
+    return failed.fault.code in stream.each.gone or (part.is_closed and status in (400, 404, 410, 422))
+
+
+def _of_record(
+    connection: Connection, stream: Stream, position: Position, parents: Container[str] | None
+) -> Part | None:
     each = stream.each
     if each is None:
         return None
-    wanted = position.get("part") or _first_id(connection, stream, "")
+    wanted = position.get("part") or _first_id(connection, stream, "", parents)
     body = _records(connection, stream).filter(external_id=wanted).values_list("body", flat=True).first()
     if body is None:
         return None
     value = str(body.get(each.field, ""))
-    if value in UNASKABLE or not value.isprintable():
-        message = f"a record whose {each.field} cannot be asked with"
-        raise BadPage(message)
     arguments = Arguments(query=dict(stream.query))
     match each.place:
         case Place.PATH:
@@ -76,7 +129,19 @@ def _of_record(connection: Connection, stream: Stream, position: Position) -> Pa
             arguments = replace(arguments, headers={each.parameter: value})
         case Place.QUERY:
             arguments = replace(arguments, query={**stream.query, each.parameter: value})
-    return Part(position.get("at", {}), arguments, f"{wanted}/" if each.prefixed else "")
+    prefix = f"{wanted}/" if each.prefixed else ""
+    return Part(position.get("at", {}), arguments, prefix, str(wanted), each.closed(body))
+
+
+def check(stream: Stream, part: Part) -> None:
+    """Raises BadPage where the record it belongs to gives nothing to ask with."""
+    if stream.each is None:
+        return
+    values = {**part.arguments.path, **part.arguments.headers, **part.arguments.query}
+    value = values[stream.each.parameter]
+    if value in UNASKABLE or not value.isprintable():
+        message = f"a record whose {stream.each.field} cannot be asked with"
+        raise BadPage(message)
 
 
 def _records(connection: Connection, stream: Stream) -> Any:
@@ -84,8 +149,12 @@ def _records(connection: Connection, stream: Stream) -> Any:
     return Record.objects.filter(connection_id=connection.id, stream=parent)
 
 
-def _first_id(connection: Connection, stream: Stream, after: str) -> str | None:
-    """The next record's id in their order; one look into the index."""
-    ids = _records(connection, stream).filter(external_id__gt=after).order_by("external_id")
-    found: str | None = ids.values_list("external_id", flat=True).first()
-    return found
+def _first_id(connection: Connection, stream: Stream, after: str, parents: Container[str] | None) -> str | None:
+    """The next record's id in their order; a look into the index, or a few where many are no longer listed."""
+    while True:
+        ids = _records(connection, stream).filter(external_id__gt=after).order_by("external_id")
+        found: list[str] = list(ids.values_list("external_id", flat=True)[: 1 if parents is None else AT_ONCE])
+        wanted = next((each for each in found if parents is None or each in parents), None)
+        if wanted is not None or not found:
+            return wanted
+        after = found[-1]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers import registry
 from connections.spec.text import Text, isolate
 from connections.spec.times import format_time
-from connections.sync import faults
+from connections.sync import faults, upsert
 from connections.sync.models import Level, RunLogLine, Trigger
 
 QUEUED = "queued"
@@ -33,6 +33,19 @@ SUCCEEDED = "succeeded"
 INCOMPLETE = "incomplete"
 FAILED = "failed"
 REPAIRED = "repaired"
+COUNTS_DIFFER = "counts-differ"
+PART_CLOSED = "part-closed"
+PART_MISSED = "part-missed"
+SKIPPED = "record-skipped"
+SKIPPED_MORE = "records-skipped-more"
+SMALLER_PAGES = "smaller-pages"
+
+REASONS: Mapping[str, Text] = {
+    upsert.NOT_AN_OBJECT: _("it is no record"),
+    upsert.NO_ID: _("it has no number to know it by"),
+    upsert.LONG_ID: _("its number is too long"),
+    upsert.NOT_STORABLE: _("it holds a value that no database keeps"),
+}
 
 SENTENCES: Mapping[str, Text] = {
     QUEUED: _("Queued (%(trigger)s), asked for by %(who)s."),
@@ -51,6 +64,16 @@ SENTENCES: Mapping[str, Text] = {
     INCOMPLETE: _("Finished, but not everything could be read."),
     FAILED: _("Stopped. %(fault)s"),
     REPAIRED: _("%(stream)s: a page held characters that no database keeps; they were replaced by a placeholder."),
+    COUNTS_DIFFER: _("%(stream)s: the provider says that the list holds %(told)s, and gave %(seen)s."),
+    PART_CLOSED: _("%(stream)s: there is none for %(of)s %(part)s, which is closed or gone at the provider."),
+    PART_MISSED: _("%(stream)s: those of %(of)s %(part)s could not be read, the others go on. %(fault)s"),
+    SKIPPED: _("%(stream)s: record %(place)s on page %(page)s could not be kept: %(reason)s."),
+    SKIPPED_MORE: _(
+        "%(stream)s: page %(page)s holds more records that could not be kept: %(count)s. They are not listed here."
+    ),
+    SMALLER_PAGES: _(
+        "%(stream)s: the provider did not manage pages of this size; going on with %(size)s records a page."
+    ),
 }
 
 
@@ -89,8 +112,10 @@ def say(code: str, values: Mapping[str, Any], provider: str) -> str:
 
 
 def _shown(name: str, value: Any, provider: str) -> str:
-    if name == "stream":
+    if name in ("stream", "of"):
         return _label(provider, value)
+    if name == "reason":
+        return str(REASONS.get(value, value))
     if name == "fault":
         fault = faults.find(provider=provider, code=value)
         return str(fault.customer) if fault else value

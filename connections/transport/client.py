@@ -61,7 +61,8 @@ MOST_FIELDS, LONGEST_WORD = 100, 4000  # of what a provider says about single fi
 class Reply:
     """A good answer: its parsed body, the same as JSON text, and where it stands in the request log.
 
-    `is_mended`: characters that no database keeps were replaced in both (parsing.py).
+    `is_mended`: characters that no database keeps were replaced in both (parsing.py). `headers`: those on the list of
+    egress.py, in lower case.
     """
 
     status: int
@@ -70,6 +71,7 @@ class Reply:
     entry_id: UUID
     provider_request_id: str
     is_mended: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Client:
@@ -256,7 +258,15 @@ class Client:
                 )
             raise refused
         entry.outcome = Outcome.ANSWERED
-        return Reply(answer.status, body, parsed.document, entry.id, entry.provider_request_id, parsed.is_mended)
+        return Reply(
+            answer.status,
+            body,
+            parsed.document,
+            entry.id,
+            entry.provider_request_id,
+            parsed.is_mended,
+            answer.headers,
+        )
 
 
 def _unechoed(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

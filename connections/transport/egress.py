@@ -55,6 +55,8 @@ __all__ = [
 KEPT_HEADERS = (
     "content-type",
     "date",
+    "link",
+    "x-total-count",
     "x-rate-limit-limit",
     *retry_after.HEADERS,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Sum
 from django.utils.translation import gettext_lazy as _
 
 from connections.calls.models import Call
@@ -80,6 +81,7 @@ class Detail:
     next_at: datetime | None
     undecided: list[Call]
     recording: Recording | None  # under way
+    skipped: int  # records that the latest run could not keep
     is_plain_http: bool  # by an admin's leave, shown as a warning for as long as it stands
 
     @property
@@ -134,8 +136,9 @@ def detail(connection: Connection) -> Detail:
     grant = Grant.objects.filter(connection=connection).only("id", "issued_at", "expires_at").first()
     entries = RequestLogEntry.objects.filter(tenant_id=connection.tenant_id, connection_id=connection.id)
     scheduled = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED)
+    card = cards([connection])[0]
     return Detail(
-        card=cards([connection])[0],
+        card=card,
         walk=walk(onboarding, provider) if onboarding is not None else None,
         streams=[StreamRow(stream.label, cursors.get(stream.name)) for stream in provider.streams],
         credentials=[
@@ -149,8 +152,16 @@ def detail(connection: Connection) -> Detail:
         next_at=scheduled.values_list("due_at", flat=True).first() if connection.sync_every_hours else None,
         undecided=undecided(connection),
         recording=recording.live(connection),
+        skipped=_skipped(card),
         is_plain_http=bool(address_fields(connection)) and exemptions_of(connection).plain_http,
     )
+
+
+def _skipped(card: Card) -> int:
+    if card.run is None or card.kind is not Kind.INCOMPLETE:
+        return 0
+    skipped = StreamProgress.objects.filter(run=card.run).aggregate(skipped=Sum("skipped"))["skipped"]
+    return int(skipped or 0)
 
 
 @dataclass(frozen=True)
@@ -197,6 +208,7 @@ class RunDetail:
             len(self.lines),
             len(self.requests),
             *(part.progress.seen for part in self.parts),
+            *(part.progress.skipped for part in self.parts),
             *(part.progress.state for part in self.parts),
         )
 

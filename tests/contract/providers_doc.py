@@ -107,7 +107,8 @@ def _pages(stream: Stream) -> str:
     told = word[type(stream.paging).__name__] + (f", {size} each" if size else "")
     if stream.variants:
         told += "; one pass for each of " + ", ".join(
-            "&".join(f"`{name}={value}`" for name, value in variant.items()) for variant in stream.variants
+            "&".join(f"`{name}={value}`" for name, value in variant.items()) or "no filter"
+            for variant in stream.variants
         )
     return told + (f"; one list for each of `{stream.each.stream}`" if stream.each else "")
 

@@ -41,7 +41,6 @@ def a_record(customer: Customer, **more: Any) -> dict[str, Any]:
 BAD: dict[str, Callable[[Customer], Fault]] = {
     "a login page": lambda _: {"body": HTML, "content_type": "text/html"},
     "half an answer": lambda customer: {"body": a_list(customer, [a_record(customer)])[:-7]},
-    "nothing": lambda _: {"body": ""},
     "more than the cap": lambda customer: {
         "body": a_list(customer, [a_record(customer, note="x" * (CAP + CAP // 2))])
     },

@@ -70,6 +70,7 @@ TABLES = {
     "sync_record": (CUSTOMERS, "What was read from the accounting systems."),
     "sync_syncrun": (CUSTOMERS, "Runs. Can be started, or ended early."),
     "sync_streamprogress": (CUSTOMERS, "How far a run is. An invented one reads a list from another place on."),
+    "sync_listedpage": (CUSTOMERS, "The ids that the pages of a run listed, for as long as it lasts."),
     "sync_streamcursor": (CUSTOMERS, "How far lists have been read."),
     "sync_runlogline": (CUSTOMERS, "The log of runs. Lines can be invented, none taken away."),
     "transport_entry": (CUSTOMERS, "The request log, without bodies. Only workers write it, nobody changes it."),

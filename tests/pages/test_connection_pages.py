@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from connections.jobs.models import Job
-from connections.sync.models import Record, SyncRun
+from connections.sync.models import Record, StreamProgress, SyncRun
 from connections.vault.models import Connection
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -150,3 +151,19 @@ def test_trouble_of_the_provider_is_said_on_both_pages_and_ends(
         assert "Nothing is wrong with your connection" in shown
     Breaker.objects.update(healed_at=breaker.Clock())
     assert not any("is having trouble" in client.get(page).content.decode() for page in pages)
+
+
+def test_records_that_could_not_be_kept_are_counted_where_one_looks(client: Any, place: str) -> None:
+    client.post(f"{place}sync/")
+    run = SyncRun.objects.get()
+    StreamProgress.objects.filter(run=run, stream="partners").update(skipped=2, state="done")
+    SyncRun.objects.update(state="incomplete", fault="records-skipped", ended_at=timezone.now())
+    page = client.get(place).content.decode()
+    assert "2 records were not kept." in page
+    assert f"{place}runs/{run.id}/#log" in page
+    assert "Have them mended at the provider" in page
+    page = client.get(f"{place}runs/{run.id}/").content.decode()
+    assert "2 not kept" in page
+    assert "2 records could not be kept; all others were." in page
+    assert "Have them mended in Procountor" in page
+    assert 'id="log"' in page

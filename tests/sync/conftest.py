@@ -12,10 +12,19 @@ from django.db.models import F
 
 from connections.jobs.models import Job
 from connections.providers import registry
+from connections.providers.registry import all_providers as every_provider  # past what a fixture puts in its place
 from connections.sync import engine, services
 from connections.sync.models import Record, RunLogLine, StreamProgress, Trigger
-from connections.tenancy.scope import Actor, tenant_scope
+from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
+from connections.transport import egress
+from connections.transport.models import Breaker
+from connections.vault.secret import Secret
+from connections.vault.services import keep_settings, mark_healthy, open_connection, register_client, store_credential
+from portal.env import SandboxHosts
 from tests.roles import acting_as
+from tests.sync.list_server import DIALECTS, ListServer
+from tests.transport.conftest import connect
+from tests.transport.hostile import HostileServer
 
 ALICE = Actor(1, "Alice Aalto")
 STREAMS = ("partners", "invoices")
@@ -102,3 +111,88 @@ def versions():
             "SELECT tenant_id || stream || external_id, ctid::text, xmin::text, xmax::text FROM sync_record"
         )
         return {row[0]: row[1:] for row in cursor.fetchall()}
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    server = HostileServer(tmp_path_factory.mktemp("lists"))
+    yield server
+    server.close()
+
+
+class Reader:
+    """One connection of one provider and its server; `streams` replaces what is read."""
+
+    def __init__(self, server, connection, work_off):
+        self.server, self.connection, self.work_off = server, connection, work_off
+
+    def run(self):
+        with acting_as("web"), tenant_scope(self.connection.tenant_id):
+            run = services.start_run(connection=self.connection, trigger=Trigger.HAND, actor=ALICE)
+        return self.go_on(run)
+
+    def go_on(self, run):
+        self.work_off()
+        run.refresh_from_db()
+        return run
+
+    @property
+    def kept(self):
+        return set(Record.objects.filter(stream=self.server.dialect.stream).values_list("external_id", flat=True))
+
+    @property
+    def served(self):
+        return {str(row[self.server.dialect.key]) for row in self.server.rows}
+
+    def progress(self, run, stream=""):
+        return StreamProgress.objects.get(run=run, stream=stream or self.server.dialect.stream)
+
+    def said(self, run):
+        with tenant_scope(run.tenant_id):
+            return [found.sentence for found in services.lines(run)]
+
+
+@pytest.fixture
+def reading(committed_db, line, house_key, aamu, settings, work_off, monkeypatch):
+    """`reading("hesabit")` is a connection that reads one list of it, or `streams` by name."""
+
+    def begin(slug, *streams):
+        egress._local.__dict__.clear()
+        line.reset()
+        Breaker.objects.all().delete()
+        server = ListServer(DIALECTS[slug])
+        line.behave = server.behave
+        settings.SANDBOX_HOSTS = {
+            slug: SandboxHosts(api=line.address, token=f"{line.address}/token", authorize=line.address, ca=line.ca)
+        }
+        provider = every_provider()[slug]
+        wanted = [provider.stream(name) for name in streams] or [
+            replace(provider.stream(server.dialect.stream), variants=(), since=None)
+        ]
+        quotas = tuple(replace(quota, calls=10**6) for quota in provider.quotas)
+        known = {slug: replace(provider, streams=tuple(wanted), quotas=quotas)}
+        monkeypatch.setattr(registry, "all_providers", lambda: known)
+        monkeypatch.setattr(registry, "find", known.get)
+        register_client(
+            provider=slug, environment="sandbox", client_id="client-1", client_secret=Secret("client-secret"),
+            redirect_uri="https://portal.example/callback",
+        )  # fmt: skip
+        way = "own-client" if slug == "smartbusiness" else ""
+        with tenant_scope(aamu.id):
+            opened = open_connection(tenant=aamu, provider=slug, environment="sandbox", way=way, actor=SYSTEM)
+            fields = {field.name: field for field in provider.credentials}
+            typed = {"api_url": line.address, "auth_url": line.address, "client_id": "theirs", "scope": "all"}
+            typed["format"] = "json"
+            typed = {name: value for name, value in typed.items() if name in fields}
+            if typed:
+                keep_settings(connection=opened, values=typed, actor=SYSTEM)
+            for name in fields.keys() & {"api_key", "client_secret"}:
+                store_credential(connection=opened, name=name, secret=Secret("k" * 40), actor=SYSTEM)
+        if slug == "hesabit":
+            connect(line, opened)
+        with tenant_scope(aamu.id):
+            mark_healthy(connection=opened)
+        opened.refresh_from_db()
+        return Reader(server, opened, work_off)
+
+    return begin

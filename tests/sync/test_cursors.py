@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from connections.providers import registry
-from connections.spec.streams import AfterId, BadPage, Envelope, Page, Since
+from connections.spec.streams import BadPage, Since
 from connections.sync.models import StreamCursor
 
 SINCE = Since("changedFrom", "version", overlap=timedelta(hours=3))
@@ -45,14 +45,6 @@ def test_a_cursor_kept_in_another_form_means_reading_everything(syncing):
         assert run.state == "succeeded"
         assert syncing.progress(run, "invoices").since == ""
         assert StreamCursor.objects.get(stream="invoices").newest[:15] == before[:15]
-
-
-def test_pages_that_stand_still_are_refused():
-    paging = AfterId(size=2, envelope=Envelope(("results",)))
-    assert paging.following({"after": 4}, Page([{"id": 5}, {"id": 6}]), "id") == {"after": 6}
-    assert paging.following({"after": 4}, Page([{"id": 5}]), "id") is None
-    with pytest.raises(BadPage):
-        paging.following({"after": 6}, Page([{"id": 5}, {"id": 6}]), "id")
 
 
 def test_the_path_leads_to_what_paging_reads():

@@ -13,6 +13,7 @@ from django.utils import timezone
 from connections.jobs.models import Job, JobState
 from connections.jobs.registry import RETRY_WAITS_SECONDS
 from connections.providers import registry
+from connections.spec.streams import Step
 from connections.sync import cursors, services, upsert
 from connections.sync.models import (
     ProgressState,
@@ -242,6 +243,7 @@ def test_a_page_costs_the_same_number_of_statements_whatever_it_holds(syncing, p
     progress = syncing.progress(run, "invoices")
     records = [{"id": 10**8 + n, "version": "2026-01-01T00:00:00"} for n in range(per_page)]
     page = stream.paging.read({"results": records}, "id")
+    step = Step({"after": str(records[-1]["id"])}, per_page)
     with acting_as("worker"), CaptureQueriesContext(database) as seen, tenant_scope(run.tenant_id):
         written = upsert.write(
             connection=syncing.connection, stream="invoices", key="id", document=json.dumps(records)
@@ -251,8 +253,10 @@ def test_a_page_costs_the_same_number_of_statements_whatever_it_holds(syncing, p
             stream=stream,
             progress=progress,
             page=page,
+            step=step,
             written=written,
-            following={"after": 1},
+            skipped=0,
+            following=step.following,
         )
     assert written.added == per_page
     statements = [query["sql"] for query in seen if "set_config" not in query["sql"]]

@@ -295,6 +295,14 @@ VALUES = {
     "who": "Alice Aalto",
     "trigger": "hand",
     "fault": "api-key-refused",
+    "told": 250,
+    "of": "bank_accounts",
+    "part": "612",
+    "place": 7,
+    "page": 3,
+    "reason": "no-id",
+    "count": 80,
+    "size": 100,
 }
 
 
@@ -323,6 +331,11 @@ def test_every_fault_a_run_can_end_with_has_words():
         "sync-gave-up",
         "page-unreadable",
         "list-cut",
+        "list-short",
+        "list-moves",
+        "list-endless",
+        "parts-missed",
+        "records-skipped",
         "no-answer",
         "right-missing",
         "pin-broken",

@@ -86,7 +86,7 @@ PROVIDER = Provider(
         "token: a refresh answer without a refresh token keeps the old one",
         "token: the access token in the query is the only documented place",
         "lists: a bare array, or a list under data, items, results or the resource's name",
-        "lists: page counts from 1 and limit goes up to 100; a list that may be cut is said to be",
+        "lists: page counts from 1 and limit goes up to 100; where every page is the same, a round number of records is cut",
         "errors: the status decides; a body with error is a refusal even in a 200",
         "quota: the day's beginning is unknown, so no 24 hours hold more than 20,000 calls",
         "customers, invoices, items: what a read shows beyond what a creation takes",

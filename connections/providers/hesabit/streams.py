@@ -8,12 +8,11 @@ from connections.spec.streams import Envelope, Numbered, Stream
 
 
 def pages(name: str) -> Numbered:
-    """`limit` is documented, `page` is not: a second page that begins like the first means that the list was cut."""
+    """`limit` is documented, `page` is not: where every page is the same, the list is whole, or it was cut."""
     return Numbered(
         size=100,
         envelope=Envelope(("data", "items", "results", name), bare=True),
         size_parameter="limit",
-        may_be_ignored=True,
     )
 
 

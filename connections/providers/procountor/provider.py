@@ -126,6 +126,8 @@ PROVIDER = Provider(
     assumptions=(
         "token: how a refused API key, a refused client and a forbidden usage setting are told apart (status and code)",
         "lists: previousId with orderById=ASC answers records with larger ids",
+        "products: travel products come by type=TRAVEL alone; the list without a type holds the others",
+        "bank accounts: a status of PASSIVE, INACTIVE or CLOSED means that no statements need be there",
         "lists: versionStartDate is inclusive and in Finnish local time, to the second",
         "rights: a missing right may show as an empty list instead of 403",
         "login: a code of keylogin is traded at {api}/oauth/key; state comes back",

@@ -125,13 +125,15 @@ def _add_records(pages: Blueprint, house: House) -> None:
 
     @pages.get("/control/records")
     def control_records() -> Response:
-        """What the list call serves a user with all rights, by id; `active` = true (the default), false or all.
+        """What the list call serves a user with all rights, by id; `active` = true (the default), false or all; `type`.
 
         Without `active` as {"records": [...]}, with it as a bare list.
         """
         company, name = _company(house, request.args)["id"], stream(request.args)
-        active = request.args.get("active")
-        if active in (None, "true"):
+        active, kind = request.args.get("active"), request.args.get("type")
+        if kind is not None:
+            found = [e for e in records.all(company, name) if e.kind == kind]
+        elif active in (None, "true"):
             found = records.shown(company, name)
         else:
             found = [e for e in records.all(company, name) if active == "all" or not e.active]

@@ -68,7 +68,7 @@ RENAME = f"{RESPELLED} UPDATE sync_record AS record SET external_id = respelled.
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("sync", "0001_initial"),
+        ("sync", "0002_listed_pages"),
         ("tenancy", "0002_audit_events_of_the_system"),
         ("vault", "0009_way_is_chosen_once"),
     ]
