@@ -17,7 +17,7 @@ from tests.foreign.options import Options
 from tests.foreign.pages import Listing, Page, Pager
 from tests.foreign.tokens import Endpoint, Tokens
 
-MOST_PAGES = 40  # of a list without end; by then whoever reads it reads without end, and is not let
+MOST_PAGES = 70  # of a list without end; by then whoever reads it reads without end, and is not let
 NOTES = {
     "nul": "before\0after",
     "half": "cut \ud83d here",
