@@ -9,7 +9,8 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.conftest import Live, sign_in
+from tests.journeys.conftest import COST, Live, sign_in
+from tests.journeys.counting import Counting
 from tests.journeys.offices import (
     Hesabit,
     Office,
@@ -44,16 +45,22 @@ JOURNEYS: list[tuple[type[Office], str, str]] = [
 @pytest.mark.parametrize(
     ("office", "way", "left"), JOURNEYS, ids=[f"{office.__name__}-{way}" for office, way, _left in JOURNEYS]
 )
-def test_from_nothing_to_disconnected(live: Live, new_page: Any, office: type[Office], way: str, left: str) -> None:
+def test_from_nothing_to_disconnected(
+    live: Live, new_page: Any, office: type[Office], way: str, left: str, record_property: Any
+) -> None:
     page, other = new_page(), new_page()
     sign_in(page, live, OWNER)
     customer = Customer(page, live.portal)
     provider = office(other, live.sandbox)
+    provider.prepare()
+    page.goto(f"{live.portal}/t/aamu/")
+    counting = Counting(live.portal).on(page).on(other)
     customer.begin(provider.slug, way)
-    assert set(customer.states().values()) == {"open"}
+    assert set(customer.states_shown().values()) == {"open"}
 
-    handed = provider.make(customer)
-    customer.walk(handed, provider)
+    handed = customer.walk(provider)
+    counting.stop()
+    record_property(COST, f"{office.__name__} {way}: {counting}")
     expect(page.locator("main")).to_contain_text("You are live")
     page.goto(customer.connection)
     expect(page.locator("#moving")).to_contain_text(re.compile("Up to date"))
