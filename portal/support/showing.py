@@ -60,6 +60,7 @@ LOOKS = {
     "error": ("bad", "circle-x"),
     # The marks of a checklist, with the icons of the customer's page.
     "mark-open": ("quiet", "circle-dashed"),
+    "mark-unconfirmed": ("busy", "circle-question-mark"),
     "mark-attested": ("warn", "user-round-check"),
     "mark-inferred": ("inferred", "link-2"),
     "mark-verified": ("good", "badge-check"),
