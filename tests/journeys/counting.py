@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 from playwright.sync_api import Page
 
@@ -34,6 +35,10 @@ class Cost:
         return f"{self.presses} presses, {self.fields} fields, {self.pages} pages"
 
 
+COUNTERS: WeakKeyDictionary[Page, Counting] = WeakKeyDictionary()
+PREPARED: WeakSet[Page] = WeakSet()
+
+
 @dataclass
 class Counting:
     """Counts on the pages it was put on, from then until `stop`."""
@@ -44,9 +49,14 @@ class Counting:
     is_on: bool = True
 
     def on(self, page: Page) -> Counting:
-        page.expose_binding("countOne", lambda source, what: self._count(source["frame"].url, what))
+        """Only one counts on a page at a time: whoever is put on it later goes on where the one before has stopped."""
+        COUNTERS[page] = self
+        if page in PREPARED:
+            return self
+        PREPARED.add(page)
+        page.expose_binding("countOne", lambda source, what: COUNTERS[page]._count(source["frame"].url, what))
         page.add_init_script(SCRIPT)
-        page.on("domcontentloaded", lambda opened: self._count(opened.url, "pages"))
+        page.on("domcontentloaded", lambda opened: COUNTERS[page]._count(opened.url, "pages"))
         page.evaluate(SCRIPT)  # for the page that is open already
         return self
 
