@@ -14,9 +14,13 @@ from connections.spec.text import Text
 
 
 class MarkState(StrEnum):
-    """The state of one checkpoint in one tenant's walk. The three that pass are three different things."""
+    """The state of one checkpoint in one tenant's walk. The three that pass are three different things.
+
+    What is only unconfirmed does not pass: that we found something says nothing of whether it is what was meant.
+    """
 
     OPEN = "open"
+    UNCONFIRMED = "unconfirmed"  # we found it, and a person must say that it is meant
     ATTESTED = "attested"  # a person said so
     INFERRED = "inferred"  # another proof implies it
     VERIFIED = "verified"  # we asked the provider
@@ -25,7 +29,12 @@ class MarkState(StrEnum):
 
     @property
     def passes(self) -> bool:
-        return self not in (MarkState.OPEN, MarkState.FAILING)
+        return self not in (MarkState.OPEN, MarkState.UNCONFIRMED, MarkState.FAILING)
+
+    @property
+    def is_proved(self) -> bool:
+        """What needs this one can be asked: more than a person's word stands behind it, or it is not needed."""
+        return self in (MarkState.INFERRED, MarkState.VERIFIED, MarkState.WAIVED)
 
 
 @dataclass(frozen=True)
@@ -66,10 +75,15 @@ class Asker(Protocol):
     """What a probe may do: ask the provider, and look at what we know of the connection."""
 
     company_id: str  # which it belongs to; '' before it is confirmed
+    company_confirmed: bool  # a person has said that the company is the one they mean
     company_unproven: bool  # its credential or server was changed, and nothing is read until the company is proved
     way: str  # the name of the grant in use
     settings: Mapping[str, str]  # what the customer typed that is no secret
     streams_wanted: Sequence[str]
+
+    @property
+    def confirmed(self) -> Mapping[str, str]:
+        """The values that a person confirmed last at this checkpoint; empty where nobody has."""
 
     @property
     def scope(self) -> str:
@@ -143,6 +157,7 @@ class Checkpoint:
     shows_client_id: bool = False  # our client id is to be pasted at the provider
     pins: bool = False  # certificates are shown and confirmed here
     confirm: Text = ""  # what a person must confirm once the probe has found it
+    meant: Mapping[str, str] = field(default_factory=dict)  # what stands there afterwards: a finding's code to another
     ways: tuple[str, ...] = ()  # only for connections with these grants; () is for all
 
     @property

@@ -12,7 +12,10 @@ from connections.spec.checklist import Asker, Finding, MarkState
 from connections.spec.text import Text
 
 LONGEST_IDENTITY = 600  # characters
+NAMED_AT_MOST = 8  # of what is superfluous, in a sentence
 BOOKS_AGAIN, BOOKS_AGAIN_EMPTY = "books-again", "books-again-empty"
+# What an owner is asked to confirm once more, and what stands there afterwards.
+MEANT = {BOOKS_AGAIN: "books-seen", BOOKS_AGAIN_EMPTY: "books-empty"}
 
 SENTENCES: Mapping[str, Text] = {
     "said-so": _("%(who)s told us that this is done. The provider's API cannot show it to us."),
@@ -57,6 +60,10 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "scope-enough": _("The access includes what we need: %(scope)s."),
     "scope-unsaid": _("We were given a session. The provider does not say what it includes."),
+    "scope-more": _(
+        "The access includes more than we need: %(named)s. Take it away there, or confirm that it is meant."
+    ),
+    "scope-more-meant": _("The access includes what we need, and more that is meant: %(named)s."),
     "scope-missing": _("The access lacks: %(missing)s."),
 }
 
@@ -75,7 +82,8 @@ def first_sync(asker: Asker) -> Finding:
         return Finding(MarkState.OPEN, "first-sync-open")
     if succeeded:
         return Finding(MarkState.VERIFIED, "first-sync-done")
-    return Finding(MarkState.FAILING, "first-sync-incomplete")
+    # What a person can put right about it fails at its own checkpoint; the rest passes by itself.
+    return Finding(MarkState.OPEN, "first-sync-incomplete")
 
 
 def certificates(asker: Asker) -> Finding:
@@ -90,7 +98,7 @@ def certificates(asker: Asker) -> Finding:
     if changed:
         return Finding(MarkState.FAILING, "certificate-changed", {"hosts": ", ".join(changed)})
     if waiting:
-        return Finding(MarkState.OPEN, "certificate-shown", {"hosts": ", ".join(waiting)})
+        return Finding(MarkState.UNCONFIRMED, "certificate-shown", {"hosts": ", ".join(waiting)})
     if found:
         return Finding(MarkState.VERIFIED, "certificate-confirmed", {"hosts": ", ".join(each.host for each in found)})
     if not shown:
@@ -112,14 +120,19 @@ def signed_in(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
 
 
 def company(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
-    """Which company it is, for the customer to confirm; another one than the bound one is refused."""
+    """Which company it is, unconfirmed until the customer says that it is meant; another one than the bound one is refused."""
 
     def probe(asker: Asker) -> Finding:
         found = read(asker)
         values = {"company": found.name, "company_id": found.id}
-        return _differs(asker, found) or Finding(MarkState.VERIFIED, "company-found", values, proves_company=True)
+        return _differs(asker, found) or Finding(company_state(asker), "company-found", values, proves_company=True)
 
     return probe
+
+
+def company_state(asker: Asker) -> MarkState:
+    """Of a company that was found: that it is the right one is a person's word, and nothing of ours."""
+    return MarkState.VERIFIED if asker.company_confirmed else MarkState.UNCONFIRMED
 
 
 def _differs(asker: Asker, found: Company) -> Finding | None:
@@ -152,8 +165,8 @@ def books(
         values = {"company": named, "company_id": bound, "names": ", ".join(name for _key, name in found[:3])}
         proves = bool(identity) and asker.company_id == bound
         if asker.company_unproven and not proves:
-            return Finding(MarkState.OPEN, BOOKS_AGAIN if found else BOOKS_AGAIN_EMPTY, values)
-        return Finding(MarkState.VERIFIED, "books-seen" if found else "books-empty", values, proves_company=proves)
+            return Finding(MarkState.UNCONFIRMED, BOOKS_AGAIN if found else BOOKS_AGAIN_EMPTY, values)
+        return Finding(company_state(asker), "books-seen" if found else "books-empty", values, proves_company=proves)
 
     return probe
 
@@ -162,15 +175,30 @@ def identity_of(settings: Mapping[str, str], fields: Sequence[str]) -> str:
     return " ".join(settings.get(name, "") for name in fields)[:LONGEST_IDENTITY]
 
 
-def scope(*needed: str) -> Callable[[Asker], Finding]:
-    """What a fresh session includes; a narrower one than was asked for is a matter for the customer (RFC 6749 3.3)."""
+def scope(*needed: str, unsaid: Callable[[Asker], Finding]) -> Callable[[Asker], Finding]:
+    """What a fresh session includes; a narrower one than was asked for is a matter for the customer (RFC 6749 3.3).
+
+    Where the provider does not say what it includes, `unsaid` finds out otherwise. Scopes beyond `needed` are named, and
+    pass once a person has said that these are meant.
+    """
 
     def probe(asker: Asker) -> Finding:
         granted = asker.scope.replace(",", " ").split()
         if not granted:
-            return Finding(MarkState.VERIFIED, "scope-unsaid")
+            return unsaid(asker)
         if missing := [word for word in needed if word not in granted]:
             return Finding(MarkState.FAILING, "scope-missing", {"missing": ", ".join(missing)})
+        if more := [word for word in granted if word not in needed]:
+            return superfluous(asker, "scope-more", more)
         return Finding(MarkState.VERIFIED, "scope-enough", {"scope": " ".join(granted)})
 
     return probe
+
+
+def superfluous(asker: Asker, code: str, more: Sequence[str]) -> Finding:
+    """More than we need: for a person to take away or to confirm. `<code>-meant` stands there afterwards."""
+    rest = f" (+{len(more) - NAMED_AT_MOST})" if len(more) > NAMED_AT_MOST else ""
+    values = {"more": ", ".join(more), "named": ", ".join(more[:NAMED_AT_MOST]) + rest}
+    if set(more) <= set(asker.confirmed.get("more", "").split(", ")):
+        return Finding(MarkState.VERIFIED, f"{code}-meant", values)
+    return Finding(MarkState.UNCONFIRMED, code, values)

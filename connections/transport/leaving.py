@@ -27,17 +27,17 @@ PAUSE = timedelta(seconds=30)
 def begin(*, connection: Connection, actor: Actor) -> None:
     """Disconnect: from now on nothing is read, and a worker gives the access back. Needs the tenant's scope.
 
-    Disconnecting twice changes nothing.
+    Disconnecting twice changes nothing. A set-up that was given up goes the same way, under a name of its own.
     """
+    was_setup = Connection.objects.filter(id=connection.id, state=ConnectionState.SETUP).exists()
     standing = Connection.objects.filter(id=connection.id).exclude(state=ConnectionState.DISCONNECTED)
     left = {"leaving": Leaving.UNDER_WAY, "left_at": timezone.now(), "fault": "", "fault_at": None}
     if not standing.update(state=ConnectionState.DISCONNECTED, **left):
         return
     connection.refresh_from_db()
     enqueue(kind=LEAVE, subject=connection.id, tenant_id=connection.tenant_id)
-    audit.record(
-        tenant_id=connection.tenant_id, actor=actor, action="connection.disconnected", subject=str(connection.id)
-    )
+    action = "connection.setup_removed" if was_setup else "connection.disconnected"
+    audit.record(tenant_id=connection.tenant_id, actor=actor, action=action, subject=str(connection.id))
 
 
 def leave(lease: Lease) -> Again | None:

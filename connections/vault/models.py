@@ -42,6 +42,12 @@ class ClientRegistration(models.Model):
         blank=True,
         help_text=_("Exactly as registered at the provider. Leave empty if none was registered."),
     )
+    activation_link = models.URLField(
+        _("activation link"),
+        max_length=500,
+        blank=True,
+        help_text=_("Where customers choose several companies at once, as the provider told us. Shown to customers."),
+    )
     api_version = models.CharField(
         _("API version"),
         max_length=20,
@@ -64,11 +70,11 @@ class ClientRegistration(models.Model):
             Unfenced(
                 name="vault_registration_rights",
                 reason="our own registration at a provider, shared by all tenants; the secret is sealed for the house",
-                web="SELECT (id, provider, environment, client_id, redirect_uri, api_version, changed_at)",
+                web="SELECT (id, provider, environment, client_id, redirect_uri, activation_link, api_version, changed_at)",
                 worker="SELECT, UPDATE (key_version, secret_ciphertext)",
-                staff="SELECT (id, provider, environment, client_id, redirect_uri, api_version, secret_hint, key_version,"
-                " changed_at), INSERT, UPDATE (client_id, redirect_uri, api_version, key_version, secret_ciphertext,"
-                " secret_hint, changed_at), DELETE",
+                staff="SELECT (id, provider, environment, client_id, redirect_uri, activation_link, api_version, secret_hint,"
+                " key_version, changed_at), INSERT, UPDATE (client_id, redirect_uri, activation_link, api_version,"
+                " key_version, secret_ciphertext, secret_hint, changed_at), DELETE",
             ),
         ]
 

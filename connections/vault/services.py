@@ -231,6 +231,7 @@ def register_client(
     client_id: str,
     client_secret: Secret | None,
     redirect_uri: str = "",
+    activation_link: str = "",
     api_version: str = "",
     registration_id: UUID | None = None,
 ) -> UUID:
@@ -243,6 +244,7 @@ def register_client(
         environment=environment,
         client_id=client_id,
         redirect_uri=redirect_uri,
+        activation_link=activation_link,
         api_version=api_version,
     )
     sealed: dict[str, object] = {}
@@ -253,8 +255,14 @@ def register_client(
         row.save(force_insert=True)
     else:
         # Where it is registered never changes: the secret is sealed for that place.
-        values = {"client_id": client_id, "redirect_uri": redirect_uri, "api_version": api_version}
-        rows.filter(id=row_id).update(**values, **sealed, changed_at=timezone.now())
+        rows.filter(id=row_id).update(
+            client_id=client_id,
+            redirect_uri=redirect_uri,
+            activation_link=activation_link,
+            api_version=api_version,
+            **sealed,
+            changed_at=timezone.now(),
+        )
     return row.id
 
 

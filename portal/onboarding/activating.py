@@ -16,14 +16,14 @@ from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import activation
 from connections.transport.models import ActivationRequest, ActivationState
-from connections.vault.models import Connection
+from connections.vault.models import ClientRegistration, Connection
 from portal.members.access import MemberRequest
 from portal.members.rows import own
 from portal.onboarding.consents import Consent, address_of, consent_of, masked
-from portal.onboarding.marks import provider_of
+from portal.onboarding.marks import ask_check, provider_of
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.progress import sentence
-from portal.onboarding.services import ask_check, lay_out
+from portal.onboarding.services import lay_out
 from portal.rate_limits import limits
 from portal.rate_limits.limits import Scope
 from portal.rate_limits.spending import spend
@@ -113,6 +113,23 @@ def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str
         return activation.ask(
             tenant=tenant, provider=provider, environment=environment, request_id=request_id, actor=actor
         )
+
+
+def links(provider: Provider) -> list[tuple[Environment, str]]:
+    """Where several companies are chosen at once, for each side where the provider gave us such a link."""
+    if provider.activation is None:
+        return []
+    offered = registry.environments(provider)
+    rows = ClientRegistration.objects.filter(provider=provider.slug, environment__in=offered)
+    found = dict(rows.exclude(activation_link="").values_list("environment", "activation_link"))
+    return [(side, found[side]) for side in offered if side in found]
+
+
+def sides(provider: Provider) -> list[Environment]:
+    """Where we are registered, so that a request of the provider's can be looked at."""
+    rows = ClientRegistration.objects.filter(provider=provider.slug).values_list("environment", flat=True)
+    registered = set(rows)
+    return [side for side in registry.environments(provider) if side in registered]
 
 
 def shown(request: MemberRequest, activation: UUID) -> Activating:

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 
-from connections.spec.checklist import Inference, LedgerProbe, Probe
+from connections.spec.checklist import Inference, LedgerProbe, MarkState, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
 from connections.sync.models import ACTIVE, CONCLUSION, StreamProgress, SyncRun
 from connections.transport import refusal_waits
 from connections.transport.authorization import SEALED
 from connections.transport.models import AttemptState, AuthorizationAttempt
-from connections.vault.models import Connection, ConnectionState, Credential, Pin
+from connections.vault.models import Connection, ConnectionState, Credential, Grant, Pin
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Step, Walk, walk
@@ -49,6 +50,7 @@ class Board:
     our_client_id: str
     latest_run: FirstRun | None
     attempt: AuthorizationAttempt | None  # the latest login that came back from the provider
+    has_access: bool  # the provider gave us a session once, so that a login's checkpoint can be asked anew
     asked_again_at: datetime | None  # while a check waits because its credential was refused just now
 
     @property
@@ -144,13 +146,32 @@ class Board:
 
     @property
     def can_check(self) -> bool:
+        """Whether asking once more can change what stands here."""
         step = self.proving
         if step is None or not step.can_check or step.is_pending or self.is_exchanging:
             return False
-        if step.checkpoint.connect and not step.checkpoint.fields and step.mark.checked_at is None:
-            return False  # nobody has signed in there yet, so there is nothing to ask with
-        given = {*self.credentials, *self.connection.settings}
-        return all(self.walk.provider.field(name).optional or name in given for name in step.checkpoint.fields)
+        if step is not self.opened and step.state is MarkState.FAILING:
+            return False  # what would prove it must be put right itself, before it proves anything
+        if _is_login(step) and not self.has_access:
+            return False  # nobody has signed in there, or it came to nothing: there is nothing to ask with
+        return not self.not_entered(step)
+
+    def not_entered(self, step: Step) -> list[CredentialField]:
+        """What must be entered at this checkpoint before it can be asked."""
+        given = {*self.credentials, *(name for name, value in self.connection.settings.items() if value.strip())}
+        fields = [self.walk.provider.field(name) for name in step.checkpoint.fields]
+        return [field for field in fields if not field.optional and field.name not in given]
+
+    @property
+    def pressed_at(self) -> Step | None:
+        """Where the press is that can change what stands here: at the checkpoint whose proof is asked for, or at the
+        first one that must pass before that.
+        """
+        step = self.proving
+        while step is not None and step.is_locked:
+            needed = [each for each in self.walk.steps if each.checkpoint.slug in step.checkpoint.needs]
+            step = next((each for each in needed if not each.state.is_proved), None)
+        return step
 
     @property
     def shows_run(self) -> bool:
@@ -162,7 +183,7 @@ class Board:
         if self.opened is None or not self.opened.is_locked:
             return []
         needs = self.opened.checkpoint.needs
-        return [step for step in self.walk.steps if step.checkpoint.slug in needs and not step.is_done]
+        return [step for step in self.walk.steps if step.checkpoint.slug in needs and not step.state.is_proved]
 
     @property
     def fingerprint(self) -> str:
@@ -208,10 +229,21 @@ def board(onboarding: Onboarding, opened: str = "") -> Board:
         attempt=_latest_attempt(onboarding.connection)
         if any(step.checkpoint.connect for step in found.steps)
         else None,
+        has_access=_has_access(onboarding.connection) if any(_is_login(step) for step in found.steps) else True,
         asked_again_at=refusal_waits.asked_again_at(onboarding.connection)
         if any(step.is_pending for step in found.steps)
         else None,
     )
+
+
+def _is_login(step: Step) -> bool:
+    """Signing in is all that can be done there: nothing is typed in."""
+    return bool(step.checkpoint.connect) and not step.checkpoint.fields
+
+
+def _has_access(connection: Connection) -> bool:
+    given = Q(issued_at__isnull=False) | Q(refresh_issued_at__isnull=False)
+    return Grant.objects.filter(given, connection=connection).exists()
 
 
 def _latest_attempt(connection: Connection) -> AuthorizationAttempt | None:

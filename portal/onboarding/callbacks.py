@@ -72,6 +72,12 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
     if _repeats(request.GET, *BROUGHT):
         return _void(request, found)
     brought = {name: request.GET.get(name, "") for name in BROUGHT}
+    if not brought["state"] and found.activation is not None:
+        # Where no address of its own was registered for it, an activation link leads back to the one of sign-ins.
+        if request.GET.get(found.activation.parameter):
+            return _to_activation(request, found)
+        if brought["error"]:
+            return _activation_declined(request, found, brought["error"])
     if not brought["state"]:
         logger.warning("%s: a way back without a state", found.slug)
         is_assumed = logins.state_is_assumed(found)
@@ -104,8 +110,7 @@ def activation_arrived(request: HttpRequest, provider: str, environment: str) ->
         return render(request, "onboarding/callback_sign_in.html", {"provider": found}, status=403)
     given = request.POST if request.method == "POST" else request.GET
     if given.get("error"):
-        word = authorization.WORDS.get(given["error"], authorization.WORDS["other-answer"])
-        return render(request, "onboarding/activation_refused.html", {"provider": found, "sentence": word}, status=400)
+        return _activation_declined(request, found, given["error"])
     name = found.activation.parameter
     request_id = given.get(name, "")
     if not request_id or _repeats(given, name):
@@ -132,6 +137,23 @@ def activation_arrived(request: HttpRequest, provider: str, environment: str) ->
     # A form of a page that names no origin at all would be taken for somebody else's.
     response.headers["Referrer-Policy"] = "strict-origin"
     return response
+
+
+def _to_activation(request: HttpRequest, provider: Provider) -> HttpResponse:
+    """On to the page of the side that it came from; the answer does not name it, so with several a person says which."""
+    query = request.GET.urlencode()
+    pages = [
+        (side, f"{reverse('activation_arrived', args=[provider.slug, side.value])}?{query}")
+        for side in activating.sides(provider)
+    ]
+    if len(pages) == 1:
+        return redirect(pages[0][1])
+    return render(request, "onboarding/activation_side.html", {"provider": provider, "pages": pages})
+
+
+def _activation_declined(request: HttpRequest, provider: Provider, error: str) -> HttpResponse:
+    word = authorization.WORDS.get(error, authorization.WORDS["other-answer"])
+    return render(request, "onboarding/activation_refused.html", {"provider": provider, "sentence": word}, status=400)
 
 
 def _repeats(given: QueryDict, *names: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from connections.jobs.lease import Lease
@@ -13,9 +14,8 @@ from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.tenancy.scope import tenant_scope
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import mark_broken, mark_healthy
-from portal.onboarding.marks import Proof, provider_of, record
+from portal.onboarding.marks import Proof, ask_check, checkpoint_of, complete, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
-from portal.onboarding.services import ask_check
 
 
 def fail_mark(*, mark: Mark, failed: CallFailed) -> None:
@@ -39,14 +39,11 @@ def run_ended(lease: Lease) -> None:
     """Job: a sync run ended. Its faults reopen their checkpoints; every other mark is left alone."""
     with tenant_scope(lease.tenant_id):
         run = SyncRun.objects.select_related("connection").filter(id=lease.subject).first()
-        onboarding = run and Onboarding.objects.filter(connection_id=run.connection_id).first()
+        onboarding = run and Onboarding.objects.select_related("connection").filter(connection=run.connection).first()
         if run is None or not onboarding or run.connection.state == ConnectionState.DISCONNECTED:
             return
         lease.check()
-        marks = {
-            mark.checkpoint: mark
-            for mark in Mark.objects.select_related("onboarding__connection").filter(onboarding=onboarding)
-        }
+        marks = marks_of(onboarding)
         provider = provider_of(run.connection)
         codes = [(run.fault, run.entry_id)] if run.fault else []
         codes += [
@@ -64,17 +61,33 @@ def run_ended(lease: Lease) -> None:
                     fail(mark, fault, entry_id)
         if run.state == RunState.SUCCEEDED:
             _heal(run)
-            for checkpoint in provider.checkpoints(run.connection.way):
-                mark = marks[checkpoint.slug]
-                is_open = isinstance(checkpoint.proof, LedgerProbe) and mark.state != MarkState.VERIFIED
-                # A green run says that what failed may have passed.
-                is_doubted = mark.state == MarkState.FAILING
-                if is_open or (is_doubted and isinstance(checkpoint.proof, Probe)):
-                    ask_check(mark=mark)
-                elif is_doubted and isinstance(checkpoint.proof, Inference):
-                    ask_check(mark=marks[checkpoint.proof.follows])
-                elif is_doubted and isinstance(checkpoint.proof, Attestation):
+        for slug in _to_ask(marks, is_green=run.state == RunState.SUCCEEDED):
+            ask_check(mark=marks[slug])
+        if run.state == RunState.SUCCEEDED:
+            for mark in marks.values():
+                # Nobody but a person can say so, and a green run shows that what reopened it has passed.
+                if mark.state == MarkState.FAILING and isinstance(checkpoint_of(mark).proof, Attestation):
                     record(mark=mark, proof=Proof(MarkState.INFERRED, "sync-read-all"))
+        complete(marks)
+
+
+def _to_ask(marks: Mapping[str, Mark], *, is_green: bool) -> list[str]:
+    """What a run's end may have changed: the look at the log, and after a green one also what failed or was never asked.
+
+    A checkpoint that a release brought after the connection was set up is asked in this way, and nobody need press.
+    """
+    asked: list[str] = []
+    for slug, mark in marks.items():
+        proof = checkpoint_of(mark).proof
+        was_never_asked = mark.state == MarkState.OPEN and mark.checked_at is None
+        is_new = mark._state.adding or (was_never_asked and mark.onboarding.completed_at is not None)
+        if isinstance(proof, LedgerProbe):
+            asked += [slug] if mark.state != MarkState.VERIFIED else []
+        elif is_green and isinstance(proof, Probe):
+            asked += [slug] if is_new or mark.state == MarkState.FAILING else []
+        elif is_green and isinstance(proof, Inference):
+            asked += [proof.follows] if is_new or mark.state == MarkState.FAILING else []
+    return list(dict.fromkeys(asked))
 
 
 def _heal(run: SyncRun) -> None:

@@ -51,17 +51,19 @@ class FieldsForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         for field in fields:
-            self.fields[field.name] = self._made(field, settings.get(field.name, ""), field.name in stored)
+            # Beside other fields an empty secret keeps what is stored; alone there would be nothing to send.
+            keeps = field.name in stored and len(fields) > 1
+            self.fields[field.name] = self._made(field, settings.get(field.name, ""), keeps=keeps)
 
     @staticmethod
-    def _made(field: CredentialField, kept: str, is_stored: bool) -> forms.Field:
+    def _made(field: CredentialField, kept: str, *, keeps: bool) -> forms.Field:
         attributes = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
         words: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": False}
         if field.kind is Kind.CHOICE:
             return forms.ChoiceField(choices=field.choices, initial=kept or field.choices[0][0], **words)
         if field.secret:
-            if is_stored:
-                words["help_text"] = _("Stored and sealed. Leave it empty to keep it.") if kept else field.help
+            if keeps:
+                words["help_text"] = _("Stored and sealed. Leave it empty to keep it.")
             widget: forms.Widget = forms.PasswordInput(attrs=attributes, render_value=False)
         elif field.kind is Kind.ADDRESS:
             widget = forms.TextInput(attrs={**attributes, "inputmode": "url"})

@@ -25,9 +25,9 @@ from connections.vault.services import Refused, refuse_left
 from portal.members.access import membership_of
 from portal.members.models import Role, User
 from portal.onboarding import diagnosis
-from portal.onboarding.marks import Proof, checkpoint_of, provider_of, record
-from portal.onboarding.models import Mark
-from portal.onboarding.services import ask_check, hold_reading
+from portal.onboarding.marks import Proof, ask_check, checkpoint_of, marks_of, provider_of, record
+from portal.onboarding.models import Mark, Onboarding
+from portal.onboarding.services import hold_reading
 
 
 def callback_address(provider: str) -> str:
@@ -119,13 +119,10 @@ def attempt_ended(lease: Lease) -> None:
             return
         lease.check()
         connection = attempt.connection
-        marks = {
-            mark.checkpoint: mark
-            for mark in Mark.objects.select_related("onboarding__connection").filter(
-                onboarding__connection_id=connection.id
-            )
-        }
-        mark = marks.get(attempt.checkpoint)
+        marks = marks_of(Onboarding.objects.select_related("connection").get(connection=connection))
+        # Where a release renamed the checkpoint meanwhile, it is the one that offers this login today.
+        offers = (each for each in marks.values() if attempt.login in checkpoint_of(each).connect)
+        mark = marks.get(attempt.checkpoint) or next(offers, None)
         if mark is None:
             return
         if attempt.state == AttemptState.EXCHANGED:

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from connections.jobs.services import enqueue
 from connections.providers import registry
-from connections.spec.checklist import Checkpoint, Inference, MarkState
-from connections.spec.provider import Provider
+from connections.spec.checklist import Checkpoint, Inference, LedgerProbe, MarkState, Probe
+from connections.spec.provider import CredentialField, Provider
 from connections.transport import refusal_waits
-from connections.vault.models import Connection
-from portal.onboarding.models import Evidence, Mark
+from connections.vault.models import Connection, Credential
+from portal.onboarding.models import Evidence, Mark, Onboarding
 
 CHECK = "onboarding.check"
 
@@ -42,8 +42,68 @@ def provider_of(connection: Connection) -> Provider:
 
 
 def checkpoint_of(mark: Mark) -> Checkpoint:
+    """Raises KeyError for a checkpoint that the provider declares no longer."""
     connection = mark.onboarding.connection
     return provider_of(connection).checkpoint(mark.checkpoint, connection.way)
+
+
+def marks_of(onboarding: Onboarding) -> dict[str, Mark]:
+    """The mark of every checkpoint that is declared today, in the order of the list. One query, in the tenant's scope.
+
+    A checkpoint that is newer than the onboarding has no row yet: its mark is open, and stored with the first evidence.
+    """
+    connection = onboarding.connection
+    rows = {mark.checkpoint: mark for mark in Mark.objects.filter(onboarding=onboarding)}
+    found = {}
+    for checkpoint in provider_of(connection).checkpoints(connection.way):
+        new = Mark(tenant_id=onboarding.tenant_id, checkpoint=checkpoint.slug)
+        found[checkpoint.slug] = mark = rows.get(checkpoint.slug, new)
+        mark.onboarding = onboarding
+    return found
+
+
+def keep(mark: Mark) -> None:
+    """Store the mark of a checkpoint that is newer than its onboarding, where nobody else has meanwhile."""
+    if not mark._state.adding:
+        return
+    Mark.objects.bulk_create([mark], ignore_conflicts=True)
+    mark.id = Mark.objects.values_list("id", flat=True).get(
+        onboarding_id=mark.onboarding_id, checkpoint=mark.checkpoint
+    )
+    mark._state.adding = False
+
+
+def ask_check(*, mark: Mark) -> None:
+    """Queue a probe of this checkpoint; its finding appears on the mark."""
+    keep(mark)
+    mark.asked_at = timezone.now()
+    Mark.objects.filter(id=mark.id).update(asked_at=mark.asked_at)
+    enqueue(kind=CHECK, subject=mark.id, tenant_id=mark.tenant_id)
+
+
+def ask_waiting(*, slug: str, marks: Mapping[str, Mark]) -> None:
+    """Whatever waited for this checkpoint can be asked now, where everything it is asked with has been entered."""
+    connection = marks[slug].onboarding.connection
+    for other in provider_of(connection).checkpoints(connection.way):
+        if slug in other.needs and isinstance(other.proof, Probe | LedgerProbe) and not missing(connection, other):
+            ask_check(mark=marks[other.slug])
+
+
+def complete(marks: Mapping[str, Mark]) -> None:
+    """Note when everything has passed for the first time. In a worker, in the tenant's scope."""
+    if all(MarkState(mark.state).passes for mark in marks.values()):
+        unfinished = Onboarding.objects.filter(marks__in=[mark.id for mark in marks.values()], completed_at=None)
+        unfinished.update(completed_at=timezone.now())
+
+
+def missing(connection: Connection, checkpoint: Checkpoint) -> list[CredentialField]:
+    """What must be entered here before the checkpoint can be proved, and is not. One query where anything is typed."""
+    fields = [provider_of(connection).field(name) for name in checkpoint.fields]
+    if not any(not field.optional for field in fields):
+        return []
+    stored = set(Credential.objects.filter(connection_id=connection.id).values_list("name", flat=True))
+    stored |= {name for name, value in connection.settings.items() if value.strip()}
+    return [field for field in fields if not field.optional and field.name not in stored]
 
 
 def record(*, mark: Mark, proof: Proof) -> None:
@@ -52,6 +112,7 @@ def record(*, mark: Mark, proof: Proof) -> None:
     Where a check was asked for since `mark` was read, its answer is still awaited: this one knows nothing of it.
     """
     now = timezone.now()
+    keep(mark)
     changed = mark.state != proof.state.value
     append(mark=mark, proof=proof)
     mark.state = proof.state.value
@@ -80,6 +141,7 @@ def ask_at_once(mark: Mark, *, is_typed: bool = False) -> None:
 
 def append(*, mark: Mark, proof: Proof) -> None:
     """Evidence by itself: the mark stays where it is, and a check that was asked for goes on."""
+    keep(mark)
     Evidence(
         tenant_id=mark.tenant_id,
         mark=mark,

@@ -13,6 +13,7 @@ from connections.vault.models import Connection
 
 STATES = [
     (MarkState.OPEN.value, _("open")),
+    (MarkState.UNCONFIRMED.value, _("unconfirmed")),
     (MarkState.ATTESTED.value, _("attested")),
     (MarkState.INFERRED.value, _("inferred")),
     (MarkState.VERIFIED.value, _("verified")),
@@ -48,11 +49,15 @@ class Onboarding(TenantOwned):
 
 
 class Mark(TenantOwned):
-    """The state of one checkpoint in one onboarding, and since when."""
+    """The state of one checkpoint in one onboarding, and since when.
+
+    A checkpoint that a release brought after the onboarding began has none until something is known of it, and counts as
+    open; a mark whose checkpoint a release has withdrawn is left alone.
+    """
 
     onboarding = models.ForeignKey(Onboarding, on_delete=models.CASCADE, db_constraint=False, related_name="marks")
     checkpoint = models.CharField(_("checkpoint"), max_length=60)
-    state = models.CharField(_("state"), max_length=10, choices=STATES, default=MarkState.OPEN.value)
+    state = models.CharField(_("state"), max_length=12, choices=STATES, default=MarkState.OPEN.value)
     since = models.DateTimeField(_("since"), auto_now_add=True)
     # A check that was asked for and not answered yet: asked_at is later than checked_at.
     asked_at = models.DateTimeField(_("check asked at"), null=True)
@@ -80,7 +85,7 @@ class Evidence(TenantOwned):
     """Why a mark is what it is: a sentence of the provider by its code, with time and request. Append-only."""
 
     mark = models.ForeignKey(Mark, on_delete=models.CASCADE, db_constraint=False, related_name="evidence")
-    state = models.CharField(_("state"), max_length=10, choices=STATES)
+    state = models.CharField(_("state"), max_length=12, choices=STATES)
     code = models.CharField(max_length=60)
     values = models.JSONField(default=dict)
     actor_name = models.CharField(_("who"), max_length=254, blank=True)  # of an attestation

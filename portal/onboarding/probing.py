@@ -17,6 +17,7 @@ from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe,
 from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.faults import Acts
 from connections.spec.operations import Arguments
+from connections.spec.proofs import MEANT
 from connections.spec.streams import BadPage
 from connections.sync import faults
 from connections.sync.models import Record, RunState, StreamCursor, SyncRun, Trigger
@@ -30,10 +31,20 @@ from connections.vault.models import Connection, ConnectionState, Grant
 from connections.vault.services import mark_broken, mark_healthy
 from portal.notices.owners import mail_owners
 from portal.onboarding import diagnosis
-from portal.onboarding.marks import Proof, append, infer, provider_of, record
-from portal.onboarding.models import Evidence, Mark, Onboarding
+from portal.onboarding.marks import (
+    Proof,
+    append,
+    ask_waiting,
+    checkpoint_of,
+    complete,
+    infer,
+    marks_of,
+    missing,
+    provider_of,
+    record,
+)
+from portal.onboarding.models import Evidence, Mark
 from portal.onboarding.progress import sentence
-from portal.onboarding.services import BOOKS_AGAIN_CODES, ask_check
 
 UNREADABLE = "unreadable-answer"
 NO_WORD = "no-word-now"
@@ -48,9 +59,10 @@ class ConnectionAsker:
     """What a probe may do, on a real connection. Remembers the last request for the evidence."""
 
     def __init__(self, connection: Connection, checkpoint: str) -> None:
-        self.connection = connection
+        self.connection, self.checkpoint = connection, checkpoint
         self.client = Client(connection=connection, checkpoint=checkpoint)
         self.company_id = connection.company_id
+        self.company_confirmed = connection.state != ConnectionState.SETUP
         self.company_unproven = connection.fault in faults.HOLDING
         self.held_since = connection.fault_at
         self.way = connection.way
@@ -64,6 +76,16 @@ class ConnectionAsker:
         with tenant_scope(self.connection.tenant_id):
             grants = Grant.objects.filter(connection_id=self.connection.id)
             return grants.values_list("scope", flat=True).first() or ""
+
+    @property
+    def confirmed(self) -> Mapping[str, str]:
+        with tenant_scope(self.connection.tenant_id):
+            meant = Evidence.objects.filter(
+                mark__onboarding__connection_id=self.connection.id,
+                mark__checkpoint=self.checkpoint,
+                state=MarkState.VERIFIED,
+            ).exclude(actor_name="")
+            return meant.order_by("at", "id").values_list("values", flat=True).last() or {}
 
     def ask(self, operation: str, arguments: Arguments | None = None) -> Answer:
         reply = self.client.send(operation, arguments or Arguments())
@@ -105,11 +127,13 @@ def check(lease: Lease) -> Again | None:
         mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
         if mark is None:
             return None
-        marks = {other.checkpoint: other for other in Mark.objects.filter(onboarding_id=mark.onboarding_id)}
-    connection = mark.onboarding.connection
-    provider = provider_of(connection)
-    checkpoint = provider.checkpoint(mark.checkpoint, connection.way)
-    waiting_for = [slug for slug in checkpoint.needs if not _stands(marks[slug])]
+        marks = marks_of(mark.onboarding)
+        if mark.checkpoint not in marks:
+            return None  # a release has withdrawn it since it was asked for
+        connection = mark.onboarding.connection
+        checkpoint = checkpoint_of(mark)
+        waiting_for = [slug for slug in checkpoint.needs if not MarkState(marks[slug].state).is_proved]
+        waiting_for += [field.name for field in missing(connection, checkpoint)]
     has_left = connection.state == ConnectionState.DISCONNECTED
     if has_left or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
         with tenant_scope(mark.tenant_id):
@@ -154,10 +178,6 @@ def _outdated(asker: ConnectionAsker) -> Again | None:
     return None
 
 
-def _stands(mark: Mark) -> bool:
-    return mark.state in (MarkState.VERIFIED, MarkState.INFERRED)
-
-
 def _keep(mark: Mark) -> MarkState:
     """The state of a mark that could not be judged: what it was."""
     return MarkState(mark.state)
@@ -182,7 +202,7 @@ def _found(
         if "bound_id" in finding.values:
             mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)
             _tell_owners(connection, mark, finding, is_news=connection.fault != faults.OTHER_COMPANY.code)
-        elif is_held and finding.code in BOOKS_AGAIN_CODES:
+        elif is_held and finding.code in MEANT:
             mark_broken(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
             before = Evidence.objects.filter(mark=mark, code=finding.code, at__gte=connection.fault_at)
             _tell_owners(connection, mark, finding, is_news=before.count() == 1)
@@ -193,12 +213,8 @@ def _found(
     opens_again = checkpoint.opens or (known is not None and known.checkpoint == checkpoint.slug)
     if finding.proves_company if is_held else opens_again:
         _mended(connection)
-    # Whatever waited for this one can be asked now.
-    for other in provider_of(connection).checkpoints(connection.way):
-        if checkpoint.slug in other.needs and isinstance(other.proof, Probe | LedgerProbe):
-            ask_check(mark=marks[other.slug])
-    if all(MarkState(other.state).passes for other in marks.values()):
-        Onboarding.objects.filter(id=mark.onboarding_id, completed_at=None).update(completed_at=timezone.now())
+    ask_waiting(slug=checkpoint.slug, marks=marks)
+    complete(marks)
 
 
 def _tell_owners(connection: Connection, mark: Mark, finding: Finding, *, is_news: bool) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec import proofs
 from connections.spec.checklist import Attestation, Checkpoint, Inference, MarkState, Probe
 from connections.spec.provider import Provider
 from connections.spec.text import Text
 from connections.sync import faults
 from connections.transport import authorization
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import Connection
+from portal.onboarding.marks import marks_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
 
 SENTENCES = {
@@ -20,6 +21,8 @@ SENTENCES = {
     "no-word-now": _(
         "The provider could not answer this at the moment, so nothing has changed here. Check again later."
     ),
+    "said-for-now": _("%(who)s told us that this is done. We see it ourselves as soon as “%(title)s” has passed."),
+    "said-till-checked": _("%(who)s told us that this is done. We see it ourselves with the next check."),
     "server-changed": _("The server was changed, so what was proved at the old one counts no longer."),
     "sync-read-all": _("The last sync has read everything, so this is in order again."),
     "check-gave-up": _("The check could not be finished. Our staff can see it; try again later."),
@@ -37,11 +40,10 @@ class Step:
     sentence: str
     is_current: bool
     is_locked: bool  # what it needs has not passed yet
-    awaits_confirmation: bool  # the probe has found it; the customer must say that it is meant
 
     @property
     def is_done(self) -> bool:
-        return self.state.passes and not self.awaits_confirmation
+        return self.state.passes
 
     @property
     def state(self) -> MarkState:
@@ -56,8 +58,8 @@ class Step:
     @property
     def can_confirm(self) -> bool:
         """What is to be confirmed stands there."""
-        is_named = self.evidence is not None and "company_id" in self.evidence.values
-        return self.awaits_confirmation and is_named and not self.is_pending
+        is_shown = self.evidence is not None and bool(self.evidence.values) and not self.checkpoint.pins
+        return self.state is MarkState.UNCONFIRMED and is_shown and not self.is_pending
 
     @property
     def obstacle(self) -> str:
@@ -119,7 +121,7 @@ class Walk:
 
 def walk(onboarding: Onboarding, provider: Provider) -> Walk:
     """Two queries, whatever the length. Needs the tenant's scope."""
-    marks = {mark.checkpoint: mark for mark in Mark.objects.filter(onboarding=onboarding)}
+    marks = marks_of(onboarding)
     latest = {
         evidence.mark_id: evidence
         for evidence in Evidence.objects.filter(mark__onboarding=onboarding)
@@ -128,17 +130,7 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
     }
     declared = provider.checkpoints(onboarding.connection.way)
     failing = [c for c in declared if marks[c.slug].state == MarkState.FAILING]
-    unconfirmed = {
-        c.slug
-        for c in declared
-        if c.confirm
-        and not c.pins  # those are confirmed one by one, before they are verified
-        and (
-            (onboarding.connection.state == ConnectionState.SETUP and marks[c.slug].state == MarkState.VERIFIED)
-            or is_asked_again(onboarding.connection, marks[c.slug], latest.get(marks[c.slug].id))
-        )
-    }
-    undone = [c for c in declared if c.slug in unconfirmed or not MarkState(marks[c.slug].state).passes]
+    undone = [c for c in declared if not MarkState(marks[c.slug].state).passes]
     current = next(iter([*failing, *undone]), None)
     steps = []
     for number, checkpoint in enumerate(declared, start=1):
@@ -150,21 +142,23 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
                 checkpoint=checkpoint,
                 mark=mark,
                 evidence=evidence,
-                sentence=sentence(provider, evidence.code, evidence.values) if evidence else "",
+                sentence=_said(provider, declared, checkpoint, evidence) if evidence else "",
                 is_current=checkpoint is current,
-                is_locked=any(
-                    marks[slug].state not in (MarkState.VERIFIED, MarkState.INFERRED) for slug in checkpoint.needs
-                ),
-                awaits_confirmation=checkpoint.slug in unconfirmed,
+                is_locked=any(not MarkState(marks[slug].state).is_proved for slug in checkpoint.needs),
             )
         )
     return Walk(provider, onboarding.connection, steps)
 
 
-def is_asked_again(connection: Connection, mark: Mark, evidence: Evidence | None) -> bool:
-    """Reading is held until an owner says that it is still the same company, and what they look at stands there."""
-    is_held = connection.fault in faults.HOLDING and mark.state == MarkState.OPEN
-    return is_held and evidence is not None and evidence.code in (proofs.BOOKS_AGAIN, proofs.BOOKS_AGAIN_EMPTY)
+def _said(provider: Provider, declared: Sequence[Checkpoint], checkpoint: Checkpoint, evidence: Evidence) -> str:
+    """The sentence of the newest evidence. What a person said for the time being names where we see it ourselves."""
+    proof = checkpoint.proof
+    if evidence.code != "said-so" or isinstance(proof, Attestation):
+        return sentence(provider, evidence.code, evidence.values)
+    follows = proof.follows if isinstance(proof, Inference) else checkpoint.needs[0] if checkpoint.needs else ""
+    prover = next((each for each in declared if each.slug == follows), None)
+    values = {**evidence.values, "title": prover.title if prover else ""}
+    return str(SENTENCES["said-for-now" if prover else "said-till-checked"]) % values
 
 
 def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.http import Http404
+
 from portal.members.access import MemberRequest
 from portal.members.rows import own
+from portal.onboarding.marks import marks_of
 from portal.onboarding.models import Mark, Onboarding
 
 
@@ -15,9 +18,8 @@ def onboarding_of(request: MemberRequest, connection: UUID) -> Onboarding:
 
 
 def mark_of(request: MemberRequest, connection: UUID, checkpoint: str) -> Mark:
-    return own(
-        request,
-        Mark.objects.select_related("onboarding__connection"),
-        onboarding__connection_id=connection,
-        checkpoint=checkpoint,
-    )
+    """The mark of a checkpoint that is declared today, stored or not yet. Raises Http404 as above, and for any other."""
+    marks = marks_of(onboarding_of(request, connection))
+    if checkpoint not in marks:
+        raise Http404
+    return marks[checkpoint]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connections.jobs.services import enqueue
-from connections.spec.checklist import MarkState, Probe
-from connections.spec.proofs import BOOKS_AGAIN, BOOKS_AGAIN_EMPTY
+from connections.spec.checklist import Attestation, MarkState, Probe
+from connections.spec.proofs import MEANT
+from connections.spec.text import Text
 from connections.sync import faults
 from connections.sync.models import Trigger
 from connections.sync.services import cancel_active, start_run
@@ -31,12 +30,20 @@ from connections.vault.services import (
     refuse_left,
 )
 from portal.onboarding import typed
-from portal.onboarding.marks import CHECK, Proof, ask_at_once, checkpoint_of, provider_of, record
+from portal.onboarding.marks import (
+    Proof,
+    ask_at_once,
+    ask_check,
+    ask_waiting,
+    checkpoint_of,
+    marks_of,
+    missing,
+    provider_of,
+    record,
+)
 from portal.onboarding.models import Evidence, Mark, Onboarding
 
 SERVER_CHANGED = "server-changed"
-# What an owner is asked to confirm once more, and what stands there afterwards.
-BOOKS_AGAIN_CODES = {BOOKS_AGAIN: "books-seen", BOOKS_AGAIN_EMPTY: "books-empty"}
 
 
 def begin(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Onboarding:
@@ -60,13 +67,15 @@ def attest(*, mark: Mark, actor: Actor) -> None:
     What is inferred or verified stays so: a person's word does not replace a proof.
     """
     refuse_left(mark.onboarding.connection)
-    if not checkpoint_of(mark).attest:
+    checkpoint = checkpoint_of(mark)
+    if not checkpoint.attest:
         raise Refused(_("This cannot be confirmed by hand: we check it ourselves."))
-    if mark.state in (MarkState.VERIFIED, MarkState.INFERRED):
+    if mark.state in (MarkState.VERIFIED, MarkState.INFERRED, MarkState.UNCONFIRMED):
         return
-    if mark.state == MarkState.FAILING and isinstance(checkpoint_of(mark).proof, Probe):
+    if mark.state == MarkState.FAILING and isinstance(checkpoint.proof, Probe):
         raise Refused(_("We found that this fails. Put it right, then have it checked again."))
-    record(mark=mark, proof=Proof(MarkState.ATTESTED, "said-so", {"who": actor.name}, actor_name=actor.name))
+    code = checkpoint.proof.code if isinstance(checkpoint.proof, Attestation) else "said-so"
+    record(mark=mark, proof=Proof(MarkState.ATTESTED, code, {"who": actor.name}, actor_name=actor.name))
     audit.record(
         tenant_id=mark.tenant_id,
         actor=actor,
@@ -82,15 +91,8 @@ def check(*, mark: Mark) -> None:
     ask_check(mark=mark)
 
 
-def ask_check(*, mark: Mark) -> None:
-    """Queue a probe of this checkpoint; its finding appears on the mark."""
-    mark.asked_at = timezone.now()
-    Mark.objects.filter(id=mark.id).update(asked_at=mark.asked_at)
-    enqueue(kind=CHECK, subject=mark.id, tenant_id=mark.tenant_id)
-
-
-def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
-    """Keep what was typed and check it. Raises BadInput, Refused. True when blanks were removed."""
+def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> Sequence[Text]:
+    """Keep what was typed and check it; gives what stood around it and was left out. Raises BadInput, Refused."""
     entry = typed.read(mark=mark, typed=values)
     connection = mark.onboarding.connection
     with transaction.atomic():
@@ -104,7 +106,7 @@ def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> bool:
         typed.store(entry=entry, actor=actor)
         if entry.moves_server:
             reopen_for_server(connection, but=mark)
-    return entry.was_trimmed
+    return entry.left_out
 
 
 def reopen_for_server(connection: Connection, *, but: Mark | None = None) -> None:
@@ -114,7 +116,8 @@ def reopen_for_server(connection: Connection, *, but: Mark | None = None) -> Non
     """
     secret = {field.name for field in provider_of(connection).credentials if field.secret}
     addresses = {field.name for field in typed.address_fields(connection)}
-    for mark in Mark.objects.select_related("onboarding__connection").filter(onboarding__connection_id=connection.id):
+    onboarding = Onboarding.objects.select_related("connection").get(connection_id=connection.id)
+    for mark in marks_of(onboarding).values():
         checkpoint = checkpoint_of(mark)
         if but is not None and mark.id == but.id:
             continue
@@ -140,54 +143,85 @@ def hold_reading(*, connection: Connection, actor: Actor) -> None:
 
 
 def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None = None, actor: Actor) -> None:
-    """The customer confirms what the probe found (the company): the connection stands and the first sync starts. Where
-    reading is held because the access or the server was changed, an owner confirms that it is still the same company; the
-    caller has checked the role.
+    """A person says that what the probe found is what is meant. With the company the connection stands, and the first sync
+    starts; where reading is held because the access or the server was changed, an owner says so: the caller has checked.
 
-    `compared`: the certificates the page showed (Pin.compared); `evidence`: what it showed of the company, where reading
-    is held. Raises Refused while the probe has not verified it, and where something else stands there than was shown.
+    `compared`: the certificates the page showed (Pin.compared); `evidence`: what it showed of anything else. Raises
+    Refused while nothing was found, and where something else stands there than was shown.
     """
     refuse_left(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
-    is_open = mark.state == MarkState.OPEN and mark.onboarding.connection.fault in faults.HOLDING
-    if not checkpoint.confirm or (mark.state != MarkState.VERIFIED and not checkpoint.pins and not is_open):
-        raise Refused(_("There is nothing to confirm yet. Check it first."))
     connection = mark.onboarding.connection
     connection.refresh_from_db()
     if checkpoint.pins:
         _confirm_certificates(mark, compared, actor)
         return
-    is_held = connection.fault in faults.HOLDING
-    if connection.state != ConnectionState.SETUP and not is_held:
-        raise Refused(_("This company has been confirmed already."))
-    # What stands behind it may be newer and say only that the provider could not be asked.
-    found = Evidence.objects.filter(mark=mark, values__has_key="company_id")
-    if is_held:
-        found = found.filter(state=MarkState.OPEN, code__in=BOOKS_AGAIN_CODES, at__gte=connection.fault_at)
-    else:
-        found = found.filter(state=MarkState.VERIFIED)
-    latest = found.order_by("at").last()
-    if latest is None:
+    if checkpoint.confirm and mark.state == MarkState.VERIFIED:
+        raise Refused(_("This has been confirmed already."))
+    if lacking := missing(connection, checkpoint):
+        labels = ", ".join(str(field.label) for field in lacking)
+        raise Refused(_("Enter this first, then confirm: %(fields)s.") % {"fields": labels})
+    latest = _to_confirm(mark)
+    if not checkpoint.confirm or latest is None:
         raise Refused(_("There is nothing to confirm yet. Check it first."))
-    if is_held and evidence is not None and evidence != str(latest.id):
+    _refuse_unseen(latest, evidence, connection)
+    meant = Proof(
+        MarkState.VERIFIED,
+        {**MEANT, **checkpoint.meant}.get(latest.code, latest.code),
+        latest.values,
+        actor_name=actor.name,
+        entry_id=latest.entry_id,
+        provider_request_id=latest.provider_request_id,
+    )
+    if "company_id" in latest.values:
+        _confirm_company(mark, meant, actor)
+    else:
+        record(mark=mark, proof=meant)
+        audit.record(
+            tenant_id=mark.tenant_id,
+            actor=actor,
+            action="checkpoint.confirmed",
+            subject=str(connection.id),
+            checkpoint=mark.checkpoint,
+            **latest.values,
+        )
+    ask_waiting(slug=mark.checkpoint, marks=marks_of(mark.onboarding))
+
+
+def _to_confirm(mark: Mark) -> Evidence | None:
+    """What was found and waits for a person's word; what stands behind it may be newer and say only that nobody answered."""
+    if mark.state != MarkState.UNCONFIRMED:
+        return None
+    found = (
+        Evidence.objects.filter(mark=mark, state=MarkState.UNCONFIRMED).exclude(values={}).order_by("at", "id").last()
+    )
+    connection = mark.onboarding.connection
+    if found is not None and "company_id" in found.values and connection.fault in faults.HOLDING:
+        is_of_today = found.code in MEANT and (connection.fault_at is None or found.at >= connection.fault_at)
+        return found if is_of_today else None
+    return found
+
+
+def _refuse_unseen(latest: Evidence, shown: str | None, connection: Connection) -> None:
+    """Raises Refused where the page showed something else than what waits now."""
+    is_held = connection.fault in faults.HOLDING
+    if shown == str(latest.id) or shown is None or (not shown and not is_held):
+        return
+    # Where it reads the same it is the same; while reading is held, only what was found since the access was changed counts.
+    same = Evidence.objects.filter(mark_id=latest.mark_id, code=latest.code, values=latest.values)
+    if is_held or shown not in map(str, same.values_list("id", flat=True)):
         raise Refused(_("Something else was found since your page was shown. Look once more, then confirm."))
-    before = connection.company_id
+
+
+def _confirm_company(mark: Mark, meant: Proof, actor: Actor) -> None:
+    connection = mark.onboarding.connection
+    before, is_held = connection.company_id, connection.fault in faults.HOLDING
     bound = bind_company(
-        connection=connection, company_id=latest.values["company_id"], company_name=latest.values["company"]
+        connection=connection, company_id=meant.values["company_id"], company_name=meant.values["company"]
     )
     if not bound:
         raise Refused(_("This connection belongs to another company already."))
-    record(
-        mark=mark,
-        proof=Proof(
-            MarkState.VERIFIED,
-            BOOKS_AGAIN_CODES.get(latest.code, latest.code),
-            latest.values,
-            actor_name=actor.name,
-            entry_id=latest.entry_id,
-            provider_request_id=latest.provider_request_id,
-        ),
-    )
+    record(mark=mark, proof=meant)
     mark_healthy(connection=connection)
     connection.refresh_from_db(fields=["state"])
     audit.record(

@@ -15,11 +15,15 @@ from connections.tenancy.scope import Actor
 from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential
 from connections.vault.secret import Secret
 from connections.vault.services import destroy_secrets, exemptions_of, keep_settings, store_credential
+from portal.onboarding import pasted
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Mark
+from portal.onboarding.pasted import INVISIBLE
 
 HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?:\.(?!-)[A-Za-z0-9-]{1,63})*\.?|\[[0-9A-Fa-f:.]+\]")
 
+
+NO_JOINERS = str.maketrans("", "", pasted.JOINERS)
 
 MOVE = _(
     "The address of a server that has been connected is not changed here: on the page of the connection, an owner can "
@@ -51,7 +55,7 @@ class Entry:
     connection: Connection
     open_values: Mapping[str, str]
     secrets: Mapping[str, Secret]
-    was_trimmed: bool
+    left_out: tuple[Text, ...]  # what stood around the values and was no part of them
     changes_access: bool  # what opens the connection becomes something else: a secret, a client id, an address
     moves_server: bool  # an address leads to another server than before
 
@@ -67,9 +71,12 @@ def read(*, mark: Mark, typed: Mapping[str, str]) -> Entry:
     stored = set(Credential.objects.filter(connection_id=connection.id).values_list("name", flat=True))
     cleaned: dict[str, str] = {}
     wrong: dict[str, Text] = {}
+    left_out: list[Text] = []
     for field in fields:
         given = typed.get(field.name, "")
-        if not given.strip() and ((field.secret and field.name in stored and len(fields) > 1) or field.optional):
+        if not INVISIBLE.sub("", given).strip() and (
+            (field.secret and field.name in stored and len(fields) > 1) or field.optional
+        ):
             if not field.secret:
                 cleaned[field.name] = ""
             continue
@@ -77,6 +84,8 @@ def read(*, mark: Mark, typed: Mapping[str, str]) -> Entry:
             cleaned[field.name] = clean(field, given, connection)
         except Wrong as problem:
             wrong[field.name] = problem.sentence
+        else:
+            left_out += pasted.read(field, given, provider.credentials).left_out
     for field in fields:
         if field.secret and field.name in cleaned and field.name not in wrong:
             twins = [
@@ -107,7 +116,7 @@ def read(*, mark: Mark, typed: Mapping[str, str]) -> Entry:
         connection,
         open_values,
         secrets,
-        was_trimmed=any(cleaned[name] != typed.get(name, "") for name in cleaned),
+        left_out=tuple(dict.fromkeys(left_out)),
         changes_access=bool(secrets or changed & identifying),
         moves_server=moves_server,
     )
@@ -131,8 +140,16 @@ class Wrong(Exception):
 
 
 def clean(field: CredentialField, text: str, connection: Connection) -> str:
-    """The value without blanks and quotation marks around it. Raises Wrong for what is recognisably something else."""
-    cleaned = text.strip().strip("\"'“”„").strip()
+    """The value without what pasting brought along. Raises Wrong for what is recognisably something else."""
+    try:
+        cleaned = pasted.read(field, text, provider_of(connection).credentials).value
+    except pasted.OtherField as other:
+        raise Wrong(
+            _("By the name in front of it this is “%(other)s”. Paste it there, and here what belongs here.")
+            % {"other": other.label}
+        ) from None
+    except pasted.MoreThanValue:
+        raise Wrong(_("This is a whole piece of JSON. Paste only the value for this field.")) from None
     if not cleaned:
         raise Wrong(_("Paste the value here; the field is empty."))
     if "PRIVATE KEY-----" in cleaned:
@@ -146,7 +163,7 @@ def clean(field: CredentialField, text: str, connection: Connection) -> str:
             raise Wrong(_("Choose one of those offered."))
         return cleaned
     if field.kind is Kind.WORDS:
-        if not cleaned.isprintable() or not field.shortest <= len(cleaned) <= field.longest:
+        if not cleaned.translate(NO_JOINERS).isprintable() or not field.shortest <= len(cleaned) <= field.longest:
             raise Wrong(_("Write it in one line of ordinary characters."))
         return cleaned
     if any(character.isspace() for character in cleaned):

@@ -23,11 +23,12 @@ from connections.spec.provider import Provider
 from connections.sync import faults
 from connections.transport.breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
+from connections.vault.models import ConnectionState
 from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
-from portal.onboarding import logins, services
+from portal.onboarding import activating, logins, services
 from portal.onboarding.activating import NO_KEYS
 from portal.onboarding.board import Board, board
 from portal.onboarding.callbacks import unreferred
@@ -69,7 +70,9 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
         else:
             return redirect("checklist", request.tenant.slug, onboarding.connection_id)
     ways = [(grant, found.checkpoints(grant.name)) for grant in found.grants]
-    return render(request, "onboarding/before.html", {"provider": found, "form": form, "ways": ways})
+    links = [(side, link, urlsplit(link).netloc) for side, link in activating.links(found)]
+    context = {"provider": found, "form": form, "ways": ways, "links": links}
+    return render(request, "onboarding/before.html", context)
 
 
 @require_GET
@@ -143,7 +146,7 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
     if form.is_valid():
         try:
             spend_by(request, limits.CHECKLIST_STEP, connection=connection)
-            trimmed = services.give(mark=mark, values=form.cleaned_data, actor=request.user.actor)
+            left_out = services.give(mark=mark, values=form.cleaned_data, actor=request.user.actor)
         except RateLimited as reached:
             form.add_error(None, limit_sentence(request, reached))
         except BadInput as bad:
@@ -155,8 +158,9 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
         except KeyUnavailable:
             form.add_error(None, str(NO_KEYS))
         else:
-            if trimmed:
-                messages.info(request, _("There were blanks or quotation marks around it; we left them out."))
+            if left_out:
+                what = ", ".join(map(str, left_out))
+                messages.info(request, _("We left out what is no part of the value: %(what)s.") % {"what": what})
             return _to_checkpoint(request, connection, checkpoint)
     return _show(request, shown, own_page=True, form=form)
 
@@ -236,6 +240,7 @@ def _context(
         "form": form or (_form(shown) if shown.fields else None),
         "may_confirm": shown.connection.fault not in faults.HOLDING or Role(request.membership.role) is Role.OWNER,
         "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR] and not shown.has_left,
+        "may_remove": shown.connection.state == ConnectionState.SETUP and Role(request.membership.role) is Role.OWNER,
         "proved": recently_proved(request),
         "trouble_since": trouble_since(shown.connection),
     }

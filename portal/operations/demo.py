@@ -111,8 +111,12 @@ def _person(person: Invented, password: str, tenants: dict[str, Tenant]) -> None
 
 def _clients(sandbox: Path) -> dict[str, dict[str, str]]:
     try:
-        found = json.loads(sandbox.read_text(encoding="utf-8"))["clients"]
-        return {slug: dict(client) for slug, client in found.items() if registry.find(slug) is not None}
+        told = json.loads(sandbox.read_text(encoding="utf-8"))
+        found = {slug: dict(client) for slug, client in told["clients"].items() if registry.find(slug) is not None}
+        for slug, client in found.items():
+            if path := client.pop("activation_path", ""):
+                client["activation_link"] = told["hosts"][slug]["authorize"] + path
+        return found
     except OSError as error:
         text = f"{sandbox} cannot be read ({error.strerror}); the sandbox writes it when it listens."
         raise CannotInvent(text) from None
@@ -128,6 +132,7 @@ def _register(slug: str, client: dict[str, str]) -> None:
         client_id=client["client_id"],
         client_secret=Secret(client["client_secret"]),
         redirect_uri=client.get("redirect_uri", ""),
+        activation_link=client.get("activation_link", ""),
     )
 
 

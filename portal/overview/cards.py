@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, Sum
+from django.db.models import Exists, Max, OuterRef, Q, Sum
 
 from connections.spec.checklist import Checkpoint, MarkState
 from connections.spec.provider import Provider
@@ -110,11 +110,11 @@ class Card:
 def cards(connections: Sequence[Connection]) -> list[Card]:
     """Five queries, however many connections. Needs the tenant's scope."""
     ids = [connection.id for connection in connections]
-    states: dict[UUID, dict[str, MarkState]] = {}
+    stored: dict[UUID, dict[str, MarkState]] = {}
     for of, checkpoint, state in Mark.objects.filter(onboarding__connection_id__in=ids).values_list(
         "onboarding__connection_id", "checkpoint", "state"
     ):
-        states.setdefault(of, {})[checkpoint] = MarkState(state)
+        stored.setdefault(of, {})[checkpoint] = MarkState(state)
     runs = {
         run.connection_id: run
         for run in SyncRun.objects.filter(connection_id__in=ids)
@@ -128,13 +128,17 @@ def cards(connections: Sequence[Connection]) -> list[Card]:
     counts = _counts([run.id for run in runs.values() if run.state in ACTIVE])
     found = []
     for connection in connections:
+        provider, marks = provider_of(connection), stored.get(connection.id)
         run = runs.get(connection.id)
         seen, expected = counts.get(run.id, (0, None)) if run else (0, None)
         found.append(
             Card(
                 connection=connection,
-                provider=provider_of(connection),
-                states=states.get(connection.id, {}),
+                provider=provider,
+                # What is declared today counts, whenever the connection was set up.
+                states={c.slug: marks.get(c.slug, MarkState.OPEN) for c in provider.checkpoints(connection.way)}
+                if marks
+                else {},
                 run=run,
                 seen=seen,
                 expected=expected,
@@ -146,7 +150,10 @@ def cards(connections: Sequence[Connection]) -> list[Card]:
 
 
 def cards_of(tenant: Tenant) -> list[Card]:
-    return cards(list(Connection.objects.filter(tenant=tenant)))
+    """Of what is connected, or was: a set-up that was removed before anything had been read is not shown any more."""
+    was_read = Exists(SyncRun.objects.filter(connection_id=OuterRef("id")))
+    shown = Connection.objects.filter(~Q(state=ConnectionState.DISCONNECTED) | was_read, tenant=tenant)
+    return cards(list(shown))
 
 
 def _by_connection(rows: Any, *, value: Any) -> dict[UUID, Any]:

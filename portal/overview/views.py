@@ -104,7 +104,11 @@ def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
     """What it means, and then the deed. One that is disconnected already says so on its page."""
     found = own(request, Connection, id=connection)
     if request.method == "POST":
+        was_setup = found.state == ConnectionState.SETUP
         departure.disconnect(connection=found, actor=request.user.actor)
+        if was_setup:
+            messages.success(request, _("The set-up is removed. What was stored for it is being destroyed."))
+            return redirect("home", request.tenant.slug)
     if request.method == "POST" or found.state == ConnectionState.DISCONNECTED:
         return redirect("connection", request.tenant.slug, found.id)
     [card] = cards([found])

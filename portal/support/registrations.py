@@ -49,9 +49,20 @@ class RegistrationForm(RowForm):
         widget=AdminURLFieldWidget,
     )
 
+    activation_link = forms.URLField(
+        label=_("Activation link"),
+        required=False,
+        assume_scheme="https",
+        max_length=500,
+        help_text=_(
+            "Where customers choose several companies at once, as the provider told us. Members are shown it where they begin."
+        ),
+        widget=AdminURLFieldWidget,
+    )
+
     class Meta:
         model = ClientRegistration
-        fields = ("client_id", "redirect_uri", "api_version")
+        fields = ("client_id", "redirect_uri", "activation_link", "api_version")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -66,6 +77,15 @@ class RegistrationForm(RowForm):
 
     def clean_client_id(self) -> str:
         return str(self.cleaned_data["client_id"]).strip()
+
+    def clean_activation_link(self) -> str:
+        """Customers are sent there, so it is an address on the web, and protected but for simulators."""
+        given = str(self.cleaned_data["activation_link"]).strip()
+        if given and not given.startswith("https://") and not settings.DEMO:
+            raise forms.ValidationError(_("Enter an address that begins with https."))
+        if given and not given.startswith(("https://", "http://")):
+            raise forms.ValidationError(_("Enter an address that begins with https."))
+        return given
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -138,9 +158,10 @@ class ClientRegistrationAdmin(Editable):
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        typed = ("redirect_uri", "callbacks", "activation_link", "api_version")
         if obj is None:
-            return ("place", "client_id", "client_secret", "redirect_uri", "callbacks", "api_version")
-        shown = ("redirect_uri", "callbacks", "api_version", "changed")
+            return ("place", "client_id", "client_secret", *typed)
+        shown = (*typed, "changed")
         if not self.has_change_permission(request, obj):
             return ("where", "client_id", "secret", *shown)
         return ("where", "client_id", "secret", "client_secret", *shown)
@@ -161,6 +182,7 @@ class ClientRegistrationAdmin(Editable):
             client_id=obj.client_id,
             client_secret=Secret(typed) if typed else None,
             redirect_uri=obj.redirect_uri,
+            activation_link=obj.activation_link,
             api_version=obj.api_version,
             registration_id=obj.pk if change else None,
         )

@@ -50,7 +50,7 @@ LOOKS = {
     "disconnected": ("quiet", "unplug"),
     "info": ("quiet", "info"),
     "missing": ("warn", "circle-alert"),  # and something needs it
-    "unconfirmed": ("warn", "hourglass"),  # a person must say so
+    "unconfirmed": ("warn", "circle-question-mark"),  # a person must say so
     "paused": ("warn", "circle-pause"),
     "incomplete": ("warn", "circle-alert"),
     "suspended": ("warn", "ban"),

@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections.jobs.models import Job
-from connections.spec.checklist import Attestation, Checkpoint, LedgerProbe, Probe
+from connections.spec.checklist import Attestation, Checkpoint, LedgerProbe, MarkState, Probe
 from connections.spec.operations import Arguments
 from connections.spec.provider import GivenByCustomer
 from connections.spec.streams import Stream
@@ -27,7 +27,7 @@ from connections.vault import sealing
 from connections.vault.models import Connection, Grant, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import bind_company, confirm_pins, keep_settings, mark_healthy, store_credential
-from portal.onboarding import services
+from portal.onboarding import marks, services
 from portal.onboarding.models import Mark, Onboarding
 from tests.contract.ways import Way, typed_in
 from tests.roles import acting_as
@@ -209,15 +209,16 @@ class Customer:
         for checkpoint in self.provider.checkpoints(self.way.grant):
             self._pass(checkpoint)
         for checkpoint in self.provider.checkpoints(self.way.grant):
+            if self.mark(checkpoint).state == MarkState.UNCONFIRMED:
+                self._confirm(checkpoint)
             if isinstance(checkpoint.proof, Probe | LedgerProbe):
                 self._check(checkpoint)
         self.connection.refresh_from_db()
         return dict(Mark.objects.filter(onboarding=self.onboarding).values_list("checkpoint", "state"))
 
     def mark(self, checkpoint: Checkpoint) -> Mark:
-        return Mark.objects.select_related("onboarding__connection__tenant").get(
-            onboarding=self.onboarding, checkpoint=checkpoint.slug
-        )
+        onboarding = Onboarding.objects.select_related("connection__tenant").get(id=self.onboarding.id)
+        return marks.marks_of(onboarding)[checkpoint.slug]
 
     def _pass(self, checkpoint: Checkpoint) -> None:
         typed = {name: self.given[name] for name in checkpoint.fields if name in self.given}
@@ -231,14 +232,19 @@ class Customer:
                 services.attest(mark=self.mark(checkpoint), actor=AINO)
         if isinstance(checkpoint.proof, Probe):
             self._check(checkpoint)
-        if checkpoint.confirm or (checkpoint.pins and self.mark(checkpoint).state == "open"):
-            with self.here():
-                services.confirm(mark=self.mark(checkpoint), compared=self.shown(), actor=AINO)
+        if self.mark(checkpoint).state == MarkState.UNCONFIRMED:
+            self._confirm(checkpoint)
+        self.work_off()
+
+    def _confirm(self, checkpoint: Checkpoint) -> None:
+        """What was found is what is meant."""
+        with self.here():
+            services.confirm(mark=self.mark(checkpoint), compared=self.shown(), actor=AINO)
         self.work_off()
 
     def _check(self, checkpoint: Checkpoint) -> None:
         with self.here():
-            services.ask_check(mark=self.mark(checkpoint))
+            marks.ask_check(mark=self.mark(checkpoint))
         self.work_off()
 
     # -- what is done with a connection ------------------------------------------------------------------------------

@@ -24,6 +24,19 @@ from tests.browser import NoBrowser, launch_options
 ROOT = Path(__file__).resolve().parents[2]
 
 
+COST = "cost of the journey"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """What each journey cost, in presses, fields and pages."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    found = {value for report in reports for name, value in getattr(report, "user_properties", ()) if name == COST}
+    if found:
+        terminalreporter.section("what the journeys cost a person")
+        for line in sorted(found):
+            terminalreporter.write_line(line)
+
+
 @dataclass
 class Live:
     """A running portal: where it is, who may sign in, where its logs are."""

@@ -35,6 +35,7 @@ def test_from_sign_in_to_the_first_sync(live: Live, new_page: Any, told: dict[st
     page, office = new_page(), new_page()
     sign_in(page, live, OWNER)
     customer, vendor = Customer(page, live.portal), Vendor(office, live.simulator)
+    page.goto(f"{live.portal}/t/aamu/")
     customer.begin()
     assert set(customer.states().values()) == {"open"}
 
@@ -45,6 +46,7 @@ def test_from_sign_in_to_the_first_sync(live: Live, new_page: Any, told: dict[st
     customer.attest("rights")
     customer.attest("m2m-only")
 
+    customer.open("api-key")
     key = vendor.create_key("Aamu Oy Pilotage API", customer.client_id())
     customer.paste_key(key)
     customer.expect_state("api-key", "verified")
@@ -110,6 +112,7 @@ def test_a_revoked_key_fails_one_checkpoint_and_a_new_one_mends_it(
     page.goto(f"{live.portal}/t/aamu/")
     expect(page.locator("main")).to_contain_text("API key")
 
+    customer.open("api-key")
     key = vendor.create_key("Aamu Oy Pilotage API", customer.client_id())
     customer.paste_key(key)
     customer.expect_state("api-key", "verified")

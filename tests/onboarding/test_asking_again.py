@@ -13,7 +13,7 @@ from connections.spec.errors import QuotaExhausted, Rejected, Unauthorized, Unav
 from connections.transport import faults
 from connections.transport.models import Breaker
 from connections.vault.services import Refused
-from portal.onboarding import probing, services
+from portal.onboarding import marks, probing, services
 from portal.onboarding.marks import Proof, provider_of, record
 from portal.onboarding.models import Evidence, Mark
 from portal.onboarding.progress import walk
@@ -31,7 +31,7 @@ def pending(walker, checkpoint):
 
 def later(walker, checkpoint):
     """The waiting check is due."""
-    Job.objects.filter(kind=services.CHECK, subject=walker.mark(checkpoint).id, state="queued").update(
+    Job.objects.filter(kind=marks.CHECK, subject=walker.mark(checkpoint).id, state="queued").update(
         due_at=timezone.now()
     )
     Breaker.objects.all().delete()
@@ -48,7 +48,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_and_says_so_meanwhile(li
         assert step.is_pending
         assert "trouble" in step.obstacle
         assert Evidence.objects.count() == before + 1  # said once
-    job = Job.objects.get(kind=services.CHECK, state="queued")
+    job = Job.objects.get(kind=marks.CHECK, state="queued")
     assert job.due_at > timezone.now() + timedelta(seconds=3)
     later(live, "company")
     step = pending(live, "company")
@@ -65,7 +65,7 @@ def test_after_a_while_the_answer_is_that_there_is_none(live, sandbox, monkeypat
     step = pending(live, "company")
     assert (step.is_pending, step.state) == (False, MarkState.VERIFIED)
     assert "could not answer this at the moment" in step.sentence
-    assert not Job.objects.filter(kind=services.CHECK, state="queued").exists()
+    assert not Job.objects.filter(kind=marks.CHECK, state="queued").exists()
     assert live.connection().state == "connected"
 
 
@@ -119,7 +119,7 @@ def test_a_check_that_may_not_be_made_any_more_says_so(live, sandbox, monkeypatc
 def test_a_check_that_may_not_be_made_hides_no_finding(live):
     """What was found of the checkpoint since the check was asked for stays its last word."""
     with live.inside():
-        services.ask_check(mark=live.mark("company"))
+        marks.ask_check(mark=live.mark("company"))
         record(mark=live.mark("company"), proof=Proof(MarkState.FAILING, faults.OTHER_COMPANY.code))
         Mark.objects.filter(checkpoint="api-key").update(state=MarkState.FAILING)
     live.work_off()
@@ -149,9 +149,11 @@ def test_what_is_asked_again_and_when(error, fault, wait, asked_before, expected
 
 
 def test_an_answer_to_an_earlier_question_does_not_end_the_waiting_for_the_newest(walker, sandbox, monkeypatch):
-    """Somebody hands over the key while a check that began without it is under way."""
+    """Somebody hands over the key while a check that began with another one is under way."""
     made = sandbox.setup_company()
     walker.attest("usage-settings", "technical-user", "rights", "m2m-only")
+    with walker.inside():
+        services.give(mark=walker.mark("api-key"), values={"api_key": "a-key-that-was-mistyped"}, actor=AINO)
     asked = []
 
     def fresh_token(asker):

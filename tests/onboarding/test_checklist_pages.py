@@ -69,7 +69,8 @@ def live(visitor: Visitor, sandbox: Any) -> Visitor:
         visitor.press(checkpoint, "attest")
     visitor.press("api-key", "fields", api_key=made["api_key"])
     visitor.work_off()
-    visitor.press("company", "confirm")
+    for checkpoint in ("technical-user", "company"):
+        visitor.press(checkpoint, "confirm")
     visitor.work_off()
     visitor.made = made  # type: ignore[attr-defined]
     return visitor
@@ -104,7 +105,16 @@ def test_the_whole_walk_needs_no_javascript(visitor: Visitor, sandbox: Any) -> N
     found = visitor.page("api-key")
     assert visitor.marks(found)["api-key"] == "verified"
     assert "Procountor gave us a session" in found
-    assert "Next: Confirm the company" in found
+    assert "Next: Create a technical user" in found
+
+    user = visitor.page()
+    assert visitor.opened(user) == "technical-user"
+    assert {slug for slug, mark in visitor.marks(user).items() if mark == "unconfirmed"} == {
+        "technical-user",
+        "company",
+    }
+    assert "Whether that is a technical user only you can tell." in user
+    visitor.press("technical-user", "confirm")
 
     company = visitor.page()
     assert visitor.opened(company) == "company"
@@ -119,7 +129,7 @@ def test_the_whole_walk_needs_no_javascript(visitor: Visitor, sandbox: Any) -> N
     assert "7 of 7 done" in done
     assert visitor.marks(done) == {
         "usage-settings": "inferred",
-        "technical-user": "inferred",
+        "technical-user": "verified",
         "rights": "verified",
         "m2m-only": "attested",
         "api-key": "verified",
@@ -176,7 +186,7 @@ def test_our_own_client_id_in_the_place_of_the_key_is_recognised(visitor: Visito
 def test_blanks_around_a_key_are_left_out_and_said(visitor: Visitor, sandbox: Any) -> None:
     made = sandbox.setup_company()
     page = visitor.press("api-key", "fields", api_key=f'  "{made["api_key"]}"\n').content.decode()
-    assert "we left them out" in page
+    assert "We left out what is no part of the value: blanks around it, quotation marks." in page
     visitor.work_off()
     assert visitor.marks(visitor.page("api-key"))["api-key"] == "verified"
 

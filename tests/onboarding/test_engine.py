@@ -12,7 +12,7 @@ from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential
 from connections.vault.services import Refused
-from portal.onboarding import services
+from portal.onboarding import marks, services
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.progress import walk
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 AINO = Actor(1, "aino@aamu.example")
 DONE = {
     "usage-settings": "inferred",
-    "technical-user": "inferred",
+    "technical-user": "verified",
     "rights": "verified",
     "m2m-only": "attested",
     "api-key": "verified",
@@ -64,14 +64,14 @@ class Walker:
             services.give(mark=self.mark("api-key"), values={"api_key": key}, actor=AINO)
         self.work_off()
 
-    def confirm(self):
+    def confirm(self, checkpoint="company"):
         with self.inside():
-            services.confirm(mark=self.mark("company"), actor=AINO)
+            services.confirm(mark=self.mark(checkpoint), actor=AINO)
         self.work_off()
 
     def check(self, checkpoint):
         with self.inside():
-            services.ask_check(mark=self.mark(checkpoint))
+            marks.ask_check(mark=self.mark(checkpoint))
         self.work_off()
 
     def sync(self):
@@ -103,6 +103,12 @@ def live(walker, sandbox):
     made = sandbox.setup_company()
     walker.attest("usage-settings", "technical-user", "rights", "m2m-only")
     walker.give(made["api_key"])
+    assert walker.states() == DONE | {
+        "technical-user": "unconfirmed",
+        "company": "unconfirmed",
+        "first-sync": "open",
+    }
+    walker.confirm("technical-user")
     walker.confirm()
     walker.made = made
     assert walker.states() == DONE
@@ -140,10 +146,16 @@ def test_what_the_api_cannot_see_is_never_verified(live):
     live.check("m2m-only")
     live.check("usage-settings")
     live.check("technical-user")
-    assert {live.states()[slug] for slug in ("m2m-only", "usage-settings", "technical-user")} == {
-        "attested",
-        "inferred",
-    }
+    assert [live.states()[slug] for slug in ("m2m-only", "usage-settings")] == ["attested", "inferred"]
+    assert live.states()["technical-user"] == "verified", "who it is we asked, and what it is a person confirmed"
+    [asked, *_] = live.mark("technical-user").evidence.all()
+    assert (asked.code, asked.actor_name) == ("user-meant", "")
+
+
+def test_another_user_than_the_confirmed_one_waits_for_a_word_of_its_own(live):
+    Evidence.objects.filter(mark=live.mark("technical-user")).update(values={"user": "Aamu", "user_id": "1"})
+    live.check("technical-user")
+    assert live.states()["technical-user"] == "unconfirmed"
 
 
 def test_a_persons_word_does_not_replace_a_proof(live):

@@ -21,7 +21,7 @@ from connections.transport.caller import Caller
 from connections.vault.models import Connection, Credential, Exemption, Grant, Pin
 from connections.vault.services import Refused, exemptions_of
 from portal.env import SandboxHosts
-from portal.onboarding import moving, services
+from portal.onboarding import marks, moving, services
 from portal.onboarding.models import Mark
 from portal.onboarding.probing import ConnectionAsker
 from tests.conftest import joined, person
@@ -184,14 +184,14 @@ def test_a_servers_address_is_moved_from_page_to_company(
 
     made.work()
     assert made.mark("addresses") == "verified"
-    assert [made.mark(step) for step in ("certificate", "access", "company")] == ["open", "open", "open"]
+    assert [made.mark(step) for step in ("certificate", "access", "company")] == ["unconfirmed", "open", "open"]
     made.press(bob, "certificate")
     made.work()
     secret = {name: made.customer.given[name] for name in ("client_id", "client_secret", "scope")}
     assert "empty" in made.post(bob, "checklist/access/fields/", {**secret, "client_secret": ""})
     made.post(bob, "checklist/access/fields/", secret)
     made.work()
-    assert (made.mark("access"), made.mark("company")) == ("verified", "open")
+    assert (made.mark("access"), made.mark("company")) == ("verified", "unconfirmed")
     nothing_is_read(made)
     assert recipients(mailoutbox).count(olga.email) == 2, "that it was moved, and that an owner is waited for"
 
@@ -267,7 +267,7 @@ def test_a_typo_in_set_up_is_put_right_before_anything_is_stored(
     made.post(bob, "checklist/addresses/fields/", typed)
     assert made.connection.settings["api_url"] == typed["api_url"]
     made.work()
-    assert made.mark("certificate") == "open"
+    assert made.mark("certificate") == "unconfirmed"
     made.press(bob, "certificate")
     made.work()
     secret = {name: customer.given[name] for name in ("client_id", "client_secret", "scope")}
@@ -280,7 +280,7 @@ def test_a_typo_in_set_up_is_put_right_before_anything_is_stored(
     for model in (Credential, Grant, Pin):
         assert not model.objects.filter(connection=made.connection).exists(), model
     made.work()
-    assert (made.mark("certificate"), made.mark("access")) == ("open", "open")
+    assert (made.mark("certificate"), made.mark("access")) == ("unconfirmed", "open")
     assert "The server was changed" in made.page(bob, "access/")
     assert made.stands == ("setup", "")
     assert recipients(mailoutbox) == [], "nobody is told of what nobody relies on yet"
@@ -363,7 +363,7 @@ def test_a_new_consent(way: str, office: Callable[[Way], Office], alice: Any, bo
         assert recipients(mailoutbox) == [alice.email]
     else:
         assert made.stands == ("broken", "company-unproven")
-        assert made.mark("company") == "open"
+        assert made.mark("company") == "unconfirmed"
         assert recipients(mailoutbox) == [alice.email]
         assert "Only an owner" in made.post(bob, "checklist/company/confirm/")
         made.press(alice, "company")
@@ -384,13 +384,13 @@ def test_a_check_that_began_before_the_change_proves_nothing(
         monkeypatch.setattr(ConnectionAsker, "ask", real)
         with acting_as("owner"):
             made.post(bob, "checklist/api-key/fields/", given)
-            Job.objects.filter(kind=services.CHECK, state="queued").delete()
+            Job.objects.filter(kind=marks.CHECK, state="queued").delete()
         return answer
 
     monkeypatch.setattr(ConnectionAsker, "ask", ask)
     made.post(bob, "checklist/company/check/")
     with acting_as("worker"):
-        job = Job.objects.get(kind=services.CHECK, state="queued")
+        job = Job.objects.get(kind=marks.CHECK, state="queued")
         work(str(job.id))
     assert made.stands == ("broken", "company-unproven"), "it was answered for the company before"
     made.work()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from connections.tenancy.scope import Actor, tenant_scope
+from connections.vault import sealing
 from connections.vault.models import Connection, Credential, Exemption
 from portal.onboarding import services
 from portal.onboarding.models import Mark
@@ -25,7 +27,7 @@ def give(aamu: Any, sandbox: Any) -> Any:
     """`give(provider, checkpoint, **typed)`: keeps what was typed on a connection of that provider."""
     begun: dict[str, Any] = {}
 
-    def at(provider: str, checkpoint: str, **typed: str) -> bool:
+    def at(provider: str, checkpoint: str, **typed: str) -> Sequence[str]:
         if provider not in begun:
             with acting_as("web"), tenant_scope(aamu.id):
                 begun[provider] = services.begin(tenant=aamu, provider=provider, environment="sandbox", actor=AINO)
@@ -33,7 +35,7 @@ def give(aamu: Any, sandbox: Any) -> Any:
             mark = Mark.objects.select_related("onboarding__connection").get(
                 onboarding=begun[provider], checkpoint=checkpoint
             )
-            return services.give(mark=mark, values=typed, actor=AINO)
+            return tuple(map(str, services.give(mark=mark, values=typed, actor=AINO)))
 
     return at
 
@@ -98,7 +100,9 @@ def test_several_mistakes_are_told_at_once_and_nothing_is_kept(give: Any) -> Non
 def test_a_secret_left_empty_keeps_the_stored_one(give: Any) -> None:
     give("simutek", "access", api_url="https://gks.example", client_id="gks-1", client_secret="s3cret-0123456789")
     before = bytes(Credential.objects.get().ciphertext)
-    assert give("simutek", "access", api_url=" https://gks.example ", client_id="gks-2", client_secret="") is True
+    assert give("simutek", "access", api_url=" https://gks.example ", client_id="gks-2", client_secret="") == (
+        "blanks around it",
+    )
     assert bytes(Credential.objects.get().ciphertext) == before
     assert Connection.objects.get().settings["client_id"] == "gks-2"
 
@@ -152,3 +156,75 @@ def test_a_choice_that_is_not_offered_is_refused(give: Any) -> None:
 def test_names_may_be_written_in_any_letters(give: Any) -> None:
     give("simutek", "company", company_name="  Överkalix Tryck & Söner AB  ")
     assert Connection.objects.get().settings["company_name"] == "Överkalix Tryck & Söner AB"
+
+
+SECRET = "s3cret-0123456789=="
+HIDDEN, BLANKS, MARKS = "characters that cannot be seen", "blanks around it", "quotation marks"
+NAME, BEARER = "the name in front of it", "the word \u201cBearer\u201d"
+
+
+@pytest.mark.parametrize(
+    ("typed", "left_out"),
+    [
+        (f"\u200b{SECRET}\ufeff", (HIDDEN,)),
+        ("s3cret\u2060-\u00ad0123456789=\u200d=", (HIDDEN,)),
+        (f"\u00a0{SECRET}\u202f\n", (BLANKS,)),
+        (f"\u00ab{SECRET}\u00bb", (MARKS,)),
+        (f"`{SECRET}`", (MARKS,)),
+        (f"Bearer {SECRET}", (BEARER,)),
+        (f"Authorization: bearer {SECRET}", (NAME, BEARER)),
+        (f"client_secret={SECRET}", (NAME,)),
+        (f"Client secret: {SECRET}", (NAME,)),
+        (f'"client_secret": "{SECRET}",', (NAME, MARKS)),
+        (f'{{"client_secret": "{SECRET}"}}', (NAME,)),
+        (SECRET, ()),
+        ("key-of:mine=0123456789", ()),
+    ],
+)
+def test_what_pasting_brings_along_is_left_out_and_said(
+    give: Any, typed: str, left_out: tuple[str, ...], aamu: Any
+) -> None:
+    address = {"api_url": "https://gks.example", "client_id": "gks-1"}
+    assert give("simutek", "access", **address, client_secret=typed) == left_out
+    with acting_as("worker"), tenant_scope(aamu.id):
+        stored = sealing.plaintext(Credential.objects.select_related("connection").get(), "ciphertext")
+    assert stored in (SECRET, "key-of:mine=0123456789")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("client_id=gks-1234", "this is \u201cClient id\u201d"),
+        ("Your company's name: Aamu Oy", "this is \u201cYour company's name\u201d"),
+        ('{"client_id": "gks-1", "expires": 1}', "whole piece of JSON"),
+        ("s3cret-01234\n56789", "line break in the middle"),
+        ("s3cret-01234\u00a056789", "blank"),
+        ("\u200b\u200b\ufeff", "the field is empty"),
+        ("s3cret\u0441-0123456789", "never has"),
+    ],
+)
+def test_what_is_not_plain_is_refused_in_words(give: Any, typed: str, said: str) -> None:
+    told = refused(give, "simutek", "access", api_url="https://gks.example", client_id="gks-1", client_secret=typed)
+    assert said in told["client_secret"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("Aamu\u00a0Oy", "Aamu Oy"),
+        ("\u200bAamu Oy\ufeff", "Aamu Oy"),
+        (
+            "\u0634\u0631\u06a9\u062a \u0645\u06cc\u200c\u0646\u0627",
+            "\u0634\u0631\u06a9\u062a \u0645\u06cc\u200c\u0646\u0627",
+        ),
+        ("name: Aamu Oy", "name: Aamu Oy"),
+    ],
+)
+def test_names_keep_what_belongs_to_their_spelling(give: Any, typed: str, kept: str) -> None:
+    give("simutek", "company", company_name=typed)
+    assert Connection.objects.get().settings["company_name"] == kept
+
+
+@pytest.mark.parametrize("typed", ["", "   ", "\u200b", "\u00a0\u00a0"])
+def test_a_name_of_nothing_is_no_name(give: Any, typed: str) -> None:
+    assert "empty" in refused(give, "simutek", "company", company_name=typed)["company_name"]

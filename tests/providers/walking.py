@@ -15,7 +15,7 @@ from connections.transport import authorization
 from connections.vault.models import Connection, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
-from portal.onboarding import services
+from portal.onboarding import marks, services
 from portal.onboarding.models import Mark
 from tests.roles import acting_as
 
@@ -116,7 +116,7 @@ class Walker:
 
     def check(self, checkpoint: str) -> None:
         with self.inside():
-            services.ask_check(mark=self.mark(checkpoint))
+            marks.ask_check(mark=self.mark(checkpoint))
         self.work_off()
 
     def confirm(self, checkpoint: str) -> None:
@@ -139,12 +139,12 @@ class Walker:
             elif isinstance(checkpoint.proof, Attestation) and checkpoint.attest:
                 with self.inside():
                     services.attest(mark=self.mark(checkpoint.slug), actor=AINO)
-            if checkpoint.pins:
+            if checkpoint.slug == "company" or checkpoint.pins:
                 self.check(checkpoint.slug)
+                assert self.mark(checkpoint.slug).state == MarkState.UNCONFIRMED, self.evidence(checkpoint.slug)
                 self.confirm(checkpoint.slug)
-            elif checkpoint.confirm:
-                self.check(checkpoint.slug)
-                assert self.mark(checkpoint.slug).state == MarkState.VERIFIED, self.evidence(checkpoint.slug)
+        for checkpoint in declared:
+            if checkpoint.confirm and self.mark(checkpoint.slug).state == MarkState.UNCONFIRMED:
                 self.confirm(checkpoint.slug)
         self.work_off()
         return self.states()

@@ -12,7 +12,7 @@ from connections.spec.operations import Arguments
 CONSENT = "consent"
 SENTENCES = {
     **proofs.SENTENCES,
-    "package-known": _("%(who)s knows which package the company has."),
+    "package-known": _("%(who)s told us that your package at Hesabit is known. Hesabit's API cannot show it to us."),
 }
 
 

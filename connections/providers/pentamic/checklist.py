@@ -5,13 +5,17 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec import proofs
-from connections.spec.checklist import Asker, Attestation, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, LedgerProbe, MarkState, Probe
 from connections.spec.streams import BadPage
 
 SENTENCES = {
     **proofs.SENTENCES,
     "addresses-answer": _("Both servers answer."),
-    "plain-http": _("The address begins with http: secret and data travel unprotected, by our admin's leave."),
+    "plain-http": _(
+        "An address begins with http: secret and data travel unprotected, by our admin's leave. Whether a server answers "
+        "there shows when we sign in."
+    ),
+    "answered-so-received": _("What you received opens Pentamic, so access was given."),
 }
 HERE = _("you, with what Pentamic's administrator sent you")
 
@@ -30,11 +34,11 @@ IDENTITY = ("api_url", "auth_url", "client_id")
 
 
 def addresses(asker: Asker) -> Finding:
-    """Whether servers answer there; with https their certificates are what answers."""
+    """Whether servers answer there; with https their certificates are what answers. Without it nothing is asked here."""
     given = [asker.settings.get(name, "") for name in ("api_url", "auth_url")]
-    if any(address.startswith("http:") for address in given):
-        return Finding(MarkState.VERIFIED, "plain-http")
     asker.certificates()
+    if any(address.startswith("http:") for address in given):
+        return Finding(MarkState.WAIVED, "plain-http")
     return Finding(MarkState.VERIFIED, "addresses-answer")
 
 
@@ -50,7 +54,7 @@ CHECKLIST = (
         _("Ask for access"),
         _("Pentamic's administrator makes a client for your company."),
         _("Only they can: there is no page of theirs where you could do it yourself."),
-        Attestation("said-so"),
+        Inference("access", "answered-so-received"),
         _("someone who may speak for your company"),
         how=(
             _("Write to info@pentamic.com and ask for access to the accounting API for Pilotage."),

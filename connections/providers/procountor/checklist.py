@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.providers.procountor.rights import missing, narrowing, tree_of
+from connections.providers.procountor.rights import missing, narrowing, superfluous, tree_of
 from connections.providers.procountor.streams import STREAMS
 from connections.spec import proofs
 from connections.spec.checklist import (
@@ -32,7 +32,16 @@ SENTENCES = {
     "user-seen": _(
         "The access belongs to the user “%(user)s” (id %(user_id)s). Whether that is a technical user only you can tell."
     ),
-    "rights-enough": _("The user may read what we need: %(rights)s."),
+    "user-meant": _(
+        "The access belongs to the user “%(user)s” (id %(user_id)s), who was confirmed as a technical user."
+    ),
+    "rights-enough": _("The user may read what we need, and nothing else that Procountor tells us of: %(rights)s."),
+    "rights-more": _(
+        "The user may do more than view what we read: %(named)s. Take it away in Procountor and check again, or confirm "
+        "that it is meant."
+    ),
+    "rights-more-meant": _("The user may read what we need, and has further rights that are meant: %(named)s."),
+    "person-may-read": _("You may read what we need: %(rights)s. What else you may do, the access may do as well."),
     "rights-missing": _("The user lacks rights in Procountor: %(rights)s."),
     "rights-narrowed": _("The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be."),
     "company-found": _("The access opens the company “%(company)s” (company id %(company_id)s)."),
@@ -67,9 +76,12 @@ def _differs(asker: Asker, session: dict[str, Any]) -> Finding:
 
 
 def technical_user(asker: Asker) -> Finding:
+    """Whose key it is. Nothing tells a technical user from a natural person, so a person says which it is."""
     session = _session(asker)
     values = {"user": str(session.get("userName") or "?"), "user_id": str(session.get("userId") or "?")}
-    return Finding(MarkState.INFERRED, "user-seen", values)
+    if values["user_id"] == asker.confirmed.get("user_id"):
+        return Finding(MarkState.VERIFIED, "user-meant", values)
+    return Finding(MarkState.UNCONFIRMED, "user-seen", values)
 
 
 def company(asker: Asker) -> Finding:
@@ -77,7 +89,7 @@ def company(asker: Asker) -> Finding:
     if asker.company_id and asker.company_id != str(session["companyId"]):
         return _differs(asker, session)
     values = {"company": str(session.get("name") or "?"), "company_id": str(session["companyId"])}
-    return Finding(MarkState.VERIFIED, "company-found", values, proves_company=True)
+    return Finding(proofs.company_state(asker), "company-found", values, proves_company=True)
 
 
 def rights(asker: Asker) -> Finding:
@@ -89,6 +101,10 @@ def rights(asker: Asker) -> Finding:
         return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(not_given)})
     if limits := narrowing(tree):
         return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
+    if asker.way == SIGN_IN:
+        return Finding(MarkState.VERIFIED, "person-may-read", {"rights": ", ".join(needed)})
+    if more := superfluous(tree, needed):
+        return proofs.superfluous(asker, "rights-more", more)
     return Finding(MarkState.VERIFIED, "rights-enough", {"rights": ", ".join(needed)})
 
 
@@ -116,6 +132,8 @@ CHECKLIST = (
         avoid=(_("Do not use a natural person's login."),),
         needs=("api-key",),
         attest=_("I have created a technical user."),
+        confirm=_("Yes, this is a technical user."),
+        meant={"user-seen": "user-meant"},
         ways=(M2M,),
     ),
     Checkpoint(
@@ -139,6 +157,29 @@ CHECKLIST = (
         avoid=(_("Do not limit the user to own invoices or to certain dimensions: lists would silently be cut."),),
         needs=("api-key",),
         attest=_("I have given the rights."),
+        confirm=_("These rights are meant."),
+        meant={"rights-more": "rights-more-meant"},
+        ways=(M2M,),
+    ),
+    Checkpoint(
+        "rights",
+        _("Have the rights we need"),
+        _("Viewing what we read: registers, invoices, receipts, reports, bank statements."),
+        _("With too few rights Procountor answers with empty lists that look complete."),
+        Probe(rights),
+        MANAGER,
+        where=("Management", "Users and privileges"),
+        how=(
+            _(
+                "Whoever signs in needs viewing rights to the customer, supplier and product registers, and to the search of "
+                "sales and purchase invoices."
+            ),
+            _("And viewing rights to the journal and receipt search, accounting reports, and bank statements."),
+        ),
+        avoid=(_("Do not limit the user to own invoices or to certain dimensions: lists would silently be cut."),),
+        needs=("api-key",),
+        attest=_("I have given the rights."),
+        ways=(SIGN_IN,),
     ),
     Checkpoint(
         "m2m-only",

@@ -31,6 +31,18 @@ def missing(tree: Any, needs: tuple[str, ...]) -> list[str]:
     return [path for path in needs if level_at(tree, path) not in GRANTED]
 
 
+def superfluous(tree: dict[str, Any], needs: tuple[str, ...]) -> list[str]:
+    """What is given beyond viewing what is needed, as `section.name`: another right, or all rights to a needed one."""
+    given = {
+        f"{section}.{name}": level
+        for section, names in tree.items()
+        if isinstance(names, dict)
+        for name, level in names.items()
+        if level in GRANTED
+    }
+    return [path for path, level in given.items() if path not in needs or level == "ALL_RIGHTS"]
+
+
 def narrowing(tree: Any) -> list[str]:
     return [path for path in NARROWING if level_at(tree, path) is True]
 

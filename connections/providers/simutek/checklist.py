@@ -8,13 +8,23 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.simutek.streams import PAGES
 from connections.spec import proofs
-from connections.spec.checklist import Asker, Attestation, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import (
+    Asker,
+    Attestation,
+    Checkpoint,
+    Finding,
+    Inference,
+    LedgerProbe,
+    MarkState,
+    Probe,
+)
 from connections.spec.operations import Arguments
 from connections.spec.streams import BadPage
 
 SENTENCES = {
     **proofs.SENTENCES,
-    "numbers-ours": _("%(who)s told us who numbers customers."),
+    "numbers-ours": _("%(who)s told us that customers we create get a number of yours. GKS4 cannot show it to us."),
+    "answered-so-received": _("What you received opens your GKS4, so access was given."),
 }
 HERE = _("you, with what Simutek sent you")
 
@@ -48,7 +58,7 @@ CHECKLIST = (
         _("Ask Simutek for access"),
         _("Simutek registers a client in your GKS4."),
         _("Only they can: there is no page where you could do it yourself."),
-        Attestation("said-so"),
+        Inference("access", "answered-so-received"),
         _("someone who may speak for your company"),
         how=(
             _("Write to Simutek and ask for access to the API of your GKS4 for Pilotage."),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.smartbusiness.faults import FIELD_SENTENCES
+from connections.providers.smartbusiness.streams import STREAMS
 from connections.spec import proofs
-from connections.spec.checklist import Asker, Checkpoint, Inference, LedgerProbe, Probe
+from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, LedgerProbe, MarkState, Probe
+from connections.spec.operations import Arguments
 from connections.spec.proofs import Company
 from connections.spec.streams import BadPage
 
@@ -19,6 +21,9 @@ SENTENCES = {
     **FIELD_SENTENCES,
     "access-works": _("SmartBusiness accepts our requests, so there is an account with API access."),
     "client-works": _("SmartBusiness accepts this client, so it is registered."),
+    "lists-open": _(
+        "SmartBusiness does not say what the access includes, so we tried: it answers when we ask for %(lists)s."
+    ),
 }
 ADMIN = _("whoever manages users in SmartBusiness")
 
@@ -31,6 +36,14 @@ def profile(asker: Asker) -> Company:
         message = "no id in the profile"
         raise BadPage(message)
     return Company(str(found["id"]), str(found.get("company_name") or found.get("name") or "?"))
+
+
+def lists(asker: Asker) -> Finding:
+    """One record of each list that is read: one that is refused fails the checkpoint by its fault."""
+    tried = [stream for stream in STREAMS if stream.name in asker.streams_wanted]
+    for stream in tried:
+        asker.ask(stream.operation, Arguments(query={"limit": "1"}))
+    return Finding(MarkState.VERIFIED, "lists-open", {"lists": ", ".join(str(stream.label) for stream in tried)})
 
 
 SIGN_IN = Probe(proofs.signed_in(profile))
@@ -90,12 +103,15 @@ CHECKLIST = (
     ),
     Checkpoint(
         "scopes",
-        _("Scopes"),
-        _("What we may read and do there."),
-        _("With too few scopes some of your books would be missing here."),
-        Probe(proofs.scope(*SCOPES)),
+        _("Look at what we may read"),
+        _("Contacts, catalogue, invoices, offers, order confirmations and bank accounts."),
+        _("With too few scopes some of your books would be missing here. With too many, a leak does more harm."),
+        Probe(proofs.scope(*SCOPES, unsaid=lists)),
         ADMIN,
+        where=("Home", "Users", "API V2"),
         needs=("access",),
+        confirm=_("The access may include this."),
+        meant={"scope-more": "scope-more-meant"},
     ),
     Checkpoint(
         "company",

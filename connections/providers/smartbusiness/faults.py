@@ -43,7 +43,7 @@ SCOPE_REFUSED = Fault(
     "scope-refused",
     Acts.CUSTOMER,
     _("The client in SmartBusiness lacks scopes that we need. Tick them there."),
-    "invalid_scopes or required_scopes_missing (codes 11 and 12): the client was created with fewer scopes.",
+    "invalid_scopes or required_scopes_missing (codes 11 and 12), at a token request or a call: too few scopes were ticked.",
     "scopes",
 )
 TOKEN_REFUSED = Fault(
@@ -158,7 +158,6 @@ FAULTS = FaultCatalogue(
         Rule(CLIENT_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT", "UNAUTHORIZED_CLIENT")),
         Rule(
             SCOPE_REFUSED,
-            Phase.TOKEN,
             codes=("REQUIRED_SCOPES_MISSING", "INVALID_SCOPES", "INVALID_SCOPE", "11", "12"),
         ),
         Rule(ACCESS_ENDED, Phase.GRANT, codes=("INVALID_GRANT",)),

@@ -34,7 +34,9 @@ def _open(kit: Kit) -> Running:
 
     def client() -> dict[str, str]:
         first = office.client(FIRST_CLIENT) or office.clients()[0]
-        return {"client_id": first["id"], "client_secret": first["secret"], "redirect_uri": first["redirect_uri"]}
+        found = {"client_id": first["id"], "client_secret": first["secret"], "redirect_uri": first["redirect_uri"]}
+        # Below the pages of this simulator: the link that the vendor is given for its customers.
+        return {**found, "activation_path": f"/activate?integrationId={FIRST_SPECIFICATION}"}
 
     def state() -> dict[str, Any]:
         return {

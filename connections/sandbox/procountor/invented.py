@@ -10,8 +10,8 @@ Body = dict[str, Any]
 
 # Visible partners, inactive partners on top (the list hides them), invoices; by company id and --records.
 COUNTS = {
-    "small": {10451: (250, 10, 450), 10452: (30, 2, 40)},
-    "demo": {10451: (1240, 50, 4860), 10452: (30, 2, 40)},
+    "small": {10451: (250, 10, 450), 10452: (30, 2, 40), 10453: (12, 1, 9)},
+    "demo": {10451: (1240, 50, 4860), 10452: (30, 2, 40), 10453: (12, 1, 9)},
 }
 FIRST_DAY = datetime.fromisoformat("2023-01-02T08:00:00")  # local time without a zone, as the API tells it
 DAYS = 1080  # to mid December 2025, so that no record lies in the future

@@ -13,7 +13,11 @@ from connections.sandbox.kit import Kit
 from connections.sandbox.procountor import rights
 
 # Invented; the check digit of neither code is right, so no real company can have it.
-COMPANIES = ((10451, "Aamu Oy", "0000001-0", "Ilona Esimerkki"), (10452, "Iltarusko Oy", "0000002-0", "Otso Keksitty"))
+COMPANIES = (
+    (10451, "Aamu Oy", "0000001-0", "Ilona Esimerkki"),
+    (10452, "Iltarusko Oy", "0000002-0", "Otso Keksitty"),
+    (10453, "Lumikide Oy", "0000004-0", "Saana Sepitetty"),
+)
 MAIN_COMPANY = COMPANIES[0][0]
 VENDOR = (10499, "Portaali Oy", "0000003-0", "Veera Keksitty")  # whose software the first API client is
 FIRST_USER = 3001

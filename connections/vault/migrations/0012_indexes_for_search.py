@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('vault', '0009_way_is_chosen_once'),
+        ('vault', '0011_activation_link'),
     ]
 
     operations = [

@@ -35,6 +35,11 @@ MARKS: dict[str, tuple[str, Any, Any]] = {
         gettext_lazy("Open"),
         gettext_lazy("Nobody has said or shown that it is done."),
     ),
+    MarkState.UNCONFIRMED: (
+        "circle-question-mark",
+        gettext_lazy("Unconfirmed"),
+        gettext_lazy("We found it; a person must say that it is meant."),
+    ),
     MarkState.ATTESTED: (
         "user-round-check",
         gettext_lazy("Attested"),
