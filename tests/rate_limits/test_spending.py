@@ -10,6 +10,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone, translation
 
+from connections.spec.text import duration
 from portal.rate_limits import database
 from portal.rate_limits.limits import ALL, DAY, HOUR, Limit, Rate, Scope
 from portal.rate_limits.models import Usage
