@@ -181,6 +181,8 @@ class Client:
         of the provider's that would blame the customer, a page for people. It is asked again after a pause, and counts when
         it is still refused then. In set-up, and for what was typed anew, it counts at once: nothing has worked before.
         """
+        if not self._caller.run_id and not self._caller.checkpoint:
+            return  # sent by hand: a person reads what came of it, and no connection breaks by it
         stands = self.connection.state in (ConnectionState.CONNECTED, ConnectionState.BROKEN)
         is_doubtful = refused.is_page or isinstance(refused, Unauthorized)
         is_doubtful = is_doubtful or (refused.fault.acts is Acts.CUSTOMER and not refused.is_told)

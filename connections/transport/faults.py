@@ -68,7 +68,7 @@ TURNED_AWAY = Fault(
 REFUSED_ONCE = Fault(
     "renewal-refused-once",
     Acts.NOBODY,
-    _("The provider refused to renew our access. We ask once more in a minute, before we ask anything of you."),
+    _("The provider refused to renew our access. We ask once more by ourselves, before we ask anything of you."),
     "The refresh token was refused for the first time (invalid_grant). It is sent once more after a minute; only a second"
     " refusal of the same one is the end of it.",
 )

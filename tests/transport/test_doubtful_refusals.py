@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -46,7 +47,7 @@ def answering(hostile, status, body=b"{}"):
 
 def send(connection, operation="session"):
     with acting_as("worker"):
-        return Client(connection=connection).send(operation)
+        return Client(connection=connection, run_id=uuid.uuid4()).send(operation)
 
 
 def refused(connection):
