@@ -93,6 +93,8 @@ def test_a_token_that_is_answered_404_says_nothing(calling: Calling) -> None:
 
     Grant.objects.all().delete()
     call = calling.go_on(call, later=LATER)
+    assert (call.looks, call.is_moving) == (0, True)
+    call = calling.go_on(call, later=timedelta(minutes=80))
     assert (call.looks, call.why, call.needs_a_person) == (0, "not-heard", True)
 
 
