@@ -81,8 +81,11 @@ class PentamicServer(ForeignServer):
         return None
 
     def _missing(self, request: Request) -> Response:
-        is_customers = INVOICES.fullmatch(request.path.rstrip("/"))
-        return error(403, json.dumps({"error": "ID_NOTFOUND"})) if is_customers else error(404)
+        if not INVOICES.fullmatch(request.path.rstrip("/")):
+            return error(404)
+        if self._is_xml:
+            return error(403, "<Error><error>ID_NOTFOUND</error></Error>", "application/xml")
+        return error(403, json.dumps({"error": "ID_NOTFOUND"}))
 
     def _find(self, given: str) -> Entry | None:
         wanted = given.removesuffix(".0")
