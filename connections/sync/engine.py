@@ -32,12 +32,11 @@ from connections.transport.models import RequestLogEntry
 
 SLICE = 20.0  # seconds of reading before the job is handed back, so that nobody's sync holds a worker for long
 PAGES_PER_LINE = 100
-SKIPPED_LINES = (
-    20  # of a stream's records that could not be kept, and of its lists; beyond that only their number is told
-)
+SKIPPED_LINES = 20  # records that could not be kept, and lists, that a stream names; beyond that their number is told
 SLOW = timedelta(seconds=5)  # a page that takes longer and is not answered then is perhaps too large
 HELD = timedelta(minutes=10)
 SHORTEST_WAIT = timedelta(seconds=1)
+WHOLE = (200, 203, 204)  # of an answer that may be a whole page: 202 and 206, among others, promise less
 
 UNENDED = (ProgressState.PENDING, ProgressState.READING)
 TROUBLED = (ProgressState.REFUSED, ProgressState.FAILED)
@@ -163,8 +162,8 @@ class Reading:
         if stream.since is not None and progress.since:
             query[stream.since.parameter] = progress.since
         reply = self.client.send(stream.operation, replace(part.arguments, query=query))
-        if reply.status == 206:
-            message = "answered 206, which is a part of what was asked for"
+        if reply.status not in WHOLE:
+            message = f"answered {reply.status}, which promises no whole list"
             raise ShortList(message)
         return reply
 
@@ -323,7 +322,8 @@ class Reading:
         known = faults.find(provider=self.run.connection.provider, code=tally.fault)
         if tally.answered or known is None:
             # A right that is missing for one of them breaks nothing else.
-            self._mark(progress, ProgressState.FAILED, faults.PARTS_MISSED, entry_id)
+            fault = faults.PARTS_MISSED if tally.is_refused else faults.PARTS_UNREADABLE
+            self._mark(progress, ProgressState.FAILED, fault, entry_id)
         else:
             state = ProgressState.REFUSED if tally.is_forbidden else ProgressState.FAILED
             self._mark(progress, state, known, entry_id)

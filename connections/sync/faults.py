@@ -64,7 +64,13 @@ PARTS_MISSED = Fault(
         "Where one of them should be readable, ask whoever gives out the rights at the provider."
     ),
     "Of a stream with several lists, one for each record of another stream or variant, some were refused while others were "
-    "answered: 400, 403 or 404 for one of them, or an answer that cannot be read. The log lines name them.",
+    "answered: 400, 403 or 404 for one of them. The log lines name them.",
+)
+PARTS_UNREADABLE = Fault(
+    "parts-unreadable",
+    Acts.US,
+    _("Some lists came in a form that we do not know; all others were read. Our staff can see it; nothing was lost."),
+    "Of a stream with several lists, some were answered with something that is no list. The log lines name them.",
 )
 RECORDS_SKIPPED = Fault(
     "records-skipped",
@@ -76,7 +82,16 @@ RECORDS_SKIPPED = Fault(
     "Items of a list that are no object, have no usable id, or hold a value that the database does not take. The log lines "
     "give stream, page and place; a stream's next run asks from the same moment again.",
 )
-_READING = (PAGE_UNREADABLE, LIST_CUT, LIST_SHORT, LIST_MOVES, LIST_ENDLESS, PARTS_MISSED, RECORDS_SKIPPED)
+_READING = (
+    PAGE_UNREADABLE,
+    LIST_CUT,
+    LIST_SHORT,
+    LIST_MOVES,
+    LIST_ENDLESS,
+    PARTS_MISSED,
+    PARTS_UNREADABLE,
+    RECORDS_SKIPPED,
+)
 _OURS = {fault.code: fault for fault in (*_READING, GAVE_UP)}
 _BY_TROUBLE = {CutList: LIST_CUT, ShortList: LIST_SHORT, MovingList: LIST_MOVES, EndlessList: LIST_ENDLESS}
 

@@ -9,7 +9,7 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connections.spec.errors import CallFailed, Forbidden
+from connections.spec.errors import CallFailed, Forbidden, Rejected
 from connections.spec.operations import Arguments, Place
 from connections.spec.streams import BadPage, Position, Stream
 from connections.sync.models import Record
@@ -43,13 +43,15 @@ class Tally:
     fault: str = ""
     entry: str = ""
     is_forbidden: bool = False
+    is_refused: bool = False  # any of them, by the provider
 
     @classmethod
     def of(cls, position: Position) -> Tally:
         return cls(**position.get("tally", {}))
 
     def miss(self, fault: str, entry: str, failed: Exception) -> Tally:
-        missed = replace(self, missed=self.missed + 1)
+        is_refused = isinstance(failed, Forbidden | Rejected) and not failed.is_page
+        missed = replace(self, missed=self.missed + 1, is_refused=self.is_refused or is_refused)
         if self.missed:
             return missed
         return replace(missed, fault=fault, entry=entry, is_forbidden=isinstance(failed, Forbidden))

@@ -172,6 +172,7 @@ class Client:
                         raise
                     time.sleep(pause)
                     waited += pause
+                    is_renewed = False  # the token may have ended meanwhile
         raise AssertionError  # the count has no end
 
     def _raise_if_doubtful(self, declared: Operation, entry: RequestLogEntry, refused: CallFailed) -> None:

@@ -335,6 +335,7 @@ def test_every_fault_a_run_can_end_with_has_words():
         "list-moves",
         "list-endless",
         "parts-missed",
+        "parts-unreadable",
         "records-skipped",
         "no-answer",
         "right-missing",

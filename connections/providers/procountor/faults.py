@@ -59,12 +59,6 @@ ACCESS_LOST = Fault(
     "The refresh token is refused after an answer to a refresh had been lost: cause unknown (OAU-8).",
     "api-key",
 )
-GONE = Fault(
-    "request-expired",
-    Acts.CUSTOMER,
-    _("The activation has expired at Procountor. Open the activation link once more."),
-    "410: the integration request has expired.",
-)
 STALE = Fault(
     "stale-version",
     Acts.NOBODY,
@@ -101,7 +95,7 @@ NOT_FOUND = Fault(
     "not-found",
     Acts.US,
     _("Procountor does not know the address we asked for. Our staff can see it and must mend it."),
-    "404: wrong API version in the path, a removed endpoint, or a missing right shown as 404.",
+    "404 or 410: wrong API version in the path, a removed endpoint, or a missing right shown as 404.",
 )
 TOO_MANY = Fault(
     "too-many-requests",
@@ -136,8 +130,7 @@ FAULTS = FaultCatalogue(
         Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,), in_words=True),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
-        Rule(GONE, Phase.CALL, status=(410,)),
-        Rule(NOT_FOUND, Phase.CALL, status=(404,)),
+        Rule(NOT_FOUND, Phase.CALL, status=(404, 410)),
         Rule(STALE, Phase.CALL, status=(409,)),
         Rule(BAD_REQUEST, Phase.CALL, status=(400,), reads=True),
         Rule(INVALID, Phase.CALL, status=(400, 406, 408)),
