@@ -282,7 +282,7 @@ class Reading:
             fault, entry_id = faults.of_page(failed), reply.entry_id if reply else None
         of = stream.each.stream if stream.each else stream.name
         values: dict[str, Any] = {"stream": stream.name, "of": of, "part": part.name, "fault": fault.code}
-        values |= states.pointing(entry_id)
+        values |= states.pointing(entry_id) | ({"reason": str(failed)} if isinstance(failed, BadPage) else {})
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
             tally = Tally.of(progress.position)

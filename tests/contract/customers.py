@@ -313,9 +313,9 @@ class Customer:
         past = timezone.now() - timedelta(hours=2)
         Grant.objects.filter(connection=self.connection).update(issued_at=past, expires_at=past + timedelta(hours=1))
 
-    def a_minute_later(self) -> None:
+    def a_minute_later(self, minutes: int = 1) -> None:
         """What was refused was refused a minute before, and nothing waits for it any more."""
-        minute = timedelta(seconds=61)
+        minute = timedelta(seconds=61 * minutes)
         with acting_as("owner"):
             RequestLogEntry.objects.filter(connection=self.connection).update(at=F("at") - minute)
             Grant.objects.filter(connection=self.connection).update(

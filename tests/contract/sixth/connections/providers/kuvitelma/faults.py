@@ -12,7 +12,7 @@ ACCESS_ENDED = Fault(
     "access-ended",
     Acts.CUSTOMER,
     _("Kuvitelma no longer lets us in. Give the access once more."),
-    "The client or the refresh token is refused.",
+    "The refresh token is refused.",
     "access",
 )
 ACCESS_LOST = Fault(
@@ -22,11 +22,30 @@ ACCESS_LOST = Fault(
     "Refresh tokens work once; the answer to a refresh was lost.",
     "access",
 )
+CLIENT_REFUSED = Fault(
+    "client-refused",
+    Acts.US,
+    _("Kuvitelma does not accept our own registration. Our staff can see it and must mend it."),
+    "invalid_client: check the client registration of this environment.",
+)
+KEY_REFUSED = Fault(
+    "key-refused",
+    Acts.CUSTOMER,
+    _("Kuvitelma does not accept this client. Compare both values with those at Kuvitelma."),
+    "The customer's own client is refused.",
+    "access",
+)
 FORBIDDEN = Fault(
     "forbidden", Acts.CUSTOMER, _("The access does not include this."), "403: a right is missing.", "access"
 )
 NOT_FOUND = Fault("not-found", Acts.NOBODY, _("Kuvitelma does not know this any more."), "404.")
 INVALID = Fault("invalid-fields", Acts.NOBODY, _("Kuvitelma refused some of the values."), "400 or 422.")
+BAD_REQUEST = Fault(
+    "bad-request",
+    Acts.US,
+    _("Kuvitelma did not understand a request of ours. Our staff can see it and must mend it."),
+    "400 or 422 to something that we read.",
+)
 TOO_MANY = Fault("too-many-requests", Acts.NOBODY, _("Kuvitelma asked us to slow down."), "429.")
 TROUBLE = Fault("provider-trouble", Acts.NOBODY, _("Kuvitelma has trouble at the moment."), "5xx after all retries.")
 UNKNOWN = Fault("unknown-refusal", Acts.US, _("Kuvitelma refused in a way we do not know yet."), "No rule matches.")
@@ -40,10 +59,13 @@ def codes(body: Any) -> list[str]:
 FAULTS = FaultCatalogue(
     rules=(
         Rule(TOO_MANY, status=(429,)),
-        Rule(ACCESS_ENDED, Phase.TOKEN, codes=("INVALID_CLIENT", "INVALID_GRANT")),
+        Rule(CLIENT_REFUSED, Phase.GRANT, codes=("INVALID_CLIENT",)),
+        Rule(ACCESS_ENDED, Phase.GRANT, codes=("INVALID_GRANT",)),
+        Rule(KEY_REFUSED, Phase.TOKEN, codes=("INVALID_CLIENT", "INVALID_GRANT")),
         Rule(ACCESS_ENDED, Phase.CALL, status=(401,)),
         Rule(FORBIDDEN, status=(403,)),
         Rule(NOT_FOUND, status=(404,)),
+        Rule(BAD_REQUEST, Phase.CALL, status=(400, 415, 422), reads=True),
         Rule(INVALID, status=(400, 422)),
         Rule(TROUBLE, status=(500, 501, 502, 503, 504)),
     ),
