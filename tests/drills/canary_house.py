@@ -172,7 +172,7 @@ class CanaryHouse(House):
     def _demo_data(self, clients: dict[str, dict[str, str]]) -> None:
         chosen = self.folders.state / "sandbox" / "chosen.json"
         chosen.touch(0o600)
-        chosen.write_text(json.dumps({"clients": clients}))
+        chosen.write_text(json.dumps({"clients": clients, "hosts": self.sandbox.hosts}))
         child = self.plan.command("demo_data", "demo_data", "--sandbox", str(chosen))
         child.start(self.folders, REPOSITORY)
         assert child.process is not None
