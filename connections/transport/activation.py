@@ -85,6 +85,7 @@ WORDS = {
         " here. Open the provider's link once more."
     ),
 }
+SEALED = ("key_version", "request_ciphertext")  # the web may write these, and not read them
 CAME_TO_NOTHING = (ActivationState.EXPIRED, ActivationState.FAILED)
 STATUSES = {410: "expired", 404: "unknown-request"}
 
@@ -111,28 +112,20 @@ class _NoSuch(Exception):
 def asked_before(
     *, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor
 ) -> ActivationRequest | None:
-    """What became of this request when the same person brought it before; None where nothing did, so that it may be asked
-    for anew. Needs the tenant's scope.
-    """
-    if not REQUEST_ID.fullmatch(request_id):
-        return None
-    return _row_of(tenant, provider, environment, request_id, actor)[1]
+    """What became of this request when the same person brought it before, if anything. Needs the tenant's scope."""
+    return _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)[1]
 
 
-def _row_of(
-    tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor
-) -> tuple[UUID, ActivationRequest | None]:
+def _row_of(*named: str | int | None) -> tuple[UUID, ActivationRequest | None]:
     """The id of our row for a request that one person brought, and the row if there is one.
 
     Each try that came to nothing is followed by a row of its own. The ids are made with the portal's key: nobody can
     guess the provider's request id from them.
     """
-    rows = ActivationRequest.objects.defer("key_version", "request_ciphertext")
     for number in itertools.count():
-        named = orjson.dumps([str(tenant.id), provider.slug, environment, request_id, actor.id, number]).decode()
-        digest = salted_hmac("transport.activation", named, algorithm="sha256").digest()
+        digest = salted_hmac("transport.activation", repr((*named, number)), algorithm="sha256").digest()
         row_id = UUID(bytes=digest[:16], version=5)
-        row = rows.filter(id=row_id).first()
+        row = ActivationRequest.objects.defer(*SEALED).filter(id=row_id).first()
         if row is None or row.state not in CAME_TO_NOTHING:
             break
     return row_id, row
@@ -141,14 +134,13 @@ def _row_of(
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
     """Keep a request that a browser brought, sealed, and have its proposal fetched. Needs the tenant's scope, in the web.
 
-    Brought twice at the same moment it is one. Raises Refused for what cannot be a request id, and where we are not
-    registered; KeyUnavailable.
+    Brought twice at once it is one. Raises Refused for what is no request id, or without a registration; KeyUnavailable.
     """
     if not REQUEST_ID.fullmatch(request_id):
         raise Refused(WORDS["unknown-request"])
     if not ClientRegistration.objects.filter(provider=provider.slug, environment=environment).exists():
         raise Refused(faults.NO_REGISTRATION.customer)
-    row_id, before = _row_of(tenant, provider, environment, request_id, actor)
+    row_id, before = _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)
     if before is not None:
         return before
     row = ActivationRequest(
@@ -164,7 +156,7 @@ def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError:  # pressed twice: the later press waits here until the first one's row stands
-        return ActivationRequest.objects.defer("key_version", "request_ciphertext").get(id=row_id)
+        return ActivationRequest.objects.defer(*SEALED).get(id=row_id)
     enqueue(kind=SHOW, subject=row.id, tenant_id=tenant.id)
     audit.record(
         tenant_id=tenant.id,

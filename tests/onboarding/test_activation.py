@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from base64 import b64decode
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,8 +11,6 @@ from typing import Any
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import connection as database
-from django.db import connections as databases
-from django.test import Client as DjangoClient
 from django.utils import timezone
 
 from connections.jobs.models import Job
@@ -327,55 +324,6 @@ def test_a_decision_needs_a_person_who_has_shown_it_lately(
     assert answer.headers["Location"].startswith("/account/reauthenticate/")
     seen.work_off()
     assert signing.decided == []
-
-
-def test_a_form_that_is_pressed_twice_takes_up_one_request(chooser: Chooser, kaste: Any, alice: Any) -> None:
-    chooser.take()
-    first = chooser.place
-    chooser.take()
-    assert chooser.place == first
-    chooser.work_off()
-    chooser.decide(company="101")
-    chooser.work_off()
-    chooser.take()  # long after, it leads to what became of it
-    assert chooser.place == first
-    assert ActivationRequest.objects.count() == 1
-    assert AuditEvent.objects.filter(action="activation.asked").count() == 1
-    chooser.take(request_id="another-request")
-    assert chooser.place != first
-
-
-def test_a_request_that_came_to_nothing_may_be_taken_up_again(chooser: Chooser) -> None:
-    chooser.take()
-    for state in ("failed", "expired"):
-        ActivationRequest.objects.update(state=state)
-        before = chooser.place
-        chooser.take()
-        assert chooser.place != before
-        chooser.take()
-    assert ActivationRequest.objects.count() == 3
-
-
-def test_of_many_presses_at_once_one_takes_it_up(chooser: Chooser) -> None:
-    cookie, barrier, places = chooser.client.cookies["session"].value, threading.Barrier(8), []
-
-    def press() -> None:
-        mine = DjangoClient()
-        mine.cookies["session"] = cookie
-        barrier.wait()
-        try:
-            places.append(mine.post(ARRIVED, {"requestId": REQUEST_ID, "tenant": "aamu"}).headers["Location"])
-        finally:
-            databases.close_all()
-
-    with acting_as("web"):
-        threads = [threading.Thread(target=press) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len(places) == 8
-    assert len(set(places)) == ActivationRequest.objects.count() == 1
 
 
 def test_it_is_done_twice_without_harm_and_stands_in_the_audit_trail(seen: Chooser) -> None:
