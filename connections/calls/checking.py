@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
-import orjson
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from connections.spec import json_numbers
 from connections.spec.operations import Arguments, FieldTrouble, Operation, Parameter, Place
 from connections.spec.text import Text
 
@@ -90,7 +90,7 @@ def _body(operation: Operation, body: Any) -> Iterator[FieldTrouble]:
         yield FieldTrouble("", _("A list is needed: it begins with [ and ends with ]."))
         return
     try:
-        written = orjson.dumps(body)
+        written = json_numbers.written(body)
     except TypeError:  # too deep, too large a number, or no text
         yield FieldTrouble("", _("This cannot be written as JSON."))
         return

@@ -98,7 +98,7 @@ def _of(reply: Reply) -> dict[str, Any]:
         "fault": "",
         "entry_id": reply.entry_id,
         "provider_request_id": reply.provider_request_id,
-        **_written(reply.body),
+        **_written(reply.exact()),
     }
 
 

@@ -70,7 +70,7 @@ def look(lease: Lease, call: Call, operation: Operation, client: Client) -> Agai
     ours: list[Any] = []
     if reply is not None:
         try:
-            shown = look_up.found(reply.body, call.filled)
+            shown = look_up.found(reply.exact(), call.filled)
             ours = [each for each in shown if _may_be_ours(each, call, look_up)]
         except (AttributeError, LookupError, TypeError):  # not what the document promises: nothing was looked through
             failed = Unreadable(transport_faults.UNREADABLE, entry_id=reply.entry_id)

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connections.spec import json_numbers
 from connections.spec.operations import Arguments
 from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import Fenced, SameTenant
@@ -116,7 +117,8 @@ class Call(TenantOwned):
     @property
     def filled(self) -> Arguments:
         """What the operation is called with."""
-        return Arguments(**orjson.loads(self.arguments), body=orjson.loads(self.body) if self.body else None)
+        body = json_numbers.exact_values(self.body.encode()) if self.body else None
+        return Arguments(**orjson.loads(self.arguments), body=body)
 
     @property
     def is_moving(self) -> bool:

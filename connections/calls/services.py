@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -17,6 +16,7 @@ from connections.calls.checking import check
 from connections.calls.models import Call, CallState, Reason
 from connections.jobs import services as jobs
 from connections.providers import registry
+from connections.spec import json_numbers
 from connections.spec.operations import Arguments, Operation
 from connections.tenancy import audit
 from connections.tenancy.models import TenantState
@@ -150,7 +150,7 @@ def _keep(
 
 
 def _written(value: Any) -> str:
-    return orjson.dumps(value).decode()
+    return json_numbers.written(value).decode()
 
 
 def _record(call: Call, actor: Actor, action: str, **details: str) -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 MOST_RECORDS = 2**31 - 1  # a total beyond what is counted with here says nothing
+LARGEST_EXPONENT = 308  # of a number that is an id; beyond it a few characters would become millions
 NO_HEADERS: Mapping[str, str] = {}
 
 # Names as `_plain` writes them. `count` is not among the totals: it may be this page's own.
@@ -54,13 +55,31 @@ class Page:
 
 
 def id_of(record: Any, key: str) -> str | None:
-    """A record's id as it is kept: 17, 17.0 and "17" are one. None where there is no usable one."""
+    """A record's id as it is kept (sync/upsert.py): 17, 17.0 and "17" are one. None where there is no usable one."""
     value = record.get(key) if isinstance(record, dict) else None
     if isinstance(value, bool) or value == "":
         return None
     if isinstance(value, float):
-        return f"{Decimal(repr(value)):f}".removesuffix(".0") if math.isfinite(value) else None
+        return _plain_number(value)
     return str(value) if isinstance(value, str | int) else None
+
+
+def required_id(record: Any, key: str) -> str:
+    """The same. Raises BadPage where there is none."""
+    found = id_of(record, key)
+    if found is None:
+        message = f"no usable {key}"
+        raise BadPage(message)
+    return found
+
+
+def _plain_number(value: float) -> str | None:
+    """Without an exponent and without zeros at the end; a number that was read exactly says its digits itself."""
+    exact = Decimal(str(value)) if math.isfinite(value) else None
+    if exact is None or abs(exact.adjusted()) > LARGEST_EXPONENT:
+        return None
+    digits = f"{exact:f}"
+    return digits.rstrip("0").rstrip(".") if "." in digits else digits
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Any
 from connections.spec.errors import CallFailed, Forbidden, Rejected
 from connections.spec.operations import Arguments, Place
 from connections.spec.streams import BadPage, Position, Stream
+from connections.sync import upsert
 from connections.sync.models import Record
 from connections.vault.models import Connection
 
@@ -119,10 +120,11 @@ def _of_record(
     if each is None:
         return None
     wanted = position.get("part") or _first_id(connection, stream, "", parents)
-    body = _records(connection, stream).filter(external_id=wanted).values_list("body", flat=True).first()
+    rows = _records(connection, stream).filter(external_id=wanted)
+    value, body = rows.values_list(upsert.spelled(each.field), "body").first() or (None, None)
     if body is None:
         return None
-    value = str(body.get(each.field, ""))
+    value = value or ""
     arguments = Arguments(query=dict(stream.query))
     match each.place:
         case Place.PATH:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import DataError, transaction
 from django.db import connection as database
+from django.db.models.expressions import RawSQL
 
 from connections.sync.models import Record
 from connections.vault.models import Connection
@@ -33,6 +34,10 @@ _ITEMS_ONE_BY_ONE = """
 """
 
 # A number is one id however it is spelled (17, 17.0, 1.7e1), and so is the text of its digits.
+_SPELLED = """CASE jsonb_typeof(body -> %(key)s)
+        WHEN 'number' THEN trim_scale((body ->> %(key)s)::numeric)::text
+        WHEN 'string' THEN NULLIF(body ->> %(key)s, '')
+    END"""
 # An unchanged record is neither written nor locked: it is dropped by the join, before the insert would touch its row.
 # LIMIT keeps that join one look per record; left to itself the planner merges the page with all records of the stream,
 # because right after the first pages its statistics know of none.
@@ -43,10 +48,7 @@ _ITEMS_ONE_BY_ONE = """
 # updated carries ours.
 _WRITE = """
 WITH listed AS (
-    SELECT body, place, %(prefix)s || CASE jsonb_typeof(body -> %(key)s)
-        WHEN 'number' THEN trim_scale((body ->> %(key)s)::numeric)::text
-        WHEN 'string' THEN NULLIF(body ->> %(key)s, '')
-    END AS external_id
+    SELECT body, place, %(prefix)s || {spelled} AS external_id
     FROM ({items}) AS items
 ), refused AS (
     SELECT place, CASE
@@ -95,8 +97,8 @@ _CODES = {
     "no_id": NO_ID,
     "long_id": LONG_ID,
 }
-_WRITE_AT_ONCE = _WRITE.format(items=_ITEMS)
-_WRITE_ONE_BY_ONE = _WRITE.format(items=_ITEMS_ONE_BY_ONE)
+_WRITE_AT_ONCE = _WRITE.format(items=_ITEMS, spelled=_SPELLED)
+_WRITE_ONE_BY_ONE = _WRITE.format(items=_ITEMS_ONE_BY_ONE, spelled=_SPELLED)
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,11 @@ class Written:
     changed: int
     refused: tuple[Refused, ...] = ()
     refused_count: int = 0
+
+
+def spelled(name: str) -> RawSQL:
+    """For a query of records: the field of this name in them, as an id is spelled; null where it cannot be one."""
+    return RawSQL(_SPELLED.replace("%(key)s", "%s"), [name] * 3)  # noqa: S611  (the name is a parameter)
 
 
 def write(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Collection
 from datetime import timedelta
@@ -10,8 +11,10 @@ from urllib.parse import quote
 from uuid import UUID
 
 import orjson
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -82,6 +85,8 @@ WORDS = {
         " here. Open the provider's link once more."
     ),
 }
+SEALED = ("key_version", "request_ciphertext")  # the web may write these, and not read them
+CAME_TO_NOTHING = (ActivationState.EXPIRED, ActivationState.FAILED)
 STATUSES = {410: "expired", 404: "unknown-request"}
 
 
@@ -104,20 +109,54 @@ class _NoSuch(Exception):
         self.word, self.entry_id = word, entry_id
 
 
+def asked_before(
+    *, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor
+) -> ActivationRequest | None:
+    """What became of this request when the same person brought it before, if anything. Needs the tenant's scope."""
+    return _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)[1]
+
+
+def _row_of(*named: str | int | None) -> tuple[UUID, ActivationRequest | None]:
+    """The id of our row for a request that one person brought, and the row if there is one.
+
+    Each try that came to nothing is followed by a row of its own. The ids are made with the portal's key: nobody can
+    guess the provider's request id from them.
+    """
+    for number in itertools.count():
+        digest = salted_hmac("transport.activation", repr((*named, number)), algorithm="sha256").digest()
+        row_id = UUID(bytes=digest[:16], version=5)
+        row = ActivationRequest.objects.defer(*SEALED).filter(id=row_id).first()
+        if row is None or row.state not in CAME_TO_NOTHING:
+            break
+    return row_id, row
+
+
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
     """Keep a request that a browser brought, sealed, and have its proposal fetched. Needs the tenant's scope, in the web.
 
-    Raises Refused for what cannot be a request id, and where we are not registered; KeyUnavailable.
+    Brought twice at once it is one. Raises Refused for what is no request id, or without a registration; KeyUnavailable.
     """
     if not REQUEST_ID.fullmatch(request_id):
         raise Refused(WORDS["unknown-request"])
     if not ClientRegistration.objects.filter(provider=provider.slug, environment=environment).exists():
         raise Refused(faults.NO_REGISTRATION.customer)
+    row_id, before = _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)
+    if before is not None:
+        return before
     row = ActivationRequest(
-        tenant=tenant, provider=provider.slug, environment=environment, actor_id=actor.id, actor_name=actor.name
+        id=row_id,
+        tenant=tenant,
+        provider=provider.slug,
+        environment=environment,
+        actor_id=actor.id,
+        actor_name=actor.name,
     )
     sealing.seal(row, "request_ciphertext", Secret(request_id))
-    row.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            row.save(force_insert=True)
+    except IntegrityError:  # pressed twice: the later press waits here until the first one's row stands
+        return ActivationRequest.objects.defer(*SEALED).get(id=row_id)
     enqueue(kind=SHOW, subject=row.id, tenant_id=tenant.id)
     audit.record(
         tenant_id=tenant.id,

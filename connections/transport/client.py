@@ -11,9 +11,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-import orjson
-
 from connections.providers import registry
+from connections.spec import json_numbers
 from connections.spec.checklist import SeenCertificate
 from connections.spec.errors import (
     CallFailed,
@@ -62,7 +61,7 @@ class Reply:
     """A good answer: its parsed body, the same as JSON text, and where it stands in the request log.
 
     `is_mended`: characters that no database keeps were replaced in both (parsing.py). `headers`: those on the list of
-    egress.py, in lower case.
+    egress.py, in lower case. `exact` gives the body with the digits of every number, to be shown.
     """
 
     status: int
@@ -72,6 +71,7 @@ class Reply:
     provider_request_id: str
     is_mended: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    exact: Callable[[], Any] = field(default=lambda: None, repr=False)
 
 
 class Client:
@@ -241,7 +241,7 @@ class Client:
         """Raises ValueError, TypeError for what cannot be written."""
         if body is None:
             return None
-        return wire.encode(body, self.connection.settings) if wire.encode else orjson.dumps(body)
+        return wire.encode(body, self.connection.settings) if wire.encode else json_numbers.written(body)
 
     def _judge(self, declared: Operation, entry: RequestLogEntry, answer: egress.Answer, wire: Wire) -> Reply:
         is_good = 200 <= answer.status < 300
@@ -269,6 +269,7 @@ class Client:
             entry.provider_request_id,
             parsed.is_mended,
             answer.headers,
+            parsed.exact,
         )
 
 

@@ -10,6 +10,7 @@ from xml.parsers import expat
 
 import orjson
 
+from connections.spec import json_numbers
 from connections.spec.wire import Wire
 
 JSON = Wire()
@@ -44,13 +45,19 @@ BLANK = b" \t\r\n\x00"  # some servers send the end of a C string along
 class Parsed:
     """A body: its values, the same as JSON text (UTF-8), and whether characters were replaced in both.
 
-    The values of an empty body are None. In the text, each number has the digits that it came with; in the values those
-    of a float, if it is none of the usual whole numbers.
+    The values of an empty body are None. In the text, each number has the digits that it came with, and so it has in the
+    values where a float would lose some (json_numbers.Number). What is no number (NaN) or larger than all is None among
+    the values, and a number in the text that no database keeps; `as_sent` is the text with what came instead.
     """
 
     values: Any
     document: bytes
     is_mended: bool = False
+    as_sent: bytes = b""
+
+    def exact(self) -> Any:
+        """The values with the digits of every number."""
+        return json_numbers.exact_values(self.as_sent or self.document)
 
 
 def parse(body: bytes, wire: Wire) -> Parsed:
@@ -69,11 +76,11 @@ def parse(body: bytes, wire: Wire) -> Parsed:
     (_measure_xml if is_xml else _measure_json)(mended)
     try:
         document = mended if wire.decode is None else wire.decode(mended)
-        values, document = _loaded(document)
+        values, document, as_sent = _loaded(document)
     except (LookupError, TypeError, RecursionError, ArithmeticError):
         message = "a body that its decoder cannot read"
         raise ValueError(message) from None
-    return Parsed(values, document, mended != text)
+    return Parsed(values, document, mended != text, as_sent)
 
 
 def read(body: bytes, wire: Wire) -> Any:
@@ -100,15 +107,26 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) < 20 else float(digits)
 
 
-def _loaded(document: bytes) -> tuple[Any, bytes]:
-    """The values, and the text in which they were found: line breaks and the like in texts are escaped, if they are not."""
+def _loaded(document: bytes) -> tuple[Any, bytes, bytes]:
+    """The values, the text in which they were found, and the text as it came where it holds what is no number.
+
+    Line breaks and the like in texts are escaped, if they are not.
+    """
     try:
-        return orjson.loads(document), document
+        return _with_digits(orjson.loads(document), document), document, b""
     except orjson.JSONDecodeError:
         escaped = TEXT.sub(_escaped, document)
-        if escaped == document:
+        readable = json_numbers.without_odd(escaped, b"null")
+        if readable == document:
             raise
-        return orjson.loads(escaped), escaped
+        values = _with_digits(orjson.loads(readable), readable)
+        if readable == escaped:
+            return values, escaped, b""
+        return values, json_numbers.without_odd(escaped, json_numbers.NOT_STORABLE), escaped
+
+
+def _with_digits(values: Any, document: bytes) -> Any:
+    return json_numbers.exact_values(document) if json_numbers.LONG.search(document) else values
 
 
 def _escaped(text: re.Match[bytes]) -> bytes:

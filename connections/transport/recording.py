@@ -187,10 +187,11 @@ def _answered(caller: Caller, sent: Any, heard: list[Answer], wire: Wire) -> str
     if len(answer.body) > LARGEST:
         return f"({len(answer.body)} bytes: too large to be recorded)"
     try:
-        values = parsing.read(answer.body, wire)
+        parsed = parsing.parse(answer.body, wire)
     except ValueError:
         return f"({len(answer.body)} bytes that cannot be read)"
-    is_good = 200 <= answer.status < 300 and not caller.provider.faults.in_good(values)
+    is_good = 200 <= answer.status < 300 and not caller.provider.faults.in_good(parsed.values)
+    values = parsed.exact()
     return outline.of_refusal(caller.provider, values, sent) if not is_good else outline.of(caller.provider, values)
 
 

@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-import orjson
-
+from connections.spec import json_numbers
 from connections.vault.secret import DOTS, lately_revealed
 
 SHORTEST = 4  # characters; what is shorter stands everywhere
@@ -198,9 +197,9 @@ def _written(character: str) -> str:
 
 def as_text(value: Any) -> str:
     """Values as JSON, indented, without what lately let us in: a provider may repeat it."""
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    text = json_numbers.written(value, indented=True).decode()
     if holds_live(text):
-        text = orjson.dumps(data_without_live(value), option=orjson.OPT_INDENT_2).decode()
+        text = json_numbers.written(data_without_live(value), indented=True).decode()
     return WITHHELD if holds_live(text) else text  # as a number, say
 
 

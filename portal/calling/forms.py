@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.calls.checking import BadCall, declared
 from connections.calls.models import Call
+from connections.spec import json_numbers
 from connections.spec.operations import Arguments, Operation, Parameter, Place
 from connections.spec.text import Text
 
@@ -68,12 +69,16 @@ class CallForm(forms.Form):
 
     def clean_body(self) -> Any:
         try:
-            return orjson.loads(self.cleaned_data["body"])
+            body = orjson.loads(self.cleaned_data["body"])
         except orjson.JSONDecodeError as wrong:
             where = {"line": wrong.lineno, "column": wrong.colno}
             raise forms.ValidationError(
                 _("This is not JSON. Look at line %(line)s, column %(column)s."), params=where
             ) from None
+        try:
+            return json_numbers.exact_values(self.cleaned_data["body"].encode())
+        except RecursionError:
+            return body  # which the check of a call refuses
 
     def arguments(self) -> Arguments:
         """Of a valid form."""
@@ -98,7 +103,7 @@ class CallForm(forms.Form):
 
 
 def pretty(value: Any) -> str:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    return json_numbers.written(value, indented=True).decode()
 
 
 def _given(filled: Arguments, place: Place) -> dict[str, str]:

@@ -8,16 +8,20 @@ from functools import wraps
 from typing import Any
 
 from allauth import urls as allauth_urls
+from allauth.account import app_settings as allauth_settings
 from allauth.account.authentication import get_authentication_records
 from allauth.account.models import EmailAddress, get_emailconfirmation_model
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
+from django.core import signing
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.urls import URLPattern, URLResolver
+from django.utils.translation import gettext as _
 
+from connections.spec.text import isolate
 from portal.members import enrolment
 from portal.members.access import to_sign_in
 from portal.members.models import User
@@ -189,7 +193,7 @@ def _not_for_this_person(request: HttpRequest, key: str) -> HttpResponse | None:
     """A confirmation is its person's own, signed in; but for somebody whom no confirmed address lets in yet."""
     confirmation = get_emailconfirmation_model().from_key(key)
     if confirmation is None:
-        return None  # allauth says that the link is void
+        return _confirmed_before(request, key)
     user_id = confirmation.email_address.user_id
     if request.user.is_authenticated:
         if request.user.pk != user_id:
@@ -198,6 +202,23 @@ def _not_for_this_person(request: HttpRequest, key: str) -> HttpResponse | None:
     if not EmailAddress.objects.filter(user_id=user_id, verified=True).exists():
         return None
     return redirect_to_login(request.get_full_path(), resolve_url("account_login"))
+
+
+def _confirmed_before(request: HttpRequest, key: str) -> HttpResponse | None:
+    """A link that did its work is no wrong one: its person is told so. To all others allauth says that it is void."""
+    try:
+        address_id = signing.loads(key, salt=allauth_settings.SALT)
+    except signing.BadSignature:
+        return None
+    found = EmailAddress.objects.filter(pk=address_id, verified=True).first() if isinstance(address_id, int) else None
+    if found is None:
+        return None
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path(), resolve_url("account_login"))
+    if request.user.pk != found.user_id:
+        return None
+    messages.info(request, _("The address %(email)s is confirmed already.") % {"email": isolate(found.email)})
+    return redirect("account_email")
 
 
 def _guard_all(patterns: list[Any]) -> list[Any]:

@@ -140,6 +140,19 @@ def opened(token: str) -> Iterator[Offer | None]:
         yield Offer(invitation.id, tenant, invitation.email, Role(invitation.role), invitation.invited_by)
 
 
+def joined_by(token: str, user: User) -> Tenant | None:
+    """The tenant that this person joined by a link, while they belong to it; None, alike, for everybody else."""
+    digest = _digest(token)
+    tenant_ids = Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")
+    membership = Membership.objects.select_related("tenant").filter(user=user, tenant_id__in=tenant_ids).first()
+    if membership is None or membership.tenant.state == TenantState.SUSPENDED:
+        return None
+    with tenant_scope(membership.tenant_id):
+        used = Invitation.objects.filter(digest=digest, accepted_at__isnull=False).first()
+        is_theirs = used is not None and user.pk in _user_ids_with_address(used.email)
+    return membership.tenant if is_theirs else None
+
+
 def accept(*, offer: Offer, user: User) -> None:
     """Join as the invited address. Needs the tenant's scope. Raises NotAllowed when it is not yours or not valid any more.
 
@@ -172,7 +185,7 @@ def _take(offer: Offer) -> None:
     # Of two accepts at the same moment the database lets one through.
     if not _waiting().filter(id=offer.id).update(accepted_at=timezone.now()):
         raise NotAllowed(_("This invitation has been used already or was withdrawn."))
-    _forget(offer.id)
+    # The look-up stays: whoever joined by the link may open it again (`joined_by`).
 
 
 def _join(offer: Offer, user: User) -> None:

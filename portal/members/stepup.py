@@ -1,4 +1,4 @@
-"""Sensitive steps ask who is there once more, unless this session has shown it within the last five minutes."""
+"""Sensitive steps ask who is there once more, unless this session has shown it lately."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def has_second_factor(user: Any) -> bool:
 
 
 def recently_proved(request: HttpRequest) -> bool:
-    """Whether the person signed in, or confirmed it, within the time allauth calls recent (five minutes).
+    """Whether the person signed in, or confirmed it, within the time allauth calls recent (`ACCOUNT_REAUTHENTICATION_TIMEOUT`).
 
     For somebody with a second factor only the moment counts at which that was used: a password is no proof of it.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from django.core.mail import mail_admins
 from django.db import transaction
@@ -13,6 +14,8 @@ from django.utils.translation import gettext as _
 
 from connections.jobs.lease import Lease
 from connections.jobs.services import enqueue
+from connections.spec.text import duration
+from connections.spec.times import format_time
 from portal.notices.models import ErrorGroup
 
 SUMMARY = "notices.error_summary"
@@ -52,18 +55,18 @@ def summarise(lease: Lease) -> None:
         words = {
             "count": group.more,
             "label": group.label,
-            "since": f"{group.mailed_at:%Y-%m-%d %H:%M:%S}",
-            "last": f"{group.last_at:%Y-%m-%d %H:%M:%S}",
+            "since": format_time(group.mailed_at, seconds=True, zone=ZoneInfo("UTC")),
+            "last": format_time(group.last_at, seconds=True, zone=ZoneInfo("UTC")),
         }
         _mailed(group, now)
         group.more = 0
         group.save()
-        words["minutes"] = group.wait_seconds // 60
+        words["wait"] = duration(group.wait_seconds)
         mail_admins(
             _("%(count)d more: %(label)s") % words,
             _(
-                "%(label)s\n\nThis happened %(count)d more times since %(since)s UTC, last at %(last)s UTC. The process logs"
-                " show each of them.\n\nThe next mail about it comes in %(minutes)d minutes at the earliest."
+                "%(label)s\n\nThis happened %(count)d more times since %(since)s, last at %(last)s. The process logs"
+                " show each of them.\n\nThe next mail about it comes in %(wait)s at the earliest."
             )
             % words,
         )

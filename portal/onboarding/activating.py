@@ -104,10 +104,16 @@ class Activating:
 
 
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
-    """Take up a request for one of the person's tenants. Raises RateLimited, Refused, KeyUnavailable.
+    """Take up a request for one of the person's tenants, or find it taken up. Raises RateLimited, Refused, KeyUnavailable.
 
     Each makes a call to the provider in the name of our own registration, whatever its id: it is counted before.
     """
+    with tenant_scope(tenant.id):
+        before = activation.asked_before(
+            tenant=tenant, provider=provider, environment=environment, request_id=request_id, actor=actor
+        )
+    if before is not None:
+        return before
     spend(limits.ACTIVATION, {Scope.PERSON: actor.id, Scope.TENANT: tenant.id})
     with tenant_scope(tenant.id):
         return activation.ask(

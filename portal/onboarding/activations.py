@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connections.tenancy.scope import SYSTEM
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
-from portal.members.access import MemberRequest, member
+from portal.members.access import MemberRequest, member, membership_of
 from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import consents
@@ -85,7 +85,7 @@ def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
     """The link in that mail. Looking changes nothing; one that cannot be answered is answered alike, whatever the reason."""
     with consents.opened(token) as question:
         if question is None:
-            return render(request, "onboarding/consent_void.html", status=404)
+            return _consent_again(request, token)
         if request.method != "POST":
             response = render(request, "onboarding/consent.html", {"question": question})
             # A form of a page that names no origin at all would be taken for somebody else's.
@@ -95,9 +95,21 @@ def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
         try:
             actor = request.user.actor if request.user.is_authenticated else SYSTEM
             (consents.confirm if is_meant else consents.decline)(question, actor)
-        except Refused:
-            return render(request, "onboarding/consent_void.html", status=404)
+        except Refused:  # pressed twice
+            return _consent_again(request, token)
         return render(request, "onboarding/consent_given.html", {"question": question, "is_meant": is_meant})
+
+
+def _consent_again(request: HttpRequest, token: str) -> HttpResponse:
+    """Whoever answered it is led to where the answer led: to the request, if they may decide it, else to the same thanks."""
+    user = request.user
+    question = consents.answered_by(token, user) if user.is_authenticated else None
+    if question is None or not user.is_authenticated:
+        return render(request, "onboarding/consent_void.html", status=404)
+    if membership_of(user, question.tenant.id, Role.OPERATOR) is not None:
+        return redirect("activation", question.tenant.slug, question.activation.id)
+    is_meant = question.row.confirmed_at is not None
+    return render(request, "onboarding/consent_given.html", {"question": question, "is_meant": is_meant})
 
 
 def _context(request: MemberRequest, found: Activating) -> dict[str, Any]:

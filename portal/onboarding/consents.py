@@ -202,6 +202,24 @@ def opened(token: str) -> Iterator[Question | None]:
         yield Question(row, activation, tenant) if row is not None and activation is not None else None
 
 
+def answered_by(token: str, user: User) -> Question | None:
+    """What this person answered by the link before; None, alike, for everybody but whom it was mailed to."""
+    digest = _digest(token)
+    found = Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")
+    tenant = Tenant.objects.filter(id__in=found).exclude(state=TenantState.SUSPENDED).first()
+    if tenant is None:
+        return None
+    with tenant_scope(tenant.id):
+        row = ActivationConsent.objects.filter(digest=digest).first()
+        if row is None or row.confirmed_at is row.declined_at is None:
+            return None
+        requests = ActivationRequest.objects.defer("key_version", "request_ciphertext")
+        activation = requests.filter(id=row.activation_id).first()
+        if activation is None or not is_own(address_of(activation), user):
+            return None
+        return Question(row, activation, tenant)
+
+
 def confirm(question: Question, actor: Actor) -> None:
     """They mean this tenant; its people decide now. Raises Refused where the link was used meanwhile.
 
@@ -221,9 +239,9 @@ def _answer(question: Question, actor: Actor, answered: str, action: str) -> Non
     with transaction.atomic():
         waiting = ActivationConsent.objects.filter(id=question.row.id, digest=question.row.digest)
         # Of two answers at the same moment the database lets one through.
-        if not waiting.filter(confirmed_at=None, declined_at=None).update(**{answered: timezone.now(), "digest": ""}):
+        if not waiting.filter(confirmed_at=None, declined_at=None).update(**{answered: timezone.now()}):
             raise Refused(_("This link has been used already."))
-        _forget(question.row)
+        # Its look-up stays: whoever answered may open the link again (`answered_by`).
         _audit(question.activation, actor, action, email=question.email)
 
 

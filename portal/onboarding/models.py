@@ -115,7 +115,7 @@ class ActivationConsent(TenantOwned):
     """
 
     activation = models.ForeignKey(ActivationRequest, on_delete=models.CASCADE, db_constraint=False, related_name="+")
-    digest = models.CharField(max_length=64, blank=True, editable=False)  # '' where no link was mailed, or it was used
+    digest = models.CharField(max_length=64, blank=True, editable=False)  # '' where no link was mailed
     asked_by = models.CharField(_("asked by"), max_length=254)
     asked_at = models.DateTimeField(_("asked at"), auto_now_add=True)
     expires_at = models.DateTimeField(_("valid until"), null=True)

@@ -50,6 +50,7 @@ class Ledger:
     fates: list[Callable[[Line, Ledger], None]] = field(default_factory=list)
     results: list[tuple[int, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     token_status: int = 200
 
     def behave(self, line: Line) -> None:
@@ -58,6 +59,7 @@ class Ledger:
             line.answer(self.token_status, {"access_token": "tok-1", "expires_in": 3600})
             return
         self.asked.append(line.asked)
+        self.bodies.append(line.body)
         if self.fates:
             self.fates.pop(0)(line, self)
         elif method == "POST":

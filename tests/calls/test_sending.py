@@ -19,6 +19,7 @@ from connections.calls.services import clear_answers
 from connections.jobs.models import Job
 from connections.jobs.services import claim
 from connections.providers import registry
+from connections.spec import json_numbers
 from connections.spec.operations import Arguments
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import tenant_scope
@@ -43,6 +44,22 @@ def test_a_read_is_answered_and_its_answer_kept(calling: Calling) -> None:
     assert call.answer == '{\n  "things": [\n    {\n      "reference": "R-9"\n    }\n  ]\n}'
     assert entry_of(call).operation == "things.find"
     assert call.ended_at is not None
+
+
+def test_an_answer_keeps_its_digits(calling: Calling) -> None:
+    calling.ledger.fates = [
+        says(200, b'{"id": 12345678901234567890123, "amount": 12345678901234567.89, "share": 1.50}')
+    ]
+    call = calling.run("things.find")
+    told = '{ "id": 12345678901234567890123, "amount": 12345678901234567.89, "share": 1.50 }'
+    assert call.answer.split() == told.split()
+
+
+def test_a_body_leaves_with_its_digits(calling: Calling) -> None:
+    long = "12345678901234567.89"
+    body = json_numbers.exact_values(b'{"reference": "R-1", "amount": %s, "share": 1.50}' % long.encode())
+    calling.run(body=body)
+    assert calling.ledger.bodies[-1] == b'{"reference":"R-1","amount":%s,"share":1.50}' % long.encode()
 
 
 def test_a_write_is_answered_once(calling: Calling) -> None:

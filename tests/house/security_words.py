@@ -95,7 +95,10 @@ TABLES = {
         "Sessions. A row's key is the cookie: whoever reads it is that person, until they sign out.",
     ),
     "usersessions_usersession": (PEOPLE, "People's lists of their sessions, with the same keys."),
-    "tenancy_lookup": (PEOPLE, "Which tenant an open link belongs to, by digest. Deleting one makes the link void."),
+    "tenancy_lookup": (
+        PEOPLE,
+        "Which tenant a mailed link belongs to, by digest, also after it was used. Deleting one makes the link void.",
+    ),
     "rate_limits_cacheentry": (
         PEOPLE,
         "Used codes of second factors and allauth's counts, as JSON. Taken away, a used code can be used again for its minute.",

@@ -131,6 +131,23 @@ def test_each_step_of_a_change_of_address_tells_the_old_one_and_is_written_down(
     assert client.get("/t/aamu/").status_code == 200  # whoever did it stays
 
 
+def test_a_confirmation_that_did_its_work_says_so(
+    sign_in: Callable[..., RoleClient], client: RoleClient, alice: Any, bob: Any
+) -> None:
+    address = address_of("account_confirm_email", alice)
+    alices = sign_in(alice)
+    alices.post(address)
+    for answer in (alices.get(address, follow=True), alices.post(address, follow=True)):
+        assert answer.request["PATH_INFO"] == reverse("account_email")
+        assert "is confirmed already" in answer.content.decode()
+    assert client.get(address).headers["Location"].startswith("/account/login/?next=/account/confirm-email/")
+    for other in (address[:-2] + "x/", reverse("account_confirm_email", args=["made-up"])):
+        assert "expired or is invalid" in alices.get(other).content.decode()
+    assert "expired or is invalid" in sign_in(bob).get(address).content.decode()
+    EmailAddress.objects.filter(user=alice, primary=False).delete()
+    assert "expired or is invalid" in alices.get(address).content.decode()
+
+
 def test_a_confirmation_is_its_persons_own(
     sign_in: Callable[..., RoleClient], client: RoleClient, alice: Any, bob: Any
 ) -> None:

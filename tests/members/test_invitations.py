@@ -114,6 +114,38 @@ def test_a_link_that_cannot_be_used_answers_alike(spoiled: str, client: Any, aam
     assert User.objects.count() == people
 
 
+def test_whoever_joined_by_a_link_is_led_on_by_it(client: Any, aamu: Any, alice: Any, sign_in: Any) -> None:
+    path = invited(aamu, alice)
+    client.post(path, NEW)
+    for answer in (client.get(path), client.post(path, NEW), client.get(path, headers={"Sec-Purpose": "prefetch"})):
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/t/aamu/")
+    assert AuditEvent.objects.filter(action="invitation.accepted").count() == 1
+    assert sign_in(alice).get(path).status_code == 404  # to everybody else it tells nothing
+    nelli = User.objects.get(email="nelli@aamu.example")
+    Membership.objects.filter(user=nelli).delete()
+    assert sign_in(nelli).get(path).status_code == 404
+
+
+def test_the_button_of_an_invitation_may_be_pressed_twice(
+    committed_db: Any, aamu: Any, alice: Any, bob: Any, sign_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both presses found the invitation waiting."""
+    Membership.objects.filter(user=bob).delete()
+    client = sign_in(bob)
+    path = invited(aamu, alice, email=bob.email)
+    accept = services.accept
+
+    def late(**offered: Any) -> None:
+        monkeypatch.setattr(services, "accept", accept)
+        assert client.post(path).headers["Location"] == "/t/aamu/"
+        accept(**offered)
+
+    monkeypatch.setattr(services, "accept", late)
+    other = sign_in(bob)
+    assert other.post(path).headers["Location"] == "/t/aamu/"
+    assert Membership.objects.filter(user=bob).count() == 1
+
+
 def test_an_invitation_lives_seven_days(aamu: Any, alice: Any) -> None:
     invited(aamu, alice)
     left = Invitation.objects.get().expires_at - timezone.now()
@@ -162,7 +194,8 @@ def test_a_person_who_signs_in_already_joins_with_one_press(
     assert client.get(path).status_code == 200
     assert client.post(path).headers["Location"] == "/t/aamu/"
     assert Membership.objects.get(tenant=aamu, user=charlie).role == Role.VIEWER
-    assert client.get(path).status_code == 404
+    assert client.get(path).headers["Location"] == "/t/aamu/"
+    assert sign_in(alice).get(path).status_code == 404
 
 
 def test_an_address_that_signs_in_already_gets_no_second_person(client: Any, aamu: Any, alice: Any) -> None:

@@ -144,6 +144,30 @@ def test_a_link_that_cannot_be_used_is_answered_alike(spoiled: str, stranger: Ch
     assert list(ActivationConsent.objects.values("confirmed_at", "declined_at")) == before
 
 
+@pytest.mark.parametrize("answer", ["confirm", "decline"])
+def test_whoever_answered_by_a_link_is_told_so_again(
+    answer: str, stranger: Chooser, alice: Any, bob: Any, sign_in: Any
+) -> None:
+    EmailAddress.objects.create(user=alice, email=KAISA, verified=True)
+    link, kaisa = ask(stranger), sign_in(alice)
+    assert kaisa.get(link, headers={"Sec-Purpose": "prefetch"}).status_code == 200
+    first = kaisa.post(link, {answer: "yes"}).content.decode()
+    words = "Its people decide now" if answer == "confirm" else "All are declined"
+    assert words in first
+    for again in (kaisa.get(link), kaisa.post(link, {"confirm": "yes"}), kaisa.post(link, {"decline": "yes"})):
+        assert again.status_code == 200
+        assert words in again.content.decode()
+    assert sign_in(bob).get(link).status_code == RoleClient().get(link).status_code == 404
+    assert AuditEvent.objects.filter(action__startswith="activation.consent_").count() == 2  # asked, answered
+
+
+def test_who_may_decide_is_led_to_the_request(stranger: Chooser, charlie: Any) -> None:
+    link = ask(stranger)
+    EmailAddress.objects.create(user=charlie, email=KAISA, verified=True)
+    stranger.client.post(link, {"confirm": "yes"})
+    assert stranger.client.get(link).headers["Location"] == stranger.place
+
+
 def test_the_link_stands_nowhere_but_in_the_mail(stranger: Chooser, settings: Any) -> None:
     token = ask(stranger).rstrip("/").rpartition("/")[2]
     row = ActivationConsent.objects.get()
@@ -156,7 +180,7 @@ def test_the_link_stands_nowhere_but_in_the_mail(stranger: Chooser, settings: An
             cursor.execute(f'SELECT count(*) FROM "{table}" t WHERE t::text LIKE %s', [f"%{token}%"])
             assert cursor.fetchone() == (0,), table
     RoleClient().post(f"/activations/consent/{token}/", {"confirm": "yes"})
-    assert not Lookup.objects.filter(purpose=consents.PURPOSE).exists()
+    assert RoleClient().get(f"/activations/consent/{token}/").status_code == 404
 
 
 def test_it_is_not_asked_again_and_again(stranger: Chooser) -> None:

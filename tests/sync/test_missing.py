@@ -39,6 +39,34 @@ def test_one_bad_record_stops_none_of_the_others(reading, slug):
     assert reader.run().state == RunState.SUCCEEDED
 
 
+@pytest.mark.parametrize("slug", [slug for slug in EVERY if slug != "pentamic"])
+@pytest.mark.parametrize("number", [float("nan"), float("-inf")])
+def test_what_is_no_number_spoils_its_own_record_alone(reading, slug, number):
+    reader = reading(slug)
+    reader.server.fill(50)
+    bad = {**reader.server.rows[6], reader.server.dialect.key: 7000, "balance": number}
+    reader.server.rows.append(bad)
+    if reader.server.dialect.paging == "after":
+        reader.server.shown = lambda query: [] if "previousId" in query else reader.server.rows
+    run = reader.run()
+    assert (run.state, run.fault) == (RunState.INCOMPLETE, "records-skipped")
+    assert len(reader.kept) == 50
+    assert any("record 51 on page 1" in said for said in reader.said(run))
+    reader.server.rows.remove(bad)
+    assert reader.run().state == RunState.SUCCEEDED
+
+
+def test_ids_beyond_64_bits_are_asked_with_as_they_are(reading):
+    reader = reading("procountor", "invoices")
+    first = 12345678901234567890123
+    reader.server.fill(400)
+    for number, row in enumerate(reader.server.rows):
+        row["id"] = first + number
+    run = reader.run()
+    assert run.state == RunState.SUCCEEDED
+    assert reader.kept == {str(first + number) for number in range(400)}
+
+
 def test_the_log_names_a_few_of_many(reading):
     reader = reading("simutek")
     reader.server.fill(3)

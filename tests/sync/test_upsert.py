@@ -9,7 +9,9 @@ import pytest
 from django.db import ProgrammingError, connections
 from django.db import connection as database
 
-from connections.sync import upsert
+from connections.spec.operations import Place
+from connections.spec.streams import Each, Envelope, Stream, Whole
+from connections.sync import parts, upsert
 from connections.sync.models import Record
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.services import open_connection
@@ -119,6 +121,20 @@ def test_one_id_is_one_record_however_it_is_spelled(keep):
     assert sum(versions()[key] == row for key, row in before.items()) == 1
     assert keep('[{"id": 0.50}, {"id": 5e-1}, {"id": -0}, {"id": 0.0}]') == (2, 0)
     assert sorted(bodies()) == ["0", "0.5", "17", "170"]
+
+
+def test_a_field_is_asked_with_as_an_id_is_spelled(keep, place):
+    values = ["17.0", '"17.0"', "12345678901234567890123", "1.7e1", "null", "true", "[1]", '""']
+    rows = ",".join(f'{{"id": {number}, "number": {value}}}' for number, value in enumerate(values))
+    keep(f"[{rows}]")
+    each = Each("things", "number", "number", Place.QUERY)
+    stream = Stream("lines", "Lines", "lines.list", Whole(Envelope(bare=True)), each=each)
+    asked = []
+    for number in range(len(values)):
+        with acting_as("worker"), tenant_scope(place.tenant_id):
+            part = parts.at(place, stream, {"part": str(number)})
+        asked.append(part.arguments.query["number"])
+    assert asked == ["17", "17.0", "12345678901234567890123", "17", "", "", "", ""]
 
 
 def test_a_prefix_makes_no_id(keep):

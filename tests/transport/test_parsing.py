@@ -6,13 +6,16 @@ import json
 import random
 import string
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from connections.providers import registry
+from connections.spec import json_numbers
+from connections.spec.envelope import id_of
 from connections.spec.wire import Wire
-from connections.transport import parsing
+from connections.transport import parsing, redaction
 
 JSON = Wire()
 WHY = "too (deep|many|long)|no XML|document type|cannot read|can't decode|invalid escape"
@@ -127,6 +130,62 @@ def test_a_text_that_never_ends_is_refused_at_once(slug, body):
 def test_a_number_beyond_all_numbers_is_unreadable(number):
     with pytest.raises(ValueError, match="infinity"):
         parsing.read(f'{{"id": {number}}}'.encode(), JSON)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1.5E+400", "9" * 5000])
+def test_in_a_list_it_spoils_its_own_record_alone(number):
+    body = '[{"id":1,"x":0.10},{"id":2,"x":HERE,"name":"NaN, 1e999 [\\" Infinity"},{"id":3}]'.replace("HERE", number)
+    parsed = parsing.parse(body.encode(), JSON)
+    assert [each.get("x") for each in parsed.values] == [0.1, None, None]
+    assert parsed.values[1]["name"] == 'NaN, 1e999 [" Infinity'
+    assert parsed.document.decode() == body.replace(f'"x":{number}', '"x":1e999999')
+    assert not parsed.is_mended
+    assert json_numbers.written(parsed.exact()).decode() == body
+
+
+@pytest.mark.parametrize(
+    "body", ["NaN", '{"list":NaN}', '{"list":[1],"x":NaN}', "[NaNa]", "[fooNaN]", "[1.2.3e999]", '[1,"x]', "[1,-e999]"]
+)
+def test_elsewhere_it_is_no_list_and_no_value(body):
+    with pytest.raises(ValueError, match=r"."):
+        parsing.parse(body.encode(), JSON)
+
+
+def test_millions_of_numbers_hold_nobody_up():
+    began = time.monotonic()
+    records = b",".join(
+        b'{"id":%d,"name":"a name of usual length","total":12.50}' % number for number in range(150_000)
+    )
+    assert len(parsing.parse(b"[" + records + b',{"x":NaN}]', JSON).values) == 150_001
+    for body in (b"[" + b"9" * 5_000_000 + b"]", b"[" + b"1e999 " * 500_000, b"[" + b"NaN" * 1_000_000):
+        with suppress(ValueError):
+            parsing.parse(body, JSON)
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("digits", ["12345678901234567.89", "18446744073709551617", "1.50", "1e5", "-0.0", "17.0"])
+def test_shown_values_have_the_digits_that_came(digits):
+    exact = parsing.parse(b'{"list":[%s]}' % digits.encode(), JSON).exact()
+    assert exact == {"list": [float(digits)]}
+    assert str(exact["list"][0]) == digits
+    assert redaction.as_text(exact).split() == ["{", '"list":', "[", digits, "]", "}"]
+
+
+@pytest.mark.parametrize(
+    ("written", "id_"),
+    [
+        ("17.0", "17"),
+        ("1.7e1", "17"),
+        ("1.50", "1.5"),
+        ("12345678901234567890123", "12345678901234567890123"),
+        ("12345678901234567.8900", "12345678901234567.89"),
+        ("1e22", "10000000000000000000000"),
+        ("0.00000000000000000000001", "0.00000000000000000000001"),
+    ],
+)
+def test_an_id_is_spelled_as_the_database_spells_it(written, id_):
+    [record] = parsing.parse(b'[{"id":%s}]' % written.encode(), JSON).values
+    assert id_of(record, "id") == id_
 
 
 DIGITS = b'[{"id":1,"total":12345678901234567.89,"n":1.50},{"id":18446744073709551617,"name":"%b"}]'

@@ -75,6 +75,13 @@ def test_what_was_sent_and_answered_is_kept_field_by_field(hostile, recorded):
     assert PERSONAL not in sent + answered
 
 
+def test_a_value_that_is_kept_has_the_digits_that_came(hostile, recorded):
+    answering(hostile, (200, b'{"id": 12345678901234567890123, "version": 12345678901234567.89}'))
+    send(recorded)
+    [(_status, _sent, answered)] = kept(recorded.connection)
+    assert answered.split() == ["{", '"id":', "12345678901234567890123,", '"version":', "12345678901234567.89", "}"]
+
+
 def test_a_refusal_says_why_and_an_answer_that_is_good_does_not_quote_people(hostile, recorded):
     refusal = {"errors": [{"status": "INVALID", "message": "no such product"}]}
     answering(hostile, (400, refusal), (200, {"message": PERSONAL}))

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.hesabit.streams import pages
 from connections.spec import proofs
 from connections.spec.checklist import Asker, Attestation, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.envelope import id_of
 from connections.spec.operations import Arguments
 
 CONSENT = "consent"
@@ -20,7 +21,11 @@ def customers(asker: Asker) -> list[tuple[str, str]]:
     """(id, name) of some customers. Raises BadPage."""
     body = asker.ask("customers.list", Arguments(query={"limit": "20"})).body
     page = pages("customers").read(body, "id")
-    return [(str(each["id"]), str(each.get("name") or each.get("company") or "?")) for each in page.records]
+    return [
+        (id_, str(each.get("name") or each.get("company") or "?"))
+        for each in page.records
+        if (id_ := id_of(each, "id"))
+    ]
 
 
 def access(asker: Asker) -> Finding:

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.spec import proofs
 from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, LedgerProbe, MarkState, Probe
+from connections.spec.envelope import id_of
 from connections.spec.streams import BadPage
 
 SENTENCES = {
@@ -26,7 +27,7 @@ def customers(asker: Asker) -> list[tuple[str, str]]:
     if not isinstance(body, list):
         message = "no list of customers"
         raise BadPage(message)
-    return [(str(each.get("id", "")), str(each.get("name") or "?")) for each in body if isinstance(each, dict)]
+    return [(id_of(each, "id") or "", str(each.get("name") or "?")) for each in body if isinstance(each, dict)]
 
 
 # Its API names no company: the servers and the client that Pentamic made there stand for it.

@@ -15,9 +15,10 @@ from functools import cached_property, lru_cache
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, SubElement, tostring  # nosec B405 - for writing alone
 
-import orjson
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
+
+from connections.spec import json_numbers
 
 DEEPEST = 30
 # A tax code that is a number; a name or a text; a number. A text that is never closed is taken as well: looked for anew
@@ -50,7 +51,7 @@ def _read_token(found: re.Match[bytes]) -> bytes:
 
 def write_json(body: Any, settings: Mapping[str, str]) -> bytes:
     """A tax code as text, or as the bare digits of the document's sample where the customer chose that."""
-    written = orjson.dumps(body)
+    written = json_numbers.written(body)
     if settings.get("tax_codes") == "number":
         written = re.sub(rb'("[tT]axCode":)"(\d+)"', rb"\1\2", written)
     return written

@@ -7,6 +7,7 @@ from typing import Any
 
 from connections.providers.procountor.checklist import M2M
 from connections.providers.procountor.moments import instant
+from connections.spec.envelope import required_id
 from connections.spec.grants import Activation, Proposal
 from connections.spec.streams import BadPage
 
@@ -26,7 +27,7 @@ def read(body: Any) -> Proposal:
     return Proposal(
         str(who.get("userFullName") or "?"),
         str(who.get("email") or ""),
-        [(str(each["companyId"]), str(each.get("extraInfo") or "")) for each in companies],
+        [(required_id(each, "companyId"), str(each.get("extraInfo") or "")) for each in companies],
         instant(body.get("expires")),
     )
 
@@ -45,7 +46,7 @@ def keys(body: Any) -> Mapping[str, str]:
     if not isinstance(made, list) or not all(isinstance(each, dict) and each.get("apiKey") for each in made):
         message = "no keys in the answer"
         raise BadPage(message)
-    return {str(each["companyId"]): str(each["apiKey"]) for each in made}
+    return {required_id(each, "companyId"): str(each["apiKey"]) for each in made}
 
 
 ACTIVATION = Activation(

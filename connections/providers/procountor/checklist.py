@@ -19,7 +19,7 @@ from connections.spec.checklist import (
     MarkState,
     Probe,
 )
-from connections.spec.streams import BadPage
+from connections.spec.envelope import id_of, required_id
 
 M2M, SIGN_IN, KEY_LOGIN = "m2m", "sign-in", "key-login"
 MANAGER = _("someone with Management rights in Procountor")
@@ -54,9 +54,7 @@ SENTENCES = {
 
 def _session(asker: Asker) -> dict[str, Any]:
     body = asker.ask("session").body
-    if not isinstance(body, dict) or body.get("companyId") in (None, ""):
-        message = "no companyId in the session"
-        raise BadPage(message)
+    required_id(body, "companyId")
     return body
 
 
@@ -64,21 +62,21 @@ def api_key(asker: Asker) -> Finding:
     """A fresh token with the stored key, and one call with it: nothing of an older token can pretend."""
     asker.fresh_token()
     session = _session(asker)
-    if asker.company_id and asker.company_id != str(session["companyId"]):
+    if asker.company_id and asker.company_id != required_id(session, "companyId"):
         return _differs(asker, session)
     return Finding(MarkState.VERIFIED, "key-accepted", proves_company=True)
 
 
 def _differs(asker: Asker, session: dict[str, Any]) -> Finding:
     """A key of another company is refused before anything is read with it."""
-    values = {"company": str(session.get("name") or "?"), "company_id": str(session["companyId"])}
+    values = {"company": str(session.get("name") or "?"), "company_id": required_id(session, "companyId")}
     return Finding(MarkState.FAILING, "company-differs", {**values, "bound_id": asker.company_id})
 
 
 def technical_user(asker: Asker) -> Finding:
     """Whose key it is. Nothing tells a technical user from a natural person, so a person says which it is."""
     session = _session(asker)
-    values = {"user": str(session.get("userName") or "?"), "user_id": str(session.get("userId") or "?")}
+    values = {"user": str(session.get("userName") or "?"), "user_id": id_of(session, "userId") or "?"}
     if values["user_id"] == asker.confirmed.get("user_id"):
         return Finding(MarkState.VERIFIED, "user-meant", values)
     return Finding(MarkState.UNCONFIRMED, "user-seen", values)
@@ -86,9 +84,9 @@ def technical_user(asker: Asker) -> Finding:
 
 def company(asker: Asker) -> Finding:
     session = _session(asker)
-    if asker.company_id and asker.company_id != str(session["companyId"]):
+    if asker.company_id and asker.company_id != required_id(session, "companyId"):
         return _differs(asker, session)
-    values = {"company": str(session.get("name") or "?"), "company_id": str(session["companyId"])}
+    values = {"company": str(session.get("name") or "?"), "company_id": required_id(session, "companyId")}
     return Finding(proofs.company_state(asker), "company-found", values, proves_company=True)
 
 

@@ -18,6 +18,7 @@ from connections.spec.checklist import (
     MarkState,
     Probe,
 )
+from connections.spec.envelope import id_of
 from connections.spec.operations import Arguments
 from connections.spec.streams import BadPage
 
@@ -39,7 +40,7 @@ def customers(asker: Asker) -> list[tuple[str, str]]:
         if body in (None, {}):
             return []
         raise
-    return [(str(each["number"]), str(each.get("name") or "?")) for each in page.records]
+    return [(number, str(each.get("name") or "?")) for each in page.records if (number := id_of(each, "number"))]
 
 
 # Nothing tells whose installation it is: its address and the client stand for it.

@@ -8,9 +8,9 @@ from connections.providers.smartbusiness.faults import FIELD_SENTENCES
 from connections.providers.smartbusiness.streams import STREAMS
 from connections.spec import proofs
 from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, LedgerProbe, MarkState, Probe
+from connections.spec.envelope import BadPage, required_id
 from connections.spec.operations import Arguments
 from connections.spec.proofs import Company
-from connections.spec.streams import BadPage
 
 # Authentication, scopes: what our streams and operations need.
 SCOPES = ("profile", "contact", "catalog", "invoice", "offer", "order_confirmation", "configuration")
@@ -32,10 +32,10 @@ def profile(asker: Asker) -> Company:
     """`GET /auth/profile`: the company of the account. Raises BadPage."""
     body = asker.ask("profile").body
     found = body.get("item", body) if isinstance(body, dict) else None
-    if not isinstance(found, dict) or found.get("id") in (None, ""):
-        message = "no id in the profile"
+    if not isinstance(found, dict):
+        message = "no profile"
         raise BadPage(message)
-    return Company(str(found["id"]), str(found.get("company_name") or found.get("name") or "?"))
+    return Company(required_id(found, "id"), str(found.get("company_name") or found.get("name") or "?"))
 
 
 def lists(asker: Asker) -> Finding:

@@ -49,16 +49,19 @@ def tenants(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @limited(limits.NEW_PERSON)
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """A link that cannot be used answers alike, whether it is wrong, used, withdrawn or too old."""
+    """A link that cannot be used answers alike, whether it is wrong, used, withdrawn or too old; but whoever joined by it
+    is led to where it led."""
     with services.opened(token) as offer:
-        if offer is None:
-            return render(request, "members/invitation_void.html", status=404)
-        if request.user.is_authenticated:
-            return _join(request, offer)
-        return _enter(request, offer)
+        if offer is not None:
+            return _join(request, offer, token) if request.user.is_authenticated else _enter(request, offer)
+    if request.user.is_authenticated:
+        tenant = services.joined_by(token, request.user)
+        if tenant is not None:
+            return redirect("home", tenant.slug)
+    return render(request, "members/invitation_void.html", status=404)
 
 
-def _join(request: HttpRequest, offer: services.Offer) -> HttpResponse:
+def _join(request: HttpRequest, offer: services.Offer, token: str) -> HttpResponse:
     user = cast(User, request.user)
     if not services.is_addressee(user, offer):
         return render(request, "members/invitation_other.html", {"offer": offer}, status=403)
@@ -66,6 +69,8 @@ def _join(request: HttpRequest, offer: services.Offer) -> HttpResponse:
         try:
             services.accept(offer=offer, user=user)
         except services.NotAllowed as refused:
+            if services.joined_by(token, user) is not None:  # the button was pressed twice
+                return redirect("home", offer.tenant.slug)
             messages.error(request, str(refused.sentence))
             return redirect("front")
         keep_this_session(request)

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from connections.spec.text import duration
+from portal.members.enrolment import VALID_FOR
 from portal.members.services import NotAllowed
 from portal.operations import founding
 from portal.operations.owner import OwnerCommand, refuse_unless_links_work
@@ -25,5 +27,5 @@ class Command(OwnerCommand):
             raise CommandError(str(reason)) from None
         except NotAllowed as refused:
             raise CommandError(str(refused.sentence)) from None
-        self.stdout.write("Hand over this link yourself. It works once, within 24 hours:")
+        self.stdout.write(f"Hand over this link yourself. It works once, within {duration(VALID_FOR)}:")
         self.stdout.write(f"  {address}")

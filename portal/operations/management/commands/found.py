@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.utils.text import slugify
 
+from connections.spec.text import duration
+from portal.members.enrolment import VALID_FOR as ENROLMENT_VALID_FOR
+from portal.members.services import VALID_FOR as INVITATION_VALID_FOR
 from portal.operations import founding
 from portal.operations.owner import OwnerCommand, refuse_unless_links_work
 
@@ -48,12 +52,14 @@ class Command(OwnerCommand):
             self._tell_enrolment(founded)
             return
         self.stdout.write("No mail can leave yet, so hand over these links yourself. Each lets one person in, once.")
-        self.stdout.write(f"  {wanted['admin_email']} (admin, within three days): {founded.admin_link}")
-        self.stdout.write(f"  {wanted['owner_email']} (owner, within seven days): {founded.owner_link}")
+        for_admin, for_owner = duration(settings.PASSWORD_RESET_TIMEOUT), duration(INVITATION_VALID_FOR)
+        self.stdout.write(f"  {wanted['admin_email']} (admin, within {for_admin}): {founded.admin_link}")
+        self.stdout.write(f"  {wanted['owner_email']} (owner, within {for_owner}): {founded.owner_link}")
         self._tell_enrolment(founded)
 
     def _tell_enrolment(self, founded: founding.Founded) -> None:
-        self.stdout.write("The admin, once signed in, sets up the second factor with this link, within 24 hours:")
+        within = duration(ENROLMENT_VALID_FOR)
+        self.stdout.write(f"The admin, once signed in, sets up the second factor with this link, within {within}:")
         self.stdout.write(f"  {founded.enrolment_link}")
 
     def _ask(self, options: dict[str, Any]) -> dict[str, str]:
