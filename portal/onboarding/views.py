@@ -87,7 +87,10 @@ def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
 @never_cache
 @member(Role.VIEWER)
 def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
-    """The list with this checkpoint open."""
+    """The list with this checkpoint open. Where the way is no longer offered, the page that says so."""
+    onboarding = onboarding_of(request, connection)
+    if not provider_of(onboarding.connection).offers(onboarding.connection.way):
+        return redirect("checklist", request.tenant.slug, connection)
     return _show(request, _board_at(request, connection, checkpoint), own_page=True)
 
 
