@@ -57,6 +57,7 @@ OLD: dict[str, tuple[dict[str, Any], dict[str, list[Told]], dict[str, str]]] = {
     "live without a word of scopes": (
         {"provider": "smartbusiness", "way": "consent", "state": "connected", "company_id": "418000101"},
         {
+            "account": [("attested", "said-so", WHO)],
             "access": [("verified", "signed-in", {})],
             "scopes": [("verified", "scope-unsaid", {}), NO_WORD],
             "company": [("verified", "company-found", {**COMPANY, "company_id": "418000101"})],
@@ -67,6 +68,7 @@ OLD: dict[str, tuple[dict[str, Any], dict[str, list[Told]], dict[str, str]]] = {
     "live with scopes that are told": (
         {"provider": "smartbusiness", "way": "own-client", "state": "connected", "company_id": "418000102"},
         {
+            "client": [("attested", "said-so", WHO)],
             "access": [("verified", "signed-in", {})],
             "scopes": [("verified", "scope-unsaid", {}), ("verified", "scope-enough", {"scope": "profile"})],
             "company": [("verified", "company-found", {**COMPANY, "company_id": "418000102"})],
@@ -92,8 +94,12 @@ OLD: dict[str, tuple[dict[str, Any], dict[str, list[Told]], dict[str, str]]] = {
 }  # fmt: skip
 
 
-def lay_out(name: str, tenant: Tenant) -> dict[str, str]:
-    """One connection as the release before left it; its marks' states."""
+def states(onboarding: Onboarding) -> dict[str, str]:
+    return dict(Mark.objects.filter(onboarding=onboarding).values_list("checkpoint", "state"))
+
+
+def lay_out(name: str, tenant: Tenant) -> Onboarding:
+    """One connection with its checklist as the release before left it."""
     values, marks, _changed = OLD[name]
     stands = values["state"] != "setup"
     connection = Connection(
@@ -114,7 +120,7 @@ def lay_out(name: str, tenant: Tenant) -> dict[str, str]:
         mark.save(force_insert=True)
         for of, code, shown in told:
             Evidence(tenant=tenant, mark=mark, state=of, code=code, values=shown).save(force_insert=True)
-    return dict(Mark.objects.filter(onboarding=onboarding).values_list("checkpoint", "state"))
+    return onboarding
 
 
 def test_what_becomes_of_the_marks_of_before(old_database: MigrationExecutor) -> None:
@@ -123,53 +129,44 @@ def test_what_becomes_of_the_marks_of_before(old_database: MigrationExecutor) ->
     executor.migrate([*leaves, ("onboarding", BEFORE)])
     tenant = Tenant(name="Aamu Oy", slug="aamu", state="active")
     tenant.save(force_insert=True)
-    before = {}
-    for name in OLD:
-        before[name] = lay_out(name, tenant)
-        ids = set(Connection.objects.values_list("id", flat=True))
-        OLD[name][0]["id"] = next(key for key in ids if key not in {OLD[each][0].get("id") for each in OLD})
+    onboardings = {name: lay_out(name, tenant) for name in OLD}
+    before = {name: states(onboarding) for name, onboarding in onboardings.items()}
     standing = {row.id: (row.state, row.fault, row.company_id) for row in Connection.objects.all()}
     executor = MigrationExecutor(database)
     executor.migrate(executor.loader.graph.leaf_nodes())
 
     assert {row.id: (row.state, row.fault, row.company_id) for row in Connection.objects.all()} == standing
-    for name, (values, _marks, changed) in OLD.items():
-        marks = Mark.objects.filter(onboarding__connection_id=values["id"])
-        assert dict(marks.values_list("checkpoint", "state")) == before[name] | changed, name
-    what_waits_can_be_confirmed(tenant)
-    a_standing_connection_goes_on(tenant)
-
-
-def what_waits_can_be_confirmed(tenant: Tenant) -> None:
-    """The page shows what was found, with the press that says that it is meant."""
-    for name, (values, _marks, changed) in OLD.items():
-        with tenant_scope(tenant.id):
-            onboarding = Onboarding.objects.select_related("connection").get(connection_id=values["id"])
-            shown = walk(onboarding, provider_of(onboarding.connection))
-        for step in shown.steps:
-            if changed.get(step.checkpoint.slug) != "unconfirmed":
-                continue
-            assert step.checkpoint.confirm, name
-            assert step.evidence is not None
-            assert step.evidence.values, (name, step.checkpoint.slug)
-            assert step.sentence, (name, step.checkpoint.slug)
-            assert step.can_confirm or step.checkpoint.pins, (name, step.checkpoint.slug)
-
-
-def a_standing_connection_goes_on(tenant: Tenant) -> None:
-    """It reads as before, is told nothing on its home page, and its next green run has asked what was never asked."""
+    for name, onboarding in onboardings.items():
+        assert states(onboarding) == before[name] | OLD[name][2], name
+        what_waits_can_be_confirmed(onboarding, OLD[name][2])
     for name in ("live", "live without a word of scopes"):
-        connection = Connection.objects.select_related("tenant").get(id=OLD[name][0]["id"])
-        with acting_as("worker"), tenant_scope(tenant.id):
-            run = start_run(connection=connection, trigger=Trigger.SCHEDULE, actor=SYSTEM)
-            SyncRun.objects.filter(id=run.id).update(started_at=timezone.now())
-            end(run, RunState.SUCCEEDED)
-            [card] = cards([connection])
-        assert (card.kind, card.failing) == (Kind.CURRENT, None), name
-        with acting_as("worker"):
-            for job in Job.objects.filter(kind=RUN_ENDED, subject=run.id).values_list("id", flat=True):
-                work(str(job))
-        assert not Job.objects.filter(kind=RUN_ENDED).exclude(state="succeeded").exists()
+        a_standing_connection_goes_on(onboardings[name].connection)
     asked = Mark.objects.filter(id__in=Job.objects.filter(kind=CHECK).values("subject"))
     assert list(asked.values_list("checkpoint", flat=True)) == ["scopes"]
-    assert {row.state for row in Connection.objects.filter(company_id__gt="")} == {"connected"}
+
+
+def what_waits_can_be_confirmed(onboarding: Onboarding, changed: dict[str, str]) -> None:
+    """The page shows what was found, with the press that says that it is meant."""
+    with tenant_scope(onboarding.tenant_id):
+        shown = walk(onboarding, provider_of(onboarding.connection))
+    for step in shown.steps:
+        if changed.get(step.checkpoint.slug) == "unconfirmed":
+            assert step.checkpoint.confirm
+            assert step.evidence is not None
+            assert step.evidence.values
+            assert step.sentence
+            assert step.can_confirm or step.checkpoint.pins
+
+
+def a_standing_connection_goes_on(connection: Connection) -> None:
+    """It reads as before, its card asks for nothing, and the end of its next green run is drawn its conclusions from."""
+    with acting_as("worker"), tenant_scope(connection.tenant_id):
+        run = start_run(connection=connection, trigger=Trigger.SCHEDULE, actor=SYSTEM)
+        SyncRun.objects.filter(id=run.id).update(started_at=timezone.now())
+        end(run, RunState.SUCCEEDED)
+        [card] = cards([connection])
+    assert (card.kind, card.failing) == (Kind.CURRENT, None)
+    with acting_as("worker"):
+        work(str(Job.objects.values_list("id", flat=True).get(kind=RUN_ENDED, subject=run.id)))
+    assert Job.objects.values_list("state", flat=True).get(kind=RUN_ENDED, subject=run.id) == "succeeded"
+    assert Connection.objects.values_list("state", flat=True).get(id=connection.id) == "connected"
