@@ -74,7 +74,8 @@ def test_a_connection_whose_way_is_gone(
     for place in ("", "news/", "checklist/", "checklist-news/", "home"):
         assert SAID in pages[place], place
         assert "You are live" not in pages[place]
-    assert 'id="to-disconnect"' in pages[""]
+    assert pages[""].count('id="to-disconnect"') == 1
+    assert f'<a class="btn btn-go" href="{address(first)}">' in pages["home"]
     assert f'href="/t/{first.tenant.slug}/connect/{first.way.slug}/"' in pages[""], "the way out"
     assert 'id="sync-now"' not in pages[""]
     presses(first, owner)
