@@ -98,9 +98,14 @@ def operation_of(connection: Connection, name: str) -> Operation:
 
 
 def stands(connection: Connection) -> bool:
-    """Whether anything may be sent: connected, to the right company, for a customer who is not suspended."""
+    """Whether anything may be sent: connected in a way that is offered, to the right company, for a customer who is not
+    suspended.
+    """
+    provider = registry.find(connection.provider)
     return (
         connection.state in STANDING
+        and provider is not None
+        and provider.offers(connection.way)
         and connection.fault not in transport_faults.HOLDING
         and connection.tenant.state != TenantState.SUSPENDED
     )

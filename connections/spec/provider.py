@@ -173,6 +173,10 @@ class Provider:
     open_fields: str = ""  # of bodies, blanks between: codes, dates, yes or no; readable where a customer records
     assumptions: Sequence[str] = ()  # what its document does not say; shown to support
 
+    def offers(self, way: str) -> bool:
+        """Whether this grant is still declared: a release may have withdrawn it since a connection was opened."""
+        return any(grant.name == way for grant in self.grants)
+
     def grant(self, way: str) -> Grant:
         """The grant a connection uses. Raises KeyError for a name that is not declared, as do those below."""
         return {grant.name: grant for grant in self.grants}[way]
@@ -194,7 +198,12 @@ class Provider:
         return tuple(f"{name}={_origin_or_none(settings.get(name, ''))}" for name in sorted(typed))
 
     def checkpoints(self, way: str) -> list[Checkpoint]:
-        """The checklist of a connection that uses this grant. Two ways may have a checkpoint of the same slug."""
+        """The checklist of a connection that uses this grant. Two ways may have a checkpoint of the same slug.
+
+        Empty for a grant that is not declared: nothing can be checked with it.
+        """
+        if not self.offers(way):
+            return []
         return [checkpoint for checkpoint in self.checklist if not checkpoint.ways or way in checkpoint.ways]
 
     def wire(self, settings: Mapping[str, str]) -> Wire:

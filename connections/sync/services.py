@@ -30,7 +30,8 @@ LONGEST_INTERVAL = 7 * 24  # hours
 def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> SyncRun:
     """Queue a run in the caller's transaction and scope; the active one is returned where there is one.
 
-    Raises Refused while the connection does not stand (a first run may start in set-up), or the tenant is suspended.
+    Raises Refused while the connection does not stand (a first run may start in set-up), in a way that is no longer
+    offered, or while the tenant is suspended.
     """
     allowed = (*STANDING, ConnectionState.SETUP) if trigger is Trigger.FIRST else STANDING
     state, fault = Connection.objects.values_list("state", "fault").get(id=connection.id)
@@ -40,6 +41,8 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
         raise Refused(_("This connection does not stand yet, so there is nothing to sync."))
     if fault in faults.HOLDING and (known := faults.find(provider=connection.provider, code=fault)):
         raise Refused(known.customer)
+    if not registry.all_providers()[connection.provider].offers(connection.way):
+        raise Refused(faults.WAY_WITHDRAWN.customer)
     if connection.tenant.state == TenantState.SUSPENDED:
         raise Refused(_("Syncs are off while this customer is suspended."))
     while True:

@@ -199,9 +199,9 @@ def exchange(lease: Lease) -> None:
             attempt.redirect_uri,
         )
     provider = _provider(attempt.connection)
-    flow = provider.login(attempt.login)
     caller = Caller(attempt.connection, provider, checkpoint=attempt.checkpoint)
     try:
+        flow = provider.login(attempt.login) if provider.offers(attempt.connection.way) else caller.grant
         if isinstance(flow, KeyLogin):
             given = token_request.ask_key(caller, flow, code)
             with tenant_scope(lease.tenant_id):

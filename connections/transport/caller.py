@@ -58,6 +58,9 @@ class Caller:
 
     @cached_property
     def grant(self) -> Flow:
+        """Raises Unauthorized where a release has withdrawn it since the connection was opened."""
+        if not self.provider.offers(self.connection.way):
+            raise Unauthorized(faults.WAY_WITHDRAWN)
         return self.provider.grant(self.connection.way)
 
     @cached_property

@@ -186,11 +186,23 @@ COMPANY_UNPROVEN = Fault(
     "A new credential, login or server for a connection that stood: nothing is read until its company is proved, by the"
     " provider or, where it names none, by an owner.",
 )
+WAY_WITHDRAWN = Fault(
+    "way-withdrawn",
+    Acts.CUSTOMER,
+    _(
+        "The way in which this was connected is no longer offered, so nothing is read with it any more. An owner of your"
+        " company ends it on its page, and then you connect the system anew in another way; what was read before stays. Our"
+        " staff can help."
+    ),
+    "A release has withdrawn the grant that this connection uses: nothing can be asked with it. Its owner disconnects it and"
+    " sets it up anew; or the release before is put back, and it goes on by itself.",
+)
 HOLDING = frozenset({OTHER_COMPANY.code, COMPANY_UNPROVEN.code})  # while one of these stands, nothing is read or sent
 
 ALL = (
     OTHER_COMPANY,
     COMPANY_UNPROVEN,
+    WAY_WITHDRAWN,
     NO_ADDRESS,
     NO_SERVER,
     NO_PROXY,

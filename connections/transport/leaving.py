@@ -17,6 +17,7 @@ from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
 from connections.transport import recording, tokens
 from connections.transport.caller import Caller
 from connections.transport.client import Client
+from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Leaving
 
 LEAVE = "transport.leave"
@@ -74,6 +75,8 @@ def _destroy(connection: Connection, how: Leaving) -> None:
     Credential.objects.filter(connection_id=connection.id).delete()
     tokens.forget(connection)
     recording.destroy(connection)
+    sealed = dict.fromkeys(("verifier_ciphertext", "code_ciphertext"))
+    AuthorizationAttempt.objects.filter(connection_id=connection.id).update(**sealed)
     Connection.objects.filter(id=connection.id).update(leaving=how)
     audit.record(
         tenant_id=connection.tenant_id,

@@ -12,6 +12,7 @@ from connections.spec.provider import Provider
 from connections.spec.text import Text
 from connections.sync import faults
 from connections.transport import authorization
+from connections.transport import faults as transport_faults
 from connections.vault.models import Connection
 from portal.onboarding.marks import marks_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
@@ -104,6 +105,11 @@ class Walk:
         return sum(step.is_done for step in self.steps)
 
     @property
+    def is_withdrawn(self) -> bool:
+        """A release offers the connection's way no longer, so there is nothing left to walk."""
+        return not self.provider.offers(self.connection.way)
+
+    @property
     def current(self) -> Step | None:
         return next((step for step in self.steps if step.is_current), None)
 
@@ -114,6 +120,8 @@ class Walk:
     @property
     def turn(self) -> Text:
         """Whose turn it is."""
+        if self.is_withdrawn:
+            return transport_faults.WAY_WITHDRAWN.customer
         if self.current is None:
             return _("Everything is done.")
         return _("Turn of: %(who)s") % {"who": self.current.checkpoint.who}

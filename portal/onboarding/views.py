@@ -34,6 +34,7 @@ from portal.onboarding.board import Board, board
 from portal.onboarding.callbacks import unreferred
 from portal.onboarding.forms import BeginForm, FieldsForm
 from portal.onboarding.marks import checkpoint_of, provider_of
+from portal.onboarding.models import Onboarding
 from portal.onboarding.reach import mark_of, onboarding_of
 from portal.onboarding.typed import BadInput
 from portal.rate_limits import limits
@@ -87,8 +88,11 @@ def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
 @never_cache
 @member(Role.VIEWER)
 def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
-    """The list with this checkpoint open."""
-    return _show(request, _board_at(request, connection, checkpoint), own_page=True)
+    """The list with this checkpoint open. Where the way is no longer offered, the page that says so."""
+    onboarding = onboarding_of(request, connection)
+    if not provider_of(onboarding.connection).offers(onboarding.connection.way):
+        return redirect("checklist", request.tenant.slug, connection)
+    return _show(request, _board_at(onboarding, checkpoint), own_page=True)
 
 
 @require_GET
@@ -97,7 +101,8 @@ def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> Htt
 def checklist_news(request: MemberRequest, connection: UUID) -> HttpResponse:
     """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
     opened = request.GET.get("open", "")
-    shown = _board_at(request, connection, opened) if opened else board(onboarding_of(request, connection))
+    onboarding = onboarding_of(request, connection)
+    shown = _board_at(onboarding, opened) if opened else board(onboarding)
     if shown.fingerprint == request.GET.get("seen"):
         return HttpResponse(status=UNCHANGED)
     return render(request, "onboarding/news.html", _context(request, shown, own_page=bool(opened)))
@@ -141,7 +146,7 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
         raise Http404
     if not recently_proved(request):
         return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
-    shown = _board_at(request, connection, checkpoint)
+    shown = _board_at(mark.onboarding, checkpoint)
     form = _form(shown, request.POST)
     if form.is_valid():
         try:
@@ -215,9 +220,10 @@ def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRe
     return _to_current(request, connection)
 
 
-def _board_at(request: MemberRequest, connection: UUID, slug: str) -> Board:
+def _board_at(onboarding: Onboarding, slug: str) -> Board:
+    """Raises Http404 for a checkpoint that is not declared."""
     try:
-        return board(onboarding_of(request, connection), slug)
+        return board(onboarding, slug)
     except KeyError:
         raise Http404 from None
 

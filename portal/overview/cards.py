@@ -34,6 +34,7 @@ class Kind(StrEnum):
     FAILED = "failed"
     IDLE = "idle"
     PAUSED = "paused"
+    WITHDRAWN = "withdrawn"  # a release offers its way no longer
     DISCONNECTED = "disconnected"
 
 
@@ -52,6 +53,8 @@ class Card:
 
     @property
     def kind(self) -> Kind:
+        if self.connection.state != ConnectionState.DISCONNECTED and not self.provider.offers(self.connection.way):
+            return Kind.WITHDRAWN
         settled = {
             ConnectionState.SETUP: Kind.SETUP,
             ConnectionState.BROKEN: Kind.BROKEN,
@@ -74,6 +77,11 @@ class Card:
     def is_held(self) -> bool:
         """Its access or server was changed, and nothing is read until the company is proved on the checklist."""
         return self.kind is Kind.BROKEN and self.connection.fault in faults.HOLDING
+
+    @property
+    def is_setup(self) -> bool:
+        """Nothing has been read yet, so leaving it is giving a set-up up."""
+        return self.connection.state == ConnectionState.SETUP
 
     @property
     def is_leaving(self) -> bool:
@@ -103,6 +111,8 @@ class Card:
     @property
     def fault(self) -> str:
         """What is wrong, as a sentence for the customer; empty while nothing is."""
+        if self.kind is Kind.WITHDRAWN:
+            return sentence(self.provider, faults.WAY_WITHDRAWN.code, {})
         code = self.connection.fault or (self.run.fault if self.run is not None else "")
         return sentence(self.provider, code, {}) if code else ""
 

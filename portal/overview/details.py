@@ -101,7 +101,8 @@ class Detail:
 
     @property
     def way(self) -> Text:
-        return self.card.provider.grant(self.card.connection.way).label
+        provider, way = self.card.provider, self.card.connection.way
+        return provider.grant(way).label if provider.offers(way) else _("no longer offered")
 
     @property
     def fingerprint(self) -> str:

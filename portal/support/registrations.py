@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.widgets import AdminURLFieldWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -46,7 +45,7 @@ class RegistrationForm(RowForm):
         required=False,
         assume_scheme="https",
         help_text=_("Exactly as registered at the provider. Leave empty if none was registered."),
-        widget=AdminURLFieldWidget,
+        widget=forms.URLInput(attrs={"class": "vURLField"}),
     )
 
     activation_link = forms.URLField(
@@ -57,7 +56,7 @@ class RegistrationForm(RowForm):
         help_text=_(
             "Where customers choose several companies at once, as the provider told us. Members are shown it where they begin."
         ),
-        widget=AdminURLFieldWidget,
+        widget=forms.URLInput(attrs={"class": "vURLField"}),
     )
 
     class Meta:

@@ -145,7 +145,7 @@ def test_asking_twice_with_one_id_is_asking_once(calling: Calling) -> None:
 def test_an_id_that_another_tenant_uses_tells_nothing(calling: Calling, kaste: Any) -> None:
     call = calling.ask()
     with acting_as("web"), tenant_scope(kaste.id):
-        other = Connection(tenant=kaste, provider="procountor", environment="sandbox", state="connected")
+        other = Connection(tenant=kaste, provider="procountor", environment="sandbox", way="m2m", state="connected")
         other.save(force_insert=True)
         with pytest.raises(Refused, match="cannot be sent"):
             services.ask(

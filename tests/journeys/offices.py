@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 if TYPE_CHECKING:
     from tests.journeys.walking import Customer
@@ -52,9 +52,6 @@ class Office:
         """On the provider's login page, in the customer's own browser."""
         raise NotImplementedError
 
-    def take_back(self) -> None:
-        raise NotImplementedError
-
 
 class SmartBusiness(Office):
     slug = "smartbusiness"
@@ -75,14 +72,6 @@ class SmartBusiness(Office):
         page.select_option("#consent-user", "418000101")
         page.click("#approve-consent")
 
-    def take_back(self) -> None:
-        self.go(f"/{self.company}/api")
-        for ident in ("revoke-connected-", "revoke-client-"):
-            buttons = self.page.locator(f"button[id^={ident}]")
-            if buttons.count():
-                buttons.first.click()
-                return
-
 
 class Pentamic(Office):
     slug = "pentamic"
@@ -101,11 +90,6 @@ class Pentamic(Office):
         )
         return {name.replace("-", "_"): value for name, value in handed.items()}
 
-    def take_back(self) -> None:
-        self.go("/")
-        self.page.locator("#clients a").first.click()
-        self.page.click("#disable-client")
-
 
 class Simutek(Office):
     slug = "simutek"
@@ -123,11 +107,6 @@ class Simutek(Office):
             "client_secret": handed["client-secret"],
         }
 
-    def take_back(self) -> None:
-        self.go("/clients")
-        self.page.locator("button[id^=disable-]").first.click()
-        expect(self.page.locator("button[id^=enable-]").first).to_be_visible()
-
 
 class Hesabit(Office):
     slug = "hesabit"
@@ -140,14 +119,6 @@ class Hesabit(Office):
         option = page.locator("#consent-shop option").nth(1).get_attribute("value")
         page.select_option("#consent-shop", option)
         page.click("#approve-consent")
-
-    def take_back(self) -> None:
-        self.go("/")
-        option = self.page.locator("#login-shop option").nth(1).get_attribute("value")
-        self.page.select_option("#login-shop", option)
-        self.page.click("#log-in")
-        self.page.click("#menu-applications")
-        self.page.locator("button[id^=revoke-application-]").first.click()
 
 
 class Procountor(Office):
@@ -187,16 +158,6 @@ class Procountor(Office):
         if page.locator("#login-key-user").count():
             page.select_option("#login-key-user", self._option("#login-key-user", page))
         page.click("#approve")
-
-    def take_back(self) -> None:
-        self.go(f"/{self.company}/api-keys")
-        buttons = self.page.locator("button[id^=revoke-api-key-]")
-        if buttons.count():
-            buttons.first.click()
-            return
-        self.go(f"/{self.company}/users/{self.person}")
-        self.page.fill("#new-password", "kokonaan uusi 1")
-        self.page.click("#change-password")
 
 
 class ProcountorKeyLogin(Procountor):

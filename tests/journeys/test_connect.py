@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 CONNECTED = {
     "usage-settings": "inferred",
-    "technical-user": "inferred",
+    "technical-user": "verified",
     "rights": "verified",
     "m2m-only": "attested",
     "api-key": "verified",
@@ -51,8 +51,12 @@ def test_from_sign_in_to_the_first_sync(live: Live, new_page: Any, told: dict[st
     customer.paste_key(key)
     customer.expect_state("api-key", "verified")
     assert key not in page.content()
+    customer.open("technical-user")
+    customer.expect_state("technical-user", "unconfirmed")
+    expect(page.locator("#step-technical-user")).to_contain_text("Aamu Oy Pilotage API")
+    customer.confirm("technical-user")
     customer.open("company")
-    customer.expect_state("company", "verified")
+    customer.expect_state("company", "unconfirmed")
     expect(page.locator("#step-company")).to_contain_text("Aamu Oy")
     customer.confirm("company")
 

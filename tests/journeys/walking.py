@@ -36,11 +36,11 @@ class Vendor:
         self.page.click("#preset-all-needed")
         self.page.select_option("#m2m-only", "in_use")
         self.page.click("#save-user")
-        expect(self.page.get_by_role("link", name=name)).to_be_visible()
+        expect(self.page.get_by_role("link", name=name).last).to_be_visible()
 
     def create_key(self, user: str, client_id: str) -> str:
         self.page.goto(f"{self.home}/api-keys/new")
-        option = self.page.locator("#key-user option", has_text=user).first.get_attribute("value")
+        option = self.page.locator("#key-user option", has_text=user).last.get_attribute("value")
         self.page.select_option("#key-user", option)
         self.page.fill("#key-client-id", client_id)
         self.page.click("#create-api-key")

@@ -115,6 +115,26 @@ def live(walker, sandbox):
     return walker
 
 
+@pytest.mark.parametrize("last", ["technical-user", "m2m-only"])
+def test_a_checklist_is_complete_also_where_a_persons_word_comes_last(walker, sandbox, last):
+    """Confirmed or attested after the first sync: nobody has to wait for the next one."""
+    made = sandbox.setup_company()
+    walker.attest(*({"usage-settings", "technical-user", "rights", "m2m-only"} - {last}))
+    walker.give(made["api_key"])
+    if last != "technical-user":
+        walker.confirm("technical-user")
+    walker.confirm()
+    assert walker.states()["first-sync"] == "verified"
+    assert Onboarding.objects.get(id=walker.onboarding.id).completed_at is None
+    if last == "technical-user":
+        walker.confirm(last)
+    else:
+        walker.attest(last)
+    walker.work_off()
+    assert walker.states() == DONE
+    assert Onboarding.objects.get(id=walker.onboarding.id).completed_at is not None
+
+
 def test_the_whole_walk(live, sandbox):
     assert live.connection().state == "connected"
     assert live.connection().company_id == str(live.made["company_id"])

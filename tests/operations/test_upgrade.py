@@ -270,6 +270,7 @@ def the_company_is_the_same() -> None:
         asker = SimpleNamespace(
             settings=connection.settings,
             company_id=connection.company_id,
+            company_confirmed=True,
             company_unproven=True,
             ask=lambda *_: SimpleNamespace(body=[]),
             known=lambda *_: (0, 0),

@@ -39,7 +39,7 @@ def test_disconnecting_asks_again_and_then_does_it(
     open_one.refresh_from_db()
     assert open_one.state == "setup"
     [wanted] = parse_qs(urlsplit(asked).query)["next"]
-    assert owner.post(asked, {"password": PASSWORD, "next": wanted})["Location"] == of("connection", open_one)
+    assert owner.post(asked, {"password": PASSWORD, "next": wanted})["Location"] == reverse("home", args=["aamu"])
     open_one.refresh_from_db()
     assert open_one.state == "disconnected"
 

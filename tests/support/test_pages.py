@@ -104,7 +104,7 @@ def test_a_connection_shows_its_checklist_runs_and_assumptions(house: House, loo
     assert "Checklist: 0 of 7" in page.text
     assert "by hand" in page.text
     assert "the key is wrong or revoked" in page.text, "the run's fault, in the words for staff"
-    assert "X-Request-Id is kept if it is sent" in page.text
+    assert "the usual ones are kept if they are sent" in page.text
 
 
 @pytest.mark.parametrize("typed", ["4711", "aamun kirjat", "aamu", "Aamu Oy"])

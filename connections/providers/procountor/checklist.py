@@ -35,7 +35,9 @@ SENTENCES = {
     "user-meant": _(
         "The access belongs to the user “%(user)s” (id %(user_id)s), who was confirmed as a technical user."
     ),
-    "rights-enough": _("The user may read what we need, and nothing else that Procountor tells us of: %(rights)s."),
+    # Found by releases that did not look for more than what is needed.
+    "rights-enough": _("The user may read what we need: %(rights)s."),
+    "rights-only": _("The user may read what we need, and nothing else that Procountor tells us of: %(rights)s."),
     "rights-more": _(
         "The user may do more than view what we read: %(named)s. Take it away in Procountor and check again, or confirm "
         "that it is meant."
@@ -103,7 +105,7 @@ def rights(asker: Asker) -> Finding:
         return Finding(MarkState.VERIFIED, "person-may-read", {"rights": ", ".join(needed)})
     if more := superfluous(tree, needed):
         return proofs.superfluous(asker, "rights-more", more)
-    return Finding(MarkState.VERIFIED, "rights-enough", {"rights": ", ".join(needed)})
+    return Finding(MarkState.VERIFIED, "rights-only", {"rights": ", ".join(needed)})
 
 
 CHECKLIST = (
