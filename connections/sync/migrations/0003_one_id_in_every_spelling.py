@@ -96,5 +96,11 @@ class Migration(migrations.Migration):
                 to="tenancy.tenant",
             ),
         ),
+        # No foreign key stands on it. Where the planner knows nothing of the table it is as good to it as the index of
+        # `sync_record_once`, and a look for one record then passes through all of the tenant's.
+        migrations.RunSQL(
+            "ALTER TABLE sync_record DROP CONSTRAINT sync_record_in_tenant",
+            "ALTER TABLE sync_record ADD CONSTRAINT sync_record_in_tenant UNIQUE (tenant_id, id)",
+        ),
         migrations.RunSQL([MERGE, RENAME], migrations.RunSQL.noop),
     ]
