@@ -34,7 +34,7 @@ FOUND = [
     (HTTP, [], "certificate-none", "verified"),
     (MIXED, [seen(is_public=True, is_confirmed=False)], "certificate-partly", "verified"),
     (HTTPS, [seen()], "certificate-confirmed", "verified"),
-    (HTTPS, [seen(is_confirmed=False)], "certificate-shown", "open"),
+    (HTTPS, [seen(is_confirmed=False)], "certificate-shown", "unconfirmed"),
     (HTTPS, [seen(is_confirmed=False, is_changed=True)], "certificate-changed", "failing"),
     (HTTPS, [seen(ends_at=ENDED)], "certificate-ended", "failing"),
     (HTTPS, [seen(ends_at=ENDED, is_confirmed=False)], "certificate-ended", "failing"),
