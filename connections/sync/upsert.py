@@ -124,7 +124,7 @@ class Written:
 
 def spelled(name: str) -> RawSQL:
     """For a query of records: the field of this name in them, as an id is spelled; null where it cannot be one."""
-    return RawSQL(_SPELLED.replace("%(key)s", "%s"), [name] * 3)  # noqa: S611  (the name is a parameter)
+    return RawSQL(_SPELLED.replace("%(key)s", "%s"), [name] * 3)  # noqa: S611  # nosec B611  (the name is a parameter)
 
 
 def write(
