@@ -13,12 +13,13 @@ from portal.rate_limits.middleware import typed_values
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form whose token is missing or old. Who is not signed in does that first; who is may send the form again.
 
-    What was typed is kept where the browser says that a page of ours sent it: nobody else fills in a form of theirs.
+    What a signed-in person typed is kept where the browser says that a page of ours sent it: nobody else fills in a form
+    of theirs. What a stranger sent comes back on no page: nobody knows what it is.
     """
     is_ours = came_from_our_page(request)
     if needs_sign_in(request) and not request.user.is_authenticated:
         return to_sign_in(request, may_keep=is_ours)
-    typed, is_whole = typed_values(request) if is_ours else ([], False)
+    typed, is_whole = typed_values(request) if is_ours and request.user.is_authenticated else ([], False)
     context = {
         "typed": typed,
         "is_whole": is_whole,

@@ -15,7 +15,7 @@ PENTAMIC = {
     ("service", "maintenance"): "provider-trouble",
     ("service", "broken"): "provider-trouble",
 }
-SMARTBUSINESS = {("maintenance", "on"): "maintenance"}
+SMARTBUSINESS = {("maintenance", "on"): "not-traded"}
 
 BREAKS: Mapping[str, Breaks] = {
     "hesabit-consent": {

@@ -142,7 +142,7 @@ def test_only_who_has_shown_it_lately_may_begin(signer: Signer, sign_in: Callabl
     signer.client = sign_in(alice, lately=False)
     assert "Confirm that it is you" in signer.page()
     assert 'id="connect-code"' not in signer.page()
-    assert signer.press().headers["Location"].startswith("/account/reauthenticate/?next=%2Ft%2Faamu")
+    assert signer.press().headers["Location"].startswith("/account/reauthenticate/?next=%2Fcontinue%2F")
     assert not AuthorizationAttempt.objects.exists()
 
 

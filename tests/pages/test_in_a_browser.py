@@ -182,7 +182,7 @@ def test_a_check_is_answered_on_the_page_by_itself(
     work_off()
     expect(page.locator("#step-api-key .mark")).to_have_text("Verified")
     expect(opened.get_by_text("Procountor gave us a session")).to_be_visible()
-    expect(page.locator("#step-company .mark")).to_have_text("Verified")
+    expect(page.locator("#step-company .mark")).to_have_text("Unconfirmed")
     expect(page.locator("#said")).to_contain_text("Create the API key")
     assert asked
     page.wait_for_timeout(1600)

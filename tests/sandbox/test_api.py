@@ -207,7 +207,7 @@ def test_getting_by_id_is_an_object_or_an_array(server: SandboxServer, entered: 
 
 
 def test_companies_share_ids_but_no_records(server: SandboxServer, entered: Entered) -> None:
-    main, second = server.state()["companies"]
+    main, second, _third = server.state()["companies"]
     other = entered(second["id"])
     mine, theirs = server.records("partners"), server.records("partners", second["id"])
     assert (len(theirs), len(server.records("invoices", second["id"]))) == (30, 40)
