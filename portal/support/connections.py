@@ -263,7 +263,7 @@ def refused_at(connection: Connection) -> set[str]:
     fault = provider.faults.find(connection.fault) if provider and connection.fault else None
     if provider is None or fault is None or not fault.checkpoint or connection.state != ConnectionState.BROKEN:
         return set()
-    reopened = {each for each in provider.checkpoints(connection.way) if each.slug == fault.checkpoint and each.opens}
+    reopened = [each for each in provider.checkpoints(connection.way) if each.slug == fault.checkpoint and each.opens]
     return {name for each in reopened for name in each.fields} or ({""} if reopened else set())
 
 
