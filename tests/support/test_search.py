@@ -254,7 +254,7 @@ def test_of_several_things_ten_of_a_kind_are_listed_and_a_link_shows_the_rest(
     listed = Page(search("asked-often").content)
     assert len([row for row in listed.rows if row.startswith("Request ")]) == 10, "a short list stays short"
     assert "things go by this" not in listed.text, "ten of sixty are not ten"
-    assert "of each kind the first ten" in listed.text
+    assert "of each kind the first few" in listed.text
     whole = Page(sign_in(dana).get(listed.links["All request log that go by this"]).content)
     assert len([row for row in whole.rows if "GET /invoices" in row]) == 60
 

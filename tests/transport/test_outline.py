@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from connections.providers import registry
-from connections.transport import outline
+from connections.transport import outline, parsing
 from connections.vault.secret import Secret
 
 PERSONAL = "Maija Keksitty"
@@ -78,9 +78,9 @@ def test_a_secret_that_would_be_cut_is_found_before_it_is():
 
 def test_xml_is_shown_as_its_values():
     provider = registry.find("pentamic")
-    body = next(wire for name, wire in provider.wires.items() if "xml" in wire.accept).decode(
-        b"<ArrayOfCustomer><Customer><id>7</id><name>Maija Keksitty</name></Customer></ArrayOfCustomer>"
-    )
+    wire = next(wire for name, wire in provider.wires.items() if "xml" in wire.accept)
+    document = b"<ArrayOfCustomer><Customer><id>7</id><name>Maija Keksitty</name></Customer></ArrayOfCustomer>"
+    body = parsing.parse(document, wire).values
     text = outline.of(provider, body)
     assert PERSONAL not in text
     assert json.loads(text)[0]["name"] == "(text, 14)"
