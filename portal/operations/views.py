@@ -14,12 +14,13 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form whose token is missing or old. Who is not signed in does that first; who is may send the form again.
 
     What a signed-in person typed is kept where the browser says that a page of ours sent it: nobody else fills in a form
-    of theirs. What a stranger sent comes back on no page: nobody knows what it is.
+    of theirs. What is sent to a page for everybody, such as the sign-in's, comes back on none: nobody knows what it is.
     """
     is_ours = came_from_our_page(request)
     if needs_sign_in(request) and not request.user.is_authenticated:
         return to_sign_in(request, may_keep=is_ours)
-    typed, is_whole = typed_values(request) if is_ours and request.user.is_authenticated else ([], False)
+    may_keep = is_ours and needs_sign_in(request)
+    typed, is_whole = typed_values(request) if may_keep else ([], False)
     context = {
         "typed": typed,
         "is_whole": is_whole,
