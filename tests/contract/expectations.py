@@ -15,8 +15,6 @@ PENTAMIC = {
     ("service", "maintenance"): "provider-trouble",
     ("service", "broken"): "provider-trouble",
 }
-SMARTBUSINESS = {("maintenance", "on"): "not-traded"}
-
 BREAKS: Mapping[str, Breaks] = {
     "hesabit-consent": {
         ("trailing_slash", "added"): "redirected",
@@ -26,8 +24,8 @@ BREAKS: Mapping[str, Breaks] = {
     "pentamic-client-credentials-xml": {**PENTAMIC, ("xml", "off"): "unreadable"},
     "simutek-client-credentials": {("list_path", "customers"): "list-moved"},
     "smartbusiness-consent": {
-        **SMARTBUSINESS,
+        ("maintenance", "on"): "not-traded",
         ("pkce", "refused"): "invalid_request",
     },
-    "smartbusiness-own-client": SMARTBUSINESS,
+    "smartbusiness-own-client": {("maintenance", "on"): "maintenance"},
 }

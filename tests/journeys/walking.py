@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 if TYPE_CHECKING:
     from tests.journeys.offices import Office
@@ -92,22 +92,27 @@ class Customer:
             if fields.count() and slug not in given and not (connects.count() and not handed):
                 given.add(slug)
                 self.fill({"company_name": "Aamu Oy", **handed})
-                self.page.click("#give-fields")
+                self.press(self.page.locator("#give-fields"))
             elif connects.count() and slug not in given:
                 given.add(slug)
-                connects.first.click()
-                self.page.click("#go-to-provider")
+                self.press(connects.first)
+                self.press(self.page.locator("#go-to-provider"))
                 office.consent(self.page)
                 self.page.wait_for_url(re.compile("/checklist/"))
             elif step.locator("#confirm").count():
                 if slug == "certificate":
                     self.compare(handed)
-                self.page.click("#confirm")
+                self.press(self.page.locator("#confirm"))
             elif step.locator("#attest.btn-go").count():
-                self.page.click("#attest")
+                self.press(self.page.locator("#attest"))
             else:
-                step.locator(".buttons .btn-go").last.click()
+                self.press(step.locator(".buttons .btn-go").last)
         return handed
+
+    def press(self, button: Locator) -> None:
+        """And wait for the next page: read too early, the one before would be taken for it and be filled in again."""
+        with self.page.expect_navigation():
+            button.click()
 
     def fill(self, values: Mapping[str, str]) -> None:
         for field in self.page.locator("main form[autocomplete=off] input:not([type=hidden])").all():
