@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line: `manage.py up` starts everything, `manage.py found` the first tenant."""
+"""Django's command line: `manage.py up` starts everything, `manage.py bootstrap` the first tenant."""
 
 from __future__ import annotations
 

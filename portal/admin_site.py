@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from connections.tenancy import audit
 from connections.tenancy.scope import staff_scope
-from connections.transport.redaction import redact
+from connections.transport.log.redaction import redact
 from portal.members.access import is_admitted_staff, to_sign_in
 from portal.members.models import User
 from portal.members.pending_request import page_of_the_form

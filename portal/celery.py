@@ -9,8 +9,8 @@ from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger, beat_init, worker_init, worker_process_init
 
 from connections.jobs.bootsteps import LostAcknowledgements
-from connections.transport.redaction import guard
-from portal.operations.lifeline import die_with_worker
+from connections.transport.log.redaction import guard
+from portal.operations.parent_death import die_with_worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 # Celery would run Django's checks and end in a page of text; refuse_bad_start says it in one line.

@@ -10,7 +10,7 @@ urlpatterns = [
     path("account/", include("portal.members.account_pages")),
     path("", include("portal.members.urls")),
     path("", include("portal.onboarding.urls")),
-    path("", include("portal.overview.urls")),
-    path("", include("portal.calling.urls")),
+    path("", include("portal.dashboard.urls")),
+    path("", include("portal.api_console.urls")),
     path("", include("portal.notices.urls")),
 ]

@@ -151,20 +151,20 @@ def rows(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture
-def house_key(rows: None) -> None:
+def system_key(rows: None) -> None:
     from connections.vault import keys
 
     with acting_as("worker"):
-        keys.make_house_key()
+        keys.make_system_key()
 
 
 def founded(name: str, slug: str) -> Any:
     """An active tenant with its key pair."""
     from connections.jobs.services import claim, succeed
     from connections.vault import keys
-    from connections.vault.services import found_tenant
+    from connections.vault.services import create_tenant
 
-    tenant = found_tenant(name=name, slug=slug)
+    tenant = create_tenant(name=name, slug=slug)
     from connections.jobs.models import Job
 
     job = Job.objects.get(kind=keys.MAKE_TENANT_KEY, subject=tenant.id)
@@ -178,12 +178,12 @@ def founded(name: str, slug: str) -> Any:
 
 
 @pytest.fixture
-def aamu(house_key: None) -> Any:
+def aamu(system_key: None) -> Any:
     return founded("Aamu Oy", "aamu")
 
 
 @pytest.fixture
-def kaste(house_key: None) -> Any:
+def kaste(system_key: None) -> Any:
     return founded("Kaste Oy", "kaste")
 
 
@@ -245,7 +245,7 @@ def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture
-def sandbox(sandbox_process: Any, house_key: None, settings: Any) -> Any:
+def sandbox(sandbox_process: Any, system_key: None, settings: Any) -> Any:
     """The running simulators, the portal pointed at them, and our client registration stored. Counters start at zero."""
     from connections.vault.secret import Secret
     from connections.vault.services import register_client
@@ -324,7 +324,7 @@ def no_doorbell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
 @pytest.fixture(autouse=True)
 def full_retry_budget() -> None:
     """What other tests have retried in this process is not held against the next one."""
-    from connections.transport import retry
+    from connections.transport.limits import retry
 
     retry.budget_of.cache_clear()
 

@@ -1,6 +1,6 @@
 """Finds secrets wherever they may have been written, in seven forms: for tests and drills that plant them.
 
-Written apart from connections/transport/redaction.py, which it judges: it knows every form by making it.
+Written apart from connections/transport/log/redaction.py, which it judges: it knows every form by making it.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def signing_provider(**changes: Any) -> Provider:
     """Procountor's data with a login for a session, a login for a key, and activation."""
     by_key = replace(
         PROVIDER.checkpoint("api-key", PROVIDER.grants[0].name),
-        ways=(PROVIDER.grants[0].name,),
+        auth_methods=(PROVIDER.grants[0].name,),
         connect=(KEY_LOGIN.name,),
         how=("Be careful.",),
     )
@@ -79,7 +79,7 @@ def signing_provider(**changes: Any) -> Provider:
         Probe(signed_in),
         "someone with the right to it",
         connect=("code",),
-        ways=("code",),
+        auth_methods=("code",),
     )
     confirmed = replace(PROVIDER.checkpoint("company", PROVIDER.grants[0].name), needs=(), proof=Probe(company))
     last = replace(
@@ -97,7 +97,13 @@ def signing_provider(**changes: Any) -> Provider:
             "grants": (replace(PROVIDER.grants[0], label="API key"), CODE),
             "logins": (KEY_LOGIN,),
             "activation": ACTIVATION,
-            "checklist": (replace(PROVIDER.checklist[0], ways=by_key.ways), by_key, login, confirmed, last),
+            "checklist": (
+                replace(PROVIDER.checklist[0], auth_methods=by_key.auth_methods),
+                by_key,
+                login,
+                confirmed,
+                last,
+            ),
             "operations": (
                 *operations,
                 Operation("logout", "POST", "/logout", "End the session"),

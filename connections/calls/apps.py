@@ -10,8 +10,8 @@ class CallsConfig(AppConfig):
     label = "calls"
 
     def ready(self) -> None:
-        from connections.calls import sending
+        from connections.calls import dispatch
         from connections.calls.services import SEND
         from connections.jobs.registry import register
 
-        register(SEND, queue="interactive", handler=sending.send, on_parked=sending.gave_up)
+        register(SEND, queue="interactive", handler=dispatch.send, on_parked=dispatch.gave_up)

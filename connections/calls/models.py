@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.spec import json_numbers
 from connections.spec.operations import Arguments
 from connections.tenancy.models import TenantOwned
-from connections.tenancy.row_security import Fenced, SameTenant
+from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.vault.models import Connection
 
 # What staff may see of a call: not what was asked for in it, and not what came back.
@@ -101,7 +101,7 @@ class Call(TenantOwned):
         constraints = [
             # Pressing "send it again" twice makes one call.
             models.UniqueConstraint(fields=["tenant", "instead_of"], name="calls_one_successor"),
-            Fenced(
+            RowSecurity(
                 name="calls_call_fence",
                 web="SELECT, INSERT, UPDATE (state, next_at, ended_at, settled_by)",
                 worker="SELECT, UPDATE",

@@ -12,8 +12,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connections.calls.checking import check
 from connections.calls.models import Call, CallState, Reason
+from connections.calls.validation import check
 from connections.jobs import services as jobs
 from connections.providers import registry
 from connections.spec import json_numbers
@@ -105,7 +105,7 @@ def stands(connection: Connection) -> bool:
     return (
         connection.state in STANDING
         and provider is not None
-        and provider.offers(connection.way)
+        and provider.offers(connection.auth_method)
         and connection.fault not in transport_faults.HOLDING
         and connection.tenant.state != TenantState.SUSPENDED
     )

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import Tenant
-from connections.tenancy.row_security import Unfenced
+from connections.tenancy.row_security import NoRowSecurity
 
 # Of those who ask for work: put it into the queue, move its time, cancel it. The lease and the counts are the workers'.
 ASKING = (
@@ -62,7 +62,7 @@ class Job(models.Model):
             models.CheckConstraint(
                 name="jobs_running_has_lease", condition=~Q(state="running") | Q(lease_until__isnull=False)
             ),
-            Unfenced(
+            NoRowSecurity(
                 name="jobs_job_rights",
                 reason="the header a sweeper must see across tenants: ids, kind, times and lease; what to do with "
                 "them stands in fenced rows",

@@ -77,7 +77,7 @@ class Asker(Protocol):
     company_id: str  # which it belongs to; '' before it is confirmed
     company_confirmed: bool  # a person has said that the company is the one they mean
     company_unproven: bool  # its credential or server was changed, and nothing is read until the company is proved
-    way: str  # the name of the grant in use
+    auth_method: str  # the name of the grant in use
     settings: Mapping[str, str]  # what the customer typed that is no secret
     streams_wanted: Sequence[str]
 
@@ -158,7 +158,7 @@ class Checkpoint:
     pins: bool = False  # certificates are shown and confirmed here
     confirm: Text = ""  # what a person must confirm once the probe has found it
     meant: Mapping[str, str] = field(default_factory=dict)  # what stands there afterwards: a finding's code to another
-    ways: tuple[str, ...] = ()  # only for connections with these grants; () is for all
+    auth_methods: tuple[str, ...] = ()  # only for connections with these grants; () is for all
 
     @property
     def opens(self) -> bool:

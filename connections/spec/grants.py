@@ -111,7 +111,7 @@ class Activation:
     parameter: str
     show: str
     decide: str
-    way: str  # the grant of the connections it makes
+    auth_method: str  # the grant of the connections it makes
     credential: str
     read: Callable[[Any], Proposal]  # raises BadPage
     decision: Callable[[Sequence[str], Sequence[str]], Any]  # approved and rejected ids -> body

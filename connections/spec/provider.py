@@ -173,13 +173,13 @@ class Provider:
     open_fields: str = ""  # of bodies, blanks between: codes, dates, yes or no; readable where a customer records
     assumptions: Sequence[str] = ()  # what its document does not say; shown to support
 
-    def offers(self, way: str) -> bool:
+    def offers(self, auth_method: str) -> bool:
         """Whether this grant is still declared: a release may have withdrawn it since a connection was opened."""
-        return any(grant.name == way for grant in self.grants)
+        return any(grant.name == auth_method for grant in self.grants)
 
-    def grant(self, way: str) -> Grant:
+    def grant(self, auth_method: str) -> Grant:
         """The grant a connection uses. Raises KeyError for a name that is not declared, as do those below."""
-        return {grant.name: grant for grant in self.grants}[way]
+        return {grant.name: grant for grant in self.grants}[auth_method]
 
     def login(self, name: str) -> Login:
         """What a *Connect* button starts: a grant or a login page that sends people to the provider."""
@@ -197,14 +197,18 @@ class Provider:
         typed = [field.name for field in self.credentials if field.kind is Kind.ADDRESS]
         return tuple(f"{name}={_origin_or_none(settings.get(name, ''))}" for name in sorted(typed))
 
-    def checkpoints(self, way: str) -> list[Checkpoint]:
+    def checkpoints(self, auth_method: str) -> list[Checkpoint]:
         """The checklist of a connection that uses this grant. Two ways may have a checkpoint of the same slug.
 
         Empty for a grant that is not declared: nothing can be checked with it.
         """
-        if not self.offers(way):
+        if not self.offers(auth_method):
             return []
-        return [checkpoint for checkpoint in self.checklist if not checkpoint.ways or way in checkpoint.ways]
+        return [
+            checkpoint
+            for checkpoint in self.checklist
+            if not checkpoint.auth_methods or auth_method in checkpoint.auth_methods
+        ]
 
     def wire(self, settings: Mapping[str, str]) -> Wire:
         """How this connection's bodies are written and read."""
@@ -216,5 +220,5 @@ class Provider:
     def stream(self, name: str) -> Stream:
         return {stream.name: stream for stream in self.streams}[name]
 
-    def checkpoint(self, slug: str, way: str) -> Checkpoint:
-        return {checkpoint.slug: checkpoint for checkpoint in self.checkpoints(way)}[slug]
+    def checkpoint(self, slug: str, auth_method: str) -> Checkpoint:
+        return {checkpoint.slug: checkpoint for checkpoint in self.checkpoints(auth_method)}[slug]

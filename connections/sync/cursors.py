@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from connections.spec.streams import BadPage, Page, Position, Since, Step, Stream
 from connections.sync.models import ProgressState, StreamCursor, StreamProgress
-from connections.sync.parts import is_divided
+from connections.sync.slices import is_divided
 from connections.sync.upsert import Written
 from connections.vault.models import Connection
 

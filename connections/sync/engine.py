@@ -21,10 +21,10 @@ from connections.spec.errors import Blocked, CallFailed, Forbidden, QuotaExhaust
 from connections.spec.faults import Fault
 from connections.spec.scans import ShortList, skipping
 from connections.spec.streams import BadPage, Page, Position, Seen, Step, Stream, UnsettledList
-from connections.sync import cursors, faults, listed, parts, sentences, states, upsert
+from connections.sync import cursors, faults, listed, sentences, slices, states, upsert
 from connections.sync.models import ACTIVE, Level, ProgressState, RunState, StreamProgress, SyncRun
-from connections.sync.parts import Part, Tally
 from connections.sync.services import note
+from connections.sync.slices import Part, Tally
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client, Reply
@@ -129,7 +129,7 @@ class Reading:
                     self._make_smaller(stream, progress, part, failed)
                 raise
             except (CallFailed, BadPage) as failed:
-                if part is not None and parts.is_divided(stream):
+                if part is not None and slices.is_divided(stream):
                     is_over = self._miss(stream, progress, part, failed, reply)
                 else:
                     self._stop(progress, failed, reply.entry_id if reply else None)
@@ -140,7 +140,7 @@ class Reading:
 
     def _part(self, stream: Stream, progress: StreamProgress) -> Part | None:
         with tenant_scope(self.run.tenant_id):
-            return parts.at(self.run.connection, stream, progress.position, self._parents(stream))
+            return slices.at(self.run.connection, stream, progress.position, self._parents(stream))
 
     def _parents(self, stream: Stream) -> frozenset[str] | None:
         if stream.name not in self.parents:
@@ -157,7 +157,7 @@ class Reading:
 
     def _fetch(self, stream: Stream, progress: StreamProgress, part: Part) -> Reply:
         """One page of one list. Raises CallFailed, BadPage."""
-        parts.check(stream, part)
+        slices.check(stream, part)
         query = {**part.arguments.query, **stream.paging.parameters(part.position)}
         if stream.since is not None and progress.since:
             query[stream.since.parameter] = progress.since
@@ -234,9 +234,9 @@ class Reading:
         """Where the pass goes on after a page: in the same list, in the next one, or nowhere."""
         tally = Tally.of(progress.position)
         if inner is not None:
-            return parts.within(stream, progress.position, part, inner), tally
+            return slices.within(stream, progress.position, part, inner), tally
         tally = replace(tally, answered=tally.answered + 1)
-        return parts.after(self.run.connection, stream, part, tally, self._parents(stream)), tally
+        return slices.after(self.run.connection, stream, part, tally, self._parents(stream)), tally
 
     def _tell_skipped(self, progress: StreamProgress, step: Step, written: upsert.Written, skipped: int) -> None:
         """In the log, up to a number."""
@@ -266,7 +266,7 @@ class Reading:
             smaller = stream.paging.smaller(part.position) if slow > 1 else None
             self.lease.check()
             self._stand(
-                progress, parts.within(stream, progress.position, part, smaller or {**part.position, "slow": slow})
+                progress, slices.within(stream, progress.position, part, smaller or {**part.position, "slow": slow})
             )
             if smaller:
                 values = {"stream": stream.name, "size": smaller["size"]}
@@ -287,7 +287,7 @@ class Reading:
             self.lease.check()
             tally = Tally.of(progress.position)
             status, _took = self._answered(entry_id)
-            if parts.is_nothing(stream, part, failed, status):
+            if slices.is_nothing(stream, part, failed, status):
                 tally = replace(tally, answered=tally.answered + 1)
                 note(run=self.run, code=sentences.PART_CLOSED, **values)
             else:
@@ -295,7 +295,7 @@ class Reading:
                 if tally.missed <= SKIPPED_LINES:
                     note(run=self.run, code=sentences.PART_MISSED, level=Level.WARNING, **values)
                     self._tell_counts(progress, failed)
-            following = parts.after(self.run.connection, stream, part, tally, self._parents(stream))
+            following = slices.after(self.run.connection, stream, part, tally, self._parents(stream))
             is_over = following is None or tally.is_hopeless
             if following is None or is_over:
                 self._conclude(progress, stream, tally)

@@ -24,7 +24,7 @@ GAVE_UP = Fault(
 )
 OTHER_COMPANY = transport_faults.OTHER_COMPANY
 COMPANY_UNPROVEN = transport_faults.COMPANY_UNPROVEN
-WAY_WITHDRAWN = transport_faults.WAY_WITHDRAWN
+AUTH_METHOD_WITHDRAWN = transport_faults.AUTH_METHOD_WITHDRAWN
 HOLDING = transport_faults.HOLDING
 LIST_CUT = Fault(
     "list-cut",

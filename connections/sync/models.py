@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.spec.times import format_time
 from connections.tenancy.models import Tenant, TenantOwned
-from connections.tenancy.row_security import Fenced, SameTenant
+from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.vault.models import Connection
 
 
@@ -69,7 +69,7 @@ class SyncRun(TenantOwned):
                 name="sync_one_active_run",
                 condition=Q(state__in=("queued", "running", "waiting")),
             ),
-            Fenced(
+            RowSecurity(
                 name="sync_run_fence",
                 web="SELECT, INSERT, UPDATE (state, ended_at, cancelled_by)",
                 worker="SELECT, INSERT, UPDATE",
@@ -119,7 +119,9 @@ class StreamProgress(TenantOwned):
         ordering = ["order"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "run", "stream"], name="sync_progress_once"),
-            Fenced(name="sync_progress_fence", web="SELECT, INSERT", worker="SELECT, INSERT, UPDATE", staff="SELECT"),
+            RowSecurity(
+                name="sync_progress_fence", web="SELECT, INSERT", worker="SELECT, INSERT, UPDATE", staff="SELECT"
+            ),
             SameTenant(name="sync_progress_run_tenant", field="run"),
         ]
 
@@ -145,7 +147,7 @@ class ListedPage(TenantOwned):
             models.Index(fields=["tenant", "run", "stream", "part", "scan", "place"], name="sync_listed_of_run")
         ]
         constraints = [
-            Fenced(name="sync_listed_fence", worker="SELECT, INSERT, DELETE"),
+            RowSecurity(name="sync_listed_fence", worker="SELECT, INSERT, DELETE"),
             SameTenant(name="sync_listed_run_tenant", field="run"),
         ]
 
@@ -166,7 +168,7 @@ class StreamCursor(TenantOwned):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "connection", "stream"], name="sync_cursor_once"),
-            Fenced(name="sync_cursor_fence", web="SELECT", worker="SELECT, INSERT, UPDATE", staff="SELECT"),
+            RowSecurity(name="sync_cursor_fence", web="SELECT", worker="SELECT, INSERT, UPDATE", staff="SELECT"),
             SameTenant(name="sync_cursor_connection_tenant", field="connection"),
         ]
 
@@ -193,7 +195,7 @@ class Record(TenantOwned):
         verbose_name_plural = _("records")
         constraints = [
             models.UniqueConstraint(fields=["tenant", "connection", "stream", "external_id"], name="sync_record_once"),
-            Fenced(name="sync_record_fence", web="SELECT", worker="SELECT, INSERT, UPDATE, DELETE"),
+            RowSecurity(name="sync_record_fence", web="SELECT", worker="SELECT, INSERT, UPDATE, DELETE"),
             SameTenant(name="sync_record_connection_tenant", field="connection"),
         ]
 
@@ -222,7 +224,7 @@ class RunLogLine(TenantOwned):
         ordering = ["at", "id"]
         indexes = [models.Index(fields=["tenant", "run", "at", "id"], name="sync_line_of_run")]
         constraints = [
-            Fenced(name="sync_line_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT"),
+            RowSecurity(name="sync_line_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT"),
             SameTenant(name="sync_line_run_tenant", field="run"),
         ]
 

@@ -41,8 +41,8 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
         raise Refused(_("This connection does not stand yet, so there is nothing to sync."))
     if fault in faults.HOLDING and (known := faults.find(provider=connection.provider, code=fault)):
         raise Refused(known.customer)
-    if not registry.all_providers()[connection.provider].offers(connection.way):
-        raise Refused(faults.WAY_WITHDRAWN.customer)
+    if not registry.all_providers()[connection.provider].offers(connection.auth_method):
+        raise Refused(faults.AUTH_METHOD_WITHDRAWN.customer)
     if connection.tenant.state == TenantState.SUSPENDED:
         raise Refused(_("Syncs are off while this customer is suspended."))
     while True:

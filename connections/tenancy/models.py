@@ -7,7 +7,7 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from connections.tenancy.row_security import Fenced, Unfenced
+from connections.tenancy.row_security import NoRowSecurity, RowSecurity
 from connections.tenancy.session import ClockTimestamp, SessionPerson, SessionPersonName
 
 
@@ -31,7 +31,7 @@ class Tenant(models.Model):
         verbose_name_plural = _("tenants")
         indexes = [models.Index(fields=["name", "id"], name="tenancy_tenant_by_name")]
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="tenancy_tenant_rights",
                 reason="the header that tells which tenant an address names; everything a tenant owns hangs below it",
                 web="SELECT",
@@ -99,7 +99,7 @@ class AuditEvent(WhoDidWhat, TenantOwned):
             models.Index(fields=["actor_id", "-happened_at"], name="tenancy_audit_of_actor"),
         ]
         constraints = [
-            Fenced(
+            RowSecurity(
                 name="tenancy_audit_fence",
                 web=f"SELECT, INSERT ({_WRITTEN}, tenant_id)",
                 worker=f"SELECT, INSERT ({_WRITTEN}, tenant_id)",
@@ -127,7 +127,7 @@ class SystemAuditEvent(WhoDidWhat):
             models.Index(fields=["actor_id", "-happened_at"], name="tenancy_system_audit_actor"),
         ]
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="tenancy_system_audit_rights",
                 reason="it happens before a tenant is known, or belongs to none; customers' pages have no right to read it",
                 web=f"INSERT ({_WRITTEN})",
@@ -149,7 +149,7 @@ class AuditTally(models.Model):
 
     class Meta:
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="tenancy_audit_tally_rights",
                 reason="counts sign-ins that failed and pages that were refused, before or outside of any tenant",
                 web="SELECT, INSERT (name, count), UPDATE (count)",
@@ -170,7 +170,7 @@ class Lookup(models.Model):
 
     class Meta:
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="tenancy_lookup_rights",
                 reason="the one look-up by a secret before a tenant is known; it answers with the tenant's id only",
                 web="SELECT, INSERT, DELETE",

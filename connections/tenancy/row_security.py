@@ -84,7 +84,7 @@ class TableStatements(models.BaseConstraint):
     __hash__ = models.BaseConstraint.__hash__
 
 
-class Fenced(TableStatements):
+class RowSecurity(TableStatements):
     """Row security for a tenant-owned table, with each role's rights. `person` names a column a user may read own rows by."""
 
     def __init__(self, *, name: str, web: str = "", worker: str = "", staff: str = "", person: str = "") -> None:
@@ -113,7 +113,7 @@ class Fenced(TableStatements):
         )
 
 
-class Unfenced(TableStatements):
+class NoRowSecurity(TableStatements):
     """A table outside the fence: rights only, and the reason why no tenant's row security applies."""
 
     def __init__(self, *, name: str, reason: str, web: str = "", worker: str = "", staff: str = "") -> None:

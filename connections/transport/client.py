@@ -28,25 +28,16 @@ from connections.spec.grants import AuthorizationCode
 from connections.spec.operations import Arguments, Operation
 from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
-from connections.transport import (
-    breaker,
-    certificates,
-    clock,
-    egress,
-    faults,
-    ledger,
-    limiter,
-    parsing,
-    recording,
-    refusal_waits,
-    retry,
-    tokens,
-    verdict,
-)
-from connections.transport.caller import Caller
+from connections.transport import error_mapping, faults
+from connections.transport.http import certificates, parsing
+from connections.transport.http import session as http_session
+from connections.transport.limits import circuit_breaker, clock, rate_limiter, refusal_waits, retry
+from connections.transport.log import recording, writer
+from connections.transport.log.redaction import without_live
 from connections.transport.models import Outcome, RequestLogEntry
-from connections.transport.redaction import without_live
-from connections.transport.signing import AccessToken
+from connections.transport.oauth import tokens
+from connections.transport.oauth.signing import TokenSignature
+from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, ConnectionState
 
 NONE = Arguments()
@@ -84,37 +75,37 @@ class Client:
             raise LookupError(message)
         self.connection = connection
         self.provider = provider
-        self._caller = Caller(connection, provider, run_id, checkpoint)
+        self._context = RequestContext(connection, provider, run_id, checkpoint)
 
     @property
     def pending(self) -> list[RequestLogEntry]:
         """Entries of good answers that are not yet written."""
-        return self._caller.pending
+        return self._context.pending
 
     def write_ledger(self) -> None:
         """Insert the pending entries in the caller's transaction and scope."""
-        ledger.write(self.pending)
+        writer.write(self.pending)
         self.pending.clear()
 
     def fresh_token(self) -> None:
         """A new token now, from the credentials as they are stored. Raises CallFailed."""
-        tokens.fresh(self._caller)
+        tokens.fresh(self._context)
 
     @property
     def has_new_consent(self) -> bool:
         """A person's consent brought the token a moment ago: it is new enough, and a refresh would use its own up."""
         living, _has_refresh = tokens.stored(self.connection)
         came_just_now = living is not None and clock.now() - living.issued_at < JUST_NOW
-        return came_just_now and isinstance(self._caller.grant, AuthorizationCode)
+        return came_just_now and isinstance(self._context.grant, AuthorizationCode)
 
     @property
     def generation(self) -> int | None:
         """Of the token that was used last; None where none was."""
-        return self._caller.token.generation if self._caller.token else None
+        return self._context.token.generation if self._context.token else None
 
     def certificates(self) -> Sequence[SeenCertificate]:
         """What the connection's hosts show now; new ones are kept for a person to confirm. Raises CallFailed."""
-        return certificates.seen(self._caller)
+        return certificates.seen(self._context)
 
     def send(
         self,
@@ -130,39 +121,41 @@ class Client:
         ValueError, TypeError for what cannot be written, before that: of what was never sent no outcome is unknown.
         """
         declared = self.provider.operation(operation)
-        url = self._caller.hosts.api + filled(declared.path, arguments.path)
-        wire = self._caller.wire
+        url = self._context.hosts.api + filled(declared.path, arguments.path)
+        wire = self._context.wire
         body = self._encoded(wire, arguments.body)
-        self._caller.operation = declared.name
+        self._context.operation = declared.name
         budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
         begun, waited, is_renewed = time.monotonic(), 0.0, False
         for attempt in itertools.count(1):
-            with breaker.passage(self._caller, url):
-                token = tokens.living(self._caller)
-                refusal_waits.raise_if_held(self._caller)
+            with circuit_breaker.guard(self._context, url):
+                token = tokens.living(self._context)
+                refusal_waits.raise_if_held(self._context)
                 # Last, so that callers who waited for one token do not start their calls all at once.
-                limiter.take(self.provider, self.connection, self._caller.client_id, for_run=self._caller.is_for_run)
+                rate_limiter.take(
+                    self.provider, self.connection, self._context.client_id, for_run=self._context.is_for_run
+                )
                 if token.is_over:  # it lives for seconds, and they were spent on waiting for a place
-                    token = tokens.living(self._caller)
-                entry = self._caller.begin(
+                    token = tokens.living(self._context)
+                entry = self._context.begin(
                     operation=declared.name, method=declared.method, path_template=declared.path, attempt=attempt
                 )
                 if before_write is not None and declared.is_write:
                     before_write(entry.id)
                 budget.earn()
                 try:
-                    with recording.listening(self._caller, entry, arguments.body, wire) as heard:
+                    with recording.listening(self._context, entry, arguments.body, wire) as heard:
                         reply = self._attempt(declared, url, token, entry, arguments, wire, body, heard)
-                    refusal_waits.forget(self._caller)
+                    refusal_waits.forget(self._context)
                     return reply
                 except (Unauthorized, Forbidden, Rejected) as refused:
                     if isinstance(refused, Unauthorized) and not is_renewed:
                         is_renewed = True
-                        tokens.renew(self._caller, spent=token.generation)
+                        tokens.renew(self._context, spent=token.generation)
                         continue
                     self._raise_if_doubtful(declared, entry, refused)
                     if isinstance(refused, Unauthorized):
-                        refusal_waits.note_call(self._caller, refused)
+                        refusal_waits.note_call(self._context, refused)
                     raise
                 except Unavailable as failed:
                     pause = retry.delay(attempt, floor=(failed.retry_at - clock.now()).total_seconds())
@@ -182,7 +175,7 @@ class Client:
         of the provider's that would blame the customer, a page for people. It is asked again after a pause, and counts when
         it is still refused then. In set-up, and for what was typed anew, it counts at once: nothing has worked before.
         """
-        if not self._caller.run_id and not self._caller.checkpoint:
+        if not self._context.run_id and not self._context.checkpoint:
             return  # sent by hand: a person reads what came of it, and no connection breaks by it
         stands = self.connection.state in (ConnectionState.CONNECTED, ConnectionState.BROKEN)
         is_doubtful = refused.is_page or isinstance(refused, Unauthorized)
@@ -190,36 +183,36 @@ class Client:
         if not is_doubtful or declared.is_write or not stands or self.connection.fault in faults.HOLDING:
             return
         with tenant_scope(self.connection.tenant_id):
-            is_confirmed = verdict.is_confirmed(entry)
-            is_alone = is_confirmed and isinstance(refused, Unauthorized) and verdict.is_alone(entry)
+            is_confirmed = error_mapping.is_confirmed(entry)
+            is_alone = is_confirmed and isinstance(refused, Unauthorized) and error_mapping.is_alone(entry)
         if not is_confirmed:
-            retry_at = clock.now() + verdict.CONFIRMED_AFTER
-            raise verdict.error(Unavailable, faults.TURNED_AWAY, entry, retry_at) from None
+            retry_at = clock.now() + error_mapping.CONFIRMED_AFTER
+            raise error_mapping.error(Unavailable, faults.TURNED_AWAY, entry, retry_at) from None
         # Whoever sends a page is not the provider; and a session that opens other things was not refused as such.
         if refused.is_page or is_alone:
-            raise verdict.error(Rejected, faults.TURNED_AWAY, entry, clock.now()) from None
+            raise error_mapping.error(Rejected, faults.TURNED_AWAY, entry, clock.now()) from None
 
     def _attempt(
         self,
         declared: Operation,
         url: str,
-        token: tokens.Living,
+        token: tokens.AccessToken,
         entry: RequestLogEntry,
         arguments: Arguments,
         wire: Wire,
         body: bytes | None,
-        heard: list[egress.Answer],
+        heard: list[http_session.Answer],
     ) -> Reply:
         """Sign, send once, judge; what is answered is put into `heard`. Raises CallFailed, its entry written."""
         entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
         try:
-            answer = self._caller.send(
+            answer = self._context.send(
                 entry,
                 url=url,
                 total=self.provider.deadlines.total,
                 headers=arguments.headers,
                 query=arguments.query,
-                signature=AccessToken(self.provider.placement, token.secret, token.kind),
+                signature=TokenSignature(self.provider.placement, token.secret, token.kind),
                 body=body,
                 wire=wire,
             )
@@ -229,12 +222,12 @@ class Client:
             is_open = isinstance(failed, Unreadable) and failed.may_have_arrived and not declared.may_retry
             told = OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id) if is_open else failed
             entry.fault = told.fault.code
-            ledger.write_now([entry])
+            writer.write_now([entry])
             raise told from None
         if not declared.is_write:
             self.pending.append(entry)
         else:
-            ledger.write_now([entry])
+            writer.write_now([entry])
         return reply
 
     def _encoded(self, wire: Wire, body: Any) -> bytes | None:
@@ -243,7 +236,7 @@ class Client:
             return None
         return wire.encode(body, self.connection.settings) if wire.encode else json_numbers.written(body)
 
-    def _judge(self, declared: Operation, entry: RequestLogEntry, answer: egress.Answer, wire: Wire) -> Reply:
+    def _judge(self, declared: Operation, entry: RequestLogEntry, answer: http_session.Answer, wire: Wire) -> Reply:
         is_good = 200 <= answer.status < 300
         try:
             parsed = parsing.parse(answer.body, wire)
@@ -252,7 +245,7 @@ class Client:
             body, is_good = None, False
         says_no = self.provider.faults.in_good(body)
         if not is_good or says_no:
-            refused = verdict.refusal(self.provider, Phase.CALL, entry, answer, body)
+            refused = error_mapping.refusal(self.provider, Phase.CALL, entry, answer, body)
             refused.fields = _unechoed(self.provider.faults.read_fields(body))
             is_open = _may_have_happened(answer.status) and not says_no
             if declared.is_write and not declared.may_retry and is_open:

@@ -186,7 +186,7 @@ COMPANY_UNPROVEN = Fault(
     "A new credential, login or server for a connection that stood: nothing is read until its company is proved, by the"
     " provider or, where it names none, by an owner.",
 )
-WAY_WITHDRAWN = Fault(
+AUTH_METHOD_WITHDRAWN = Fault(
     "way-withdrawn",
     Acts.CUSTOMER,
     _(
@@ -202,7 +202,7 @@ HOLDING = frozenset({OTHER_COMPANY.code, COMPANY_UNPROVEN.code})  # while one of
 ALL = (
     OTHER_COMPANY,
     COMPANY_UNPROVEN,
-    WAY_WITHDRAWN,
+    AUTH_METHOD_WITHDRAWN,
     NO_ADDRESS,
     NO_SERVER,
     NO_PROXY,

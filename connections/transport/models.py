@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.spec.uses import Use
 from connections.tenancy.models import Tenant, TenantOwned
-from connections.tenancy.row_security import Fenced, SameTenant, Unfenced
+from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
 from connections.vault.fields import SealedField
 from connections.vault.models import Connection
 
@@ -103,7 +103,7 @@ class AuthorizationAttempt(TenantOwned):
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     consumed_at = models.DateTimeField(_("answered at"), null=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
-    word = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
+    reason_code = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
     entry_id = models.UUIDField(_("entry id"), null=True)
 
     class Meta:
@@ -113,14 +113,14 @@ class AuthorizationAttempt(TenantOwned):
         indexes = [models.Index(fields=["tenant", "connection", "-started_at"], name="transport_attempt_newest")]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "state_digest"], name="transport_attempt_state"),
-            Fenced(
+            RowSecurity(
                 name="transport_attempt_fence",
                 web="SELECT (id, tenant_id, connection_id, login, checkpoint, state_digest, session_digest, actor_id,"
-                " actor_name, redirect_uri, token_address, state, started_at, consumed_at, ended_at, word, entry_id),"
-                " INSERT, UPDATE (state, consumed_at, ended_at, word, code_key_version, code_ciphertext)",
+                " actor_name, redirect_uri, token_address, state, started_at, consumed_at, ended_at, reason_code, entry_id),"
+                " INSERT, UPDATE (state, consumed_at, ended_at, reason_code, code_key_version, code_ciphertext)",
                 worker="SELECT, UPDATE",
                 staff="SELECT (id, tenant_id, connection_id, login, checkpoint, actor_name, redirect_uri, state, started_at,"
-                " consumed_at, ended_at, word, entry_id)",
+                " consumed_at, ended_at, reason_code, entry_id)",
             ),
             SameTenant(name="transport_attempt_connection_tenant", field="connection"),
         ]
@@ -157,7 +157,7 @@ class ActivationRequest(TenantOwned):
     opened = models.JSONField(default=dict)  # company id -> connection id
     asked_at = models.DateTimeField(_("asked at"), auto_now_add=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
-    word = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
+    reason_code = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
     entry_id = models.UUIDField(_("entry id"), null=True)
 
     class Meta:
@@ -165,13 +165,13 @@ class ActivationRequest(TenantOwned):
         verbose_name_plural = _("activations")
         ordering = ["-asked_at"]
         constraints = [
-            Fenced(
+            RowSecurity(
                 name="transport_activation_fence",
                 web="SELECT (id, tenant_id, provider, environment, actor_id, actor_name, state, proposal, expires_at, approved,"
-                " opened, asked_at, ended_at, word, entry_id), INSERT, UPDATE (state, approved)",
+                " opened, asked_at, ended_at, reason_code, entry_id), INSERT, UPDATE (state, approved)",
                 worker="SELECT, UPDATE",
-                staff="SELECT (id, tenant_id, provider, environment, actor_name, state, expires_at, asked_at, ended_at, word,"
-                " entry_id)",
+                staff="SELECT (id, tenant_id, provider, environment, actor_name, state, expires_at, asked_at, ended_at,"
+                " reason_code, entry_id)",
             )
         ]
 
@@ -206,7 +206,7 @@ class Recording(TenantOwned):
         verbose_name_plural = _("recordings")
         constraints = [
             models.UniqueConstraint(fields=["tenant", "connection"], name="transport_recording_one"),
-            Fenced(
+            RowSecurity(
                 name="transport_recording_fence",
                 web="SELECT, INSERT, UPDATE (stopped_at), DELETE",
                 worker="SELECT (id, tenant_id, connection_id, public_keyset, until_at, stopped_at, kept), UPDATE (kept),"
@@ -235,7 +235,7 @@ class RecordedCall(TenantOwned):
         ordering = ["-at", "-id"]
         indexes = [models.Index(fields=["tenant", "recording", "-at", "-id"], name="transport_recorded_newest")]
         constraints = [
-            Fenced(
+            RowSecurity(
                 name="transport_recorded_fence",
                 web="SELECT, DELETE",
                 worker="SELECT (id, tenant_id, recording_id), INSERT, DELETE",
@@ -258,7 +258,7 @@ class QuotaWindow(models.Model):
         verbose_name = _("quota window")
         verbose_name_plural = _("quota windows")
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="transport_quota_rights",
                 reason="a provider may count a client registration, which all tenants share; keys and times only",
                 worker="SELECT, INSERT, UPDATE, DELETE",
@@ -288,7 +288,7 @@ class Breaker(models.Model):
         verbose_name = _("breaker")
         verbose_name_plural = _("breakers")
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="transport_breaker_rights",
                 reason="a server's trouble is that of all tenants who use it; hashed names, counts and times only",
                 web="SELECT",

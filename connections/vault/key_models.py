@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import TenantOwned
-from connections.tenancy.row_security import Fenced, Unfenced
+from connections.tenancy.row_security import NoRowSecurity, RowSecurity
 
 PUBLIC = "SELECT (id, tenant_id, version, public_keyset, made_at)"
 
@@ -23,7 +23,7 @@ class TenantKey(TenantOwned):
         verbose_name_plural = _("tenant keys")
         constraints = [
             models.UniqueConstraint(fields=["tenant", "version"], name="vault_tenant_key_version"),
-            Fenced(
+            RowSecurity(
                 name="vault_tenant_key_fence",
                 web=PUBLIC,
                 worker="SELECT, INSERT, DELETE",
@@ -44,27 +44,27 @@ class PrivateKey(TenantOwned):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "version"], name="vault_private_key_version"),
-            Fenced(name="vault_private_key_fence", worker="SELECT, INSERT, DELETE"),
+            RowSecurity(name="vault_private_key_fence", worker="SELECT, INSERT, DELETE"),
         ]
 
     def __str__(self) -> str:
         return f"private key {self.version}"
 
 
-class HouseKey(models.Model):
-    """The public half of the house's own key pair: client registrations and mail waiting to be sent are sealed with it."""
+class SystemKey(models.Model):
+    """The public half of the system's own key pair: client registrations and mail waiting to be sent are sealed with it."""
 
     version = models.PositiveIntegerField(_("version"), primary_key=True)
     public_keyset = models.TextField(_("public keyset"))
     made_at = models.DateTimeField(_("made at"), auto_now_add=True)
 
     class Meta:
-        verbose_name = _("house key")
-        verbose_name_plural = _("house keys")
+        verbose_name = _("system key")
+        verbose_name_plural = _("system keys")
         constraints = [
-            Unfenced(
-                name="vault_house_key_rights",
-                reason="belongs to the house, to no tenant; a public key",
+            NoRowSecurity(
+                name="vault_system_key_rights",
+                reason="belongs to the system, to no tenant; a public key",
                 web="SELECT",
                 worker="SELECT, INSERT, DELETE",
                 staff="SELECT",
@@ -72,23 +72,23 @@ class HouseKey(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"house key {self.version}"
+        return f"system key {self.version}"
 
 
-class HousePrivateKey(models.Model):
-    """The house's private half, wrapped. Workers only."""
+class SystemPrivateKey(models.Model):
+    """The system's private half, wrapped. Workers only."""
 
     version = models.PositiveIntegerField(primary_key=True)
     wrapped_keyset = models.TextField()
 
     class Meta:
         constraints = [
-            Unfenced(
-                name="vault_house_private_key_rights",
-                reason="belongs to the house, to no tenant; workers only",
+            NoRowSecurity(
+                name="vault_system_private_key_rights",
+                reason="belongs to the system, to no tenant; workers only",
                 worker="SELECT, INSERT, DELETE",
             )
         ]
 
     def __str__(self) -> str:
-        return f"house private key {self.version}"
+        return f"system private key {self.version}"

@@ -13,12 +13,12 @@ from tink import aead, hybrid, secret_key_access
 from connections.jobs.lease import Lease
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import tenant_scope
-from connections.vault.key_models import HouseKey, HousePrivateKey, PrivateKey, TenantKey
+from connections.vault.key_models import PrivateKey, SystemKey, SystemPrivateKey, TenantKey
 
 aead.register()
 hybrid.register()
 
-HOUSE = "house"
+SYSTEM_OWNER = "house"  # ciphertexts are bound to this word, so it stays
 MAKE_TENANT_KEY = "vault.make_tenant_key"
 
 
@@ -81,15 +81,15 @@ def web_opener(wrapped: str, bound: bytes) -> hybrid.HybridDecrypt:
     return handle.primitive(hybrid.HybridDecrypt)
 
 
-def make_house_key() -> None:
-    """Make the house's first key pair if there is none. Safe to call from several workers at once."""
-    if HouseKey.objects.exists():
+def make_system_key() -> None:
+    """Make the system's first key pair if there is none. Safe to call from several workers at once."""
+    if SystemKey.objects.exists():
         return
-    public, wrapped = _pair(HOUSE, 1)
+    public, wrapped = _pair(SYSTEM_OWNER, 1)
     try:
         with transaction.atomic():
-            HouseKey(version=1, public_keyset=public).save(force_insert=True)
-            HousePrivateKey(version=1, wrapped_keyset=wrapped).save(force_insert=True)
+            SystemKey(version=1, public_keyset=public).save(force_insert=True)
+            SystemPrivateKey(version=1, wrapped_keyset=wrapped).save(force_insert=True)
     except IntegrityError:
         return  # another worker was first
 
@@ -122,8 +122,8 @@ def _opener(owner: str, version: int, wrapped: str) -> hybrid.HybridDecrypt:
 
 
 def newest_public(owner: str) -> tuple[int, str]:
-    """(version, public keyset) of an owner's newest key: a tenant's id, in its scope, or HOUSE. Raises KeyUnavailable."""
-    rows = HouseKey.objects.all() if owner == HOUSE else TenantKey.objects.filter(tenant_id=owner)
+    """(version, public keyset) of an owner's newest key: a tenant's id, in its scope, or SYSTEM_OWNER. Raises KeyUnavailable."""
+    rows = SystemKey.objects.all() if owner == SYSTEM_OWNER else TenantKey.objects.filter(tenant_id=owner)
     row = rows.order_by("-version").values_list("version", "public_keyset").first()
     if row is None:
         message = "these keys are not made yet; a worker makes them within seconds"
@@ -133,7 +133,7 @@ def newest_public(owner: str) -> tuple[int, str]:
 
 def opener(owner: str, version: int) -> hybrid.HybridDecrypt:
     """What opens an owner's values of this version, in a worker. Raises KeyUnavailable."""
-    rows = HousePrivateKey.objects.all() if owner == HOUSE else PrivateKey.objects.filter(tenant_id=owner)
+    rows = SystemPrivateKey.objects.all() if owner == SYSTEM_OWNER else PrivateKey.objects.filter(tenant_id=owner)
     wrapped = rows.filter(version=version).values_list("wrapped_keyset", flat=True).first()
     if wrapped is None:
         message = f"key {version} of {owner} is not there"

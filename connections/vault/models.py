@@ -15,11 +15,11 @@ from connections.providers import registry
 from connections.spec.provider import Environment
 from connections.spec.uses import Use
 from connections.tenancy.models import TenantOwned
-from connections.tenancy.row_security import Fenced, SameTenant, Unfenced
+from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
 from connections.vault.fields import SealedField
-from connections.vault.key_models import HouseKey, HousePrivateKey, PrivateKey, TenantKey
+from connections.vault.key_models import PrivateKey, SystemKey, SystemPrivateKey, TenantKey
 
-__all__ = ["HouseKey", "HousePrivateKey", "PrivateKey", "TenantKey"]  # Django looks for models in this module
+__all__ = ["PrivateKey", "SystemKey", "SystemPrivateKey", "TenantKey"]  # Django looks for models in this module
 
 SYNC_EVERY_HOURS = 6  # until somebody chooses otherwise
 
@@ -31,7 +31,7 @@ def validate_provider(slug: str) -> None:
 
 
 class ClientRegistration(models.Model):
-    """Our own client id and secret at one provider environment. The secret is sealed for the house."""
+    """Our own client id and secret at one provider environment. The secret is sealed for the system."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
@@ -67,9 +67,9 @@ class ClientRegistration(models.Model):
         verbose_name_plural = _("client registrations")
         constraints = [
             models.UniqueConstraint(fields=["provider", "environment"], name="vault_registration_place"),
-            Unfenced(
+            NoRowSecurity(
                 name="vault_registration_rights",
-                reason="our own registration at a provider, shared by all tenants; the secret is sealed for the house",
+                reason="our own registration at a provider, shared by all tenants; the secret is sealed for the system",
                 web="SELECT (id, provider, environment, client_id, redirect_uri, activation_link, api_version, changed_at)",
                 worker="SELECT, UPDATE (key_version, secret_ciphertext)",
                 staff="SELECT (id, provider, environment, client_id, redirect_uri, activation_link, api_version, secret_hint,"
@@ -103,12 +103,12 @@ class Leaving(models.TextChoices):
 class Connection(TenantOwned):
     """One tenant's link to one company at one provider environment.
 
-    `way` names the provider's grant it uses. `settings` holds what the customer typed that is no secret, by field.
+    `auth_method` names the provider's grant it uses. `settings` holds what the customer typed that is no secret, by field.
     """
 
     provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
     environment = models.CharField(_("environment"), max_length=12, choices=Environment.choices())
-    way = models.CharField(_("way"), max_length=40, default="")
+    auth_method = models.CharField(_("auth method"), max_length=40, default="")
     state = models.CharField(_("state"), max_length=12, choices=ConnectionState.choices, default=ConnectionState.SETUP)
     settings = models.JSONField(_("settings"), default=dict, blank=True)
     # When an owner moved it to another server: what was allowed for the old one counts no longer.
@@ -136,7 +136,7 @@ class Connection(TenantOwned):
             GinIndex(fields=["settings"], opclasses=["jsonb_path_ops"], name="vault_connection_settings"),
         ]
         constraints = [
-            Fenced(
+            RowSecurity(
                 name="vault_connection_fence",
                 web="SELECT, INSERT, UPDATE (state, settings, moved_at, leaving, left_at, sync_every_hours,"
                 " company_id, company_name, fault, fault_at)",
@@ -182,7 +182,7 @@ class NetworkExemption(TenantOwned):
                 name="vault_exemption_one_stands",
                 condition=models.Q(ended_at=None),
             ),
-            Fenced(
+            RowSecurity(
                 name="vault_exemption_fence",
                 web="SELECT",
                 worker="SELECT",
@@ -225,7 +225,7 @@ class Credential(TenantOwned):
         verbose_name_plural = _("credentials")
         constraints = [
             models.UniqueConstraint(fields=["tenant", "connection", "name"], name="vault_credential_once"),
-            Fenced(
+            RowSecurity(
                 name="vault_credential_fence",
                 web="SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT,"
                 " UPDATE (key_version, ciphertext, hint, changed_at, changed_by), DELETE",
@@ -287,7 +287,7 @@ class Grant(TenantOwned):
         verbose_name = _("grant")
         verbose_name_plural = _("grants")
         constraints = [
-            Fenced(
+            RowSecurity(
                 name="vault_grant_fence",
                 web="SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation,"
                 " refusals, wait_until), UPDATE (wait_until), DELETE",
@@ -323,7 +323,7 @@ class Pin(TenantOwned):
         indexes = [models.Index(fields=["sha256"], name="vault_pin_fingerprint")]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "connection", "host", "sha256"], name="vault_pin_once"),
-            Fenced(
+            RowSecurity(
                 name="vault_pin_fence",
                 web="SELECT, UPDATE (confirmed_at, confirmed_by), DELETE",
                 worker="SELECT, INSERT, UPDATE, DELETE",
@@ -357,7 +357,7 @@ class LegacySeal(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["table", "row", "field"], name="vault_legacyseal_once"),
-            Unfenced(
+            NoRowSecurity(
                 name="vault_legacyseal_rights",
                 reason="ids, a table's and a column's name, and the host a customer typed; workers only",
                 worker="SELECT, DELETE",

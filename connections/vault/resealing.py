@@ -33,7 +33,7 @@ def reseal(lease: Lease) -> Again | None:
     """
     if lease.subject == SYSTEM:
         with transaction.atomic():
-            return _batch(lease, "system", keys.HOUSE)
+            return _batch(lease, "system", keys.SYSTEM_OWNER)
     with tenant_scope(lease.subject):
         return _batch(lease, "tenant", str(lease.subject))
 

@@ -76,7 +76,7 @@ def plaintext(row: Model, name: str) -> str:
 
 
 def _owner(row: Any, field: SealedField) -> str:
-    return keys.HOUSE if field.owner == "system" else str(row.tenant_id)
+    return keys.SYSTEM_OWNER if field.owner == "system" else str(row.tenant_id)
 
 
 def _context(row: Any, field: SealedField) -> bytes:

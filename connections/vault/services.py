@@ -39,7 +39,7 @@ class Refused(Exception):
 LEFT = _("This connection has been disconnected. To go on, connect the system anew from your list of connections.")
 
 
-def found_tenant(*, name: str, slug: str) -> Tenant:
+def create_tenant(*, name: str, slug: str) -> Tenant:
     """Create a tenant and queue the making of its key pair; it becomes active when a worker has made it."""
     tenant = Tenant(name=name, slug=slug)
     tenant.save(force_insert=True)
@@ -76,7 +76,9 @@ def refuse_changed(connection: Connection) -> None:
         raise Refused(CHANGED_MEANWHILE)
 
 
-def open_connection(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Connection:
+def open_connection(
+    *, tenant: Tenant, provider: str, environment: str, auth_method: str = "", actor: Actor
+) -> Connection:
     """A new connection in set-up. Needs the tenant's scope. `way`: the name of a grant, '' for the recommended one.
 
     Raises Refused for an unknown provider, environment or way.
@@ -84,10 +86,10 @@ def open_connection(*, tenant: Tenant, provider: str, environment: str, way: str
     found = registry.find(provider)
     if found is None or environment not in registry.environments(found):
         raise Refused(_("This system or environment is not offered."))
-    way = way or found.grants[0].name
-    if way not in [grant.name for grant in found.grants]:
+    auth_method = auth_method or found.grants[0].name
+    if auth_method not in [grant.name for grant in found.grants]:
         raise Refused(_("This way to connect is not offered."))
-    connection = Connection(tenant=tenant, provider=provider, environment=environment, way=way)
+    connection = Connection(tenant=tenant, provider=provider, environment=environment, auth_method=auth_method)
     connection.save(force_insert=True)
     audit.record(
         tenant_id=tenant.id,

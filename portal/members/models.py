@@ -13,7 +13,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import TenantOwned
-from connections.tenancy.row_security import Fenced, Unfenced
+from connections.tenancy.row_security import NoRowSecurity, RowSecurity
 from connections.tenancy.scope import Actor
 from portal.members.mailing import Delivery
 
@@ -65,7 +65,7 @@ class User(AbstractBaseUser):
         verbose_name_plural = _("people")
         constraints = [
             models.UniqueConstraint(Lower("email"), name="members_user_email_once"),
-            Unfenced(
+            NoRowSecurity(
                 name="members_user_rights",
                 reason="a person signs in before any tenant is known and may belong to several",
                 web="SELECT, INSERT (email, name, password, is_active, joined_at, time_zone, last_login, session_epoch),"
@@ -134,7 +134,7 @@ class Membership(TenantOwned):
         ordering = ["joined_at"]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "user"], name="members_membership_once"),
-            Fenced(
+            RowSecurity(
                 name="members_membership_fence",
                 web="SELECT, INSERT, UPDATE (role), DELETE",
                 worker="SELECT",
@@ -170,7 +170,7 @@ class Invitation(TenantOwned):
         indexes = [models.Index(fields=["email"], name="members_invitation_email")]
         ordering = ["-created_at"]
         constraints = [
-            Fenced(
+            RowSecurity(
                 name="members_invitation_fence",
                 web="SELECT, INSERT, UPDATE (accepted_at, revoked_at)",
                 worker="SELECT",
@@ -204,7 +204,7 @@ class EnrolmentLink(models.Model):
                 condition=models.Q(made_by=None) | ~models.Q(made_by=models.F("user")),
                 name="members_enrolment_by_another",
             ),
-            Unfenced(
+            NoRowSecurity(
                 name="members_enrolment_rights",
                 reason="staff belong to no tenant; the web may use a link up and never make one",
                 web="SELECT, UPDATE (used_at)",
@@ -229,7 +229,7 @@ class LegacySeed(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["authenticator_id", "digest"], name="members_legacy_seed_once"),
-            Unfenced(
+            NoRowSecurity(
                 name="members_legacy_seed_rights",
                 reason="a second factor belongs to a person, not to a tenant; the web may take away and never add",
                 web="SELECT, DELETE",

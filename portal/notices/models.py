@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.uses import Use
-from connections.tenancy.row_security import Unfenced
+from connections.tenancy.row_security import NoRowSecurity
 from connections.vault.fields import SealedField
 
 
@@ -43,7 +43,7 @@ class OutgoingMail(models.Model):
             models.Index(fields=["about", "-created_at"], name="notices_mail_about", condition=Q(about__isnull=False))
         ]
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="notices_mail_rights",
                 reason="a mail may go to a person who belongs to no tenant yet; sealed for the house",
                 web="INSERT, SELECT (id, about, state, tries, created_at, sent_at)",
@@ -74,7 +74,7 @@ class ErrorGroup(models.Model):
         verbose_name = _("kind of error")
         verbose_name_plural = _("kinds of errors")
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="notices_error_group_rights",
                 reason="errors of our own side: types, places in our code, counts and times; nothing of any tenant",
                 web="SELECT, INSERT, UPDATE",

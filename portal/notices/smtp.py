@@ -12,7 +12,7 @@ from typing import Any
 from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
 
-from connections.transport import deadline
+from connections.transport.http import deadline
 
 CONNECT_SECONDS = 5.0
 WHOLE_SECONDS = 20.0  # from the first packet to the last, whatever the server does in between

@@ -14,8 +14,8 @@ from connections.spec.provider import Environment, Provider
 from connections.spec.text import Text
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import activation
 from connections.transport.models import ActivationRequest, ActivationState
+from connections.transport.oauth import activation
 from connections.vault.models import ClientRegistration, Connection
 from portal.members.access import MemberRequest
 from portal.members.rows import own
@@ -93,8 +93,12 @@ class Activating:
     @property
     def why(self) -> str:
         """What went wrong, as a sentence."""
-        word = self.row.word
-        return str(activation.WORDS[word]) if word in activation.WORDS else sentence(self.provider, word, {})
+        reason_code = self.row.reason_code
+        return (
+            str(activation.WORDS[reason_code])
+            if reason_code in activation.WORDS
+            else sentence(self.provider, reason_code, {})
+        )
 
     @property
     def fingerprint(self) -> str:
@@ -166,6 +170,6 @@ def go_on(lease: Lease) -> None:
             provider = provider_of(connection)
             onboarding = lay_out(connection)
             name = provider.activation.credential if provider.activation else ""
-            for checkpoint in provider.checkpoints(connection.way):
+            for checkpoint in provider.checkpoints(connection.auth_method):
                 if name in checkpoint.fields:
                     ask_check(mark=Mark.objects.get(onboarding=onboarding, checkpoint=checkpoint.slug))

@@ -38,7 +38,7 @@ def activation(request: MemberRequest, activation: UUID) -> HttpResponse:
 @require_GET
 @never_cache
 @member(Role.OPERATOR)
-def activation_news(request: MemberRequest, activation: UUID) -> HttpResponse:
+def activation_poll(request: MemberRequest, activation: UUID) -> HttpResponse:
     """What htmx asks for while a worker is at it."""
     found = shown(request, activation)
     if found.fingerprint == request.GET.get("seen"):

@@ -12,8 +12,8 @@ class OnboardingConfig(AppConfig):
     def ready(self) -> None:
         from connections.jobs.registry import register
         from connections.sync.services import RUN_ENDED
-        from connections.transport.activation import ACTIVATION_ENDED, connect_consent
-        from connections.transport.authorization import ATTEMPT_ENDED
+        from connections.transport.oauth.activation import ACTIVATION_ENDED, connect_consent
+        from connections.transport.oauth.authorization import ATTEMPT_ENDED
         from portal.onboarding import activating, consents, diagnosis, logins, probing
         from portal.onboarding.marks import CHECK
 

@@ -17,10 +17,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from connections.providers import registry
 from connections.spec.provider import Provider
-from connections.transport import authorization
+from connections.transport.oauth import authorization
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
-from portal.members.reach import tenants_to_act_for
+from portal.members.lookups import tenants_to_act_for
 from portal.onboarding import activating, logins
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
@@ -152,8 +152,10 @@ def _to_activation(request: HttpRequest, provider: Provider) -> HttpResponse:
 
 
 def _activation_declined(request: HttpRequest, provider: Provider, error: str) -> HttpResponse:
-    word = authorization.WORDS.get(error, authorization.WORDS["other-answer"])
-    return render(request, "onboarding/activation_refused.html", {"provider": provider, "sentence": word}, status=400)
+    reason_code = authorization.WORDS.get(error, authorization.WORDS["other-answer"])
+    return render(
+        request, "onboarding/activation_refused.html", {"provider": provider, "sentence": reason_code}, status=400
+    )
 
 
 def _repeats(given: QueryDict, *names: str) -> bool:

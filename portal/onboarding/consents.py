@@ -25,8 +25,8 @@ from connections.spec.text import duration
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import activation as activation_requests
 from connections.transport.models import ActivationRequest, ActivationState
+from connections.transport.oauth import activation as activation_requests
 from connections.vault.services import Refused
 from portal.members.mailing import Delivery, TrackedMail, deliveries_of
 from portal.members.models import User

@@ -22,7 +22,7 @@ class BeginForm(forms.Form):
     """Where and how to connect. Where there is one way there is nothing to choose."""
 
     environment = forms.ChoiceField(label=_("Which side do you want to connect?"), widget=forms.RadioSelect)
-    way = forms.ChoiceField(label=_("How do you want to connect?"), widget=forms.RadioSelect, required=False)
+    auth_method = forms.ChoiceField(label=_("How do you want to connect?"), widget=forms.RadioSelect, required=False)
 
     def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,11 +31,11 @@ class BeginForm(forms.Form):
         field.choices = [(environment.value, EXPLAINED[environment]) for environment in offered]
         if offered:
             field.initial = offered[0].value
-        ways = cast(forms.ChoiceField, self.fields["way"])
-        ways.choices = [(grant.name, grant.label) for grant in provider.grants]
-        ways.initial = provider.grants[0].name
+        auth_methods = cast(forms.ChoiceField, self.fields["auth_method"])
+        auth_methods.choices = [(grant.name, grant.label) for grant in provider.grants]
+        auth_methods.initial = provider.grants[0].name
         if len(provider.grants) == 1:
-            ways.widget = forms.HiddenInput()
+            auth_methods.widget = forms.HiddenInput()
 
 
 class FieldsForm(forms.Form):

@@ -17,9 +17,9 @@ from connections.spec.provider import Provider
 from connections.sync import faults
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import authorization
-from connections.transport import faults as ways
+from connections.transport import faults as auth_methods
 from connections.transport.models import AttemptState, AuthorizationAttempt
+from connections.transport.oauth import authorization
 from connections.vault.models import ClientRegistration, ConnectionState
 from connections.vault.services import Refused, refuse_left
 from portal.members.access import membership_of
@@ -41,7 +41,7 @@ def login_of(mark: Mark, name: str) -> Login | None:
     if name not in checkpoint.connect:
         return None
     login = provider_of(connection).login(name)
-    return None if isinstance(login, AuthorizationCode) and login.name != connection.way else login
+    return None if isinstance(login, AuthorizationCode) and login.name != connection.auth_method else login
 
 
 def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
@@ -63,7 +63,7 @@ def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
             actor=actor,
         )
     except registry.AddressMissing:
-        raise Refused(ways.NO_ADDRESS.customer) from None
+        raise Refused(auth_methods.NO_ADDRESS.customer) from None
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def arrive(*, provider: str, brought: Mapping[str, str], session: str, user: Use
             attempt = authorization.received_before(provider=provider, state=state, session=session, actor=user.actor)
         elif attempt.state == AttemptState.RECEIVED:
             hold_reading(connection=attempt.connection, actor=user.actor)
-        if attempt is None or attempt.word == "too-late":
+        if attempt is None or attempt.reason_code == "too-late":
             return None
     return Arrival(membership.tenant, attempt)
 
@@ -144,11 +144,11 @@ def _ask(marks: Mapping[str, Mark], mark: Mark) -> None:
 
 def _explain(attempt: AuthorizationAttempt, marks: Mapping[str, Mark], mark: Mark) -> None:
     """The word on the checkpoint of the login, and where its fault is the customer's to mend, on the one it names."""
-    fault = faults.find(provider=attempt.connection.provider, code=attempt.word)
+    fault = faults.find(provider=attempt.connection.provider, code=attempt.reason_code)
     if fault is None or fault.acts is not Acts.CUSTOMER or not fault.checkpoint:
-        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.word, entry_id=attempt.entry_id))
+        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))
         return
     named = marks.get(fault.checkpoint, mark)
     diagnosis.fail(named, fault, attempt.entry_id)
     if named is not mark:
-        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.word, entry_id=attempt.entry_id))
+        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))

@@ -13,7 +13,7 @@ from connections.jobs.services import enqueue
 from connections.providers import registry
 from connections.spec.checklist import Checkpoint, Inference, LedgerProbe, MarkState, Probe
 from connections.spec.provider import CredentialField, Provider
-from connections.transport import refusal_waits
+from connections.transport.limits import refusal_waits
 from connections.vault.models import Connection, Credential
 from portal.onboarding.models import Evidence, Mark, Onboarding
 
@@ -44,7 +44,7 @@ def provider_of(connection: Connection) -> Provider:
 def checkpoint_of(mark: Mark) -> Checkpoint:
     """Raises KeyError for a checkpoint that the provider declares no longer."""
     connection = mark.onboarding.connection
-    return provider_of(connection).checkpoint(mark.checkpoint, connection.way)
+    return provider_of(connection).checkpoint(mark.checkpoint, connection.auth_method)
 
 
 def marks_of(onboarding: Onboarding) -> dict[str, Mark]:
@@ -55,7 +55,7 @@ def marks_of(onboarding: Onboarding) -> dict[str, Mark]:
     connection = onboarding.connection
     rows = {mark.checkpoint: mark for mark in Mark.objects.filter(onboarding=onboarding)}
     found = {}
-    for checkpoint in provider_of(connection).checkpoints(connection.way):
+    for checkpoint in provider_of(connection).checkpoints(connection.auth_method):
         new = Mark(tenant_id=onboarding.tenant_id, checkpoint=checkpoint.slug)
         found[checkpoint.slug] = mark = rows.get(checkpoint.slug, new)
         mark.onboarding = onboarding
@@ -84,7 +84,7 @@ def ask_check(*, mark: Mark) -> None:
 def ask_waiting(*, slug: str, marks: Mapping[str, Mark]) -> None:
     """Whatever waited for this checkpoint can be asked now, where everything it is asked with has been entered."""
     connection = marks[slug].onboarding.connection
-    for other in provider_of(connection).checkpoints(connection.way):
+    for other in provider_of(connection).checkpoints(connection.auth_method):
         if slug in other.needs and isinstance(other.proof, Probe | LedgerProbe) and not missing(connection, other):
             ask_check(mark=marks[other.slug])
 
@@ -156,7 +156,7 @@ def append(*, mark: Mark, proof: Proof) -> None:
 
 def infer(*, of: Connection, verified: Mark, marks: Mapping[str, Mark], proof: Proof) -> None:
     """Move what the verified mark implies. A person's own word stays on record; the inference is added to it."""
-    for checkpoint in provider_of(of).checkpoints(of.way):
+    for checkpoint in provider_of(of).checkpoints(of.auth_method):
         if isinstance(checkpoint.proof, Inference) and checkpoint.proof.follows == verified.checkpoint:
             record(
                 mark=marks[checkpoint.slug],

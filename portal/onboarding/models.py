@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.spec.checklist import MarkState
 from connections.tenancy.models import TenantOwned
-from connections.tenancy.row_security import Fenced, SameTenant
+from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.transport.models import ActivationRequest
 from connections.vault.models import Connection
 
@@ -35,7 +35,7 @@ class Onboarding(TenantOwned):
         verbose_name = _("onboarding")
         verbose_name_plural = _("onboardings")
         constraints = [
-            Fenced(
+            RowSecurity(
                 name="onboarding_fence",
                 web="SELECT, INSERT",
                 worker="SELECT, INSERT, UPDATE",
@@ -68,7 +68,7 @@ class Mark(TenantOwned):
         verbose_name_plural = _("marks")
         constraints = [
             models.UniqueConstraint(fields=["tenant", "onboarding", "checkpoint"], name="onboarding_mark_once"),
-            Fenced(
+            RowSecurity(
                 name="onboarding_mark_fence",
                 web="SELECT, INSERT, UPDATE (state, since, asked_at, checked_at)",
                 worker="SELECT, INSERT, UPDATE",
@@ -99,7 +99,9 @@ class Evidence(TenantOwned):
         ordering = ["-at", "-id"]
         indexes = [models.Index(fields=["tenant", "mark", "-at"], name="onboarding_evidence_newest")]
         constraints = [
-            Fenced(name="onboarding_evidence_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT"),
+            RowSecurity(
+                name="onboarding_evidence_fence", web="SELECT, INSERT", worker="SELECT, INSERT", staff="SELECT"
+            ),
             SameTenant(name="onboarding_evidence_mark_tenant", field="mark"),
         ]
 
@@ -127,7 +129,7 @@ class ActivationConsent(TenantOwned):
         verbose_name_plural = _("consents to activations")
         constraints = [
             models.UniqueConstraint(fields=["tenant", "activation"], name="onboarding_consent_once"),
-            Fenced(
+            RowSecurity(
                 name="onboarding_consent_fence",
                 web="SELECT, INSERT, UPDATE (digest, asked_by, asked_at, expires_at, confirmed_at, declined_at)",
                 worker="SELECT",

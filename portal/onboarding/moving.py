@@ -35,7 +35,7 @@ class Change:
 def can_move(connection: Connection) -> bool:
     """Whether this is offered: the customer gave the address, and it has been connected there in a way that still is."""
     stands = connection.state not in (ConnectionState.SETUP, ConnectionState.DISCONNECTED)
-    return stands and provider_of(connection).offers(connection.way) and bool(typed.address_fields(connection))
+    return stands and provider_of(connection).offers(connection.auth_method) and bool(typed.address_fields(connection))
 
 
 def changes(*, connection: Connection, values: Mapping[str, str]) -> list[Change]:

@@ -24,9 +24,9 @@ from connections.sync.models import Record, RunState, StreamCursor, SyncRun, Tri
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport import faults as transport_faults
-from connections.transport.authorization import VALID_FOR
 from connections.transport.client import Client
 from connections.transport.models import AttemptState, AuthorizationAttempt
+from connections.transport.oauth.authorization import VALID_FOR
 from connections.vault.models import Connection, ConnectionState, Grant
 from connections.vault.services import mark_broken, mark_healthy
 from portal.notices.owners import mail_owners
@@ -65,7 +65,7 @@ class ConnectionAsker:
         self.company_confirmed = connection.state != ConnectionState.SETUP
         self.company_unproven = connection.fault in faults.HOLDING
         self.held_since = connection.fault_at
-        self.way = connection.way
+        self.auth_method = connection.auth_method
         self.settings: Mapping[str, str] = connection.settings
         self.streams_wanted: Sequence[str] = [stream.name for stream in provider_of(connection).streams]
         self.entry_id: UUID | None = None

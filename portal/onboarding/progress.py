@@ -11,8 +11,8 @@ from connections.spec.checklist import Attestation, Checkpoint, Inference, MarkS
 from connections.spec.provider import Provider
 from connections.spec.text import Text
 from connections.sync import faults
-from connections.transport import authorization
 from connections.transport import faults as transport_faults
+from connections.transport.oauth import authorization
 from connections.vault.models import Connection
 from portal.onboarding.marks import marks_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
@@ -89,7 +89,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Walk:
+class Progress:
     """The whole checklist of one connection."""
 
     provider: Provider
@@ -107,7 +107,7 @@ class Walk:
     @property
     def is_withdrawn(self) -> bool:
         """A release offers the connection's way no longer, so there is nothing left to walk."""
-        return not self.provider.offers(self.connection.way)
+        return not self.provider.offers(self.connection.auth_method)
 
     @property
     def current(self) -> Step | None:
@@ -121,13 +121,13 @@ class Walk:
     def turn(self) -> Text:
         """Whose turn it is."""
         if self.is_withdrawn:
-            return transport_faults.WAY_WITHDRAWN.customer
+            return transport_faults.AUTH_METHOD_WITHDRAWN.customer
         if self.current is None:
             return _("Everything is done.")
         return _("Turn of: %(who)s") % {"who": self.current.checkpoint.who}
 
 
-def walk(onboarding: Onboarding, provider: Provider) -> Walk:
+def progress(onboarding: Onboarding, provider: Provider) -> Progress:
     """Two queries, whatever the length. Needs the tenant's scope."""
     marks = marks_of(onboarding)
     latest = {
@@ -136,7 +136,7 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
         .order_by("mark_id", "-at", "-id")
         .distinct("mark_id")
     }
-    declared = provider.checkpoints(onboarding.connection.way)
+    declared = provider.checkpoints(onboarding.connection.auth_method)
     failing = [c for c in declared if marks[c.slug].state == MarkState.FAILING]
     undone = [c for c in declared if not MarkState(marks[c.slug].state).passes]
     current = next(iter([*failing, *undone]), None)
@@ -155,7 +155,7 @@ def walk(onboarding: Onboarding, provider: Provider) -> Walk:
                 is_locked=any(not MarkState(marks[slug].state).is_proved for slug in checkpoint.needs),
             )
         )
-    return Walk(provider, onboarding.connection, steps)
+    return Progress(provider, onboarding.connection, steps)
 
 
 def _said(provider: Provider, declared: Sequence[Checkpoint], checkpoint: Checkpoint, evidence: Evidence) -> str:

@@ -46,9 +46,11 @@ from portal.onboarding.models import Evidence, Mark, Onboarding
 SERVER_CHANGED = "server-changed"
 
 
-def begin(*, tenant: Tenant, provider: str, environment: str, way: str = "", actor: Actor) -> Onboarding:
+def begin(*, tenant: Tenant, provider: str, environment: str, auth_method: str = "", actor: Actor) -> Onboarding:
     """Open a connection and its checklist, every mark open. `way`: '' is the one we recommend. Raises Refused."""
-    connection = open_connection(tenant=tenant, provider=provider, environment=environment, way=way, actor=actor)
+    connection = open_connection(
+        tenant=tenant, provider=provider, environment=environment, auth_method=auth_method, actor=actor
+    )
     return lay_out(connection)
 
 
@@ -56,7 +58,7 @@ def lay_out(connection: Connection) -> Onboarding:
     """The checklist of a new connection, every mark open. Needs the tenant's scope."""
     onboarding = Onboarding(tenant_id=connection.tenant_id, connection=connection)
     onboarding.save(force_insert=True)
-    for checkpoint in provider_of(connection).checkpoints(connection.way):
+    for checkpoint in provider_of(connection).checkpoints(connection.auth_method):
         Mark(tenant_id=connection.tenant_id, onboarding=onboarding, checkpoint=checkpoint.slug).save(force_insert=True)
     return onboarding
 

@@ -13,7 +13,7 @@ ACTIVATION = "t/<slug:slug>/activations/<uuid:activation>/"
 urlpatterns = [
     path("t/<slug:slug>/connect/<slug:provider>/", views.before, name="before"),
     path(AT, views.checklist, name="checklist"),
-    path("t/<slug:slug>/c/<uuid:connection>/checklist-news/", views.checklist_news, name="checklist_news"),
+    path("t/<slug:slug>/c/<uuid:connection>/checklist-poll/", views.checklist_poll, name="checklist_poll"),
     path(ONE, views.checkpoint, name="checkpoint"),
     path(f"{ONE}attest/", views.attest, name="attest"),
     path(f"{ONE}check/", views.check, name="check"),
@@ -27,7 +27,7 @@ urlpatterns = [
         name="activation_arrived",
     ),
     path(ACTIVATION, activations.activation, name="activation"),
-    path(f"{ACTIVATION}news/", activations.activation_news, name="activation_news"),
+    path(f"{ACTIVATION}poll/", activations.activation_poll, name="activation_poll"),
     path(f"{ACTIVATION}decide/", activations.decide_activation, name="decide_activation"),
     path(f"{ACTIVATION}consent/", activations.ask_consent, name="ask_consent"),
     path("activations/consent/<str:token>/", activations.activation_consent, name="activation_consent"),

@@ -21,7 +21,7 @@ from connections.providers import registry
 from connections.spec.checklist import Inference
 from connections.spec.provider import Provider
 from connections.sync import faults
-from connections.transport.breaker import trouble_since
+from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ConnectionState
 from connections.vault.services import Refused
@@ -30,12 +30,12 @@ from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import activating, logins, services
 from portal.onboarding.activating import NO_KEYS
-from portal.onboarding.board import Board, board
 from portal.onboarding.callbacks import unreferred
+from portal.onboarding.checklist_page import ChecklistPage, checklist_page
 from portal.onboarding.forms import BeginForm, FieldsForm
+from portal.onboarding.lookups import mark_of, onboarding_of
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Onboarding
-from portal.onboarding.reach import mark_of, onboarding_of
 from portal.onboarding.typed import BadInput
 from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
@@ -61,7 +61,7 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
                 tenant=request.tenant,
                 provider=found.slug,
                 environment=form.cleaned_data["environment"],
-                way=form.cleaned_data["way"],
+                auth_method=form.cleaned_data["auth_method"],
                 actor=request.user.actor,
             )
         except RateLimited as reached:
@@ -70,9 +70,9 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
             form.add_error(None, str(refused))
         else:
             return redirect("checklist", request.tenant.slug, onboarding.connection_id)
-    ways = [(grant, found.checkpoints(grant.name)) for grant in found.grants]
+    auth_methods = [(grant, found.checkpoints(grant.name)) for grant in found.grants]
     links = [(side, link, urlsplit(link).netloc) for side, link in activating.links(found)]
-    context = {"provider": found, "form": form, "ways": ways, "links": links}
+    context = {"provider": found, "form": form, "auth_methods": auth_methods, "links": links}
     return render(request, "onboarding/before.html", context)
 
 
@@ -81,7 +81,7 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
 @member(Role.VIEWER)
 def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
     """The whole list with the current checkpoint open."""
-    return _show(request, board(onboarding_of(request, connection)), own_page=False)
+    return _show(request, checklist_page(onboarding_of(request, connection)), own_page=False)
 
 
 @require_GET
@@ -90,22 +90,22 @@ def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
 def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     """The list with this checkpoint open. Where the way is no longer offered, the page that says so."""
     onboarding = onboarding_of(request, connection)
-    if not provider_of(onboarding.connection).offers(onboarding.connection.way):
+    if not provider_of(onboarding.connection).offers(onboarding.connection.auth_method):
         return redirect("checklist", request.tenant.slug, connection)
-    return _show(request, _board_at(onboarding, checkpoint), own_page=True)
+    return _show(request, _checklist_page_at(onboarding, checkpoint), own_page=True)
 
 
 @require_GET
 @never_cache
 @member(Role.VIEWER)
-def checklist_news(request: MemberRequest, connection: UUID) -> HttpResponse:
+def checklist_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
     """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
     opened = request.GET.get("open", "")
     onboarding = onboarding_of(request, connection)
-    shown = _board_at(onboarding, opened) if opened else board(onboarding)
+    shown = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
     if shown.fingerprint == request.GET.get("seen"):
         return HttpResponse(status=UNCHANGED)
-    return render(request, "onboarding/news.html", _context(request, shown, own_page=bool(opened)))
+    return render(request, "onboarding/poll.html", _context(request, shown, own_page=bool(opened)))
 
 
 @require_POST
@@ -146,7 +146,7 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
         raise Http404
     if not recently_proved(request):
         return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
-    shown = _board_at(mark.onboarding, checkpoint)
+    shown = _checklist_page_at(mark.onboarding, checkpoint)
     form = _form(shown, request.POST)
     if form.is_valid():
         try:
@@ -220,28 +220,30 @@ def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRe
     return _to_current(request, connection)
 
 
-def _board_at(onboarding: Onboarding, slug: str) -> Board:
+def _checklist_page_at(onboarding: Onboarding, slug: str) -> ChecklistPage:
     """Raises Http404 for a checkpoint that is not declared."""
     try:
-        return board(onboarding, slug)
+        return checklist_page(onboarding, slug)
     except KeyError:
         raise Http404 from None
 
 
-def _show(request: MemberRequest, shown: Board, *, own_page: bool, form: FieldsForm | None = None) -> HttpResponse:
+def _show(
+    request: MemberRequest, shown: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+) -> HttpResponse:
     return render(request, "onboarding/checklist.html", _context(request, shown, own_page=own_page, form=form))
 
 
 def _context(
-    request: MemberRequest, shown: Board, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, shown: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
 ) -> dict[str, Any]:
     step = shown.opened
     return {
-        "board": shown,
-        "own_words": _own_words(shown.walk.provider, step.checkpoint.slug) if step else "",
-        "walk": shown.walk,
+        "checklist_page": shown,
+        "own_words": _own_words(shown.progress.provider, step.checkpoint.slug) if step else "",
+        "progress": shown.progress,
         "connection": shown.connection,
-        "provider": shown.walk.provider,
+        "provider": shown.progress.provider,
         "own_page": own_page,
         "form": form or (_form(shown) if shown.fields else None),
         "may_confirm": shown.connection.fault not in faults.HOLDING or Role(request.membership.role) is Role.OWNER,
@@ -262,7 +264,7 @@ def _own_words(provider: Provider, checkpoint: str) -> str:
     return name
 
 
-def _form(shown: Board, typed: Any = None) -> FieldsForm:
+def _form(shown: ChecklistPage, typed: Any = None) -> FieldsForm:
     return FieldsForm(typed, fields=shown.fields, settings=shown.connection.settings, stored=shown.credentials)
 
 

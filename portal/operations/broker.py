@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from portal.operations import binaries
-from portal.operations.seat import Seat
+from portal.operations.process_user import Seat
 from portal.operations.servers import Pause, await_ready, plain_environment, stop
 from portal.operations.state import Folders, listens
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portal.operations.seat import Seat
+from portal.operations.process_user import Seat
 from portal.operations.servers import Step
 from portal.operations.state import Folders
 

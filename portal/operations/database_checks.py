@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Model
 
-from connections.tenancy.row_security import OWNER, Unfenced
+from connections.tenancy.row_security import OWNER, NoRowSecurity
 from portal import env
 from portal.operations.embedded import CLUSTER_NAME
 
@@ -63,7 +63,7 @@ def fenced_models() -> Iterator[type[Model]]:
     """Every model with a tenant that does not say why it stands outside the fence."""
     for model in apps.get_models():
         names = {field.name for field in model._meta.concrete_fields}
-        if "tenant" in names and not any(isinstance(c, Unfenced) for c in model._meta.constraints):
+        if "tenant" in names and not any(isinstance(c, NoRowSecurity) for c in model._meta.constraints):
             yield model
 
 

@@ -20,9 +20,9 @@ from connections.spec.provider import Environment
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.vault.key_models import HouseKey
+from connections.vault.key_models import SystemKey
 from connections.vault.secret import Secret
-from connections.vault.services import found_tenant, register_client
+from connections.vault.services import create_tenant, register_client
 from portal.members.models import Membership, Role, StaffRole, User
 
 KEY_PATIENCE = 30.0  # seconds until a worker has made the house's key
@@ -71,7 +71,7 @@ def invent(*, sandbox: Path | None) -> Path:
         for person in PEOPLE:
             _person(person, password, tenants)
     if clients:
-        _await(HouseKey.objects.exists, "no worker has made the house's key; start one beside this command")
+        _await(SystemKey.objects.exists, "no worker has made the house's key; start one beside this command")
         with transaction.atomic():
             for slug, client in clients.items():
                 if client:  # elsewhere the customer's own client is used
@@ -81,7 +81,7 @@ def invent(*, sandbox: Path | None) -> Path:
 
 
 def _tenant(slug: str, name: str) -> Tenant:
-    return Tenant.objects.filter(slug=slug).first() or found_tenant(name=name, slug=slug)
+    return Tenant.objects.filter(slug=slug).first() or create_tenant(name=name, slug=slug)
 
 
 def _person(person: Invented, password: str, tenants: dict[str, Tenant]) -> None:

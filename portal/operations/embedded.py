@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from portal.operations import binaries
+from portal.operations.process_user import Seat, seats
 from portal.operations.refusal import Refused
-from portal.operations.seat import Seat, seats
 from portal.operations.servers import Pause, await_ready, plain_environment, stop, tail
 from portal.operations.state import Folders
 

@@ -13,9 +13,9 @@ SEEDS = 5  # one that was damaged by hand keeps nobody from starting
 
 def prove_key_encryption_key() -> None:
     """The house's keys are made by the first worker, and opened by every one."""
-    keys.make_house_key()
-    version, _ = keys.newest_public(keys.HOUSE)
-    keys.opener(keys.HOUSE, version)
+    keys.make_system_key()
+    version, _ = keys.newest_public(keys.SYSTEM_OWNER)
+    keys.opener(keys.SYSTEM_OWNER, version)
 
 
 def prove_web_keyset() -> None:

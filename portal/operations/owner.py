@@ -1,4 +1,4 @@
-"""Commands that only the owner's database role may run: founding, upkeep, demo data."""
+"""Commands that only the owner's database role may run: bootstrap, maintenance, demo data."""
 
 from __future__ import annotations
 

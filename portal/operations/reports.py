@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
-from connections.transport.redaction import redact
+from connections.transport.log.redaction import redact
 from portal.env import BASE_DIR
 
 logger = logging.getLogger(__name__)

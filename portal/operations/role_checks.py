@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connection
 
-from connections.tenancy.row_security import OWNER, STAFF, WEB, WORKER, Fenced, Unfenced
+from connections.tenancy.row_security import OWNER, STAFF, WEB, WORKER, NoRowSecurity, RowSecurity
 
 RUNTIME = (WEB, WORKER, STAFF)
 # Beat only asks which jobs are due, which either runtime role may.
@@ -162,7 +162,7 @@ def declared_rights() -> Rights:
     """What the models' own constraints write."""
     rights: Rights = {}
     for model in apps.get_models(include_auto_created=True):
-        constraint = next((c for c in model._meta.constraints if isinstance(c, Fenced | Unfenced)), None)
+        constraint = next((c for c in model._meta.constraints if isinstance(c, RowSecurity | NoRowSecurity)), None)
         if constraint is not None:
             by_role = ((WEB, constraint.web), (WORKER, constraint.worker), (STAFF, constraint.staff))
             rights[model._meta.db_table] = {(name, *right) for name, text in by_role for right in spelled(text)}

@@ -17,15 +17,15 @@ from pathlib import Path
 
 from portal import env
 from portal.operations import roles
-from portal.operations.bell import Bell, StopAsked
+from portal.operations.banner import what_is_where
 from portal.operations.broker import Valkey
 from portal.operations.children import Plan, sandbox
-from portal.operations.claims import check_port, claim_folder
 from portal.operations.embedded import Postgres
 from portal.operations.keys import ensure_keys
-from portal.operations.places import what_is_where
+from portal.operations.locks import check_port, claim_folder
 from portal.operations.refusal import Refused
 from portal.operations.state import Folders
+from portal.operations.stop_signals import Bell, StopAsked
 from portal.operations.supervisor import ChildEnded, Supervisor
 
 

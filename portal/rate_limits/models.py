@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from connections.tenancy.row_security import Unfenced
+from connections.tenancy.row_security import NoRowSecurity
 
 RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 
@@ -22,7 +22,7 @@ class CacheEntry(models.Model):
         verbose_name_plural = _("cache entries")
         indexes = [models.Index(fields=["expires_at"], name="rate_limits_cache_expiry")]
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="rate_limits_cache_rights",
                 reason="people sign in before a tenant is known; counts and marks of their tries, no tenant's rows",
                 web=RIGHTS,
@@ -45,7 +45,7 @@ class Usage(models.Model):
         verbose_name_plural = _("usages")
         indexes = [models.Index(fields=["opens_at"], name="rate_limits_usage_expiry")]
         constraints = [
-            Unfenced(
+            NoRowSecurity(
                 name="rate_limits_usage_rights",
                 reason="counts of what people, addresses and the whole house did; a limit holds across tenants",
                 web=RIGHTS,

@@ -9,15 +9,15 @@ from django.contrib import admin
 from django.http import HttpResponse
 
 from portal.support import (  # noqa: F401  (importing registers)
+    audit_log,
     calls,
     connections,
+    jobs_admin,
     people,
     registrations,
     request_log,
     runs,
     tenants,
-    trail,
-    work,
 )
 from portal.support.views import search
 

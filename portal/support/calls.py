@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from connections.calls.models import METADATA, Call, CallState
 from connections.transport.models import RequestLogEntry
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
-from portal.support.looking import LookOnly
+from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more, yes_or_no
 from portal.support.narrowing import calls
-from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when, with_more, yes_or_no
+from portal.support.read_only_admin import LookOnly
 
 
 class CallStateFilter(Choices):

@@ -25,13 +25,13 @@ from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Grant, NetworkExemption, Pin
 from connections.vault.services import Refused, exemptions_of
 from portal.onboarding.models import Onboarding
-from portal.onboarding.progress import Walk, walk
+from portal.onboarding.progress import Progress, progress
 from portal.support import services
+from portal.support.admin_actions import Posted, posted
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
-from portal.support.looking import LookOnly
+from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more
 from portal.support.narrowing import connections
-from portal.support.posting import Posted, posted
-from portal.support.showing import NOTHING, badge, fault_words, link, place, text, when, with_more
+from portal.support.read_only_admin import LookOnly
 
 LATEST_RUNS = 10
 MOST_UNDECIDED = 100  # that are counted
@@ -70,7 +70,7 @@ class ConnectionAdmin(LookOnly):
         "id",
         "tenant_link",
         "where",
-        "way",
+        "auth_method",
         "state_badge",
         "fault_words",
         "broken_since",
@@ -102,7 +102,7 @@ class ConnectionAdmin(LookOnly):
                 "credentials": kept(connection),
                 "grant": grant,
                 "grant_state": grant_state(connection, grant),
-                "walk": walk_of(connection),
+                "progress": progress_of(connection),
                 "undecided": min(waiting, MOST_UNDECIDED),
                 "more_undecided": waiting > MOST_UNDECIDED,
                 "runs": SyncRun.objects.filter(tenant_id=connection.tenant_id, connection=connection)[:LATEST_RUNS],
@@ -251,7 +251,7 @@ def needed_by(connection: Connection) -> set[str]:
     provider = registry.find(connection.provider)
     if provider is None or connection.state == ConnectionState.DISCONNECTED:
         return set()
-    asked = {name for checkpoint in provider.checkpoints(connection.way) for name in checkpoint.fields}
+    asked = {name for checkpoint in provider.checkpoints(connection.auth_method) for name in checkpoint.fields}
     return {
         field.name for field in provider.credentials if field.secret and not field.optional and field.name in asked
     }
@@ -263,7 +263,9 @@ def refused_at(connection: Connection) -> set[str]:
     fault = provider.faults.find(connection.fault) if provider and connection.fault else None
     if provider is None or fault is None or not fault.checkpoint or connection.state != ConnectionState.BROKEN:
         return set()
-    reopened = [each for each in provider.checkpoints(connection.way) if each.slug == fault.checkpoint and each.opens]
+    reopened = [
+        each for each in provider.checkpoints(connection.auth_method) if each.slug == fault.checkpoint and each.opens
+    ]
     return {name for each in reopened for name in each.fields} or ({""} if reopened else set())
 
 
@@ -283,7 +285,9 @@ def typed(connection: Connection) -> list[tuple[str, str]]:
 def attempts_of(connection: Connection) -> QuerySet[AuthorizationAttempt]:
     """The latest logins at the provider, of the columns staff may read."""
     mine = AuthorizationAttempt.objects.filter(tenant_id=connection.tenant_id, connection=connection)
-    return mine.only("id", "login", "actor_name", "state", "started_at", "ended_at", "word", "entry_id")[:LATEST_RUNS]
+    return mine.only("id", "login", "actor_name", "state", "started_at", "ended_at", "reason_code", "entry_id")[
+        :LATEST_RUNS
+    ]
 
 
 def takes_addresses(connection: Connection) -> bool:
@@ -301,11 +305,11 @@ def grant_of(connection: Connection) -> Grant | None:
     )
 
 
-def walk_of(connection: Connection) -> Walk | None:
+def progress_of(connection: Connection) -> Progress | None:
     onboarding = (
         Onboarding.objects.select_related("connection")
         .filter(tenant_id=connection.tenant_id, connection=connection)
         .first()
     )
     provider = registry.find(connection.provider)
-    return walk(onboarding, provider) if onboarding and provider else None
+    return progress(onboarding, provider) if onboarding and provider else None

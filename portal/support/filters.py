@@ -19,8 +19,8 @@ from connections.spec.provider import Environment
 from connections.spec.text import Text
 from connections.tenancy.models import Tenant
 from portal.members.models import User
-from portal.support.looking import BEFORE
 from portal.support.moments import DAY, SINCE, UNTIL, moment_in
+from portal.support.read_only_admin import BEFORE
 
 
 class Choices(admin.SimpleListFilter):

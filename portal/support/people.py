@@ -21,14 +21,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 
-from connections.vault.keys import HOUSE, KeyUnavailable, newest_public
+from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from portal.members import enrolment, staff
 from portal.members.models import Membership, StaffRole, User
 from portal.members.services import NotAllowed
+from portal.support.admin_actions import NotPosted, ask_first
 from portal.support.filters import Choices
-from portal.support.looking import Editable, RowForm
-from portal.support.posting import NotPosted, ask_first
-from portal.support.showing import NOTHING, badge, link, text, when
+from portal.support.formatting import NOTHING, badge, link, text, when
+from portal.support.read_only_admin import Editable, RowForm
 
 NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start a worker, then try again.")
 
@@ -68,7 +68,7 @@ class StaffForm(RowForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         try:
-            newest_public(HOUSE)
+            newest_public(SYSTEM_OWNER)
         except KeyUnavailable:
             self.add_error("email", NO_KEYS)
         return cleaned

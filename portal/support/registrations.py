@@ -17,13 +17,13 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.grants import Client
-from connections.vault.keys import HOUSE, KeyUnavailable, newest_public
+from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
 from portal.onboarding.logins import callback_address
-from portal.support.looking import Editable, RowForm
-from portal.support.showing import badge, place, when
+from portal.support.formatting import badge, place, when
+from portal.support.read_only_admin import Editable, RowForm
 
 NO_KEYS = _("The house's keys are not made yet, so no secret can be stored. Start a worker, then try again.")
 
@@ -90,7 +90,7 @@ class RegistrationForm(RowForm):
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("client_secret"):
             try:
-                newest_public(HOUSE)
+                newest_public(SYSTEM_OWNER)
             except KeyUnavailable:
                 self.add_error("client_secret", NO_KEYS)
         return cleaned

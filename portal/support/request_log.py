@@ -15,9 +15,9 @@ from connections.sync.models import SyncRun
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter, TimeFilter
-from portal.support.looking import LookOnly
+from portal.support.formatting import NOTHING, fault_words, link, outcome, place, text, when, with_more
 from portal.support.narrowing import requests
-from portal.support.showing import NOTHING, fault_words, link, outcome, place, text, when, with_more
+from portal.support.read_only_admin import LookOnly
 
 NEIGHBOURS = 5
 

@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.transport.models import RequestLogEntry
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
-from portal.support.looking import LookOnly
+from portal.support.formatting import NOTHING, badge, fault_words, link, place, when, with_more
 from portal.support.moments import moment_in
 from portal.support.narrowing import runs
-from portal.support.showing import NOTHING, badge, fault_words, link, place, when, with_more
+from portal.support.read_only_admin import LookOnly
 from portal.support.timeline import streams, timeline
 
 

@@ -26,11 +26,11 @@ from connections.vault.models import ClientRegistration, Connection
 from portal.members.models import Invitation, User
 from portal.notices.models import OutgoingMail
 from portal.support import belongings, matching
+from portal.support.formatting import place
+from portal.support.formatting import text as harmless
+from portal.support.formatting import when_in_words as when
 from portal.support.moments import written
 from portal.support.pasted import Pasted, read
-from portal.support.showing import place
-from portal.support.showing import text as harmless
-from portal.support.showing import when_in_words as when
 
 MOST = 10  # of each kind; its list shows the rest
 MOST_INVITED = 50

@@ -13,10 +13,10 @@ from connections.jobs.models import Job, JobState
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import Actor
-from connections.transport import addresses
+from connections.transport.http import addresses
 from connections.vault.key_models import TenantKey
 from connections.vault.models import Connection, Exemption
-from connections.vault.services import Refused, found_tenant, set_exemption
+from connections.vault.services import Refused, create_tenant, set_exemption
 from portal.members.models import Role
 from portal.members.services import invite
 
@@ -24,7 +24,7 @@ from portal.members.services import invite
 def found(*, name: str, slug: str, owner_email: str, actor: Actor) -> Tenant:
     """A new tenant, its keys queued, its first owner invited by mail. Needs the staff's scope. Raises KeyUnavailable."""
     with transaction.atomic():
-        tenant = found_tenant(name=name, slug=slug)
+        tenant = create_tenant(name=name, slug=slug)
         audit.record(tenant_id=tenant.id, actor=actor, action="tenant.founded", subject=slug, name=name)
         invite(tenant=tenant, email=owner_email, role=Role.OWNER, actor=actor, up_to=Role.OWNER)
     return tenant

@@ -19,16 +19,16 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import Actor
-from connections.vault.keys import HOUSE, KeyUnavailable, newest_public
+from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import Connection
 from portal.members import services as team
+from portal.members.lookups import team_of
 from portal.members.models import Invitation, Membership, Role, User
-from portal.members.reach import team_of
 from portal.support import services
+from portal.support.admin_actions import Posted, ask_first, posted
 from portal.support.filters import Choices
-from portal.support.looking import Editable, RowForm
-from portal.support.posting import Posted, ask_first, posted
-from portal.support.showing import badge, when
+from portal.support.formatting import badge, when
+from portal.support.read_only_admin import Editable, RowForm
 
 NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start a worker, then try again.")
 
@@ -36,9 +36,9 @@ NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start 
 MOST_CONNECTIONS = 50  # on a tenant's page; their list shows all
 
 
-def _refuse_without_house_key(form: forms.BaseForm, field: str) -> None:
+def _refuse_without_system_key(form: forms.BaseForm, field: str) -> None:
     try:
-        newest_public(HOUSE)
+        newest_public(SYSTEM_OWNER)
     except KeyUnavailable:
         form.add_error(field, NO_KEYS)
 
@@ -60,7 +60,7 @@ class FoundingForm(RowForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        _refuse_without_house_key(self, "owner_email")
+        _refuse_without_system_key(self, "owner_email")
         return cleaned
 
 
@@ -72,7 +72,7 @@ class InvitationForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        _refuse_without_house_key(self, "email")
+        _refuse_without_system_key(self, "email")
         return cleaned
 
 

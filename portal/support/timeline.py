@@ -11,7 +11,7 @@ from connections.sync import sentences
 from connections.sync.models import ProgressState, RunLogLine, StreamProgress, SyncRun
 from connections.sync.sentences import Line
 from connections.transport.models import RequestLogEntry
-from portal.support.showing import fault_words
+from portal.support.formatting import fault_words
 
 AT_ONCE = 200
 

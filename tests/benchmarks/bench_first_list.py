@@ -58,7 +58,7 @@ def read_and_write(tenant: str, records: int) -> dict[str, float]:
     from connections.providers import registry
     from connections.sync import upsert
     from connections.tenancy.scope import tenant_scope
-    from connections.transport import parsing
+    from connections.transport.http import parsing
     from connections.vault.models import Connection
 
     wire = registry.all_providers()["pentamic"].wires["json"]
@@ -110,8 +110,8 @@ class Bench:
         self.house = house
         self.admin = psycopg.connect(house.postgres.admin_address("portal"), autocommit=True)
         self.admin.execute("ALTER TABLE sync_record SET (autovacuum_enabled = off)")
-        keys.make_house_key()
-        tenant = vault.found_tenant(name="Bench Oy", slug="bench")
+        keys.make_system_key()
+        tenant = vault.create_tenant(name="Bench Oy", slug="bench")
         lease = jobs.claim(Job.objects.get(subject=tenant.id).id)
         assert lease is not None
         keys.make_tenant_key(lease)

@@ -64,7 +64,7 @@ def backlog(house: House, seconds: int) -> str:
     environment = {**house.plan.worker("sync").environment, "DJANGO_SETTINGS_MODULE": "portal.settings"}
     takers = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.transport.takers", "slot", "line", "60", str(seconds)],
+            [sys.executable, "-m", "tests.transport.quota_worker", "slot", "line", "60", str(seconds)],
             cwd=REPOSITORY,
             env={"PATH": os.environ["PATH"], **environment},
             stdout=subprocess.PIPE,

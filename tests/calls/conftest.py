@@ -12,14 +12,14 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.db.models import F
 
-from connections.calls import looking, services
+from connections.calls import reconciliation, services
 from connections.calls.models import Call
 from connections.jobs.models import Job
 from connections.providers import registry
 from connections.spec.operations import Arguments
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import client as transport_client
-from connections.transport import retry
+from connections.transport.limits import retry
 from connections.transport.models import Breaker
 from connections.vault.models import Connection
 from connections.vault.services import mark_healthy
@@ -125,7 +125,7 @@ class Calling:
         Breaker.objects.update(next_at=F("next_at") - time)
 
     def look_to_the_end(self, call: Call) -> Call:
-        for _ in looking.PAUSES:
+        for _ in reconciliation.PAUSES:
             self.go_on(call, later=timedelta(minutes=2))
         return call
 

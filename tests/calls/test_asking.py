@@ -10,8 +10,8 @@ from django.db import connection as database
 from django.db.utils import ProgrammingError
 
 from connections.calls import services
-from connections.calls.checking import BadCall
 from connections.calls.models import METADATA, Call
+from connections.calls.validation import BadCall
 from connections.jobs.models import Job
 from connections.spec.operations import Arguments, Place
 from connections.tenancy.models import AuditEvent, Tenant
@@ -145,7 +145,9 @@ def test_asking_twice_with_one_id_is_asking_once(calling: Calling) -> None:
 def test_an_id_that_another_tenant_uses_tells_nothing(calling: Calling, kaste: Any) -> None:
     call = calling.ask()
     with acting_as("web"), tenant_scope(kaste.id):
-        other = Connection(tenant=kaste, provider="procountor", environment="sandbox", way="m2m", state="connected")
+        other = Connection(
+            tenant=kaste, provider="procountor", environment="sandbox", auth_method="m2m", state="connected"
+        )
         other.save(force_insert=True)
         with pytest.raises(Refused, match="cannot be sent"):
             services.ask(

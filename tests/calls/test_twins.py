@@ -89,7 +89,7 @@ def test_another_operation_and_another_reference_do_not_count(calling: Calling) 
 
 
 def test_twins_are_asked_for_in_one_query(calling: Calling, django_assert_num_queries: Any) -> None:
-    from connections.calls import looking, services
+    from connections.calls import reconciliation, services
 
     for number in range(3):
         calling.run("things.create", {"reference": f"R-{number + 2}", "amount": 1})
@@ -97,7 +97,7 @@ def test_twins_are_asked_for_in_one_query(calling: Calling, django_assert_num_qu
     look_up = services.operation_of(calling.connection, "things.create").look_up
     with tenant_scope(lost.tenant_id), django_assert_num_queries(1):
         assert look_up
-        assert not looking.has_twin(lost, look_up)
+        assert not reconciliation.has_twin(lost, look_up)
 
 
 # -- what was there before ---------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def _itself(provider: Provider) -> Iterator[str]:
 
 
 def _ways(provider: Provider) -> Iterator[str]:
-    yield from _twice("way", [each.name for each in (*provider.grants, *provider.logins)])
+    yield from _twice("auth_method", [each.name for each in (*provider.grants, *provider.logins)])
     fields = {field.name for field in provider.credentials}
     operations = {operation.name for operation in provider.operations}
     faults = {fault.code for fault in provider.faults.all()}
@@ -97,7 +97,7 @@ def _ways(provider: Provider) -> Iterator[str]:
     if (linked := provider.activation) is not None:
         for name in {linked.show, linked.decide} - operations:
             yield f"the activation asks {name}, which is no operation"
-        if linked.way not in {grant.name for grant in provider.grants} or linked.credential not in fields:
+        if linked.auth_method not in {grant.name for grant in provider.grants} or linked.credential not in fields:
             yield "the activation leads to no way or credential"
 
 
@@ -206,7 +206,9 @@ def _checkpoint(provider: Provider, checkpoint: Checkpoint, slugs: list[str], pl
     yield from (f"asks for {name}, which is no credential" for name in checkpoint.fields if name not in fields)
     yield from (f"starts {name}, which is no login" for name in checkpoint.connect if name not in logins)
     yield from (
-        f"is for {way}, which is no way" for way in checkpoint.ways if way not in {g.name for g in provider.grants}
+        f"is for {auth_method}, which is no way"
+        for auth_method in checkpoint.auth_methods
+        if auth_method not in {g.name for g in provider.grants}
     )
 
 
@@ -243,7 +245,7 @@ def _files(provider: Provider) -> Iterator[str]:
 
 
 def _simulator(provider: Provider) -> Iterator[str]:
-    from tests.contract.ways import simulators
+    from tests.contract.auth_methods import simulators
 
     found = simulators().get(provider.slug)
     if found is None:

@@ -12,9 +12,9 @@ import pytest
 
 from connections.jobs import registry as kinds
 from connections.providers.registry import all_providers
-from connections.transport import authorization
+from connections.transport.oauth import authorization
+from tests.contract.auth_methods import AuthMethod, auth_methods, first_ways
 from tests.contract.customers import Customer, Simulated
-from tests.contract.ways import Way, first_ways, ways
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -22,10 +22,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     `login_way` those with a login page.
     """
     found = {
-        "way": ways,
+        "auth_method": auth_methods,
         "first_way": first_ways,
-        "plain_way": lambda: [way for way in ways() if way.is_plain],
-        "login_way": lambda: [way for way in ways() if way.login],
+        "plain_way": lambda: [auth_method for auth_method in auth_methods() if auth_method.is_plain],
+        "login_way": lambda: [auth_method for auth_method in auth_methods() if auth_method.login],
     }
     for name, find in found.items():
         if name in metafunc.fixturenames:
@@ -76,8 +76,8 @@ def arrive(
     monkeypatch: pytest.MonkeyPatch,
     no_pauses: list[float],
     no_pace: None,
-) -> Callable[[Way], Customer]:
-    """`arrive(way)` gives a customer who has done nothing yet; our registration is stored, the simulator is as new."""
+) -> Callable[[AuthMethod], Customer]:
+    """`arrive(auth_method)` gives a customer who has done nothing yet; our registration is stored, the simulator is as new."""
     from connections.vault.secret import Secret
     from connections.vault.services import register_client
     from portal.env import SandboxHosts
@@ -89,34 +89,34 @@ def arrive(
         ended = kinds.Kind(authorization.ATTEMPT_ENDED, "interactive", lambda lease: None)
         monkeypatch.setitem(kinds._KINDS, authorization.ATTEMPT_ENDED, ended)
 
-    def begin(way: Way) -> Customer:
-        simulator = Simulated(sandbox_process, way.slug)
+    def begin(auth_method: AuthMethod) -> Customer:
+        simulator = Simulated(sandbox_process, auth_method.slug)
         simulator.reset()
         if simulator.client.get("client_id"):
             register_client(
-                provider=way.slug,
+                provider=auth_method.slug,
                 environment="sandbox",
                 client_id=simulator.client["client_id"],
                 client_secret=Secret(simulator.client["client_secret"]),
                 redirect_uri=simulator.client.get("redirect_uri", ""),
             )
-        return Customer(way, aamu, simulator, work_off)
+        return Customer(auth_method, aamu, simulator, work_off)
 
     return begin
 
 
 @pytest.fixture
-def newcomer(arrive: Callable[[Way], Customer], way: Way) -> Customer:
-    return arrive(way)
+def newcomer(arrive: Callable[[AuthMethod], Customer], auth_method: AuthMethod) -> Customer:
+    return arrive(auth_method)
 
 
 @pytest.fixture
-def customer(arrive: Callable[[Way], Customer], way: Way) -> Customer:
+def customer(arrive: Callable[[AuthMethod], Customer], auth_method: AuthMethod) -> Customer:
     """Connected in this way."""
-    return arrive(way).connect()
+    return arrive(auth_method).connect()
 
 
 @pytest.fixture
-def first(arrive: Callable[[Way], Customer], first_way: Way) -> Customer:
+def first(arrive: Callable[[AuthMethod], Customer], first_way: AuthMethod) -> Customer:
     """Connected in the way that we recommend."""
     return arrive(first_way).connect()

@@ -20,16 +20,16 @@ from connections.spec.streams import Stream
 from connections.sync.models import Record, RunState, StreamProgress, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import authorization
 from connections.transport.client import Client, Reply
 from connections.transport.models import AuthorizationAttempt, RequestLogEntry
+from connections.transport.oauth import authorization
 from connections.vault import sealing
 from connections.vault.models import Connection, Grant, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import bind_company, confirm_pins, keep_settings, mark_healthy, store_credential
 from portal.onboarding import marks, services
 from portal.onboarding.models import Mark, Onboarding
-from tests.contract.ways import Way, typed_in
+from tests.contract.auth_methods import AuthMethod, typed_in
 from tests.roles import acting_as
 from tests.sandbox_server import SandboxServer
 
@@ -71,13 +71,19 @@ class Simulated:
 class Customer:
     """One tenant and its connection to one provider in the sandbox, in one way."""
 
-    def __init__(self, way: Way, tenant: Any, simulator: Simulated, work_off: Callable[..., int]) -> None:
-        self.way, self.provider = way, way.provider
+    def __init__(
+        self, auth_method: AuthMethod, tenant: Any, simulator: Simulated, work_off: Callable[..., int]
+    ) -> None:
+        self.auth_method, self.provider = auth_method, auth_method.provider
         self.tenant, self.simulator, self.work_off = tenant, simulator, work_off
         self.secrets: set[str] = {value for name, value in simulator.client.items() if "secret" in name}
         with self.here():
             self.onboarding: Onboarding = services.begin(
-                tenant=tenant, provider=way.slug, environment="sandbox", way=way.grant, actor=AINO
+                tenant=tenant,
+                provider=auth_method.slug,
+                environment="sandbox",
+                auth_method=auth_method.grant,
+                actor=AINO,
             )
         self.connection: Connection = self.onboarding.connection
 
@@ -94,9 +100,9 @@ class Customer:
         self.set_up()
         self.type_in()
         self.confirm_certificates()
-        if self.way.login:
+        if self.auth_method.login:
             attempt = self.sign_in()
-            assert attempt.state == "exchanged", f"the login ended {attempt.state}: {attempt.word}"
+            assert attempt.state == "exchanged", f"the login ended {attempt.state}: {attempt.reason_code}"
         with tenant_scope(self.tenant.id):
             bind_company(
                 connection=self.connection,
@@ -126,19 +132,19 @@ class Customer:
             if known.token:
                 told.setdefault(known.token, told.get("auth_url"))
         told.setdefault("company_name", told.get("company") or self.tenant.name)
-        if self.way.wire:
-            told[self.provider.wire_field] = self.way.wire
+        if self.auth_method.wire:
+            told[self.provider.wire_field] = self.auth_method.wire
         found = {}
-        for name in sorted(typed_in(self.provider, self.way.grant)):
+        for name in sorted(typed_in(self.provider, self.auth_method.grant)):
             field = self.provider.field(name)
-            if self.way.login and name in [login.credential for login in self.provider.logins]:
+            if self.auth_method.login and name in [login.credential for login in self.provider.logins]:
                 continue  # the login page gives it
             if told.get(name):
                 found[name] = str(told[name])
             elif field.choices:
                 found[name] = field.choices[0][0]
             else:
-                assert field.optional, f"{self.way.slug}: control/setup gives no {name}"
+                assert field.optional, f"{self.auth_method.slug}: control/setup gives no {name}"
         return found
 
     def type_in(self) -> None:
@@ -151,7 +157,7 @@ class Customer:
                     keep_settings(connection=self.connection, values={name: value}, actor=AINO)
 
     def confirm_certificates(self) -> None:
-        if not any(checkpoint.pins for checkpoint in self.provider.checkpoints(self.way.grant)):
+        if not any(checkpoint.pins for checkpoint in self.provider.checkpoints(self.auth_method.grant)):
             return
         with acting_as("worker"):
             Client(connection=self.connection).certificates()
@@ -164,11 +170,15 @@ class Customer:
 
     def sign_in(self, *, deny: bool = False) -> AuthorizationAttempt:
         """To the provider's login page and back; the attempt as it ended."""
-        checkpoint = next(each for each in self.provider.checkpoints(self.way.grant) if self.way.login in each.connect)
+        checkpoint = next(
+            each
+            for each in self.provider.checkpoints(self.auth_method.grant)
+            if self.auth_method.login in each.connect
+        )
         with self.here():
             address = authorization.begin(
                 connection=self.connection,
-                login=self.way.login,
+                login=self.auth_method.login,
                 checkpoint=checkpoint.slug,
                 redirect_uri=self.simulator.client["redirect_uri"],
                 session=SESSION,
@@ -180,7 +190,7 @@ class Customer:
         back = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
         if code := back.get("code"):
             self.secrets.add(code)
-        flow = self.provider.login(self.way.login)
+        flow = self.provider.login(self.auth_method.login)
         assert back.get("state") == asked["state"] or not flow.state_promised
         with acting_as("web"):
             # A provider that does not bring `state` back leaves it to the browser's session.
@@ -188,7 +198,7 @@ class Customer:
             assert tenant_id == self.tenant.id
         with self.here():
             attempt = authorization.receive(
-                provider=self.way.slug,
+                provider=self.auth_method.slug,
                 state=asked["state"],
                 code=back.get("code", ""),
                 error=back.get("error", ""),
@@ -198,7 +208,7 @@ class Customer:
             )
         assert attempt is not None
         self.work_off()
-        attempt.refresh_from_db(fields=["state", "word"])
+        attempt.refresh_from_db(fields=["state", "reason_code"])
         return attempt
 
     # -- the checklist ---------------------------------------------------------------------------------------------
@@ -206,9 +216,9 @@ class Customer:
     def walk(self) -> dict[str, str]:
         """The whole checklist as a person walks it; the marks as they stand then."""
         self.set_up()
-        for checkpoint in self.provider.checkpoints(self.way.grant):
+        for checkpoint in self.provider.checkpoints(self.auth_method.grant):
             self._pass(checkpoint)
-        for checkpoint in self.provider.checkpoints(self.way.grant):
+        for checkpoint in self.provider.checkpoints(self.auth_method.grant):
             if self.mark(checkpoint).state == MarkState.UNCONFIRMED:
                 self._confirm(checkpoint)
             if isinstance(checkpoint.proof, Probe | LedgerProbe):
@@ -225,7 +235,7 @@ class Customer:
         if typed:
             with self.here():
                 services.give(mark=self.mark(checkpoint), values=typed, actor=AINO)
-        if self.way.login and self.way.login in checkpoint.connect:
+        if self.auth_method.login and self.auth_method.login in checkpoint.connect:
             assert self.sign_in().state == "exchanged"
         if checkpoint.attest and isinstance(checkpoint.proof, Attestation):
             with self.here():
@@ -339,7 +349,7 @@ class Customer:
         """The fault behind a code. Fails the test for one that nobody has words for."""
         from connections.sync import faults
 
-        found = faults.find(provider=self.way.slug, code=code)
+        found = faults.find(provider=self.auth_method.slug, code=code)
         assert found is not None, f"no words for the fault {code!r}"
         assert str(found.customer).strip(), code
         assert found.staff.strip(), code

@@ -44,14 +44,15 @@ def document() -> str:
 
 
 def _provider(provider: Provider) -> Iterator[str]:
-    from tests.contract.ways import simulators, ways_of
+    from tests.contract.auth_methods import auth_methods_of, simulators
 
     is_tried = provider.slug in simulators()
-    first = ways_of(provider)[0]
+    first = auth_methods_of(provider)[0]
     yield f"## {provider.name}\n\n{provider.summary}\n"
     yield "### Ways in\n"
     yield _table(
-        ("Way", "What it is", "Client", "Session", "Begins with"), [_way(provider, each) for each in provider.grants]
+        ("Auth method", "What it is", "Client", "Session", "Begins with"),
+        [_way(provider, each) for each in provider.grants],
     )
     if provider.logins or provider.activation:
         named = [f"`{login.name}`" for login in provider.logins] + (
@@ -69,8 +70,9 @@ def _provider(provider: Provider) -> Iterator[str]:
     calls = [(*_operation(each), test) for each in provider.operations]
     yield _table(("Operation", "Call", "Sent again", "When its answer is lost", "Source", "Shown by"), calls)
     yield "### Checklist\n"
-    yield _table(("Checkpoint", "Ways", "Proof"), [
-        (f"{each.title} (`{each.slug}`)", ", ".join(each.ways) or "all", _proof(each.proof)) for each in provider.checklist
+    yield _table(("Checkpoint", "Auth methods", "Proof"), [
+        (f"{each.title} (`{each.slug}`)", ", ".join(each.auth_methods) or "all", _proof(each.proof))
+        for each in provider.checklist
     ])  # fmt: skip
     yield "### Quotas\n"
     yield _list(
@@ -137,16 +139,17 @@ def _proof(proof: Proof) -> str:
 
 
 def _breaks(provider: Provider) -> Iterator[str]:
+    from tests.contract.auth_methods import auth_methods_of, simulators
     from tests.contract.expectations import BREAKS
-    from tests.contract.ways import simulators, ways_of
 
     if provider.slug not in simulators():
         return
     switches = {switch.name: switch for switch in simulators()[provider.slug].switches}
-    for way in ways_of(provider):
-        for (name, position), code in BREAKS.get(str(way), {}).items():
+    for auth_method in auth_methods_of(provider):
+        for (name, position), code in BREAKS.get(str(auth_method), {}).items():
             choice = next(each for each in switches[name].choices if each.value == position)
-            yield f"{switches[name].title}: {choice.meaning} ({way.grant}{f', {way.wire}' if way.wire else ''}): `{code}`"
+            by = ", ".join(filter(None, (auth_method.grant, auth_method.wire)))
+            yield f"{switches[name].title}: {choice.meaning} ({by}): `{code}`"
 
 
 def _link(test: tuple[str, str], parameter: str) -> str:

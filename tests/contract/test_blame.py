@@ -14,8 +14,8 @@ from connections.spec.errors import Unavailable
 from connections.spec.faults import Acts, Phase
 from connections.spec.grants import AuthorizationCode, Client
 from connections.spec.provider import Provider
-from connections.transport import verdict
-from connections.transport.egress import Answer
+from connections.transport import error_mapping
+from connections.transport.http.session import Answer
 from connections.transport.models import RequestLogEntry
 
 PROVIDERS = [pytest.param(provider, id=slug) for slug, provider in registry.all_providers().items()]
@@ -33,7 +33,7 @@ def judged(provider: Provider, phase: Phase, status: int, body: bytes, method: s
         parsed = json.loads(body)
     except ValueError:
         parsed = None
-    return verdict.refusal(provider, phase, entry, Answer(status, {}, body, 1), parsed)
+    return error_mapping.refusal(provider, phase, entry, Answer(status, {}, body, 1), parsed)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -12,10 +12,10 @@ from connections.jobs.services import enqueue
 from connections.spec.checklist import Attestation, MarkState
 from connections.sync.models import RunState
 from connections.tenancy.scope import tenant_scope
+from portal.dashboard.cards import cards
 from portal.onboarding import marks, services
 from portal.onboarding.models import Mark
-from portal.overview.cards import cards
-from portal.support.connections import walk_of
+from portal.support.connections import progress_of
 from tests.contract.customers import Customer
 
 WITHDRAWN = "a-checkpoint-of-last-year"
@@ -33,20 +33,20 @@ def pages(newcomer: Customer, sign_in: Callable[..., Any], alice: Any) -> Callab
             root,
             one,
             f"{one}checklist/",
-            f"{one}checklist-news/",
+            f"{one}checklist-poll/",
             *(f"{one}checklist/{slug}/" for slug in slugs),
         ]
         assert {address: client.get(address).status_code for address in found} == dict.fromkeys(found, 200)
         with tenant_scope(newcomer.tenant.id):
-            shown = walk_of(newcomer.connection)
+            shown = progress_of(newcomer.connection)
         assert shown is not None
-        assert shown.total == len(newcomer.provider.checkpoints(newcomer.way.grant))
+        assert shown.total == len(newcomer.provider.checkpoints(newcomer.auth_method.grant))
 
     return look
 
 
 def declared(customer: Customer) -> list[str]:
-    return [checkpoint.slug for checkpoint in customer.provider.checkpoints(customer.way.grant)]
+    return [checkpoint.slug for checkpoint in customer.provider.checkpoints(customer.auth_method.grant)]
 
 
 def test_a_new_checkpoint_is_open_until_it_is_proved(newcomer: Customer, pages: Callable[..., None]) -> None:
@@ -72,11 +72,15 @@ def test_a_checkpoint_that_is_new_to_a_live_connection_is_asked_by_the_next_gree
     newcomer.work_off()
     stands = {slug: mark.state for slug, mark in marks.marks_of(newcomer.onboarding).items()}
     by_word = {
-        each.slug for each in newcomer.provider.checkpoints(newcomer.way.grant) if isinstance(each.proof, Attestation)
+        each.slug
+        for each in newcomer.provider.checkpoints(newcomer.auth_method.grant)
+        if isinstance(each.proof, Attestation)
     }
     unproved = {slug for slug, state in stands.items() if not MarkState(state).is_proved}
     waiting = {
-        each.slug for each in newcomer.provider.checkpoints(newcomer.way.grant) if unproved.intersection(each.needs)
+        each.slug
+        for each in newcomer.provider.checkpoints(newcomer.auth_method.grant)
+        if unproved.intersection(each.needs)
     }
     assert {slug for slug, state in stands.items() if state == "open"} - waiting == by_word, (
         "only a person can say these"

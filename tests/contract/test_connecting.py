@@ -8,8 +8,8 @@ from connections.spec.faults import Acts
 from connections.sync.models import RunState
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ConnectionState, Grant
+from tests.contract.auth_methods import AuthMethod
 from tests.contract.customers import Customer
-from tests.contract.ways import Way
 
 
 def test_it_connects_and_is_let_in(customer: Customer) -> None:
@@ -32,13 +32,13 @@ def test_the_checklist_is_walked_to_its_end(newcomer: Customer) -> None:
     assert newcomer.onboarding.completed_at is not None
 
 
-def test_a_declined_consent_is_a_plain_no(arrive: Callable[[Way], Customer], login_way: Way) -> None:
+def test_a_declined_consent_is_a_plain_no(arrive: Callable[[AuthMethod], Customer], login_way: AuthMethod) -> None:
     customer = arrive(login_way)
     customer.set_up()
     customer.type_in()
     customer.confirm_certificates()
     attempt = customer.sign_in(deny=True)
-    assert (attempt.state, attempt.word) == ("denied", "access_denied")
+    assert (attempt.state, attempt.reason_code) == ("denied", "access_denied")
     assert not Grant.objects.exclude(access_ciphertext=None).exists()
     assert customer.sign_in().state == "exchanged", "a second thought finds the door open"
 
@@ -61,7 +61,7 @@ def test_access_taken_back_at_the_provider_is_noticed_and_named(customer: Custom
     assert run.state == RunState.FAILED
     fault = customer.knows(run.fault)
     assert fault.acts is Acts.CUSTOMER, f"{fault.code} is for {fault.acts}"
-    slugs = [checkpoint.slug for checkpoint in customer.provider.checkpoints(customer.way.grant)]
+    slugs = [checkpoint.slug for checkpoint in customer.provider.checkpoints(customer.auth_method.grant)]
     assert fault.checkpoint in slugs, f"{fault.code} leads to no checkpoint of this way"
     customer.connection.refresh_from_db()
     assert (customer.connection.state, customer.connection.fault) == (ConnectionState.BROKEN, fault.code)

@@ -12,8 +12,8 @@ import pytest
 from connections.spec.errors import CallFailed, Forbidden, Rejected, Unauthorized
 from connections.spec.grants import AuthorizationCode
 from connections.spec.operations import Arguments, Operation, Parameter, Place
+from tests.contract.auth_methods import AuthMethod
 from tests.contract.customers import Customer
-from tests.contract.ways import Way
 from tests.roles import acting_as
 
 # In this order, so that what is to be changed is there and what is deleted is not needed any more.
@@ -112,7 +112,9 @@ def test_an_operation_that_is_answered_with_rubbish_is_not_fine(first: Customer,
     assert not is_fine(first, call(first, operation, Ids(first)), set())
 
 
-def test_filters_take_every_declared_parameter(arrive: Callable[[Way], Customer], first_way: Way) -> None:
+def test_filters_take_every_declared_parameter(
+    arrive: Callable[[AuthMethod], Customer], first_way: AuthMethod
+) -> None:
     """Every parameter that has an example, alone, is a thing that its list or call accepts."""
     customer = arrive(first_way).connect()
     ids = Ids(customer)

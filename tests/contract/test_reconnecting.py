@@ -11,16 +11,20 @@ from django.utils import timezone
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.tenancy.scope import tenant_scope
 from connections.transport.models import RequestLogEntry
+from tests.contract.auth_methods import AuthMethod, auth_methods
 from tests.contract.customers import Customer
-from tests.contract.ways import Way, ways
 
-BY_PERSON = next(way for way in ways() if way.slug == "procountor" and way.grant == way.login)
+BY_PERSON = next(
+    auth_method
+    for auth_method in auth_methods()
+    if auth_method.slug == "procountor" and auth_method.grant == auth_method.login
+)
 CEILING = 100  # refresh tokens of one user and client that Procountor lets live; the oldest dies unannounced
 TIMES = CEILING + 20
 
 
 @pytest.mark.timeout(600)
-def test_reconnecting_leaves_no_refresh_tokens_behind(arrive: Callable[[Way], Customer]) -> None:
+def test_reconnecting_leaves_no_refresh_tokens_behind(arrive: Callable[[AuthMethod], Customer]) -> None:
     """More often than the ceiling: another connection of the same user would lose its token to those left behind."""
     customer = arrive(BY_PERSON).connect()
     with tenant_scope(customer.tenant.id):

@@ -8,24 +8,30 @@ import pytest
 
 from connections.spec.streams import Numbered
 from connections.sync.models import Record, RunState
+from tests.contract.auth_methods import AuthMethod, auth_methods, auth_methods_of
 from tests.contract.customers import Customer
-from tests.contract.ways import Way, ways, ways_of
 from tests.sync.conftest import versions
 
 PAGES, WHOLE = 2, 41
 
 
-def read_in() -> list[Way]:
+def read_in() -> list[AuthMethod]:
     """How bodies are written is what reading depends on, not how one came in: each provider in each form once."""
-    return [way for way in ways() if way.wire or way == ways_of(way.provider)[0]]
+    return [
+        auth_method
+        for auth_method in auth_methods()
+        if auth_method.wire or auth_method == auth_methods_of(auth_method.provider)[0]
+    ]
 
 
-def to_read() -> list[tuple[Way, str]]:
-    return [(way, stream.name) for way in read_in() for stream in way.provider.streams]
+def to_read() -> list[tuple[AuthMethod, str]]:
+    return [(auth_method, stream.name) for auth_method in read_in() for stream in auth_method.provider.streams]
 
 
 @pytest.mark.parametrize(("reading", "name"), to_read(), ids=str)
-def test_every_record_comes_once_over_all_pages(arrive: Callable[[Way], Customer], reading: Way, name: str) -> None:
+def test_every_record_comes_once_over_all_pages(
+    arrive: Callable[[AuthMethod], Customer], reading: AuthMethod, name: str
+) -> None:
     """Two full pages and one record more; where a list has no pages, a good handful."""
     customer = arrive(reading).connect()
     stream = customer.provider.stream(name)
@@ -47,7 +53,7 @@ def test_every_record_comes_once_over_all_pages(arrive: Callable[[Way], Customer
 
 
 @pytest.mark.parametrize("reading", read_in(), ids=str)
-def test_a_second_sync_writes_nothing(arrive: Callable[[Way], Customer], reading: Way) -> None:
+def test_a_second_sync_writes_nothing(arrive: Callable[[AuthMethod], Customer], reading: AuthMethod) -> None:
     customer = arrive(reading).connect()
     assert customer.sync().state == RunState.SUCCEEDED
     before = versions()
@@ -62,7 +68,7 @@ def test_a_second_sync_writes_nothing(arrive: Callable[[Way], Customer], reading
 
 @pytest.mark.parametrize("reading", read_in(), ids=str)
 def test_what_was_edited_there_is_changed_here_and_nothing_else(
-    arrive: Callable[[Way], Customer], reading: Way
+    arrive: Callable[[AuthMethod], Customer], reading: AuthMethod
 ) -> None:
     customer = arrive(reading).connect()
     assert customer.sync().state == RunState.SUCCEEDED

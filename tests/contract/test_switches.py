@@ -10,11 +10,11 @@ import pytest
 from connections.spec.errors import CallFailed
 from connections.spec.streams import BadPage, CutList
 from connections.sync import faults
-from connections.transport import authorization
 from connections.transport.models import Breaker
+from connections.transport.oauth import authorization
+from tests.contract.auth_methods import AuthMethod, auth_methods, auth_methods_of, simulated, simulators
 from tests.contract.customers import Customer, Simulated
 from tests.contract.expectations import BREAKS
-from tests.contract.ways import Way, simulated, simulators, ways, ways_of
 
 
 def positions(slug: str) -> list[tuple[str, str, str]]:
@@ -31,10 +31,10 @@ def trouble(customer: Customer) -> str:
     """Connect once more and read a page of every list; the code of what went wrong, or ''."""
     try:
         customer.confirm_certificates()
-        if customer.way.login and (attempt := customer.sign_in()).state != "exchanged":
-            return attempt.word
+        if customer.auth_method.login and (attempt := customer.sign_in()).state != "exchanged":
+            return attempt.reason_code
         customer.fresh_token()
-        customer.page_of_each(whole=customer.way == ways_of(customer.provider)[0])
+        customer.page_of_each(whole=customer.auth_method == auth_methods_of(customer.provider)[0])
     except CutList:
         return faults.LIST_CUT.code
     except BadPage:
@@ -44,22 +44,24 @@ def trouble(customer: Customer) -> str:
     return ""
 
 
-def test_either_reading_works_or_names_its_trouble(arrive: Callable[[Way], Customer], way: Way) -> None:
+def test_either_reading_works_or_names_its_trouble(
+    arrive: Callable[[AuthMethod], Customer], auth_method: AuthMethod
+) -> None:
     found: dict[tuple[str, str], str] = {}
-    customer = arrive(way).connect()
-    for switch, position, default in positions(way.slug):
+    customer = arrive(auth_method).connect()
+    for switch, position, default in positions(auth_method.slug):
         Breaker.objects.all().delete()  # trouble of one reading is nothing to the next
         customer.simulator.control("switches", {switch: position})
         if word := trouble(customer):
             found[switch, position] = word
-            customer = arrive(way).connect()
+            customer = arrive(auth_method).connect()
         else:
             customer.simulator.control("switches", {switch: default})
-    assert found == BREAKS.get(str(way), {})
+    assert found == BREAKS.get(str(auth_method), {})
 
 
 def test_what_is_expected_to_break_exists() -> None:
-    named = {str(way): way for way in ways()}
+    named = {str(auth_method): auth_method for auth_method in auth_methods()}
     missing = set(BREAKS) - set(named)
     assert missing == set(), "no such way"
     for name, breaks in BREAKS.items():

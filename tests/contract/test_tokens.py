@@ -10,8 +10,8 @@ from django.db import connection as database
 
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Grant
+from tests.contract.auth_methods import AuthMethod
 from tests.contract.customers import Customer
-from tests.contract.ways import Way
 from tests.roles import acting_as
 
 CALLS, CALLERS = 10, 8
@@ -33,7 +33,7 @@ def test_many_calls_need_one_token_request(customer: Customer) -> None:
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_many_callers_at_once_refresh_once(arrive: Callable[[Way], Customer], plain_way: Way) -> None:
+def test_many_callers_at_once_refresh_once(arrive: Callable[[AuthMethod], Customer], plain_way: AuthMethod) -> None:
     customer = arrive(plain_way).connect()
     customer.ask()
     customer.expire()

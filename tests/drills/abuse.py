@@ -285,8 +285,8 @@ class Drill:
     def activation(self) -> None:
         """One request for five hundred companies, as the provider would tell of them."""
         companies = 50 if self.short else 500
-        from connections.transport import activation
         from connections.transport.models import ActivationRequest
+        from connections.transport.oauth import activation
         from portal.onboarding.models import Onboarding
 
         ids = [str(number) for number in range(1, companies + 1)]

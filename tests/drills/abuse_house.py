@@ -70,14 +70,14 @@ def populate(house: PagesHouse) -> list[Any]:
     from connections.tenancy.models import Tenant
     from connections.vault import keys
     from connections.vault.models import ClientRegistration
-    from connections.vault.services import found_tenant
+    from connections.vault.services import create_tenant
     from tests.conftest import joined, person
 
     with house.being("worker"):
-        keys.make_house_key()
+        keys.make_system_key()
     with house.being("owner"):
         for number in range(8):
-            found_tenant(name=f"Company {number}", slug=f"company-{number}")
+            create_tenant(name=f"Company {number}", slug=f"company-{number}")
     house.work_off()
     with house.being("owner"):
         ClientRegistration.objects.create(provider="procountor", environment="test", client_id="ours")

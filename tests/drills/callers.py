@@ -12,7 +12,7 @@ from uuid import UUID
 
 THREADS = 8
 PRELOADED = ("worker_side", "house", "rotating_provider")  # and with them what the drill itself imports
-CALL, TRADE = "call", "trade"
+CALL, EXCHANGE_CLAIM = "call", "trade"
 
 
 def name_of(pid: int) -> str:
@@ -42,11 +42,11 @@ class Nursery:
         with _environment(environment):
             forkserver.ensure_running()
 
-    def caller(self) -> Caller:
-        return Caller(self)
+    def caller(self) -> RequestContext:
+        return RequestContext(self)
 
 
-class Caller:
+class RequestContext:
     """One process with eight threads that call at the same moment."""
 
     def __init__(self, nursery: Nursery) -> None:

@@ -48,7 +48,7 @@ OWNER, ADMIN, SUPPORT = "aino@aamu.example", "arvo@pilotage.example", "sanna@pil
 
 @dataclass
 class Figures:
-    ways: int = 0
+    auth_methods: int = 0
     secrets: dict[str, int] = field(default_factory=dict)  # by kind
     secrets_of_providers: dict[str, list[str]] = field(default_factory=dict)
     pages: int = 0
@@ -70,21 +70,22 @@ class Drill:
         self.exceptions: list[Place] = []
 
     def go(self) -> Figures:
-        from tests.contract.ways import first_ways, ways
+        from tests.contract.auth_methods import auth_methods, first_ways
         from tests.drills.canary_customers import Guest, Watch
 
         self.watch = Watch(self.needles)
         self.guests = [
-            Guest(self.house, way, self._company(f"guest-{number}"), self._person(OWNER))
-            for number, way in enumerate(first_ways() if self.short else ways())
+            Guest(self.house, auth_method, self._company(f"guest-{number}"), self._person(OWNER))
+            for number, auth_method in enumerate(first_ways() if self.short else auth_methods())
         ]
-        self.figures.ways = len(self.guests)
+        self.figures.auth_methods = len(self.guests)
         self._step("they connect", *(guest.come for guest in self.guests))
         for guest in self.guests:
             if not guest.is_connected:
-                sys.exit(f"FAILED: {guest.way} did not connect: {guest.marks}")
+                sys.exit(f"FAILED: {guest.auth_method} did not connect: {guest.marks}")
         self._step(
-            "they meet trouble", *(partial(self._trouble, slug) for slug in {each.way.slug for each in self.guests})
+            "they meet trouble",
+            *(partial(self._trouble, slug) for slug in {each.auth_method.slug for each in self.guests}),
         )
         self._step("mails", self._send_mails)
         self._step("exceptions of a worker", self._meet_exceptions)
@@ -128,7 +129,7 @@ class Drill:
     def _trouble(self, slug: str) -> None:
         """One after the other, so that nobody is told another's secrets."""
         for guest in self.guests:
-            if guest.way.slug == slug:
+            if guest.auth_method.slug == slug:
                 guest.meet_troubles(self.short)
 
     # -- more uses ---------------------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ class Drill:
         called = self.needles.names()
         self.figures.secrets = dict(Counter(map(kind_of, called)))
         for guest in self.guests:
-            slug = guest.way.slug
+            slug = guest.auth_method.slug
             own = {kind_of(what) for what in called if re.search(rf" (?:of|at) {slug}(?:-|$)", what)}
             self.figures.secrets_of_providers[slug] = sorted(own)
 
@@ -329,7 +330,7 @@ class TokensRefused(Sabotage):
 
 def table(found: Figures) -> str:
     rows = [
-        ("ways that were connected", found.ways),
+        ("ways that were connected", found.auth_methods),
         ("secrets", ", ".join(f"{kind} {number}" for kind, number in sorted(found.secrets.items()))),
         ("pages read, mails, exceptions", f"{found.pages}, {found.mails}, {found.exceptions}"),
         ("searched (kB)", ", ".join(f"{name} {size // 1000}" for name, size in found.bytes_searched.items())),

@@ -19,8 +19,8 @@ from connections.tenancy.models import Tenant
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, Grant
 from portal.onboarding.models import Mark
+from tests.contract.auth_methods import AuthMethod
 from tests.contract.customers import Customer, Simulated
-from tests.contract.ways import Way
 from tests.drills.canary_echo import echo, opened, sent_for_tokens, sent_in_calls
 from tests.drills.canary_house import CanaryHouse, Needles, odd
 from tests.drills.canary_visitor import Visitor, forms, links
@@ -77,32 +77,34 @@ class Watch:
 class Guest(Customer):
     """Does over the pages what a `Customer` does in one process. Each has a company of their own."""
 
-    def __init__(self, house: CanaryHouse, way: Way, tenant: Tenant, visitor: Visitor) -> None:
+    def __init__(self, house: CanaryHouse, auth_method: AuthMethod, tenant: Tenant, visitor: Visitor) -> None:
         self.house, self.tenant, self.visitor, self.needles = house, tenant, visitor, house.needles
-        self.way, self.provider, self.secrets = way, way.provider, set()
-        self.simulator = Simulated(house.sandbox, way.slug)
+        self.auth_method, self.provider, self.secrets = auth_method, auth_method.provider, set()
+        self.simulator = Simulated(house.sandbox, auth_method.slug)
 
     # -- in -----------------------------------------------------------------------------------------------------------
 
     def come(self) -> None:
-        begun = self.visitor.get(f"/t/{self.tenant.slug}/connect/{self.way.slug}/")
-        checklist = self.visitor.submit(begun, f"/connect/{self.way.slug}/", way=self.way.grant)
+        begun = self.visitor.get(f"/t/{self.tenant.slug}/connect/{self.auth_method.slug}/")
+        checklist = self.visitor.submit(
+            begun, f"/connect/{self.auth_method.slug}/", auth_method=self.auth_method.grant
+        )
         found = re.search(r"/c/([0-9a-f-]{36})/checklist/", checklist.url)
-        assert found, f"{self.way}: no connection was begun, but {checklist.url}"
+        assert found, f"{self.auth_method}: no connection was begun, but {checklist.url}"
         self.connection = Connection.objects.select_related("tenant").get(id=found[1])
         self.home = f"/t/{self.tenant.slug}/c/{self.connection.id}/"
         self.set_up()
         self._choose()
-        for checkpoint in self.provider.checkpoints(self.way.grant):
+        for checkpoint in self.provider.checkpoints(self.auth_method.grant):
             self._do(checkpoint)
         self.quiet()
 
     def _choose(self) -> None:
         """Secrets that look different in every encoding, in place of those that were handed out."""
         for name in self.secret_fields:
-            chosen = self.house.choose_secret(self.way.slug, self.given[name], self.given.get("client_id", ""))
+            chosen = self.house.choose_secret(self.auth_method.slug, self.given[name], self.given.get("client_id", ""))
             self.given[name] = chosen
-            self.needles.add(f"customer's {name} at {self.way}", chosen)
+            self.needles.add(f"customer's {name} at {self.auth_method}", chosen)
 
     def page(self, checkpoint: Checkpoint) -> requests.Response:
         return self.visitor.get(f"{self.home}checklist/{checkpoint.slug}/")
@@ -115,7 +117,7 @@ class Guest(Customer):
             self.give(checkpoint, {**typed, **{name: f"{secret} {secret}" for name, secret in wrong.items()}})
             self.give(checkpoint, {**typed, **wrong})
             self.give(checkpoint, typed)
-        if self.way.login and self.way.login in checkpoint.connect:
+        if self.auth_method.login and self.auth_method.login in checkpoint.connect:
             self.sign_in_there(checkpoint)
         for deed in ("/attest/", "/check/", "/confirm/"):
             page = self.page(checkpoint)
@@ -127,7 +129,7 @@ class Guest(Customer):
         """A mistaken secret is one, too: somebody's password, perhaps. Typed twice in one field it is not even taken."""
         wrong = {name: odd() for name in typed if self.provider.field(name).secret}
         for name, secret in wrong.items():
-            self.needles.add(f"mistaken {name} at {self.way}", secret)
+            self.needles.add(f"mistaken {name} at {self.auth_method}", secret)
         return wrong
 
     def give(self, checkpoint: Checkpoint, typed: dict[str, str]) -> None:
@@ -143,21 +145,23 @@ class Guest(Customer):
         """Type the secret in once more; whatever is answered."""
         self.visitor.prove()
         checkpoint = next(
-            each for each in self.provider.checkpoints(self.way.grant) if set(each.fields) & set(self.secret_fields)
+            each
+            for each in self.provider.checkpoints(self.auth_method.grant)
+            if set(each.fields) & set(self.secret_fields)
         )
         typed = {name: self.given[name] for name in checkpoint.fields if name in self.given}
         return self.visitor.submit(self.page(checkpoint), "/fields/", **typed)
 
     def sign_in_there(self, checkpoint: Checkpoint) -> None:
         """To the provider's login page and back."""
-        departure = self.visitor.submit(self.page(checkpoint), f"/connect/{self.way.login}/")
+        departure = self.visitor.submit(self.page(checkpoint), f"/connect/{self.auth_method.login}/")
         address = next(href for href, ident in links(departure).items() if ident == "go-to-provider")
         [state] = parse_qs(urlsplit(address).query)["state"]
-        self.needles.add(f"state of {self.way}", state)
+        self.needles.add(f"state of {self.auth_method}", state)
         location = self.simulator.control("consent", {"url": address})["location"]
         back = urlsplit(location)
         for code in parse_qs(back.query).get("code", ()):
-            self.needles.add(f"code of {self.way}", code)
+            self.needles.add(f"code of {self.auth_method}", code)
         if "state" not in parse_qs(back.query):
             location += f"&state={state}"
         self.visitor.get(f"{back.path}?{urlsplit(location).query}")
@@ -171,7 +175,7 @@ class Guest(Customer):
             due = Q(state=JobState.QUEUED, due_at__lte=timezone.now() + timedelta(seconds=1))
             return not Job.objects.filter(due | Q(state=JobState.RUNNING), tenant=self.tenant).exists()
 
-        until(nothing, f"the jobs of {self.way}", seconds=seconds, every=0.05)
+        until(nothing, f"the jobs of {self.auth_method}", seconds=seconds, every=0.05)
 
     @property
     def is_connected(self) -> bool:
@@ -195,7 +199,7 @@ class Guest(Customer):
                 self.simulator.control("faults", [echo(trouble, sent_in_calls(self.connection), self.provider)])
                 deed()
                 self.quiet()
-        ours = self.needles.named(f"our client secret at {self.way.slug}")
+        ours = self.needles.named(f"our client secret at {self.auth_method.slug}")
         known = [*ours, *sent_for_tokens(self.connection)]
         self.simulator.control("faults", [echo({"status": 500, "times": 1}, known, self.provider)])
         self.expire()
@@ -212,7 +216,7 @@ class Guest(Customer):
         self.visitor.prove()
         page = self.visitor.get(f"{self.home}recording/")
         recorded = [href for href in links(page) if re.search(r"/recording/[0-9a-f-]{36}/$", href)]
-        assert len(recorded) > 3, f"{self.way}: {len(recorded)} requests were recorded"
+        assert len(recorded) > 3, f"{self.auth_method}: {len(recorded)} requests were recorded"
         for href in recorded:
             self.visitor.get(href)
 
@@ -227,12 +231,12 @@ class Guest(Customer):
 
     def reconnect(self) -> None:
         """Everything once more, as after a message that the access is gone."""
-        for checkpoint in self.provider.checkpoints(self.way.grant):
+        for checkpoint in self.provider.checkpoints(self.auth_method.grant):
             self.visitor.prove()
             typed = {name: self.given[name] for name in checkpoint.fields if name in self.given}
             if typed:
                 self.give(checkpoint, typed)
-            if self.way.login and self.way.login in checkpoint.connect:
+            if self.auth_method.login and self.auth_method.login in checkpoint.connect:
                 self.sign_in_there(checkpoint)
 
     def leave(self) -> None:

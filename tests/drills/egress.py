@@ -154,24 +154,24 @@ class Drill:
     def _send(self, attempt: Attempt, *, fresh: bool = True) -> Any:
         """The status, or the name of what was raised. Every call carries secrets in every place they may have."""
         from connections.spec.provider import Deadlines, Hosts
-        from connections.transport import egress
+        from connections.transport.http import session as http_session
 
         if fresh:
-            for session in egress._local.__dict__.pop("sessions", {}).values():
+            for session in http_session._local.__dict__.pop("sessions", {}).values():
                 session.close()
         hosts = Hosts(api=attempt.url, token="", ca=self.listeners.ca, given=attempt.given, plain=attempt.plain)
         posted = self.chance.choice([{}, {"form": {"client_secret": SECRET}}, {"body": SECRET.encode()}])
         try:
-            answer = egress.send(
+            answer = http_session.send(
                 hosts=hosts, method="POST" if posted else "GET", url=attempt.url, total=5.0,
                 deadlines=Deadlines(connect=2.0, read=5.0), headers={"Authorization": f"Bearer {SECRET}"},
                 hidden_query={"access_token": SECRET}, **posted,
             )  # fmt: skip
-        except egress.LeadsInside:
+        except http_session.LeadsInside:
             return "NotAllowed"
-        except egress.NameNotFound:
+        except http_session.NameNotFound:
             return "NotSent"
-        except egress.EgressError as refused:
+        except http_session.EgressError as refused:
             return type(refused).__name__
         except Exception as crash:
             return f"crashed: {crash!r}"

@@ -125,11 +125,11 @@ class Drill:
             lifted = tuple(replace(quota, calls=10**6) for quota in described.quotas)
             for name, value in {"quotas": lifted, "streams": (stream,), "deadlines": short}.items():
                 object.__setattr__(described, name, value)  # frozen, as it should be
-        keys.make_house_key()
+        keys.make_system_key()
         vault.register_client(
             provider="procountor", environment="sandbox", client_id="ours", client_secret=Secret("drill-secret")
         )
-        tenant = vault.found_tenant(name="Aamu Oy", slug="aamu")
+        tenant = vault.create_tenant(name="Aamu Oy", slug="aamu")
         lease = jobs.claim(Job.objects.get(subject=tenant.id).id)
         assert lease is not None
         keys.make_tenant_key(lease)
@@ -243,9 +243,9 @@ class Drill:
 
 def _leave() -> None:
     """Connections left open would spare the next behaviour its handshake."""
-    from connections.transport import egress
+    from connections.transport.http import session as http_session
 
-    for session in egress._local.__dict__.pop("sessions", {}).values():
+    for session in http_session._local.__dict__.pop("sessions", {}).values():
         session.close()
 
 

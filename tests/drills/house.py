@@ -170,10 +170,10 @@ class House:
     def register(self, provider: str) -> None:
         """Store our registration at this simulator, if it has one."""
         from connections.vault import services as vault
-        from connections.vault.key_models import HouseKey
+        from connections.vault.key_models import SystemKey
         from connections.vault.secret import Secret
 
-        until(HouseKey.objects.exists, "the first worker's house key")
+        until(SystemKey.objects.exists, "the first worker's house key")
         if ours := self.sandbox.clients.get(provider):
             vault.register_client(
                 provider=provider,
@@ -189,7 +189,7 @@ class House:
         from connections.tenancy.models import Tenant, TenantState
         from connections.vault import services as vault
 
-        tenant = vault.found_tenant(name=name, slug=slug)
+        tenant = vault.create_tenant(name=name, slug=slug)
         until(
             Tenant.objects.filter(id=tenant.id, state=TenantState.ACTIVE).exists,
             lambda: f"the tenant's keys; jobs: {list(Job.objects.values())}",

@@ -56,7 +56,7 @@ class Drill:
         self.good = self.counted = 0
 
     def go(self) -> Figures:
-        from connections.transport.breaker import trouble_since
+        from connections.transport.limits.circuit_breaker import trouble_since
 
         fleet = [self.house.connected(f"Fleet {n} Oy", f"fleet-{n}") for n in range(self.figures.connections)]
         for each in fleet:
@@ -91,7 +91,7 @@ class Drill:
         return self.figures
 
     def _recover(self, fleet: list[Any], as_before: set[tuple[str, str]]) -> None:
-        from connections.transport.breaker import trouble_since
+        from connections.transport.limits.circuit_breaker import trouble_since
 
         self.asked.clear()
         self.house.sandbox.faults([])

@@ -31,7 +31,7 @@ from typing import Any
 
 import psycopg
 
-from tests.drills.callers import CALL, TRADE, Caller, Nursery, name_of
+from tests.drills.callers import CALL, EXCHANGE_CLAIM, Nursery, RequestContext, name_of
 from tests.drills.house import House
 from tests.drills.rotating_figures import Figures, table
 from tests.drills.rotating_provider import Asked, Cut, RotatingProvider
@@ -86,8 +86,8 @@ class Drill:
         from connections.vault import keys, services
         from connections.vault.secret import Secret
 
-        keys.make_house_key()
-        tenant = services.found_tenant(name="Aamu Oy", slug="aamu")
+        keys.make_system_key()
+        tenant = services.create_tenant(name="Aamu Oy", slug="aamu")
         lease = claim(Job.objects.get(subject=tenant.id).id)
         assert lease is not None
         keys.make_tenant_key(lease)
@@ -128,7 +128,7 @@ class Drill:
 
     def _reconnect(self) -> None:
         """A person consents anew."""
-        self.callers[0].tell(TRADE, self.provider.new_code())
+        self.callers[0].tell(EXCHANGE_CLAIM, self.provider.new_code())
         self.figures.reconnects += 1
         if self.callers[0].heard(PATIENCE) != [GOOD]:
             self._break("a person connected anew, and it failed")
@@ -146,7 +146,7 @@ class Drill:
                 return pause, Cut.NO
             return pause, self.chance.choice([Cut.BEFORE, Cut.AFTER, Cut.AFTER, Cut.HALFWAY])
 
-    def _kill(self, caller: Caller, deaths: int = 0) -> bool:
+    def _kill(self, caller: RequestContext, deaths: int = 0) -> bool:
         """Whether it died while a token request of its own was at the provider, as `deaths` did before it.
 
         Its claim is then as old as a claim may get.
@@ -168,7 +168,7 @@ class Drill:
         its_own.update(claimed_until=Now() - timedelta(seconds=1))
         return had_asked
 
-    def _bury(self, caller: Caller) -> None:
+    def _bury(self, caller: RequestContext) -> None:
         """Returns when nothing that it had sent is under way any more: a claim outlives that by far."""
         while self.admin.execute(
             "SELECT FROM pg_stat_activity WHERE application_name = %s", [name_of(caller.pid)]
@@ -193,7 +193,7 @@ class Drill:
         asked, said, deaths = self._all_call(lambda: self._kill_at(moments, victims))
         self._judge(asked, said, deaths, spare_is_used=how == "nearly ended")
 
-    def _kill_at(self, moments: list[tuple[float, int]], victims: list[Caller]) -> int:
+    def _kill_at(self, moments: list[tuple[float, int]], victims: list[RequestContext]) -> int:
         begun = time.monotonic()
         deaths = 0
         for moment, number in moments:

@@ -27,7 +27,7 @@ from django.db import InterfaceError, OperationalError, connection  # noqa: E402
 from connections.providers import registry  # noqa: E402
 from connections.spec.errors import QuotaExhausted  # noqa: E402
 from connections.spec.provider import CountedBy, Quota  # noqa: E402
-from connections.transport import limiter  # noqa: E402
+from connections.transport.limits import rate_limiter  # noqa: E402
 from connections.vault.models import Connection  # noqa: E402
 
 port, line, calls, per, seconds, connections = sys.argv[1], sys.argv[2], *map(float, sys.argv[3:])
@@ -40,25 +40,25 @@ fleet = [
 slots: list[float] = []
 told: dict[str, Any] = {"slots": slots, "refused": 0, "gone": 0}
 
-inner = limiter.slot
+inner = rate_limiter.slot
 
 
-def noting(*args: Any, **more: Any) -> limiter.Slot:
+def noting(*args: Any, **more: Any) -> rate_limiter.Slot:
     found = inner(*args, **more)
     slots.append(found.at)
     return found
 
 
-limiter.slot = noting
+rate_limiter.slot = noting
 link = http.client.HTTPConnection("127.0.0.1", int(port))
 until = time.monotonic() + seconds
 # A budget that is used up has nothing more to give today; a line always has, soon.
-enough = 20 if quota.per >= limiter.BUDGET_FROM else sys.maxsize
+enough = 20 if quota.per >= rate_limiter.BUDGET_FROM else sys.maxsize
 for each in itertools.cycle(fleet):
     if time.monotonic() > until or told["refused"] >= enough:
         break
     try:
-        limiter.take(provider, each, line)
+        rate_limiter.take(provider, each, line)
     except QuotaExhausted:
         told["refused"] += 1
         time.sleep(0.01)

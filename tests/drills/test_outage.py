@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from connections.transport.breaker import LEAST
+from connections.transport.limits.circuit_breaker import LEAST
 from tests.drills.outage import BURST, MOST_A_MINUTE, Figures, verdict
 from tests.sandbox_server import REPOSITORY
 

@@ -18,9 +18,9 @@ from django.db import connection as database
 from connections.providers import registry
 from connections.spec.errors import CallFailed
 from connections.tenancy.scope import tenant_scope
-from connections.transport import token_request, tokens
-from connections.transport.caller import Caller
 from connections.transport.client import Client
+from connections.transport.oauth import token_endpoint, tokens
+from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection
 from tests.drills.callers import CALL, THREADS, name_of
 from tests.revealing import bound_for
@@ -75,11 +75,11 @@ def _call(connection: Connection) -> str:
 
 
 def _trade(connection: Connection, code: str) -> str:
-    sent = token_request.Code(
+    sent = token_endpoint.Code(
         bound_for(connection, code), bound_for(connection, "v" * 43), "https://portal.example/callback"
     )
     try:
-        tokens.trade(Caller(connection, PROVIDER), sent)
+        tokens.exchange_code(RequestContext(connection, PROVIDER), sent)
     except CallFailed as failed:
         return failed.fault.code
     return "200"

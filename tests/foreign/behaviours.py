@@ -31,7 +31,7 @@ class Behaviour:
     is_readable: bool = False
     is_partial: bool = False
     is_paged: bool = False  # shows only where a list has several pages
-    way: str = ""
+    auth_method: str = ""
 
 
 def _each(
@@ -175,7 +175,7 @@ def _tokens() -> Iterator[Behaviour]:
     yield Behaviour("fresh-401-twice", "fresh", EVERY, {"late": 2, "late_tokens": 2})
     yield Behaviour("fresh-3s-late", "fresh", EVERY, {"late_seconds": 3.0})
     yield Behaviour(
-        "rotates", "rotation", (PROCOUNTOR, HESABIT), {"rotation": "always"}, is_readable=True, way="refresh"
+        "rotates", "rotation", (PROCOUNTOR, HESABIT), {"rotation": "always"}, is_readable=True, auth_method="refresh"
     )
     for refusal in (
         "access_denied", "invalid_grant", "invalid_request", "empty-400", "html-400", "html-403", "429-new-refresh",
@@ -183,7 +183,7 @@ def _tokens() -> Iterator[Behaviour]:
         "lists-403", "text-400", "slow_down",
     ):  # fmt: skip
         options = {"token_trouble": (refusal,)}
-        yield Behaviour(f"refresh-{refusal}", "token", REFRESHED, options, way="refresh")
+        yield Behaviour(f"refresh-{refusal}", "token", REFRESHED, options, auth_method="refresh")
     for refusal in (
         "empty-400",
         "html-400",
@@ -195,11 +195,11 @@ def _tokens() -> Iterator[Behaviour]:
         "access_denied",
         "cut",
     ):
-        yield Behaviour(f"keys-{refusal}", "token", OWN_KEYS, {"token_trouble": (refusal,)}, way="keys")
+        yield Behaviour(f"keys-{refusal}", "token", OWN_KEYS, {"token_trouble": (refusal,)}, auth_method="keys")
     many = {"token_trouble": ("html-400",) * 4}
-    yield Behaviour("keys-html-400-often", "token", OWN_KEYS, many, way="keys")
+    yield Behaviour("keys-html-400-often", "token", OWN_KEYS, many, auth_method="keys")
     yield Behaviour(
-        "refresh-empty-400-often", "token", REFRESHED, {"token_trouble": ("empty-400",) * 4}, way="refresh"
+        "refresh-empty-400-often", "token", REFRESHED, {"token_trouble": ("empty-400",) * 4}, auth_method="refresh"
     )
     kinds: dict[str, dict[str, Any]] = {f"token-type-{kind}": {"token_kind": kind} for kind in ("bearer", "BEARER")}
     yield from _each("token-type", EVERY, kinds, is_readable=True)

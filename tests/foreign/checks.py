@@ -124,7 +124,7 @@ def _lacking(
 def _as_served(body: dict[str, Any], entry: Entry, key: str, span: Span, customer: Customer) -> bool:
     bare = {name: value for name, value in body.items() if name != key}
     for fields in entry.within(span.start, span.end):
-        if customer.server.way == "xml":
+        if customer.server.auth_method == "xml":
             texts = {"True": "true", "False": "false"}
             if leaves(bare) == sorted(texts.get(each, each) for each in leaves(fields)):
                 return True

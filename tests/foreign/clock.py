@@ -98,7 +98,7 @@ class Clock:
 STANDING = (
     "vault_tenantkey",
     "vault_privatekey",
-    "vault_housekey",
-    "vault_houseprivatekey",
+    "vault_systemkey",
+    "vault_systemprivatekey",
     "vault_clientregistration",
 )

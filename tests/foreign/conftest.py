@@ -16,7 +16,7 @@ from tests.foreign.clock import Clock
 from tests.foreign.server import ForeignServer
 from tests.foreign.servers import SERVERS
 from tests.foreign.trial import Trials
-from tests.transport import papers
+from tests.transport import certificate_factory
 
 TIMED = ("client", "tokens", "grant_store", "limiter", "breaker", "token_request")
 
@@ -29,7 +29,7 @@ def foreign_certificates(tmp_path_factory: pytest.TempPathFactory) -> Mapping[st
     trusted, issued = folder / "authority.pem", folder / "server.pem"
     authority.cert_pem.write_to_path(str(trusted))
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(issued))
-    own = papers.made(folder, "itself")
+    own = certificate_factory.made(folder, "itself")
     found = dict.fromkeys(SERVERS, (str(issued), str(trusted)))
     return {**found, "pentamic": (str(own.chain), str(trusted))}
 

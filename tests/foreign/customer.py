@@ -15,8 +15,8 @@ from connections.spec.grants import AuthorizationCode
 from connections.sync.models import ACTIVE, StreamProgress, SyncRun, Trigger
 from connections.sync.services import SCHEDULED, start_run
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import authorization
 from connections.transport.client import Client
+from connections.transport.oauth import authorization
 from connections.vault.models import Connection, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import bind_company, confirm_pins, keep_settings, mark_healthy, store_credential
@@ -46,7 +46,7 @@ class Customer:
         self.waited: list[float] = []  # seconds between one wake and the next
         with self.here():
             self.onboarding: Onboarding = services.begin(
-                tenant=tenant, provider=server.slug, environment="sandbox", way=grant.name, actor=AINO
+                tenant=tenant, provider=server.slug, environment="sandbox", auth_method=grant.name, actor=AINO
             )
         self.connection: Connection = self.onboarding.connection
         self._type_in(wire)
@@ -130,8 +130,8 @@ class Customer:
             )
         assert attempt is not None
         self.work_off()
-        attempt.refresh_from_db(fields=["state", "word"])
-        assert attempt.state == "exchanged", f"the login ended {attempt.state}: {attempt.word}"
+        attempt.refresh_from_db(fields=["state", "reason_code"])
+        assert attempt.state == "exchanged", f"the login ended {attempt.state}: {attempt.reason_code}"
 
     # -- runs ------------------------------------------------------------------------------------------------------------
 

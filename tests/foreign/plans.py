@@ -39,7 +39,7 @@ def _kind(behaviour: Behaviour) -> str:
 
 def compatible(chosen: list[Behaviour]) -> bool:
     """Whether one server can do all of it, and each would still be seen."""
-    if len({each.way for each in chosen if each.way}) > 1:
+    if len({each.auth_method for each in chosen if each.auth_method}) > 1:
         return False
     slots = [each.slot for each in chosen]
     if "elements" in slots and {"envelope", "text", "names"} & set(slots):

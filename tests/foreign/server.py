@@ -44,9 +44,15 @@ class ForeignServer(ABC):
     records_on_a_page: int  # as documented, at most
 
     def __init__(
-        self, options: Options, rng: random.Random, now: Callable[[], float], certificate: str, large: int, way: str
+        self,
+        options: Options,
+        rng: random.Random,
+        now: Callable[[], float],
+        certificate: str,
+        large: int,
+        auth_method: str,
     ) -> None:
-        self.options, self.rng, self.now, self.large, self.way = options, rng, now, large, way
+        self.options, self.rng, self.now, self.large, self.auth_method = options, rng, now, large, auth_method
         self.books = Books()
         self.tokens = Tokens(self.endpoint, self.client, self.keys, rng, now)
         self.requests = self.calls = 0

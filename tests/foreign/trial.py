@@ -12,7 +12,7 @@ from typing import Any
 from connections.providers.registry import all_providers
 from connections.spec.grants import AuthorizationCode
 from connections.sync.models import RunState
-from connections.transport import retry
+from connections.transport.limits import retry
 from tests.foreign import checks
 from tests.foreign.behaviours import BEHAVIOURS, EVERY, Behaviour
 from tests.foreign.checks import Span, Violation
@@ -61,8 +61,8 @@ class Draw:
         return options.merged({"uses": 2}) if len(options.token_trouble) > 2 and not options.uses else options
 
     def __str__(self) -> str:
-        way = f"{self.grant} {self.wire}".strip()
-        return f"seed {self.seed}: {self.provider} ({way}, {self.large} records): {', '.join(self.behaviours)}"
+        auth_method = f"{self.grant} {self.wire}".strip()
+        return f"seed {self.seed}: {self.provider} ({auth_method}, {self.large} records): {', '.join(self.behaviours)}"
 
 
 @dataclass
@@ -88,7 +88,7 @@ def draw(seed: int, provider: str = "", behaviours: tuple[str, ...] = ()) -> Dra
         chosen = _chosen(rng, provider, rng.choice((1, 2, 2, 3)))
     described = all_providers()[provider]
     is_refreshed = {isinstance(each, AuthorizationCode) for each in described.grants}
-    wanted = {each.way for each in chosen if each.way}
+    wanted = {each.auth_method for each in chosen if each.auth_method}
     if wanted:
         is_refreshed = {"refresh" in wanted}
     grants = [each.name for each in described.grants if isinstance(each, AuthorizationCode) in is_refreshed]
@@ -161,7 +161,7 @@ class Trials:
 
     @contextmanager
     def _customer(self, drawn: Draw) -> Iterator[Customer]:
-        from connections.transport import egress
+        from connections.transport.http import session as http_session
         from portal.env import SandboxHosts
 
         certificate, trusted = self.certificates[drawn.provider]
@@ -179,7 +179,7 @@ class Trials:
             yield customer
         finally:
             server.stop()
-            for session in egress._local.__dict__.pop("sessions", {}).values():
+            for session in http_session._local.__dict__.pop("sessions", {}).values():
                 session.close()
             self.clock.clear()
 

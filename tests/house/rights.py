@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from connections.tenancy.row_security import STAFF, WEB, WORKER
-from connections.transport import partitions
+from connections.transport.log import partitions
 
 ROLES = (WEB, STAFF, WORKER)
 PARTITION = re.compile(rf"{partitions.TABLE}_\d{{4}}_\d{{2}}")

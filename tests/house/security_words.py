@@ -26,8 +26,8 @@ TABLES = {
     ),
     "vault_tenantkey": (SECRETS, "Public halves of the tenants' key pairs. Nobody but workers adds one."),
     "vault_privatekey": (SECRETS, "Private halves of the tenants' key pairs, wrapped by the KEK."),
-    "vault_housekey": (SECRETS, "Public half of the system's key pair."),
-    "vault_houseprivatekey": (SECRETS, "Private half of the system's key pair, wrapped by the KEK."),
+    "vault_systemkey": (SECRETS, "Public half of the system's key pair."),
+    "vault_systemprivatekey": (SECRETS, "Private half of the system's key pair, wrapped by the KEK."),
     "vault_legacyseal": (SECRETS, "What values sealed by an older release were bound to. Emptied by `vault.reseal`."),
     "notices_errorgroup": (SYSTEM, "Which errors were mailed to our people, and how often they happened since."),
     "onboarding_activationconsent": (
@@ -154,7 +154,7 @@ KINDS = {
 # What opens what is no SealedField; those are opened with the KEK alone.
 OPENED_WITH = {
     "vault_privatekey.wrapped_keyset": "KEK",
-    "vault_houseprivatekey.wrapped_keyset": "KEK",
+    "vault_systemprivatekey.wrapped_keyset": "KEK",
     "transport_recording.wrapped_keyset": "web keyset",
     "transport_recordedcall.ciphertext": "web keyset",
     "mfa_authenticator.data": "web keyset",
@@ -186,7 +186,7 @@ KEYS = [
     (
         "system's pair (the same)",
         "the first worker",
-        "`vault_housekey`, `vault_houseprivatekey`",
+        "`vault_systemkey`, `vault_systemprivatekey`",
         "seals our client secrets and waiting mail",
         "the installation's; sealed values name its version",
     ),
@@ -210,8 +210,8 @@ KEYS = [
 KEY_COLUMNS = {
     "vault_tenantkey.public_keyset": "tenant's pair",
     "vault_privatekey.wrapped_keyset": "tenant's pair",
-    "vault_housekey.public_keyset": "system's pair",
-    "vault_houseprivatekey.wrapped_keyset": "system's pair",
+    "vault_systemkey.public_keyset": "system's pair",
+    "vault_systemprivatekey.wrapped_keyset": "system's pair",
     "transport_recording.public_keyset": "recording's pair",
     "transport_recording.wrapped_keyset": "recording's pair",
 }

@@ -11,8 +11,8 @@ import pytest
 from django.apps import apps
 from django.db import connection, models
 
-from connections.tenancy.row_security import OWNER, STAFF, WEB, WORKER, Fenced, SameTenant, Unfenced
-from connections.transport import partitions
+from connections.tenancy.row_security import OWNER, STAFF, WEB, WORKER, NoRowSecurity, RowSecurity, SameTenant
+from connections.transport.log import partitions
 
 RUNTIME = (WEB, WORKER, STAFF)
 # Rights on tables that come with Django and allauth; a later migration writes the whole of a table's anew.
@@ -51,11 +51,11 @@ def tables() -> set[str]:
     }
 
 
-def constraint_of(model: type[models.Model]) -> Fenced | Unfenced | None:
-    return next((c for c in model._meta.constraints if isinstance(c, Fenced | Unfenced)), None)
+def constraint_of(model: type[models.Model]) -> RowSecurity | NoRowSecurity | None:
+    return next((c for c in model._meta.constraints if isinstance(c, RowSecurity | NoRowSecurity)), None)
 
 
-def declared() -> dict[str, Fenced | Unfenced]:
+def declared() -> dict[str, RowSecurity | NoRowSecurity]:
     return {
         model._meta.db_table: constraint
         for model in apps.get_models(include_auto_created=True)
@@ -64,7 +64,9 @@ def declared() -> dict[str, Fenced | Unfenced]:
 
 
 def fenced() -> set[str]:
-    return {table for table, constraint in declared().items() if isinstance(constraint, Fenced)} | {partitions.TABLE}
+    return {table for table, constraint in declared().items() if isinstance(constraint, RowSecurity)} | {
+        partitions.TABLE
+    }
 
 
 # -- where every table stands ------------------------------------------------------------------------------------------
@@ -72,13 +74,13 @@ def fenced() -> set[str]:
 
 def test_every_table_is_fenced_or_says_why_not() -> None:
     accounted = set(declared()) | {partitions.TABLE} | set(BROUGHT) | WITHOUT_RIGHTS
-    assert tables() - accounted == set(), "give the model Fenced(...) or Unfenced(reason=...)"
+    assert tables() - accounted == set(), "give the model RowSecurity(...) or NoRowSecurity(reason=...)"
     assert accounted - tables() == set(), "listed, but there is no such table"
 
 
 def test_whoever_stands_outside_gives_a_reason() -> None:
     for table, constraint in declared().items():
-        if isinstance(constraint, Unfenced):
+        if isinstance(constraint, NoRowSecurity):
             assert len(constraint.reason) > 20, table
 
 
@@ -236,11 +238,11 @@ def test_foreign_keys_between_tenants_rows_carry_the_tenant() -> None:
 
 def test_every_relation_between_tenants_rows_has_its_composite_key() -> None:
     for model in apps.get_models():
-        if not isinstance(constraint_of(model), Fenced):
+        if not isinstance(constraint_of(model), RowSecurity):
             continue
         same = {constraint.field for constraint in model._meta.constraints if isinstance(constraint, SameTenant)}
         for field in model._meta.concrete_fields:
-            if field.is_relation and isinstance(constraint_of(field.related_model), Fenced):
+            if field.is_relation and isinstance(constraint_of(field.related_model), RowSecurity):
                 assert field.name in same, f"{model.__name__}.{field.name} needs SameTenant"
                 assert not field.db_constraint, (
                     f"{model.__name__}.{field.name}: the plain key would ignore row security"

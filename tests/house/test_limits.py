@@ -99,7 +99,7 @@ def test_nothing_is_listed_that_is_not_there() -> None:
 def test_a_page_without_a_limit_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(ACCOUNT_PAGES, "account_email")
     assert "account_email" in unlimited()
-    from portal.overview import views
+    from portal.dashboard import views
 
     monkeypatch.delattr(views.sync_now, "limits")
     assert "sync_now" in unlimited()
@@ -199,7 +199,7 @@ MAKES_MAIL = {
     "portal/notices/owners.py": "a tenant's owners, once for each move of a server or hold of reading, limited by SERVER_MOVE",
     "portal/notices/error_groups.py": "errors, to our own people, one for each kind and growing while",
     "portal/onboarding/consents.py": "whoever chose companies at the provider, limited by CONSENT_MAIL",
-    "portal/operations/founding.py": "the first admin's, once, by a command",
+    "portal/operations/bootstrap.py": "the first admin's, once, by a command",
     "portal/operations/reports.py": "errors, to our own people",
 }
 

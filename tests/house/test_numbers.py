@@ -14,7 +14,7 @@ from django.conf import settings
 from django.utils.translation import override
 
 from connections.spec.text import duration
-from connections.transport import recording
+from connections.transport.log import recording
 from portal.notices import mail
 from portal.operations import checks, health, supervisor, up, web_server
 from tests.house.test_words import REPOSITORY, files, modules, shown

@@ -37,7 +37,7 @@ FIELDS = {
     "transport_authorizationattempt.session_digest": "hashed",
     "notices_outgoingmail.ciphertext": "sealed",
     "vault_privatekey.wrapped_keyset": "wrapped",
-    "vault_houseprivatekey.wrapped_keyset": "wrapped",
+    "vault_systemprivatekey.wrapped_keyset": "wrapped",
     "mfa_authenticator.data": "sealed with the web class by portal.members.seeds, for its person and row",
     "members_user.password": "hashed",
     "members_invitation.digest": "hashed",
@@ -47,7 +47,7 @@ FIELDS = {
     "tenancy_lookup.digest": "hashed",
     "vault_clientregistration.secret_hint": "the last four characters of sixteen or more",
     "vault_tenantkey.public_keyset": "public by its nature",
-    "vault_housekey.public_keyset": "public by its nature",
+    "vault_systemkey.public_keyset": "public by its nature",
     "transport_entry.token_age_s": "a number of seconds",
     "django_session.session_key": "Django's: web alone may read the table, and it ends with the session",
     "django_session.session_data": "Django's, signed; holds who is signed in and how",
@@ -68,8 +68,8 @@ FIELDS = {
 MAY_REVEAL = {
     "connections/vault/sealing.py",
     "connections/vault/secret.py",
-    "connections/transport/activation.py",
-    "connections/transport/signing.py",
+    "connections/transport/oauth/activation.py",
+    "connections/transport/oauth/signing.py",
     "portal/notices/mail.py",
     "portal/members/adapters.py",
     "portal/members/pending_request.py",
@@ -137,7 +137,7 @@ def test_what_was_lately_revealed_is_for_the_redaction_alone() -> None:
         for path in python_files()
         if re.search(r"lately_revealed|_revealed\b|_Secret__value", path.read_text(encoding="utf-8"))
     }
-    assert found == {"connections/vault/secret.py", "connections/transport/redaction.py"}
+    assert found == {"connections/vault/secret.py", "connections/transport/log/redaction.py"}
 
 
 def test_a_planted_caller_is_seen() -> None:
@@ -193,7 +193,7 @@ def test_no_staff_form_is_filled_with_a_secret(page: Any, rf: Any, db: None) -> 
         "vault_credential",
         "vault_grant",
         "vault_privatekey",
-        "vault_houseprivatekey",
+        "vault_systemprivatekey",
         "vault_tenantkey",
         "sync_record",
         "mfa_authenticator",

@@ -20,7 +20,7 @@ JOB = (
     " VALUES (gen_random_uuid(), 'sync.run', %s, 'sync', %s, now(), 0, 0, '', 0, '', now(){values})"
 )
 # Of these a sealed value's binding is made, beside the addresses; and what decides whose row it is.
-AIMING = {"id", "tenant_id", "connection_id", "name", "login", "provider", "environment", "way"}
+AIMING = {"id", "tenant_id", "connection_id", "name", "login", "provider", "environment", "auth_method"}
 
 
 def run(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -45,7 +45,7 @@ def test_row_security_does_not_stop_hostile_sql(connected: Any, kaste: Any) -> N
 def test_nothing_that_is_sealed_for_workers_is_read_by_any_trick(role: str, connected: Any) -> None:
     for name in [name for name, key in protected().items() if key == "KEK"]:
         table, _dot, column = name.partition(".")
-        key = "version" if table == "vault_houseprivatekey" else "id"
+        key = "version" if table == "vault_systemprivatekey" else "id"
         with acting_as(role), tenant_scope(connected.tenant_id):
             refused(f"SELECT {column} FROM {table}")
             refused(f"SELECT count(*) FROM {table} WHERE length({column}::text) > 0")

@@ -14,7 +14,7 @@ from django.utils import translation
 from connections.spec.times import format_local_time, format_time
 from connections.sync import sentences
 
-HOUSE = Path(__file__).parents[2]
+SYSTEM_OWNER = Path(__file__).parents[2]
 AT = datetime(2026, 11, 29, 18, 56, 7, tzinfo=timezone.utc)
 # Django's own ways: in templates the filters, in Python the format settings.
 OTHER_WAYS = {
@@ -28,11 +28,11 @@ ITSELF = {"connections/spec/times.py", "portal/members/templatetags/reading.py"}
 def test_nothing_else_formats_a_time() -> None:
     found = []
     for folder in ("templates", "portal", "connections"):
-        for path in sorted((HOUSE / folder).rglob("*.*")):
-            name = path.relative_to(HOUSE).as_posix()
-            way = OTHER_WAYS.get(path.suffix)
-            if way and name not in ITSELF:
-                found += [f"{name}: {each.group()}" for each in way.finditer(path.read_text())]
+        for path in sorted((SYSTEM_OWNER / folder).rglob("*.*")):
+            name = path.relative_to(SYSTEM_OWNER).as_posix()
+            pattern = OTHER_WAYS.get(path.suffix)
+            if pattern and name not in ITSELF:
+                found += [f"{name}: {each.group()}" for each in pattern.finditer(path.read_text())]
     assert found == []
 
 

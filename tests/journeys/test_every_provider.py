@@ -58,10 +58,12 @@ JOURNEYS: list[tuple[type[Office], str, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("office", "way", "left"), JOURNEYS, ids=[f"{office.__name__}-{way}" for office, way, _left in JOURNEYS]
+    ("office", "auth_method", "left"),
+    JOURNEYS,
+    ids=[f"{office.__name__}-{auth_method}" for office, auth_method, _left in JOURNEYS],
 )
 def test_from_nothing_to_disconnected(
-    live: Live, new_page: Any, office: type[Office], way: str, left: str, record_property: Any
+    live: Live, new_page: Any, office: type[Office], auth_method: str, left: str, record_property: Any
 ) -> None:
     page, other = new_page(), new_page()
     sign_in(page, live, OWNER)
@@ -70,13 +72,13 @@ def test_from_nothing_to_disconnected(
     provider.prepare()
     page.goto(f"{live.portal}/t/aamu/")
     counting = Counting(live.portal).on(page).on(other)
-    customer.begin(provider.slug, way)
+    customer.begin(provider.slug, auth_method)
     assert set(customer.states_shown().values()) == {"open"}
 
     handed = customer.walk(provider)
     counting.stop()
-    record_property(COST, f"{office.__name__} {way}: {counting}")
-    assert counting.portal.within(MOST[f"{office.__name__} {way}"]), counting
+    record_property(COST, f"{office.__name__} {auth_method}: {counting}")
+    assert counting.portal.within(MOST[f"{office.__name__} {auth_method}"]), counting
     expect(page.locator("main")).to_contain_text("You are live")
     page.goto(customer.connection)
     expect(page.locator("#moving")).to_contain_text(re.compile("Up to date"))

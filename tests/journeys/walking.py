@@ -60,10 +60,10 @@ class Customer:
         self.portal = portal
         self.checklist = ""
 
-    def begin(self, provider: str = "procountor", way: str = "m2m") -> None:
+    def begin(self, provider: str = "procountor", auth_method: str = "m2m") -> None:
         """From the tenant's home, which is open, to the first checkpoint."""
         self.page.locator(f"a[href*='/connect/{provider}/']").first.click()
-        choice = self.page.locator(f"input[type=radio][name=way][value='{way}']")
+        choice = self.page.locator(f"input[type=radio][name=auth_method][value='{auth_method}']")
         if choice.count():
             choice.check()
         self.page.click("main form button[type=submit]")
@@ -81,7 +81,7 @@ class Customer:
         until = time.monotonic() + seconds
         while "You are live" not in self.page.inner_text("main"):
             assert time.monotonic() < until, self.page.inner_text("main")
-            if self.page.locator("#walk[hx-get]").count():
+            if self.page.locator("#progress[hx-get]").count():
                 self.page.wait_for_timeout(100)
                 continue
             step = self.page.locator("li.step-open")

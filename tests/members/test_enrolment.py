@@ -177,7 +177,7 @@ def admin(settings: Any, ada: Any, sign_in: Callable[..., RoleClient]) -> RoleCl
 
 
 def test_an_admin_makes_a_link_that_is_shown_once(
-    admin: RoleClient, dana: Any, house_key: None, mailoutbox: list[Any]
+    admin: RoleClient, dana: Any, system_key: None, mailoutbox: list[Any]
 ) -> None:
     page = reverse("admin:members_user_change", args=[dana.pk])
     answer = admin.post(reverse("admin:members_user_make_link", args=[dana.pk]), {"sure": "yes"})
@@ -195,7 +195,7 @@ def test_an_admin_makes_a_link_that_is_shown_once(
 
 
 def test_a_link_for_who_lost_the_phone_voids_what_was_set_up(
-    admin: RoleClient, dana: Any, house_key: None, sign_in: Callable[..., RoleClient]
+    admin: RoleClient, dana: Any, system_key: None, sign_in: Callable[..., RoleClient]
 ) -> None:
     with_totp(dana)
     theirs = sign_in(dana)

@@ -5,15 +5,15 @@ from __future__ import annotations
 TRANSPORT, VAULT = "tests/transport", "tests/vault"
 
 SUBSETS: dict[str, tuple[str, ...]] = {
-    "connections.transport.tokens": (
+    "connections.transport.oauth.tokens": (
         *(f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded", "_claim")),
         f"{TRANSPORT}/test_token_request.py",
         f"{TRANSPORT}/test_single_flight.py",
     ),
-    "connections.transport.grant_store": tuple(
+    "connections.transport.oauth.token_store": tuple(
         f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded", "_claim")
     ),
-    "connections.transport.egress": tuple(
+    "connections.transport.http.session": tuple(
         f"{TRANSPORT}/test_{part}.py"
         for part in ("egress", "egress_addresses", "egress_answers", "egress_sending", "certificates", "proxy")
     ),
@@ -38,8 +38,8 @@ SUBSETS: dict[str, tuple[str, ...]] = {
         (f"connections.transport.{part}" for part in ("outline", "recording")),
         tuple(f"{TRANSPORT}/test_{part}.py" for part in ("outline", "recording", "recording_together")),
     ),
-    "connections.transport.limiter": (f"{TRANSPORT}/test_limiter.py", f"{TRANSPORT}/test_limiter_disk.py"),
-    "connections.transport.redaction": (f"{TRANSPORT}/test_redaction.py",),
+    "connections.transport.limits.rate_limiter": (f"{TRANSPORT}/test_limiter.py", f"{TRANSPORT}/test_limiter_disk.py"),
+    "connections.transport.log.redaction": (f"{TRANSPORT}/test_redaction.py",),
     "connections.vault.sealing": (
         f"{VAULT}/test_sealing.py",
         f"{VAULT}/test_binding.py",
@@ -49,7 +49,7 @@ SUBSETS: dict[str, tuple[str, ...]] = {
     ),
     # What a value is bound to, and who may use it for what.
     **dict.fromkeys(
-        ("connections.vault.binding", "connections.vault.fields", "connections.transport.signing"),
+        ("connections.vault.binding", "connections.vault.fields", "connections.transport.oauth.signing"),
         (
             f"{TRANSPORT}/test_signing.py",
             f"{VAULT}/test_binding.py",

@@ -23,7 +23,7 @@ def raising(error: BaseException) -> None:
 
 
 @pytest.fixture
-def admins(committed_db: None, house_key: None, settings: Any) -> Any:
+def admins(committed_db: None, system_key: None, settings: Any) -> Any:
     """`admins()`: subject and body of what was mailed to them since it was last asked."""
     settings.ADMINS = [("", "admin@pilotage.example")]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -26,7 +26,7 @@ from portal.notices.models import MailState, OutgoingMail
 from portal.operations.children import Plan
 from tests.roles import acting_as
 
-pytestmark = pytest.mark.usefixtures("committed_db", "house_key")
+pytestmark = pytest.mark.usefixtures("committed_db", "system_key")
 LINK = "https://portal.example/invitations/canary-9b1d-secret/"
 
 

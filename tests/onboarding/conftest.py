@@ -23,7 +23,7 @@ CLIENT_SECRET = "client-s3cret&canary"
 
 
 @pytest.fixture
-def signing(hostile: Any, house_key: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: F811
+def signing(hostile: Any, system_key: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> House:  # noqa: F811
     """The portal pointed at a provider with logins, registered there."""
     offer(monkeypatch, signing_provider())
     settings.SANDBOX_HOSTS = {"procountor": SandboxHosts(api=f"{hostile.address}/api", ca=hostile.ca)}
@@ -66,9 +66,11 @@ def mark(signer: Signer) -> str:
     return str(Mark.objects.get(onboarding__connection=signer.connection, checkpoint=signer.step).state)
 
 
-def opened(tenant: Any, actor: Any, way: str) -> Connection:
+def opened(tenant: Any, actor: Any, auth_method: str) -> Connection:
     with tenant_scope(tenant.id):
-        begun = services.begin(tenant=tenant, provider="procountor", environment="sandbox", way=way, actor=actor)
+        begun = services.begin(
+            tenant=tenant, provider="procountor", environment="sandbox", auth_method=auth_method, actor=actor
+        )
         return begun.connection
 
 

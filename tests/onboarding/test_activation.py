@@ -101,7 +101,7 @@ def test_the_whole_way(chooser: Chooser, signing: House) -> None:
     chooser.work_off()
     assert signing.decided == [{"approve": ["101"], "reject": [{"companyId": "102", "reason": "Not wanted."}]}]
     connection = Connection.objects.get()
-    assert (connection.company_id, connection.company_name, connection.way) == ("101", "Books 101", "m2m")
+    assert (connection.company_id, connection.company_name, connection.auth_method) == ("101", "Books 101", "m2m")
     assert connection.state == "setup"
     assert Credential.objects.get().name == "api_key"
     assert dict(Mark.objects.values_list("checkpoint", "state"))["api-key"] == "verified"
@@ -328,7 +328,7 @@ def test_a_decision_needs_a_person_who_has_shown_it_lately(
 
 def test_it_is_done_twice_without_harm_and_stands_in_the_audit_trail(seen: Chooser) -> None:
     from connections.jobs.services import enqueue
-    from connections.transport.activation import ACTIVATION_ENDED
+    from connections.transport.oauth.activation import ACTIVATION_ENDED
 
     seen.decide(company="101")
     seen.work_off()

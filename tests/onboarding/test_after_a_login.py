@@ -13,8 +13,8 @@ from connections.jobs.services import claim
 from connections.sync.models import Record, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import authorization
 from connections.transport.models import AuthorizationAttempt
+from connections.transport.oauth import authorization
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant
 from connections.vault.services import Refused
 from portal.onboarding.models import Evidence, Mark
@@ -170,7 +170,7 @@ def test_the_registered_address_is_used_where_there_is_one(signer: Signer, signi
 
 def test_each_way_has_its_own_checklist(signer: Signer, key_signer: Signer) -> None:
     page = signer.client.get("/t/aamu/connect/procountor/").content.decode()
-    assert re.findall(r'name="way" value="(\w+)"', page) == ["m2m", "code"]
+    assert re.findall(r'name="auth_method" value="(\w+)"', page) == ["m2m", "code"]
     assert page.count("<li><strong>") == 7
     assert "Whoever has the key can read everything." in page
     assert set(Mark.objects.filter(onboarding__connection=signer.connection).values_list("checkpoint", flat=True)) == {

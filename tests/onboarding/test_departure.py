@@ -17,8 +17,9 @@ from connections.sync.models import SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import egress, leaving
+from connections.transport.http import session as http_session
 from connections.transport.models import AuthorizationAttempt
+from connections.transport.oauth import revocation
 from connections.vault.models import Connection, Credential, Exemption, Grant
 from connections.vault.services import Refused
 from portal.onboarding.models import Mark
@@ -102,7 +103,7 @@ def test_a_parked_departure_destroys_all_the_same(bound: Signer) -> None:
     connect(bound)
     disconnect(bound)
     with acting_as("worker"):
-        lease = claim(Job.objects.get(kind=leaving.LEAVE).id)
+        lease = claim(Job.objects.get(kind=revocation.LEAVE).id)
         assert lease is not None
         park(lease, "gave up")
     assert left(bound) == ("disconnected", "failed")
@@ -170,7 +171,7 @@ def test_a_code_that_waits_is_not_used_any_more(signer: Signer, signing: House) 
     disconnect(signer)
     signer.work_off()
     assert signing.asked("/oauth/token") == []
-    assert AuthorizationAttempt.objects.get().word == "left"
+    assert AuthorizationAttempt.objects.get().reason_code == "left"
 
 
 @pytest.mark.parametrize("which", ["signer", "key_signer"])
@@ -179,7 +180,7 @@ def test_what_is_exchanged_while_it_is_disconnected_does_not_stay(
 ) -> None:
     signer: Signer = request.getfixturevalue(which)
     signer.come_back(state=parameters(signer.address())["state"], code="c")
-    send = egress.send
+    send = http_session.send
 
     def slowly(**what: Any) -> Any:
         if "/oauth/" in what["url"]:
@@ -188,9 +189,9 @@ def test_what_is_exchanged_while_it_is_disconnected_does_not_stay(
                 Connection.objects.update(state="disconnected", leaving="nothing")
         return send(**what)
 
-    monkeypatch.setattr(egress, "send", slowly)
+    monkeypatch.setattr(http_session, "send", slowly)
     signer.work_off()
-    assert AuthorizationAttempt.objects.get().word == "left"
+    assert AuthorizationAttempt.objects.get().reason_code == "left"
     assert not Credential.objects.exists()
     assert not Grant.objects.filter(refresh_ciphertext__isnull=False).exists()
     assert not Grant.objects.filter(access_ciphertext__isnull=False).exists()
@@ -231,7 +232,7 @@ def test_one_connects_anew_from_home(bound: Signer) -> None:
     bound.work_off()
     page = bound.client.get(place(bound)).content.decode()
     assert 'href="/t/aamu/connect/procountor/"' in page
-    answer = bound.client.post("/t/aamu/connect/procountor/", {"environment": "sandbox", "way": "code"})
+    answer = bound.client.post("/t/aamu/connect/procountor/", {"environment": "sandbox", "auth_method": "code"})
     assert answer.status_code == 302
     assert Connection.objects.count() == 2
     with pytest.raises(Refused), tenant_scope(bound.connection.tenant_id):

@@ -18,8 +18,8 @@ from django.test import Client as DjangoClient
 from django.utils import timezone
 
 from connections.tenancy.models import Lookup
-from connections.transport.authorization import WORDS
 from connections.transport.models import AuthorizationAttempt, RequestLogEntry
+from connections.transport.oauth.authorization import WORDS
 from connections.vault.models import Connection
 from portal.members.models import Membership
 from tests.onboarding.conftest import CLIENT_SECRET, Signer, mark
@@ -336,7 +336,7 @@ def test_an_answer_of_another_server_is_not_used(signer: Signer, signing: House)
         signer.come_back(state=state, code="c", iss=issuer)
     signer.work_off()
     assert signing.server.asked == []
-    assert set(AuthorizationAttempt.objects.values_list("word", flat=True)) == {"other-issuer"}
+    assert set(AuthorizationAttempt.objects.values_list("reason_code", flat=True)) == {"other-issuer"}
     state = parameters(signer.address())["state"]
     signer.come_back(state=state, code="c", iss=signing.server.address)
     signer.work_off()
@@ -348,7 +348,7 @@ def test_an_issuer_may_have_a_path_where_none_is_declared(signer: Signer, signin
     for issuer in (f"{signing.server.address}/oidc/tenant-1", f"{signing.server.address}/", ""):
         signer.come_back(state=parameters(signer.address())["state"], code="c", iss=issuer)
         signer.work_off()
-        assert AuthorizationAttempt.objects.latest("started_at").word == "", issuer
+        assert AuthorizationAttempt.objects.latest("started_at").reason_code == "", issuer
     assert mark(signer) == "verified"
 
 
@@ -357,7 +357,7 @@ def test_a_declared_issuer_is_compared_as_it_is(signer: Signer, signing: House, 
     settings.SANDBOX_HOSTS = {slug: replace(hosts, issuer=declared) for slug, hosts in settings.SANDBOX_HOSTS.items()}
     for issuer in ("", f"{declared}/", "https://login.provider.example", signing.server.address, declared.upper()):
         signer.come_back(state=parameters(signer.address())["state"], code="c", iss=issuer)
-        assert AuthorizationAttempt.objects.latest("started_at").word == "other-issuer", issuer
+        assert AuthorizationAttempt.objects.latest("started_at").reason_code == "other-issuer", issuer
     signer.work_off()
     assert signing.server.asked == []
     signer.come_back(state=parameters(signer.address())["state"], code="c", iss=declared)

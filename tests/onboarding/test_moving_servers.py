@@ -17,7 +17,7 @@ from connections.sync.models import Record, RunState, SyncRun, Trigger
 from connections.sync.services import RUN, start_run
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import tenant_scope
-from connections.transport.caller import Caller
+from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, Credential, Exemption, Grant, Pin
 from connections.vault.services import Refused, exemptions_of
 from portal.env import SandboxHosts
@@ -25,14 +25,14 @@ from portal.onboarding import marks, moving, services
 from portal.onboarding.models import Mark
 from portal.onboarding.probing import ConnectionAsker
 from tests.conftest import joined, person
+from tests.contract.auth_methods import AuthMethod, auth_methods
 from tests.contract.conftest import arrive, no_pace, no_pauses  # noqa: F401  (a customer in every way)
 from tests.contract.customers import AINO, Customer
-from tests.contract.ways import Way, ways
 from tests.exemptions import allow
 from tests.roles import acting_as
 
 pytestmark = pytest.mark.usefixtures("db", "vera")
-OF = {str(way): way for way in ways()}
+OF = {str(auth_method): auth_method for auth_method in auth_methods()}
 PENTAMIC, SIMUTEK = OF["pentamic-client-credentials"], OF["simutek-client-credentials"]
 
 
@@ -62,10 +62,10 @@ class Office:
 
     def elsewhere(self) -> dict[str, str]:
         """The addresses to type: the same simulator at another origin."""
-        hosts = self.settings.SANDBOX_HOSTS[self.customer.way.slug]
+        hosts = self.settings.SANDBOX_HOSTS[self.customer.auth_method.slug]
         moved = renamed(hosts.api)
         parts = {name: getattr(hosts, name) for name in ("api", "token", "authorize", "ca")}
-        self.settings.SANDBOX_HOSTS[self.customer.way.slug] = SandboxHosts(**parts, plain=moved)
+        self.settings.SANDBOX_HOSTS[self.customer.auth_method.slug] = SandboxHosts(**parts, plain=moved)
         typed = {
             name: self.connection.settings[name]
             for name in ("api_url", "auth_url")
@@ -103,18 +103,23 @@ class Office:
         address = html.unescape(found[1])
         back = self.customer.simulator.control("consent", {"url": address, **who})["location"]
         query = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
-        client.get(f"/callback/{self.customer.way.slug}/", query)
+        client.get(f"/callback/{self.customer.auth_method.slug}/", query)
 
     def runs(self) -> int:
         return SyncRun.objects.filter(trigger=Trigger.MENDED).count()
 
 
 @pytest.fixture
-def office(arrive: Callable[[Way], Customer], sign_in: Any, settings: Any, alice: Any) -> Callable[[Way], Office]:  # noqa: F811
-    """`office(way)`: connected by the checklist, read once."""
+def office(
+    arrive: Callable[[AuthMethod], Customer],  # noqa: F811
+    sign_in: Any,
+    settings: Any,
+    alice: Any,
+) -> Callable[[AuthMethod], Office]:
+    """`office(auth_method)`: connected by the checklist, read once."""
 
-    def make(way: Way) -> Office:
-        customer = arrive(way)
+    def make(auth_method: AuthMethod) -> Office:
+        customer = arrive(auth_method)
         customer.walk()
         made = Office(customer, sign_in, settings)
         assert made.stands == ("connected", ""), made.stands
@@ -130,7 +135,7 @@ def recipients(mails: list[Any]) -> list[str]:
 
 
 def test_a_servers_address_is_moved_from_page_to_company(
-    office: Callable[[Way], Office], alice: Any, bob: Any, vera: Any, aamu: Any, mailoutbox: list[Any]
+    office: Callable[[AuthMethod], Office], alice: Any, bob: Any, vera: Any, aamu: Any, mailoutbox: list[Any]
 ) -> None:
     olga = joined(person("olga@aamu.example"), aamu, "owner")
     made = office(PENTAMIC)
@@ -138,7 +143,7 @@ def test_a_servers_address_is_moved_from_page_to_company(
     old, new = made.connection.settings["api_url"], made.elsewhere()
     allow(made.connection, Exemption.PRIVATE_NETWORKS, "10.1.2.0/24")
     allow(made.connection, Exemption.PLAIN_HTTP)
-    assert Caller(made.connection, made.customer.provider).hosts.private == ("10.1.2.0/24",)
+    assert RequestContext(made.connection, made.customer.provider).hosts.private == ("10.1.2.0/24",)
     typed = {**made.connection.settings, **new}
     for user in (bob, alice):
         assert "press “Move the server”" in made.post(user, "checklist/addresses/fields/", typed)
@@ -176,7 +181,7 @@ def test_a_servers_address_is_moved_from_page_to_company(
     assert urlsplit(new["api_url"]).netloc in event.details["api_url_after"]
     assert exemptions_of(made.connection).private_networks == ()
     assert not exemptions_of(made.connection).plain_http
-    assert Caller(made.connection, made.customer.provider).hosts.private == ()
+    assert RequestContext(made.connection, made.customer.provider).hosts.private == ()
     nothing_is_read(made)
     shown = made.sign_in(bob).get(made.root).content.decode()
     assert 'id="sync-now"' not in shown, "it would be refused"
@@ -222,21 +227,21 @@ def nothing_is_read(made: Office) -> None:
     planted.delete()
 
 
-@pytest.mark.parametrize("way", [PENTAMIC, SIMUTEK], ids=str)
+@pytest.mark.parametrize("auth_method", [PENTAMIC, SIMUTEK], ids=str)
 def test_another_companys_books_at_the_new_server_are_refused(
-    way: Way, office: Callable[[Way], Office], alice: Any, bob: Any, mailoutbox: list[Any]
+    auth_method: AuthMethod, office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
 ) -> None:
-    made = office(way)
+    made = office(auth_method)
     new = made.elsewhere()
     made.post(alice, "move/", {**new, "confirmed": "yes"})
     made.work()
-    other = {"company": OTHER_COMPANY["pentamic"]} if way is PENTAMIC else {}
+    other = {"company": OTHER_COMPANY["pentamic"]} if auth_method is PENTAMIC else {}
     given = made.customer.simulator.control("setup", other)["credentials"]
-    if way is SIMUTEK:
+    if auth_method is SIMUTEK:
         known = Record.objects.filter(stream="customers")
         for row in known:
             Record.objects.filter(id=row.id).update(external_id=f"gone-{row.external_id}")
-    if way is PENTAMIC:
+    if auth_method is PENTAMIC:
         made.press(bob, "certificate")
         made.work()
     mailoutbox.clear()
@@ -251,7 +256,7 @@ def test_another_companys_books_at_the_new_server_are_refused(
 
 
 def test_a_typo_in_set_up_is_put_right_before_anything_is_stored(
-    arrive: Callable[[Way], Customer],  # noqa: F811
+    arrive: Callable[[AuthMethod], Customer],  # noqa: F811
     sign_in: Any,
     settings: Any,
     alice: Any,
@@ -287,7 +292,7 @@ def test_a_typo_in_set_up_is_put_right_before_anything_is_stored(
 
 
 def test_a_page_that_is_out_of_date_brings_no_old_address_back(
-    office: Callable[[Way], Office], alice: Any, aamu: Any
+    office: Callable[[AuthMethod], Office], alice: Any, aamu: Any
 ) -> None:
     """Somebody moves the server while another one's form is on its way."""
     made = office(SIMUTEK)
@@ -307,11 +312,11 @@ def test_a_page_that_is_out_of_date_brings_no_old_address_back(
     assert not Credential.objects.exists()
 
 
-@pytest.mark.parametrize("way", ["procountor-m2m", "smartbusiness-own-client"])
+@pytest.mark.parametrize("auth_method", ["procountor-m2m", "smartbusiness-own-client"])
 def test_a_new_secret_of_the_same_company_goes_on_and_of_another_is_refused(
-    way: str, office: Callable[[Way], Office], alice: Any, bob: Any, mailoutbox: list[Any]
+    auth_method: str, office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
 ) -> None:
-    found = next(each for each in OF.values() if str(each).startswith(way.split("-")[0]) and not each.login)
+    found = next(each for each in OF.values() if str(each).startswith(auth_method.split("-")[0]) and not each.login)
     made = office(found)
     step = next(each.slug for each in made.customer.provider.checkpoints(found.grant) if each.fields)
     same = made.customer.simulator.control("setup", {})["credentials"]
@@ -334,7 +339,7 @@ def test_a_new_secret_of_the_same_company_goes_on_and_of_another_is_refused(
 
 
 def test_a_secret_that_is_refused_proves_nothing_by_the_tokens_of_the_one_before(
-    office: Callable[[Way], Office], alice: Any, bob: Any
+    office: Callable[[AuthMethod], Office], alice: Any, bob: Any
 ) -> None:
     """The old token still lives and opens the right company; what is stored from now on may open another."""
     made = office(OF["procountor-m2m"])
@@ -346,15 +351,17 @@ def test_a_secret_that_is_refused_proves_nothing_by_the_tokens_of_the_one_before
     assert made.runs() == 0
 
 
-@pytest.mark.parametrize("way", ["smartbusiness-consent", "hesabit-consent"])
-def test_a_new_consent(way: str, office: Callable[[Way], Office], alice: Any, bob: Any, mailoutbox: list[Any]) -> None:
+@pytest.mark.parametrize("auth_method", ["smartbusiness-consent", "hesabit-consent"])
+def test_a_new_consent(
+    auth_method: str, office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
+) -> None:
     """Where the provider names the company reading goes on by itself; where it does not, an owner is waited for."""
-    made = office(OF[way])
+    made = office(OF[auth_method])
     step = next(each.slug for each in made.customer.provider.checkpoints("consent") if "consent" in each.connect)
     made.consent(bob, step, "consent")
     assert made.stands == ("broken", "company-unproven")
     made.work()
-    if way.startswith("smartbusiness"):
+    if auth_method.startswith("smartbusiness"):
         assert (made.stands, made.runs()) == (("connected", ""), 1)
         assert recipients(mailoutbox) == []
         made.consent(bob, step, "consent", company=OTHER_COMPANY["smartbusiness"])
@@ -372,7 +379,7 @@ def test_a_new_consent(way: str, office: Callable[[Way], Office], alice: Any, bo
 
 
 def test_a_check_that_began_before_the_change_proves_nothing(
-    office: Callable[[Way], Office], bob: Any, monkeypatch: pytest.MonkeyPatch
+    office: Callable[[AuthMethod], Office], bob: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asked with the old access, and comes home once the new one is stored."""
     made = office(OF["procountor-m2m"])

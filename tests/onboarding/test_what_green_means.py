@@ -9,14 +9,14 @@ import pytest
 
 from connections.providers.registry import all_providers
 from connections.spec.checklist import Attestation, MarkState
-from connections.transport import limiter
+from connections.transport.limits import rate_limiter
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
 from connections.vault.services import Refused
 from portal.onboarding import services
 from portal.onboarding.models import Evidence
 from portal.onboarding.progress import walk
-from tests.contract.ways import ways
+from tests.contract.auth_methods import auth_methods
 from tests.providers.walking import AINO, Walker
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -24,10 +24,10 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 
 @pytest.fixture
 def walker_of(sandbox: Any, aamu: Any, work_off: Any, monkeypatch: Any) -> Any:
-    monkeypatch.setattr(limiter, "_queue", lambda *_args: None)  # gentle limits are proved elsewhere
+    monkeypatch.setattr(rate_limiter, "_queue", lambda *_args: None)  # gentle limits are proved elsewhere
 
-    def begin(slug: str, way: str = "") -> Walker:
-        walker = Walker(tenant=aamu, server=sandbox, slug=slug, way=way, work_off=work_off)
+    def begin(slug: str, auth_method: str = "") -> Walker:
+        walker = Walker(tenant=aamu, server=sandbox, slug=slug, auth_method=auth_method, work_off=work_off)
         walker.server.reset()
         return walker
 
@@ -62,11 +62,11 @@ def test_a_name_that_a_release_before_accepted_empty_is_asked_for_before_it_is_c
         services.confirm(mark=walker.mark("company"), actor=AINO)
 
 
-@pytest.mark.parametrize("way", ["consent", "own-client"])
-def test_scopes_that_the_provider_does_not_tell_are_tried_list_by_list(walker_of: Any, way: str) -> None:
-    walker = walker_of("smartbusiness", way)
+@pytest.mark.parametrize("auth_method", ["consent", "own-client"])
+def test_scopes_that_the_provider_does_not_tell_are_tried_list_by_list(walker_of: Any, auth_method: str) -> None:
+    walker = walker_of("smartbusiness", auth_method)
     walker.prepare()
-    if way == "consent":
+    if auth_method == "consent":
         walker.connect("access", "consent")
         walker.check("access")
     else:
@@ -109,10 +109,10 @@ def test_rights_beyond_what_is_needed_are_named_and_wait_for_a_word(walker_of: A
 
 def test_what_a_person_says_for_now_names_where_we_see_it_ourselves(walker_of: Any) -> None:
     """Of every provider: only where nothing of ours ever asks may the sentence say that nothing can."""
-    for slug, way in dict.fromkeys((way.slug, way.grant) for way in ways()):
-        walker = walker_of(slug, way)
-        titles = {str(each.title) for each in walker.provider.checkpoints(way)}
-        for checkpoint in walker.provider.checkpoints(way):
+    for slug, auth_method in dict.fromkeys((auth_method.slug, auth_method.grant) for auth_method in auth_methods()):
+        walker = walker_of(slug, auth_method)
+        titles = {str(each.title) for each in walker.provider.checkpoints(auth_method)}
+        for checkpoint in walker.provider.checkpoints(auth_method):
             if not checkpoint.attest:
                 continue
             with walker.inside():
@@ -144,7 +144,7 @@ def test_a_sign_in_that_failed_for_the_usage_settings_is_put_right_by_signing_in
     walker = walker_of("procountor", "sign-in")
     walker.prepare(usage_allowed=False)
     attempt = walker.connect("api-key", "sign-in")
-    assert (attempt.state, attempt.word) == ("failed", "usage-forbidden")
+    assert (attempt.state, attempt.reason_code) == ("failed", "usage-forbidden")
     assert walker.states()["usage-settings"] == "failing"
     client = sign_in(alice)
     page = client.get(f"/t/aamu/c/{walker.connection.id}/checklist/usage-settings/").content.decode()

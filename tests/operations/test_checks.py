@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 def as_if_signed_in(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Tests become a role by SET ROLE, in a session of the owner's that has no limits; test_role_checks.py signs in."""
     monkeypatch.setattr(role_checks, "session_role", lambda current: current.role)
-    if {"db", "house_key", "a_second_factor"} & set(request.fixturenames):
+    if {"db", "system_key", "a_second_factor"} & set(request.fixturenames):
         request.getfixturevalue("db")
         with connection.cursor() as cursor:
             for name, milliseconds in env.DATABASE_TIMEOUTS["web"].items():

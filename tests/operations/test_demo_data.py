@@ -56,7 +56,7 @@ def demo_data(*arguments: str) -> dict[str, Any]:
     return notes
 
 
-def test_everybody_on_the_list_can_sign_in(house_key: None, addresses: Path, client: Any) -> None:
+def test_everybody_on_the_list_can_sign_in(system_key: None, addresses: Path, client: Any) -> None:
     notes = demo_data("--sandbox", str(addresses))
     assert notes["portal"] == "http://localhost:8000"
     assert {entry["what"] for entry in notes["sign_ins"]} == {
@@ -77,12 +77,12 @@ def test_everybody_on_the_list_can_sign_in(house_key: None, addresses: Path, cli
     assert "_auth_user_id" in client.session
 
 
-def test_everybody_is_clearly_invented(house_key: None) -> None:
+def test_everybody_is_clearly_invented(system_key: None) -> None:
     demo_data()
     assert all(email.endswith(".example") for email in User.objects.values_list("email", flat=True))
 
 
-def test_people_belong_where_the_list_says(house_key: None) -> None:
+def test_people_belong_where_the_list_says(system_key: None) -> None:
     demo_data()
     found = {
         (m.tenant.name, m.role)
@@ -97,7 +97,7 @@ def test_people_belong_where_the_list_says(house_key: None) -> None:
     }
 
 
-def test_the_simulators_client_is_registered_and_opens_in_a_worker(house_key: None, addresses: Path) -> None:
+def test_the_simulators_client_is_registered_and_opens_in_a_worker(system_key: None, addresses: Path) -> None:
     demo_data("--sandbox", str(addresses))
     row = ClientRegistration.objects.get()
     assert (row.provider, row.environment, row.client_id) == ("procountor", "sandbox", "pilotage-demo")
@@ -105,7 +105,7 @@ def test_the_simulators_client_is_registered_and_opens_in_a_worker(house_key: No
         assert sealing.plaintext(row, "secret_ciphertext") == "a-secret-of-the-simulator"
 
 
-def test_a_second_run_changes_nothing(house_key: None, addresses: Path) -> None:
+def test_a_second_run_changes_nothing(system_key: None, addresses: Path) -> None:
     first = demo_data("--sandbox", str(addresses))
     before = (User.objects.count(), Membership.objects.count(), Tenant.objects.count())
     assert demo_data("--sandbox", str(addresses)) == first
@@ -113,7 +113,7 @@ def test_a_second_run_changes_nothing(house_key: None, addresses: Path) -> None:
     assert ClientRegistration.objects.count() == 1
 
 
-def test_a_lost_note_gives_new_passwords_that_work(house_key: None, var: Path) -> None:
+def test_a_lost_note_gives_new_passwords_that_work(system_key: None, var: Path) -> None:
     first = demo_data()["sign_ins"][0]
     (var / "demo.json").unlink()
     second = demo_data()["sign_ins"][0]
@@ -121,12 +121,12 @@ def test_a_lost_note_gives_new_passwords_that_work(house_key: None, var: Path) -
     assert User.objects.get(email=second["email"]).check_password(second["password"])
 
 
-def test_only_its_owner_may_read_the_note(house_key: None, var: Path) -> None:
+def test_only_its_owner_may_read_the_note(system_key: None, var: Path) -> None:
     demo_data()
     assert stat.S_IMODE((var / "demo.json").stat().st_mode) == 0o600
 
 
-def test_there_is_no_demo_data_in_production(house_key: None, settings: Any) -> None:
+def test_there_is_no_demo_data_in_production(system_key: None, settings: Any) -> None:
     settings.DEMO = False
     with pytest.raises(CommandError, match="PORTAL_MODE=demo only"):
         demo_data()
@@ -142,7 +142,7 @@ def test_without_a_worker_it_gives_up_with_the_way_out(
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", '{"clients": 3}'])
-def test_a_file_that_is_not_the_sandboxs_is_refused(house_key: None, tmp_path: Path, text: str | None) -> None:
+def test_a_file_that_is_not_the_sandboxs_is_refused(system_key: None, tmp_path: Path, text: str | None) -> None:
     path = tmp_path / "other.json"
     if text is not None:
         path.write_text(text)

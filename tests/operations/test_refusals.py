@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from portal import env
-from portal.operations import binaries, claims
+from portal.operations import binaries, locks
 from portal.operations.refusal import Refused
 from portal.operations.state import Folders
 from portal.operations.up import Start
@@ -110,7 +110,7 @@ def test_a_second_start_in_the_same_folder(tmp_path: Path) -> None:
         lock.write("4711")
         lock.flush()
         with pytest.raises(Refused, match=r"already runs in .* \(process 4711\)") as refusal:
-            claims.claim_folder(folders)
+            locks.claim_folder(folders)
     assert refusal.value.exit_code == 3
 
 
@@ -125,7 +125,7 @@ def test_a_taken_port_names_the_way_out(host: str) -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(Refused, match=rf"port {port} is taken .* PORT={port + 1000}") as refusal:
-            claims.check_port(port, port, patience=0)
+            locks.check_port(port, port, patience=0)
     assert refusal.value.exit_code == 4
 
 

@@ -231,13 +231,13 @@ def test_a_mail_to_admins_is_searched_as_a_whole(committed_db: None, settings: A
 
 
 def test_a_mail_to_admins_stays_when_the_request_is_rolled_back(
-    committed_db: None, house_key: None, sign_in: Any, alice: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+    committed_db: None, system_key: None, sign_in: Any, alice: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from portal.notices.models import OutgoingMail
 
     settings.ADMINS = [("", "admin@pilotage.example")]
     settings.EMAIL_BACKEND = "portal.notices.mail.QueuedBackend"
-    monkeypatch.setattr("portal.overview.views.cards_of", fail)  # it is given no request, and so fails by itself
+    monkeypatch.setattr("portal.dashboard.views.cards_of", fail)  # it is given no request, and so fails by itself
     browser = sign_in(alice)
     browser.raise_request_exception = False
     assert browser.get("/t/aamu/").status_code == 500

@@ -57,18 +57,18 @@ def test_a_process_that_claims_to_be_another_is_refused(
     assert "PORTAL_PROCESS says owner" in capfd.readouterr().err
 
 
-def test_a_good_worker_makes_the_house_key_and_starts(db: None, settings: Any, kept_connection: None) -> None:
-    from connections.vault.key_models import HouseKey
+def test_a_good_worker_makes_the_system_key_and_starts(db: None, settings: Any, kept_connection: None) -> None:
+    from connections.vault.key_models import SystemKey
 
     as_process(settings, "worker")
     with acting_as("worker"):
         start.refuse_bad_start("worker")
         start.refuse_bad_start("worker")
-    assert HouseKey.objects.count() == 1
+    assert SystemKey.objects.count() == 1
 
 
-def test_a_worker_whose_kek_does_not_open_the_house_key_is_refused(
-    house_key: None, settings: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], kept_connection: None
+def test_a_worker_whose_kek_does_not_open_the_system_key_is_refused(
+    system_key: None, settings: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str], kept_connection: None
 ) -> None:
     as_process(settings, "worker")
     settings.KEK_FILE = str(ensure_keys(tmp_path / "others").kek)

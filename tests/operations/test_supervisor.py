@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from portal.operations import supervisor as module
-from portal.operations.bell import StopAsked
 from portal.operations.broker import Valkey
 from portal.operations.children import Child
 from portal.operations.state import Folders, listens
+from portal.operations.stop_signals import StopAsked
 from portal.operations.supervisor import ChildEnded, Supervisor
 
 WAITS = ("-c", "import time; time.sleep(60)")

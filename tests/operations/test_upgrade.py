@@ -23,8 +23,8 @@ from connections.providers.registry import all_providers
 from connections.spec.checklist import MarkState, Probe
 from connections.spec.uses import Use
 from connections.tenancy.scope import tenant_scope
-from connections.transport import grant_store
 from connections.transport.models import ActivationRequest, AuthorizationAttempt, RequestLogEntry
+from connections.transport.oauth import token_store
 from connections.vault import keys, sealing
 from connections.vault.models import Connection, Grant, LegacySeal, NetworkExemption
 from connections.vault.resealing import RESEAL
@@ -126,7 +126,7 @@ class Old:
     def key(self, owner: str, **places: str) -> None:
         public, wrapped = keys._pair(owner, 1)
         self.public[owner] = tink.json_proto_keyset_format.parse_without_secret(public)
-        tenant = {} if owner == keys.HOUSE else {"tenant_id": owner}
+        tenant = {} if owner == keys.SYSTEM_OWNER else {"tenant_id": owner}
         self.row(places["public"], **tenant, version=1, public_keyset=public)
         self.row(places["private"], **tenant, version=1, wrapped_keyset=wrapped)
 
@@ -138,7 +138,7 @@ class Old:
 def fill(old: Old) -> uuid.UUID:
     """A customer with a connection of every provider, and a row in every other table."""
     tenant = old.row("tenancy.Tenant", name="Aamu Oy", slug="aamu", state="active").id
-    old.key(keys.HOUSE, public="vault.HouseKey", private="vault.HousePrivateKey")
+    old.key(keys.SYSTEM_OWNER, public="vault.HouseKey", private="vault.HousePrivateKey")
     old.key(str(tenant), public="vault.TenantKey", private="vault.PrivateKey")
     owner, now = str(tenant), timezone.now()
 
@@ -161,7 +161,7 @@ def fill(old: Old) -> uuid.UUID:
             "vault.Grant", id=row, tenant_id=tenant, connection_id=made.id, key_version=1, access_ciphertext=access,
             refresh_key_version=1, refresh_ciphertext=refresh, issued_at=now, expires_at=now + timedelta(hours=1),
         )  # fmt: skip
-        row, secret = sealed("vault_clientregistration", "secret_ciphertext", f"ours at {slug}", keys.HOUSE)
+        row, secret = sealed("vault_clientregistration", "secret_ciphertext", f"ours at {slug}", keys.SYSTEM_OWNER)
         old.row("vault.ClientRegistration", id=row, **side, client_id="ours", key_version=1, secret_ciphertext=secret)
         row, code = sealed("transport_authorizationattempt", "code_ciphertext", f"code of {slug}")
         verifier = old.seal(owner, "transport_authorizationattempt", row, "verifier_ciphertext", f"verifier of {slug}")
@@ -179,7 +179,7 @@ def fill(old: Old) -> uuid.UUID:
         "transport.ActivationRequest", id=row, tenant_id=tenant, provider="procountor", environment="production",
         key_version=1, request_ciphertext=request, state="asked",
     )  # fmt: skip
-    row, mail = sealed("notices_outgoingmail", "ciphertext", "a mail", keys.HOUSE)
+    row, mail = sealed("notices_outgoingmail", "ciphertext", "a mail", keys.SYSTEM_OWNER)
     old.row("notices.OutgoingMail", id=row, key_version=1, ciphertext=mail)
     # Made by SQL, and the same then and now.
     RequestLogEntry(at=now, tenant_id=tenant, provider="procountor", operation="token", duration_ms=1).save(
@@ -247,8 +247,8 @@ def every_value_opens(tenant_id: uuid.UUID) -> None:
                 assert revealed(secret) == f"key of {slug}"
             assert opened.client_secret is not None
             assert revealed(opened.client_secret) == f"ours at {slug}"
-            row, now = grant_store.read(connection)
-            living, refresh = grant_store.opened(row, now), grant_store.refresh_token(row)
+            row, now = token_store.read(connection)
+            living, refresh = token_store.opened(row, now), token_store.refresh_token(row)
             assert living is not None
             assert refresh is not None
             assert (revealed(living.secret), revealed(refresh)) == (f"access of {slug}", f"refresh of {slug}")

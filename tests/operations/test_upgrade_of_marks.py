@@ -16,10 +16,10 @@ from connections.sync.states import end
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.models import Connection
+from portal.dashboard.cards import Kind, cards
 from portal.onboarding.marks import CHECK, provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.progress import walk
-from portal.overview.cards import Kind, cards
 from tests.operations.test_upgrade import old_database
 from tests.roles import acting_as
 

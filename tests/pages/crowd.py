@@ -42,9 +42,9 @@ ADDRESSES = [
     Address("before", Role.OPERATOR, ("provider",)),
     Address("before", Role.OPERATOR, ("provider",), "post", {"environment": "test"}),
     Address("connection", Role.VIEWER, ("connection",)),
-    Address("connection_news", Role.VIEWER, ("connection",)),
+    Address("connection_poll", Role.VIEWER, ("connection",)),
     Address("checklist", Role.VIEWER, ("connection",)),
-    Address("checklist_news", Role.VIEWER, ("connection",)),
+    Address("checklist_poll", Role.VIEWER, ("connection",)),
     Address("checkpoint", Role.VIEWER, ("connection", "checkpoint")),
     Address("attest", Role.OPERATOR, ("connection", "checkpoint"), "post"),
     Address("check", Role.OPERATOR, ("connection", "checkpoint"), "post"),
@@ -52,20 +52,20 @@ ADDRESSES = [
     Address("confirm", Role.OPERATOR, ("connection", "checkpoint"), "post"),
     Address("connect", Role.OPERATOR, ("connection", "key_checkpoint", "login"), "post"),
     Address("activation", Role.OPERATOR, ("activation",)),
-    Address("activation_news", Role.OPERATOR, ("activation",)),
+    Address("activation_poll", Role.OPERATOR, ("activation",)),
     Address("ask_consent", Role.OPERATOR, ("activation",), "post"),
     Address("decide_activation", Role.OPERATOR, ("activation",), "post", {"company": "101"}),
     Address("sync_now", Role.OPERATOR, ("connection",), "post"),
     Address("schedule", Role.OPERATOR, ("connection",), "post", {"every_hours": "6"}),
     Address("run", Role.VIEWER, ("connection", "run")),
-    Address("run_news", Role.VIEWER, ("connection", "run")),
+    Address("run_poll", Role.VIEWER, ("connection", "run")),
     Address("cancel_run", Role.OPERATOR, ("connection", "run"), "post"),
     Address("try", Role.OPERATOR, ("connection",)),
     Address("try_fill", Role.OPERATOR, ("connection", "operation")),
     Address("try_fill", Role.OPERATOR, ("connection", "operation"), "post"),
     Address("try_send", Role.OWNER, ("connection", "operation"), "post"),
     Address("call", Role.OPERATOR, ("connection", "call")),
-    Address("call_news", Role.OPERATOR, ("connection", "call")),
+    Address("call_poll", Role.OPERATOR, ("connection", "call")),
     Address("call_settle", Role.OWNER, ("connection", "call"), "post", {"outcome": "done"}),
     Address("call_again", Role.OWNER, ("connection", "call"), "post"),
     Address("invite", Role.OWNER, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
@@ -142,7 +142,7 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
 
 def recorded(connection: Any) -> UUID:
     """One recorded request, as a worker would have kept it. In the tenant's scope."""
-    from connections.transport import recording
+    from connections.transport.log import recording
     from connections.transport.models import RecordedCall
     from connections.vault.sealing import seal_to
 

@@ -65,7 +65,7 @@ def test_what_asks_is_reached_by_a_page_that_says_what_happens(
     pages = {
         address.name: client.get(address.url("aamu", ids)).content.decode()
         for address in ADDRESSES
-        if address.method == "get" and not address.name.endswith("_news") and address.name != "recorded_call"
+        if address.method == "get" and not address.name.endswith("_poll") and address.name != "recorded_call"
     }
     pages["of what can be moved"] = client.get(reverse("connection", args=["aamu", ids["movable"]])).content.decode()
     for address in ADDRESSES:

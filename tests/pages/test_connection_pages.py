@@ -132,24 +132,24 @@ def test_trouble_of_the_provider_is_said_on_both_pages_and_ends(
     client: Any, place: str, connected: Any, work_off: Callable[..., int]
 ) -> None:
     from connections.providers import registry
-    from connections.transport import breaker
-    from connections.transport.caller import Caller
+    from connections.transport.limits import circuit_breaker
     from connections.transport.models import Breaker
+    from connections.transport.request_context import RequestContext
     from portal.onboarding.models import Mark, Onboarding
 
     onboarding = Onboarding.objects.create(tenant=connected.tenant, connection=connected)
-    for checkpoint in registry.all_providers()["procountor"].checkpoints(connected.way):
+    for checkpoint in registry.all_providers()["procountor"].checkpoints(connected.auth_method):
         Mark.objects.create(tenant=connected.tenant, onboarding=onboarding, checkpoint=checkpoint.slug)
-    caller = Caller(connected, registry.all_providers()["procountor"])
+    caller = RequestContext(connected, registry.all_providers()["procountor"])
     pages = (place, f"{place}checklist/")
     assert not any("is having trouble" in client.get(page).content.decode() for page in pages)
-    for _ in range(breaker.LEAST):
-        breaker.note(caller, caller.hosts.api, is_good=False)
+    for _ in range(circuit_breaker.LEAST):
+        circuit_breaker.note(caller, caller.hosts.api, is_good=False)
     for page in pages:
         shown = client.get(page).content.decode()
         assert "Procountor is having trouble since <time" in shown
         assert "Nothing is wrong with your connection" in shown
-    Breaker.objects.update(healed_at=breaker.Clock())
+    Breaker.objects.update(healed_at=circuit_breaker.Clock())
     assert not any("is having trouble" in client.get(page).content.decode() for page in pages)
 
 

@@ -118,7 +118,7 @@ def test_pages_read_the_listed_values_only() -> None:
         ("get", "try_fill", ("connection", "operation"), "like", "call"),
         ("post", "try_send", ("connection", "operation"), "call", "call"),
         ("post", "decide_activation", ("activation",), "company", "connection"),
-        ("get", "checklist_news", ("connection",), "open", "connection"),
+        ("get", "checklist_poll", ("connection",), "open", "connection"),
         ("get", "callback", (), "state", "activation"),
         ("post", "account_email", (), "email", "email"),
         ("post", "account_reset_password", (), "email", "email"),

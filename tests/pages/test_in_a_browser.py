@@ -172,7 +172,7 @@ def test_a_check_is_answered_on_the_page_by_itself(
     made = sandbox.setup_company()
     page = enter(alice)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "checklist-news" in request.url else None)
+    page.on("request", lambda request: asked.append(request.url) if "checklist-poll" in request.url else None)
     page.goto(f"{visitor.checklist}api-key/")
     page.get_by_label("API key", exact=True).fill(made["api_key"])
     page.get_by_role("button", name="Store and check").click()

@@ -94,7 +94,7 @@ def test_no_page_of_a_customer_is_wider_than_its_window(
     pages = [
         address.url("aamu", {**ids, "membership": membership})
         for address in ADDRESSES
-        if address.method == "get" and not address.name.endswith("_news")
+        if address.method == "get" and not address.name.endswith("_poll")
     ]
     assert len(pages) > 15
     assert too_wide(enter(alice, width), [*pages, *OWN]) == {}

@@ -38,22 +38,22 @@ MOST_QUERIES = {
     "delete_recording": 24,
     "before": 21,
     "connection": 38,
-    "connection_news": 37,
+    "connection_poll": 37,
     "checklist": 30,
-    "checklist_news": 30,
+    "checklist_poll": 30,
     "checkpoint": 30,
     "try": 25,
     "try_fill": 22,
     "call": 27,
-    "call_news": 27,
+    "call_poll": 27,
     "activation": 24,
-    "activation_news": 24,
+    "activation_poll": 24,
     "disconnect": 27,
     "move": 24,
     "recording": 24,
     "recorded_call": 24,
     "run": 27,
-    "run_news": 27,
+    "run_poll": 27,
 }
 
 
@@ -118,7 +118,7 @@ def test_ones_own_pages_are_whole(name: str, sign_in: Callable[..., Any], alice:
 def test_pages_of_a_tenant_are_whole(looks: Any) -> None:
     for name, address, client in looks:
         answer = client.get(address)
-        if name.endswith("_news"):
+        if name.endswith("_poll"):
             assert answer.status_code == 200
             assert b"<html" not in answer.content
         else:
@@ -136,7 +136,7 @@ def test_pages_that_say_no_are_whole(address: str, sign_in: Callable[..., Any], 
 def test_a_broken_page_says_so_without_the_trace(
     sign_in: Callable[..., Any], alice: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from portal.overview import views
+    from portal.dashboard import views
 
     def breaks(tenant: Any) -> None:
         message = "canary-in-the-trace"

@@ -12,7 +12,7 @@ import pytest
 from django.urls import reverse
 
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import recording as recordings
+from connections.transport.log import recording as recordings
 from connections.transport.models import Recording
 from connections.vault.models import Connection
 from connections.vault.services import open_connection

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from connections.providers import registry
-from connections.transport import parsing
+from connections.transport.http import parsing
 
 WIRES = registry.all_providers()["pentamic"].wires
 

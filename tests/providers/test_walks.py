@@ -8,7 +8,7 @@ import pytest
 
 from connections.providers import registry
 from connections.sync.models import Record
-from connections.transport import limiter
+from connections.transport.limits import rate_limiter
 from tests.providers.walking import Walker
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 WAYS = [(slug, grant.name) for slug, provider in registry.all_providers().items() for grant in provider.grants]
 
 
-@pytest.mark.parametrize(("slug", "way"), WAYS)
+@pytest.mark.parametrize(("slug", "auth_method"), WAYS)
 def test_from_nothing_to_the_first_sync(
-    slug: str, way: str, aamu: Any, sandbox: Any, work_off: Any, monkeypatch: Any
+    slug: str, auth_method: str, aamu: Any, sandbox: Any, work_off: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(limiter, "_queue", lambda *_args: None)  # gentle limits are proved elsewhere
-    walker = Walker(tenant=aamu, server=sandbox, slug=slug, way=way, work_off=work_off)
+    monkeypatch.setattr(rate_limiter, "_queue", lambda *_args: None)  # gentle limits are proved elsewhere
+    walker = Walker(tenant=aamu, server=sandbox, slug=slug, auth_method=auth_method, work_off=work_off)
     walker.server.reset()
     walker.prepare()
     states = walker.walk()

@@ -11,7 +11,7 @@ from connections.providers import registry
 from connections.spec.checklist import Attestation, Checkpoint, MarkState
 from connections.sync.models import SyncRun
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import authorization
+from connections.transport.oauth import authorization
 from connections.vault.models import Connection, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
@@ -26,7 +26,7 @@ SESSION = "a-browser-session"
 class Walker:
     """One tenant's walk through one provider's checklist by one way, against its simulator."""
 
-    def __init__(self, *, tenant: Any, server: Any, slug: str, way: str, work_off: Any) -> None:
+    def __init__(self, *, tenant: Any, server: Any, slug: str, auth_method: str, work_off: Any) -> None:
         self.tenant, self.work_off = tenant, work_off
         self.server = copy.copy(server)  # the same process, spoken to at another simulator
         self.server.simulator = slug
@@ -41,7 +41,9 @@ class Walker:
                 redirect_uri=self.client["redirect_uri"],
             )
         with self.inside():
-            self.onboarding = services.begin(tenant=tenant, provider=slug, environment="sandbox", way=way, actor=AINO)
+            self.onboarding = services.begin(
+                tenant=tenant, provider=slug, environment="sandbox", auth_method=auth_method, actor=AINO
+            )
         self.made: dict[str, Any] = {}
 
     @contextmanager
@@ -75,7 +77,7 @@ class Walker:
         return found
 
     def give(self, checkpoint: str, **changed: str) -> None:
-        declared = self.provider.checkpoint(checkpoint, self.connection.way)
+        declared = self.provider.checkpoint(checkpoint, self.connection.auth_method)
         with self.inside():
             values = {**self.typed(declared), **changed}
             services.give(mark=self.mark(checkpoint), values=values, actor=AINO)
@@ -128,11 +130,11 @@ class Walker:
 
     def walk(self) -> dict[str, str]:
         """The whole checklist, in its order, to the first sync."""
-        declared = self.provider.checkpoints(self.connection.way)
+        declared = self.provider.checkpoints(self.connection.auth_method)
         for checkpoint in declared:
             if checkpoint.connect and not checkpoint.fields:
                 attempt = self.connect(checkpoint.slug, checkpoint.connect[0])
-                assert attempt.state == "exchanged", attempt.word
+                assert attempt.state == "exchanged", attempt.reason_code
                 self.check(checkpoint.slug)
             elif checkpoint.fields:
                 self.give(checkpoint.slug)

@@ -107,7 +107,7 @@ def test_a_known_and_an_unknown_address_are_refused_alike(client: Any, alice: An
     assert said[0][-1] == 429
 
 
-def test_a_reset_that_is_refused_sends_nothing(client: Any, alice: Any, house_key: None, settings: Any) -> None:
+def test_a_reset_that_is_refused_sends_nothing(client: Any, alice: Any, system_key: None, settings: Any) -> None:
     settings.EMAIL_BACKEND = "portal.notices.mail.QueuedBackend"
     for _ in range(9):
         client.post("/account/password/reset/", {"email": alice.email})

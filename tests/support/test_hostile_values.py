@@ -11,7 +11,7 @@ from django.contrib import admin
 from django.urls import reverse
 
 from portal.support.filters import TypedFilter
-from portal.support.looking import BEFORE, LIST, StaffAdmin
+from portal.support.read_only_admin import BEFORE, LIST, StaffAdmin
 from tests.hostile_values import NUL, VALUES, broken
 from tests.support.conftest import House
 from tests.support.test_who_may import BUTTONS, LISTS, addresses, of
@@ -41,7 +41,7 @@ def listed() -> Iterator[tuple[str, StaffAdmin]]:
 
 def test_every_registered_page_takes_only_what_it_declares() -> None:
     strangers = [page for page in PAGES if not isinstance(page, StaffAdmin)]
-    assert strangers == [], "derive it from Editable or LookOnly (portal/support/looking.py)"
+    assert strangers == [], "derive it from Editable or LookOnly (portal/support/read_only_admin.py)"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.opts.label_lower)

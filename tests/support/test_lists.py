@@ -99,7 +99,7 @@ def test_a_link_that_was_kept_shows_the_same_tomorrow(
     assert "GET /invoices" in Page(support.get(kept).content).text
     at = house.entry.at
     # A day later the entry is a day old; the link is the same.
-    monkeypatch.setattr("portal.support.looking.timezone.now", lambda: at + timedelta(days=1))
+    monkeypatch.setattr("portal.support.read_only_admin.timezone.now", lambda: at + timedelta(days=1))
     assert "GET /invoices" in Page(support.get(kept).content).text
 
 

@@ -98,7 +98,7 @@ def test_a_person_shows_where_they_belong_and_whether_a_second_factor_is_set_up(
 
 
 def test_an_admin_adds_a_staff_person_who_belongs_to_no_tenant(
-    ada: Any, house_key: None, sign_in: Callable[..., Any], client: Any, mailoutbox: list[Any]
+    ada: Any, system_key: None, sign_in: Callable[..., Any], client: Any, mailoutbox: list[Any]
 ) -> None:
     form = {"email": "Sam@Pilotage.example", "name": "Sam", "staff_role": "support"}
     answer = sign_in(ada).post(reverse("admin:members_user_add"), form)

@@ -28,7 +28,7 @@ def addressed(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     address = CredentialField("api_address", "API address", secret=False, kind=Kind.ADDRESS)
     hosts = {Environment.PRODUCTION: GivenByCustomer("api_address")}
     offer(monkeypatch, replace(provider, hosts=hosts, credentials=(*provider.credentials, address)))
-    Connection.objects.update(settings={"api_address": "https://books.example/api"}, way="m2m")
+    Connection.objects.update(settings={"api_address": "https://books.example/api"}, auth_method="m2m")
     return house
 
 
@@ -120,7 +120,7 @@ def test_support_sees_way_settings_pins_and_logins(addressed: House, dana: Any, 
     AuthorizationAttempt(
         tenant=addressed.tenant, connection=connection, login="code", checkpoint="api-key", state_digest="d" * 64,
         session_digest="s" * 64, actor_name="alice@aamu.example", redirect_uri="https://portal.example/callback/x/",
-        token_address="https://books.example/token", state=AttemptState.DENIED, word="access_denied",
+        token_address="https://books.example/token", state=AttemptState.DENIED, reason_code="access_denied",
     ).save(force_insert=True)  # fmt: skip
     shown = page(addressed, sign_in(dana))
     for words in ("m2m", "API address", "https://books.example/api", "books.example:443", "AB:CD", "access_denied"):

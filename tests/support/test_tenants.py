@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connections.tenancy.models import AuditEvent, Tenant
-from connections.vault.key_models import HouseKey, TenantKey
+from connections.vault.key_models import SystemKey, TenantKey
 from connections.vault.models import Connection
 from portal.members.models import Invitation, Membership
 from portal.notices.models import OutgoingMail
@@ -42,7 +42,7 @@ def page_of(tenant: Tenant) -> str:
 
 
 def test_a_tenant_is_founded_and_its_owner_invited(
-    house_key: None, admins: Any, ada: Any, work_off: Callable[..., int]
+    system_key: None, admins: Any, ada: Any, work_off: Callable[..., int]
 ) -> None:
     answer = admins.post(reverse("admin:tenancy_tenant_add"), NEW)
     assert answer.status_code == 302
@@ -80,7 +80,7 @@ def test_a_wrong_form_founds_nothing_and_keeps_what_was_typed(
 
 
 def test_without_the_houses_key_founding_says_what_to_do(db: None, admins: Any) -> None:
-    assert not HouseKey.objects.exists()
+    assert not SystemKey.objects.exists()
     answer = admins.post(reverse("admin:tenancy_tenant_add"), NEW)
     assert "Start a worker" in answer.content.decode()
     assert not Tenant.objects.exists()
@@ -146,7 +146,7 @@ def test_support_is_offered_no_action(house: House, sign_in: Callable[..., Any],
         assert word not in page
 
 
-def test_a_tenant_that_never_got_its_keys_waits_for_them_again(house_key: None, ada: Any) -> None:
+def test_a_tenant_that_never_got_its_keys_waits_for_them_again(system_key: None, ada: Any) -> None:
     tenant = Tenant.objects.create(name="Routa Oy", slug="routa")
     assert services.suspend(tenant_id=tenant.id, actor=ada.actor)
     assert not services.suspend(tenant_id=tenant.id, actor=ada.actor)

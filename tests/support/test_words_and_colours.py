@@ -13,7 +13,7 @@ from connections.spec.checklist import MarkState
 from connections.sync.models import SyncRun
 from connections.tenancy.models import Tenant
 from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential
-from portal.support import showing
+from portal.support import formatting
 from tests.support.conftest import House
 from tests.support.pages import Page
 from tests.support.test_who_may import ADDED_BY_ADMINS, LISTS, of
@@ -118,9 +118,9 @@ def test_a_revoked_key_is_red_and_says_so(house: House, badges: Any) -> None:
 def test_a_secret_that_nobody_needs_asks_for_nothing(house: House, badges: Any) -> None:
     Credential.objects.all().delete()
     assert badges("vault_connection", house.connection.id)["not given yet"] == "warn"
-    Connection.objects.update(way="authorization-code")
+    Connection.objects.update(auth_method="authorization-code")
     assert badges("vault_connection", house.connection.id)["none, and none is needed"] == "quiet"
-    Connection.objects.update(way="m2m", state=ConnectionState.DISCONNECTED)
+    Connection.objects.update(auth_method="m2m", state=ConnectionState.DISCONNECTED)
     assert badges("vault_connection", house.connection.id)["none, and none is needed"] == "quiet"
 
 
@@ -156,7 +156,7 @@ def test_what_was_decided_on_purpose_is_not_red(house: House, badges: Any, alice
 
 def test_every_mark_has_a_word_an_icon_and_a_colour() -> None:
     for state in MarkState:
-        assert re.search(r"<svg.*</svg>\w", showing.mark_badge(state), re.DOTALL), state
+        assert re.search(r"<svg.*</svg>\w", formatting.mark_badge(state), re.DOTALL), state
 
 
 def test_every_state_that_a_list_shows_has_a_look_of_its_own() -> None:
@@ -169,4 +169,4 @@ def test_every_state_that_a_list_shows_has_a_look_of_its_own() -> None:
 
     kinds = (CallState, JobState, Level, ProgressState, RunState, TenantState, AttemptState, Outcome, MailState,
              ConnectionState)  # fmt: skip
-    assert [state for kind in kinds for state in kind if str(state.value) not in showing.LOOKS] == []
+    assert [state for kind in kinds for state in kind if str(state.value) not in formatting.LOOKS] == []

@@ -16,7 +16,7 @@ from connections.providers.registry import all_providers as every_provider  # pa
 from connections.sync import engine, services
 from connections.sync.models import Record, RunLogLine, StreamProgress, Trigger
 from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
-from connections.transport import egress
+from connections.transport.http import session as http_session
 from connections.transport.models import Breaker
 from connections.vault.secret import Secret
 from connections.vault.services import keep_settings, mark_healthy, open_connection, register_client, store_credential
@@ -153,11 +153,11 @@ class Reader:
 
 
 @pytest.fixture
-def reading(committed_db, line, house_key, aamu, settings, work_off, monkeypatch):
+def reading(committed_db, line, system_key, aamu, settings, work_off, monkeypatch):
     """`reading("hesabit")` is a connection that reads one list of it, or `streams` by name."""
 
     def begin(slug, *streams):
-        egress._local.__dict__.clear()
+        http_session._local.__dict__.clear()
         line.reset()
         Breaker.objects.all().delete()
         server = ListServer(DIALECTS[slug])
@@ -177,9 +177,11 @@ def reading(committed_db, line, house_key, aamu, settings, work_off, monkeypatch
             provider=slug, environment="sandbox", client_id="client-1", client_secret=Secret("client-secret"),
             redirect_uri="https://portal.example/callback",
         )  # fmt: skip
-        way = "own-client" if slug == "smartbusiness" else ""
+        auth_method = "own-client" if slug == "smartbusiness" else ""
         with tenant_scope(aamu.id):
-            opened = open_connection(tenant=aamu, provider=slug, environment="sandbox", way=way, actor=SYSTEM)
+            opened = open_connection(
+                tenant=aamu, provider=slug, environment="sandbox", auth_method=auth_method, actor=SYSTEM
+            )
             fields = {field.name: field for field in provider.credentials}
             typed = {"api_url": line.address, "auth_url": line.address, "client_id": "theirs", "scope": "all"}
             typed["format"] = "json"

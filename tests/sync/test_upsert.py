@@ -11,7 +11,7 @@ from django.db import connection as database
 
 from connections.spec.operations import Place
 from connections.spec.streams import Each, Envelope, Stream, Whole
-from connections.sync import parts, upsert
+from connections.sync import slices, upsert
 from connections.sync.models import Record
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.services import open_connection
@@ -132,7 +132,7 @@ def test_a_field_is_asked_with_as_an_id_is_spelled(keep, place):
     asked = []
     for number in range(len(values)):
         with acting_as("worker"), tenant_scope(place.tenant_id):
-            part = parts.at(place, stream, {"part": str(number)})
+            part = slices.at(place, stream, {"part": str(number)})
         asked.append(part.arguments.query["number"])
     assert asked == ["17", "17.0", "12345678901234567890123", "17", "", "", "", ""]
 

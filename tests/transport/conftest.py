@@ -6,8 +6,9 @@ import pytest
 
 from connections.providers import registry
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import egress, token_request, tokens
-from connections.transport.caller import Caller
+from connections.transport.http import session as http_session
+from connections.transport.oauth import token_endpoint, tokens
+from connections.transport.request_context import RequestContext
 from connections.vault.secret import Secret
 from connections.vault.services import open_connection, register_client, store_credential
 from portal.env import SandboxHosts
@@ -30,13 +31,13 @@ def hostile_process(tmp_path_factory):
 @pytest.fixture
 def hostile(hostile_process):
     # A connection left open by another test would bring its behaviour along.
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
     hostile_process.reset()
     return hostile_process
 
 
 @pytest.fixture
-def uncanny(hostile, house_key, aamu, settings):
+def uncanny(hostile, system_key, aamu, settings):
     """A connection of Aamu Oy whose provider is the hostile server, with everything stored that a token needs."""
     settings.SANDBOX_HOSTS = {"procountor": SandboxHosts(api=f"{hostile.address}/api", ca=hostile.ca)}
     register_client(
@@ -53,7 +54,7 @@ def uncanny(hostile, house_key, aamu, settings):
 
 
 @pytest.fixture
-def consented(hostile, house_key, aamu, settings):
+def consented(hostile, system_key, aamu, settings):
     """A connection of Aamu Oy to SmartBusiness, allowed by a person: the pair is `old-a` and `old-r`."""
     settings.SANDBOX_HOSTS = {"smartbusiness": SandboxHosts(api=hostile.address, ca=hostile.ca)}
     register_client(
@@ -69,11 +70,11 @@ def connect(hostile, connection):
     """A person consents, and the code is traded."""
     behave = hostile.behave
     hostile.behave = lambda line: line.answer(200, OLD)
-    code = token_request.Code(
+    code = token_endpoint.Code(
         bound_for(connection, "code-1"), bound_for(connection, "verifier-1"), "https://portal.example/callback"
     )
     with acting_as("worker"):
-        tokens.trade(Caller(connection, registry.find(connection.provider)), code)
+        tokens.exchange_code(RequestContext(connection, registry.find(connection.provider)), code)
     hostile.behave = behave
     hostile.asked.clear()
 

@@ -23,8 +23,8 @@ from connections.providers import registry
 from connections.spec.wire import Wire
 from connections.sync import upsert
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import bodies, charsets, deadline, parsing
-from connections.transport.egress_errors import EgressError
+from connections.transport.http import bodies, charsets, deadline, parsing
+from connections.transport.http.errors import EgressError
 from connections.vault.services import open_connection
 from tests.roles import acting_as
 

@@ -13,11 +13,11 @@ from django.test.utils import CaptureQueriesContext
 
 from connections.providers import registry
 from connections.spec.errors import Rejected, Unavailable
-from connections.transport import breaker
 from connections.transport import client as sending
-from connections.transport.caller import Caller
 from connections.transport.client import Client
+from connections.transport.limits import circuit_breaker
 from connections.transport.models import Breaker, RequestLogEntry
+from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection
 from tests.roles import acting_as
 from tests.transport.test_send import answering, calls
@@ -39,16 +39,16 @@ def row(**fields):
 
 
 def opened(**fields):
-    return row(opened_at=NOW, next_at=NOW + breaker.EVERY, bad=5, **fields)
+    return row(opened_at=NOW, next_at=NOW + circuit_breaker.EVERY, bad=5, **fields)
 
 
 def test_failures_of_two_connections_open_a_server():
     found = row()
-    for number in range(breaker.LEAST - 1):
-        breaker.failed(found, NOW, ONE)
-        assert not breaker.is_open(found), number
-    breaker.failed(found, NOW + seconds(3), OTHER)
-    assert breaker.is_open(found)
+    for number in range(circuit_breaker.LEAST - 1):
+        circuit_breaker.failed(found, NOW, ONE)
+        assert not circuit_breaker.is_open(found), number
+    circuit_breaker.failed(found, NOW + seconds(3), OTHER)
+    assert circuit_breaker.is_open(found)
     assert (found.opened_at, found.next_at) == (NOW + seconds(3), NOW + seconds(33))
 
 
@@ -56,41 +56,41 @@ def test_failures_of_two_connections_open_a_server():
 def test_failures_of_one_connection_open_its_own_and_nobody_elses(of_connection, is_open):
     found = row(of_connection=of_connection)
     for _ in range(50):
-        breaker.failed(found, NOW, ONE)
-    assert breaker.is_open(found) is is_open
+        circuit_breaker.failed(found, NOW, ONE)
+    assert circuit_breaker.is_open(found) is is_open
 
 
 @pytest.mark.parametrize(("good", "is_open"), [(5, True), (6, False)])
 def test_it_opens_by_ratio(good, is_open):
     found = row(good=good, bad=4, is_shared=True)
-    breaker.failed(found, NOW, ONE)
-    assert breaker.is_open(found) is is_open
+    circuit_breaker.failed(found, NOW, ONE)
+    assert circuit_breaker.is_open(found) is is_open
 
 
 def test_failures_of_long_ago_do_not_count():
     found = row(bad=4, good=9, is_shared=True)
-    breaker.failed(found, NOW + breaker.WINDOW, OTHER)
+    circuit_breaker.failed(found, NOW + circuit_breaker.WINDOW, OTHER)
     assert (found.bad, found.good, found.by, found.is_shared) == (1, 0, OTHER, False)
-    assert found.began_at == NOW + breaker.WINDOW
+    assert found.began_at == NOW + circuit_breaker.WINDOW
 
 
 def test_an_open_one_lets_a_single_caller_through_every_half_minute():
     found = opened()
-    assert breaker.admit(found, NOW + seconds(29)) is None
-    assert breaker.admit(found, NOW + seconds(30)) == 0
-    assert breaker.admit(found, NOW + seconds(30)) is None
+    assert circuit_breaker.admit(found, NOW + seconds(29)) is None
+    assert circuit_breaker.admit(found, NOW + seconds(30)) == 0
+    assert circuit_breaker.admit(found, NOW + seconds(30)) is None
     assert found.next_at == NOW + seconds(60)
-    breaker.failed(found, NOW + seconds(31), OTHER)
+    circuit_breaker.failed(found, NOW + seconds(31), OTHER)
     assert (found.opened_at, found.next_at) == (NOW, NOW + seconds(60))
 
 
 def test_the_first_good_answer_begins_the_way_in_and_its_pace_doubles():
     found = opened(good=3)
-    breaker.succeeded(found, NOW)
-    assert not breaker.is_open(found)
+    circuit_breaker.succeeded(found, NOW)
+    assert not circuit_breaker.is_open(found)
     admitted, at = [], NOW
-    while breaker.is_recovering(found, at):
-        while (wait := breaker.admit(found, at)) is not None:
+    while circuit_breaker.is_recovering(found, at):
+        while (wait := circuit_breaker.admit(found, at)) is not None:
             admitted.append((at - NOW).total_seconds() + wait)
         at += seconds(0.25)
     by_five = [sum(1 for each in admitted if start <= each < start + 5) for start in range(0, 30, 5)]
@@ -99,34 +99,34 @@ def test_the_first_good_answer_begins_the_way_in_and_its_pace_doubles():
     assert by_five[-1] > 100
     gaps = [later - sooner for sooner, later in pairwise(admitted)]
     assert min(gaps) > 0
-    assert breaker.admit(found, at) == 0
-    assert not breaker.is_counting(found, NOW + breaker.WINDOW)
+    assert circuit_breaker.admit(found, at) == 0
+    assert not circuit_breaker.is_counting(found, NOW + circuit_breaker.WINDOW)
 
 
 def test_a_failure_right_after_the_first_good_answer_closes_the_door_again():
     found = opened()
-    breaker.succeeded(found, NOW + seconds(30))
-    breaker.failed(found, NOW + seconds(32), ONE)
-    assert breaker.is_open(found)
+    circuit_breaker.succeeded(found, NOW + seconds(30))
+    circuit_breaker.failed(found, NOW + seconds(32), ONE)
+    assert circuit_breaker.is_open(found)
     assert (found.opened_at, found.next_at) == (NOW, NOW + seconds(62))  # the trouble is the same one
 
 
 def test_a_few_failures_among_many_good_answers_do_not_yet_three_do():
     found = opened()
     for _ in range(20):
-        breaker.succeeded(found, NOW)
+        circuit_breaker.succeeded(found, NOW)
     for _ in range(2):
-        breaker.failed(found, NOW + seconds(9), ONE)
-    assert not breaker.is_open(found)
-    breaker.failed(found, NOW + seconds(9), ONE)
-    assert breaker.is_open(found)
+        circuit_breaker.failed(found, NOW + seconds(9), ONE)
+    assert not circuit_breaker.is_open(found)
+    circuit_breaker.failed(found, NOW + seconds(9), ONE)
+    assert circuit_breaker.is_open(found)
 
 
 def test_trouble_that_was_over_begins_anew():
     found = opened()
-    breaker.succeeded(found, NOW)
-    later = NOW + breaker.RAMP
-    breaker.failed(found, later, ONE)
+    circuit_breaker.succeeded(found, NOW)
+    later = NOW + circuit_breaker.RAMP
+    circuit_breaker.failed(found, later, ONE)
     assert (found.opened_at, found.healed_at, found.bad, found.good) == (None, None, 1, 0)
 
 
@@ -135,7 +135,7 @@ def test_trouble_that_was_over_begins_anew():
 
 def caller(connection_id=None, slug="procountor"):
     connection = Connection(id=connection_id or uuid.uuid4(), provider=slug, environment="test")
-    return Caller(connection, registry.find(slug))
+    return RequestContext(connection, registry.find(slug))
 
 
 def rows():
@@ -144,11 +144,11 @@ def rows():
 
 def fail(times, *callers, url=URL):
     for number in range(times):
-        breaker.note(callers[number % len(callers)], url, is_good=False)
+        circuit_breaker.note(callers[number % len(callers)], url, is_good=False)
 
 
 def come_due():
-    Breaker.objects.filter(next_at__isnull=False).update(next_at=breaker.Clock())
+    Breaker.objects.filter(next_at__isnull=False).update(next_at=circuit_breaker.Clock())
 
 
 @pytest.mark.django_db
@@ -161,8 +161,8 @@ class TestRows:
     def test_while_all_is_well_there_is_no_row_and_one_query_a_call(self):
         one = caller()
         with CaptureQueriesContext(database) as asked:
-            with breaker.passage(one, URL):
-                breaker.note(one, URL, is_good=True)
+            with circuit_breaker.guard(one, URL):
+                circuit_breaker.note(one, URL, is_good=True)
         assert len(asked) == 1
         assert not Breaker.objects.exists()
 
@@ -170,17 +170,17 @@ class TestRows:
         fleet = [caller() for _ in range(5)]
         fail(5, *fleet)
         for each in (*fleet, caller()):
-            with pytest.raises(Unavailable) as refused, breaker.passage(each, URL):
+            with pytest.raises(Unavailable) as refused, circuit_breaker.guard(each, URL):
                 pytest.fail("let through")
             assert refused.value.fault.code == "provider-in-trouble"
             assert refused.value.entry_id is None
             away = (refused.value.retry_at - rows()[False].next_at).total_seconds()
-            assert 0 <= away <= breaker.SPREAD
+            assert 0 <= away <= circuit_breaker.SPREAD
         come_due()
         passed = []
         for each in fleet:
             try:
-                with breaker.passage(each, URL):
+                with circuit_breaker.guard(each, URL):
                     passed.append(each)
             except Unavailable:
                 continue
@@ -190,23 +190,23 @@ class TestRows:
         one = caller()
         fail(5, one, caller())
         come_due()
-        with breaker.passage(one, URL), breaker.passage(one, "https://books.example/token"):
+        with circuit_breaker.guard(one, URL), circuit_breaker.guard(one, "https://books.example/token"):
             pass
-        with pytest.raises(Unavailable), breaker.passage(one, URL):
+        with pytest.raises(Unavailable), circuit_breaker.guard(one, URL):
             pytest.fail("a passage outlived its attempt")
 
     def test_another_server_of_the_same_provider_is_not_in_trouble(self):
         one = caller()
         fail(5, one, caller())
-        with breaker.passage(one, "https://other.example/api"):
+        with circuit_breaker.guard(one, "https://other.example/api"):
             pass
 
     def test_one_connection_in_trouble_does_not_stand_in_the_others_way(self):
         one = caller()
         fail(9, one)
-        with pytest.raises(Unavailable), breaker.passage(one, URL):
+        with pytest.raises(Unavailable), circuit_breaker.guard(one, URL):
             pytest.fail("let through")
-        with breaker.passage(caller(), URL):
+        with circuit_breaker.guard(caller(), URL):
             pass
 
     def test_whoever_goes_to_look_mends_both_rows(self):
@@ -214,28 +214,28 @@ class TestRows:
         fail(9, one, caller())
         fail(5, one)
         come_due()
-        with breaker.passage(one, URL):
-            breaker.note(one, URL, is_good=True)
+        with circuit_breaker.guard(one, URL):
+            circuit_breaker.note(one, URL, is_good=True)
         assert rows()[False].healed_at is not None
         assert not Breaker.objects.filter(key__endswith=str(one.connection.id), healed_at=None).exists()
 
     def test_good_answers_count_while_there_are_failures(self):
         one = caller()
-        fail(breaker.LEAST - 1, one)
+        fail(circuit_breaker.LEAST - 1, one)
         for _ in range(6):
-            with breaker.passage(one, URL):
-                breaker.note(one, URL, is_good=True)
+            with circuit_breaker.guard(one, URL):
+                circuit_breaker.note(one, URL, is_good=True)
         fail(1, one)
-        assert (rows()[True].good, rows()[True].bad) == (6, breaker.LEAST)
-        with breaker.passage(one, URL):
+        assert (rows()[True].good, rows()[True].bad) == (6, circuit_breaker.LEAST)
+        with circuit_breaker.guard(one, URL):
             pass
 
     def test_an_answer_is_never_lost_because_the_breaker_could_not_be_told(self, monkeypatch, caplog):
         def gone(*args, **kwargs):
             raise DatabaseError
 
-        monkeypatch.setattr(breaker, "_fail", gone)
-        breaker.note(caller(), URL, is_good=False)
+        monkeypatch.setattr(circuit_breaker, "_fail", gone)
+        circuit_breaker.note(caller(), URL, is_good=False)
         assert "not told" in caplog.text
 
     def test_no_address_is_kept(self):
@@ -248,17 +248,17 @@ class TestRows:
 def test_since_when_there_is_trouble_is_known_to_the_pages(db):
     one = Connection(provider="procountor", environment="test")
     token = "https://pts-api.procountor.com/api/oauth/token"
-    assert breaker.trouble_since(one) is None
+    assert circuit_breaker.trouble_since(one) is None
     with acting_as("worker"):
         fail(5, caller(), caller(), url=token)
     with acting_as("web"):
-        assert breaker.trouble_since(one) == rows()[False].opened_at
-    Breaker.objects.filter(of_connection=False).update(next_at=breaker.Clock() - breaker.KNOWN_FOR)
-    assert breaker.trouble_since(one) is None  # nobody has looked for a while
+        assert circuit_breaker.trouble_since(one) == rows()[False].opened_at
+    Breaker.objects.filter(of_connection=False).update(next_at=circuit_breaker.Clock() - circuit_breaker.KNOWN_FOR)
+    assert circuit_breaker.trouble_since(one) is None  # nobody has looked for a while
     come_due()
-    Breaker.objects.filter(of_connection=False).update(healed_at=breaker.Clock())
-    assert breaker.trouble_since(one) is None
-    assert breaker.trouble_since(Connection(provider="pentamic", environment="production")) is None
+    Breaker.objects.filter(of_connection=False).update(healed_at=circuit_breaker.Clock())
+    assert circuit_breaker.trouble_since(one) is None
+    assert circuit_breaker.trouble_since(Connection(provider="pentamic", environment="production")) is None
 
 
 # -- in the send loop --------------------------------------------------------------------------------------------------
@@ -277,20 +277,20 @@ def send(client):
 
 def test_server_errors_open_it_and_nothing_more_is_sent(hostile, client, db):
     answering(hostile, (503, b"{}"))
-    for _ in range(breaker.LEAST):
+    for _ in range(circuit_breaker.LEAST):
         with pytest.raises(Unavailable):
             send(client)
     before = len(hostile.asked)
-    for _ in range(breaker.LEAST):
+    for _ in range(circuit_breaker.LEAST):
         with pytest.raises(Unavailable) as refused:
             send(client)
         assert refused.value.fault.code == "provider-in-trouble"
     assert len(hostile.asked) == before
-    assert RequestLogEntry.objects.filter(operation="session").count() == len(calls(hostile)) == breaker.LEAST
+    assert RequestLogEntry.objects.filter(operation="session").count() == len(calls(hostile)) == circuit_breaker.LEAST
     come_due()
     answering(hostile, (200, {}))
     assert send(client).status == 200
-    assert not breaker.is_open(rows()[True])
+    assert not circuit_breaker.is_open(rows()[True])
 
 
 def test_no_answer_counts_as_well(hostile, client, db):
@@ -311,23 +311,23 @@ def test_a_refusal_never_counts_as_trouble(hostile, client, db, status):
 
 def test_a_refusal_is_a_sign_of_life(hostile, client, db):
     answering(hostile, (503, b"{}"))
-    for _ in range(breaker.LEAST):
+    for _ in range(circuit_breaker.LEAST):
         with pytest.raises(Unavailable):
             send(client)
     come_due()
     answering(hostile, (404, b"{}"))
     with pytest.raises(Rejected):
         send(client)
-    assert not breaker.is_open(rows()[True])
+    assert not circuit_breaker.is_open(rows()[True])
 
 
 def test_a_token_request_feeds_it_and_is_held_back_by_it(hostile, client, db):
     hostile.behave = lambda line: line.answer(503, b"{}")
-    for _ in range(breaker.LEAST):
+    for _ in range(circuit_breaker.LEAST):
         with pytest.raises(Unavailable), acting_as("worker"):
             client.fresh_token()
     asked = len(hostile.asked)
-    assert asked == breaker.LEAST
+    assert asked == circuit_breaker.LEAST
     with pytest.raises(Unavailable) as refused, acting_as("worker"):
         client.fresh_token()
     assert refused.value.fault.code == "provider-in-trouble"
@@ -336,7 +336,7 @@ def test_a_token_request_feeds_it_and_is_held_back_by_it(hostile, client, db):
 
 def test_it_is_asked_before_a_place_in_the_quota_is_taken(hostile, client, db, monkeypatch):
     answering(hostile, (503, b"{}"))
-    for _ in range(breaker.LEAST):
+    for _ in range(circuit_breaker.LEAST):
         with pytest.raises(Unavailable):
             send(client)
     monkeypatch.setattr(sending.limiter, "take", lambda *a, **k: pytest.fail("a place was taken"))

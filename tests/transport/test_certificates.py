@@ -10,14 +10,16 @@ import pytest
 from connections.spec.errors import Blocked, Unavailable
 from connections.spec.provider import Deadlines, Hosts
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import certificates, egress, grant_store, trust
 from connections.transport.client import Client
+from connections.transport.http import certificates, tls
+from connections.transport.http import session as http_session
+from connections.transport.oauth import token_store
 from connections.vault import services as vault
 from connections.vault.models import Pin
 from connections.vault.secret import Secret
 from portal.env import SandboxHosts
 from tests.roles import acting_as
-from tests.transport import papers
+from tests.transport import certificate_factory
 from tests.transport.hostile import HostileServer
 
 QUICK = Deadlines(connect=5, read=5, total=5)
@@ -43,8 +45,8 @@ KINDS = {
 def drawer(tmp_path_factory):
     """Papers by kind, and the authority that is trusted."""
     folder = tmp_path_factory.mktemp("papers")
-    authority = papers.made(folder, "authority", hosts=(), authority=True)
-    stranger = papers.made(folder, "stranger", hosts=(), authority=True)
+    authority = certificate_factory.made(folder, "authority", hosts=(), authority=True)
+    stranger = certificate_factory.made(folder, "stranger", hosts=(), authority=True)
     made = {
         "authority": authority,
         "in order": {"signer": authority},
@@ -62,10 +64,12 @@ def drawer(tmp_path_factory):
         "another": {},
     }
     found = {
-        kind: how if isinstance(how, papers.Paper) else papers.made(folder, kind.replace(" ", "-"), **how)
+        kind: how
+        if isinstance(how, certificate_factory.Paper)
+        else certificate_factory.made(folder, kind.replace(" ", "-"), **how)
         for kind, how in made.items()
     }
-    return found | {"SHA-1": papers.old_hash(folder, "old", authority)}
+    return found | {"SHA-1": certificate_factory.old_hash(folder, "old", authority)}
 
 
 @pytest.fixture
@@ -80,7 +84,7 @@ def ask(request, hostile, drawer, ca, monkeypatch):
     """`ask(kind, *pinned)`: whether the request went out. The certificate is also all that the environment trusts."""
 
     def answered(kind, *pinned):
-        egress._local.__dict__.clear()
+        http_session._local.__dict__.clear()
         hostile.show(drawer[kind].chain)
         asked = len(hostile.asked)
         place = f"127.0.0.1:{hostile.port}"
@@ -96,12 +100,12 @@ def ask(request, hostile, drawer, ca, monkeypatch):
                 monkeypatch.setenv(name, str(drawer[kind].chain))
         try:
             if request.param == "verify=False":
-                session = egress._session(hosts)
+                session = http_session._session(hosts)
                 assert session.get(hosts.api, verify=False).status_code == 200
             else:
-                sent = egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
+                sent = http_session.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
                 assert sent.status == 200
-        except egress.NotTrusted:
+        except http_session.NotTrusted:
             assert len(hostile.asked) == asked
             return False
         return True
@@ -131,7 +135,7 @@ def test_a_pinned_authority_vouches_for_none_of_its_certificates(ask, kind):
 
 
 def test_a_pinned_certificate_that_can_sign_vouches_for_none_of_its_children(ask, drawer, tmp_path):
-    drawer["child"] = papers.made(tmp_path, "child", signer=drawer["self-signed authority"])
+    drawer["child"] = certificate_factory.made(tmp_path, "child", signer=drawer["self-signed authority"])
     assert ask("child", "self-signed authority") is False
 
 
@@ -145,8 +149,8 @@ def test_a_pin_is_for_its_host_and_port_alone(hostile, drawer, ca):
     hostile.show(drawer["self-signed"].chain)
     pins = ((f"127.0.0.1:{hostile.port + 1}", drawer["self-signed"].pem), ("localhost:443", drawer["self-signed"].pem))
     hosts = Hosts(api=hostile.address, token="", ca=ca, loopback=True, pins=pins)
-    with pytest.raises(egress.NotTrusted):
-        egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
+    with pytest.raises(http_session.NotTrusted):
+        http_session.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
 
 
 def test_one_changed_in_the_middle_stops_the_next_connection(hostile, drawer, ca):
@@ -154,21 +158,21 @@ def test_one_changed_in_the_middle_stops_the_next_connection(hostile, drawer, ca
     hostile.show(drawer["self-signed"].chain)
     pins = ((f"127.0.0.1:{hostile.port}", drawer["self-signed"].pem),)
     hosts = Hosts(api=hostile.address, token="", ca=ca, loopback=True, pins=pins)
-    assert egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5).status == 200
+    assert http_session.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5).status == 200
     hostile.show(drawer["another"].chain)
     hostile.behave = lambda line: (line.answer(), line.hang_up())
-    assert egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5).status == 200
-    with pytest.raises(egress.NotTrusted):
-        egress.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
+    assert http_session.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5).status == 200
+    with pytest.raises(http_session.NotTrusted):
+        http_session.send(hosts=hosts, method="GET", url=hosts.api, deadlines=QUICK, total=5)
 
 
 # -- looking, confirming, changing -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def pinned(hostile, house_key, aamu, settings, ca, monkeypatch):
+def pinned(hostile, system_key, aamu, settings, ca, monkeypatch):
     """A connection of Aamu Oy to a customer's own server, whose certificates are confirmed by a person."""
-    monkeypatch.setattr(grant_store, "REFUSAL_HOLDS", 0)  # what was refused is asked again at once
+    monkeypatch.setattr(token_store, "REFUSAL_HOLDS", 0)  # what was refused is asked again at once
     settings.SANDBOX_HOSTS = {"pentamic": SandboxHosts(api=hostile.address, token=hostile.address, ca=ca)}
     typed = {"api_url": hostile.address, "auth_url": hostile.address, "client_id": "c", "scope": "s", "format": "json"}
     with tenant_scope(aamu.id):
@@ -194,7 +198,7 @@ def confirm(connection):
 
 
 def call(connection):
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
     with acting_as("worker"):
         return Client(connection=connection).send("customers.list").status
 
@@ -215,7 +219,7 @@ def later(connection, days):
 def test_what_is_shown_is_seen_and_never_trusted_by_that(pinned, hostile, drawer, kind):
     hostile.show(drawer[kind].chain)
     seen = look(pinned)
-    assert seen.sha256 == trust.fingerprint(drawer[kind].pem)
+    assert seen.sha256 == tls.fingerprint(drawer[kind].pem)
     assert seen.ends_at == drawer[kind].certificate.not_valid_after_utc
     assert (seen.is_public, seen.is_confirmed, seen.is_changed) == (KINDS[kind][0], False, False)
     assert hostile.asked == []
@@ -273,7 +277,7 @@ def test_one_met_after_the_page_was_read_is_not_confirmed_by_it(pinned, hostile,
 
 @pytest.mark.usefixtures("committed_db")
 def test_a_replaced_certificate_is_live_for_the_change_over(pinned, hostile, drawer):
-    prints = {kind: trust.fingerprint(drawer[kind].pem) for kind in ("self-signed", "another", "for no name")}
+    prints = {kind: tls.fingerprint(drawer[kind].pem) for kind in ("self-signed", "another", "for no name")}
     for kind in ("self-signed", "another"):
         hostile.show(drawer[kind].chain)
         look(pinned)
@@ -298,7 +302,7 @@ def test_a_replaced_certificate_is_live_for_the_change_over(pinned, hostile, dra
 @pytest.mark.usefixtures("committed_db")
 def test_an_inner_address_shows_nothing(pinned):
     client = Client(connection=pinned)
-    client._caller.hosts = replace(client._caller.hosts, loopback=False)
+    client._context.hosts = replace(client._context.hosts, loopback=False)
     with acting_as("worker"), pytest.raises(Blocked):
         client.certificates()
 
@@ -313,7 +317,7 @@ def test_a_host_that_shakes_no_hands_is_left(pinned, hostile, monkeypatch):
 
 @pytest.mark.usefixtures("committed_db")
 def test_a_certificate_of_a_version_that_nobody_reads_is_left(pinned, hostile, drawer, tmp_path):
-    hostile.show(papers.of_version_two(drawer["self-signed"], tmp_path))
+    hostile.show(certificate_factory.of_version_two(drawer["self-signed"], tmp_path))
     with acting_as("worker"), pytest.raises(Unavailable) as left:
         Client(connection=pinned).certificates()
     assert left.value.fault.code == "no-answer"

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from connections.transport.charsets import as_utf8
+from connections.transport.http.charsets import as_utf8
 
 NORDIC = '[{"id": 17, "name": "Håkan Ääkkönen € – “x”"}]'
 PLAIN = '[{"id": 17, "name": "Håkan Ääkkönen"}]'

@@ -6,8 +6,8 @@ import pytest
 
 from connections.spec.errors import Forbidden, Unauthorized, Unavailable
 from connections.tenancy.scope import tenant_scope
-from connections.transport import retry
 from connections.transport.client import Client
+from connections.transport.limits import retry
 from connections.transport.models import Outcome, RequestLogEntry
 from tests.roles import acting_as
 

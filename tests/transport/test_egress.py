@@ -13,8 +13,9 @@ import pytest
 import trustme
 
 from connections.spec.provider import Deadlines, Hosts
-from connections.transport import egress, trust
-from connections.transport.egress import NoAnswer, NotAllowed
+from connections.transport.http import session as http_session
+from connections.transport.http import tls
+from connections.transport.http.session import NoAnswer, NotAllowed
 from tests.transport.test_egress_answers import HEAD, bad_chunk, bad_gzip, big, cut_body, no_http, nothing, silence
 
 QUICK = Deadlines(connect=2, read=2, total=2, body_bytes=100_000)
@@ -23,8 +24,8 @@ SECRET = "s3cret-t0ken-value"
 
 @pytest.fixture(autouse=True)
 def fresh_sessions():
-    egress._local.__dict__.clear()
-    trust.context.cache_clear()
+    http_session._local.__dict__.clear()
+    tls.context.cache_clear()
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def hosts(hostile):
 
 def send(hosts, path="/", deadlines=QUICK, **more):
     total = more.pop("total", deadlines.total)
-    return egress.send(
+    return http_session.send(
         hosts=hosts, method=more.pop("method", "GET"), url=hosts.api + path, deadlines=deadlines, total=total, **more
     )
 
@@ -111,7 +112,7 @@ def test_a_redirect_is_an_answer_and_nothing_is_sent_on(hostile, hosts, status):
 def test_the_named_authority_is_the_only_one(hostile, hosts):
     """requests would add its own bundle of public authorities to the context at every call."""
     send(hosts)
-    assert trust.context(hostile.ca).cert_store_stats()["x509_ca"] == 1
+    assert tls.context(hostile.ca).cert_store_stats()["x509_ca"] == 1
 
 
 def test_another_authority_is_not_believed_whatever_the_environment_says(hostile, hosts, tmp_path, monkeypatch):
@@ -133,8 +134,8 @@ def test_a_certificate_for_another_name_is_not_believed(hostile, hosts, monkeypa
 
 
 def test_passing_verify_false_loosens_nothing(hostile, hosts):
-    with pytest.raises(egress.NotTrusted):
-        egress._session(replace(hosts, ca="")).request("GET", hosts.api, verify=False)
+    with pytest.raises(http_session.NotTrusted):
+        http_session._session(replace(hosts, ca="")).request("GET", hosts.api, verify=False)
 
 
 def test_the_name_is_shown_and_checked_though_the_address_is_dialled(hostile, hosts, monkeypatch):
@@ -151,7 +152,7 @@ def test_the_environment_names_no_proxy(hostile, hosts, monkeypatch):
 
 def test_the_environment_gives_no_password_and_takes_no_keys(hostile, hosts, tmp_path, monkeypatch):
     """A netrc would add an Authorization of its own; SSLKEYLOGFILE makes Python write session keys down."""
-    trust.context.cache_clear()
+    tls.context.cache_clear()
     netrc, keys = tmp_path / "netrc", tmp_path / "keys"
     netrc.write_text("default login a password b\n")
     netrc.chmod(0o600)
@@ -200,7 +201,7 @@ def test_loopback_is_for_the_sandbox_alone(hostile, hosts):
 @pytest.mark.parametrize("behaviour", [cut_body, no_http, bad_gzip, nothing, big, silence, bad_chunk])
 def test_no_secret_reaches_an_exception_or_a_log(hostile, hosts, behaviour, caplog):
     hostile.behave = behaviour
-    with caplog.at_level(logging.INFO), pytest.raises(egress.EgressError) as caught:
+    with caplog.at_level(logging.INFO), pytest.raises(http_session.EgressError) as caught:
         send(
             hosts,
             total=0.5,
@@ -224,7 +225,7 @@ def test_headers_that_cannot_be_parsed_log_no_address(hostile, hosts, caplog):
 
 def test_threads_do_not_share_a_session(hosts):
     seen = []
-    threads = [threading.Thread(target=lambda: seen.append(egress._session(hosts))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: seen.append(http_session._session(hosts))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -233,5 +234,5 @@ def test_threads_do_not_share_a_session(hosts):
 
 
 def test_old_protocols_are_not_spoken():
-    assert trust.context("").minimum_version == ssl.TLSVersion.TLSv1_2
-    assert trust.context("").check_hostname is True
+    assert tls.context("").minimum_version == ssl.TLSVersion.TLSv1_2
+    assert tls.context("").check_hostname is True

@@ -9,8 +9,9 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from connections.spec.provider import Deadlines, Hosts
-from connections.transport import addresses, deadline, egress
-from connections.transport.egress import NotAllowed, NotSent
+from connections.transport.http import addresses, deadline
+from connections.transport.http import session as http_session
+from connections.transport.http.session import NotAllowed, NotSent
 from tests.transport.test_egress import resolving
 
 LONGEST = ".".join(["a" * 49] * 5) + "abcd"  # 253
@@ -97,7 +98,7 @@ def test_ports_are_the_usual_ones_or_a_customers_own(url, hosts, allowed):
 def test_inner_addresses_in_their_plain_spelling_are_refused_without_a_look_up(url, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("looked up"))
     with pytest.raises(NotAllowed):
-        egress.send(hosts=OURS, method="GET", url=url, deadlines=QUICK, total=1)
+        http_session.send(hosts=OURS, method="GET", url=url, deadlines=QUICK, total=1)
 
 
 # -- dialling --------------------------------------------------------------------------------------------------------
@@ -116,7 +117,9 @@ def dialled(monkeypatch, *outcomes):
 
 
 def ask(**more):
-    return egress.send(hosts=OURS, method="GET", url="https://provider.example", deadlines=QUICK, total=1, **more)
+    return http_session.send(
+        hosts=OURS, method="GET", url="https://provider.example", deadlines=QUICK, total=1, **more
+    )
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
@@ -141,7 +144,7 @@ def test_a_dead_address_is_passed_over(hostile, monkeypatch):
     """127.0.0.2 at this port: nobody listens there."""
     hosts = Hosts(api=f"https://localhost:{hostile.port}", token="", ca=hostile.ca, loopback=True)
     resolving(monkeypatch, ["127.0.0.2", "127.0.0.1"])
-    answer = egress.send(hosts=hosts, method="POST", url=hosts.api, deadlines=QUICK, total=5, body=b"{}")
+    answer = http_session.send(hosts=hosts, method="POST", url=hosts.api, deadlines=QUICK, total=5, body=b"{}")
     assert answer.status == 200
     assert len(hostile.asked) == 1
 
@@ -156,8 +159,10 @@ def test_all_addresses_together_have_the_time_of_one_call(monkeypatch):
         raise TimeoutError
 
     monkeypatch.setattr(socket.socket, "connect", connect)
-    with pytest.raises(egress.NoAnswer, match="timed out"):
-        egress.send(hosts=OURS, method="GET", url="https://provider.example", deadlines=Deadlines(connect=3), total=30)
+    with pytest.raises(http_session.NoAnswer, match="timed out"):
+        http_session.send(
+            hosts=OURS, method="GET", url="https://provider.example", deadlines=Deadlines(connect=3), total=30
+        )
     assert now[0] <= 30
 
 
@@ -193,7 +198,7 @@ def test_our_own_networks_are_never_reached(settings, ours):
     inside = str(next(ip_network(ours).hosts()) + 4)
     for host in (f"https://{inside}", f"https://[::ffff:{inside}]"):
         with pytest.raises(NotAllowed):
-            egress.send(hosts=INSIDE, method="GET", url=host, deadlines=QUICK, total=1)
+            http_session.send(hosts=INSIDE, method="GET", url=host, deadlines=QUICK, total=1)
 
 
 def test_private_networks_are_read_as_they_are_typed():

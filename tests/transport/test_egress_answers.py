@@ -13,8 +13,9 @@ from dataclasses import replace
 import pytest
 
 from connections.spec.provider import Deadlines, Hosts
-from connections.transport import charsets, egress
-from connections.transport.egress import NoAnswer, NotReadable, NotSent, NotTrusted, TooLarge
+from connections.transport.http import charsets
+from connections.transport.http import session as http_session
+from connections.transport.http.session import NoAnswer, NotReadable, NotSent, NotTrusted, TooLarge
 from tests.transport.hostile import HostileServer
 
 QUICK = Deadlines(connect=2, read=2, total=2, body_bytes=100_000)
@@ -43,7 +44,7 @@ def hosts(server):
 
 def send(hosts, deadlines=QUICK, **more):
     total = more.pop("total", deadlines.total)
-    return egress.send(
+    return http_session.send(
         hosts=hosts, method=more.pop("method", "GET"), url=hosts.api + "/", deadlines=deadlines, total=total, **more
     )
 
@@ -345,7 +346,7 @@ def test_a_certificate_is_one_thing_and_broken_tls_another(hostile):
     with pytest.raises(NoAnswer) as caught:
         send(hosts, method="POST", body=b"{}")
     assert not isinstance(caught.value, NotSent)
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
     hostile.reset()
     hostile.greet = lambda sock: sock.close()
     with pytest.raises(NotSent) as caught:
@@ -367,7 +368,9 @@ def test_others_go_on_while_one_waits(hostile):
 
     def slow():
         long = Deadlines(connect=2, read=30, total=30)
-        ended.append(egress.send(hosts=hosts, method="GET", url=f"{hosts.api}/slow", deadlines=long, total=30).status)
+        ended.append(
+            http_session.send(hosts=hosts, method="GET", url=f"{hosts.api}/slow", deadlines=long, total=30).status
+        )
 
     hostile.behave = behave
     waiting = threading.Thread(target=slow)

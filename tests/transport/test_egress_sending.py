@@ -10,8 +10,9 @@ import requests
 
 from connections.spec.provider import Deadlines, Hosts
 from connections.spec.wire import Wire
-from connections.transport import addresses, egress
-from connections.transport.egress import NoAnswer, NotAllowed, NotReadable, NotSent, TooLarge
+from connections.transport.http import addresses
+from connections.transport.http import session as http_session
+from connections.transport.http.session import NoAnswer, NotAllowed, NotReadable, NotSent, TooLarge
 from tests.transport.test_egress import resolving
 from tests.transport.test_egress_addresses import dialled
 
@@ -25,7 +26,7 @@ def hosts(hostile):
 
 
 def send(hosts, path="/", **more):
-    return egress.send(
+    return http_session.send(
         **{"hosts": hosts, "method": "GET", "url": hosts.api + path, "deadlines": QUICK, "total": 2, **more}
     )
 
@@ -127,7 +128,7 @@ def test_dialling_takes_no_longer_than_either_limit(monkeypatch, connect, total)
     found = dialled(monkeypatch, ConnectionRefusedError())
     limits = Deadlines(connect=connect, read=9, total=9)
     with pytest.raises(NotSent, match="no answer"):
-        egress.send(
+        http_session.send(
             hosts=Hosts(api="", token=""), method="GET", url="https://a.example", deadlines=limits, total=total
         )
     [(_, seconds)] = found
@@ -162,29 +163,29 @@ def test_an_address_that_the_library_reads_in_another_way_is_refused(hostile, ho
 
 
 def test_the_oldest_session_is_closed_where_there_are_too_many(monkeypatch):
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
     closed, real = [], requests.Session.close
-    monkeypatch.setattr(egress.GuardedSession, "close", lambda each: (closed.append(each), real(each)))
-    monkeypatch.setattr(egress, "MOST_SESSIONS", 2)
+    monkeypatch.setattr(http_session.GuardedSession, "close", lambda each: (closed.append(each), real(each)))
+    monkeypatch.setattr(http_session, "MOST_SESSIONS", 2)
     some = [Hosts(api="", token="", loopback=loopback, plain=plain) for loopback, plain in ((0, 0), (0, 1), (1, 0))]
-    first, second, third = map(egress._session, some)
+    first, second, third = map(http_session._session, some)
     assert closed == [first]
-    assert [egress._session(each) for each in some[1:]] == [second, third]
-    assert egress._session(some[0]) is not first
+    assert [http_session._session(each) for each in some[1:]] == [second, third]
+    assert http_session._session(some[0]) is not first
     assert closed == [first, second]
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
 
 
 def test_what_is_trusted_decides_who_shares_a_connection(hosts):
     kinds = [hosts, *(replace(hosts, **one) for one in ({"loopback": False}, {"plain": False}, {"ca": ""}))]
     kinds.append(replace(hosts, pins=(("localhost:1", "a certificate"),)))
-    sessions = list(map(egress._session, kinds))
+    sessions = list(map(http_session._session, kinds))
     assert len(set(map(id, sessions))) == len(kinds)
-    assert list(map(egress._session, kinds)) == sessions
-    assert egress._session(replace(hosts, api="https://elsewhere.example")) is sessions[0]
+    assert list(map(http_session._session, kinds)) == sessions
+    assert http_session._session(replace(hosts, api="https://elsewhere.example")) is sessions[0]
 
 
 def test_plain_http_is_spoken_only_where_it_was_asked_for():
-    safe, plain = (egress._session(Hosts(api="", token="", plain=plain)) for plain in (False, True))
+    safe, plain = (http_session._session(Hosts(api="", token="", plain=plain)) for plain in (False, True))
     assert list(safe.adapters) == ["https://"]
     assert sorted(plain.adapters) == ["http://", "https://"]

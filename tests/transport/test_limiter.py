@@ -17,7 +17,7 @@ from django.db import connection as database
 from connections.providers import registry
 from connections.spec.errors import QuotaExhausted
 from connections.spec.provider import CountedBy, Quota
-from connections.transport import limiter
+from connections.transport.limits import rate_limiter
 from connections.transport.models import QuotaWindow
 from connections.vault.models import Connection
 from tests.processes import ROOT, worker_environment
@@ -40,7 +40,7 @@ def connection(**fields):
 )
 def test_what_is_counted_is_what_the_provider_counts(counted_by, wanted):
     one = connection(company_id="77")
-    assert limiter.key(Quota(1, SECOND, counted_by), one, "c1") == wanted.format(id=one.id)
+    assert rate_limiter.key(Quota(1, SECOND, counted_by), one, "c1") == wanted.format(id=one.id)
 
 
 def test_connections_share_a_line_only_where_the_provider_does():
@@ -49,18 +49,18 @@ def test_connections_share_a_line_only_where_the_provider_does():
     unknown, unknown_too = connection(), connection()
 
     def keys(counted_by, *connections):
-        return len({limiter.key(quota[counted_by], each, "c1") for each in connections})
+        return len({rate_limiter.key(quota[counted_by], each, "c1") for each in connections})
 
     assert keys(CountedBy.CLIENT, one, twin, other) == 1
     assert keys(CountedBy.COMPANY, one, twin, other) == 2
     assert keys(CountedBy.CONNECTION, one, twin, other) == 3
     assert keys(CountedBy.COMPANY, unknown, unknown_too) == 2
-    assert limiter.key(quota[CountedBy.CLIENT], one, "") != limiter.key(quota[CountedBy.CLIENT], twin, "")
+    assert rate_limiter.key(quota[CountedBy.CLIENT], one, "") != rate_limiter.key(quota[CountedBy.CLIENT], twin, "")
 
 
 def test_a_key_always_fits_its_column():
     quota = Quota(1, SECOND, CountedBy.COMPANY)
-    keys = {limiter.key(quota, connection(company_id=f"{'7' * 79}{n}"), "c" * 200) for n in range(3)}
+    keys = {rate_limiter.key(quota, connection(company_id=f"{'7' * 79}{n}"), "c" * 200) for n in range(3)}
     assert len(keys) == 3
     assert max(len(key) for key in keys) <= 200
 
@@ -68,33 +68,33 @@ def test_a_key_always_fits_its_column():
 def test_a_key_is_spelt_out_as_long_as_it_fits():
     quota, before = Quota(1, SECOND, CountedBy.CLIENT), "procountor:test:client:"
     fits = "c" * (200 - len(before))
-    assert limiter.key(quota, connection(), fits) == before + fits
-    too_long = limiter.key(quota, connection(), fits + "c")
+    assert rate_limiter.key(quota, connection(), fits) == before + fits
+    too_long = rate_limiter.key(quota, connection(), fits + "c")
     assert too_long.startswith("procountor:")
     assert "ccc" not in too_long
 
 
 def test_places_are_a_step_apart(db):
     with acting_as("worker"):
-        waits = [limiter.slot("line", 0.4).wait for _ in range(5)]
-        other = limiter.slot("another line", 0.4).wait
+        waits = [rate_limiter.slot("line", 0.4).wait for _ in range(5)]
+        other = rate_limiter.slot("another line", 0.4).wait
     assert waits[0] == other == 0
     for number, wait in enumerate(waits):
         assert number * 0.4 - 0.35 < wait <= number * 0.4
 
 
 def test_a_place_nobody_used_is_not_saved_up(db):
-    limiter.slot("line", 0.3)
+    rate_limiter.slot("line", 0.3)
     time.sleep(0.9)
-    assert limiter.slot("line", 0.3).wait == 0
-    assert limiter.slot("line", 0.3).wait > 0.05
+    assert rate_limiter.slot("line", 0.3).wait == 0
+    assert rate_limiter.slot("line", 0.3).wait > 0.05
 
 
 def test_a_place_too_far_away_is_not_taken(db):
-    assert limiter.slot("line", 30).wait == 0
+    assert rate_limiter.slot("line", 30).wait == 0
     before = QuotaWindow.objects.get().next_at
     with pytest.raises(QuotaExhausted) as caught:
-        limiter.slot("line", 30)
+        rate_limiter.slot("line", 30)
     assert QuotaWindow.objects.get().next_at == before
     assert caught.value.fault.code == "quota"
     assert abs((caught.value.retry_at - before).total_seconds()) < 0.5
@@ -103,7 +103,7 @@ def test_a_place_too_far_away_is_not_taken(db):
 def test_the_line_is_hardly_slower_than_the_quota(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(1, SECOND, CountedBy.CLIENT),))
     before = database_now()
-    limiter.take(provider, connection(), "c1")
+    rate_limiter.take(provider, connection(), "c1")
     after = database_now()
     next_at = QuotaWindow.objects.get().next_at.timestamp()
     assert next_at - before > 1
@@ -117,7 +117,7 @@ def test_every_quota_is_waited_for(db):
     )
     started = time.monotonic()
     for _ in range(3):
-        limiter.take(provider, connection(company_id="1"), "c1")
+        rate_limiter.take(provider, connection(company_id="1"), "c1")
     assert time.monotonic() - started >= 0.4
     assert QuotaWindow.objects.count() == 2
 
@@ -126,7 +126,7 @@ def takers(*arguments, number=4):
     """What each of several worker processes of their own printed."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.transport.takers", *arguments],
+            [sys.executable, "-m", "tests.transport.quota_worker", *arguments],
             cwd=ROOT,
             env=worker_environment(),
             stdout=subprocess.PIPE,
@@ -159,21 +159,21 @@ def most_in_a_second(instants):
 # -- who oversleeps, and who leaves room -------------------------------------------------------------------------------
 
 
-def overslept(monkeypatch, *, naps=(), ways=()):
+def overslept(monkeypatch, *, naps=(), delays=()):
     """How many places are taken when sleeps, or the ways of the database's answers, are longer by these seconds."""
-    extra, slow, taken = iter(naps), iter(ways), []
+    extra, slow, taken = iter(naps), iter(delays), []
 
     def slot(*args, **more):
         taken.append(1)
         now = database_now()
         time.sleep(next(slow, 0.0))
-        return limiter.Slot(now, now)
+        return rate_limiter.Slot(now, now)
 
-    monkeypatch.setattr(limiter, "slot", slot)
-    monkeypatch.setattr(limiter, "_clock", limiter.DatabaseClock())
-    limiter._clock.hear(database_now())
-    monkeypatch.setattr(limiter, "time", FakeTime(lambda: next(extra, 0.0)))
-    limiter._queue("line", Quota(60, SECOND, CountedBy.CLIENT), 2.0)
+    monkeypatch.setattr(rate_limiter, "slot", slot)
+    monkeypatch.setattr(rate_limiter, "_clock", rate_limiter.DatabaseClock())
+    rate_limiter._clock.hear(database_now())
+    monkeypatch.setattr(rate_limiter, "time", FakeTime(lambda: next(extra, 0.0)))
+    rate_limiter._queue("line", Quota(60, SECOND, CountedBy.CLIENT), 2.0)
     return len(taken)
 
 
@@ -195,16 +195,16 @@ def test_a_place_that_was_overslept_goes_by(db, monkeypatch):
 
 
 def test_a_place_whose_answer_was_long_on_its_way_goes_by(db, monkeypatch):
-    assert overslept(monkeypatch, ways=[0.2]) == 2
-    assert overslept(monkeypatch, ways=[0.7]) == 2  # so long that the clock may have been set, or not
+    assert overslept(monkeypatch, delays=[0.2]) == 2
+    assert overslept(monkeypatch, delays=[0.7]) == 2  # so long that the clock may have been set, or not
 
 
 def test_a_machine_that_always_oversleeps_goes_on_in_the_end(db, monkeypatch):
-    assert overslept(monkeypatch, naps=[0.1] * 50) == limiter.MOST_OVERSLEPT
+    assert overslept(monkeypatch, naps=[0.1] * 50) == rate_limiter.MOST_OVERSLEPT
 
 
 def test_the_databases_clock_may_drift_and_may_be_set():
-    clock, now = limiter.DatabaseClock(), time.monotonic()
+    clock, now = rate_limiter.DatabaseClock(), time.monotonic()
     assert clock.hear(now + 1000)
     assert clock.since(now + 1000) < 0.1
     clock.hear(now + 1000 - 0.3)  # an answer that was slow does not move it
@@ -216,8 +216,8 @@ def test_the_databases_clock_may_drift_and_may_be_set():
 
 def test_the_two_clocks_may_run_apart_slowly_and_no_step_is_taken_for_that(monkeypatch):
     now = 5000.0
-    monkeypatch.setattr(limiter, "time", SimpleNamespace(monotonic=lambda: now))
-    clock = limiter.DatabaseClock()
+    monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(monotonic=lambda: now))
+    clock = rate_limiter.DatabaseClock()
     clock.hear(now)
     now = 5100.0
     clock.hear(now - 0.05)  # within what a hundred seconds allow: the answer is believed
@@ -232,10 +232,10 @@ def test_the_two_clocks_may_run_apart_slowly_and_no_step_is_taken_for_that(monke
 def test_a_line_of_runs_leaves_a_place_for_a_person(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(2, SECOND, CountedBy.COMPANY),))
     one = connection(company_id="1")
-    limiter.slot("procountor:test:client:c1:company:1", 1.2)
+    rate_limiter.slot("procountor:test:client:c1:company:1", 1.2)
     with pytest.raises(QuotaExhausted):
-        limiter.take(provider, one, "c1", for_run=True)
-    limiter.take(provider, one, "c1")
+        rate_limiter.take(provider, one, "c1", for_run=True)
+    rate_limiter.take(provider, one, "c1")
 
 
 # -- after a crash of the server ---------------------------------------------------------------------------------------
@@ -250,18 +250,18 @@ def crashed(seconds):
 @pytest.mark.parametrize("is_known", [True, False], ids=["known line", "new line"])
 def test_after_a_crash_nobody_is_let_in_until_the_slots_before_it_have_gone_by(db, is_known):
     if is_known:
-        limiter.slot("line", 0.1)
+        rate_limiter.slot("line", 0.1)
     with database.cursor() as cursor:
         cursor.execute(crashed(0.5))
     with pytest.raises(QuotaExhausted) as caught:
-        limiter.slot("line", 0.1)
+        rate_limiter.slot("line", 0.1)
     with database.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         left = (caught.value.retry_at - cursor.fetchone()[0]).total_seconds()
         assert 2.0 < left < 2.5  # what a caller may hold, and the quota's second, since the crash
         cursor.execute(crashed(2.5))
-    assert 0.2 < limiter.slot("line", 0.1).wait < 0.5
-    assert 0.3 < limiter.slot("line", 0.1).wait < 0.6
+    assert 0.2 < rate_limiter.slot("line", 0.1).wait < 0.5
+    assert 0.3 < rate_limiter.slot("line", 0.1).wait < 0.6
 
 
 def test_a_limiter_that_cannot_be_reached_sends_nothing(db, monkeypatch):
@@ -269,16 +269,16 @@ def test_a_limiter_that_cannot_be_reached_sends_nothing(db, monkeypatch):
         raise OperationalError
 
     with monkeypatch.context() as patched:
-        patched.setattr(limiter.database, "cursor", gone)
+        patched.setattr(rate_limiter.database, "cursor", gone)
         with pytest.raises(OperationalError):
-            limiter.take(registry.find("procountor"), connection(company_id="1"), "c1")
+            rate_limiter.take(registry.find("procountor"), connection(company_id="1"), "c1")
 
 
 # -- budgets -----------------------------------------------------------------------------------------------------------
 
 DAY = timedelta(days=1)
 BUDGET = Quota(5, DAY, CountedBy.CLIENT)
-SLICE = DAY.total_seconds() / limiter.SLICES
+SLICE = DAY.total_seconds() / rate_limiter.SLICES
 
 
 def database_now():
@@ -296,10 +296,10 @@ def kept(*ages):
 def test_a_budget_is_spent_call_by_call_and_never_beyond(db):
     with acting_as("worker"):
         for _ in range(5):
-            limiter.spend("budget", BUDGET)
+            rate_limiter.spend("budget", BUDGET)
         with pytest.raises(QuotaExhausted) as caught:
-            limiter.spend("budget", BUDGET)
-        limiter.spend("another budget", BUDGET)
+            rate_limiter.spend("budget", BUDGET)
+        rate_limiter.spend("another budget", BUDGET)
     assert sum(QuotaWindow.objects.get(key="budget").counts.values()) == 5
     waits = caught.value.retry_at.timestamp() - database_now()
     assert DAY.total_seconds() < waits <= DAY.total_seconds() + 2 * SLICE
@@ -307,12 +307,12 @@ def test_a_budget_is_spent_call_by_call_and_never_beyond(db):
 
 def test_runs_leave_a_part_of_the_budget_to_people(db):
     for _ in range(4):
-        limiter.spend("budget", BUDGET, for_run=True)
+        rate_limiter.spend("budget", BUDGET, for_run=True)
     with pytest.raises(QuotaExhausted):
-        limiter.spend("budget", BUDGET, for_run=True)
-    limiter.spend("budget", BUDGET)
+        rate_limiter.spend("budget", BUDGET, for_run=True)
+    rate_limiter.spend("budget", BUDGET)
     with pytest.raises(QuotaExhausted):
-        limiter.spend("budget", BUDGET)
+        rate_limiter.spend("budget", BUDGET)
 
 
 def test_a_call_takes_from_the_budget_first_and_no_place_where_that_is_spent(db):
@@ -320,53 +320,53 @@ def test_a_call_takes_from_the_budget_first_and_no_place_where_that_is_spent(db)
     provider = replace(registry.find("procountor"), quotas=(line, hour))
     one, budget = connection(company_id="1"), "procountor:test:client:c1:company:1"
     for _ in range(3):
-        limiter.take(provider, one, "c1", for_run=True)
+        rate_limiter.take(provider, one, "c1", for_run=True)
     with pytest.raises(QuotaExhausted):
-        limiter.take(provider, one, "c1", for_run=True)
-    limiter.take(provider, one, "c1")
+        rate_limiter.take(provider, one, "c1", for_run=True)
+    rate_limiter.take(provider, one, "c1")
     before = QuotaWindow.objects.get(key="procountor:test:client:c1").next_at
     with pytest.raises(QuotaExhausted):
-        limiter.take(provider, one, "c1")
+        rate_limiter.take(provider, one, "c1")
     assert sum(QuotaWindow.objects.get(key=budget).counts.values()) == 4
     assert QuotaWindow.objects.get(key="procountor:test:client:c1").next_at == before
 
 
 def test_the_day_slides_and_old_slices_are_dropped(db):
-    oldest = limiter.SLICES + 1
+    oldest = rate_limiter.SLICES + 1
     QuotaWindow.objects.create(key="budget", counts=kept(oldest + 1, oldest + 400, oldest, 50, 1))
-    limiter.spend("budget", BUDGET)
+    rate_limiter.spend("budget", BUDGET)
     counts = QuotaWindow.objects.get(key="budget").counts
     assert set(counts) == set(kept(oldest, 50, 1, 0))
-    limiter.spend("budget", BUDGET)
+    rate_limiter.spend("budget", BUDGET)
     with pytest.raises(QuotaExhausted):
-        limiter.spend("budget", BUDGET)
+        rate_limiter.spend("budget", BUDGET)
 
 
 def test_a_budget_whose_calls_have_all_gone_by_is_whole_again(db):
-    QuotaWindow.objects.create(key="budget", counts=kept(limiter.SLICES + 2, 400))
+    QuotaWindow.objects.create(key="budget", counts=kept(rate_limiter.SLICES + 2, 400))
     one = replace(BUDGET, calls=1)
-    limiter.spend("budget", one)
+    rate_limiter.spend("budget", one)
     with pytest.raises(QuotaExhausted):
-        limiter.spend("budget", one)
+        rate_limiter.spend("budget", one)
 
 
 def test_when_a_call_fits_again_is_when_its_slice_has_gone_by(db):
     now = database_now()
     QuotaWindow.objects.create(key="budget", counts=kept(90, 60, 59, 30, 2))
     with pytest.raises(QuotaExhausted) as caught:
-        limiter.spend("budget", BUDGET)
-    free_at = (now // SLICE - 90 + limiter.SLICES + 2) * SLICE
+        rate_limiter.spend("budget", BUDGET)
+    free_at = (now // SLICE - 90 + rate_limiter.SLICES + 2) * SLICE
     assert caught.value.retry_at.timestamp() == pytest.approx(free_at)
     with pytest.raises(QuotaExhausted) as caught:
-        limiter.spend("budget", replace(BUDGET, calls=4))
-    assert caught.value.retry_at.timestamp() == pytest.approx((now // SLICE - 60 + limiter.SLICES + 2) * SLICE)
+        rate_limiter.spend("budget", replace(BUDGET, calls=4))
+    assert caught.value.retry_at.timestamp() == pytest.approx((now // SLICE - 60 + rate_limiter.SLICES + 2) * SLICE)
 
 
 def test_a_call_that_is_counted_late_counts_for_a_whole_day_all_the_same(db):
     """It may arrive up to a slice after it was counted, and still no day holds one too many."""
-    QuotaWindow.objects.create(key="budget", counts=kept(limiter.SLICES + 1, 3, 2, 1, 0))
+    QuotaWindow.objects.create(key="budget", counts=kept(rate_limiter.SLICES + 1, 3, 2, 1, 0))
     with pytest.raises(QuotaExhausted):
-        limiter.spend("budget", BUDGET)
+        rate_limiter.spend("budget", BUDGET)
 
 
 def test_eight_processes_spend_a_budget_to_the_last_call_and_no_further(committed_db):

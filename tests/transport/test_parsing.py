@@ -15,7 +15,8 @@ from connections.providers import registry
 from connections.spec import json_numbers
 from connections.spec.envelope import id_of
 from connections.spec.wire import Wire
-from connections.transport import parsing, redaction
+from connections.transport.http import parsing
+from connections.transport.log import redaction
 
 JSON = Wire()
 WHY = "too (deep|many|long)|no XML|document type|cannot read|can't decode|invalid escape"

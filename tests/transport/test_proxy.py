@@ -15,10 +15,11 @@ from urllib3.util import connection as urllib3_connection
 
 from connections.spec.errors import Unavailable
 from connections.spec.provider import Deadlines, Hosts
-from connections.transport import certificates, egress, trust
 from connections.transport import client as sending
 from connections.transport.client import Client
-from connections.transport.egress import LeadsInside, NoAnswer, NoProxy, NotAllowed, NotSent, NotTrusted
+from connections.transport.http import certificates, tls
+from connections.transport.http import session as http_session
+from connections.transport.http.session import LeadsInside, NoAnswer, NoProxy, NotAllowed, NotSent, NotTrusted
 from connections.transport.models import Breaker
 from tests.roles import acting_as
 from tests.transport.test_egress import resolving
@@ -79,12 +80,12 @@ class Proxy:
 @pytest.fixture
 def proxy(settings, monkeypatch):
     resolving(monkeypatch, [PUBLIC])
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
     made = Proxy()
     settings.EGRESS_PROXY = made.address
     yield made
     made.close()
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def hosts(hostile):
 
 def send(hosts, url="", **more):
     url = url or f"{hosts.api}/"
-    return egress.send(**{"hosts": hosts, "method": "GET", "url": url, "deadlines": QUICK, "total": 2, **more})
+    return http_session.send(**{"hosts": hosts, "method": "GET", "url": url, "deadlines": QUICK, "total": 2, **more})
 
 
 def test_every_call_goes_through_the_proxy_which_reads_nothing_of_it(hostile, hosts, proxy):
@@ -195,7 +196,7 @@ def test_without_the_proxy_nothing_is_sent(hostile, hosts, proxy, settings, monk
         settings.EGRESS_PROXY = (host, gone.getsockname()[1])
     monkeypatch.undo()
     resolving(monkeypatch, ["127.0.0.1"])
-    monkeypatch.setattr(egress.names, "judged", lambda *_: [ip_address(PUBLIC)])
+    monkeypatch.setattr(http_session.names, "judged", lambda *_: [ip_address(PUBLIC)])
     with pytest.raises(NoProxy):
         send(hosts)
     assert hostile.asked == []
@@ -204,7 +205,7 @@ def test_without_the_proxy_nothing_is_sent(hostile, hosts, proxy, settings, monk
 def test_a_proxy_without_a_name_is_no_providers_trouble(uncanny, settings, monkeypatch):
     settings.EGRESS_PROXY = ("proxy.example", 3128)
     resolving(monkeypatch, [])
-    monkeypatch.setattr(egress.names, "judged", lambda *_: [ip_address(PUBLIC)])
+    monkeypatch.setattr(http_session.names, "judged", lambda *_: [ip_address(PUBLIC)])
     monkeypatch.setattr(sending, "IN_PLACE", 0.0)
     for _ in range(6):
         with acting_as("worker"), pytest.raises(Unavailable, match="no-proxy"):
@@ -213,7 +214,7 @@ def test_a_proxy_without_a_name_is_no_providers_trouble(uncanny, settings, monke
 
 
 def test_certificates_are_looked_at_through_it(hostile, proxy):
-    assert certificates._shown([PUBLIC], hostile.port, "localhost", trust.blind())
+    assert certificates._shown([PUBLIC], hostile.port, "localhost", tls.blind())
     assert proxy.asked == [f"{PUBLIC}:{hostile.port}"]
 
 
@@ -230,7 +231,7 @@ def test_a_private_address_that_an_admin_allowed_is_really_called(hostile, hosts
         dialled.append(address[0])
         return real(("127.0.0.1", address[1]), *args, **more)
 
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
     monkeypatch.setattr(urllib3_connection, "create_connection", connect)
     resolving(monkeypatch, [inside])
     allowed = replace(hosts, private=("10.0.0.5/32", "fd12:3456::8/125"))

@@ -15,9 +15,10 @@ from connections.spec.errors import CallFailed
 from connections.spec.operations import Arguments
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import leaving, recording
 from connections.transport.client import Client
+from connections.transport.log import recording
 from connections.transport.models import RecordedCall, Recording
+from connections.transport.oauth import revocation
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Connection, ConnectionState, Leaving
 from connections.vault.sealing import Unopenable
@@ -256,7 +257,7 @@ def test_whoever_disconnects_leaves_nothing_recorded(hostile, recorded):
     send(recorded)
     connection = recorded.connection
     with acting_as("worker"), tenant_scope(connection.tenant_id):
-        leaving._destroy(connection, Leaving.NOTHING)
+        revocation._destroy(connection, Leaving.NOTHING)
     assert Recording.objects.count() == 0
     Connection.objects.update(state=ConnectionState.DISCONNECTED)
     with pytest.raises(Refused):
@@ -348,7 +349,7 @@ def test_a_client_asks_once_whether_it_is_wanted(hostile, client, django_assert_
     answering(hostile, (200, {}))
     send(client)
     connection = client.connection
-    asked = Client(connection=connection)._caller
+    asked = Client(connection=connection)._context
     with acting_as("worker"), django_assert_max_num_queries(6):
         assert asked.recording is None
         assert asked.recording is None

@@ -12,7 +12,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from connections.tenancy.scope import tenant_scope
-from connections.transport import recording
+from connections.transport.log import recording
 from connections.transport.models import RecordedCall, Recording
 from connections.vault.services import Refused
 from tests.roles import acting_as

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connections.transport import redaction
-from connections.transport.redaction import redact
+from connections.transport.log import redaction
+from connections.transport.log.redaction import redact
 from connections.vault import secret as secrets
 from connections.vault.secret import DOTS, Secret
 from tests.searching import Search

@@ -13,12 +13,23 @@ from django.utils import timezone
 from connections.spec.errors import CallFailed, Unauthorized
 from connections.spec.operations import Arguments
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import refusal_waits
 from connections.transport.client import Client
+from connections.transport.limits import refusal_waits
 from connections.vault.secret import Secret
 from connections.vault.services import open_connection, store_credential
 from tests.roles import acting_as
-from tests.transport.pairs import NEW, change, check, hold_is_over, living, refused, refused_twice, row, saying, trade
+from tests.transport.token_pairs import (
+    NEW,
+    change,
+    check,
+    exchange_code,
+    hold_is_over,
+    living,
+    refused,
+    refused_twice,
+    row,
+    saying,
+)
 
 REFUSED = {"error": "invalid_grant"}
 
@@ -122,7 +133,7 @@ def test_a_new_consent_ends_the_wait(hostile, person):
     refused_twice(person, check)
     assert refused(person, check).asked_again_at
     saying(hostile, 200, NEW)
-    trade(person)
+    exchange_code(person)
     assert (row().refusals, row().wait_until) == (0, None)
     check(person)
 

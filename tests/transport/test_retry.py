@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connections.transport import retry
+from connections.transport.limits import retry
 
 
 @pytest.mark.parametrize("attempt", range(1, 8))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, seed
 from hypothesis import strategies as st
 
-from connections.transport import retry_after
-from connections.transport.retry_after import LONGEST, seconds_asked
+from connections.transport.limits import retry_after
+from connections.transport.limits.retry_after import LONGEST, seconds_asked
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 HOUR, DAY = 3600, 86_400

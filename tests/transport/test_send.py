@@ -25,10 +25,11 @@ from connections.spec.errors import (
 )
 from connections.spec.operations import Arguments, Operation
 from connections.tenancy.scope import tenant_scope
-from connections.transport import breaker, ledger, retry
 from connections.transport import client as sending
 from connections.transport.client import Client
-from connections.transport.ledger import request_id
+from connections.transport.limits import circuit_breaker, retry
+from connections.transport.log import writer
+from connections.transport.log.writer import request_id
 from connections.transport.models import RequestLogEntry
 from connections.vault.secret import Secret
 from tests.roles import acting_as
@@ -135,7 +136,7 @@ def test_a_refusal_is_named_and_not_repeated(hostile, client, status, body, kind
 
 
 def test_an_address_our_door_refuses_is_blocked(hostile, client, monkeypatch):
-    client._caller.hosts = replace(client._caller.hosts, loopback=False)
+    client._context.hosts = replace(client._context.hosts, loopback=False)
     with pytest.raises(Blocked) as caught:
         send(client)
     assert caught.value.fault.code == "blocked"
@@ -162,7 +163,7 @@ def test_what_cannot_be_written_is_never_marked_as_sent(hostile, client, body):
 def test_a_place_that_is_gone_is_a_fault_like_others(hostile, client, settings, gone):
     settings.SANDBOX_HOSTS = {}
     client.connection.environment = "sandbox" if gone == "simulator" else "test"
-    client._caller.provider = replace(client.provider, hosts={})
+    client._context.provider = replace(client.provider, hosts={})
     with pytest.raises(Blocked) as caught:
         send(client)
     assert caught.value.fault.code == "blocked"
@@ -244,7 +245,7 @@ def test_a_short_wish_to_wait_is_granted_in_place(hostile, client):
 
 def test_retries_in_place_are_a_tenth_of_the_calls(hostile, client, monkeypatch):
     """Trouble that comes and goes: without a limit every call would be sent twice."""
-    monkeypatch.setattr(breaker, "LEAST", 10**6)
+    monkeypatch.setattr(circuit_breaker, "LEAST", 10**6)
     troubled = [(503, b""), (200, {})] * 40
     answering(hostile, *troubled)
     put_down = 0
@@ -351,10 +352,10 @@ def test_a_request_id_is_an_id_or_a_hash(given, is_kept):
 
 
 @pytest.mark.parametrize("provider", ["hesabit", "pentamic", "procountor", "simutek", "smartbusiness"])
-@pytest.mark.parametrize("name", ledger.USUAL_REQUEST_ID_HEADERS)
+@pytest.mark.parametrize("name", writer.USUAL_REQUEST_ID_HEADERS)
 def test_a_usual_header_is_kept_for_every_provider(provider, name):
     assert request_id(registry.find(provider), {name: "seen-by-support"}) == "seen-by-support"
-    assert name in ledger.request_id_headers(registry.find(provider))
+    assert name in writer.request_id_headers(registry.find(provider))
 
 
 def test_of_several_the_documented_one_counts_unless_it_is_none():

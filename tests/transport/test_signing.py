@@ -10,7 +10,7 @@ import pytest
 from connections.spec.grants import TokenBody
 from connections.spec.placement import BearerHeader, QueryParameter
 from connections.spec.uses import Use
-from connections.transport.signing import AccessToken, HttpBasic, TokenRequest
+from connections.transport.oauth.signing import HttpBasic, TokenRequestSignature, TokenSignature
 from connections.vault.secret import BoundSecret, WrongUse
 
 HERE, THERE = "https://api.books.example/v1/things", "https://thief.example/v1/things"
@@ -21,16 +21,16 @@ def secret(use, text="s3cret"):
 
 
 def test_a_token_stands_where_the_provider_wants_it():
-    signed = AccessToken(BearerHeader(), secret(Use.HEADER), "Bearer").sign(HERE)
+    signed = TokenSignature(BearerHeader(), secret(Use.HEADER), "Bearer").sign(HERE)
     assert (signed.headers, signed.hidden_query) == ({"Authorization": "Bearer s3cret"}, {})
-    signed = AccessToken(QueryParameter("token"), secret(Use.QUERY), "").sign(HERE)
+    signed = TokenSignature(QueryParameter("token"), secret(Use.QUERY), "").sign(HERE)
     assert (signed.headers, signed.hidden_query) == ({}, {"token": "s3cret"})
 
 
 @pytest.mark.parametrize("body", TokenBody)
 def test_a_token_request_holds_its_fields_in_one_body(body):
     fields = {"grant_type": "client_credentials", "client_secret": secret(Use.TOKEN_REQUEST)}
-    signed = TokenRequest(fields, body).sign(HERE)
+    signed = TokenRequestSignature(fields, body).sign(HERE)
     sent = {"grant_type": "client_credentials", "client_secret": "s3cret"}
     assert (signed.headers, signed.hidden_query) == ({}, {})
     if body is TokenBody.FORM:
@@ -49,10 +49,10 @@ def test_basic_is_name_and_secret():
 @pytest.mark.parametrize(
     "signature",
     [
-        AccessToken(BearerHeader(), secret(Use.HEADER), "Bearer"),
-        AccessToken(QueryParameter("token"), secret(Use.QUERY), ""),
-        TokenRequest({"client_secret": secret(Use.TOKEN_REQUEST)}, TokenBody.FORM),
-        TokenRequest({"client_secret": secret(Use.TOKEN_REQUEST)}, TokenBody.JSON),
+        TokenSignature(BearerHeader(), secret(Use.HEADER), "Bearer"),
+        TokenSignature(QueryParameter("token"), secret(Use.QUERY), ""),
+        TokenRequestSignature({"client_secret": secret(Use.TOKEN_REQUEST)}, TokenBody.FORM),
+        TokenRequestSignature({"client_secret": secret(Use.TOKEN_REQUEST)}, TokenBody.JSON),
         HttpBasic("ours", secret(Use.BASIC)),
     ],
     ids=["header", "query", "form", "JSON", "basic"],
@@ -67,4 +67,4 @@ def test_nothing_is_signed_for_another_server(signature):
 @pytest.mark.parametrize("use", [each for each in Use if each is not Use.HEADER])
 def test_what_was_given_for_another_use_signs_nothing(use):
     with pytest.raises(WrongUse):
-        AccessToken(BearerHeader(), secret(use), "Bearer").sign(HERE)
+        TokenSignature(BearerHeader(), secret(use), "Bearer").sign(HERE)

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from connections.spec.errors import Unauthorized
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import limiter
 from connections.transport.client import Client
+from connections.transport.limits import rate_limiter
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Grant
 from connections.vault.secret import Secret
@@ -32,7 +32,7 @@ def send_from_everywhere(connection):
     arguments = [str(connection.tenant_id), str(connection.id), str(THREADS)]
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.transport.senders", *arguments],
+            [sys.executable, "-m", "tests.transport.send_worker", *arguments],
             cwd=ROOT,
             env=worker_environment(),
             stdin=subprocess.PIPE,
@@ -87,7 +87,7 @@ def test_32_senders_with_a_revoked_key_are_refused_once(connected, sandbox):
 
 
 def test_a_thousand_calls_in_an_hour_need_at_most_two_tokens(connected, sandbox, monkeypatch):
-    monkeypatch.setattr(limiter, "MARGIN", 0.0)  # the hour is injected, the database's clock is not
+    monkeypatch.setattr(rate_limiter, "MARGIN", 0.0)  # the hour is injected, the database's clock is not
     with acting_as("worker"), time_machine.travel(timezone.now(), tick=False) as clock:
         for call in range(1000):
             if call % 50 == 0:

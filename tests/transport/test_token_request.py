@@ -17,9 +17,9 @@ from connections.providers import registry
 from connections.spec.errors import Forbidden, QuotaExhausted, Rejected, Unauthorized, Unavailable, Unreadable
 from connections.spec.grants import Client as Whose
 from connections.spec.grants import ClientCredentials, TokenBody
-from connections.transport import grant_store, token_request
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
+from connections.transport.oauth import token_endpoint, token_store
 from connections.vault.models import ClientRegistration, Credential, Grant
 from tests.revealing import bound_for, revealed
 from tests.roles import acting_as
@@ -40,7 +40,7 @@ def answering(hostile, status, body=b"", **headers):
 
 def stored():
     """The stored token, opened."""
-    return grant_store.opened(Grant.objects.get(), timezone.now())
+    return token_store.opened(Grant.objects.get(), timezone.now())
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------------
@@ -65,8 +65,8 @@ def test_a_json_body_with_the_customers_own_client(hostile, uncanny, db, monkeyp
     flow = ClientCredentials("m2m", client=Whose.CUSTOMERS, scope="write", body=TokenBody.JSON)
     provider = replace(registry.find("procountor"), grants=(flow,))
     monkeypatch.setattr(registry, "find", lambda slug: provider)
-    opened = token_request.Opened({"client_id": "theirs", "client_secret": bound_for(uncanny, "s")}, "ours", None, "")
-    monkeypatch.setattr(token_request, "open_credentials", lambda connection: opened)
+    opened = token_endpoint.Opened({"client_id": "theirs", "client_secret": bound_for(uncanny, "s")}, "ours", None, "")
+    monkeypatch.setattr(token_endpoint, "open_credentials", lambda connection: opened)
     answering(hostile, 200, GOOD)
     ask(uncanny)
     assert json.loads(hostile.asked[0].body) == {
@@ -111,7 +111,7 @@ LIFETIMES = [
 @pytest.mark.parametrize(("given", "wanted"), LIFETIMES, ids=[repr(given)[:20] for given, _ in LIFETIMES])
 def test_lifetimes_are_read_leniently(given, wanted):
     wanted = wanted if isinstance(wanted, timedelta) else timedelta(seconds=wanted)
-    assert token_request.lifetime(given, HOUR) == wanted
+    assert token_endpoint.lifetime(given, HOUR) == wanted
 
 
 ODD_TOKENS = {

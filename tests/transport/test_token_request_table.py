@@ -12,8 +12,8 @@ from django.utils import timezone
 from connections.providers import registry
 from connections.spec.errors import CallFailed
 from connections.tenancy.scope import tenant_scope
-from connections.transport import grant_store
 from connections.transport.client import Client
+from connections.transport.oauth import token_store
 from connections.vault.models import Grant
 from tests.revealing import revealed
 from tests.roles import acting_as
@@ -174,19 +174,19 @@ def stored(connection):
     """The pair, opened."""
     with tenant_scope(connection.tenant_id):
         row = Grant.objects.get()
-        access, refresh = grant_store.opened(row, timezone.now()), grant_store.refresh_token(row)
+        access, refresh = token_store.opened(row, timezone.now()), token_store.refresh_token(row)
     return access and revealed(access.secret), refresh and revealed(refresh)
 
 
-@pytest.mark.parametrize("way", ["credentials", "consent"])
-def test_no_answer_loses_a_token_or_goes_unhandled(hostile, db, way, request, monkeypatch):
-    connection = request.getfixturevalue("consented" if way == "consent" else "uncanny")
+@pytest.mark.parametrize("auth_method", ["credentials", "consent"])
+def test_no_answer_loses_a_token_or_goes_unhandled(hostile, db, auth_method, request, monkeypatch):
+    connection = request.getfixturevalue("consented" if auth_method == "consent" else "uncanny")
     provider = registry.find(connection.provider)
     impatient = replace(provider.deadlines, token_total=1.0, body_bytes=CAP)
     provider = replace(provider, deadlines=impatient, quotas=())
     monkeypatch.setattr(registry, "find", lambda slug: provider)
     client = Client(connection=connection)
-    if way == "credentials":
+    if auth_method == "credentials":
         with acting_as("worker"):
             hostile.behave = answer(200, OLD)
             client.fresh_token()

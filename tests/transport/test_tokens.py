@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from connections.spec.errors import CallFailed, Forbidden, QuotaExhausted, Unauthorized, Unavailable
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import grant_store, refusal_waits, token_request, tokens
 from connections.transport.client import Client
+from connections.transport.limits import refusal_waits
 from connections.transport.models import RequestLogEntry
+from connections.transport.oauth import token_endpoint, token_store, tokens
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Grant
 from connections.vault.secret import Secret
@@ -46,7 +47,7 @@ def counting(hostile, lifetime=3600):
 
 
 def caller(connection):
-    return Client(connection=connection)._caller
+    return Client(connection=connection)._context
 
 
 def living(connection):
@@ -87,7 +88,7 @@ def steady(monkeypatch):
     """`steady(60)`: the process's steady clock and the database's go on by a minute."""
     gone = [0.0]
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + gone[0])
-    monkeypatch.setattr(grant_store, "time", clock)
+    monkeypatch.setattr(token_store, "time", clock)
 
     def go_on(seconds):
         gone[0] += seconds
@@ -176,7 +177,7 @@ def test_a_token_is_committed_before_anything_else_can_fail(hostile, uncanny, mo
 def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
     """Our claim is over, somebody stored a newer token: theirs is used."""
     counting(hostile)
-    real, first = token_request.ask, []
+    real, first = token_endpoint.ask, []
 
     def ask(who, **more):
         asked = real(who, **more)
@@ -187,14 +188,14 @@ def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
             living(uncanny)
         return asked
 
-    monkeypatch.setattr(token_request, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "ask", ask)
     got = living(uncanny)
     assert (revealed(got.secret), got.generation, len(hostile.asked)) == ("token-2", 1, 2)
 
 
 def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, uncanny, monkeypatch):
     counting(hostile)
-    real = token_request.ask
+    real = token_endpoint.ask
 
     def ask(who, **more):
         asked = real(who, **more)
@@ -202,7 +203,7 @@ def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, u
             tokens.forget(uncanny)
         return asked
 
-    monkeypatch.setattr(token_request, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "ask", ask)
     assert revealed(living(uncanny).secret) == "token-2"
     tokens.forget(uncanny)
     assert revealed(living(uncanny).secret) == "token-3"
@@ -229,7 +230,7 @@ def test_a_fresh_token_is_not_one_of_the_credential_before(hostile, uncanny):
     client = Client(connection=uncanny)
     client.fresh_token()
     old.join()
-    assert revealed(tokens.living(client._caller).secret) == "of-another-key-012345"
+    assert revealed(tokens.living(client._context).secret) == "of-another-key-012345"
 
 
 def test_callers_who_want_a_newer_token_share_one(hostile, uncanny):
@@ -257,7 +258,7 @@ def test_a_claim_is_given_back_whatever_happens(hostile, uncanny, monkeypatch):
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
-        patched.setattr(token_request, "ask", broken)
+        patched.setattr(token_endpoint, "ask", broken)
         living(uncanny)
     assert (grant().claimed_by, grant().claimed_until, grant().refused_at) == ("", None, None)
     assert revealed(living(uncanny).secret) == "token-1"
@@ -267,14 +268,14 @@ def test_a_claim_whose_holder_lives_is_respected(hostile, uncanny, monkeypatch):
     monkeypatch.setattr(tokens, "PATIENCE", 0.5)
     living_row = {"claimed_by": "somebody", "claimed_until": timezone.now() + timedelta(seconds=15)}
     with tenant_scope(uncanny.tenant_id):
-        grant_store.read(uncanny)
+        token_store.read(uncanny)
         Grant.objects.update(**living_row)
     with pytest.raises(Unavailable) as caught:
         living(uncanny)
     assert hostile.asked == []
     assert grant().claimed_by == "somebody"
     assert caught.value.fault.code == "no-answer"
-    assert 10 < (caught.value.retry_at - timezone.now()).total_seconds() <= grant_store.CLAIM
+    assert 10 < (caught.value.retry_at - timezone.now()).total_seconds() <= token_store.CLAIM
 
 
 def test_a_key_that_is_gone_when_the_token_comes_is_said(hostile, uncanny, monkeypatch):
@@ -283,7 +284,7 @@ def test_a_key_that_is_gone_when_the_token_comes_is_said(hostile, uncanny, monke
     def gone(*args):
         raise KeyUnavailable
 
-    monkeypatch.setattr(grant_store.sealing, "seal", gone)
+    monkeypatch.setattr(token_store.sealing, "seal", gone)
     with pytest.raises(Unauthorized) as caught:
         living(uncanny)
     assert caught.value.fault.code == "no-key"
@@ -331,7 +332,7 @@ def test_callers_who_waited_share_a_failure(hostile, uncanny, status, body, kind
 
 
 def test_a_failure_is_shared_for_some_seconds_only(hostile, uncanny, monkeypatch):
-    monkeypatch.setattr(grant_store, "REFUSAL_HOLDS", 0.3)
+    monkeypatch.setattr(token_store, "REFUSAL_HOLDS", 0.3)
     monkeypatch.setattr(refusal_waits, "FIRST_SECONDS", 0.3)
     hostile.behave = lambda line: line.answer(401, KEY_REFUSED)
     for _ in range(3):
@@ -377,6 +378,6 @@ def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
         raise QuotaExhausted(tokens.faults.QUOTA, retry_at=timezone.now())
 
     with monkeypatch.context() as patched, pytest.raises(QuotaExhausted):
-        patched.setattr(token_request.limiter, "take", full)
+        patched.setattr(token_endpoint.limiter, "take", full)
         living(uncanny)
     assert revealed(living(uncanny).secret) == "token-1"

@@ -14,16 +14,16 @@ from django.utils import timezone
 from connections.spec.errors import CallFailed, QuotaExhausted, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Acts
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import grant_store, token_request, tokens
 from connections.transport.client import Client
 from connections.transport.models import Breaker, RequestLogEntry
+from connections.transport.oauth import token_endpoint, token_store, tokens
 from connections.vault.models import Grant
 from connections.vault.secret import Secret
 from connections.vault.services import register_client, store_credential
 from tests.revealing import revealed
 from tests.roles import acting_as
 from tests.transport.conftest import CLIENT_SECRET, connect
-from tests.transport.pairs import (
+from tests.transport.token_pairs import (
     NEW,
     change,
     check,
@@ -161,9 +161,9 @@ def test_whatever_else_is_answered_blames_nobody_and_ends_nothing(hostile, perso
 
 
 @pytest.mark.parametrize("status", [400, 401])
-@pytest.mark.parametrize("way", ["person", "customer"])
-def test_a_client_that_is_refused_stops_at_once(hostile, way, status, request):
-    connection = request.getfixturevalue(way)
+@pytest.mark.parametrize("auth_method", ["person", "customer"])
+def test_a_client_that_is_refused_stops_at_once(hostile, auth_method, status, request):
+    connection = request.getfixturevalue(auth_method)
     change(uncertain_at=timezone.now())  # says nothing about the client
     ends_in(-1)
     saying(hostile, status, {"error": "invalid_client"})
@@ -211,11 +211,11 @@ def test_a_refresh_token_of_another_client_is_our_own_doing(hostile, person):
 
 def test_our_client_at_another_environment_is_another_one(person):
     with tenant_scope(person.tenant_id):
-        before = grant_store.given(person)
+        before = token_store.given(person)
     with acting_as("owner"):
         register_client(provider="smartbusiness", environment="production", client_id="client-0", client_secret=None)
     with tenant_scope(person.tenant_id):
-        assert grant_store.given(person) == before
+        assert token_store.given(person) == before
 
 
 def test_a_refresh_token_of_a_client_that_nobody_noted_is_the_present_ones(hostile, person):
@@ -228,7 +228,7 @@ def test_a_refresh_token_of_a_client_that_nobody_noted_is_the_present_ones(hosti
 def test_what_was_spent_by_somebody_else_is_no_refusal(hostile, person, monkeypatch):
     """Our claim ran out, another caller stored a newer pair, and what we asked with is refused: theirs is used."""
     ends_in(-1)
-    real = token_request.ask
+    real = token_endpoint.ask
     hostile.behave = lambda line: (
         line.answer(200, NEW) if len(hostile.asked) > 1 else line.answer(400, {"error": "invalid_grant"})
     )
@@ -242,7 +242,7 @@ def test_what_was_spent_by_somebody_else_is_no_refusal(hostile, person, monkeypa
                 living(person)
         return real(who, **more)
 
-    monkeypatch.setattr(token_request, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "ask", ask)
     assert revealed(living(person).secret) == "new-a"
     assert len(hostile.asked) == 2
     assert (row().generation, row().refused_at, row().refused_with) == (2, None, "")
@@ -255,8 +255,8 @@ def test_a_pair_that_came_between_looking_and_claiming_is_used(hostile, person, 
         change(generation=F("generation") + 1, expires_at=timezone.now() + timedelta(hours=1))
         return real(*args, **more)
 
-    real = grant_store.claim
-    monkeypatch.setattr(grant_store, "claim", claim)
+    real = token_store.claim
+    monkeypatch.setattr(token_store, "claim", claim)
     assert living(person).generation == 2
     assert hostile.asked == []
 
@@ -298,7 +298,7 @@ def test_a_token_that_was_refused_does_not_come_back_with_half_a_pair(hostile, p
     saying(hostile, 200, {**NEW, "access_token": None})
     for _ in range(2):
         with pytest.raises(Unreadable):
-            tokens.renew(Client(connection=person)._caller, spent=spent)
+            tokens.renew(Client(connection=person)._context, spent=spent)
 
 
 # -- trouble at the token endpoint ------------------------------------------------------------------------------------
@@ -310,7 +310,7 @@ TROUBLE = [(503, b""), (429, b""), (500, b""), (200, b"<html>"), (302, b""), (0,
 def test_a_token_with_minutes_left_is_used_while_there_is_trouble(hostile, person, status, body):
     hostile.behave = lambda line: line.answer(status, body) if status else line.hang_up()
     ends_in(120)
-    who = Client(connection=person)._caller
+    who = Client(connection=person)._context
     for _ in range(3):
         assert revealed(tokens.living(who).secret) == "old-a"
     assert len(hostile.asked) == 1

@@ -12,14 +12,15 @@ import pytest
 from django.db import InterfaceError, InternalError, OperationalError
 from django.utils import timezone
 
-from connections.transport import grant_store, tokens
+from connections.transport.oauth import token_store, tokens
 from tests.processes import ROOT
 from tests.revealing import revealed
 from tests.transport.conftest import OLD
-from tests.transport.pairs import (
+from tests.transport.token_pairs import (
     NEW,
     change,
     ends_in,
+    exchange_code,
     hold_is_over,
     living,
     presented,
@@ -27,7 +28,6 @@ from tests.transport.pairs import (
     refused_twice,
     row,
     saying,
-    trade,
 )
 
 
@@ -53,8 +53,8 @@ def test_a_signal_waits_until_the_pair_is_stored(hostile, committed_person, monk
         return real(*args)
 
     ends_in(-1)
-    hostile.behave, real = behave, grant_store.keep
-    monkeypatch.setattr(grant_store, "keep", keep)
+    hostile.behave, real = behave, token_store.keep
+    monkeypatch.setattr(token_store, "keep", keep)
     before = signal.signal(number, stop)
     try:
         with pytest.raises(SoftLimit):
@@ -69,7 +69,7 @@ def test_a_signal_waits_until_the_pair_is_stored(hostile, committed_person, monk
 def test_a_process_that_is_told_to_stop_ends_when_it_has_finished():
     """Without a handler of its own: the system would end it at once."""
     code = (
-        "import os, signal\nfrom connections.transport.shield import shielded\n"
+        "import os, signal\nfrom connections.transport.oauth.deferred_signals import shielded\n"
         "with shielded():\n    os.kill(os.getpid(), signal.SIGTERM)\n    print('stored', flush=True)\n"
         "print('went on', flush=True)\n"
     )
@@ -82,7 +82,7 @@ def test_a_database_that_goes_away_at_the_commit_costs_no_pair(hostile, committe
     """It may be gone for a while, and read-only where another one takes over."""
     ends_in(-1)
     saying(hostile, 200, NEW)
-    real, troubles = grant_store.keep, [OperationalError, InterfaceError, InternalError] * 4
+    real, troubles = token_store.keep, [OperationalError, InterfaceError, InternalError] * 4
 
     def keep(*args):
         if not troubles:
@@ -91,7 +91,7 @@ def test_a_database_that_goes_away_at_the_commit_costs_no_pair(hostile, committe
             real(*args)
         raise troubles.pop()
 
-    monkeypatch.setattr(grant_store, "keep", keep)
+    monkeypatch.setattr(token_store, "keep", keep)
     monkeypatch.setattr(tokens, "STORE_EVERY", 0.01)
     assert revealed(living(committed_person).secret) == "new-a"
     assert (troubles, presented(hostile), row().generation) == ([], ["old-r"], 2)
@@ -99,7 +99,7 @@ def test_a_database_that_goes_away_at_the_commit_costs_no_pair(hostile, committe
 
 def test_a_code_whose_pair_was_stored_unheard_is_no_failure(hostile, committed_person, monkeypatch):
     saying(hostile, 200, NEW)
-    real, tries = grant_store.keep, []
+    real, tries = token_store.keep, []
 
     def keep(*args):
         tries.append(args)
@@ -108,9 +108,9 @@ def test_a_code_whose_pair_was_stored_unheard_is_no_failure(hostile, committed_p
             raise OperationalError
         return found
 
-    monkeypatch.setattr(grant_store, "keep", keep)
+    monkeypatch.setattr(token_store, "keep", keep)
     monkeypatch.setattr(tokens, "STORE_EVERY", 0.01)
-    assert revealed(trade(committed_person).secret) == "new-a"
+    assert revealed(exchange_code(committed_person).secret) == "new-a"
     assert (len(tries), row().generation) == (2, 2)
 
 
@@ -122,7 +122,7 @@ def test_a_pair_that_could_not_be_stored_is_not_the_customers_fault(hostile, per
         raise MemoryError
 
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
-        patched.setattr(grant_store, "keep", broken)
+        patched.setattr(token_store, "keep", broken)
         living(person)
     assert row().claimed_by == ""
     saying(hostile, 400, {"error": "invalid_grant"})
@@ -131,12 +131,12 @@ def test_a_pair_that_could_not_be_stored_is_not_the_customers_fault(hostile, per
 
 def test_a_pair_without_a_key_to_seal_it_is_not_the_customers_fault(hostile, person, monkeypatch):
     def gone(*args):
-        raise grant_store.KeyUnavailable
+        raise token_store.KeyUnavailable
 
     ends_in(-1)
     saying(hostile, 200, NEW)
     with monkeypatch.context() as patched:
-        patched.setattr(grant_store.sealing, "seal", gone)
+        patched.setattr(token_store.sealing, "seal", gone)
         assert refused(person).fault.code == "no-key"
     hold_is_over()
     saying(hostile, 400, {"error": "invalid_grant"})

@@ -9,10 +9,10 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from connections.spec.errors import Unauthorized, Unavailable
-from connections.transport import grant_store, token_request, tokens
 from connections.transport.client import Client
+from connections.transport.oauth import token_endpoint, token_store, tokens
 from tests.revealing import revealed
-from tests.transport.pairs import NEW, change, code_for, ends_in, living, refused, row, saying, trade
+from tests.transport.token_pairs import NEW, change, code_for, ends_in, exchange_code, living, refused, row, saying
 
 
 def held(connection):
@@ -47,7 +47,7 @@ def test_a_code_waits_for_a_question_that_is_under_way_and_then_goes_first(hosti
     until = timezone.now() + timedelta(seconds=1)
     change(claimed_by="somebody", claimed_until=until)
     saying(hostile, 200, NEW)
-    assert revealed(trade(person).secret) == "new-a"
+    assert revealed(exchange_code(person).secret) == "new-a"
     assert row().issued_at > until
     [line] = hostile.asked
     assert b"code-2" in line.body
@@ -60,7 +60,7 @@ def test_a_code_that_is_refused_says_nothing_of_the_pair_that_is_there(hostile, 
     """Nor is it told as an access that was lost with an answer, whatever is doubtful about that pair."""
     change(uncertain_at=timezone.now(), client_id="client-0")
     saying(hostile, 400, {"error": "invalid_grant"})
-    told = refused(person, trade)
+    told = refused(person, exchange_code)
     assert isinstance(told, Unauthorized)
     assert told.fault.code not in ("access-lost", "other-client")
     assert (row().refused_with, row().claimed_by) == ("", "")
@@ -69,39 +69,39 @@ def test_a_code_that_is_refused_says_nothing_of_the_pair_that_is_there(hostile, 
 
 def test_a_pair_of_a_code_that_somebody_overtook_is_not_kept(hostile, person, monkeypatch):
     """Another person's code, or a goodbye, came while this one was traded: what it brought belongs to nobody."""
-    real = token_request.ask
+    real = token_endpoint.ask
 
     def ask(who, **more):
         asked = real(who, **more)
         tokens.forget(person)
         return asked
 
-    monkeypatch.setattr(token_request, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "ask", ask)
     saying(hostile, 200, NEW)
     with pytest.raises(Unavailable) as caught:
-        trade(person)
+        exchange_code(person)
     assert caught.value.fault.code == "no-answer"
     assert abs((caught.value.retry_at - timezone.now()).total_seconds()) < 10
     assert held(person) == (None, False)
 
 
 def test_a_refused_code_of_somebody_who_was_overtaken_is_told(hostile, person, monkeypatch):
-    real = token_request.ask
+    real = token_endpoint.ask
 
     def ask(who, **more):
         tokens.forget(person)
         return real(who, **more)
 
-    monkeypatch.setattr(token_request, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "ask", ask)
     saying(hostile, 400, {"error": "invalid_grant"})
-    assert isinstance(refused(person, trade), Unauthorized)
+    assert isinstance(refused(person, exchange_code), Unauthorized)
 
 
 def test_a_caller_keeps_no_token_from_before_its_code(hostile, person):
-    who = Client(connection=person)._caller
+    who = Client(connection=person)._context
     tokens.living(who)
     saying(hostile, 200, NEW)
-    tokens.trade(who, code_for(person))
+    tokens.exchange_code(who, code_for(person))
     assert revealed(tokens.living(who).secret) == "new-a"
 
 
@@ -113,7 +113,7 @@ def test_a_database_that_stays_away_is_told_in_the_end(hostile, person, monkeypa
         tries.append(args)
         raise gone
 
-    monkeypatch.setattr(grant_store, "keep", keep)
+    monkeypatch.setattr(token_store, "keep", keep)
     monkeypatch.setattr(tokens, "STORED_WITHIN", 0.1)
     monkeypatch.setattr(tokens, "STORE_EVERY", 0.03)
     monkeypatch.setattr(tokens.database, "close", lambda: None)  # this test's transaction lives on it
@@ -141,10 +141,10 @@ def test_nothing_of_a_forgotten_pair_is_kept(person):
 
 def test_a_token_is_sent_as_the_type_that_came_with_it(hostile, person):
     saying(hostile, 200, NEW)
-    assert trade(person).kind == "Bearer"
+    assert exchange_code(person).kind == "Bearer"
     assert living(person).kind == "Bearer"
 
 
 def test_a_token_that_is_not_newer_is_none(person):
-    assert grant_store.newer(person, row().generation) is None
-    assert grant_store.newer(person, row().generation - 1) is not None
+    assert token_store.newer(person, row().generation) is None
+    assert token_store.newer(person, row().generation - 1) is not None

@@ -21,17 +21,17 @@ from connections.vault.models import (
     Connection,
     Credential,
     Grant,
-    HouseKey,
-    HousePrivateKey,
     LegacySeal,
     PrivateKey,
+    SystemKey,
+    SystemPrivateKey,
     TenantKey,
 )
 from portal.notices.models import OutgoingMail
 from tests.roles import acting_as
 from tests.vault.thief import run
 
-pytestmark = pytest.mark.usefixtures("db", "house_key")
+pytestmark = pytest.mark.usefixtures("db", "system_key")
 WHERE = {"api_url": "https://api.one.example", "auth_url": "https://id.one.example"}
 
 
@@ -66,9 +66,9 @@ def fields_of(row: Any) -> list[Any]:
 def seal_of_old(row: Any, name: str) -> None:
     """As the release before sealed it: bound to its place alone."""
     field = sealed_field(row, name)
-    owner = keys.HOUSE if field.owner == "system" else str(row.tenant_id)
+    owner = keys.SYSTEM_OWNER if field.owner == "system" else str(row.tenant_id)
     place = sealing.Place(row._meta.db_table, row.pk, name)
-    with tenant_scope(row.tenant_id if owner != keys.HOUSE else uuid.UUID(int=0)):
+    with tenant_scope(row.tenant_id if owner != keys.SYSTEM_OWNER else uuid.UUID(int=0)):
         version, public = keys.newest_public(owner)
     setattr(row, name, keys.sealer(public).encrypt(value_of(row, name).encode(), place.context(owner)))
     setattr(row, field.key_version, version)
@@ -243,12 +243,12 @@ def test_all_values_move_to_a_new_key(aamu: Any, sealed_rows: list[Any], work_of
     public, wrapped = keys._pair(str(aamu.id), 2)
     TenantKey(tenant=aamu, version=2, public_keyset=public).save(force_insert=True)
     PrivateKey(tenant=aamu, version=2, wrapped_keyset=wrapped).save(force_insert=True)
-    public, wrapped = keys._pair(keys.HOUSE, 2)
-    HouseKey(version=2, public_keyset=public).save(force_insert=True)
-    HousePrivateKey(version=2, wrapped_keyset=wrapped).save(force_insert=True)
+    public, wrapped = keys._pair(keys.SYSTEM_OWNER, 2)
+    SystemKey(version=2, public_keyset=public).save(force_insert=True)
+    SystemPrivateKey(version=2, wrapped_keyset=wrapped).save(force_insert=True)
     reseal(aamu)
     PrivateKey.objects.filter(version=1).delete()
-    HousePrivateKey.objects.filter(version=1).delete()
+    SystemPrivateKey.objects.filter(version=1).delete()
     for row in sealed_rows:
         for field in fields_of(row):
             assert opened(row, field.name) == value_of(row, field.name)

@@ -23,9 +23,9 @@ from connections.vault.models import (
     Connection,
     Credential,
     Grant,
-    HouseKey,
-    HousePrivateKey,
     PrivateKey,
+    SystemKey,
+    SystemPrivateKey,
     TenantKey,
 )
 from connections.vault.sealing import Place, Unopenable
@@ -66,7 +66,7 @@ def test_every_sealed_column_is_tried_below(aamu, connection_without_host):
     assert {field.model for field in SEALED_FIELDS} == set(rows(aamu, connection_without_host))
 
 
-def test_what_the_web_seals_a_worker_opens(aamu, house_key, connection_without_host):
+def test_what_the_web_seals_a_worker_opens(aamu, system_key, connection_without_host):
     for row, name in columns(aamu, connection_without_host):
         with acting_as("web"), tenant_scope(aamu.id):
             sealing.seal(row, name, Secret(CANARY))
@@ -75,7 +75,7 @@ def test_what_the_web_seals_a_worker_opens(aamu, house_key, connection_without_h
             assert revealed(sealing.unseal(row, name)) == CANARY
 
 
-def test_a_ciphertext_opens_in_no_other_place(aamu, kaste, house_key, connection_without_host):
+def test_a_ciphertext_opens_in_no_other_place(aamu, kaste, system_key, connection_without_host):
     """Every column of four connections, of two tenants, two providers and two environments, tried in every other."""
     settings = {"api_url": "https://one.example", "auth_url": "https://id.example"}
     offices = [
@@ -237,7 +237,7 @@ def test_a_wrapped_key_does_not_open_for_another_tenant_or_version(aamu, kaste, 
             sealing.unseal(row, "ciphertext")
 
 
-def test_no_tenants_key_opens_what_is_the_systems(aamu, house_key, connection_without_host):
+def test_no_tenants_key_opens_what_is_the_systems(aamu, system_key, connection_without_host):
     mail, row = OutgoingMail(), credential(aamu, connection_without_host)
     with tenant_scope(aamu.id):
         sealing.seal(mail, "ciphertext", Secret(CANARY))
@@ -248,12 +248,12 @@ def test_no_tenants_key_opens_what_is_the_systems(aamu, house_key, connection_wi
                 sealing.unseal(each, "ciphertext")
 
 
-def test_the_newest_key_seals_and_the_older_ones_still_open(aamu, house_key):
+def test_the_newest_key_seals_and_the_older_ones_still_open(aamu, system_key):
     old, new = OutgoingMail(), OutgoingMail()
     sealing.seal(old, "ciphertext", Secret("old"))
-    public, wrapped = keys._pair(keys.HOUSE, 2)
-    HouseKey(version=2, public_keyset=public).save(force_insert=True)
-    HousePrivateKey(version=2, wrapped_keyset=wrapped).save(force_insert=True)
+    public, wrapped = keys._pair(keys.SYSTEM_OWNER, 2)
+    SystemKey(version=2, public_keyset=public).save(force_insert=True)
+    SystemPrivateKey(version=2, wrapped_keyset=wrapped).save(force_insert=True)
     sealing.seal(new, "ciphertext", Secret("new"))
     assert (old.key_version, new.key_version) == (1, 2)
     assert [sealing.unseal(each, "ciphertext").reveal_for(Use.MAIL) for each in (old, new)] == ["old", "new"]
@@ -276,7 +276,7 @@ def test_what_the_web_seals_for_itself_opens_in_its_place_only():
             sealing.unseal_for_web(other, altered)
 
 
-def test_the_key_of_one_class_opens_nothing_of_the_other(aamu, house_key):
+def test_the_key_of_one_class_opens_nothing_of_the_other(aamu, system_key):
     where = place()
     own = sealing.seal_for_web(where, Secret(CANARY))
     mail = OutgoingMail(key_version=1, ciphertext=own)
@@ -292,7 +292,7 @@ def test_the_web_role_has_no_right_on_private_keys_and_ciphertexts(aamu, connect
         store_credential(connection=connection_without_host, name="api_key", secret=Secret(CANARY), actor=SYSTEM)
     for read in (
         lambda: list(PrivateKey.objects.all()),
-        lambda: list(HousePrivateKey.objects.all()),
+        lambda: list(SystemPrivateKey.objects.all()),
         lambda: list(Credential.objects.values_list("ciphertext")),
         lambda: open_credentials(connection_without_host),
     ):
@@ -345,6 +345,6 @@ def test_a_secret_shows_dots_everywhere(value):
     assert f"{secret} {secret!r} {secret!s} {secret:>20}" == "••• ••• ••• •••"
     assert str([secret]) == "[•••]"
     assert secret != Secret(value)
-    for way in (pickle.dumps, json.dumps, copy.deepcopy):
+    for auth_method in (pickle.dumps, json.dumps, copy.deepcopy):
         with pytest.raises(TypeError):
-            way(secret)
+            auth_method(secret)

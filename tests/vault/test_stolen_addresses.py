@@ -18,9 +18,10 @@ from connections.spec.operations import Arguments
 from connections.spec.placement import BearerHeader, QueryParameter, TypedHeader
 from connections.spec.provider import GivenByCustomer, Kind, Provider
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import egress, leaving
-from connections.transport.caller import Caller
 from connections.transport.client import Client
+from connections.transport.http import session as http_session
+from connections.transport.oauth import revocation
+from connections.transport.request_context import RequestContext
 from connections.vault.binding import Binding
 from connections.vault.models import Connection
 from connections.vault.secret import BoundSecret, Secret
@@ -32,7 +33,7 @@ from tests.signing import offer
 from tests.vault import thief
 from tests.vault.thief import COUNT, TRIES, Listener, resolve_here, undone
 
-pytestmark = pytest.mark.usefixtures("db", "house_key")
+pytestmark = pytest.mark.usefixtures("db", "system_key")
 TOKEN = "access-canary-of-the-customer-0001"
 HOST = "api.honest.example"
 LOOKALIKES = (f"{HOST}.thief.example", f"thief-{HOST}", "apixhonest.example", "api.honest.thief.example", f"x.{HOST}")
@@ -133,7 +134,7 @@ def victim(
     aamu: Any, honest: Listener, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Provider], Victim]:
     resolve_here(monkeypatch)
-    egress._local.__dict__.clear()
+    http_session._local.__dict__.clear()
     token = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600}
     honest.behave = lambda line: line.answer(200, token if "token" in line.asked.split("?")[0] else b"[]")
 
@@ -175,15 +176,15 @@ def send_everything(connection: Connection) -> list[str]:
     """Whatever a worker would send for it; what went wrong, told in full."""
     client, errors = Client(connection=connection), []
     first = next(stream for stream in client.provider.streams if stream.each is None)
-    ways: list[Callable[[], Any]] = [
+    auth_methods: list[Callable[[], Any]] = [
         lambda: client.send(first.operation, Arguments(query=dict(first.query))),
         client.fresh_token,
-        lambda: leaving.give_back(Caller(connection, client.provider)),
+        lambda: revocation.give_back(RequestContext(connection, client.provider)),
     ]
-    for way in ways:
+    for auth_method in auth_methods:
         try:
             with acting_as("worker"):
-                way()
+                auth_method()
         except CallFailed as failed:
             errors.append(told(failed))
     return errors

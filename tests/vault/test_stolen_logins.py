@@ -31,9 +31,9 @@ from portal.env import SandboxHosts
 from portal.notices.models import OutgoingMail
 from portal.onboarding import services
 from portal.onboarding.models import Mark
+from tests.contract.auth_methods import AuthMethod, auth_methods, first_ways
 from tests.contract.conftest import arrive, no_pace, no_pauses  # noqa: F401  (a customer in every way)
 from tests.contract.customers import AINO, Customer
-from tests.contract.ways import Way, first_ways, ways
 from tests.drills.canary_errors import told
 from tests.roles import acting_as
 from tests.vault import thief
@@ -41,7 +41,11 @@ from tests.vault.thief import COUNT, TRIES, Listener, undone
 
 pytestmark = pytest.mark.usefixtures("db")
 CODE, VERIFIER, REQUEST, MAIL = (f"canary-of-{what}-0123456789" for what in ("code", "verifier", "request", "mail"))
-BY_PERSON = [way for way in ways() if way.login and not way.wire and way not in first_ways()]
+BY_PERSON = [
+    auth_method
+    for auth_method in auth_methods()
+    if auth_method.login and not auth_method.wire and auth_method not in first_ways()
+]
 TYPED = [each for each in all_providers().values() if any(field.kind is Kind.ADDRESS for field in each.credentials)]
 
 
@@ -66,20 +70,20 @@ class Loot:
 
 @pytest.fixture
 def plant(
-    arrive: Callable[[Way], Customer],  # noqa: F811
+    arrive: Callable[[AuthMethod], Customer],  # noqa: F811
     robber: Listener,
     kaste: Any,
     settings: Any,
     tmp_path: Path,
-) -> Callable[[Way], Loot]:
-    def make(way: Way) -> Loot:
-        customer = arrive(way).connect()
+) -> Callable[[AuthMethod], Loot]:
+    def make(auth_method: AuthMethod) -> Loot:
+        customer = arrive(auth_method).connect()
         customer.ask()
         customer.secrets |= customer.tokens()
         _let_through(settings, robber, tmp_path)
         tenant = customer.tenant
-        side = {"provider": way.slug, "environment": "sandbox"}
-        login = next((each.name for each in customer.provider.logins), way.login) or "none"
+        side = {"provider": auth_method.slug, "environment": "sandbox"}
+        login = next((each.name for each in customer.provider.logins), auth_method.login) or "none"
         attempt = AuthorizationAttempt(
             tenant=tenant, connection=customer.connection, login=login, state=AttemptState.RECEIVED
         )
@@ -99,7 +103,7 @@ def plant(
             rows = {
                 Credential: Credential.objects.filter(connection=customer.connection).first(),
                 Grant: Grant.objects.get(connection=customer.connection),
-                ClientRegistration: ClientRegistration.objects.filter(provider=way.slug).first(),
+                ClientRegistration: ClientRegistration.objects.filter(provider=auth_method.slug).first(),
                 AuthorizationAttempt: attempt,
                 ActivationRequest: activation,
                 OutgoingMail: mail,
@@ -175,10 +179,13 @@ def pull(loot: Loot, aims: list[Connection]) -> list[str]:
             connection = Connection.objects.select_related("tenant").get(id=aim.id)
         client = Client(connection=connection)
         first = next(stream for stream in client.provider.streams if stream.each is None)
-        for way in (lambda c=client, f=first: c.send(f.operation, loot.customer.question(f)), client.fresh_token):
+        for auth_method in (
+            lambda c=client, f=first: c.send(f.operation, loot.customer.question(f)),
+            client.fresh_token,
+        ):
             try:
                 with acting_as("worker"):
-                    way()
+                    auth_method()
             except (CallFailed, Grant.DoesNotExist) as failed:  # the latter where its row is another tenant's
                 errors.append(told(failed))
     return errors
@@ -224,17 +231,19 @@ def attack(loot: Loot, login: str) -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize(
-    ("way", "login"), [*((way, "web") for way in (*first_ways(), *BY_PERSON[:1])), (first_ways()[2], "staff")], ids=str
+    ("auth_method", "login"),
+    [*((auth_method, "web") for auth_method in (*first_ways(), *BY_PERSON[:1])), (first_ways()[2], "staff")],
+    ids=str,
 )
 def test_no_row_is_moved_to_a_thiefs_server(
-    way: Way,
+    auth_method: AuthMethod,
     login: str,
-    plant: Callable[[Way], Loot],
+    plant: Callable[[AuthMethod], Loot],
     robber: Listener,
     caplog: pytest.LogCaptureFixture,
     record_property: Callable[[str, object], None],
 ) -> None:
-    loot, tries = plant(way), 0
+    loot, tries = plant(auth_method), 0
     caplog.clear()
     caplog.set_level(logging.DEBUG)
     for what, errors in attack(loot, login):
@@ -252,7 +261,7 @@ def test_no_row_is_moved_to_a_thiefs_server(
 @pytest.mark.parametrize("login", ["web", "staff"])
 def test_jobs_of_every_kind_for_everything_bring_nothing_there(
     login: str,
-    plant: Callable[[Way], Loot],
+    plant: Callable[[AuthMethod], Loot],
     robber: Listener,
     work_off: Callable[..., int],
     caplog: pytest.LogCaptureFixture,
@@ -293,7 +302,7 @@ def test_jobs_of_every_kind_for_everything_bring_nothing_there(
 
 
 def test_what_staff_may_write_of_a_registration_leads_nowhere_else(
-    plant: Callable[[Way], Loot], robber: Listener, record_property: Callable[[str, object], None]
+    plant: Callable[[AuthMethod], Loot], robber: Listener, record_property: Callable[[str, object], None]
 ) -> None:
     """The version stands in the address of every call, and its form is looked at by the admin's page alone."""
     loot = plant(first_ways()[2])
@@ -327,7 +336,7 @@ def test_what_staff_may_write_of_a_registration_leads_nowhere_else(
     assert (reached, robber.asked) == ([], [])
 
 
-def test_every_sealed_table_is_attacked(plant: Callable[[Way], Loot]) -> None:
+def test_every_sealed_table_is_attacked(plant: Callable[[AuthMethod], Loot]) -> None:
     loot = plant(first_ways()[2])
     assert {field.model for field in SEALED_FIELDS} == set(loot.rows), "plant a row of it, and it is attacked"
     assert all(loot.rows.values())
@@ -337,7 +346,7 @@ def test_every_sealed_table_is_attacked(plant: Callable[[Way], Loot]) -> None:
 
 
 def test_the_thief_gets_it_where_nothing_is_bound(
-    plant: Callable[[Way], Loot], robber: Listener, monkeypatch: pytest.MonkeyPatch
+    plant: Callable[[AuthMethod], Loot], robber: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the tests above rely on: without the binding the very same steps bring the key there, and the token."""
     monkeypatch.setattr(Binding, "text", lambda self: "")

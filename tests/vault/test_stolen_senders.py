@@ -15,10 +15,10 @@ from connections.spec.errors import CallFailed
 from connections.spec.grants import TokenBody
 from connections.spec.placement import BearerHeader, QueryParameter, TypedHeader
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport import activation, leaving, token_request
-from connections.transport.caller import Caller
 from connections.transport.client import Client
 from connections.transport.models import ActivationRequest, ActivationState
+from connections.transport.oauth import activation, revocation, token_endpoint
+from connections.transport.request_context import RequestContext
 from connections.vault import sealing
 from connections.vault.models import Connection, Grant
 from connections.vault.secret import BoundSecret, Secret
@@ -51,12 +51,12 @@ class World:
     def __init__(self, connection: Connection, provider: Any) -> None:
         self.connection, self.provider = connection, provider
 
-    def code(self) -> token_request.Code:
+    def code(self) -> token_endpoint.Code:
         made = {name: bound_for(self.connection, SECRETS[name]) for name in ("code", "verifier")}
-        return token_request.Code(made["code"], made["verifier"], "https://portal.example/callback")
+        return token_endpoint.Code(made["code"], made["verifier"], "https://portal.example/callback")
 
-    def caller(self) -> Caller:
-        return Caller(self.connection, self.provider)
+    def caller(self) -> RequestContext:
+        return RequestContext(self.connection, self.provider)
 
     def refresh(self) -> BoundSecret:
         return bound_for(self.connection, SECRETS["refresh"])
@@ -73,7 +73,7 @@ class World:
         with tenant_scope(self.connection.tenant_id):
             row.refresh_from_db()
         if row.state == ActivationState.FAILED:
-            raise Failed(row.word)
+            raise Failed(row.reason_code)
 
 
 class Failed(Exception):
@@ -81,17 +81,17 @@ class Failed(Exception):
 
 
 def token(world: World) -> None:
-    token_request.ask(world.caller())
+    token_endpoint.ask(world.caller())
 
 
 def consent(world: World, **what: Any) -> None:
-    world.connection.way = "code"
-    token_request.ask(world.caller(), **what)
+    world.connection.auth_method = "code"
+    token_endpoint.ask(world.caller(), **what)
 
 
 def leave(world: World) -> None:
-    world.connection.way = "code"
-    leaving.give_back(world.caller())
+    world.connection.auth_method = "code"
+    revocation.give_back(world.caller())
 
 
 SENDERS: dict[str, tuple[dict[str, Any], Callable[[World], None], set[str]]] = {
@@ -106,7 +106,7 @@ SENDERS: dict[str, tuple[dict[str, Any], Callable[[World], None], set[str]]] = {
     "refresh": ({}, lambda world: consent(world, refresh=world.refresh()), {"client_secret", "refresh"}),
     "key login": (
         {},
-        lambda world: token_request.ask_key(world.caller(), KEY_LOGIN, world.code()),
+        lambda world: token_endpoint.ask_key(world.caller(), KEY_LOGIN, world.code()),
         {"client_secret", "code", "verifier"},
     ),
     "header": (
@@ -185,13 +185,13 @@ def elsewhere(hostile: HostileServer, tmp_path: Any) -> Any:  # noqa: F811
 
 def aim(monkeypatch: pytest.MonkeyPatch, server: HostileServer) -> None:
     """A sender that errs: whatever the connection says, it sends there."""
-    real = Caller.hosts.func  # type: ignore[attr-defined]
+    real = RequestContext.hosts.func  # type: ignore[attr-defined]
 
-    def hosts(caller: Caller) -> Any:
+    def hosts(caller: RequestContext) -> Any:
         api, place = f"{server.address}/api", f"{server.address}/api/oauth/token"
         return replace(real(caller), api=api, token=place, ca=server.ca)
 
-    monkeypatch.setattr(Caller, "hosts", property(hosts))
+    monkeypatch.setattr(RequestContext, "hosts", property(hosts))
 
 
 @pytest.mark.parametrize("sender", SENDERS)

@@ -89,8 +89,8 @@ def test_the_probe_would_notice(planted):
     environment["DATABASE_URL"] = f"{head.rpartition('/')[0]}/{name}?{query}"
     environment |= {"PORTAL_KEK_FILE": settings.KEK_FILE, "PORTAL_PROCESS": "worker"}
     results = run([*planted, settings.KEK_FILE], environment)
-    for way in ("private keys by the ORM", "ciphertexts of credentials", "the services a worker uses"):
-        assert results[way] == "opened", results
+    for auth_method in ("private keys by the ORM", "ciphertexts of credentials", "the services a worker uses"):
+        assert results[auth_method] == "opened", results
     assert results["the key-encryption key's file"] == "opened"
 
 

@@ -17,7 +17,7 @@ from django.db import ProgrammingError, transaction
 from django.db import connection as database
 
 from connections.tenancy.scope import staff_scope, tenant_scope
-from connections.transport import names
+from connections.transport.http import dns
 from tests.roles import acting_as
 from tests.transport.hostile import HostileServer
 
@@ -58,12 +58,12 @@ def forms(secret: str) -> set[bytes]:
 
 def resolve_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every name below `.example` is this machine."""
-    real = names.looked_up
+    real = dns.looked_up
 
     def looked_up(host: str, port: int) -> list[Any]:
         return real("127.0.0.1" if host.endswith(".example") else host, port)
 
-    monkeypatch.setattr(names, "looked_up", looked_up)
+    monkeypatch.setattr(dns, "looked_up", looked_up)
 
 
 @contextmanager

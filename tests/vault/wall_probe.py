@@ -19,18 +19,18 @@ from django.db import connection, transaction
 
 from connections.tenancy.scope import staff_scope, tenant_scope
 from connections.vault import keys, sealing
-from connections.vault.models import ClientRegistration, Connection, Credential, Grant, HousePrivateKey, PrivateKey
+from connections.vault.models import ClientRegistration, Connection, Credential, Grant, PrivateKey, SystemPrivateKey
 from connections.vault.services import open_credentials
 
 tenant_id, connection_id, credential_id, canary, kek_file = sys.argv[1:6]
 results: dict[str, str] = {}
 
 
-def attempt(name, way):
+def attempt(name, auth_method):
     """`opened` when the way gives the planted secret or a private key; else the type of the refusal."""
     try:
         with transaction.atomic(), tenant_scope(tenant_id):
-            found = way()
+            found = auth_method()
     except Exception as error:
         results[name] = type(error).__name__
         return
@@ -39,12 +39,12 @@ def attempt(name, way):
 
 
 def sql(statement, *parameters):
-    def way():
+    def auth_method():
         with connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return cursor.fetchall() if cursor.description else "done"
 
-    return way
+    return auth_method
 
 
 def _as_staff(statement):
@@ -68,7 +68,7 @@ def _connection():
 
 
 attempt("private keys by the ORM", lambda: list(PrivateKey.objects.all()))
-attempt("house private keys by the ORM", lambda: list(HousePrivateKey.objects.all()))
+attempt("house private keys by the ORM", lambda: list(SystemPrivateKey.objects.all()))
 attempt("private keys by SQL", sql("SELECT wrapped_keyset FROM vault_privatekey"))
 attempt("ciphertexts of credentials", lambda: list(Credential.objects.values_list("ciphertext")))
 attempt("ciphertexts of grants", lambda: list(Grant.objects.values_list("access_ciphertext")))

@@ -22,6 +22,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='job',
-            constraint=connections.tenancy.row_security.Unfenced(name='jobs_job_rights', reason='the header a sweeper must see across tenants: ids, kind, times and lease; what to do with them stands in fenced rows', staff='SELECT, INSERT (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch, reason, created_at), UPDATE (due_at, state, reason, ended_at)', web='SELECT, INSERT (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch, reason, created_at), UPDATE (due_at, state, reason, ended_at)', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='jobs_job_rights', reason='the header a sweeper must see across tenants: ids, kind, times and lease; what to do with them stands in fenced rows', staff='SELECT, INSERT (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch, reason, created_at), UPDATE (due_at, state, reason, ended_at)', web='SELECT, INSERT (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch, reason, created_at), UPDATE (due_at, state, reason, ended_at)', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
     ]

@@ -101,7 +101,7 @@ def rights(asker: Asker) -> Finding:
         return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(not_given)})
     if limits := narrowing(tree):
         return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
-    if asker.way == SIGN_IN:
+    if asker.auth_method == SIGN_IN:
         return Finding(MarkState.VERIFIED, "person-may-read", {"rights": ", ".join(needed)})
     if more := superfluous(tree, needed):
         return proofs.superfluous(asker, "rights-more", more)
@@ -134,7 +134,7 @@ CHECKLIST = (
         attest=_("I have created a technical user."),
         confirm=_("Yes, this is a technical user."),
         meant={"user-seen": "user-meant"},
-        ways=(M2M,),
+        auth_methods=(M2M,),
     ),
     Checkpoint(
         "rights",
@@ -159,7 +159,7 @@ CHECKLIST = (
         attest=_("I have given the rights."),
         confirm=_("These rights are meant."),
         meant={"rights-more": "rights-more-meant"},
-        ways=(M2M,),
+        auth_methods=(M2M,),
     ),
     Checkpoint(
         "rights",
@@ -179,7 +179,7 @@ CHECKLIST = (
         avoid=(_("Do not limit the user to own invoices or to certain dimensions: lists would silently be cut."),),
         needs=("api-key",),
         attest=_("I have given the rights."),
-        ways=(SIGN_IN,),
+        auth_methods=(SIGN_IN,),
     ),
     Checkpoint(
         "m2m-only",
@@ -192,7 +192,7 @@ CHECKLIST = (
         how=(_("Set “Allow only M2M login to API” to “In use” for the technical user."),),
         avoid=(_("Never set this for a natural person: it locks that person out of Procountor."),),
         attest=_("I have set “Allow only M2M login to API” to “In use” for the technical user."),
-        ways=(M2M,),
+        auth_methods=(M2M,),
     ),
     Checkpoint(
         "api-key",
@@ -211,7 +211,7 @@ CHECKLIST = (
         fields=("api_key",),
         connect=(KEY_LOGIN,),
         shows_client_id=True,
-        ways=(M2M,),
+        auth_methods=(M2M,),
     ),
     Checkpoint(
         "api-key",
@@ -226,7 +226,7 @@ CHECKLIST = (
             _("Internet Explorer and Safari 9 or older are not supported by the login page."),
         ),
         connect=(SIGN_IN,),
-        ways=(SIGN_IN,),
+        auth_methods=(SIGN_IN,),
     ),
     Checkpoint(
         "company",

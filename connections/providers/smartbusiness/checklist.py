@@ -68,7 +68,7 @@ CHECKLIST = (
         how=(_("Press Connect, sign in at SmartBusiness, look at what is asked for, and allow it."),),
         avoid=(_("Do not sign in with the account of another company."),),
         connect=(CONSENT,),
-        ways=(CONSENT,),
+        auth_methods=(CONSENT,),
     ),
     Checkpoint(
         "client",
@@ -87,7 +87,7 @@ CHECKLIST = (
         ),
         avoid=(_("Do not use a client that another program uses already."),),
         attest=_("I have registered a client."),
-        ways=(OWN_CLIENT,),
+        auth_methods=(OWN_CLIENT,),
     ),
     Checkpoint(
         "access",
@@ -99,7 +99,7 @@ CHECKLIST = (
         where=("Home", "Users", "API V2"),
         avoid=(_("Do not send the secret by e-mail or chat."),),
         fields=("client_id", "client_secret"),
-        ways=(OWN_CLIENT,),
+        auth_methods=(OWN_CLIENT,),
     ),
     Checkpoint(
         "scopes",

@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'record',
                 'verbose_name_plural': 'records',
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'connection', 'stream', 'external_id'), name='sync_record_once'), connections.tenancy.row_security.Fenced(name='sync_record_fence', person='', staff='', web='SELECT', worker='SELECT, INSERT, UPDATE, DELETE'), connections.tenancy.row_security.SameTenant(field='connection', name='sync_record_connection_tenant')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'connection', 'stream', 'external_id'), name='sync_record_once'), connections.tenancy.row_security.RowSecurity(name='sync_record_fence', person='', staff='', web='SELECT', worker='SELECT, INSERT, UPDATE, DELETE'), connections.tenancy.row_security.SameTenant(field='connection', name='sync_record_connection_tenant')],
             },
         ),
         migrations.CreateModel(
@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.tenant')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'connection', 'stream'), name='sync_cursor_once'), connections.tenancy.row_security.Fenced(name='sync_cursor_fence', person='', staff='SELECT', web='SELECT', worker='SELECT, INSERT, UPDATE'), connections.tenancy.row_security.SameTenant(field='connection', name='sync_cursor_connection_tenant')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'connection', 'stream'), name='sync_cursor_once'), connections.tenancy.row_security.RowSecurity(name='sync_cursor_fence', person='', staff='SELECT', web='SELECT', worker='SELECT, INSERT, UPDATE'), connections.tenancy.row_security.SameTenant(field='connection', name='sync_cursor_connection_tenant')],
             },
         ),
         migrations.AddIndex(
@@ -130,7 +130,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='syncrun',
-            constraint=connections.tenancy.row_security.Fenced(name='sync_run_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, ended_at, cancelled_by)', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='sync_run_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, ended_at, cancelled_by)', worker='SELECT, INSERT, UPDATE'),
         ),
         migrations.AddConstraint(
             model_name='syncrun',
@@ -142,7 +142,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='streamprogress',
-            constraint=connections.tenancy.row_security.Fenced(name='sync_progress_fence', person='', staff='SELECT', web='SELECT, INSERT', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='sync_progress_fence', person='', staff='SELECT', web='SELECT, INSERT', worker='SELECT, INSERT, UPDATE'),
         ),
         migrations.AddConstraint(
             model_name='streamprogress',
@@ -154,7 +154,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='runlogline',
-            constraint=connections.tenancy.row_security.Fenced(name='sync_line_fence', person='', staff='SELECT', web='SELECT, INSERT', worker='SELECT, INSERT'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='sync_line_fence', person='', staff='SELECT', web='SELECT, INSERT', worker='SELECT, INSERT'),
         ),
         migrations.AddConstraint(
             model_name='runlogline',

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['tenant', 'run', 'stream', 'part', 'scan', 'place'], name='sync_listed_of_run')],
-                'constraints': [connections.tenancy.row_security.Fenced(name='sync_listed_fence', person='', staff='', web='', worker='SELECT, INSERT, DELETE'), connections.tenancy.row_security.SameTenant(field='run', name='sync_listed_run_tenant')],
+                'constraints': [connections.tenancy.row_security.RowSecurity(name='sync_listed_fence', person='', staff='', web='', worker='SELECT, INSERT, DELETE'), connections.tenancy.row_security.SameTenant(field='run', name='sync_listed_run_tenant')],
             },
         ),
     ]

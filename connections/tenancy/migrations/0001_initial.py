@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'tenant',
                 'verbose_name_plural': 'tenants',
-                'constraints': [connections.tenancy.row_security.Unfenced(name='tenancy_tenant_rights', reason='the header that tells which tenant an address names; everything a tenant owns hangs below it', staff='SELECT, INSERT, UPDATE (name, state)', web='SELECT', worker='SELECT, UPDATE (state)')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='tenancy_tenant_rights', reason='the header that tells which tenant an address names; everything a tenant owns hangs below it', staff='SELECT, INSERT, UPDATE (name, state)', web='SELECT', worker='SELECT, UPDATE (state)')],
             },
         ),
         migrations.CreateModel(
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenancy.tenant')),
             ],
             options={
-                'constraints': [connections.tenancy.row_security.Unfenced(name='tenancy_lookup_rights', reason="the one look-up by a secret before a tenant is known; it answers with the tenant's id only", staff='SELECT, INSERT, DELETE', web='SELECT, INSERT, DELETE', worker='SELECT, INSERT, DELETE')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='tenancy_lookup_rights', reason="the one look-up by a secret before a tenant is known; it answers with the tenant's id only", staff='SELECT, INSERT, DELETE', web='SELECT, INSERT, DELETE', worker='SELECT, INSERT, DELETE')],
             },
         ),
         migrations.CreateModel(
@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'audit events',
                 'ordering': ['-happened_at'],
                 'indexes': [models.Index(fields=['tenant', '-happened_at'], name='tenancy_audit_of_tenant'), models.Index(fields=['-happened_at', '-id'], name='tenancy_audit_newest')],
-                'constraints': [connections.tenancy.row_security.Fenced(name='tenancy_audit_fence', person='', staff='SELECT, INSERT', web='SELECT, INSERT', worker='SELECT, INSERT')],
+                'constraints': [connections.tenancy.row_security.RowSecurity(name='tenancy_audit_fence', person='', staff='SELECT, INSERT', web='SELECT, INSERT', worker='SELECT, INSERT')],
             },
         ),
     ]

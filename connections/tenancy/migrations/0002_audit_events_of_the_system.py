@@ -67,11 +67,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='auditevent',
-            constraint=connections.tenancy.row_security.Fenced(name='tenancy_audit_fence', person='', staff='SELECT, INSERT (id, action, subject, details, tenant_id)', web='SELECT, INSERT (id, action, subject, details, tenant_id)', worker='SELECT, INSERT (id, action, subject, details, tenant_id)'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='tenancy_audit_fence', person='', staff='SELECT, INSERT (id, action, subject, details, tenant_id)', web='SELECT, INSERT (id, action, subject, details, tenant_id)', worker='SELECT, INSERT (id, action, subject, details, tenant_id)'),
         ),
         migrations.AddConstraint(
             model_name='audittally',
-            constraint=connections.tenancy.row_security.Unfenced(name='tenancy_audit_tally_rights', reason='counts sign-ins that failed and pages that were refused, before or outside of any tenant', staff='SELECT, INSERT (name, count), UPDATE (count)', web='SELECT, INSERT (name, count), UPDATE (count)', worker=''),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='tenancy_audit_tally_rights', reason='counts sign-ins that failed and pages that were refused, before or outside of any tenant', staff='SELECT, INSERT (name, count), UPDATE (count)', web='SELECT, INSERT (name, count), UPDATE (count)', worker=''),
         ),
         migrations.AddIndex(
             model_name='systemauditevent',
@@ -87,6 +87,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='systemauditevent',
-            constraint=connections.tenancy.row_security.Unfenced(name='tenancy_system_audit_rights', reason="it happens before a tenant is known, or belongs to none; customers' pages have no right to read it", staff='SELECT, INSERT (id, action, subject, details)', web='INSERT (id, action, subject, details)', worker='INSERT (id, action, subject, details)'),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='tenancy_system_audit_rights', reason="it happens before a tenant is known, or belongs to none; customers' pages have no right to read it", staff='SELECT, INSERT (id, action, subject, details)', web='INSERT (id, action, subject, details)', worker='INSERT (id, action, subject, details)'),
         ),
     ]

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'quota window',
                 'verbose_name_plural': 'quota windows',
-                'constraints': [connections.tenancy.row_security.Unfenced(name='transport_quota_rights', reason='a provider may count a client registration, which all tenants share; keys and times only', staff='SELECT', web='', worker='SELECT, INSERT, UPDATE, DELETE')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='transport_quota_rights', reason='a provider may count a client registration, which all tenants share; keys and times only', staff='SELECT', web='', worker='SELECT, INSERT, UPDATE, DELETE')],
             },
         ),
     ]

@@ -3,7 +3,7 @@
 from django.db import migrations
 
 from connections.tenancy.row_security import run_all
-from connections.transport import partitions
+from connections.transport.log import partitions
 
 
 def forwards(apps, schema_editor):

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'activation',
                 'verbose_name_plural': 'activations',
                 'ordering': ['-asked_at'],
-                'constraints': [connections.tenancy.row_security.Fenced(name='transport_activation_fence', person='', staff='SELECT (id, tenant_id, provider, environment, actor_name, state, expires_at, asked_at, ended_at, word, entry_id)', web='SELECT (id, tenant_id, provider, environment, actor_id, actor_name, state, proposal, expires_at, approved, opened, asked_at, ended_at, word, entry_id), INSERT, UPDATE (state, approved)', worker='SELECT, UPDATE')],
+                'constraints': [connections.tenancy.row_security.RowSecurity(name='transport_activation_fence', person='', staff='SELECT (id, tenant_id, provider, environment, actor_name, state, expires_at, asked_at, ended_at, word, entry_id)', web='SELECT (id, tenant_id, provider, environment, actor_id, actor_name, state, proposal, expires_at, approved, opened, asked_at, ended_at, word, entry_id), INSERT, UPDATE (state, approved)', worker='SELECT, UPDATE')],
             },
         ),
         migrations.RunSQL(

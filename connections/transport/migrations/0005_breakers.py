@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'breaker',
                 'verbose_name_plural': 'breakers',
-                'constraints': [connections.tenancy.row_security.Unfenced(name='transport_breaker_rights', reason="a server's trouble is that of all tenants who use it; hashed names, counts and times only", staff='SELECT', web='SELECT', worker='SELECT, INSERT, UPDATE, DELETE')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='transport_breaker_rights', reason="a server's trouble is that of all tenants who use it; hashed names, counts and times only", staff='SELECT', web='SELECT', worker='SELECT, INSERT, UPDATE, DELETE')],
             },
         ),
     ]

@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='recording',
-            constraint=connections.tenancy.row_security.Fenced(name='transport_recording_fence', person='', staff='', web='SELECT, INSERT, UPDATE (stopped_at), DELETE', worker='SELECT (id, tenant_id, connection_id, public_keyset, until_at, stopped_at, kept), UPDATE (kept), DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='transport_recording_fence', person='', staff='', web='SELECT, INSERT, UPDATE (stopped_at), DELETE', worker='SELECT (id, tenant_id, connection_id, public_keyset, until_at, stopped_at, kept), UPDATE (kept), DELETE'),
         ),
         migrations.AddConstraint(
             model_name='recording',
@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='recordedcall',
-            constraint=connections.tenancy.row_security.Fenced(name='transport_recorded_fence', person='', staff='', web='SELECT, DELETE', worker='SELECT (id, tenant_id, recording_id), INSERT, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='transport_recorded_fence', person='', staff='', web='SELECT, DELETE', worker='SELECT (id, tenant_id, recording_id), INSERT, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='recordedcall',

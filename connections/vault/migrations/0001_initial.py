@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'client registration',
                 'verbose_name_plural': 'client registrations',
-                'constraints': [models.UniqueConstraint(fields=('provider', 'environment'), name='vault_registration_place'), connections.tenancy.row_security.Unfenced(name='vault_registration_rights', reason='our own registration at a provider, shared by all tenants; the secret is sealed for the house', staff='SELECT (id, provider, environment, client_id, redirect_uri, secret_hint, key_version, changed_at), INSERT, UPDATE, DELETE', web='SELECT (id, provider, environment, client_id, redirect_uri, changed_at)', worker='SELECT')],
+                'constraints': [models.UniqueConstraint(fields=('provider', 'environment'), name='vault_registration_place'), connections.tenancy.row_security.NoRowSecurity(name='vault_registration_rights', reason='our own registration at a provider, shared by all tenants; the secret is sealed for the house', staff='SELECT (id, provider, environment, client_id, redirect_uri, secret_hint, key_version, changed_at), INSERT, UPDATE, DELETE', web='SELECT (id, provider, environment, client_id, redirect_uri, changed_at)', worker='SELECT')],
             },
         ),
         migrations.CreateModel(
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'house key',
                 'verbose_name_plural': 'house keys',
-                'constraints': [connections.tenancy.row_security.Unfenced(name='vault_house_key_rights', reason='belongs to the house, to no tenant; a public key', staff='SELECT', web='SELECT', worker='SELECT, INSERT, DELETE')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='vault_house_key_rights', reason='belongs to the house, to no tenant; a public key', staff='SELECT', web='SELECT', worker='SELECT, INSERT, DELETE')],
             },
         ),
         migrations.CreateModel(
@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                 ('wrapped_keyset', models.TextField()),
             ],
             options={
-                'constraints': [connections.tenancy.row_security.Unfenced(name='vault_house_private_key_rights', reason='belongs to the house, to no tenant; workers only', staff='', web='', worker='SELECT, INSERT, DELETE')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='vault_house_private_key_rights', reason='belongs to the house, to no tenant; workers only', staff='', web='', worker='SELECT, INSERT, DELETE')],
             },
         ),
         migrations.CreateModel(
@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='connection',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_connection_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_connection_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, UPDATE'),
         ),
         migrations.AddConstraint(
             model_name='credential',
@@ -158,7 +158,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='credential',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_credential_fence', person='', staff='SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)', web='SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE, DELETE', worker='SELECT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_credential_fence', person='', staff='SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)', web='SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE, DELETE', worker='SELECT, UPDATE, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='credential',
@@ -166,7 +166,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='grant',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_grant_fence', person='', staff='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, generation)', web='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, generation)', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_grant_fence', person='', staff='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, generation)', web='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, generation)', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='grant',
@@ -178,7 +178,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='privatekey',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_private_key_fence', person='', staff='', web='', worker='SELECT, INSERT, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_private_key_fence', person='', staff='', web='', worker='SELECT, INSERT, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='tenantkey',
@@ -186,6 +186,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='tenantkey',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_tenant_key_fence', person='', staff='SELECT (id, tenant_id, version, made_at)', web='SELECT (id, tenant_id, version, public_keyset, made_at)', worker='SELECT, INSERT, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_tenant_key_fence', person='', staff='SELECT (id, tenant_id, version, made_at)', web='SELECT (id, tenant_id, version, public_keyset, made_at)', worker='SELECT, INSERT, DELETE'),
         ),
     ]

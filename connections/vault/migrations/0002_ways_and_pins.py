@@ -109,19 +109,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='clientregistration',
-            constraint=connections.tenancy.row_security.Unfenced(name='vault_registration_rights', reason='our own registration at a provider, shared by all tenants; the secret is sealed for the house', staff='SELECT (id, provider, environment, client_id, redirect_uri, api_version, secret_hint, key_version, changed_at), INSERT, UPDATE, DELETE', web='SELECT (id, provider, environment, client_id, redirect_uri, api_version, changed_at)', worker='SELECT'),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='vault_registration_rights', reason='our own registration at a provider, shared by all tenants; the secret is sealed for the house', staff='SELECT (id, provider, environment, client_id, redirect_uri, api_version, secret_hint, key_version, changed_at), INSERT, UPDATE, DELETE', web='SELECT (id, provider, environment, client_id, redirect_uri, api_version, changed_at)', worker='SELECT'),
         ),
         migrations.AddConstraint(
             model_name='connection',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_connection_fence', person='', staff='SELECT, UPDATE (plain_http)', web='SELECT, INSERT, UPDATE (state, way, settings, leaving, left_at, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_connection_fence', person='', staff='SELECT, UPDATE (plain_http)', web='SELECT, INSERT, UPDATE (state, way, settings, leaving, left_at, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, INSERT, UPDATE'),
         ),
         migrations.AddConstraint(
             model_name='credential',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_credential_fence', person='', staff='SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)', web='SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE, DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_credential_fence', person='', staff='SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)', web='SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE, DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='grant',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_grant_fence', person='', staff='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)', web='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_grant_fence', person='', staff='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)', web='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
         migrations.AddField(
             model_name='pin',
@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='pin',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_pin_fence', person='', staff='SELECT', web='SELECT, UPDATE (confirmed_at, confirmed_by), DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_pin_fence', person='', staff='SELECT', web='SELECT, UPDATE (confirmed_at, confirmed_by), DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='pin',

@@ -23,6 +23,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='connection',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_connection_fence', person='', staff='SELECT, UPDATE (plain_http, private_networks)', web='SELECT, INSERT, UPDATE (state, way, settings, leaving, left_at, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_connection_fence', person='', staff='SELECT, UPDATE (plain_http, private_networks)', web='SELECT, INSERT, UPDATE (state, way, settings, leaving, left_at, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, INSERT, UPDATE'),
         ),
     ]

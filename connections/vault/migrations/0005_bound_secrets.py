@@ -71,19 +71,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='clientregistration',
-            constraint=connections.tenancy.row_security.Unfenced(name='vault_registration_rights', reason='our own registration at a provider, shared by all tenants; the secret is sealed for the house', staff='SELECT (id, provider, environment, client_id, redirect_uri, api_version, secret_hint, key_version, changed_at), INSERT, UPDATE (client_id, redirect_uri, api_version, key_version, secret_ciphertext, secret_hint, changed_at), DELETE', web='SELECT (id, provider, environment, client_id, redirect_uri, api_version, changed_at)', worker='SELECT, UPDATE (key_version, secret_ciphertext)'),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='vault_registration_rights', reason='our own registration at a provider, shared by all tenants; the secret is sealed for the house', staff='SELECT (id, provider, environment, client_id, redirect_uri, api_version, secret_hint, key_version, changed_at), INSERT, UPDATE (client_id, redirect_uri, api_version, key_version, secret_ciphertext, secret_hint, changed_at), DELETE', web='SELECT (id, provider, environment, client_id, redirect_uri, api_version, changed_at)', worker='SELECT, UPDATE (key_version, secret_ciphertext)'),
         ),
         migrations.AddConstraint(
             model_name='connection',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_connection_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, way, settings, moved_at, leaving, left_at, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_connection_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, way, settings, moved_at, leaving, left_at, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, INSERT, UPDATE'),
         ),
         migrations.AddConstraint(
             model_name='credential',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_credential_fence', person='', staff='SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)', web='SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE (key_version, ciphertext, hint, changed_at, changed_by), DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_credential_fence', person='', staff='SELECT (id, tenant_id, connection_id, name, hint, key_version, changed_at, changed_by)', web='SELECT (id, tenant_id, connection_id, name, hint, changed_at, changed_by), INSERT, UPDATE (key_version, ciphertext, hint, changed_at, changed_by), DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='grant',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_grant_fence', person='', staff='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)', web='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation), DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_grant_fence', person='', staff='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation)', web='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation), DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='legacyseal',
@@ -91,7 +91,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='legacyseal',
-            constraint=connections.tenancy.row_security.Unfenced(name='vault_legacyseal_rights', reason="ids, a table's and a column's name, and the host a customer typed; workers only", staff='', web='', worker='SELECT, DELETE'),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='vault_legacyseal_rights', reason="ids, a table's and a column's name, and the host a customer typed; workers only", staff='', web='', worker='SELECT, DELETE'),
         ),
         migrations.AddField(
             model_name='networkexemption',
@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='networkexemption',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_exemption_fence', person='', staff='SELECT, INSERT, UPDATE (ended_at)', web='SELECT', worker='SELECT'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_exemption_fence', person='', staff='SELECT, INSERT, UPDATE (ended_at)', web='SELECT', worker='SELECT'),
         ),
         migrations.AddConstraint(
             model_name='networkexemption',

@@ -53,6 +53,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='grant',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_grant_fence', person='', staff='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation, refusals, wait_until)', web='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation, refusals, wait_until), UPDATE (wait_until), DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_grant_fence', person='', staff='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation, refusals, wait_until)', web='SELECT (id, tenant_id, connection_id, scope, issued_at, expires_at, refresh_issued_at, generation, refusals, wait_until), UPDATE (wait_until), DELETE', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
     ]

@@ -18,6 +18,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='connection',
-            constraint=connections.tenancy.row_security.Fenced(name='vault_connection_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, settings, moved_at, leaving, left_at, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='vault_connection_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, settings, moved_at, leaving, left_at, sync_every_hours, company_id, company_name, fault, fault_at)', worker='SELECT, INSERT, UPDATE'),
         ),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import migrations, models
 
-from connections.tenancy.row_security import Unfenced
+from connections.tenancy.row_security import NoRowSecurity
 
 REASON = "our own registration at a provider, shared by all tenants; the secret is sealed for the house"
 
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="clientregistration",
-            constraint=Unfenced(
+            constraint=NoRowSecurity(
                 name="vault_registration_rights",
                 reason=REASON,
                 web="SELECT (id, provider, environment, client_id, redirect_uri, activation_link, api_version, changed_at)",

@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'person',
                 'verbose_name_plural': 'people',
-                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='members_user_email_once'), connections.tenancy.row_security.Unfenced(name='members_user_rights', reason='a person signs in before any tenant is known and may belong to several', staff='SELECT, INSERT, UPDATE (name, staff_role, is_active)', web='SELECT, INSERT, UPDATE', worker='SELECT (id, email, name, is_active, time_zone)')],
+                'constraints': [models.UniqueConstraint(django.db.models.functions.text.Lower('email'), name='members_user_email_once'), connections.tenancy.row_security.NoRowSecurity(name='members_user_rights', reason='a person signs in before any tenant is known and may belong to several', staff='SELECT, INSERT, UPDATE (name, staff_role, is_active)', web='SELECT, INSERT, UPDATE', worker='SELECT (id, email, name, is_active, time_zone)')],
             },
         ),
         migrations.CreateModel(
@@ -54,7 +54,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'invitation',
                 'verbose_name_plural': 'invitations',
                 'ordering': ['-created_at'],
-                'constraints': [connections.tenancy.row_security.Fenced(name='members_invitation_fence', person='', staff='SELECT, INSERT, UPDATE (revoked_at)', web='SELECT, INSERT, UPDATE (accepted_at, revoked_at)', worker='SELECT')],
+                'constraints': [connections.tenancy.row_security.RowSecurity(name='members_invitation_fence', person='', staff='SELECT, INSERT, UPDATE (revoked_at)', web='SELECT, INSERT, UPDATE (accepted_at, revoked_at)', worker='SELECT')],
             },
         ),
         migrations.CreateModel(
@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'membership',
                 'verbose_name_plural': 'memberships',
                 'ordering': ['joined_at'],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'user'), name='members_membership_once'), connections.tenancy.row_security.Fenced(name='members_membership_fence', person='user_id', staff='SELECT, INSERT, UPDATE (role), DELETE', web='SELECT, INSERT, UPDATE (role), DELETE', worker='SELECT')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'user'), name='members_membership_once'), connections.tenancy.row_security.RowSecurity(name='members_membership_fence', person='user_id', staff='SELECT, INSERT, UPDATE (role), DELETE', web='SELECT, INSERT, UPDATE (role), DELETE', worker='SELECT')],
             },
         ),
     ]

@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='user',
-            constraint=connections.tenancy.row_security.Unfenced(name='members_user_rights', reason='a person signs in before any tenant is known and may belong to several', staff='SELECT (id, email, name, staff_role, is_active, joined_at, time_zone, last_login, session_epoch), INSERT (email, name, staff_role, is_active, joined_at, time_zone, last_login, session_epoch), UPDATE (name, staff_role, is_active, session_epoch)', web='SELECT, INSERT (email, name, password, is_active, joined_at, time_zone, last_login, session_epoch), UPDATE (email, name, password, time_zone, last_login, session_epoch)', worker='SELECT (id, email, name, is_active, time_zone)'),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='members_user_rights', reason='a person signs in before any tenant is known and may belong to several', staff='SELECT (id, email, name, staff_role, is_active, joined_at, time_zone, last_login, session_epoch), INSERT (email, name, staff_role, is_active, joined_at, time_zone, last_login, session_epoch), UPDATE (name, staff_role, is_active, session_epoch)', web='SELECT, INSERT (email, name, password, is_active, joined_at, time_zone, last_login, session_epoch), UPDATE (email, name, password, time_zone, last_login, session_epoch)', worker='SELECT (id, email, name, is_active, time_zone)'),
         ),
         migrations.AddField(
             model_name='enrolmentlink',
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='legacyseed',
-            constraint=connections.tenancy.row_security.Unfenced(name='members_legacy_seed_rights', reason='a second factor belongs to a person, not to a tenant; the web may take away and never add', staff='', web='SELECT, DELETE', worker=''),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='members_legacy_seed_rights', reason='a second factor belongs to a person, not to a tenant; the web may take away and never add', staff='', web='SELECT, DELETE', worker=''),
         ),
         migrations.AddConstraint(
             model_name='enrolmentlink',
@@ -86,6 +86,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='enrolmentlink',
-            constraint=connections.tenancy.row_security.Unfenced(name='members_enrolment_rights', reason='staff belong to no tenant; the web may use a link up and never make one', staff='SELECT, INSERT, UPDATE (revoked_at)', web='SELECT, UPDATE (used_at)', worker=''),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='members_enrolment_rights', reason='staff belong to no tenant; the web may use a link up and never make one', staff='SELECT, INSERT, UPDATE (revoked_at)', web='SELECT, UPDATE (used_at)', worker=''),
         ),
     ]

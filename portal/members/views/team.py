@@ -18,8 +18,8 @@ from connections.spec.text import isolate
 from portal.members import services
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.forms import InviteAgainForm, InviteForm, RoleForm, roles_within
+from portal.members.lookups import team_of
 from portal.members.models import Invitation, Membership, Role
-from portal.members.reach import team_of
 from portal.members.rows import own
 from portal.members.sessions import keep_this_session
 from portal.members.stepup import step_up_required

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'mail',
                 'verbose_name_plural': 'mails',
-                'constraints': [connections.tenancy.row_security.Unfenced(name='notices_mail_rights', reason='a mail may go to a person who belongs to no tenant yet; sealed for the house', staff='INSERT, SELECT (id, state, created_at, sent_at)', web='INSERT', worker='SELECT, INSERT, UPDATE, DELETE')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='notices_mail_rights', reason='a mail may go to a person who belongs to no tenant yet; sealed for the house', staff='INSERT, SELECT (id, state, created_at, sent_at)', web='INSERT', worker='SELECT, INSERT, UPDATE, DELETE')],
             },
         ),
     ]

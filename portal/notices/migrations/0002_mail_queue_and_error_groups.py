@@ -58,11 +58,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='outgoingmail',
-            constraint=connections.tenancy.row_security.Unfenced(name='notices_mail_rights', reason='a mail may go to a person who belongs to no tenant yet; sealed for the house', staff='INSERT, SELECT (id, about, state, tries, trouble, created_at, sent_at)', web='INSERT, SELECT (id, about, state, tries, created_at, sent_at)', worker='SELECT, INSERT, UPDATE, DELETE'),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='notices_mail_rights', reason='a mail may go to a person who belongs to no tenant yet; sealed for the house', staff='INSERT, SELECT (id, about, state, tries, trouble, created_at, sent_at)', web='INSERT, SELECT (id, about, state, tries, created_at, sent_at)', worker='SELECT, INSERT, UPDATE, DELETE'),
         ),
         migrations.AddConstraint(
             model_name='errorgroup',
-            constraint=connections.tenancy.row_security.Unfenced(name='notices_error_group_rights', reason='errors of our own side: types, places in our code, counts and times; nothing of any tenant', staff='SELECT, INSERT, UPDATE', web='SELECT, INSERT, UPDATE', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.NoRowSecurity(name='notices_error_group_rights', reason='errors of our own side: types, places in our code, counts and times; nothing of any tenant', staff='SELECT, INSERT, UPDATE', web='SELECT, INSERT, UPDATE', worker='SELECT, INSERT, UPDATE'),
         ),
         # What waits is sent by the workers that mail has now.
         migrations.RunSQL(

@@ -66,12 +66,12 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'evidence',
                 'ordering': ['-at', '-id'],
                 'indexes': [models.Index(fields=['tenant', 'mark', '-at'], name='onboarding_evidence_newest')],
-                'constraints': [connections.tenancy.row_security.Fenced(name='onboarding_evidence_fence', person='', staff='SELECT', web='SELECT, INSERT', worker='SELECT, INSERT'), connections.tenancy.row_security.SameTenant(field='mark', name='onboarding_evidence_mark_tenant')],
+                'constraints': [connections.tenancy.row_security.RowSecurity(name='onboarding_evidence_fence', person='', staff='SELECT', web='SELECT, INSERT', worker='SELECT, INSERT'), connections.tenancy.row_security.SameTenant(field='mark', name='onboarding_evidence_mark_tenant')],
             },
         ),
         migrations.AddConstraint(
             model_name='onboarding',
-            constraint=connections.tenancy.row_security.Fenced(name='onboarding_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (completed_at)', worker='SELECT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='onboarding_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (completed_at)', worker='SELECT, UPDATE'),
         ),
         migrations.AddConstraint(
             model_name='onboarding',
@@ -83,7 +83,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='mark',
-            constraint=connections.tenancy.row_security.Fenced(name='onboarding_mark_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, since, asked_at, checked_at)', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='onboarding_mark_fence', person='', staff='SELECT', web='SELECT, INSERT, UPDATE (state, since, asked_at, checked_at)', worker='SELECT, INSERT, UPDATE'),
         ),
         migrations.AddConstraint(
             model_name='mark',

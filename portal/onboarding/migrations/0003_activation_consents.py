@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'consent to an activation',
                 'verbose_name_plural': 'consents to activations',
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'activation'), name='onboarding_consent_once'), connections.tenancy.row_security.Fenced(name='onboarding_consent_fence', person='', staff='SELECT (id, tenant_id, activation_id, asked_by, asked_at, expires_at, confirmed_at, declined_at)', web='SELECT, INSERT, UPDATE (digest, asked_by, asked_at, expires_at, confirmed_at, declined_at)', worker='SELECT'), connections.tenancy.row_security.SameTenant(field='activation', name='onboarding_consent_activation_tenant')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'activation'), name='onboarding_consent_once'), connections.tenancy.row_security.RowSecurity(name='onboarding_consent_fence', person='', staff='SELECT (id, tenant_id, activation_id, asked_by, asked_at, expires_at, confirmed_at, declined_at)', web='SELECT, INSERT, UPDATE (digest, asked_by, asked_at, expires_at, confirmed_at, declined_at)', worker='SELECT'), connections.tenancy.row_security.SameTenant(field='activation', name='onboarding_consent_activation_tenant')],
             },
         ),
     ]

@@ -19,6 +19,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='onboarding',
-            constraint=connections.tenancy.row_security.Fenced(name='onboarding_fence', person='', staff='SELECT', web='SELECT, INSERT', worker='SELECT, INSERT, UPDATE'),
+            constraint=connections.tenancy.row_security.RowSecurity(name='onboarding_fence', person='', staff='SELECT', web='SELECT, INSERT', worker='SELECT, INSERT, UPDATE'),
         ),
     ]

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'cache entry',
                 'verbose_name_plural': 'cache entries',
                 'indexes': [models.Index(fields=['expires_at'], name='rate_limits_cache_expiry')],
-                'constraints': [connections.tenancy.row_security.Unfenced(name='rate_limits_cache_rights', reason="people sign in before a tenant is known; counts and marks of their tries, no tenant's rows", staff='', web='SELECT, INSERT, UPDATE, DELETE', worker='')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='rate_limits_cache_rights', reason="people sign in before a tenant is known; counts and marks of their tries, no tenant's rows", staff='', web='SELECT, INSERT, UPDATE, DELETE', worker='')],
             },
         ),
         migrations.CreateModel(
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'usage',
                 'verbose_name_plural': 'usages',
                 'indexes': [models.Index(fields=['opens_at'], name='rate_limits_usage_expiry')],
-                'constraints': [connections.tenancy.row_security.Unfenced(name='rate_limits_usage_rights', reason='counts of what people, addresses and the whole house did; a limit holds across tenants', staff='', web='SELECT, INSERT, UPDATE, DELETE', worker='')],
+                'constraints': [connections.tenancy.row_security.NoRowSecurity(name='rate_limits_usage_rights', reason='counts of what people, addresses and the whole house did; a limit holds across tenants', staff='', web='SELECT, INSERT, UPDATE, DELETE', worker='')],
             },
         ),
     ]

@@ -13,12 +13,12 @@ from django.utils.text import capfirst
 
 from connections.transport.models import RequestLogEntry
 from portal.onboarding.models import Mark
-from portal.support import showing
+from portal.support import formatting
 
 register = template.Library()
 
-register.simple_tag(showing.place, name="place")
-register.simple_tag(showing.kept_badge, name="kept_badge")
+register.simple_tag(formatting.place, name="place")
+register.simple_tag(formatting.kept_badge, name="kept_badge")
 
 
 @register.simple_tag
@@ -39,19 +39,19 @@ def _labelled(cell: str, name: object) -> SafeString:
 
 @register.simple_tag
 def state(value: str, word: object) -> SafeString:
-    return showing.badge(str(value), word)
+    return formatting.badge(str(value), word)
 
 
 @register.simple_tag
 def outcome(entry: RequestLogEntry) -> SafeString:
-    return showing.outcome(entry)
+    return formatting.outcome(entry)
 
 
 @register.simple_tag
 def fault(provider: str, code: str) -> str:
-    return showing.fault_words(provider, code) or showing.NOTHING
+    return formatting.fault_words(provider, code) or formatting.NOTHING
 
 
 @register.simple_tag
 def mark_badge(mark: Mark) -> SafeString:
-    return showing.mark_badge(mark.state)
+    return formatting.mark_badge(mark.state)

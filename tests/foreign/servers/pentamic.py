@@ -34,7 +34,7 @@ class PentamicServer(ForeignServer):
     _is_xml = False
 
     def fill(self) -> None:
-        if self.way == "xml" and self.options.text not in ("", "astral"):
+        if self.auth_method == "xml" and self.options.text not in ("", "astral"):
             self.options = replace(self.options, text="astral")  # XML has no way to write the others
         customers = self.books.collection("customers", self._customer)
         invoices = self.books.collection("invoices", self._invoice)
@@ -51,7 +51,7 @@ class PentamicServer(ForeignServer):
             made["id"] = f"KH-{number}"
         elif self.options.ids == "big":
             made["id"] = 2**53 + number
-        if not self.options.elements or self.way != "xml":
+        if not self.options.elements or self.auth_method != "xml":
             return made
         match self.options.elements:
             case "two" if number == 3:

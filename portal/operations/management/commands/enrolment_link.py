@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from connections.spec.text import duration
 from portal.members.enrolment import VALID_FOR
 from portal.members.services import NotAllowed
-from portal.operations import founding
+from portal.operations import bootstrap
 from portal.operations.owner import OwnerCommand, refuse_unless_links_work
 
 
@@ -22,8 +22,8 @@ class Command(OwnerCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_unless_links_work()
         try:
-            address = founding.renewed_enrolment_link(options["email"])
-        except founding.NobodyThere as reason:
+            address = bootstrap.renewed_enrolment_link(options["email"])
+        except bootstrap.NobodyThere as reason:
             raise CommandError(str(reason)) from None
         except NotAllowed as refused:
             raise CommandError(str(refused.sentence)) from None

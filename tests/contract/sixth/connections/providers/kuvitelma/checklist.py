@@ -31,7 +31,7 @@ CHECKLIST = (
         Probe(proofs.signed_in(me)),
         YOU,
         connect=(CONSENT,),
-        ways=(CONSENT,),
+        auth_methods=(CONSENT,),
     ),
     Checkpoint(
         "access",
@@ -41,7 +41,7 @@ CHECKLIST = (
         Probe(proofs.signed_in(me)),
         YOU,
         fields=("client_id", "client_secret"),
-        ways=(OWN_CLIENT,),
+        auth_methods=(OWN_CLIENT,),
     ),
     Checkpoint(
         "company",

@@ -1,0 +1,111 @@
+"""Giving access back: revoked at the provider where it can be, then destroyed here whether or not that worked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+
+from connections.jobs.lease import Lease
+from connections.jobs.registry import Again
+from connections.jobs.services import enqueue
+from connections.providers import registry
+from connections.spec.errors import CallFailed, Unauthorized, Unavailable
+from connections.spec.grants import AuthorizationCode
+from connections.tenancy import audit
+from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
+from connections.transport.client import Client
+from connections.transport.log import recording
+from connections.transport.models import AuthorizationAttempt
+from connections.transport.oauth import tokens
+from connections.transport.request_context import RequestContext
+from connections.vault.models import Connection, ConnectionState, Credential, Leaving
+
+LEAVE = "transport.leave"
+PATIENCE = timedelta(minutes=15)  # how long a provider that does not answer is asked again
+PAUSE = timedelta(seconds=30)
+
+
+def begin(*, connection: Connection, actor: Actor) -> None:
+    """Disconnect: from now on nothing is read, and a worker gives the access back. Needs the tenant's scope.
+
+    Disconnecting twice changes nothing. A set-up that was given up goes the same way, under a name of its own.
+    """
+    was_setup = Connection.objects.filter(id=connection.id, state=ConnectionState.SETUP).exists()
+    standing = Connection.objects.filter(id=connection.id).exclude(state=ConnectionState.DISCONNECTED)
+    left = {"leaving": Leaving.UNDER_WAY, "left_at": timezone.now(), "fault": "", "fault_at": None}
+    if not standing.update(state=ConnectionState.DISCONNECTED, **left):
+        return
+    connection.refresh_from_db()
+    enqueue(kind=LEAVE, subject=connection.id, tenant_id=connection.tenant_id)
+    action = "connection.setup_removed" if was_setup else "connection.disconnected"
+    audit.record(tenant_id=connection.tenant_id, actor=actor, action=action, subject=str(connection.id))
+
+
+def leave(lease: Lease) -> Again | None:
+    """Job: revoke at the provider, with bounded retries, then destroy what is stored, and say which of it happened."""
+    with tenant_scope(lease.tenant_id):
+        connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
+    provider = registry.find(connection.provider) if connection else None
+    if connection is None or provider is None:
+        return None
+    try:
+        how = give_back(RequestContext(connection, provider))
+    except Unavailable as failed:
+        if connection.left_at is not None and timezone.now() < connection.left_at + PATIENCE:
+            return Again(max(failed.retry_at, timezone.now() + PAUSE), failed.fault.code)
+        how = Leaving.FAILED
+    except CallFailed:
+        how = Leaving.FAILED
+    with tenant_scope(lease.tenant_id):
+        lease.check()
+        _destroy(connection, how)
+    return None
+
+
+def gave_up(lease: Lease) -> None:
+    """The job was parked: what is stored is destroyed all the same, and nobody says that it was revoked."""
+    with tenant_scope(lease.tenant_id):
+        connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
+        if connection is not None:
+            _destroy(connection, Leaving.FAILED)
+
+
+def _destroy(connection: Connection, how: Leaving) -> None:
+    """One commit: a caller that asks for a token now either opens nothing or is fenced off by the generation."""
+    Credential.objects.filter(connection_id=connection.id).delete()
+    tokens.forget(connection)
+    recording.destroy(connection)
+    sealed = dict.fromkeys(("verifier_ciphertext", "code_ciphertext"))
+    AuthorizationAttempt.objects.filter(connection_id=connection.id).update(**sealed)
+    Connection.objects.filter(id=connection.id).update(leaving=how)
+    audit.record(
+        tenant_id=connection.tenant_id,
+        actor=SYSTEM,
+        action="connection.secrets_destroyed",
+        subject=str(connection.id),
+        revoked=how.value,
+    )
+
+
+def give_back(context: RequestContext) -> Leaving:
+    """End the stored session at the provider where it offers that. Raises CallFailed where it could not be asked.
+
+    What is refused as unknown is gone already, which is what was wanted.
+    """
+    living, has_refresh = tokens.stored(context.connection)
+    if living is None and not has_refresh:
+        return Leaving.NOTHING
+    grant = context.grant
+    if not isinstance(grant, AuthorizationCode) or not grant.logout:
+        return Leaving.NOT_OFFERED
+    client = Client(connection=context.connection)
+    try:
+        client.send(grant.logout)
+    except Unauthorized as gone:
+        # Without an entry nothing was asked, and nothing was revoked.
+        return Leaving.REVOKED if gone.entry_id is not None else Leaving.FAILED
+    finally:
+        with tenant_scope(context.connection.tenant_id):
+            client.write_ledger()
+    return Leaving.REVOKED

@@ -1,0 +1,110 @@
+"""The form of one operation, made from its description, and the way back of what is wrong to its fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from connections.calls.models import Call
+from connections.calls.validation import BadCall, declared
+from connections.spec import json_numbers
+from connections.spec.operations import Arguments, Operation, Parameter, Place
+from connections.spec.text import Text
+
+PLACES: dict[Place, Text] = {
+    Place.PATH: _("Stands in the address."),
+    Place.QUERY: _("Optional; left out when empty."),
+    Place.HEADER: _("Travels in a header, not in the address."),
+}
+MACHINE = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+LONGEST_BODY = 300_000
+
+
+def place_of(parameter: Parameter) -> str:
+    """The name of its form field."""
+    return f"{parameter.place.value}-{parameter.name}"
+
+
+class CallForm(forms.Form):
+    """Parameters by place, then the body as JSON. An empty parameter is left out. `like` fills it as an earlier call."""
+
+    def __init__(self, *args: Any, operation: Operation, like: Call | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.operation = operation
+        self._parameters = declared(operation)
+        filled = like.filled if like else None
+        for parameter in self._parameters:
+            initial = _given(filled, parameter.place).get(parameter.name, "") if filled else parameter.example
+            self.fields[place_of(parameter)] = self._made(parameter, initial)
+        if operation.example is not None:
+            body = filled.body if filled and filled.body is not None else operation.example
+            self.fields["body"] = forms.CharField(
+                label=_("Body"),
+                help_text=_("JSON, exactly as it is sent."),
+                strip=False,
+                max_length=LONGEST_BODY,
+                initial=pretty(body),
+                widget=forms.Textarea(attrs={**MACHINE, "rows": 18, "dir": "auto", "class": "mono"}),
+            )
+
+    @staticmethod
+    def _made(parameter: Parameter, initial: str) -> forms.Field:
+        required = parameter.required or parameter.place is Place.PATH
+        needed = "" if parameter.place is Place.QUERY and required else PLACES[parameter.place]
+        words: dict[str, Any] = {
+            "label": parameter.name,
+            "help_text": needed,
+            "required": required,
+            "initial": initial,
+        }
+        if parameter.choices:
+            offered = [choice for choice in parameter.choices if choice]
+            choices = [*([] if required else [("", "–")]), *((choice, choice) for choice in offered)]
+            return forms.ChoiceField(choices=choices, **words)
+        attributes = {**MACHINE, "dir": "auto"}
+        return forms.CharField(strip=False, max_length=2000, widget=forms.TextInput(attrs=attributes), **words)
+
+    def clean_body(self) -> Any:
+        try:
+            body = orjson.loads(self.cleaned_data["body"])
+        except orjson.JSONDecodeError as wrong:
+            where = {"line": wrong.lineno, "column": wrong.colno}
+            raise forms.ValidationError(
+                _("This is not JSON. Look at line %(line)s, column %(column)s."), params=where
+            ) from None
+        try:
+            return json_numbers.exact_values(self.cleaned_data["body"].encode())
+        except RecursionError:
+            return body  # which the check of a call refuses
+
+    def arguments(self) -> Arguments:
+        """Of a valid form."""
+        given: dict[Place, dict[str, str]] = {place: {} for place in Place}
+        for parameter in self._parameters:
+            if value := self.cleaned_data[place_of(parameter)]:
+                given[parameter.place][parameter.name] = value
+        body = self.cleaned_data.get("body")
+        return Arguments(given[Place.PATH], given[Place.QUERY], given[Place.HEADER], body)
+
+    def add_troubles(self, bad: BadCall) -> None:
+        """Each at its field; what has no field of its own stands above the form."""
+        for (place, name), sentence in bad.parameters.items():
+            field = f"{place.value}-{name}"
+            if field in self.fields:
+                self.add_error(field, str(sentence))
+            else:
+                self.add_error(None, f"{name}: {sentence}")
+        for trouble in bad.body:
+            said = f"{trouble.path}: {trouble.sentence}" if trouble.path else str(trouble.sentence)
+            self.add_error("body" if "body" in self.fields else None, said)
+
+
+def pretty(value: Any) -> str:
+    return json_numbers.written(value, indented=True).decode()
+
+
+def _given(filled: Arguments, place: Place) -> dict[str, str]:
+    return dict({Place.PATH: filled.path, Place.QUERY: filled.query, Place.HEADER: filled.headers}[place])

@@ -1,0 +1,20 @@
+"""Addresses of requests that are tried."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from portal.api_console import views
+
+TRY = "t/<slug:slug>/c/<uuid:connection>/try/"
+CALL = f"{TRY}calls/<uuid:call>/"
+
+urlpatterns = [
+    path(TRY, views.offered, name="try"),
+    path(f"{TRY}<str:operation>/fill/", views.fill, name="try_fill"),
+    path(f"{TRY}<str:operation>/send/", views.send, name="try_send"),
+    path(CALL, views.call, name="call"),
+    path(f"{CALL}poll/", views.call_poll, name="call_poll"),
+    path(f"{CALL}settle/", views.settle, name="call_settle"),
+    path(f"{CALL}again/", views.again, name="call_again"),
+]

@@ -1,0 +1,15 @@
+"""Disconnecting: reading ends at once, and a worker gives the access back and destroys what is stored."""
+
+from __future__ import annotations
+
+from connections.sync import services as sync
+from connections.tenancy.scope import Actor
+from connections.transport.oauth import revocation
+from connections.vault.models import Connection
+
+
+def disconnect(*, connection: Connection, actor: Actor) -> None:
+    """In the caller's transaction and scope. Disconnecting twice changes nothing; what was read stays."""
+    # The run's rows first, as a page's transaction takes them.
+    sync.stop(connection=connection, actor=actor)
+    revocation.begin(connection=connection, actor=actor)

@@ -1,0 +1,64 @@
+"""The pages by which an owner moves a connection to another server: the new addresses, then old and new side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from connections.vault.models import Connection
+from connections.vault.services import Refused
+from portal.members.access import MemberRequest, member
+from portal.members.models import Role
+from portal.members.rows import own
+from portal.members.stepup import ask_again, recently_proved
+from portal.onboarding import moving
+from portal.onboarding.forms import FieldsForm
+from portal.onboarding.marks import provider_of
+from portal.onboarding.typed import BadInput, address_fields
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@member(Role.OWNER)
+@limited(limits.SERVER_MOVE)
+def move(request: MemberRequest, connection: UUID) -> HttpResponse:
+    """Nothing changes before old and new have been shown and confirmed."""
+    row = own(request, Connection, id=connection)
+    if not moving.can_move(row):
+        raise Http404
+    fields = address_fields(row)
+    form = FieldsForm(request.POST or None, fields=fields, settings=row.settings, stored=())
+    context: dict[str, Any] = {"connection": row, "provider": provider_of(row), "form": form, "changes": []}
+    if request.method == "POST":
+        if not recently_proved(request):
+            return ask_again(request, reverse("move", args=[request.tenant.slug, row.id]))
+        if form.is_valid():
+            try:
+                changes = moving.changes(connection=row, values=form.cleaned_data)
+                if "confirmed" in request.POST:
+                    moving.move(connection=row, values=form.cleaned_data, actor=request.user.actor)
+                    messages.success(
+                        request,
+                        _("The server is changed. What was stored for the old one is destroyed: go on below."),
+                    )
+                    return redirect("checklist", request.tenant.slug, row.id)
+            except BadInput as bad:
+                for name, sentence in bad.sentences.items():
+                    form.add_error(name, str(sentence))
+            except Refused as refused:
+                form.add_error(None, str(refused))
+            else:
+                context["changes"] = changes
+                if not changes:
+                    form.add_error(None, _("There is no other address in it, so nothing was changed."))
+    return render(request, "dashboard/move.html", context)

@@ -1,0 +1,168 @@
+"""Recording what one connection sends and hears: an owner starts it, reads it, ends it, deletes it. Nobody else sees it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from connections.transport.log import recording as recordings
+from connections.transport.models import Recording
+from connections.vault.keys import KeyUnavailable
+from connections.vault.models import Connection, ConnectionState
+from connections.vault.sealing import Unopenable
+from connections.vault.services import Refused
+from portal.dashboard.details import labels_of
+from portal.dashboard.forms import RecordingForm
+from portal.members.access import MemberRequest, member
+from portal.members.models import Role
+from portal.members.rows import own
+from portal.members.stepup import step_up_required
+from portal.onboarding.marks import provider_of
+from portal.rate_limits import limits
+from portal.rate_limits.pages import limited
+
+logger = logging.getLogger(__name__)
+
+
+def _recording_page(request: MemberRequest, connection: UUID, **kwargs: Any) -> str:
+    return reverse("recording", args=[request.tenant.slug, connection])
+
+
+def _this_page(request: MemberRequest, **kwargs: Any) -> str:
+    return request.path
+
+
+@require_GET
+@never_cache
+@member(Role.OWNER)
+def recording(request: MemberRequest, connection: UUID) -> HttpResponse:
+    return _page(request, own(request, Connection, id=connection), RecordingForm())
+
+
+def _page(request: MemberRequest, found: Connection, form: RecordingForm) -> HttpResponse:
+    provider = provider_of(found)
+    newest = recordings.newest(found)
+    labels = labels_of(provider)
+    calls = newest.calls.only("id", "tenant_id", "recording_id", "at", "operation", "status") if newest else []
+    return render(
+        request,
+        "dashboard/recording.html",
+        {
+            "connection": found,
+            "provider": provider,
+            "recording": newest,
+            "is_live": newest is not None and recordings.is_live(newest),
+            "is_full": newest is not None and newest.kept >= recordings.MOST_CALLS,
+            "deleted_at": newest and recordings.deleted_at(newest),
+            "most": recordings.MOST_CALLS,
+            "rows": [(each, labels.get(each.operation, each.operation)) for each in calls],
+            "may_start": found.state != ConnectionState.DISCONNECTED,
+            "form": form,
+        },
+    )
+
+
+@require_GET
+@never_cache
+@member(Role.OWNER)
+@step_up_required(_this_page, reading=True)
+def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
+    found = own(request, Connection, id=connection)
+    kept = own(request, recordings.calls(found), id=call)
+    provider = provider_of(found)
+    try:
+        told = recordings.opened(kept)
+    except (Unopenable, KeyUnavailable) as error:
+        logger.warning("what was recorded of entry %s does not open: %s", kept.entry_id, type(error).__name__)
+        told = None
+    return render(
+        request,
+        "dashboard/recorded_call.html",
+        {
+            "connection": found,
+            "provider": provider,
+            "call": kept,
+            "label": labels_of(provider).get(kept.operation, kept.operation),
+            "told": told,
+        },
+    )
+
+
+@require_POST
+@member(Role.OWNER)
+@step_up_required(_recording_page)
+@limited(limits.RECORDING)
+def start(request: MemberRequest, connection: UUID) -> HttpResponse:
+    found = own(request, Connection, id=connection)
+    form = RecordingForm(request.POST)
+    if not form.is_valid():
+        return _page(request, found, form)
+    try:
+        recordings.start(
+            connection=found, lasts=timedelta(minutes=form.cleaned_data["minutes"]), actor=request.user.actor
+        )
+    except Refused as refused:
+        messages.error(request, str(refused))
+    except KeyUnavailable:
+        logger.exception("nothing can be recorded")
+        messages.error(
+            request, _("We cannot record at the moment: a key of the portal is missing. Our staff can see it.")
+        )
+    else:
+        messages.success(request, _("We record from now on."))
+    return redirect("recording", request.tenant.slug, found.id)
+
+
+@require_POST
+@member(Role.OWNER)
+@limited(limits.RECORDING)
+def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
+    for kept in _kept(request, connection):
+        recordings.stop(recording=kept, actor=request.user.actor)
+        messages.success(request, _("Nothing more is recorded."))
+    return redirect("recording", request.tenant.slug, connection)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@member(Role.OWNER)
+@step_up_required(_recording_page)
+@limited(limits.RECORDING)
+def delete(request: MemberRequest, connection: UUID) -> HttpResponse:
+    """What it means, and then the deed."""
+    if request.method != "POST":
+        return _ask_first(request, own(request, Connection, id=connection))
+    for kept in _kept(request, connection):
+        recordings.delete(recording=kept, actor=request.user.actor)
+        messages.success(request, _("What was recorded is deleted."))
+    return redirect("recording", request.tenant.slug, connection)
+
+
+def _ask_first(request: MemberRequest, found: Connection) -> HttpResponse:
+    newest = recordings.newest(found)
+    if newest is None:
+        return redirect("recording", request.tenant.slug, found.id)
+    context = {
+        "connection": found,
+        "provider": provider_of(found),
+        "count": newest.calls.count(),
+        "is_live": recordings.is_live(newest),
+        "deleted_at": recordings.deleted_at(newest),
+    }
+    return render(request, "dashboard/recording_delete.html", context)
+
+
+def _kept(request: MemberRequest, connection: UUID) -> list[Recording]:
+    """The one there is, or none any more: whoever presses twice has what they want."""
+    newest = recordings.newest(own(request, Connection, id=connection))
+    return [newest] if newest else []

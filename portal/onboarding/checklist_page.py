@@ -1,0 +1,262 @@
+"""Everything the checklist's page shows, gathered with a fixed number of queries, and a fingerprint of it for polling."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+from django.utils import timezone
+
+from connections.spec.checklist import Inference, LedgerProbe, MarkState, Probe
+from connections.spec.grants import AuthorizationCode, Login
+from connections.spec.provider import CredentialField
+from connections.sync.models import ACTIVE, CONCLUSION, StreamProgress, SyncRun
+from connections.transport.limits import refusal_waits
+from connections.transport.models import AttemptState, AuthorizationAttempt
+from connections.transport.oauth.authorization import SEALED
+from connections.vault.models import Connection, ConnectionState, Credential, Grant, Pin
+from portal.onboarding.marks import provider_of
+from portal.onboarding.models import Onboarding
+from portal.onboarding.progress import Progress, Step, progress
+from portal.onboarding.services import our_client_id
+
+SLOW = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class FirstRun:
+    """The run that answers the last checkpoint, while it is read and afterwards."""
+
+    run: SyncRun
+    seen: int
+    expected: int | None
+
+    @property
+    def is_active(self) -> bool:
+        return self.run.state in ACTIVE
+
+
+@dataclass(frozen=True)
+class ChecklistPage:
+    """One checklist with one checkpoint open."""
+
+    progress: Progress
+    opened: Step | None
+    pins: list[Pin]  # of the open checkpoint, where certificates are confirmed
+    credentials: dict[str, Credential]  # names, hints and times; the web process can read no more
+    our_client_id: str
+    latest_run: FirstRun | None
+    attempt: AuthorizationAttempt | None  # the latest login that came back from the provider
+    has_access: bool  # the provider gave us a session once, so that a login's checkpoint can be asked anew
+    asked_again_at: datetime | None  # while a check waits because its credential was refused just now
+
+    @property
+    def connection(self) -> Connection:
+        return self.progress.connection
+
+    @property
+    def pending(self) -> list[Step]:
+        return [step for step in self.progress.steps if step.is_pending]
+
+    @property
+    def is_watched(self) -> bool:
+        """Something is under way whose end the page should show by itself."""
+        if self.has_left:
+            return False
+        return bool(self.pending) or self.is_exchanging or bool(self.latest_run and self.latest_run.run.is_moving)
+
+    @property
+    def pace(self) -> str:
+        """How often the page asks for news."""
+        return "5s" if self.asked_again_at else "700ms"
+
+    @property
+    def has_left(self) -> bool:
+        """Disconnected: the list is kept to look at."""
+        return self.connection.state == ConnectionState.DISCONNECTED
+
+    @property
+    def is_exchanging(self) -> bool:
+        """Somebody is back from the provider, and what came of it does not stand on its checkpoint yet."""
+        if self.attempt is None or self.attempt.state == AttemptState.RECEIVED:
+            return self.attempt is not None
+        ended_at = self.attempt.ended_at
+        if ended_at is None or ended_at < timezone.now() - CONCLUSION:
+            return False
+        marks = [step.mark for step in self.progress.steps if step.checkpoint.slug == self.attempt.checkpoint]
+        return not any(at and at >= ended_at for mark in marks for at in (mark.asked_at, mark.checked_at))
+
+    @property
+    def shows_exchange(self) -> bool:
+        """The open checkpoint is the one that was signed in for."""
+        if self.opened is None or self.attempt is None:
+            return False
+        return self.is_exchanging and self.attempt.checkpoint == self.opened.checkpoint.slug
+
+    @property
+    def is_slow(self) -> bool:
+        late = timezone.now() - SLOW
+        return any(step.mark.asked_at and step.mark.asked_at < late for step in self.pending)
+
+    @property
+    def fields(self) -> list[CredentialField]:
+        """What is typed in at the open checkpoint."""
+        return [self.progress.provider.field(name) for name in self.opened.checkpoint.fields] if self.opened else []
+
+    @property
+    def logins(self) -> list[Login]:
+        """The login pages at the provider that can be started at the open checkpoint."""
+        named = self.opened.checkpoint.connect if self.opened else ()
+        found = [self.progress.provider.login(name) for name in named]
+        return [
+            login
+            for login in found
+            if not isinstance(login, AuthorizationCode) or login.name == self.connection.auth_method
+        ]
+
+    @property
+    def stored(self) -> list[tuple[CredentialField, Credential]]:
+        """The secrets of the open checkpoint that are stored."""
+        return [(field, self.credentials[field.name]) for field in self.fields if field.name in self.credentials]
+
+    @property
+    def awaits_pins(self) -> bool:
+        """Certificates wait for the word of whoever compared them."""
+        return bool(self.waiting_pins)
+
+    @property
+    def waiting_pins(self) -> list[Pin]:
+        return [pin for pin in self.pins if pin.confirmed_at is None]
+
+    @property
+    def proving(self) -> Step | None:
+        """The checkpoint whose probe answers for the open one: itself, or the one it is inferred from."""
+        if self.opened is None:
+            return None
+        proof = self.opened.checkpoint.proof
+        if isinstance(proof, Inference):
+            return next(step for step in self.progress.steps if step.checkpoint.slug == proof.follows)
+        return self.opened if isinstance(proof, Probe) else None
+
+    @property
+    def is_asking(self) -> bool:
+        """The open checkpoint's answer is awaited."""
+        return self.shows_exchange or (self.proving is not None and self.proving.is_pending)
+
+    @property
+    def can_check(self) -> bool:
+        """Whether asking once more can change what stands here."""
+        step = self.proving
+        if step is None or not step.can_check or step.is_pending or self.is_exchanging:
+            return False
+        if step is not self.opened and step.state is MarkState.FAILING:
+            return False  # what would prove it must be put right itself, before it proves anything
+        if _is_login(step) and not self.has_access:
+            return False  # nobody has signed in there, or it came to nothing: there is nothing to ask with
+        return not self.not_entered(step)
+
+    def not_entered(self, step: Step) -> list[CredentialField]:
+        """What must be entered at this checkpoint before it can be asked."""
+        given = {*self.credentials, *(name for name, value in self.connection.settings.items() if value.strip())}
+        fields = [self.progress.provider.field(name) for name in step.checkpoint.fields]
+        return [field for field in fields if not field.optional and field.name not in given]
+
+    @property
+    def pressed_at(self) -> Step | None:
+        """Where the press is that can change what stands here: at the checkpoint whose proof is asked for, or at the
+        first one that must pass before that.
+        """
+        step = self.proving
+        while step is not None and step.is_locked:
+            needed = [each for each in self.progress.steps if each.checkpoint.slug in step.checkpoint.needs]
+            step = next((each for each in needed if not each.state.is_proved), None)
+        return step
+
+    @property
+    def shows_run(self) -> bool:
+        return self.opened is not None and isinstance(self.opened.checkpoint.proof, LedgerProbe)
+
+    @property
+    def waits_for(self) -> Sequence[Step]:
+        """What must pass before the open checkpoint can be checked."""
+        if self.opened is None or not self.opened.is_locked:
+            return []
+        needs = self.opened.checkpoint.needs
+        return [step for step in self.progress.steps if step.checkpoint.slug in needs and not step.state.is_proved]
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything on the page does."""
+        parts = [self.connection.state, str(self.is_slow), str(self.is_watched), str(self.asked_again_at)]
+        parts += [
+            f"{step.checkpoint.slug} {step.state} {step.mark.asked_at} {step.mark.checked_at} {step.obstacle}"
+            for step in self.progress.steps
+        ]
+        if self.latest_run is not None:
+            parts.append(f"{self.latest_run.run.id} {self.latest_run.run.state} {self.latest_run.seen}")
+        if self.attempt is not None:
+            parts.append(f"{self.attempt.id} {self.attempt.state} {self.is_exchanging}")
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
+    """The checklist with `opened` (a checkpoint's slug), or else the current one, open. Needs the tenant's scope.
+
+    Raises KeyError for a checkpoint the provider does not declare.
+    """
+    provider = provider_of(onboarding.connection)
+    found = progress(onboarding, provider)
+    if opened:
+        provider.checkpoint(opened, onboarding.connection.auth_method)
+        shown: Step | None = next(step for step in found.steps if step.checkpoint.slug == opened)
+    else:
+        shown = found.current
+    return ChecklistPage(
+        progress=found,
+        opened=shown,
+        credentials={
+            row.name: row
+            for row in Credential.objects.filter(connection=onboarding.connection).only(
+                "id", "tenant_id", "name", "hint", "changed_at", "changed_by"
+            )
+        },
+        our_client_id=our_client_id(onboarding.connection),
+        pins=list(Pin.objects.filter(connection=onboarding.connection).order_by("host", "seen_at"))
+        if shown and shown.checkpoint.pins
+        else [],
+        latest_run=_latest_run(onboarding.connection),
+        attempt=_latest_attempt(onboarding.connection)
+        if any(step.checkpoint.connect for step in found.steps)
+        else None,
+        has_access=_has_access(onboarding.connection) if any(_is_login(step) for step in found.steps) else True,
+        asked_again_at=refusal_waits.asked_again_at(onboarding.connection)
+        if any(step.is_pending for step in found.steps)
+        else None,
+    )
+
+
+def _is_login(step: Step) -> bool:
+    """Signing in is all that can be done there: nothing is typed in."""
+    return bool(step.checkpoint.connect) and not step.checkpoint.fields
+
+
+def _has_access(connection: Connection) -> bool:
+    given = Q(issued_at__isnull=False) | Q(refresh_issued_at__isnull=False)
+    return Grant.objects.filter(given, connection=connection).exists()
+
+
+def _latest_attempt(connection: Connection) -> AuthorizationAttempt | None:
+    came_back = AuthorizationAttempt.objects.filter(connection=connection).exclude(state=AttemptState.STARTED)
+    return came_back.defer(*SEALED).order_by("-started_at").first()
+
+
+def _latest_run(connection: Connection) -> FirstRun | None:
+    run = SyncRun.objects.filter(connection=connection).order_by("-queued_at").first()
+    if run is None:
+        return None
+    rows = list(StreamProgress.objects.filter(run=run).values_list("seen", "expected"))
+    totals = [expected for _, expected in rows if expected is not None]
+    return FirstRun(run, sum(seen for seen, _ in rows), sum(totals) if len(totals) == len(rows) and rows else None)

@@ -1,0 +1,124 @@
+"""Keeps tables from growing for ever and the request log's partitions ahead of time. Run daily, as the owner."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
+from django.utils import timezone
+
+from connections.calls.services import ANSWERS_KEPT, clear_answers
+from connections.jobs.models import Job
+from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
+from connections.transport.log import partitions, recording
+from portal.notices.models import ErrorGroup, MailState, OutgoingMail
+from portal.rate_limits.models import CacheEntry, Usage
+
+ENDED_JOBS_KEPT = timedelta(days=14)
+SENT_MAILS_KEPT = timedelta(days=7)
+UNSENT_MAILS_KEPT = timedelta(days=30)
+ERROR_GROUPS_KEPT = timedelta(days=30)
+AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
+TALLIES_KEPT = timedelta(days=2)  # each counts one hour
+LOCK_PATIENCE = "10s"
+
+
+def run() -> list[str]:
+    """One sentence per thing done, also when it was nothing. Safe to run again, and beside another run.
+
+    Raises django.db.OperationalError when busy queries keep a partition for longer than ten seconds; what was done
+    before that stays done.
+    """
+    return [
+        _make_partitions(),
+        _drop_partitions(),
+        _delete_jobs(),
+        _delete_mails(),
+        _delete_error_groups(),
+        _clear_answers(),
+        _delete_recordings(),
+        _delete_sessions(),
+        _delete_counts(),
+        _delete_audit_events(),
+    ]
+
+
+def _make_partitions() -> str:
+    with transaction.atomic():
+        _alone()
+        made = partitions.make_ahead()
+    ahead = f"The request log has partitions for {partitions.MONTHS_AHEAD} months ahead"
+    return f"{ahead}; made {', '.join(made)}." if made else f"{ahead}."
+
+
+def _drop_partitions() -> str:
+    months = settings.REQUEST_LOG_MONTHS
+    with transaction.atomic():
+        _alone()
+        dropped = partitions.drop_older(months)
+    kept = f"Requests are kept for {months} whole months"
+    return f"{kept}; dropped {', '.join(dropped)}." if dropped else f"{kept}; nothing is older."
+
+
+def _alone() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('portal maintenance'))")
+
+
+def _delete_jobs() -> str:
+    count, _ = Job.objects.filter(ended_at__lt=timezone.now() - ENDED_JOBS_KEPT).delete()
+    return f"Deleted {count} jobs that ended more than {ENDED_JOBS_KEPT.days} days ago."
+
+
+def _delete_mails() -> str:
+    old = OutgoingMail.objects.filter(sent_at__lt=timezone.now() - SENT_MAILS_KEPT)
+    count, _ = old.delete()
+    given_up = OutgoingMail.objects.filter(
+        state__in=(MailState.FAILED, MailState.REFUSED), created_at__lt=timezone.now() - UNSENT_MAILS_KEPT
+    )
+    unsent, _ = given_up.delete()
+    return (
+        f"Deleted {count} mails that were sent more than {SENT_MAILS_KEPT.days} days ago, and {unsent} that could not be"
+        f" delivered and are older than {UNSENT_MAILS_KEPT.days} days."
+    )
+
+
+def _delete_error_groups() -> str:
+    count, _ = ErrorGroup.objects.filter(last_at__lt=timezone.now() - ERROR_GROUPS_KEPT).delete()
+    return f"Forgot {count} kinds of errors that were not seen for {ERROR_GROUPS_KEPT.days} days."
+
+
+def _clear_answers() -> str:
+    return f"Cleared {clear_answers()} answers to requests that were tried more than {ANSWERS_KEPT.days} day ago."
+
+
+def _delete_recordings() -> str:
+    with transaction.atomic():
+        return f"Deleted {recording.delete_old()} recordings whose day was over."
+
+
+def _delete_sessions() -> str:
+    count, _ = Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    return f"Deleted {count} expired sessions."
+
+
+def _delete_counts() -> str:
+    entries, _ = CacheEntry.objects.filter(expires_at__lte=timezone.now()).delete()
+    usages, _ = Usage.objects.filter(opens_at__lte=timezone.now()).delete()
+    return f"Deleted {entries} expired cache entries and {usages} counts whose time was over."
+
+
+def _delete_audit_events() -> str:
+    """Only the owner may: no process has a right to."""
+    now = timezone.now()
+    count = sum(
+        trail.objects.filter(happened_at__lt=now - AUDIT_EVENTS_KEPT).delete()[0]
+        for trail in (AuditEvent, SystemAuditEvent)
+    )
+    AuditTally.objects.filter(started_at__lt=now - TALLIES_KEPT).delete()
+    return f"Deleted {count} audit events older than two years."
