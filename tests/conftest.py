@@ -322,6 +322,14 @@ def no_doorbell(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
 
 
 @pytest.fixture(autouse=True)
+def tokens_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new token that is refused is sent again without five seconds of waiting."""
+    from connections.transport import client
+
+    monkeypatch.setattr(client, "SETTLED_AFTER", 0.01)
+
+
+@pytest.fixture(autouse=True)
 def full_retry_budget() -> None:
     """What other tests have retried in this process is not held against the next one."""
     from connections.transport.limits import retry

@@ -260,6 +260,8 @@ class Offset(_Paged):
         has_changed = page.total is not None and scan.told is not None and page.total != scan.told
         scan.loose = scan.loose or has_moved or has_changed or _direction(ids) in (0, -1)
         is_alone = len(page.records) == 1
+        # The page behind a single record cannot begin with it, so that nobody sees whether rows slid past.
+        scan.loose = scan.loose or (is_alone and not is_joined)
         if is_alone and is_joined:
             return 0, True, ids
         last = max(place for place, record in enumerate(page.records) if id_of(record, key) is not None)

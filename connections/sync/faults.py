@@ -70,8 +70,12 @@ PARTS_MISSED = Fault(
 PARTS_UNREADABLE = Fault(
     "parts-unreadable",
     Acts.US,
-    _("Some lists came in a form that we do not know; all others were read. Our staff can see it; nothing was lost."),
-    "Of a stream with several lists, some were answered with something that is no list. The log lines name them.",
+    _(
+        "Some lists were answered in a way that we do not know, or not at all; all others were read. The log of the run "
+        "names them. Our staff can see it, and you need do nothing."
+    ),
+    "Of a stream with several lists, some were answered with something that is no list, or refused without a word of the "
+    "provider's: a bare 400, 404 or 410. The log lines name them; its support knows what that means.",
 )
 RECORDS_SKIPPED = Fault(
     "records-skipped",

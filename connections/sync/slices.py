@@ -44,14 +44,15 @@ class Tally:
     fault: str = ""
     entry: str = ""
     is_forbidden: bool = False
-    is_refused: bool = False  # any of them, by the provider
+    is_refused: bool = False  # any of them, by the provider and in its own words: a bare 404 may say "nothing here"
 
     @classmethod
     def of(cls, position: Position) -> Tally:
         return cls(**position.get("tally", {}))
 
     def miss(self, fault: str, entry: str, failed: Exception) -> Tally:
-        is_refused = isinstance(failed, Forbidden | Rejected) and not failed.is_page
+        is_told = isinstance(failed, Forbidden) or (isinstance(failed, Rejected) and failed.is_told)
+        is_refused = is_told and not (isinstance(failed, CallFailed) and failed.is_page)
         missed = replace(self, missed=self.missed + 1, is_refused=self.is_refused or is_refused)
         if self.missed:
             return missed

@@ -132,7 +132,7 @@ def write(
 ) -> Written:
     """Insert and update the records in the JSON list at `path` of `document`; identical ones are left alone.
 
-    In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/parsing.py). Where an
+    In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/http/parsing.py). Where an
     id comes twice, its last place counts. What cannot be kept is left out and told; it does not stop its neighbours.
     Nothing at `path`, or null, is an empty list. Raises DataError where something else stands there.
     """

@@ -37,12 +37,14 @@ from connections.transport.log.redaction import without_live
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.transport.oauth import tokens
 from connections.transport.oauth.signing import TokenSignature
+from connections.transport.oauth.token_store import AccessToken
 from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, ConnectionState
 
 NONE = Arguments()
 JUST_NOW = timedelta(minutes=1)
 IN_PLACE = 8.0  # seconds a caller may wait for retries in all; beyond that the work is put down
+SETTLED_AFTER = 5.0  # seconds after which every server of a provider knows a token that one of them has given
 AT_ALL = 20.0  # seconds after which nothing is retried in place, where the attempts themselves took so long
 MOST_FIELDS, LONGEST_WORD = 100, 4000  # of what a provider says about single fields of a body
 
@@ -52,7 +54,7 @@ class Reply:
     """A good answer: its parsed body, the same as JSON text, and where it stands in the request log.
 
     `is_mended`: characters that no database keeps were replaced in both (parsing.py). `headers`: those on the list of
-    egress.py, in lower case. `exact` gives the body with the digits of every number, to be shown.
+    http/session.py, in lower case. `exact` gives the body with the digits of every number, to be shown.
     """
 
     status: int
@@ -126,7 +128,7 @@ class Client:
         body = self._encoded(wire, arguments.body)
         self._context.operation = declared.name
         budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
-        begun, waited, is_renewed = time.monotonic(), 0.0, False
+        begun, waited, is_renewed, is_settled = time.monotonic(), 0.0, False, False
         for attempt in itertools.count(1):
             with circuit_breaker.guard(self._context, url):
                 token = tokens.living(self._context)
@@ -152,6 +154,10 @@ class Client:
                     if isinstance(refused, Unauthorized) and not is_renewed:
                         is_renewed = True
                         tokens.renew(self._context, spent=token.generation)
+                        continue
+                    if isinstance(refused, Unauthorized) and not is_settled and (pause := _settles_in(token)) > 0:
+                        is_settled = True
+                        time.sleep(pause)
                         continue
                     self._raise_if_doubtful(declared, entry, refused)
                     if isinstance(refused, Unauthorized):
@@ -196,7 +202,7 @@ class Client:
         self,
         declared: Operation,
         url: str,
-        token: tokens.AccessToken,
+        token: AccessToken,
         entry: RequestLogEntry,
         arguments: Arguments,
         wire: Wire,
@@ -264,6 +270,12 @@ class Client:
             answer.headers,
             parsed.exact,
         )
+
+
+def _settles_in(token: AccessToken) -> float:
+    """Seconds until every server should know the token. One that lives for seconds is sent again while it lives."""
+    age = (clock.now() - token.issued_at).total_seconds()
+    return min(SETTLED_AFTER - age, (token.due - time.monotonic()) / 2)
 
 
 def _unechoed(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -323,7 +323,7 @@ def test_a_202_of_an_operation_that_needs_no_confirmation_is_an_answer(calling: 
 def test_a_worker_that_dies_with_the_name_of_what_waits_leaves_it_to_a_person(
     calling: Calling, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.calls.test_sending import die_at
+    from tests.calls.test_dispatch import die_at
 
     calling.ledger.fates = [PENDING]
     monkeypatch.setattr(Calling, "ask", lambda self, real=Calling.ask: real(self, "things.pay"))

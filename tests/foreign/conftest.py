@@ -12,13 +12,22 @@ import pytest
 import trustme
 
 from connections.providers.registry import all_providers
+from connections.transport import client as client_module
+from connections.transport.client import SETTLED_AFTER
 from tests.foreign.clock import Clock
 from tests.foreign.server import ForeignServer
 from tests.foreign.servers import SERVERS
 from tests.foreign.trial import Trials
 from tests.transport import certificate_factory
 
-TIMED = ("client", "tokens", "grant_store", "limiter", "breaker", "token_request")
+TIMED = (
+    "client",
+    "oauth.tokens",
+    "oauth.token_store",
+    "oauth.token_endpoint",
+    "limits.rate_limiter",
+    "limits.circuit_breaker",
+)
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +60,7 @@ def trials(
 
     settings.JOBS_LEASE_SECONDS = 600  # pauses that nobody waits for do not cost a lease
     clock, kept = Clock(), {}
+    monkeypatch.setattr(client_module, "SETTLED_AFTER", SETTLED_AFTER)
     for module in [*(importlib.import_module(f"connections.transport.{name}") for name in TIMED), engine]:
         if hasattr(module, "time"):
             monkeypatch.setattr(module, "time", clock.as_time())

@@ -141,7 +141,9 @@ class Trials:
 
     def __init__(self, tenant: Any, clock: Clock, settings: Any, certificates: Mapping[str, tuple[str, str]]) -> None:
         """`certificates`: of each provider's server, with its key, and whom we trust for it."""
-        self.tenant, self.clock, self.settings, self.certificates = tenant, clock, settings, certificates
+        self.tenant, self.clock, self.certificates = tenant, clock, certificates
+        self.hosts: dict[str, Any] = {}
+        settings.SANDBOX_HOSTS = self.hosts  # set once: each setting wraps the ones before
 
     def run(self, drawn: Draw, *, is_short: bool = False) -> Outcome:
         """`is_short`: where the first run is green and nothing is wrong, no other one is waited for."""
@@ -171,7 +173,8 @@ class Trials:
         )
         server.behave(Options())
         hosts = SandboxHosts(api=server.address, token=self._token_host(drawn.provider, server.address), ca=trusted)
-        self.settings.SANDBOX_HOSTS = {drawn.provider: hosts}
+        self.hosts.clear()
+        self.hosts[drawn.provider] = hosts
         grant = next(each for each in all_providers()[drawn.provider].grants if each.name == drawn.grant)
         try:
             customer = Customer(server, self.tenant, grant, drawn.wire, drawn.streams, self.clock)

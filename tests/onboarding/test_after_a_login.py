@@ -185,7 +185,9 @@ def test_each_way_has_its_own_checklist(signer: Signer, key_signer: Signer) -> N
 def test_a_provider_may_add_words_of_its_own(signer: Signer, settings: Any, tmp_path: Any) -> None:
     own = tmp_path / "providers" / "procountor" / "login.html"
     own.parent.mkdir(parents=True)
-    own.write_text('<p id="own">{{ step.checkpoint.title }}, {{ connection.environment }}, {{ board.walk.total }}</p>')
+    own.write_text(
+        '<p id="own">{{ step.checkpoint.title }}, {{ connection.environment }}, {{ checklist_page.progress.total }}</p>'
+    )
     engine = settings.TEMPLATES[0]
     settings.TEMPLATES = [{**engine, "DIRS": [tmp_path, *engine["DIRS"]]}]
     assert '<p id="own">Sign in there, sandbox, 3</p>' in signer.page()

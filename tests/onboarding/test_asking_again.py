@@ -16,7 +16,7 @@ from connections.vault.services import Refused
 from portal.onboarding import marks, probing, services
 from portal.onboarding.marks import Proof, provider_of, record
 from portal.onboarding.models import Evidence, Mark
-from portal.onboarding.progress import walk
+from portal.onboarding.progress import progress
 from tests.onboarding.test_engine import AINO, DONE, live, walker
 
 __all__ = ["live", "walker"]  # fixtures
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 
 def pending(walker, checkpoint):
     with walker.inside():
-        steps = walk(walker.onboarding, provider_of(walker.connection())).steps
+        steps = progress(walker.onboarding, provider_of(walker.connection())).steps
     return next(step for step in steps if step.checkpoint.slug == checkpoint)
 
 

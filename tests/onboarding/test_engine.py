@@ -15,7 +15,7 @@ from connections.vault.services import Refused
 from portal.onboarding import marks, services
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
-from portal.onboarding.progress import walk
+from portal.onboarding.progress import progress
 from portal.onboarding.typed import BadInput
 from tests.roles import acting_as
 
@@ -88,7 +88,7 @@ class Walker:
 
     def sentence(self, checkpoint):
         with self.inside():
-            steps = walk(self.onboarding, provider_of(self.connection())).steps
+            steps = progress(self.onboarding, provider_of(self.connection())).steps
         return next(step.sentence for step in steps if step.checkpoint.slug == checkpoint)
 
 
@@ -338,7 +338,7 @@ def test_blanks_around_a_key_are_removed_and_said(walker):
 def test_the_page_takes_two_queries_whatever_it_shows(live, django_assert_num_queries):
     onboarding = Onboarding.objects.select_related("connection").get()
     with live.inside(), django_assert_num_queries(2):
-        shown = walk(onboarding, provider_of(onboarding.connection))
+        shown = progress(onboarding, provider_of(onboarding.connection))
     assert shown.passed == shown.total == 7
     assert shown.current is None
     assert all(isinstance(step.state, MarkState) for step in shown.steps)

@@ -110,12 +110,7 @@ class Office:
 
 
 @pytest.fixture
-def office(
-    arrive: Callable[[AuthMethod], Customer],  # noqa: F811
-    sign_in: Any,
-    settings: Any,
-    alice: Any,
-) -> Callable[[AuthMethod], Office]:
+def office(arrive: Any, sign_in: Any, settings: Any, alice: Any) -> Callable[[AuthMethod], Office]:  # noqa: F811
     """`office(auth_method)`: connected by the checklist, read once."""
 
     def make(auth_method: AuthMethod) -> Office:

@@ -15,7 +15,7 @@ from connections.vault.models import Connection
 from connections.vault.services import Refused
 from portal.onboarding import services
 from portal.onboarding.models import Evidence
-from portal.onboarding.progress import walk
+from portal.onboarding.progress import progress
 from tests.contract.auth_methods import auth_methods
 from tests.providers.walking import AINO, Walker
 
@@ -117,7 +117,7 @@ def test_what_a_person_says_for_now_names_where_we_see_it_ourselves(walker_of: A
                 continue
             with walker.inside():
                 services.attest(mark=walker.mark(checkpoint.slug), actor=AINO)
-                steps = walk(walker.onboarding, walker.provider).steps
+                steps = progress(walker.onboarding, walker.provider).steps
             said = next(step.sentence for step in steps if step.checkpoint.slug == checkpoint.slug)
             assert AINO.name in said
             if isinstance(checkpoint.proof, Attestation):

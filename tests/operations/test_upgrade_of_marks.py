@@ -19,7 +19,7 @@ from connections.vault.models import Connection
 from portal.dashboard.cards import Kind, cards
 from portal.onboarding.marks import CHECK, provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
-from portal.onboarding.progress import walk
+from portal.onboarding.progress import progress
 from tests.operations.test_upgrade import old_database
 from tests.roles import acting_as
 
@@ -45,17 +45,17 @@ WALKED: dict[str, list[Told]] = {
 OLD: dict[str, tuple[dict[str, Any], dict[str, list[Told]], dict[str, str]]] = {
     # name: the connection, its marks, and what is different after the upgrade
     "live": (
-        {"provider": "procountor", "way": "m2m", "state": "connected", "company_id": "10451"},
+        {"provider": "procountor", "auth_method": "m2m", "state": "connected", "company_id": "10451"},
         WALKED,
         {"technical-user": "unconfirmed"},
     ),
     "on the way": (
-        {"provider": "procountor", "way": "m2m", "state": "setup"},
+        {"provider": "procountor", "auth_method": "m2m", "state": "setup"},
         {**WALKED, "first-sync": [], "company": [("verified", "company-found", COMPANY), NO_WORD]},
         {"technical-user": "unconfirmed", "company": "unconfirmed"},
     ),
     "live without a word of scopes": (
-        {"provider": "smartbusiness", "way": "consent", "state": "connected", "company_id": "418000101"},
+        {"provider": "smartbusiness", "auth_method": "consent", "state": "connected", "company_id": "418000101"},
         {
             "account": [("attested", "said-so", WHO)],
             "access": [("verified", "signed-in", {})],
@@ -66,7 +66,7 @@ OLD: dict[str, tuple[dict[str, Any], dict[str, list[Told]], dict[str, str]]] = {
         {"scopes": "open"},
     ),
     "live with scopes that are told": (
-        {"provider": "smartbusiness", "way": "own-client", "state": "connected", "company_id": "418000102"},
+        {"provider": "smartbusiness", "auth_method": "own-client", "state": "connected", "company_id": "418000102"},
         {
             "client": [("attested", "said-so", WHO)],
             "access": [("verified", "signed-in", {})],
@@ -77,17 +77,17 @@ OLD: dict[str, tuple[dict[str, Any], dict[str, list[Told]], dict[str, str]]] = {
         {},
     ),
     "held": (
-        {"provider": "simutek", "way": "client-credentials", "state": "broken", "fault": "company-unproven"},
+        {"provider": "simutek", "auth_method": "client-credentials", "state": "broken", "fault": "company-unproven"},
         {"access": [("verified", "signed-in", {})], "company": [("open", "books-again", BOOKS)], "first-sync": []},
         {"company": "unconfirmed"},
     ),
     "moved since": (
-        {"provider": "simutek", "way": "client-credentials", "state": "broken", "fault": "company-unproven"},
+        {"provider": "simutek", "auth_method": "client-credentials", "state": "broken", "fault": "company-unproven"},
         {"access": [("open", "server-changed", {})], "company": [("open", "books-again", BOOKS), ("open", "server-changed", {})]},
         {},
     ),
     "certificates": (
-        {"provider": "pentamic", "way": "client-credentials", "state": "setup"},
+        {"provider": "pentamic", "auth_method": "client-credentials", "state": "setup"},
         {"certificate": [("open", "certificate-shown", {"hosts": "books.aamu.example"})]},
         {"certificate": "unconfirmed"},
     ),
@@ -110,7 +110,7 @@ def lay_out(name: str, tenant: Tenant) -> Onboarding:
         tenant=tenant, connection=connection, completed_at=timezone.now() if values["state"] == "connected" else None
     )
     onboarding.save(force_insert=True)
-    for checkpoint in provider_of(connection).checkpoints(connection.way):
+    for checkpoint in provider_of(connection).checkpoints(connection.auth_method):
         told = marks.get(checkpoint.slug, [])
         state = told[-1][0] if told else "open"
         checked_at = timezone.now() if told else None
@@ -148,7 +148,7 @@ def test_what_becomes_of_the_marks_of_before(old_database: MigrationExecutor) ->
 def what_waits_can_be_confirmed(onboarding: Onboarding, changed: dict[str, str]) -> None:
     """The page shows what was found, with the press that says that it is meant."""
     with tenant_scope(onboarding.tenant_id):
-        shown = walk(onboarding, provider_of(onboarding.connection))
+        shown = progress(onboarding, provider_of(onboarding.connection))
     for step in shown.steps:
         if changed.get(step.checkpoint.slug) == "unconfirmed":
             assert step.checkpoint.confirm

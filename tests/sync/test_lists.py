@@ -45,8 +45,9 @@ def test_every_length_is_read_with_few_requests(reading, slug):
         assert reader.run().state == RunState.SUCCEEDED
         assert reader.kept == reader.served
         pages = max(1, -(-count // size))
-        # A page more to see the end; where nothing is promised about the order, every page twice.
-        most = {"whole": 1, "after": pages + 1, "offset": pages + 1, "number": 2 * pages + 1}
+        # A page more to see the end; where nothing is promised about the order, every page twice. Behind a page of a single
+        # record nobody sees whether rows slid past, so that one is asked for twice as well.
+        most = {"whole": 1, "after": pages + 1, "offset": pages + 1 + (count == 1), "number": 2 * pages + 1}
         assert len(reader.server.asked) <= most[reader.server.dialect.paging], count
     before = versions()
     assert reader.run().state == RunState.SUCCEEDED

@@ -103,3 +103,16 @@ def test_pages_are_halved_down_to_a_least_and_nothing_is_lost(paging):
         sizes.append(int(next(value for value in strategy.parameters(position).values() if value.isdigit())))
     assert sizes[:2] == [50, 25]
     assert min(sizes) >= SMALLEST
+
+
+@pytest.mark.parametrize("paging", ["number", "offset"])
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_a_row_that_slides_past_pages_of_one_record_is_read_all_the_same(paging, length):
+    server = Server(random.Random(1), paging)
+    server.rows = [10 * number for number in range(1, length + 1)]
+    server.holds, server.order, server.total, server.churn = 1, "id", "none", 0
+    changes = iter([lambda: server.rows.pop(0)])
+    server.change = lambda: next(changes, lambda: None)()
+    found, trouble = scanned(server)
+    assert trouble == ""
+    assert found == {10 * number for number in range(1, length + 1)}

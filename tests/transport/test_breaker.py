@@ -339,6 +339,6 @@ def test_it_is_asked_before_a_place_in_the_quota_is_taken(hostile, client, db, m
     for _ in range(circuit_breaker.LEAST):
         with pytest.raises(Unavailable):
             send(client)
-    monkeypatch.setattr(sending.limiter, "take", lambda *a, **k: pytest.fail("a place was taken"))
+    monkeypatch.setattr(sending.rate_limiter, "take", lambda *a, **k: pytest.fail("a place was taken"))
     with pytest.raises(Unavailable):
         send(client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections.spec.errors import CallFailed, Forbidden, Rejected, Unauthorized, Unavailable
+from connections.transport import client as client_module
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Grant
@@ -125,3 +127,32 @@ def test_a_session_that_opens_other_things_is_not_refused_as_such(hostile, stand
     assert (type(told), told.fault.code) == (Rejected, "turned-away")
     pass_time(660)
     assert refused(standing).fault.code == "token-refused"  # nothing at all was answered lately
+
+
+@pytest.mark.parametrize("connected", [False, True], ids=["in set-up", "connected"])
+def test_a_token_that_is_not_known_everywhere_yet_is_sent_once_more(hostile, uncanny, connected, monkeypatch):
+    """The server that answers calls hears of a token a moment after the one that gives it."""
+    monkeypatch.setattr(client_module, "SETTLED_AFTER", 0.6)
+    given = []
+
+    def told():
+        given.append(time.monotonic())
+        return f"t-{len(given)}"
+
+    hostile.behave = lambda line: (
+        line.answer(200, {"access_token": told(), "expires_in": 3600})
+        if line.asked.endswith("/oauth/token")
+        else line.answer(401 if time.monotonic() - given[-1] < 0.4 else 200)
+    )
+    if connected:
+        Connection.objects.update(state="connected")
+        uncanny.refresh_from_db()
+    assert send(uncanny).status == 200
+    assert len(given) == 2  # one was renewed, and that one waited for
+
+
+def test_it_is_sent_once_more_and_no_oftener(hostile, standing, monkeypatch):
+    monkeypatch.setattr(client_module, "SETTLED_AFTER", 0.2)
+    answering(hostile, 401)
+    assert refused(standing).fault.code == "turned-away"
+    assert sum(not line.asked.endswith("/oauth/token") for line in hostile.asked) == 3

@@ -196,7 +196,7 @@ def test_without_the_proxy_nothing_is_sent(hostile, hosts, proxy, settings, monk
         settings.EGRESS_PROXY = (host, gone.getsockname()[1])
     monkeypatch.undo()
     resolving(monkeypatch, ["127.0.0.1"])
-    monkeypatch.setattr(http_session.names, "judged", lambda *_: [ip_address(PUBLIC)])
+    monkeypatch.setattr(http_session.dns, "judged", lambda *_: [ip_address(PUBLIC)])
     with pytest.raises(NoProxy):
         send(hosts)
     assert hostile.asked == []
@@ -205,7 +205,7 @@ def test_without_the_proxy_nothing_is_sent(hostile, hosts, proxy, settings, monk
 def test_a_proxy_without_a_name_is_no_providers_trouble(uncanny, settings, monkeypatch):
     settings.EGRESS_PROXY = ("proxy.example", 3128)
     resolving(monkeypatch, [])
-    monkeypatch.setattr(http_session.names, "judged", lambda *_: [ip_address(PUBLIC)])
+    monkeypatch.setattr(http_session.dns, "judged", lambda *_: [ip_address(PUBLIC)])
     monkeypatch.setattr(sending, "IN_PLACE", 0.0)
     for _ in range(6):
         with acting_as("worker"), pytest.raises(Unavailable, match="no-proxy"):

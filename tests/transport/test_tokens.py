@@ -168,7 +168,7 @@ def test_a_token_is_committed_before_anything_else_can_fail(hostile, uncanny, mo
     def broken(entries):
         raise ConnectionResetError
 
-    monkeypatch.setattr(tokens.ledger, "write_now", broken)
+    monkeypatch.setattr(tokens.writer, "write_now", broken)
     with pytest.raises(ConnectionResetError):
         living(uncanny)
     assert revealed(living(uncanny).secret) == "token-1"
@@ -378,6 +378,6 @@ def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
         raise QuotaExhausted(tokens.faults.QUOTA, retry_at=timezone.now())
 
     with monkeypatch.context() as patched, pytest.raises(QuotaExhausted):
-        patched.setattr(token_endpoint.limiter, "take", full)
+        patched.setattr(token_endpoint.rate_limiter, "take", full)
         living(uncanny)
     assert revealed(living(uncanny).secret) == "token-1"

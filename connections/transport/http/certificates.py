@@ -53,7 +53,7 @@ def _seen(context: RequestContext, hosts: Hosts, host: str, port: int) -> SeenCe
             is_public = _is_trusted(found, port, host, tls.context(hosts.ca))
         ends_at = x509.load_der_x509_certificate(der).not_valid_after_utc
     except (http_session.LeadsInside, http_session.NameNotFound):
-        clock.whole_seconds(started)  # told alike, as in a call (caller.py)
+        clock.whole_seconds(started)  # told alike, as in a call (request_context.py)
         raise Unavailable(faults.NO_SERVER, retry_at=clock.now()) from None
     except http_session.NotAllowed:
         raise Blocked(faults.BLOCKED) from None

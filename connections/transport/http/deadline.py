@@ -58,7 +58,7 @@ class PlainSocket(socket.socket):
 
 
 class TLSSocket(ssl.SSLSocket):
-    """The same over TLS, and the handshake. Made by the contexts of trust.py. What sends goes through `send`."""
+    """The same over TLS, and the handshake. Made by the contexts of tls.py. What sends goes through `send`."""
 
     def do_handshake(self, block: bool = False) -> None:
         self.settimeout(at_most(self.gettimeout()))

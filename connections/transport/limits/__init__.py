@@ -1,0 +1,1 @@
+"""How often and when we may call: quotas, breakers, waits, retries."""

@@ -1,0 +1,1 @@
+"""The request log and recordings, and what keeps secrets out of them."""

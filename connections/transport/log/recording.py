@@ -1,6 +1,6 @@
 """Keeps what a connection sends and hears, for an hour at most and where an owner asked for it (SECURITY LOG-2).
 
-Token requests are never recorded, and of bodies only what outline.py lets through.
+Token requests are never recorded, and of bodies only what body_filter.py lets through.
 """
 
 from __future__ import annotations

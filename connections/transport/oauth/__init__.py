@@ -1,0 +1,1 @@
+"""Tokens: asked for, stored, renewed, given back; sign-in at a provider."""

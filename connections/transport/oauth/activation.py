@@ -37,7 +37,6 @@ from connections.spec.provider import Provider
 from connections.spec.streams import BadPage
 from connections.spec.text import duration
 from connections.spec.uses import Use
-from connections.spec.wire import Wire
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor, tenant_scope
@@ -275,12 +274,9 @@ def _connect(
     row: ActivationRequest, activation: Activation, company: str, words: str, key: Secret, actor: Actor
 ) -> UUID:
     """One company's connection, bound to it from the start: a key of another one is recognised by the first check."""
+    method = activation.auth_method
     connection = open_connection(
-        tenant=row.tenant,
-        provider=row.provider,
-        environment=row.environment,
-        auth_method=activation.auth_method,
-        actor=actor,
+        tenant=row.tenant, provider=row.provider, environment=row.environment, auth_method=method, actor=actor
     )
     store_credential(connection=connection, name=activation.credential, secret=key, actor=actor)
     bind_company(connection=connection, company_id=company[:80], company_name=words[:200])
@@ -337,7 +333,7 @@ def _call(row: ActivationRequest, provider: Provider, operation: str, body: Any 
             url=context.hosts.api + path,
             total=provider.deadlines.total,
             signature=HttpBasic(client_id, secret),
-            body=_written(wire, body),
+            body=None if body is None else wire.encode(body, {}) if wire.encode else orjson.dumps(body),
             wire=wire,
         )
         try:
@@ -356,12 +352,6 @@ def _call(row: ActivationRequest, provider: Provider, operation: str, body: Any 
     finally:
         writer.write_now([entry])
     return parsed
-
-
-def _written(wire: Wire, body: Any) -> bytes | None:
-    if body is None:
-        return None
-    return wire.encode(body, {}) if wire.encode else orjson.dumps(body)
 
 
 def _opened(row: ActivationRequest) -> tuple[str, BoundSecret, BoundSecret]:
