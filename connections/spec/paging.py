@@ -245,6 +245,9 @@ class Offset(_Paged):
         offset = scan.at.get("offset", 0)
         is_joined = bool(ids) and ids[0] in seen.now
         back = scan.at.get("back", 0)
+        if page.records and not ids:  # a single bad record, which the page behind it cannot begin with
+            scan.at, scan.loose = {"offset": offset + 1, "joins": False, "ended": None}, True
+            return 0, False, []
         if scan.at.get("joins") and not is_joined:
             if back >= MOST_BACK:
                 message = "no page begins with what the one before ended with"

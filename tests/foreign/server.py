@@ -203,7 +203,7 @@ class ForeignServer(ABC):
             return error(500)
         if options.large_page and min(len(page.entries), page.size) > options.large_page:
             return error(504)
-        if not page.entries and options.empty != "list":
+        if not page.entries and options.empty != "list" and options.status != 202:
             return self._nothing(options.empty)
         text = self.envelope(page, pages.rendered(page, options, self.rng))
         answer = self._dressed(text, status=options.status)

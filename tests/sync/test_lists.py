@@ -268,3 +268,14 @@ def test_an_order_of_chance_is_never_green(reading, slug):
     reader.server.before = lambda number: chance.shuffle(reader.server.rows)
     run = reader.run()
     assert (run.state, run.fault) == (RunState.FAILED, "list-moves")
+
+
+@pytest.mark.parametrize("slug", SLIDING)
+def test_a_bad_record_that_stands_alone_on_its_page_costs_no_other(reading, slug):
+    reader = reading(slug)
+    size = paging_of(slug).size
+    reader.server.fill(2 * size + 1)
+    reader.server.rows[-1][reader.server.dialect.key] = None
+    run = reader.run()
+    assert (run.state, run.fault) == (RunState.INCOMPLETE, "records-skipped")
+    assert len(reader.kept) == 2 * size
