@@ -132,7 +132,7 @@ def test_a_session_that_opens_other_things_is_not_refused_as_such(hostile, stand
 @pytest.mark.parametrize("connected", [False, True], ids=["in set-up", "connected"])
 def test_a_token_that_is_not_known_everywhere_yet_is_sent_once_more(hostile, uncanny, connected, monkeypatch):
     """The server that answers calls hears of a token a moment after the one that gives it."""
-    monkeypatch.setattr(client_module, "SETTLED_AFTER", 0.6)
+    monkeypatch.setattr(client_module, "TOKEN_SPREADS_SECONDS", 0.6)
     given = []
 
     def told():
@@ -152,7 +152,7 @@ def test_a_token_that_is_not_known_everywhere_yet_is_sent_once_more(hostile, unc
 
 
 def test_it_is_sent_once_more_and_no_oftener(hostile, standing, monkeypatch):
-    monkeypatch.setattr(client_module, "SETTLED_AFTER", 0.2)
+    monkeypatch.setattr(client_module, "TOKEN_SPREADS_SECONDS", 0.2)
     answering(hostile, 401)
     assert refused(standing).fault.code == "turned-away"
     assert sum(not line.asked.endswith("/oauth/token") for line in hostile.asked) == 3

@@ -60,7 +60,7 @@ def test_depth_is_counted_as_a_parser_counts_it():
     for _ in range(200):
         depth = chance.randrange(45, 56)
         body = json.dumps(grown(depth)).encode()
-        if depth <= parsing.DEEPEST:
+        if depth <= parsing.DEEPEST_NESTING:
             assert parsing.read(body, JSON) == json.loads(body)
         else:
             refused(body)

@@ -25,7 +25,7 @@ from connections.vault.sealing import Unopenable
 from connections.vault.services import Refused
 from tests.roles import acting_as
 from tests.transport.conftest import API_KEY
-from tests.transport.test_send import TOKEN, answering, client, quick_steps, send
+from tests.transport.test_client_sending import TOKEN, answering, client, quick_steps, send
 
 __all__ = ["client", "quick_steps"]  # fixtures
 pytestmark = pytest.mark.usefixtures("db")
@@ -48,7 +48,7 @@ def kept(connection):
     """What the web process reads: (status, sent, answered), oldest first."""
     with acting_as("web"), tenant_scope(connection.tenant_id):
         rows = RecordedCall.objects.select_related("recording").order_by("at", "id")
-        return [(row.status, *recording.opened(row)) for row in rows]
+        return [(row.status, *recording.open_call(row)) for row in rows]
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_long_things_are_cut(hostile, recorded):
 
 
 def test_an_answer_that_is_too_large_is_told_by_its_size(hostile, recorded, monkeypatch):
-    monkeypatch.setattr(recording, "LARGEST", 10)
+    monkeypatch.setattr(recording, "LARGEST_ANSWER_BYTES", 10)
     answering(hostile, (200, {"status": "x" * 20}))
     send(recorded)
     assert kept(recorded.connection)[0][2] == "(34 bytes: too large to be recorded)"
@@ -302,7 +302,7 @@ def one(hostile, recorded):
 
 def test_it_is_sealed(one):
     assert b"canary-value" not in bytes(one.ciphertext)
-    assert "canary-value" in recording.opened(one)[1]
+    assert "canary-value" in recording.open_call(one)[1]
 
 
 @pytest.mark.parametrize(
@@ -333,23 +333,23 @@ def test_what_was_kept_opens_in_its_own_place_and_with_its_own_key_alone(one, ho
     other = RecordedCall.objects.exclude(id=one.id).select_related("recording").get()
     other.ciphertext = one.ciphertext
     with pytest.raises(Unopenable):
-        recording.opened(other)
+        recording.open_call(other)
     old = one.recording.wrapped_keyset
     Recording.objects.update(until_at=timezone.now())
     begin(recorded.connection)
     one.recording = Recording.objects.get()
     with pytest.raises(Unopenable):
-        recording.opened(one)
+        recording.open_call(one)
     one.recording.wrapped_keyset = old
     with pytest.raises(KeyUnavailable):
-        recording.opened(one)
+        recording.open_call(one)
 
 
 def test_a_client_asks_once_whether_it_is_wanted(hostile, client, django_assert_max_num_queries):
     answering(hostile, (200, {}))
     send(client)
     connection = client.connection
-    asked = Client(connection=connection)._context
+    recorder = Client(connection=connection)._recorder
     with acting_as("worker"), django_assert_max_num_queries(6):
-        assert asked.recording is None
-        assert asked.recording is None
+        assert recorder._recording is None
+        assert recorder._recording is None

@@ -16,8 +16,8 @@ from connections.transport.log import recording
 from connections.transport.models import RecordedCall, Recording
 from connections.vault.services import Refused
 from tests.roles import acting_as
+from tests.transport.test_client_sending import answering, client, quick_steps, send
 from tests.transport.test_recording import ALICE, recorded
-from tests.transport.test_send import answering, client, quick_steps, send
 
 __all__ = ["client", "quick_steps", "recorded"]  # fixtures
 pytestmark = pytest.mark.usefixtures("committed_db")

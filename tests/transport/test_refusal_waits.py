@@ -14,7 +14,7 @@ from connections.spec.errors import CallFailed, Unauthorized
 from connections.spec.operations import Arguments
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
-from connections.transport.limits import refusal_waits
+from connections.transport.oauth import refusal_waits
 from connections.vault.secret import Secret
 from connections.vault.services import open_connection, store_credential
 from tests.roles import acting_as
@@ -185,8 +185,8 @@ def test_a_word_ends_the_wait_but_not_for_ever(hostile, customer):
         refused(customer, check)
         with tenant_scope(customer.tenant_id), acting_as("web"):
             heeded.append(refusal_waits.ask_at_once(customer.id))
-    assert heeded == [True] * refusal_waits.MOST_WORDS + [False] * 2
-    assert len(hostile.asked) == refusal_waits.MOST_WORDS + 1
+    assert heeded == [True] * refusal_waits.MOST_CORRECTIONS + [False] * 2
+    assert len(hostile.asked) == refusal_waits.MOST_CORRECTIONS + 1
     with tenant_scope(customer.tenant_id), acting_as("web"):
         assert refusal_waits.ask_at_once(customer.id, is_typed=True)
 

@@ -115,10 +115,10 @@ def test_a_new_credential_is_asked_for_even_after_a_refusal(connected, sandbox):
     with acting_as("worker"):
         client = Client(connection=connected)
         with pytest.raises(Unauthorized):
-            client.fresh_token()
+            client.new_token()
     new_key = sandbox.new_key(connected.api_user)
     with tenant_scope(connected.tenant_id):
         store_credential(connection=connected, name="api_key", secret=Secret(new_key), actor=SYSTEM)
     with acting_as("worker"):
-        client.fresh_token()
+        client.new_token()
         assert client.send("session").status == 200

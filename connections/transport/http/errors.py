@@ -7,15 +7,15 @@ class EgressError(Exception):
     """The call did not give an answer."""
 
 
-class NotAllowed(EgressError):
-    """Our own door refused the address."""
+class AddressNotAllowed(EgressError):
+    """We refuse to connect to the address."""
 
     def __init__(self) -> None:
         super().__init__("the address is not allowed")
 
 
-class LeadsInside(NotAllowed):
-    """The name leads to an address that we do not go to."""
+class LeadsInside(AddressNotAllowed):
+    """The name leads to an address that we do not connect to, such as one of our own network."""
 
 
 class NoAnswer(EgressError):

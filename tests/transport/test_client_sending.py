@@ -25,7 +25,6 @@ from connections.spec.errors import (
 )
 from connections.spec.operations import Arguments, Operation
 from connections.tenancy.scope import tenant_scope
-from connections.transport import client as sending
 from connections.transport.client import Client
 from connections.transport.limits import circuit_breaker, retry
 from connections.transport.log import writer
@@ -33,7 +32,7 @@ from connections.transport.log.writer import request_id
 from connections.transport.models import RequestLogEntry
 from connections.vault.secret import Secret
 from tests.roles import acting_as
-from tests.transport.conftest import API_KEY, CLIENT_SECRET
+from tests.transport.conftest import API_KEY, CLIENT_SECRET, at_hosts
 
 TOKEN = "tok-canary-1"
 pytestmark = pytest.mark.usefixtures("db")
@@ -41,8 +40,8 @@ pytestmark = pytest.mark.usefixtures("db")
 
 @pytest.fixture(autouse=True)
 def quick_steps(monkeypatch):
-    monkeypatch.setattr(retry, "STEPS", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(sending, "IN_PLACE", 2.0)
+    monkeypatch.setattr(retry, "STEPS_SECONDS", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 2.0)
 
 
 @pytest.fixture
@@ -136,7 +135,7 @@ def test_a_refusal_is_named_and_not_repeated(hostile, client, status, body, kind
 
 
 def test_an_address_our_door_refuses_is_blocked(hostile, client, monkeypatch):
-    client._context.hosts = replace(client._context.hosts, loopback=False)
+    at_hosts(client, loopback=False)
     with pytest.raises(Blocked) as caught:
         send(client)
     assert caught.value.fault.code == "blocked"
@@ -163,7 +162,7 @@ def test_what_cannot_be_written_is_never_marked_as_sent(hostile, client, body):
 def test_a_place_that_is_gone_is_a_fault_like_others(hostile, client, settings, gone):
     settings.SANDBOX_HOSTS = {}
     client.connection.environment = "sandbox" if gone == "simulator" else "test"
-    client._context.provider = replace(client.provider, hosts={})
+    vars(client.context)["provider"] = replace(client.provider, hosts={})
     with pytest.raises(Blocked) as caught:
         send(client)
     assert caught.value.fault.code == "blocked"
@@ -219,7 +218,7 @@ def test_an_intent_is_kept_before_a_write_leaves(hostile, client):
 
 
 def test_what_took_long_by_itself_is_not_retried_in_place(hostile, client, monkeypatch):
-    monkeypatch.setattr(sending, "AT_ALL", 0.0)
+    monkeypatch.setattr(retry, "LONGEST_CALL_SECONDS", 0.0)
     answering(hostile, (503, b""))
     with pytest.raises(Unavailable):
         send(client)
@@ -227,8 +226,8 @@ def test_what_took_long_by_itself_is_not_retried_in_place(hostile, client, monke
 
 
 def test_patience_ends_and_the_work_is_put_down(hostile, client, monkeypatch):
-    monkeypatch.setattr(retry, "STEPS", (0.1, 0.2, 0.4, 0.8))
-    monkeypatch.setattr(sending, "IN_PLACE", 0.9)
+    monkeypatch.setattr(retry, "STEPS_SECONDS", (0.1, 0.2, 0.4, 0.8))
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.9)
     answering(hostile, (503, b""))
     with pytest.raises(Unavailable) as caught:
         send(client)
@@ -245,7 +244,7 @@ def test_a_short_wish_to_wait_is_granted_in_place(hostile, client):
 
 def test_retries_in_place_are_a_tenth_of_the_calls(hostile, client, monkeypatch):
     """Trouble that comes and goes: without a limit every call would be sent twice."""
-    monkeypatch.setattr(circuit_breaker, "LEAST", 10**6)
+    monkeypatch.setattr(circuit_breaker, "OPENING_FAILURES", 10**6)
     troubled = [(503, b""), (200, {})] * 40
     answering(hostile, *troubled)
     put_down = 0
@@ -255,7 +254,7 @@ def test_retries_in_place_are_a_tenth_of_the_calls(hostile, client, monkeypatch)
         except Unavailable:
             put_down += 1
     retried = sum(entry.attempt > 1 for entry in entries())
-    assert retried <= len(calls(hostile)) * retry.BUDGET + retry.AT_FIRST
+    assert retried <= len(calls(hostile)) * retry.RETRIES_PER_CALL + retry.FIRST_RETRIES
     assert put_down > 10
 
 
@@ -300,7 +299,7 @@ def test_every_attempt_is_an_entry_with_its_facts(hostile, client):
     reply = send(client)
     assert [entry.operation for entry in RequestLogEntry.objects.order_by("at")] == ["token", "session"]
     with tenant_scope(client.connection.tenant_id):
-        client.write_ledger()
+        client.write_pending()
     assert client.pending == []
     failed, good = entries()
     assert (failed.status, failed.outcome, failed.fault, failed.attempt) == (503, "troubled", "provider-trouble", 1)
@@ -377,7 +376,7 @@ def test_our_own_secret_is_no_request_id():
 
 @pytest.mark.parametrize("trouble", [(500, b"{}"), (401, b"{}"), (200, b"<"), (302, b""), lambda line: line.hang_up()])
 def test_no_secret_is_told(hostile, client, caplog, trouble, monkeypatch):
-    monkeypatch.setattr(sending, "IN_PLACE", 0.1)
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.1)
     answering(hostile, trouble)
     with caplog.at_level(logging.INFO), pytest.raises(Exception, match=r"\w+: [a-z-]+$") as caught:
         send(client, Arguments(query={"secret": TOKEN}, body={"password": API_KEY}))

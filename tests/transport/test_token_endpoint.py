@@ -31,7 +31,7 @@ GOOD = {"access_token": "tok-en.1", "expires_in": 3600, "token_type": "Bearer"}
 
 def ask(connection):
     with acting_as("worker"):
-        Client(connection=connection).fresh_token()
+        Client(connection=connection).new_token()
 
 
 def answering(hostile, status, body=b"", **headers):
@@ -40,7 +40,7 @@ def answering(hostile, status, body=b"", **headers):
 
 def stored():
     """The stored token, opened."""
-    return token_store.opened(Grant.objects.get(), timezone.now())
+    return token_store.open_access_token(Grant.objects.get(), timezone.now())
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------------
