@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Protocol
 
 from connections.spec import provider as spec
@@ -31,12 +32,19 @@ class Signature(Protocol):
 
 
 def begin(
-    context: RequestContext, *, operation: str, method: str, path_template: str, number: int = 1
+    context: RequestContext,
+    *,
+    operation: str,
+    method: str,
+    path_template: str,
+    number: int = 1,
+    token_issued_at: datetime | None = None,
 ) -> RequestLogEntry:
     """An entry that says nothing about the answer yet, and is not written. `number`: 1 for the first attempt."""
+    now = clock.now()
     return RequestLogEntry(
         id=uuid.uuid4(),
-        at=clock.now(),
+        at=now,
         tenant_id=context.connection.tenant_id,
         connection_id=context.connection.id,
         run_id=context.run_id,
@@ -50,6 +58,7 @@ def begin(
         outcome=Outcome.UNREACHABLE,
         attempt=number,
         duration_ms=0,
+        token_age_s=max(int((now - token_issued_at).total_seconds()), 0) if token_issued_at else None,
     )
 
 
@@ -111,7 +120,7 @@ def _failure(
     error: http_session.EgressError,
     started: float,
 ) -> CallFailed:
-    """The error that says what it means that there is no answer; the entry and the breaker are told."""
+    """The error for a missing answer; its outcome is noted in the entry and at the breaker."""
     if context.hosts.given and isinstance(error, http_session.LeadsInside | http_session.NameNotFound):
         # Both look the same, the time they took included: whoever may name a host could explore our network by its names.
         entry.duration_ms = 1000 * clock.wait_for_whole_second(started)

@@ -139,8 +139,22 @@ class Client:
         waits = retry.RetryWaits(budget)
         for number in itertools.count(1):
             with self._breaker.guard(call.url):
-                token = self._token_with_place()
-                entry = self._begin_entry(call, token, number)
+                token = self.tokens.valid_token()
+                self._refusals.raise_if_held()
+                # The place comes last, so that callers who waited for one token do not start their calls all at once.
+                rate_limiter.take_place(
+                    self.provider, self.connection, self.context.client_id, for_run=self.context.is_for_run
+                )
+                if token.is_over:  # it lives for seconds, and they were spent on waiting for a place
+                    token = self.tokens.valid_token()
+                entry = attempt.begin(
+                    self.context,
+                    operation=call.operation.name,
+                    method=call.operation.method,
+                    path_template=call.operation.path,
+                    number=number,
+                    token_issued_at=token.issued_at,
+                )
                 if before_write is not None and call.operation.is_write:
                     before_write(entry.id)
                 budget.earn()
@@ -173,29 +187,6 @@ class Client:
             body = encode(arguments.body, self.connection.settings) if encode else json_numbers.written(arguments.body)
         self._refusals.operation = operation.name
         return _Call(operation, url, arguments, body)
-
-    def _token_with_place(self) -> AccessToken:
-        """A valid token, once there is a place in the quota for the call. Raises CallFailed."""
-        token = self.tokens.valid_token()
-        self._refusals.raise_if_held()
-        # The place comes last, so that callers who waited for one token do not start their calls all at once.
-        rate_limiter.take_place(
-            self.provider, self.connection, self.context.client_id, for_run=self.context.is_for_run
-        )
-        # A token that lives for seconds may have ended while the call waited for its place.
-        return self.tokens.valid_token() if token.is_over else token
-
-    def _begin_entry(self, call: _Call, token: AccessToken, number: int) -> RequestLogEntry:
-        operation = call.operation
-        entry = attempt.begin(
-            self.context,
-            operation=operation.name,
-            method=operation.method,
-            path_template=operation.path,
-            number=number,
-        )
-        entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
-        return entry
 
     def _send_once(self, call: _Call, token: AccessToken, entry: RequestLogEntry) -> Reply:
         """Sign, send, log and judge one attempt. Raises CallFailed, its entry written."""

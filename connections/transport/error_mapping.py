@@ -54,7 +54,7 @@ PAGE_BEGINNINGS = (b"<!doctype html", b"<html")
 
 
 def error_type(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
-    """The type of error for a fault. A token request that is refused in whatever words leaves us without a session."""
+    """The type of error for a fault. A token request that is refused for any reason leaves us without a session."""
     if fault.code in ERRORS_OF_OUR_FAULTS:
         return ERRORS_OF_OUR_FAULTS[fault.code]
     if status is None or status in (408, 425) or status >= 500:

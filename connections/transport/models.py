@@ -25,7 +25,7 @@ class Outcome(models.TextChoices):
     TROUBLED = "troubled", _("troubled")  # 5xx
     UNREACHABLE = "unreachable", _("no answer")
     UNREADABLE = "unreadable", _("unreadable")
-    BLOCKED = "blocked", _("blocked")  # our own egress door
+    BLOCKED = "blocked", _("blocked")  # by our own checks: nothing was sent
 
 
 class RequestLogEntryQuerySet(models.QuerySet["RequestLogEntry"]):

@@ -60,6 +60,7 @@ class RequestContext:
 
     @property
     def api_version(self) -> str:
+        """The version chosen in our registration, else the provider's usual one."""
         return self.registration[1] or self.provider.api_version
 
     @cached_property

@@ -238,7 +238,7 @@ def test_what_is_shown_is_seen_and_never_trusted_by_that(pinned, hostile, drawer
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_change_is_loud_and_needs_a_persons_word(pinned, hostile, drawer):
+def test_a_changed_certificate_stops_calls_until_a_person_confirms_it(pinned, hostile, drawer):
     hostile.show(drawer["self-signed"].chain)
     look(pinned)
     confirm(pinned)
@@ -300,7 +300,7 @@ def test_a_replaced_certificate_is_live_for_the_change_over(pinned, hostile, dra
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_an_inner_address_shows_nothing(pinned):
+def test_no_certificate_is_fetched_from_an_internal_address(pinned):
     client = Client(connection=pinned)
     at_hosts(client, loopback=False)
     with acting_as("worker"), pytest.raises(Blocked):
@@ -308,7 +308,7 @@ def test_an_inner_address_shows_nothing(pinned):
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_host_that_shakes_no_hands_is_left(pinned, hostile, monkeypatch):
+def test_a_host_that_never_finishes_its_handshake_is_given_up(pinned, hostile, monkeypatch):
     monkeypatch.setattr(certificates, "TIMEOUT_SECONDS", 0.3)
     hostile.greet = lambda sock: sock.recv(65536) and sock.recv(1) and False
     with acting_as("worker"), pytest.raises(Unavailable):

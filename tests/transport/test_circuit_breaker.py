@@ -60,7 +60,7 @@ def test_failures_of_one_connection_open_its_own_and_nobody_elses(of_connection,
 
 
 @pytest.mark.parametrize(("good", "is_open"), [(5, True), (6, False)])
-def test_it_opens_by_ratio(good, is_open):
+def test_the_breaker_opens_by_the_ratio_of_failures(good, is_open):
     found = row(good=good, bad=4, is_shared=True)
     circuit_breaker.count_failure(found, NOW, ONE)
     assert circuit_breaker.is_open(found) is is_open
@@ -83,7 +83,7 @@ def test_an_open_one_lets_a_single_caller_through_every_half_minute():
     assert (found.opened_at, found.next_at) == (NOW, NOW + seconds(60))
 
 
-def test_the_first_good_answer_begins_the_way_in_and_its_pace_doubles():
+def test_after_the_first_good_answer_the_rate_of_calls_doubles_step_by_step():
     found = opened(good=3)
     circuit_breaker.count_good_answer(found, NOW)
     assert not circuit_breaker.is_open(found)
@@ -102,7 +102,7 @@ def test_the_first_good_answer_begins_the_way_in_and_its_pace_doubles():
     assert not circuit_breaker.is_counting(found, NOW + circuit_breaker.COUNTING_SPAN)
 
 
-def test_a_failure_right_after_the_first_good_answer_closes_the_door_again():
+def test_a_failure_right_after_the_first_good_answer_reopens_the_breaker():
     found = opened()
     circuit_breaker.count_good_answer(found, NOW + seconds(30))
     circuit_breaker.count_failure(found, NOW + seconds(32), ONE)
@@ -110,7 +110,7 @@ def test_a_failure_right_after_the_first_good_answer_closes_the_door_again():
     assert (found.opened_at, found.next_at) == (NOW, NOW + seconds(62))  # the trouble is the same one
 
 
-def test_a_few_failures_among_many_good_answers_do_not_yet_three_do():
+def test_three_failures_reopen_a_closing_breaker_and_fewer_do_not():
     found = opened()
     for _ in range(20):
         circuit_breaker.count_good_answer(found, NOW)
@@ -165,7 +165,7 @@ class TestRows:
         assert len(asked) == 1
         assert not Breaker.objects.exists()
 
-    def test_the_whole_fleet_is_turned_away_but_one_caller(self):
+    def test_an_open_breaker_turns_all_but_one_caller_away(self):
         fleet = [caller() for _ in range(5)]
         fail(5, *fleet)
         for each in (*fleet, caller()):
@@ -185,7 +185,7 @@ class TestRows:
                 continue
         assert passed == fleet[:1]
 
-    def test_what_is_asked_inside_has_passed_already(self):
+    def test_a_request_inside_a_guarded_one_has_passed_already(self):
         one = caller()
         fail(5, one, caller())
         come_due()
@@ -208,7 +208,7 @@ class TestRows:
         with caller().guard(URL):
             pass
 
-    def test_whoever_goes_to_look_mends_both_rows(self):
+    def test_a_caller_that_tries_closes_both_breakers(self):
         one = caller()
         fail(9, one, caller())
         fail(5, one)
@@ -339,7 +339,7 @@ def test_a_token_request_feeds_it_and_is_held_back_by_it(hostile, client, db):
     assert len(hostile.asked) == asked
 
 
-def test_it_is_asked_before_a_place_in_the_quota_is_taken(hostile, client, db, monkeypatch):
+def test_the_breaker_is_asked_before_a_place_in_the_quota_is_taken(hostile, client, db, monkeypatch):
     answering(hostile, (503, b"{}"))
     for _ in range(circuit_breaker.OPENING_FAILURES):
         with pytest.raises(Unavailable):

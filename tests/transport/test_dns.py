@@ -33,7 +33,7 @@ def stuck(monkeypatch):
     yield asked
     end.set()
     for thread in threading.enumerate():
-        if thread.name == "look-up":
+        if thread.name == "lookup":
             thread.join()
 
 
@@ -49,7 +49,7 @@ def test_a_name_that_hangs_is_asked_once_at_a_time(stuck):
     assert stuck == ["hanging.example"]
 
 
-def test_look_ups_have_a_number(stuck):
+def test_the_number_of_lookups_at_a_time_is_limited(stuck):
     for each in range(dns.MOST_LOOKUPS + 4):
         with deadline.within(0.02), pytest.raises((NameNotFound, TimeoutError)):
             dns.allowed_addresses(f"n{each}.example", 443, OURS)
@@ -83,7 +83,7 @@ def test_without_a_deadline_nobody_waits_for_ever(stuck, monkeypatch):
 def test_a_look_up_that_hangs_does_not_keep_its_process_alive(stuck):
     with deadline.within(0.05), pytest.raises((NameNotFound, TimeoutError)):
         dns.allowed_addresses("hanging.example", 443, OURS)
-    assert [thread.daemon for thread in threading.enumerate() if thread.name == "look-up"] == [True]
+    assert [thread.daemon for thread in threading.enumerate() if thread.name == "lookup"] == [True]
 
 
 def test_a_machine_without_threads_loses_no_places(monkeypatch):

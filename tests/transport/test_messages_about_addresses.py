@@ -117,14 +117,14 @@ def test_of_a_customers_host_nobody_learns_whether_the_name_exists_inside(living
         assert told(living, given=True) == unknown
 
 
-def test_it_takes_whole_seconds_to_say_so(waited):
+def test_a_hidden_address_is_refused_after_whole_seconds(waited):
     for passed, whole in ((0.002, 1), (0.9, 1), (1.3, 2), (9.99, 10)):
         assert clock.wait_for_whole_second(time.monotonic() - passed) == whole
         assert abs(waited[-1] - (whole - passed)) < 0.01
 
 
 @pytest.mark.parametrize("found", [["10.0.0.5"], socket.EAI_NONAME], ids=["inside", "unknown"])
-def test_so_it_is_where_a_token_is_asked_for(client, monkeypatch, found, waited):
+def test_a_token_request_hides_in_the_same_way_whether_a_name_exists(client, monkeypatch, found, waited):
     looked_up(monkeypatch, found)
     assert told(client, given=True)[:2] == (Unavailable, "no-server")
     assert RequestLogEntry.objects.count() == 0
@@ -132,7 +132,7 @@ def test_so_it_is_where_a_token_is_asked_for(client, monkeypatch, found, waited)
 
 
 @pytest.mark.parametrize("found", [["10.0.0.5"], socket.EAI_NONAME], ids=["inside", "unknown"])
-def test_so_it_is_when_certificates_are_looked_at(client, monkeypatch, found, waited):
+def test_a_look_at_certificates_hides_in_the_same_way_whether_a_name_exists(client, monkeypatch, found, waited):
     looked_up(monkeypatch, found)
     named = "https://server.example"
     at_hosts(client, api=named, token=named, given=True, loopback=False)

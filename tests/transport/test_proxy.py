@@ -123,7 +123,7 @@ def test_plain_http_goes_through_it_as_well(hosts, proxy):
     assert proxy.asked == [f"{PUBLIC}:{port}"]
 
 
-def test_addresses_are_judged_here(hosts, proxy, monkeypatch):
+def test_addresses_are_checked_here_and_not_by_the_proxy(hosts, proxy, monkeypatch):
     monkeypatch.undo()
     resolving(monkeypatch, [PUBLIC, "10.0.0.5"])
     with pytest.raises(LeadsInside):

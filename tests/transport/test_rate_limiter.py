@@ -76,7 +76,7 @@ def test_a_key_is_spelt_out_as_long_as_it_fits():
     assert "ccc" not in too_long
 
 
-def test_places_are_a_step_apart(db):
+def test_slots_are_evenly_spaced(db):
     with acting_as("worker"):
         waits = [rate_limiter.next_slot("line", 0.4).wait for _ in range(5)]
         other = rate_limiter.next_slot("another line", 0.4).wait
@@ -85,14 +85,14 @@ def test_places_are_a_step_apart(db):
         assert number * 0.4 - 0.35 < wait <= number * 0.4
 
 
-def test_a_place_nobody_used_is_not_saved_up(db):
+def test_an_unused_slot_is_not_saved_up(db):
     rate_limiter.next_slot("line", 0.3)
     time.sleep(0.9)
     assert rate_limiter.next_slot("line", 0.3).wait == 0
     assert rate_limiter.next_slot("line", 0.3).wait > 0.05
 
 
-def test_a_place_too_far_away_is_not_taken(db):
+def test_a_slot_too_far_away_is_not_taken(db):
     assert rate_limiter.next_slot("line", 30).wait == 0
     before = QuotaWindow.objects.get().next_at
     with pytest.raises(QuotaExhausted) as caught:
@@ -102,7 +102,7 @@ def test_a_place_too_far_away_is_not_taken(db):
     assert abs((caught.value.retry_at - before).total_seconds()) < 0.5
 
 
-def test_the_line_is_hardly_slower_than_the_quota(db):
+def test_slots_use_nearly_the_whole_quota(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(1, SECOND, CountedBy.CLIENT),))
     before = database_now()
     rate_limiter.take_place(provider, connection(), "c1")
@@ -192,16 +192,16 @@ class FakeTime:
         return time.monotonic()
 
 
-def test_a_place_that_was_overslept_goes_by(db, monkeypatch):
+def test_a_slot_is_not_used_by_a_caller_that_woke_up_too_late(db, monkeypatch):
     assert overslept(monkeypatch, naps=[0.2, 0.2]) == 3
 
 
-def test_a_place_whose_answer_was_long_on_its_way_goes_by(db, monkeypatch):
+def test_a_slot_is_not_used_when_the_databases_answer_came_too_late(db, monkeypatch):
     assert overslept(monkeypatch, delays=[0.2]) == 2
     assert overslept(monkeypatch, delays=[0.7]) == 2  # so long that the clock may have been set, or not
 
 
-def test_a_machine_that_always_oversleeps_goes_on_in_the_end(db, monkeypatch):
+def test_a_machine_that_always_wakes_up_late_goes_on_in_the_end(db, monkeypatch):
     assert overslept(monkeypatch, naps=[0.1] * 50) == rate_limiter.MOST_LATE_SLOTS
 
 

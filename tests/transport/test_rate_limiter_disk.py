@@ -25,7 +25,7 @@ def is_on_the_disk(write):
         return cursor.fetchone()[0]
 
 
-def test_a_place_waits_for_no_disk(committed_db):
+def test_a_slot_does_not_wait_for_the_disk(committed_db):
     with database.cursor() as cursor:
         cursor.execute("SET synchronous_commit = on")
     rate_limiter.next_slot("line", 0.001)

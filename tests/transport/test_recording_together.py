@@ -23,7 +23,7 @@ __all__ = ["client", "quick_steps", "recorded"]  # fixtures
 pytestmark = pytest.mark.usefixtures("committed_db")
 
 
-def test_a_row_that_somebody_holds_is_not_waited_for(hostile, recorded):
+def test_a_call_does_not_wait_for_a_locked_recording(hostile, recorded):
     held, end = Event(), Event()
 
     def hold():

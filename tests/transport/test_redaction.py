@@ -127,7 +127,7 @@ def test_what_was_not_revealed_is_left_alone():
     assert redact(line) == f"job 7f3a took 12 ms: {DOTS}"
 
 
-def test_it_is_forgotten_after_a_while_and_never_kept_twice(monkeypatch):
+def test_a_revealed_secret_is_forgotten_after_a_while_and_stored_once(monkeypatch):
     reveal(KEY, KEY, KEY)
     assert secrets.lately_revealed() == [KEY]
     later = time.monotonic() + secrets.REMEMBERED_FOR + 1

@@ -85,7 +85,7 @@ HEADERS = [
 
 
 @pytest.mark.parametrize(("headers", "seconds"), HEADERS)
-def test_which_header_counts(headers, seconds):
+def test_the_first_header_that_can_be_read_counts(headers, seconds):
     assert wait_seconds(headers, NOW) == seconds
 
 

@@ -175,7 +175,7 @@ INTERNAL = [
 
 
 @pytest.mark.parametrize("address", INTERNAL)
-def test_no_name_leads_inside(monkeypatch, address):
+def test_no_name_leads_to_an_internal_address(monkeypatch, address):
     resolving(monkeypatch, [address])
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
     with pytest.raises(AddressNotAllowed):

@@ -123,7 +123,7 @@ def ask(**more):
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
-def test_public_addresses_are_dialled_as_judged(monkeypatch, address):
+def test_the_address_that_was_checked_is_connected_to(monkeypatch, address):
     """The second look-up would lead inside: it must not happen."""
     resolving(monkeypatch, [address], ["10.0.0.5"])
     found = dialled(monkeypatch, ConnectionRefusedError())
@@ -140,7 +140,7 @@ def test_every_address_is_tried_in_turn(monkeypatch):
     assert [each for each, _ in found] == ["93.184.216.34", "2606:2800:220:1::1", "93.184.216.35"]
 
 
-def test_a_dead_address_is_passed_over(hostile, monkeypatch):
+def test_an_address_where_nobody_listens_is_passed_over(hostile, monkeypatch):
     """127.0.0.2 at this port: nobody listens there."""
     hosts = Hosts(api=f"https://localhost:{hostile.port}", token="", ca=hostile.ca, loopback=True)
     resolving(monkeypatch, ["127.0.0.2", "127.0.0.1"])

@@ -111,7 +111,7 @@ def test_a_hidden_part_joins_the_address_whatever_is_there(hostile, hosts):
     ]
 
 
-def test_a_question_is_asked_once_though_the_line_is_cut(hostile, hosts):
+def test_a_token_request_is_sent_once_though_the_connection_is_cut(hostile, hosts):
     hostile.behave = lambda line: line.hang_up()
     with pytest.raises(NoAnswer, match="no answer") as caught:
         send(hosts)
@@ -136,7 +136,7 @@ def test_dialling_takes_no_longer_than_either_limit(monkeypatch, connect, total)
 
 
 @pytest.mark.parametrize(("read", "total"), [(0.3, 9), (9, 0.3)])
-def test_a_silence_takes_no_longer_than_either_limit(hostile, hosts, read, total):
+def test_waiting_for_an_answer_takes_no_longer_than_either_limit(hostile, hosts, read, total):
     hostile.behave = lambda line: line.stall(8)
     started = time.monotonic()
     with pytest.raises(NoAnswer, match="timed out") as caught:

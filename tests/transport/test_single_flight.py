@@ -97,7 +97,7 @@ def test_a_thousand_calls_in_an_hour_need_at_most_two_tokens(connected, sandbox,
     assert 1 <= sandbox.state()["token_requests"] <= 2
 
 
-def test_a_crashed_caller_is_taken_over(connected, sandbox):
+def test_the_claim_of_a_crashed_caller_is_taken_over(connected, sandbox):
     """A claim that its holder never gave back is not waited for longer than it lasts."""
     with acting_as("worker"):
         Client(connection=connected).send("session")

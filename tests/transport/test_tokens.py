@@ -138,7 +138,7 @@ def test_a_clock_that_is_wrong_changes_nothing(hostile, uncanny, steady, minutes
         assert len(hostile.asked) == 2
 
 
-def test_a_lifetime_counts_from_before_the_question(hostile, uncanny):
+def test_a_lifetime_counts_from_before_the_request(hostile, uncanny):
     def slowly(line):
         time.sleep(1)
         line.answer(200, {"access_token": "t", "expires_in": 100})
@@ -193,7 +193,7 @@ def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
     assert (revealed(got.secret), got.generation, len(hostile.asked)) == ("token-2", 1, 2)
 
 
-def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, uncanny, monkeypatch):
+def test_a_destroyed_token_is_not_brought_back_by_an_answer_under_way(hostile, uncanny, monkeypatch):
     counting(hostile)
     real = token_endpoint.request_token
 
@@ -209,7 +209,7 @@ def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, u
     assert revealed(living(uncanny).secret) == "token-3"
 
 
-def test_a_fresh_token_is_not_one_of_the_credential_before(hostile, uncanny):
+def test_a_new_token_is_not_one_of_the_credential_before(hostile, uncanny):
     """Somebody asks with the old key when the new one is stored: the check must ask with the new one itself."""
     release, seen = threading.Event(), threading.Event()
 
@@ -251,7 +251,7 @@ def test_a_newer_token_that_is_gone_again_is_asked_for_at_once(hostile, uncanny)
     assert time.monotonic() - started < 2
 
 
-def test_a_claim_is_given_back_whatever_happens(hostile, uncanny, monkeypatch):
+def test_a_claim_is_released_whatever_happens(hostile, uncanny, monkeypatch):
     counting(hostile)
 
     def broken(*where, **more):
@@ -278,7 +278,7 @@ def test_a_claim_whose_holder_lives_is_respected(hostile, uncanny, monkeypatch):
     assert 10 < (caught.value.retry_at - timezone.now()).total_seconds() <= token_store.CLAIM_SECONDS
 
 
-def test_a_key_that_is_gone_when_the_token_comes_is_said(hostile, uncanny, monkeypatch):
+def test_a_sealing_key_that_is_gone_when_the_token_comes_is_reported(hostile, uncanny, monkeypatch):
     counting(hostile)
 
     def gone(*args):

@@ -23,7 +23,7 @@ def _slow_turn(monkeypatch):
 
 
 @pytest.mark.usefixtures("_slow_turn")
-def test_a_question_that_waited_for_its_turn_has_less_time(hostile, person, monkeypatch):
+def test_a_token_request_that_waited_for_its_place_has_less_time(hostile, person, monkeypatch):
     real, totals = http_session.send, []
 
     def send(**more):
@@ -40,7 +40,7 @@ def test_a_question_that_waited_for_its_turn_has_less_time(hostile, person, monk
 
 
 @pytest.mark.usefixtures("_slow_turn")
-def test_who_waited_too_long_for_its_turn_asks_nothing(hostile, person, monkeypatch):
+def test_a_token_request_that_waited_too_long_for_its_place_is_not_sent(hostile, person, monkeypatch):
     ends_in(-1)
     saying(hostile, 200, NEW)
     with monkeypatch.context() as patched:

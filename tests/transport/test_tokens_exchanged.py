@@ -42,7 +42,7 @@ def test_a_token_of_a_customers_own_key_has_no_refresh_token(hostile, customer):
     assert held(customer) == (None, False)
 
 
-def test_a_code_waits_for_a_question_that_is_under_way_and_then_goes_first(hostile, person):
+def test_a_code_waits_for_a_token_request_that_is_under_way_and_then_goes_first(hostile, person):
     """What that brings would be lost otherwise, and it is all there is where the code is refused."""
     until = timezone.now() + timedelta(seconds=1)
     change(claimed_by="somebody", claimed_until=until)
@@ -125,7 +125,7 @@ def test_a_database_that_stays_away_is_told_in_the_end(hostile, person, monkeypa
     assert row().claimed_by == ""
 
 
-def test_nothing_of_a_forgotten_pair_is_kept(person):
+def test_nothing_of_a_destroyed_pair_is_left(person):
     now = timezone.now()
     doubt = {"uncertain_at": now, "refused_at": now, "ask_after": now, "refused_with": "d" * 64, "failures": 3}
     change(claimed_by="somebody", claimed_until=now, refresh_issued_at=now, scope="all", client_id="client-0", **doubt)

@@ -19,7 +19,7 @@ from connections.transport.http.errors import AddressNotAllowed
 
 IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# The world's addresses of IPv6: whatever is not in here was never given to anybody, or serves a purpose of its own.
+# The global addresses of IPv6: all others were never assigned, or serve a purpose of their own.
 GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
 # Beyond what requests-hardened and Python refuse (SECURITY 0.5): the rest of IANA's special-purpose registries, with what
 # they call globally reachable (anycast services, AS112, AMT), as no provider stands there; and a machine's own metadata at

@@ -10,7 +10,7 @@ from connections.transport.http import deadline
 from connections.transport.http.errors import NoAnswer, NotReadable, TooLarge
 
 CHUNK = 64 * 1024
-GZIP, ZLIB, RAW = 31, 15, -15  # zlib's words for the wrapping
+GZIP, ZLIB, RAW = 31, 15, -15  # how zlib numbers the formats
 GZIP_MAGIC = b"\x1f\x8b"
 COMPRESSED = ("gzip", "x-gzip", "deflate")
 # What servers write there that is no encoding.

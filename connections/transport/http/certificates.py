@@ -1,4 +1,4 @@
-"""The certificates a connection's hosts show: fetched without trust, kept for a person to compare, then pinned."""
+"""The certificates a connection's hosts show: fetched without trust, stored for a person to compare, then pinned."""
 
 from __future__ import annotations
 

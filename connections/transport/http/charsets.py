@@ -31,7 +31,7 @@ def as_utf8(body: bytes, content_type: str) -> bytes:
     width = json.detect_encoding(body)
     if width not in ("utf-8", "utf-8-sig"):
         try:
-            # Half a surrogate pair is told to whoever mends it.
+            # Half a surrogate pair is passed on: parsing.py replaces it.
             return _undeclared(body.decode(width, "surrogatepass").encode("utf-8", "surrogatepass"))
         except UnicodeError:
             return body

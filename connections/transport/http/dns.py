@@ -27,6 +27,7 @@ class Lookup:
     addresses: list[str] = field(default_factory=list)
 
     def run(self, places: threading.BoundedSemaphore) -> None:
+        """In a thread of its own: fill `addresses`, none where the name is not known, and release the place."""
         try:
             answers = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
             self.addresses = [str(address[0]) for *_, address in answers]

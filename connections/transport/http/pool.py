@@ -32,6 +32,8 @@ def is_not_tls(error: OSError) -> bool:
 
 
 class PlainConnection(HTTPConnection):
+    """HTTP, through the egress proxy where there is one, with bounded responses."""
+
     response_class = BoundedResponse
 
     def _new_conn(self) -> socket.socket:
@@ -39,6 +41,8 @@ class PlainConnection(HTTPConnection):
 
 
 class TLSConnection(HTTPSConnection):
+    """The same over TLS."""
+
     response_class = BoundedResponse
 
     def _new_conn(self) -> socket.socket:

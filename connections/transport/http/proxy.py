@@ -14,7 +14,7 @@ from connections.transport.http import deadline, dns
 from connections.transport.http.errors import AddressNotAllowed, EgressError, NameNotFound, NoProxy
 from connections.transport.http.response import BoundedResponse
 
-REFUSED = (403, 407)  # 407 is Smokescreen's word for an address that it does not let through
+REFUSED = (403, 407)  # 407 is what Smokescreen answers for an address that it does not let through
 
 
 def connect(address: tuple[str, int], seconds: float | None) -> deadline.PlainSocket:

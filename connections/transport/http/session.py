@@ -86,6 +86,8 @@ class Answer:
 
 
 class GuardedSession(requests.Session):
+    """Follows no redirect."""
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere. requests reads the whole body of a redirect, without a cap, to see where it would lead."""
 
@@ -274,7 +276,7 @@ def _read_body(response: requests.Response, cap: int) -> bytes:
 
 
 def _no_answer(error: BaseException) -> NoAnswer:
-    """The error that says what became of the request, as far as the library tells."""
+    """NotSent where the request surely did not arrive, else NoAnswer."""
     errors = _wrapped_errors(error)
     text = "timed out" if any("timeout" in type(each).__name__.lower() for each in errors) else "no answer"
     if any(isinstance(each, ERRORS_BEFORE_SENDING) for each in errors):

@@ -42,6 +42,8 @@ TROUBLE_KNOWN_FOR = timedelta(minutes=10)  # without anybody asking there, nobod
 
 
 class Clock(Func):
+    """The database's time."""
+
     function = "clock_timestamp"
     output_field = models.DateTimeField()
 

@@ -92,6 +92,7 @@ class Slot:
 
     @property
     def wait(self) -> float:
+        """Seconds from when the slot was given until it begins."""
         return max(self.at - self.given_at, 0.0)
 
 
@@ -125,19 +126,15 @@ _clock = DatabaseClock()
 
 def quota_key(quota: Quota, connection: Connection, client_id: str) -> str:
     """What the provider counts, as one text of at most 200 characters."""
-    text = _full_key(quota, connection, client_id)
-    return text if len(text) <= 200 else f"{connection.provider}:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _full_key(quota: Quota, connection: Connection, client_id: str) -> str:
-    place = f"{connection.provider}:{connection.environment}"
+    key = f"{connection.provider}:{connection.environment}"
     match quota.counted_by if client_id else CountedBy.CONNECTION:  # a customer's own client is its own connection
         case CountedBy.CLIENT:
-            return f"{place}:client:{client_id}"
+            key += f":client:{client_id}"
         case CountedBy.COMPANY:
-            return f"{place}:client:{client_id}:company:{connection.company_id or connection.id}"
+            key += f":client:{client_id}:company:{connection.company_id or connection.id}"
         case _:
-            return f"{place}:connection:{connection.id}"
+            key += f":connection:{connection.id}"
+    return key if len(key) <= 200 else f"{connection.provider}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def take_place(provider: Provider, connection: Connection, client_id: str, *, for_run: bool = False) -> None:

@@ -1,6 +1,6 @@
 """What may be kept of a body: the names of its fields, and values of those that hold codes, ids, dates and the like.
 
-Whatever else stands there is told by its kind and length. In a refusal, what the provider says is kept as well, but for
+Of everything else only the kind and length are kept. In a refusal, what the provider says is kept as well, but for
 the values that it repeats of what was sent.
 """
 
@@ -20,7 +20,7 @@ MOST_CHARACTERS = 8000  # of one body as text
 LONGEST_VALUE = 200
 SHORTEST_PRIVATE_VALUE = 4  # characters of a value that is recognised in a refusal
 DEEPEST_NESTING = 12
-# As the providers write them. Where people's words stand in the place of names, most look otherwise.
+# As providers name their fields. Where texts of people stand in place of names, most look different.
 FIELD_NAME = re.compile(r"[a-z_][A-Za-z_]{0,39}[0-9]{0,2}")
 # Fields that hold an id, a date, a word of a list or a count, at every provider so far; each may name more of its own.
 OPEN_FIELDS = (

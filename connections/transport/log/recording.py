@@ -1,4 +1,4 @@
-"""Keeps what a connection sends and hears, for an hour at most and where an owner asked for it (SECURITY LOG-2).
+"""Records what a connection sends and receives, for an hour at most and where an owner asked for it (SECURITY LOG-2).
 
 Token requests are never recorded, and of bodies only what body_filter.py lets through.
 """
@@ -177,7 +177,7 @@ class Recorder:
             try:
                 if not self._is_finished and self._recording is not None:
                     self._store(self._recording, entry, conversation)
-            except Exception as error:  # noqa: BLE001  (what became of the call must be told, whatever became of this)
+            except Exception as error:  # noqa: BLE001  (the outcome of the call must be reported, whatever became of its recording)
                 logger.warning("entry %s could not be recorded: %s", entry.id, type(error).__name__)
 
     def _store(self, recording: Recording, entry: RequestLogEntry, conversation: Conversation) -> None:

@@ -1,6 +1,6 @@
-"""The second net under everything written down: takes out the live secrets themselves, however they are written.
+"""The second safeguard of everything that is logged: takes the live secrets themselves out, however they are written.
 
-The first net is that nothing secret is handed to a log at all. This one knows the exact values that this process has
+The first safeguard is that nothing secret is handed to a log at all. This one knows the exact values that this process has
 lately revealed, and finds them in plain, URL-encoded (once or more), base64 and base64url (wherever they begin), hex,
 JSON-escaped and HTML-escaped form; and it takes out whatever stands behind a name that sounds like a secret.
 """
@@ -225,7 +225,7 @@ _FORMAT = logging.Formatter()
 
 
 def add_redaction(logger: logging.Logger) -> None:
-    """Put the filter on the handlers of a logger that brings its own."""
+    """Add the filter to the handlers of a logger that has its own."""
     for handler in logger.handlers:
         if not any(isinstance(each, RedactingFilter) for each in handler.filters):
             handler.addFilter(RedactingFilter())

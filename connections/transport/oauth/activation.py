@@ -49,7 +49,7 @@ from connections.vault.services import (
 
 SHOW = "transport.activation_show"
 DECIDE = "transport.activation_decide"
-ACTIVATION_ENDED = "transport.activation_ended"  # its handler belongs to whoever goes on with the new connections
+ACTIVATION_ENDED = "transport.activation_ended"  # its handler is registered by the room that sets new connections up
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]{0,199}")  # never "." or "..", which would lead to another path
 RETRIED_FOR = timedelta(minutes=2)  # a provider that does not answer is asked again for so long, with a person waiting
@@ -211,7 +211,7 @@ def carry_out(lease: Lease) -> Again | None:
         _fail(lease, row, "no-consent")
         return None
     if lease.starts > 1 or lease.failures:
-        # A worker died or broke after it may have asked: whether it was carried out, nobody here knows.
+        # A worker died or failed after it may have sent the request: whether it was carried out is not known.
         _fail(lease, row, "answer-lost")
         return None
     offered = [company for company, _words in row.companies]

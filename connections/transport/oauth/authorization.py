@@ -37,7 +37,7 @@ from connections.vault.secret import Secret
 from connections.vault.services import Refused, doubt_company, hold_open, store_credential
 
 EXCHANGE = "transport.exchange"
-ATTEMPT_ENDED = "transport.attempt_ended"  # its handler belongs to whoever draws conclusions from it
+ATTEMPT_ENDED = "transport.attempt_ended"  # its handler is registered by the room that acts on the outcome
 PURPOSE = "login"
 VALID_FOR = timedelta(minutes=10)
 STATE_BYTES = 32
@@ -213,7 +213,7 @@ def exchange(lease: Lease, send_operation: revocation.SendOperation) -> None:
                 token_store.destroy_pair(attempt.connection)
         else:
             # The pair before this one goes first: a provider may allow only so many, and nobody would use it again.
-            # Where it cannot be given back it stands in the request log, and the new login is not lost for it.
+            # Where that fails, the request log shows it, and the new login goes on all the same.
             with suppress(CallFailed):
                 revocation.give_back(context, send_operation)
             TokenHolder(context).exchange_code(code)

@@ -34,7 +34,7 @@ SHORTEST_LIFETIME_SECONDS, LONGEST_LIFETIME = 0.001, timedelta(hours=24)
 TOKEN_TEXT = re.compile(
     r"[\x21-\x7e](?:[\x20-\x7e]{0,16382}[\x21-\x7e])?"
 )  # RFC 6749 A.12, and a length that fits a header
-# What is taken for a token although a refusal came with it. A sentence or a word about the field is none.
+# What counts as a refresh token although a refusal came with it. A sentence or a word about the field does not.
 USABLE_REFRESH_TOKEN = re.compile(r"(?=.*[^A-Za-z])[A-Za-z0-9._~+/=-]{1,16384}")
 TOKEN_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,38}")
 NOT_PRINTABLE = re.compile(r"[^\x20-\x7e]")
@@ -86,7 +86,7 @@ def request_token(
             raise _write_failure(entry, refusal)
         entry.fault = refusal.fault.code
         if new_refresh:
-            refusal.may_have_arrived = False  # what was given has come
+            refusal.may_have_arrived = False  # the new refresh token has arrived
     else:
         entry.outcome = Outcome.ANSWERED
     kind = body.get("token_type") if isinstance(body, dict) else ""

@@ -1,4 +1,4 @@
-"""The row that keeps a connection's token pair: who asks for the next one, what came of it, how long that stands.
+"""The row that stores a connection's token pair: who requests the next one, what came of it, how long a failure holds.
 
 All times are the database's own, so that neither a clock that jumps nor two machines that disagree shorten or stretch a
 token's life. Everything here but `read`, what opens and what compares commits at once, in a transaction of its own.
