@@ -1,6 +1,6 @@
 """How long a provider asks us to wait: Retry-After and its cousins, in every spelling that servers are known to send.
 
-RFC 9110 10.2.3 knows whole seconds and HTTP dates. Servers also send fractions, units, milliseconds, ISO dates moments
+RFC 9110 10.2.3 knows whole seconds and HTTP dates. Servers also send fractions, units, milliseconds, ISO dates and moments
 as seconds or milliseconds since 1970, in any of these headers. What can be read in two ways is never believed for long.
 """
 
@@ -12,9 +12,8 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 LONGEST_SECONDS = 6 * 3600.0  # no header holds anything up for a day: one request too many harms nobody
-LONGEST_WITHOUT_UNIT_SECONDS = (
-    3600.0  # 30000 may be milliseconds, 86400 may be meant: a request after an hour tells which
-)
+# 30000 may be milliseconds, 86400 may be meant: a request after an hour tells which.
+LONGEST_WITHOUT_UNIT_SECONDS = 3600.0
 FIRST_TIMESTAMP = 1e9  # seconds since 1970 (in 2001); as a wait it would be 31 years
 FIRST_TIMESTAMP_MS = 1e12  # the same in milliseconds
 LAST_TIMESTAMP_MS = 1e15
