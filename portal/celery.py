@@ -9,7 +9,7 @@ from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger, beat_init, worker_init, worker_process_init
 
 from connections.jobs.bootsteps import LostAcknowledgements
-from connections.transport.log.redaction import guard
+from connections.transport.log.redaction import add_redaction
 from portal.operations.parent_death import die_with_worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -29,7 +29,7 @@ worker_process_init.connect(die_with_worker)
 @after_setup_task_logger.connect
 def guard_celerys_own(logger: Any, **kwargs: Any) -> None:
     """Celery brings handlers of its own for tasks' loggers."""
-    guard(logger)
+    add_redaction(logger)
 
 
 @worker_init.connect

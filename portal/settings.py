@@ -271,7 +271,7 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.operations.reports.NothingGiven"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redacting": {"()": "connections.transport.log.redaction.Redacting"}},
+    "filters": {"redacting": {"()": "connections.transport.log.redaction.RedactingFilter"}},
     "formatters": {"line": {"()": "portal.operations.reports.Line"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redacting"]},

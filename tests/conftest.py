@@ -326,7 +326,7 @@ def tokens_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new token that is refused is sent again without five seconds of waiting."""
     from connections.transport import client
 
-    monkeypatch.setattr(client, "SETTLED_AFTER", 0.01)
+    monkeypatch.setattr(client, "TOKEN_SPREADS_SECONDS", 0.01)
 
 
 @pytest.fixture(autouse=True)

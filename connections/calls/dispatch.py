@@ -137,7 +137,7 @@ class Sending:
     def _answered(self, reply: Reply) -> Again | None:
         with tenant_scope(self.call.tenant_id):
             self.lease.check()
-            self.client.write_ledger()
+            self.client.write_pending()
             if self.operation.follow_up is None or not self._awaits(reply.status):
                 outcomes.answer(self.call, reply)
                 return None
@@ -153,7 +153,7 @@ class Sending:
         """A refusal of the call itself, one on the way to it, or an answer that leaves open what happened."""
         with tenant_scope(self.call.tenant_id):
             self.lease.check()
-            self.client.write_ledger()
+            self.client.write_pending()
             entry = entries.of_failure(failed, self.operation.name)
             if self.operation.is_write and entry is not None and self._is_open(failed, entry):
                 return reconciliation.begin(self.call, self.operation, failed)

@@ -76,7 +76,7 @@ def look(lease: Lease, call: Call, operation: Operation, client: Client) -> Agai
             failed = Unreadable(transport_faults.UNREADABLE, entry_id=reply.entry_id)
     with tenant_scope(call.tenant_id):
         lease.check()
-        client.write_ledger()
+        client.write_pending()
         # Asked after the answer came: a twin that left while the look was out may be what it found.
         if len(ours) > 1 or has_twin(call, look_up):
             outcomes.leave_open(call, Why.TWIN)
@@ -160,7 +160,7 @@ def follow(lease: Lease, call: Call, operation: Operation, client: Client) -> Ag
         failed = refused
     with tenant_scope(call.tenant_id):
         lease.check()
-        client.write_ledger()
+        client.write_pending()
         if reply is not None and reply.status != WAITING:
             outcomes.answer(call, reply)
             return None

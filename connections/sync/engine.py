@@ -94,7 +94,7 @@ class Reading:
             self._end()
         except Exception:
             with tenant_scope(self.run.tenant_id):
-                self.client.write_ledger()  # what was asked was asked, whatever became of the answer
+                self.client.write_pending()  # what was asked was asked, whatever became of the answer
             raise
         return None
 
@@ -116,7 +116,7 @@ class Reading:
                     with tenant_scope(self.run.tenant_id):
                         self.lease.check()
                         self._conclude(progress, stream, Tally())
-                        self.client.write_ledger()
+                        self.client.write_pending()
                     return True
                 reply = self._fetch(stream, progress, part)
                 page = stream.paging.read(reply.body, stream.key, reply.headers)
@@ -180,7 +180,7 @@ class Reading:
     def _begin(self, stream: Stream, progress: StreamProgress) -> None:
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
-            self.client.write_ledger()  # the question for the right; a kill may cost the row of the page in hand, no more
+            self.client.write_pending()  # the question for the right; a kill may cost the row of the page in hand, no more
             cursors.begin(connection=self.run.connection, stream=stream, progress=progress)
             if progress.since:
                 note(run=self.run, code=sentences.STREAM_SINCE, stream=stream.name, since=progress.since)
@@ -224,7 +224,7 @@ class Reading:
                 note(run=self.run, code=sentences.PROGRESS, stream=stream.name, seen=progress.seen)
             if following is None:
                 self._conclude(progress, stream, tally)
-            self.client.write_ledger()
+            self.client.write_pending()
             self.lease.moved_on()
         return following is None
 
@@ -301,7 +301,7 @@ class Reading:
                 self._conclude(progress, stream, tally)
             else:
                 self._stand(progress, following)
-            self.client.write_ledger()
+            self.client.write_pending()
             self.lease.moved_on()
         return is_over
 
@@ -338,7 +338,7 @@ class Reading:
             else:
                 self._tell_counts(progress, failed)
                 self._mark(progress, ProgressState.FAILED, faults.of_page(failed), entry_id, str(failed))
-            self.client.write_ledger()
+            self.client.write_pending()
 
     def _tell_counts(self, progress: StreamProgress, failed: CallFailed | BadPage) -> None:
         if isinstance(failed, UnsettledList) and failed.told is not None:
@@ -367,7 +367,7 @@ class Reading:
         with tenant_scope(self.run.tenant_id):
             self.lease.check()
             states.wait(self.run, until=until, fault=failed.fault.code, entry_id=failed.entry_id)
-            self.client.write_ledger()
+            self.client.write_pending()
         return Again(until, failed.fault.code)
 
     def _fail(self, progress: StreamProgress, failed: Unauthorized | Blocked) -> None:
@@ -378,7 +378,7 @@ class Reading:
             )
             states.end(self.run, RunState.FAILED, fault=failed.fault.code, entry_id=failed.entry_id)
             listed.forget(self.run)
-            self.client.write_ledger()
+            self.client.write_pending()
 
     def _end(self) -> None:
         """Every stream has ended. Green only when every one was read to its end, and every record kept."""

@@ -1,1 +1,1 @@
-"""How to talk: the one door to the network."""
+"""Calls to providers: the only room that uses the network."""

@@ -11,16 +11,17 @@ class TransportConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
+        from connections.transport import jobs
         from connections.transport.log import recording
         from connections.transport.oauth import activation, authorization, revocation
 
         register(
             authorization.EXCHANGE,
             queue="interactive",
-            handler=authorization.exchange,
+            handler=jobs.exchange,
             on_parked=authorization.gave_up,
         )
-        register(revocation.LEAVE, queue="interactive", handler=revocation.leave, on_parked=revocation.gave_up)
+        register(revocation.LEAVE, queue="interactive", handler=jobs.leave, on_parked=revocation.gave_up)
         register(recording.FORGET, queue="interactive", handler=recording.forget)
         register(activation.SHOW, queue="interactive", handler=activation.show, on_parked=activation.gave_up)
         register(activation.DECIDE, queue="interactive", handler=activation.carry_out, on_parked=activation.gave_up)

@@ -1,4 +1,4 @@
-"""The send loop: a living token, a place in the quota, the signed call, the log, the verdict."""
+"""The story of a call: a valid token, a place in the quota, the signed request, the log, and what the answer means."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ from connections.spec.errors import (
     Unavailable,
     Unreadable,
 )
-from connections.spec.faults import Acts, Phase
+from connections.spec.faults import Phase
 from connections.spec.grants import AuthorizationCode
 from connections.spec.operations import Arguments, Operation
-from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
-from connections.transport import error_mapping, faults
+from connections.transport import attempt, clock, error_mapping, faults
+from connections.transport.doubtful_refusals import raise_if_doubtful
 from connections.transport.http import certificates, parsing
-from connections.transport.http import session as http_session
-from connections.transport.limits import circuit_breaker, clock, rate_limiter, refusal_waits, retry
-from connections.transport.log import recording, writer
+from connections.transport.http.session import Answer
+from connections.transport.limits import rate_limiter, retry
+from connections.transport.limits.circuit_breaker import CircuitBreaker
+from connections.transport.log import writer
+from connections.transport.log.recording import Conversation, Recorder
 from connections.transport.log.redaction import without_live
 from connections.transport.models import Outcome, RequestLogEntry
-from connections.transport.oauth import tokens
 from connections.transport.oauth.signing import TokenSignature
-from connections.transport.oauth.token_store import AccessToken
+from connections.transport.oauth.token import AccessToken
+from connections.transport.oauth.tokens import TokenHolder, stored_pair
 from connections.transport.request_context import RequestContext
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import Connection
 
-NONE = Arguments()
-JUST_NOW = timedelta(minutes=1)
-IN_PLACE = 8.0  # seconds a caller may wait for retries in all; beyond that the work is put down
-SETTLED_AFTER = 5.0  # seconds after which every server of a provider knows a token that one of them has given
-AT_ALL = 20.0  # seconds after which nothing is retried in place, where the attempts themselves took so long
-MOST_FIELDS, LONGEST_WORD = 100, 4000  # of what a provider says about single fields of a body
+NO_ARGUMENTS = Arguments()
+CONSENT_IS_NEW_FOR = timedelta(minutes=1)
+TOKEN_SPREADS_SECONDS = 5.0  # by then every server of a provider knows a token that one of them has given
+MOST_FIELDS, LONGEST_FIELD_TEXT = 100, 4000  # of what a provider says about single fields of a body
 
 
 @dataclass(frozen=True)
 class Reply:
     """A good answer: its parsed body, the same as JSON text, and where it stands in the request log.
 
-    `is_mended`: characters that no database keeps were replaced in both (parsing.py). `headers`: those on the list of
-    http/session.py, in lower case. `exact` gives the body with the digits of every number, to be shown.
+    `is_mended`: characters that no database stores were replaced in both (parsing.py). `headers`: those on the list of
+    http/session.py, in lower case. `exact` returns the body with the digits of every number, to be shown.
     """
 
     status: int
@@ -67,8 +67,20 @@ class Reply:
     exact: Callable[[], Any] = field(default=lambda: None, repr=False)
 
 
+@dataclass
+class _Call:
+    """One operation that is being sent, over all of its attempts."""
+
+    operation: Operation
+    url: str
+    arguments: Arguments
+    body: bytes | None
+    is_token_renewed: bool = False  # since the last pause
+    has_waited_for_servers: bool = False  # to know the new token
+
+
 class Client:
-    """Talks to one connection's provider, in a worker, outside transactions and scopes."""
+    """Sends operations to one connection's provider, in a worker, outside transactions and scopes."""
 
     def __init__(self, *, connection: Connection, run_id: UUID | None = None, checkpoint: str = "") -> None:
         provider = registry.find(connection.provider)
@@ -77,192 +89,162 @@ class Client:
             raise LookupError(message)
         self.connection = connection
         self.provider = provider
-        self._context = RequestContext(connection, provider, run_id, checkpoint)
+        self.context = RequestContext(connection, provider, run_id, checkpoint)
+        self.pending: list[RequestLogEntry] = []  # entries of good answers that are not yet written
+        self._breaker = CircuitBreaker(connection)
+        self.tokens = TokenHolder(self.context, self._breaker)
+        self._refusals = self.tokens.refusals
+        self._recorder = Recorder(connection, provider)
 
-    @property
-    def pending(self) -> list[RequestLogEntry]:
-        """Entries of good answers that are not yet written."""
-        return self._context.pending
-
-    def write_ledger(self) -> None:
+    def write_pending(self) -> None:
         """Insert the pending entries in the caller's transaction and scope."""
         writer.write(self.pending)
         self.pending.clear()
 
-    def fresh_token(self) -> None:
-        """A new token now, from the credentials as they are stored. Raises CallFailed."""
-        tokens.fresh(self._context)
+    def new_token(self) -> None:
+        """Get a new token now, from the credentials as they are stored. Raises CallFailed."""
+        self.tokens.new_token()
 
     @property
     def has_new_consent(self) -> bool:
-        """A person's consent brought the token a moment ago: it is new enough, and a refresh would use its own up."""
-        living, _has_refresh = tokens.stored(self.connection)
-        came_just_now = living is not None and clock.now() - living.issued_at < JUST_NOW
-        return came_just_now and isinstance(self._context.grant, AuthorizationCode)
+        """Whether a person's consent brought the token a moment ago: a refresh would only use its refresh token up."""
+        token, _has_refresh = stored_pair(self.connection)
+        is_new = token is not None and clock.now() - token.issued_at < CONSENT_IS_NEW_FOR
+        return is_new and isinstance(self.context.grant, AuthorizationCode)
 
     @property
     def generation(self) -> int | None:
-        """Of the token that was used last; None where none was."""
-        return self._context.token.generation if self._context.token else None
+        """The generation of the token that was used last; None where none was."""
+        return self.tokens.token.generation if self.tokens.token else None
 
     def certificates(self) -> Sequence[SeenCertificate]:
-        """What the connection's hosts show now; new ones are kept for a person to confirm. Raises CallFailed."""
-        return certificates.seen(self._context)
+        """What the connection's hosts show now; new ones are stored for a person to confirm. Raises CallFailed."""
+        return certificates.seen_certificates(self.connection, self.context.hosts)
 
     def send(
         self,
         operation: str,
-        arguments: Arguments = NONE,
+        arguments: Arguments = NO_ARGUMENTS,
         *,
         before_write: Callable[[UUID], None] | None = None,
     ) -> Reply:
-        """One operation, retried where that is safe. Raises the errors of connections/spec/errors.py.
+        """Send one operation, retried where that is safe. Raises the errors of connections/spec/errors.py.
 
-        Entries of good answers wait in `pending`; those of failures and of anything but reads are written at once.
-        `before_write` is told the entry id right before a write leaves, so that an intent can be kept first. Raises
-        ValueError, TypeError for what cannot be written, before that: of what was never sent no outcome is unknown.
+        Entries of good answers to reads wait in `pending`; all others are written at once. `before_write` is called with
+        the entry's id right before a write leaves, so that an intent can be stored first. Before that, ValueError or
+        TypeError is raised for what cannot be encoded: of what was never sent no outcome is unknown.
         """
-        declared = self.provider.operation(operation)
-        url = self._context.hosts.api + filled(declared.path, arguments.path)
-        wire = self._context.wire
-        body = self._encoded(wire, arguments.body)
-        self._context.operation = declared.name
+        call = self._prepare(operation, arguments)
         budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
-        begun, waited, is_renewed, is_settled = time.monotonic(), 0.0, False, False
-        for attempt in itertools.count(1):
-            with circuit_breaker.guard(self._context, url):
-                token = tokens.living(self._context)
-                refusal_waits.raise_if_held(self._context)
-                # Last, so that callers who waited for one token do not start their calls all at once.
-                rate_limiter.take(
-                    self.provider, self.connection, self._context.client_id, for_run=self._context.is_for_run
+        waits = retry.RetryWaits(budget)
+        for number in itertools.count(1):
+            with self._breaker.guard(call.url):
+                token = self.tokens.valid_token()
+                self._refusals.raise_if_held()
+                # The place comes last, so that callers who waited for one token do not start their calls all at once.
+                rate_limiter.take_place(
+                    self.provider, self.connection, self.context.client_id, for_run=self.context.is_for_run
                 )
                 if token.is_over:  # it lives for seconds, and they were spent on waiting for a place
-                    token = tokens.living(self._context)
-                entry = self._context.begin(
-                    operation=declared.name, method=declared.method, path_template=declared.path, attempt=attempt
+                    token = self.tokens.valid_token()
+                entry = attempt.begin(
+                    self.context,
+                    operation=call.operation.name,
+                    method=call.operation.method,
+                    path_template=call.operation.path,
+                    number=number,
+                    token_issued_at=token.issued_at,
                 )
-                if before_write is not None and declared.is_write:
+                if before_write is not None and call.operation.is_write:
                     before_write(entry.id)
                 budget.earn()
                 try:
-                    with recording.listening(self._context, entry, arguments.body, wire) as heard:
-                        reply = self._attempt(declared, url, token, entry, arguments, wire, body, heard)
-                    refusal_waits.forget(self._context)
-                    return reply
-                except (Unauthorized, Forbidden, Rejected) as refused:
-                    if isinstance(refused, Unauthorized) and not is_renewed:
-                        is_renewed = True
-                        tokens.renew(self._context, spent=token.generation)
+                    reply = self._send_once(call, token, entry)
+                except Unauthorized as refusal:
+                    if self._may_send_again(call, token):
                         continue
-                    if isinstance(refused, Unauthorized) and not is_settled and (pause := _settles_in(token)) > 0:
-                        is_settled = True
-                        time.sleep(pause)
-                        continue
-                    self._raise_if_doubtful(declared, entry, refused)
-                    if isinstance(refused, Unauthorized):
-                        refusal_waits.note_call(self._context, refused)
+                    raise_if_doubtful(self.context, entry, refusal, is_write=call.operation.is_write)
+                    self._refusals.note_call(refusal)
                     raise
-                except Unavailable as failed:
-                    pause = retry.delay(attempt, floor=(failed.retry_at - clock.now()).total_seconds())
-                    is_long = waited + pause > IN_PLACE or time.monotonic() - begun > AT_ALL
-                    if not declared.may_retry or is_long or not budget.spend():
-                        failed.retry_at = clock.now() + timedelta(seconds=pause)
-                        raise
-                    time.sleep(pause)
-                    waited += pause
-                    is_renewed = False  # the token may have ended meanwhile
+                except (Forbidden, Rejected) as refusal:
+                    raise_if_doubtful(self.context, entry, refusal, is_write=call.operation.is_write)
+                    raise
+                except Unavailable as failure:
+                    waits.wait_or_raise(number, failure, may_retry=call.operation.may_retry)
+                    call.is_token_renewed = False  # the token may have ended meanwhile
+                else:
+                    self._refusals.forget()
+                    return reply
         raise AssertionError  # the count has no end
 
-    def _raise_if_doubtful(self, declared: Operation, entry: RequestLogEntry, refused: CallFailed) -> None:
-        """Raises Unavailable for a refusal that a machine on the way may have made as well as the provider.
+    def _prepare(self, name: str, arguments: Arguments) -> _Call:
+        """Raises ValueError, TypeError for what cannot be encoded, Unauthorized and Blocked where there is no address."""
+        operation = self.provider.operation(name)
+        url = self.context.hosts.api + filled(operation.path, arguments.path)
+        wire, body = self.context.wire, None
+        if arguments.body is not None:
+            encode = wire.encode
+            body = encode(arguments.body, self.connection.settings) if encode else json_numbers.written(arguments.body)
+        self._refusals.operation = operation.name
+        return _Call(operation, url, arguments, body)
 
-        A connection that has stood is not broken by one of those: a new session that is refused, a status without a word
-        of the provider's that would blame the customer, a page for people. It is asked again after a pause, and counts when
-        it is still refused then. In set-up, and for what was typed anew, it counts at once: nothing has worked before.
-        """
-        if not self._context.run_id and not self._context.checkpoint:
-            return  # sent by hand: a person reads what came of it, and no connection breaks by it
-        stands = self.connection.state in (ConnectionState.CONNECTED, ConnectionState.BROKEN)
-        is_doubtful = refused.is_page or isinstance(refused, Unauthorized)
-        is_doubtful = is_doubtful or (refused.fault.acts is Acts.CUSTOMER and not refused.is_told)
-        if not is_doubtful or declared.is_write or not stands or self.connection.fault in faults.HOLDING:
-            return
-        with tenant_scope(self.connection.tenant_id):
-            is_confirmed = error_mapping.is_confirmed(entry)
-            is_alone = is_confirmed and isinstance(refused, Unauthorized) and error_mapping.is_alone(entry)
-        if not is_confirmed:
-            retry_at = clock.now() + error_mapping.CONFIRMED_AFTER
-            raise error_mapping.error(Unavailable, faults.TURNED_AWAY, entry, retry_at) from None
-        # Whoever sends a page is not the provider; and a session that opens other things was not refused as such.
-        if refused.is_page or is_alone:
-            raise error_mapping.error(Rejected, faults.TURNED_AWAY, entry, clock.now()) from None
+    def _send_once(self, call: _Call, token: AccessToken, entry: RequestLogEntry) -> Reply:
+        """Sign, send, log and judge one attempt. Raises CallFailed, its entry written."""
+        with self._recorder.attempt(entry, call.arguments.body) as conversation:
+            try:
+                answer = attempt.send(
+                    self.context,
+                    self._breaker,
+                    entry,
+                    url=call.url,
+                    total_seconds=self.provider.deadlines.total,
+                    headers=call.arguments.headers,
+                    query=call.arguments.query,
+                    signature=TokenSignature(self.provider.placement, token.secret, token.kind),
+                    body=call.body,
+                    wire=self.context.wire,
+                )
+                reply = self._judge(call.operation, entry, answer, conversation)
+            except CallFailed as failure:
+                is_lost = isinstance(failure, Unreadable) and failure.may_have_arrived
+                if is_lost and not call.operation.may_retry:
+                    failure = OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id)
+                entry.fault = failure.fault.code
+                writer.write_now([entry])
+                raise failure from None
+            if call.operation.is_write:
+                writer.write_now([entry])
+            else:
+                self.pending.append(entry)
+            return reply
 
-    def _attempt(
-        self,
-        declared: Operation,
-        url: str,
-        token: AccessToken,
-        entry: RequestLogEntry,
-        arguments: Arguments,
-        wire: Wire,
-        body: bytes | None,
-        heard: list[http_session.Answer],
+    def _judge(
+        self, operation: Operation, entry: RequestLogEntry, answer: Answer, conversation: Conversation
     ) -> Reply:
-        """Sign, send once, judge; what is answered is put into `heard`. Raises CallFailed, its entry written."""
-        entry.token_age_s = max(int((entry.at - token.issued_at).total_seconds()), 0)
+        """The reply that a good answer is. Raises CallFailed for any other answer."""
+        conversation.answer_bytes = len(answer.body)
         try:
-            answer = self._context.send(
-                entry,
-                url=url,
-                total=self.provider.deadlines.total,
-                headers=arguments.headers,
-                query=arguments.query,
-                signature=TokenSignature(self.provider.placement, token.secret, token.kind),
-                body=body,
-                wire=wire,
-            )
-            heard.append(answer)
-            reply = self._judge(declared, entry, answer, wire)
-        except CallFailed as failed:
-            is_open = isinstance(failed, Unreadable) and failed.may_have_arrived and not declared.may_retry
-            told = OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id) if is_open else failed
-            entry.fault = told.fault.code
-            writer.write_now([entry])
-            raise told from None
-        if not declared.is_write:
-            self.pending.append(entry)
-        else:
-            writer.write_now([entry])
-        return reply
-
-    def _encoded(self, wire: Wire, body: Any) -> bytes | None:
-        """Raises ValueError, TypeError for what cannot be written."""
-        if body is None:
-            return None
-        return wire.encode(body, self.connection.settings) if wire.encode else json_numbers.written(body)
-
-    def _judge(self, declared: Operation, entry: RequestLogEntry, answer: http_session.Answer, wire: Wire) -> Reply:
-        is_good = 200 <= answer.status < 300
-        try:
-            parsed = parsing.parse(answer.body, wire)
-            body = parsed.values
+            parsed = parsing.parse(answer.body, self.context.wire)
         except ValueError:
-            body, is_good = None, False
-        says_no = self.provider.faults.in_good(body)
-        if not is_good or says_no:
-            refused = error_mapping.refusal(self.provider, Phase.CALL, entry, answer, body)
-            refused.fields = _unechoed(self.provider.faults.read_fields(body))
-            is_open = _may_have_happened(answer.status) and not says_no
-            if declared.is_write and not declared.may_retry and is_open:
+            parsed = None
+        values = parsed.values if parsed else None
+        has_error = self.provider.faults.in_good(values)
+        if parsed is not None:
+            conversation.read_values = parsed.exact
+            conversation.is_good = 200 <= answer.status < 300 and not has_error
+        if parsed is None or not conversation.is_good:
+            refusal = error_mapping.refusal(self.provider, Phase.CALL, entry, answer, values)
+            refusal.fields = _fields_without_secrets(self.provider.faults.read_fields(values))
+            is_open = _may_have_happened(answer.status) and not has_error
+            if operation.is_write and not operation.may_retry and is_open:
                 raise OutcomeUnknown(
                     faults.UNKNOWN_OUTCOME, entry_id=entry.id, provider_request_id=entry.provider_request_id
                 )
-            raise refused
+            raise refusal
         entry.outcome = Outcome.ANSWERED
         return Reply(
             answer.status,
-            body,
+            values,
             parsed.document,
             entry.id,
             entry.provider_request_id,
@@ -271,24 +253,44 @@ class Client:
             parsed.exact,
         )
 
+    def _may_send_again(self, call: _Call, token: AccessToken) -> bool:
+        """Whether a call whose token was refused is sent again: with a new token, or once more after every server of the
+        provider should know the new one, or half of a short life is over. Raises CallFailed where no token is to be had.
+        """
+        if not call.is_token_renewed:
+            call.is_token_renewed = True
+            self.tokens.renew(spent=token.generation)
+            return True
+        age_seconds = (clock.now() - token.issued_at).total_seconds()
+        pause = min(TOKEN_SPREADS_SECONDS - age_seconds, (token.due - time.monotonic()) / 2)
+        if call.has_waited_for_servers or pause <= 0:
+            return False
+        call.has_waited_for_servers = True
+        time.sleep(pause)
+        return True
 
-def _settles_in(token: AccessToken) -> float:
-    """Seconds until every server should know the token. One that lives for seconds is sent again while it lives."""
-    age = (clock.now() - token.issued_at).total_seconds()
-    return min(SETTLED_AFTER - age, (token.due - time.monotonic()) / 2)
+
+def send_and_log(connection: Connection, operation: str) -> None:
+    """Send one operation of a connection whose answer nobody needs; every entry is written. Raises CallFailed."""
+    client = Client(connection=connection)
+    try:
+        client.send(operation)
+    finally:
+        with tenant_scope(connection.tenant_id):
+            client.write_pending()
 
 
-def _unechoed(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """What was said of single fields, without what we had sent to be let in."""
+def _fields_without_secrets(fields: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What a provider says of single fields, without the secrets that let us in."""
     return [
-        (without_live(str(path)[:LONGEST_WORD]), without_live(str(text)[:LONGEST_WORD]))
+        (without_live(str(path)[:LONGEST_FIELD_TEXT]), without_live(str(text)[:LONGEST_FIELD_TEXT]))
         for path, text in fields[:MOST_FIELDS]
     ]
 
 
 def _may_have_happened(status: int) -> bool:
-    """A write may be done although this was answered: somebody behind the answering machine went on with it, or it was
-    done and only its answer cannot be read."""
+    """Whether a write may be done although this was answered: somebody behind the answering machine went on with it, or it
+    was done and only its answer cannot be read."""
     return status in (408, 500, 502, 504) or 200 <= status < 300
 
 

@@ -1,4 +1,4 @@
-"""What to do next about a refusal: the error for a fault and a status."""
+"""Which error a refusal becomes: by the fault that the provider's catalogue names, and by the status."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from connections.spec.errors import (
 from connections.spec.faults import Fault, Phase
 from connections.spec.operations import SAFE
 from connections.spec.provider import Provider
-from connections.transport import faults
+from connections.transport import clock, faults
+from connections.transport.http import retry_after
 from connections.transport.http.session import Answer
-from connections.transport.limits import clock, retry_after
 from connections.transport.models import Outcome, RequestLogEntry
 
-OURS: Mapping[str, type[CallFailed]] = {
+ERRORS_OF_OUR_FAULTS: Mapping[str, type[CallFailed]] = {
     faults.NO_ANSWER.code: Unavailable,
     faults.UNREADABLE.code: Unreadable,
     faults.BLOCKED.code: Blocked,
@@ -49,17 +49,14 @@ OURS: Mapping[str, type[CallFailed]] = {
     faults.CODE_REFUSED.code: Unauthorized,
     faults.QUOTA.code: QuotaExhausted,
 }
-PASSES = (408, 425, 429)  # of 4xx: these say themselves that they are about the moment
-CONFIRMED_AFTER = timedelta(seconds=60)  # a refusal that is not told in words counts when it is still there then
-REMEMBERED = timedelta(days=1)
-AT_THE_SAME_TIME = timedelta(minutes=10)
-PAGE = (b"<!doctype html", b"<html")
+PASSING_STATUSES = (408, 425, 429)  # of 4xx: these say themselves that they are about the moment
+PAGE_BEGINNINGS = (b"<!doctype html", b"<html")
 
 
-def kind(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
-    """The error's type. A token request that is refused in whatever words leaves us without a session."""
-    if fault.code in OURS:
-        return OURS[fault.code]
+def error_type(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
+    """The type of error for a fault. A token request that is refused for any reason leaves us without a session."""
+    if fault.code in ERRORS_OF_OUR_FAULTS:
+        return ERRORS_OF_OUR_FAULTS[fault.code]
     if status is None or status in (408, 425) or status >= 500:
         return Unavailable
     if status == 429:
@@ -70,9 +67,10 @@ def kind(fault: Fault, phase: Phase, status: int | None) -> type[CallFailed]:
 
 
 def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: Answer, body: object) -> CallFailed:
-    """Judge an answer that is not what was asked for, and note it. `body`: parsed, None if it cannot be read.
+    """The error for an answer that is not what was asked for; its outcome is noted in the entry.
 
-    Of a token request only the protocol's words, or the provider's own, may blame anybody: a status may be anybody's.
+    `body`: parsed, None if it cannot be read. Of a token request only the protocol's error codes, or the provider's own
+    words, may blame anybody: a status may come from any machine on the way.
     """
     status, rule = answer.status, None
     refused = provider.faults.in_good(body) or (phase is not Phase.CALL and isinstance(body, dict) and "error" in body)
@@ -91,35 +89,21 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     else:
         entry.outcome = Outcome.TROUBLED if status >= 500 else Outcome.REFUSED
     now = clock.now()
-    retry_at = now + timedelta(seconds=retry_after.seconds_asked(answer.headers, now) or 0.0)
-    made = error(kind(fault, phase, status), fault, entry, retry_at)
-    made.is_told, made.is_page = is_told, answer.body.lstrip()[:20].lower().startswith(PAGE)
+    retry_at = now + timedelta(seconds=retry_after.wait_seconds(answer.headers, now) or 0.0)
+    error = make_error(error_type(fault, phase, status), fault, entry, retry_at)
+    error.is_told, error.is_page = is_told, answer.body.lstrip()[:20].lower().startswith(PAGE_BEGINNINGS)
     # An answer that we cannot read may have said yes.
-    made.may_have_arrived = status >= 500 or status == 408 or (status < 400 and not refused)
-    return made
+    error.may_have_arrived = status >= 500 or status == 408 or (status < 400 and not refused)
+    return error
 
 
 def refused_by_status(status: int) -> bool:
-    """Neither a redirect nor trouble that says of itself that it passes. An error within a 200 counts."""
-    return status < 500 and not 300 <= status < 400 and status not in PASSES
+    """Whether a status refuses: neither a redirect nor trouble that passes by itself. An error within a 200 counts."""
+    return status < 500 and not 300 <= status < 400 and status not in PASSING_STATUSES
 
 
-def is_confirmed(entry: RequestLogEntry) -> bool:
-    """Whether the same was refused alike before, long enough ago that it is no whim of a moment. In the tenant's scope."""
-    since, until = entry.at - REMEMBERED, entry.at - CONFIRMED_AFTER * 0.9
-    of_connection = RequestLogEntry.objects.filter(connection=entry.connection_id)
-    before = of_connection.filter(operation=entry.operation, at__gt=since, at__lt=until)
-    return before.order_by("-at").values_list("status", flat=True).first() == entry.status
-
-
-def is_alone(entry: RequestLogEntry) -> bool:
-    """Whether only this operation is refused: others were answered at the same time. In the tenant's scope."""
-    near = RequestLogEntry.objects.filter(connection=entry.connection_id, at__gt=entry.at - AT_THE_SAME_TIME)
-    others = near.filter(outcome=Outcome.ANSWERED).exclude(operation=entry.operation)
-    return others.exclude(operation__startswith="token").exists()
-
-
-def error(made: type[CallFailed], fault: Fault, entry: RequestLogEntry, retry_at: datetime) -> CallFailed:
-    if issubclass(made, Unavailable):
-        return made(fault, retry_at=retry_at, entry_id=entry.id, provider_request_id=entry.provider_request_id)
-    return made(fault, entry_id=entry.id, provider_request_id=entry.provider_request_id)
+def make_error(error_class: type[CallFailed], fault: Fault, entry: RequestLogEntry, retry_at: datetime) -> CallFailed:
+    """An error of that type about an entry, to be raised. `retry_at` counts for errors that pass."""
+    if issubclass(error_class, Unavailable):
+        return error_class(fault, retry_at=retry_at, entry_id=entry.id, provider_request_id=entry.provider_request_id)
+    return error_class(fault, entry_id=entry.id, provider_request_id=entry.provider_request_id)

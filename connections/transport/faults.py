@@ -1,4 +1,4 @@
-"""The troubles every provider has: no answer, nothing readable, our own door, nothing to ask with."""
+"""The faults that any provider's calls may have: no answer, nothing readable, a refused address, no credentials."""
 
 from __future__ import annotations
 
@@ -231,4 +231,5 @@ ALL = (
 
 
 def find(code: str) -> Fault | None:
+    """The fault of this list with that code; None for a code of a provider's own catalogue."""
     return next((fault for fault in ALL if fault.code == code), None)

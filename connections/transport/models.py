@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from typing import Self
+from uuid import UUID
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.uses import Use
@@ -22,7 +25,16 @@ class Outcome(models.TextChoices):
     TROUBLED = "troubled", _("troubled")  # 5xx
     UNREACHABLE = "unreachable", _("no answer")
     UNREADABLE = "unreadable", _("unreadable")
-    BLOCKED = "blocked", _("blocked")  # our own egress door
+    BLOCKED = "blocked", _("blocked")  # by our own checks: nothing was sent
+
+
+class RequestLogEntryQuerySet(models.QuerySet["RequestLogEntry"]):
+    def for_connection(self, connection_id: UUID | None) -> Self:
+        return self.filter(connection=connection_id)
+
+    def find(self, entry_id: UUID | None) -> RequestLogEntry | None:
+        """The entry with this id; None without a look at the database where there is no id."""
+        return self.filter(id=entry_id).first() if entry_id else None
 
 
 class RequestLogEntry(models.Model):
@@ -57,6 +69,8 @@ class RequestLogEntry(models.Model):
     quota_left = models.IntegerField(_("quota left"), null=True)
     leads_to = models.CharField(_("redirect to"), max_length=253, blank=True)  # a host, never a URL
 
+    objects = RequestLogEntryQuerySet.as_manager()
+
     class Meta:
         managed = False
         db_table = "transport_entry"
@@ -76,10 +90,19 @@ class AttemptState(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+class AuthorizationAttemptQuerySet(models.QuerySet["AuthorizationAttempt"]):
+    def for_connection(self, connection_id: UUID) -> Self:
+        return self.filter(connection_id=connection_id)
+
+    def without_sealed(self) -> Self:
+        """Without the columns that the web may write and not read."""
+        return self.defer("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_version")
+
+
 class AuthorizationAttempt(TenantOwned):
     """One person sent to a provider's login page for one connection (SECURITY OAU-1). Its `state` is known by hash only.
 
-    `code_ciphertext` and `verifier_ciphertext` are sealed by the web and opened by the worker that trades the code.
+    `code_ciphertext` and `verifier_ciphertext` are sealed by the web and opened by the worker that exchanges the code.
     """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="attempts")
@@ -105,6 +128,8 @@ class AuthorizationAttempt(TenantOwned):
     ended_at = models.DateTimeField(_("ended at"), null=True)
     reason_code = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
     entry_id = models.UUIDField(_("entry id"), null=True)
+
+    objects = AuthorizationAttemptQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("authorisation")
@@ -138,6 +163,12 @@ class ActivationState(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
+class ActivationRequestQuerySet(models.QuerySet["ActivationRequest"]):
+    def without_sealed(self) -> Self:
+        """Without the columns that the web may write and not read."""
+        return self.defer("key_version", "request_ciphertext")
+
+
 class ActivationRequest(TenantOwned):
     """Somebody's wish at a provider that we connect several companies, brought here by a browser, decided by a person.
 
@@ -159,6 +190,8 @@ class ActivationRequest(TenantOwned):
     ended_at = models.DateTimeField(_("ended at"), null=True)
     reason_code = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
     entry_id = models.UUIDField(_("entry id"), null=True)
+
+    objects = ActivationRequestQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("activation")
@@ -184,6 +217,15 @@ class ActivationRequest(TenantOwned):
         return [(company, words) for company, words in self.proposal.get("companies", [])]
 
 
+class RecordingQuerySet(models.QuerySet["Recording"]):
+    def for_connection(self, connection_id: UUID) -> Self:
+        return self.filter(connection_id=connection_id)
+
+    def live(self) -> Self:
+        """Those that calls are still added to, by the database's clock."""
+        return self.filter(stopped_at=None, until_at__gt=Now())
+
+
 class Recording(TenantOwned):
     """An owner's wish that what one connection sends and hears is kept for a while (SECURITY LOG-2). One at a time.
 
@@ -200,6 +242,8 @@ class Recording(TenantOwned):
     until_at = models.DateTimeField(_("until"))
     stopped_at = models.DateTimeField(_("stopped at"), null=True)
     kept = models.PositiveIntegerField(_("kept"), default=0)
+
+    objects = RecordingQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("recording")

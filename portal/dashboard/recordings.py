@@ -81,7 +81,7 @@ def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     kept = own(request, recordings.calls(found), id=call)
     provider = provider_of(found)
     try:
-        told = recordings.opened(kept)
+        told = recordings.open_call(kept)
     except (Unopenable, KeyUnavailable) as error:
         logger.warning("what was recorded of entry %s does not open: %s", kept.entry_id, type(error).__name__)
         told = None

@@ -22,7 +22,7 @@ class _EndsInTime:
     """Makes smtplib's sockets end with the deadline of the thread."""
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = deadline.connected((host, port), min(timeout, CONNECT_SECONDS))
+        sock = deadline.connect((host, port), min(timeout, CONNECT_SECONDS))
         sock.settimeout(timeout)
         return sock
 

@@ -95,8 +95,8 @@ class Activating:
         """What went wrong, as a sentence."""
         reason_code = self.row.reason_code
         return (
-            str(activation.WORDS[reason_code])
-            if reason_code in activation.WORDS
+            str(activation.MESSAGES[reason_code])
+            if reason_code in activation.MESSAGES
             else sentence(self.provider, reason_code, {})
         )
 
@@ -113,14 +113,14 @@ def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str
     Each makes a call to the provider in the name of our own registration, whatever its id: it is counted before.
     """
     with tenant_scope(tenant.id):
-        before = activation.asked_before(
+        before = activation.find_request(
             tenant=tenant, provider=provider, environment=environment, request_id=request_id, actor=actor
         )
     if before is not None:
         return before
     spend(limits.ACTIVATION, {Scope.PERSON: actor.id, Scope.TENANT: tenant.id})
     with tenant_scope(tenant.id):
-        return activation.ask(
+        return activation.begin(
             tenant=tenant, provider=provider, environment=environment, request_id=request_id, actor=actor
         )
 

@@ -152,7 +152,7 @@ def _to_activation(request: HttpRequest, provider: Provider) -> HttpResponse:
 
 
 def _activation_declined(request: HttpRequest, provider: Provider, error: str) -> HttpResponse:
-    reason_code = authorization.WORDS.get(error, authorization.WORDS["other-answer"])
+    reason_code = authorization.MESSAGES.get(error, authorization.MESSAGES["other-answer"])
     return render(
         request, "onboarding/activation_refused.html", {"provider": provider, "sentence": reason_code}, status=400
     )

@@ -14,9 +14,8 @@ from connections.spec.checklist import Inference, LedgerProbe, MarkState, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
 from connections.sync.models import ACTIVE, CONCLUSION, StreamProgress, SyncRun
-from connections.transport.limits import refusal_waits
 from connections.transport.models import AttemptState, AuthorizationAttempt
-from connections.transport.oauth.authorization import SEALED
+from connections.transport.oauth import refusal_waits
 from connections.vault.models import Connection, ConnectionState, Credential, Grant, Pin
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
@@ -250,7 +249,7 @@ def _has_access(connection: Connection) -> bool:
 
 def _latest_attempt(connection: Connection) -> AuthorizationAttempt | None:
     came_back = AuthorizationAttempt.objects.filter(connection=connection).exclude(state=AttemptState.STARTED)
-    return came_back.defer(*SEALED).order_by("-started_at").first()
+    return came_back.without_sealed().order_by("-started_at").first()
 
 
 def _latest_run(connection: Connection) -> FirstRun | None:

@@ -147,7 +147,7 @@ def ask(*, activation: ActivationRequest, tenant: Tenant, user: User) -> None:
     if activation.state != ActivationState.SHOWN or consent.state not in (ConsentState.NEEDED, ConsentState.ASKED):
         raise Refused(_("There is nobody to ask about this request."))
     if activation.expires_at and activation.expires_at <= now:
-        raise Refused(activation_requests.WORDS["expired"])
+        raise Refused(activation_requests.MESSAGES["expired"])
     if consent.row is not None and consent.row.asked_at > now - AGAIN_AFTER:
         raise Refused(
             _("The mail was sent off a moment ago. If it does not arrive, ask again in %(time)s.")

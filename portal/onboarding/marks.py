@@ -13,7 +13,7 @@ from connections.jobs.services import enqueue
 from connections.providers import registry
 from connections.spec.checklist import Checkpoint, Inference, LedgerProbe, MarkState, Probe
 from connections.spec.provider import CredentialField, Provider
-from connections.transport.limits import refusal_waits
+from connections.transport.oauth import refusal_waits
 from connections.vault.models import Connection, Credential
 from portal.onboarding.models import Evidence, Mark, Onboarding
 

@@ -104,7 +104,7 @@ class ConnectionAsker:
 
     def fresh_token(self) -> None:
         if not self.client.has_new_consent:
-            self.client.fresh_token()
+            self.client.new_token()
 
     def last_sync_succeeded(self) -> bool | None:
         with tenant_scope(self.connection.tenant_id):
@@ -153,7 +153,7 @@ def check(lease: Lease) -> Again | None:
         finding = Finding(_keep(mark), UNREADABLE)
     with tenant_scope(mark.tenant_id):
         lease.check()
-        asker.client.write_ledger()
+        asker.client.write_pending()
         if (again := _outdated(asker)) is not None:
             return again
         _found(mark, marks, checkpoint, finding, asker)
@@ -250,7 +250,7 @@ def _refused(
     )
     with tenant_scope(mark.tenant_id):
         lease.check()
-        asker.client.write_ledger()
+        asker.client.write_pending()
         if (again := _again(mark, failed)) is not None:
             is_said = (
                 failed.asked_again_at is not None

@@ -173,7 +173,7 @@ def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
     """What a finding's or a fault's code says in the reader's language. An unknown code is shown as itself."""
     if code in provider.sentences:
         return str(provider.sentences[code]) % values
-    for ours in (SENTENCES, authorization.WORDS):
+    for ours in (SENTENCES, authorization.MESSAGES):
         if code in ours:
             return str(ours[code])
     fault = faults.find(provider=provider.slug, code=code)

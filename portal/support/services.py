@@ -88,7 +88,7 @@ def allow_private_networks(*, connection: Connection, text: str, reason: str, ac
                 "Only private networks of at most %(most)s addresses can be allowed, such as 10.1.2.3/32, and none of"
                 " our own."
             )
-            % {"most": addresses.MOST_PRIVATE}
+            % {"most": addresses.MOST_PRIVATE_ADDRESSES}
         ) from None
     kind = Exemption.PRIVATE_NETWORKS
     if set_exemption(connection=connection, kind=kind, networks=networks or None, reason=reason, actor=actor):

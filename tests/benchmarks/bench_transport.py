@@ -39,7 +39,7 @@ def through_client(bench: Bench, calls: int) -> None:
         assert client.send("session").status == 200
         if call % PAGE == PAGE - 1:
             with tenant_scope(bench.connection.tenant_id):
-                client.write_ledger()
+                client.write_pending()
 
 
 def bare(bench: Bench, calls: int) -> None:

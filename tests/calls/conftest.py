@@ -18,7 +18,6 @@ from connections.jobs.models import Job
 from connections.providers import registry
 from connections.spec.operations import Arguments
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import client as transport_client
 from connections.transport.limits import retry
 from connections.transport.models import Breaker
 from connections.vault.models import Connection
@@ -37,8 +36,8 @@ def writable(monkeypatch: pytest.MonkeyPatch) -> Any:
     provider = doubled()
     providers = {**registry.all_providers(), provider.slug: provider}
     monkeypatch.setattr(registry, "all_providers", lambda: providers)
-    monkeypatch.setattr(retry, "STEPS", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(transport_client, "IN_PLACE", 0.1)
+    monkeypatch.setattr(retry, "STEPS_SECONDS", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.1)
     return provider
 
 

@@ -38,9 +38,11 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     from types import SimpleNamespace
 
     from connections.transport import client
+    from connections.transport.limits import retry
 
     slept: list[float] = []
-    monkeypatch.setattr(client, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    for module in (client, retry):
+        monkeypatch.setattr(module, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
     return slept
 
 

@@ -288,7 +288,7 @@ class Customer:
 
     def fresh_token(self) -> None:
         with acting_as("worker"):
-            self.client().fresh_token()
+            self.client().new_token()
 
     def hold(self, stream: str, count: int) -> None:
         """Afterwards the provider serves exactly so many."""

@@ -97,7 +97,7 @@ def test_a_connection_whose_way_is_gone(
     with pytest.raises(Refused, match=SAID), first.here():
         start_run(connection=first.connection, trigger=Trigger.HAND, actor=AINO)
     with pytest.raises(Unauthorized), acting_as("worker"):
-        Client(connection=first.connection).fresh_token()
+        Client(connection=first.connection).new_token()
     reads = next(each for each in first.provider.operations if not each.is_write)
     with pytest.raises(Refused), first.here():
         calls._keep(first.connection, reads, Arguments(), AINO)

@@ -286,7 +286,7 @@ class Drill:
         """One request for five hundred companies, as the provider would tell of them."""
         companies = 50 if self.short else 500
         from connections.transport.models import ActivationRequest
-        from connections.transport.oauth import activation
+        from connections.transport.oauth import activation_endpoint
         from portal.onboarding.models import Onboarding
 
         ids = [str(number) for number in range(1, companies + 1)]
@@ -300,8 +300,8 @@ class Drill:
                 "companiesIntegrated": [{"companyId": each, "apiKey": f"{each:>040}"} for each in ids]
             },
         }
-        calling = activation._call
-        activation._call = lambda row, provider, operation, body=None: told[operation]
+        calling = activation_endpoint.call
+        activation_endpoint.call = lambda row, provider, operation, body=None: told[operation]
         try:
             slug, client = self.tenants[2].slug, self.signed_in("large")
             arrived = client.post("/callback/procountor/activation/test/", {"requestId": "large", "tenant": slug})
@@ -311,7 +311,7 @@ class Drill:
             decided = client.post(f"{arrived.headers.get('Location', '')}decide/", {"company": ids})
             self.house.work_off()
         finally:
-            activation._call = calling
+            activation_endpoint.call = calling
         with self.house.being("owner"):
             laid_out = Onboarding.objects.filter(tenant=self.tenants[2]).count()
         self.honest.append(Honest(f"an activation of {companies} companies", laid_out, companies - laid_out))

@@ -40,7 +40,7 @@ def ask(connection: Connection) -> None:
 
 
 def fresh_token(connection: Connection) -> None:
-    Client(connection=connection).fresh_token()
+    Client(connection=connection).new_token()
 
 
 def main() -> None:

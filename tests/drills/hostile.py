@@ -80,7 +80,7 @@ class Drill:
         self._prepare()
         self.asking: dict[str, Callable[[], tuple[str, Any]]] = {
             "call": lambda: self._caught(lambda: self._client().send("session")),
-            "token": lambda: self._caught(lambda: self._client().fresh_token()),
+            "token": lambda: self._caught(lambda: self._client().new_token()),
             "page": lambda: self._run(self.json),
             "xml": lambda: self._run(self.xml),
             "dialect": lambda: self._run(self.dialect),
@@ -105,14 +105,14 @@ class Drill:
         from connections.providers import registry
         from connections.spec.provider import Deadlines
         from connections.tenancy.scope import SYSTEM, tenant_scope
-        from connections.transport import client
+        from connections.transport.limits import retry
         from connections.vault import keys
         from connections.vault import services as vault
         from connections.vault.secret import Secret
         from portal.env import SandboxHosts
 
         jobs._ring = None  # nobody listens
-        client.IN_PLACE = 0.0  # one attempt is measured
+        retry.LONGEST_WAIT_SECONDS = 0.0  # one attempt is measured
         address, ca = self.provider.address, self.provider.ca
         settings.SANDBOX_HOSTS = {
             "procountor": self._hosts(self.provider),
@@ -192,7 +192,7 @@ class Drill:
         try:
             client = self._client()
             if place == "token":
-                client.fresh_token()
+                client.new_token()
             assert client.send("session").body == {"a": 1}
         except Exception as failed:
             return f"then an honest call: {failed!r}"

@@ -40,7 +40,7 @@ fleet = [
 slots: list[float] = []
 told: dict[str, Any] = {"slots": slots, "refused": 0, "gone": 0}
 
-inner = rate_limiter.slot
+inner = rate_limiter.next_slot
 
 
 def noting(*args: Any, **more: Any) -> rate_limiter.Slot:
@@ -49,16 +49,16 @@ def noting(*args: Any, **more: Any) -> rate_limiter.Slot:
     return found
 
 
-rate_limiter.slot = noting
+rate_limiter.next_slot = noting
 link = http.client.HTTPConnection("127.0.0.1", int(port))
 until = time.monotonic() + seconds
 # A budget that is used up has nothing more to give today; a line always has, soon.
-enough = 20 if quota.per >= rate_limiter.BUDGET_FROM else sys.maxsize
+enough = 20 if quota.per >= rate_limiter.COUNTED_FROM else sys.maxsize
 for each in itertools.cycle(fleet):
     if time.monotonic() > until or told["refused"] >= enough:
         break
     try:
-        rate_limiter.take(provider, each, line)
+        rate_limiter.take_place(provider, each, line)
     except QuotaExhausted:
         told["refused"] += 1
         time.sleep(0.01)

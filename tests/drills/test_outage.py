@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from connections.transport.limits.circuit_breaker import LEAST
+from connections.transport.limits.circuit_breaker import OPENING_FAILURES
 from tests.drills.outage import BURST, MOST_A_MINUTE, Figures, verdict
 from tests.sandbox_server import REPOSITORY
 
@@ -23,7 +23,7 @@ def test_a_provider_in_trouble_is_left_alone_and_nobody_is_broken_by_it():
     assert drill.returncode == 0, drill.stdout[-2000:] + drill.stderr[-3000:]
     figures = json.loads(drill.stdout.splitlines()[-1])
     # Each connection may have a call on its way when the last failure that it takes is counted.
-    assert LEAST <= figures["calls_before_opening"] <= LEAST + 2 * figures["connections"]
+    assert OPENING_FAILURES <= figures["calls_before_opening"] <= OPENING_FAILURES + 2 * figures["connections"]
     assert figures["calls_while_open"] <= MOST_A_MINUTE
     assert figures["broken"] == 0
     first, *_ = figures["calls_by_five_seconds"]

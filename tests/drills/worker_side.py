@@ -19,7 +19,9 @@ from connections.providers import registry
 from connections.spec.errors import CallFailed
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client
-from connections.transport.oauth import token_endpoint, tokens
+from connections.transport.oauth import tokens
+from connections.transport.oauth.token import LoginCode
+from connections.transport.oauth.tokens import TokenHolder
 from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection
 from tests.drills.callers import CALL, THREADS, name_of
@@ -75,11 +77,9 @@ def _call(connection: Connection) -> str:
 
 
 def _trade(connection: Connection, code: str) -> str:
-    sent = token_endpoint.Code(
-        bound_for(connection, code), bound_for(connection, "v" * 43), "https://portal.example/callback"
-    )
+    sent = LoginCode(bound_for(connection, code), bound_for(connection, "v" * 43), "https://portal.example/callback")
     try:
-        tokens.exchange_code(RequestContext(connection, PROVIDER), sent)
+        TokenHolder(RequestContext(connection, PROVIDER)).exchange_code(sent)
     except CallFailed as failed:
         return failed.fault.code
     return "200"

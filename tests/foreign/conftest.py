@@ -13,7 +13,7 @@ import trustme
 
 from connections.providers.registry import all_providers
 from connections.transport import client as client_module
-from connections.transport.client import SETTLED_AFTER
+from connections.transport.client import TOKEN_SPREADS_SECONDS
 from tests.foreign.clock import Clock
 from tests.foreign.server import ForeignServer
 from tests.foreign.servers import SERVERS
@@ -27,6 +27,9 @@ TIMED = (
     "oauth.token_endpoint",
     "limits.rate_limiter",
     "limits.circuit_breaker",
+    "limits.retry",
+    "oauth.token",
+    "attempt",
 )
 
 
@@ -60,7 +63,7 @@ def trials(
 
     settings.JOBS_LEASE_SECONDS = 600  # pauses that nobody waits for do not cost a lease
     clock, kept = Clock(), {}
-    monkeypatch.setattr(client_module, "SETTLED_AFTER", SETTLED_AFTER)
+    monkeypatch.setattr(client_module, "TOKEN_SPREADS_SECONDS", TOKEN_SPREADS_SECONDS)
     for module in [*(importlib.import_module(f"connections.transport.{name}") for name in TIMED), engine]:
         if hasattr(module, "time"):
             monkeypatch.setattr(module, "time", clock.as_time())

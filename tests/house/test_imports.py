@@ -55,31 +55,51 @@ PLANTS = {
     "a second door, in the site": {"portal/onboarding/planted.py": "from urllib3 import PoolManager"},
     "a provider that calls by itself": {"connections/providers/procountor/planted.py": "import httpx"},
     "opening what is sealed": {"portal/support/planted.py": "import tink"},
-    "the sandbox in use": {"connections/transport/planted.py": "from connections.sandbox import kit"},
+    "the sandbox in use": {"connections/vault/planted.py": "from connections.sandbox import kit"},
     "the sandbox in the site": {"portal/operations/planted.py": "import connections.sandbox.kit"},
     "a sandbox that knows the engine": {"connections/sandbox/planted.py": "from connections.spec import provider"},
     "a sandbox that knows Django": {"connections/sandbox/planted.py": "import django.conf"},
     "a room nobody named in the engine": {"connections/annex/__init__.py": ""},
     "a room nobody named in the site": {"portal/annex/__init__.py": ""},
+    "a room nobody named in transport": {"connections/transport/annex/__init__.py": ""},
+    "a module nobody named in one of transport's rooms": {"connections/transport/oauth/annex.py": ""},
+    **{
+        f"an arrow up in transport, from {low} to {high}": {
+            f"connections/transport/{low}.py": f"from connections.transport.{high} import __name__ as planted"
+        }
+        for low, high in (
+            ("http/dns", "limits.retry"),
+            ("limits/retry", "request_context"),
+            ("oauth/revocation", "client"),
+            ("oauth/token", "oauth.tokens"),
+            ("http/errors", "http.session"),
+            ("log/redaction", "log.writer"),
+            ("limits/retry", "limits.rate_limiter"),
+        )
+    },
 }
 
 
 @pytest.mark.parametrize("plant", PLANTS.values(), ids=PLANTS.keys())
 def test_a_planted_violation_is_refused(tree: Path, plant: dict[str, str]) -> None:
-    folders = []
+    folders, changed = [], {}
     try:
         for name, text in plant.items():
             path = tree / name
             if not path.parent.exists():
                 path.parent.mkdir()
                 folders.append(path.parent)
-            path.write_text(text + "\n")
+            if path.exists():
+                changed[path] = path.read_text()
+            path.write_text(f"{changed.get(path, '')}\n{text}\n")
         done = lint(tree)
         assert done.returncode == 1, done.stdout[-2000:] + done.stderr
         assert "BROKEN" in done.stdout
     finally:
         for name in plant:
             (tree / name).unlink()
+        for path, text in changed.items():
+            path.write_text(text)
         for folder in folders:
             shutil.rmtree(folder)
 

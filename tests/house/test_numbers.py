@@ -112,7 +112,7 @@ HANDBOOK = {
         f"the simulators take the next {('ten', 'eleven', 'twelve')[up.SIMULATOR_PORTS - 9]}",
         f"how long the request log is kept | {settings.REQUEST_LOG_MONTHS} |",
         f"for {'an hour' if timedelta(hours=1) == recording.LONGEST else recording.LONGEST} at most",
-        f"deleted after {'a day' if timedelta(days=1) == recording.KEPT else recording.KEPT}",
+        f"deleted after {'a day' if timedelta(days=1) == recording.KEPT_FOR else recording.KEPT_FOR}",
         f"at least {checks.SHORTEST_KEY} characters",
     ]
 }

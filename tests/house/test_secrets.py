@@ -68,7 +68,7 @@ FIELDS = {
 MAY_REVEAL = {
     "connections/vault/sealing.py",
     "connections/vault/secret.py",
-    "connections/transport/oauth/activation.py",
+    "connections/transport/oauth/activation_endpoint.py",
     "connections/transport/oauth/signing.py",
     "portal/notices/mail.py",
     "portal/members/adapters.py",

@@ -23,7 +23,7 @@ from connections.providers.registry import all_providers
 from connections.sync import engine
 from connections.sync.models import Record, RunState, StreamProgress
 from connections.sync.services import RUN
-from connections.transport import client
+from connections.transport.limits import retry
 from tests.jobs import worker as test_kinds
 from tests.jobs.conftest import swept_until, until
 from tests.sync.conftest import Syncing, versions
@@ -201,7 +201,7 @@ def test_settings_of_the_doorbell():
     assert limits == tuple(sorted(set(limits)))
     # A slice's last page may be asked for at its end, after some retries, with a token that has to be fetched first.
     longest = max(each.deadlines.total + each.deadlines.token_total for each in all_providers().values())
-    assert engine.SLICE + client.AT_ALL + longest < limits[0]
+    assert engine.SLICE + retry.LONGEST_CALL_SECONDS + longest < limits[0]
     assert conf["CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT"] == 15
     assert conf["CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE"] is True
     assert conf["CELERY_WORKER_ENABLE_REMOTE_CONTROL"] is False

@@ -4,41 +4,30 @@ from __future__ import annotations
 
 TRANSPORT, VAULT = "tests/transport", "tests/vault"
 
+TOKENS = ("deferred_signals", "tokens", "tokens_refresh", "tokens_exchanged", "tokens_claim")
+DOOR = ("dns", "session", "session_addresses", "session_answers", "session_sending", "messages_about_addresses")
+
+
+def _transport(*names: str) -> tuple[str, ...]:
+    return tuple(f"{TRANSPORT}/test_{name}.py" for name in names)
+
+
 SUBSETS: dict[str, tuple[str, ...]] = {
-    "connections.transport.oauth.tokens": (
-        *(f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded", "_claim")),
-        f"{TRANSPORT}/test_token_request.py",
-        f"{TRANSPORT}/test_single_flight.py",
-    ),
-    "connections.transport.oauth.token_store": tuple(
-        f"{TRANSPORT}/test_tokens{part}.py" for part in ("", "_refresh", "_shield", "_traded", "_claim")
-    ),
-    "connections.transport.http.session": tuple(
-        f"{TRANSPORT}/test_{part}.py"
-        for part in ("egress", "egress_addresses", "egress_answers", "egress_sending", "certificates", "proxy")
-    ),
-    # The door's guards: what an address means, whom a name leads to, whom we trust, how a line is opened.
+    "connections.transport.oauth.tokens": _transport(*TOKENS, "token_endpoint", "single_flight"),
+    "connections.transport.oauth.token_store": _transport(*TOKENS),
+    # The door's guards: what an address means, whom a name leads to, whom we trust, how a connection is opened.
     **dict.fromkeys(
-        (f"connections.transport.{part}" for part in ("addresses", "names", "trust", "links", "heads", "proxy")),
-        tuple(
-            f"{TRANSPORT}/test_{part}.py"
-            for part in (
-                "names",
-                "egress_addresses",
-                "addresses_told",
-                "egress",
-                "egress_answers",
-                "egress_sending",
-                "certificates",
-                "proxy",
-            )
+        (
+            f"connections.transport.http.{part}"
+            for part in ("session", "addresses", "dns", "tls", "pool", "response", "proxy")
         ),
+        _transport(*DOOR, "certificates", "proxy"),
     ),
     **dict.fromkeys(
-        (f"connections.transport.{part}" for part in ("outline", "recording")),
-        tuple(f"{TRANSPORT}/test_{part}.py" for part in ("outline", "recording", "recording_together")),
+        (f"connections.transport.log.{part}" for part in ("body_filter", "recording")),
+        _transport("body_filter", "recording", "recording_together"),
     ),
-    "connections.transport.limits.rate_limiter": (f"{TRANSPORT}/test_limiter.py", f"{TRANSPORT}/test_limiter_disk.py"),
+    "connections.transport.limits.rate_limiter": _transport("rate_limiter", "rate_limiter_disk"),
     "connections.transport.log.redaction": (f"{TRANSPORT}/test_redaction.py",),
     "connections.vault.sealing": (
         f"{VAULT}/test_sealing.py",

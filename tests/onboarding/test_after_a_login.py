@@ -13,6 +13,7 @@ from connections.jobs.services import claim
 from connections.sync.models import Record, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.transport import jobs
 from connections.transport.models import AuthorizationAttempt
 from connections.transport.oauth import authorization
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant
@@ -84,7 +85,7 @@ def test_a_login_that_no_page_received_holds_reading_as_well(bound: Signer, sign
     Connection.objects.update(state="connected", fault="", fault_at=None)
     [job] = Job.objects.filter(kind=authorization.EXCHANGE)
     with acting_as("worker"):
-        authorization.exchange(claim(job.id))
+        jobs.exchange(claim(job.id))
     assert state_of(bound) == ("broken", "company-unproven")
 
 

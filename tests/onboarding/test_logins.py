@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from connections.tenancy.models import Lookup
 from connections.transport.models import AuthorizationAttempt, RequestLogEntry
-from connections.transport.oauth.authorization import WORDS
+from connections.transport.oauth.authorization import MESSAGES
 from connections.vault.models import Connection
 from portal.members.models import Membership
 from tests.onboarding.conftest import CLIENT_SECRET, Signer, mark
@@ -218,7 +218,7 @@ def test_what_was_refused_the_first_time_leads_to_its_words_again(signer: Signer
     for brought in ({"error": "access_denied"}, {"code": "c"}):
         assert signer.come_back(state=state, **brought).status_code == SENT_ON
     signer.work_off()
-    assert str(WORDS["access_denied"]) in html.unescape(signer.page())
+    assert str(MESSAGES["access_denied"]) in html.unescape(signer.page())
     assert signing.server.asked == []
 
 
@@ -321,7 +321,7 @@ def test_an_error_of_the_provider_is_told_in_our_words(error: str, signer: Signe
     assert 'id="exchanging"' in signer.page()
     signer.work_off()
     page = signer.page()
-    assert str(WORDS.get(error, WORDS["other-answer"])) in html.unescape(page)
+    assert str(MESSAGES.get(error, MESSAGES["other-answer"])) in html.unescape(page)
     assert "555-0100" not in page
     assert "<b>new" not in page
     assert 'id="exchanging"' not in page

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 
 @pytest.fixture
 def walker_of(sandbox: Any, aamu: Any, work_off: Any, monkeypatch: Any) -> Any:
-    monkeypatch.setattr(rate_limiter, "_queue", lambda *_args: None)  # gentle limits are proved elsewhere
+    monkeypatch.setattr(rate_limiter, "_wait_for_slot", lambda *_args: None)  # gentle limits are proved elsewhere
 
     def begin(slug: str, auth_method: str = "") -> Walker:
         walker = Walker(tenant=aamu, server=sandbox, slug=slug, auth_method=auth_method, work_off=work_off)

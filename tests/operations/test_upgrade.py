@@ -252,7 +252,7 @@ def every_value_opens(tenant_id: uuid.UUID) -> None:
             assert opened.client_secret is not None
             assert revealed(opened.client_secret) == f"ours at {slug}"
             row, now = token_store.read(connection)
-            living, refresh = token_store.opened(row, now), token_store.refresh_token(row)
+            living, refresh = token_store.open_access_token(row, now), token_store.open_refresh_token(row)
             assert living is not None
             assert refresh is not None
             assert (revealed(living.secret), revealed(refresh)) == (f"access of {slug}", f"refresh of {slug}")

@@ -133,6 +133,7 @@ def test_trouble_of_the_provider_is_said_on_both_pages_and_ends(
 ) -> None:
     from connections.providers import registry
     from connections.transport.limits import circuit_breaker
+    from connections.transport.limits.circuit_breaker import CircuitBreaker
     from connections.transport.models import Breaker
     from connections.transport.request_context import RequestContext
     from portal.onboarding.models import Mark, Onboarding
@@ -143,8 +144,8 @@ def test_trouble_of_the_provider_is_said_on_both_pages_and_ends(
     caller = RequestContext(connected, registry.all_providers()["procountor"])
     pages = (place, f"{place}checklist/")
     assert not any("is having trouble" in client.get(page).content.decode() for page in pages)
-    for _ in range(circuit_breaker.LEAST):
-        circuit_breaker.note(caller, caller.hosts.api, is_good=False)
+    for _ in range(circuit_breaker.OPENING_FAILURES):
+        CircuitBreaker(connected).note(caller.hosts.api, is_good=False)
     for page in pages:
         shown = client.get(page).content.decode()
         assert "Procountor is having trouble since <time" in shown

@@ -20,7 +20,7 @@ WAYS = [(slug, grant.name) for slug, provider in registry.all_providers().items(
 def test_from_nothing_to_the_first_sync(
     slug: str, auth_method: str, aamu: Any, sandbox: Any, work_off: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(rate_limiter, "_queue", lambda *_args: None)  # gentle limits are proved elsewhere
+    monkeypatch.setattr(rate_limiter, "_wait_for_slot", lambda *_args: None)  # gentle limits are proved elsewhere
     walker = Walker(tenant=aamu, server=sandbox, slug=slug, auth_method=auth_method, work_off=work_off)
     walker.server.reset()
     walker.prepare()

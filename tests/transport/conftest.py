@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connections.providers import registry
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.http import session as http_session
-from connections.transport.oauth import token_endpoint, tokens
+from connections.transport.oauth.token import LoginCode
+from connections.transport.oauth.tokens import TokenHolder
 from connections.transport.request_context import RequestContext
 from connections.vault.secret import Secret
 from connections.vault.services import open_connection, register_client, store_credential
@@ -66,15 +69,20 @@ def consented(hostile, system_key, aamu, settings):
     return opened
 
 
+def at_hosts(client, **changes):
+    """From now on the client finds its provider at other hosts, or under other rules."""
+    vars(client.context)["hosts"] = replace(client.context.hosts, **changes)
+
+
 def connect(hostile, connection):
-    """A person consents, and the code is traded."""
+    """A person consents, and the code is exchanged."""
     behave = hostile.behave
     hostile.behave = lambda line: line.answer(200, OLD)
-    code = token_endpoint.Code(
+    code = LoginCode(
         bound_for(connection, "code-1"), bound_for(connection, "verifier-1"), "https://portal.example/callback"
     )
     with acting_as("worker"):
-        tokens.exchange_code(RequestContext(connection, registry.find(connection.provider)), code)
+        TokenHolder(RequestContext(connection, registry.find(connection.provider))).exchange_code(code)
     hostile.behave = behave
     hostile.asked.clear()
 

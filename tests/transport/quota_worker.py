@@ -32,7 +32,7 @@ def slots(name: str, calls: int, seconds: float) -> list[tuple[float, float]]:
     granted = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        found = rate_limiter.slot(name, 1 / calls * rate_limiter.MARGIN)
+        found = rate_limiter.next_slot(name, 1 / calls * rate_limiter.MARGIN)
         time.sleep(found.wait)
         granted.append((found.at, now()))
     return granted
@@ -42,7 +42,7 @@ def spent(name: str, calls: int, attempts: float) -> int:
     granted = 0
     for _ in range(int(attempts)):
         try:
-            rate_limiter.spend(name, Quota(calls, timedelta(days=1), CountedBy.CLIENT))
+            rate_limiter.count_call(name, Quota(calls, timedelta(days=1), CountedBy.CLIENT))
         except QuotaExhausted:
             continue
         granted += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,6 +19,7 @@ from connections.vault.secret import Secret
 from portal.env import SandboxHosts
 from tests.roles import acting_as
 from tests.transport import certificate_factory
+from tests.transport.conftest import at_hosts
 from tests.transport.hostile import HostileServer
 
 QUICK = Deadlines(connect=5, read=5, total=5)
@@ -172,7 +172,7 @@ def test_one_changed_in_the_middle_stops_the_next_connection(hostile, drawer, ca
 @pytest.fixture
 def pinned(hostile, system_key, aamu, settings, ca, monkeypatch):
     """A connection of Aamu Oy to a customer's own server, whose certificates are confirmed by a person."""
-    monkeypatch.setattr(token_store, "REFUSAL_HOLDS", 0)  # what was refused is asked again at once
+    monkeypatch.setattr(token_store, "FAILURE_HOLDS_SECONDS", 0)  # what was refused is asked again at once
     settings.SANDBOX_HOSTS = {"pentamic": SandboxHosts(api=hostile.address, token=hostile.address, ca=ca)}
     typed = {"api_url": hostile.address, "auth_url": hostile.address, "client_id": "c", "scope": "s", "format": "json"}
     with tenant_scope(aamu.id):
@@ -238,7 +238,7 @@ def test_what_is_shown_is_seen_and_never_trusted_by_that(pinned, hostile, drawer
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_change_is_loud_and_needs_a_persons_word(pinned, hostile, drawer):
+def test_a_changed_certificate_stops_calls_until_a_person_confirms_it(pinned, hostile, drawer):
     hostile.show(drawer["self-signed"].chain)
     look(pinned)
     confirm(pinned)
@@ -300,16 +300,16 @@ def test_a_replaced_certificate_is_live_for_the_change_over(pinned, hostile, dra
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_an_inner_address_shows_nothing(pinned):
+def test_no_certificate_is_fetched_from_an_internal_address(pinned):
     client = Client(connection=pinned)
-    client._context.hosts = replace(client._context.hosts, loopback=False)
+    at_hosts(client, loopback=False)
     with acting_as("worker"), pytest.raises(Blocked):
         client.certificates()
 
 
 @pytest.mark.usefixtures("committed_db")
-def test_a_host_that_shakes_no_hands_is_left(pinned, hostile, monkeypatch):
-    monkeypatch.setattr(certificates, "SECONDS", 0.3)
+def test_a_host_that_never_finishes_its_handshake_is_given_up(pinned, hostile, monkeypatch):
+    monkeypatch.setattr(certificates, "TIMEOUT_SECONDS", 0.3)
     hostile.greet = lambda sock: sock.recv(65536) and sock.recv(1) and False
     with acting_as("worker"), pytest.raises(Unavailable):
         Client(connection=pinned).certificates()
@@ -335,7 +335,7 @@ def test_plain_http_where_tls_is_expected_is_told_as_that(pinned, settings, ca, 
         vault.keep_settings(connection=pinned, values={"api_url": place, "auth_url": place}, actor=SYSTEM)
         vault.store_credential(connection=pinned, name="client_secret", secret=Secret("k" * 40), actor=SYSTEM)
     with acting_as("worker"):
-        for what in (Client(connection=pinned).certificates, Client(connection=pinned).fresh_token):
+        for what in (Client(connection=pinned).certificates, Client(connection=pinned).new_token):
             with pytest.raises(Unavailable) as told:
                 what()
             assert (told.value.fault.code, told.value.fault.acts.value) == ("not-encrypted", "provider")

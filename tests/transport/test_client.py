@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("committed_db")
 
 def write(client):
     with tenant_scope(client.connection.tenant_id):
-        client.write_ledger()
+        client.write_pending()
 
 
 def test_a_call_brings_its_answer_and_its_entries(connected, sandbox):
@@ -62,7 +62,7 @@ def test_a_forbidden_usage_setting_is_told_from_a_bad_key(connected, sandbox):
 
 
 def test_trouble_that_passes_is_survived(connected, sandbox, monkeypatch):
-    monkeypatch.setattr(retry, "STEPS", (0.01, 0.02))
+    monkeypatch.setattr(retry, "STEPS_SECONDS", (0.01, 0.02))
     with acting_as("worker"):
         Client(connection=connected).send("session")
         sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 2}])
@@ -72,7 +72,7 @@ def test_trouble_that_passes_is_survived(connected, sandbox, monkeypatch):
 
 
 def test_lasting_trouble_is_put_down_until_later(connected, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.client.IN_PLACE", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
     with acting_as("worker"):
         Client(connection=connected).send("session")
         sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 9, "headers": {"Retry-After": "120"}}])

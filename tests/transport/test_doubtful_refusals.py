@@ -65,7 +65,9 @@ def pass_time(seconds):
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "fault"), DOUBTFUL)
-def test_it_is_asked_again_after_a_minute_and_counts_then(hostile, standing, status, body, kind, fault):
+def test_a_doubtful_refusal_is_asked_again_after_a_minute_and_counts_then(
+    hostile, standing, status, body, kind, fault
+):
     answering(hostile, status, body)
     for _ in range(2):  # within the minute it is no more than one
         first = refused(standing)
@@ -91,7 +93,7 @@ def test_one_that_has_passed_meanwhile_counts_for_nothing(hostile, standing, sta
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "fault"), DOUBTFUL)
-def test_in_set_up_it_is_said_at_once(hostile, uncanny, status, body, kind, fault):
+def test_in_set_up_a_refusal_counts_at_once(hostile, uncanny, status, body, kind, fault):
     """A person waits for the answer, and nothing has worked before that could be broken."""
     answering(hostile, status, body)
     assert not isinstance(refused(uncanny), Unavailable)
@@ -132,7 +134,7 @@ def test_a_session_that_opens_other_things_is_not_refused_as_such(hostile, stand
 @pytest.mark.parametrize("connected", [False, True], ids=["in set-up", "connected"])
 def test_a_token_that_is_not_known_everywhere_yet_is_sent_once_more(hostile, uncanny, connected, monkeypatch):
     """The server that answers calls hears of a token a moment after the one that gives it."""
-    monkeypatch.setattr(client_module, "SETTLED_AFTER", 0.6)
+    monkeypatch.setattr(client_module, "TOKEN_SPREADS_SECONDS", 0.6)
     given = []
 
     def told():
@@ -151,8 +153,8 @@ def test_a_token_that_is_not_known_everywhere_yet_is_sent_once_more(hostile, unc
     assert len(given) == 2  # one was renewed, and that one waited for
 
 
-def test_it_is_sent_once_more_and_no_oftener(hostile, standing, monkeypatch):
-    monkeypatch.setattr(client_module, "SETTLED_AFTER", 0.2)
+def test_a_new_token_that_stays_refused_is_sent_once_more_and_no_oftener(hostile, standing, monkeypatch):
+    monkeypatch.setattr(client_module, "TOKEN_SPREADS_SECONDS", 0.2)
     answering(hostile, 401)
     assert refused(standing).fault.code == "turned-away"
     assert sum(not line.asked.endswith("/oauth/token") for line in hostile.asked) == 3

@@ -60,7 +60,7 @@ def test_depth_is_counted_as_a_parser_counts_it():
     for _ in range(200):
         depth = chance.randrange(45, 56)
         body = json.dumps(grown(depth)).encode()
-        if depth <= parsing.DEEPEST:
+        if depth <= parsing.DEEPEST_NESTING:
             assert parsing.read(body, JSON) == json.loads(body)
         else:
             refused(body)
@@ -71,7 +71,7 @@ def test_millions_of_small_values_are_not_read(piece):
     refused(b"[" + piece * (4_000_000 // len(piece)) + b"0]")
 
 
-def test_a_page_of_real_records_is():
+def test_a_page_of_real_records_is_read():
     record = {"id": 1, "name": "Aamu Oy", "rows": [{"a": 1, "b": None}], "address": {"street": "Esimerkkikatu 1, A"}}
     page = {"results": [record] * 20_000}
     assert parsing.read(json.dumps(page).encode(), JSON) == page
@@ -95,7 +95,7 @@ def test_xml_that_is_no_document_of_ours_is_not_read(body):
 
 
 @pytest.mark.parametrize("body", ["<a>" + "å" * 200_000 + "</a>", "<a>" + "<b>some text here</b>" * 50_000 + "</a>"])
-def test_large_xml_is(body):
+def test_large_xml_is_read(body):
     assert parsing.read(body.encode(), XML) == body
 
 
@@ -134,7 +134,7 @@ def test_a_number_beyond_all_numbers_is_unreadable(number):
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1.5E+400", "9" * 5000])
-def test_in_a_list_it_spoils_its_own_record_alone(number):
+def test_a_number_that_is_none_spoils_only_its_own_record_in_a_list(number):
     body = '[{"id":1,"x":0.10},{"id":2,"x":HERE,"name":"NaN, 1e999 [\\" Infinity"},{"id":3}]'.replace("HERE", number)
     parsed = parsing.parse(body.encode(), JSON)
     assert [each.get("x") for each in parsed.values] == [0.1, None, None]
@@ -147,7 +147,7 @@ def test_in_a_list_it_spoils_its_own_record_alone(number):
 @pytest.mark.parametrize(
     "body", ["NaN", '{"list":NaN}', '{"list":[1],"x":NaN}', "[NaNa]", "[fooNaN]", "[1.2.3e999]", '[1,"x]', "[1,-e999]"]
 )
-def test_elsewhere_it_is_no_list_and_no_value(body):
+def test_what_is_no_number_outside_of_a_list_of_records_is_refused(body):
     with pytest.raises(ValueError, match=r"."):
         parsing.parse(body.encode(), JSON)
 

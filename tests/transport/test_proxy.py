@@ -15,14 +15,14 @@ from urllib3.util import connection as urllib3_connection
 
 from connections.spec.errors import Unavailable
 from connections.spec.provider import Deadlines, Hosts
-from connections.transport import client as sending
 from connections.transport.client import Client
 from connections.transport.http import certificates, tls
 from connections.transport.http import session as http_session
-from connections.transport.http.session import LeadsInside, NoAnswer, NoProxy, NotAllowed, NotSent, NotTrusted
+from connections.transport.http.session import AddressNotAllowed, LeadsInside, NoAnswer, NoProxy, NotSent, NotTrusted
+from connections.transport.limits import retry
 from connections.transport.models import Breaker
 from tests.roles import acting_as
-from tests.transport.test_egress import resolving
+from tests.transport.test_session import resolving
 
 PUBLIC = "93.184.216.34"
 QUICK = Deadlines(connect=2, read=2, total=2)
@@ -123,12 +123,12 @@ def test_plain_http_goes_through_it_as_well(hosts, proxy):
     assert proxy.asked == [f"{PUBLIC}:{port}"]
 
 
-def test_addresses_are_judged_here(hosts, proxy, monkeypatch):
+def test_addresses_are_checked_here_and_not_by_the_proxy(hosts, proxy, monkeypatch):
     monkeypatch.undo()
     resolving(monkeypatch, [PUBLIC, "10.0.0.5"])
     with pytest.raises(LeadsInside):
         send(hosts)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowed):
         send(hosts, "https://10.0.0.5/")
     assert proxy.asked == []
 
@@ -156,8 +156,8 @@ def test_an_address_behind_which_nobody_answers_is_passed_over(hostile, hosts, p
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        (b"HTTP/1.1 403 Forbidden\r\n\r\n", NotAllowed),
-        (b"HTTP/1.1 407 Request Rejected by Proxy\r\nX-Smokescreen-Error: x\r\n\r\n", NotAllowed),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", AddressNotAllowed),
+        (b"HTTP/1.1 407 Request Rejected by Proxy\r\nX-Smokescreen-Error: x\r\n\r\n", AddressNotAllowed),
         (b"HTTP/1.1 502 Bad Gateway\r\n\r\n", NotSent),
         (b"HTTP/1.1 301 Moved\r\nLocation: http://10.0.0.5/\r\n\r\n", NotSent),
         (b"SSH-2.0-x\r\n\r\n", NoProxy),
@@ -196,7 +196,7 @@ def test_without_the_proxy_nothing_is_sent(hostile, hosts, proxy, settings, monk
         settings.EGRESS_PROXY = (host, gone.getsockname()[1])
     monkeypatch.undo()
     resolving(monkeypatch, ["127.0.0.1"])
-    monkeypatch.setattr(http_session.dns, "judged", lambda *_: [ip_address(PUBLIC)])
+    monkeypatch.setattr(http_session.dns, "allowed_addresses", lambda *_: [ip_address(PUBLIC)])
     with pytest.raises(NoProxy):
         send(hosts)
     assert hostile.asked == []
@@ -205,8 +205,8 @@ def test_without_the_proxy_nothing_is_sent(hostile, hosts, proxy, settings, monk
 def test_a_proxy_without_a_name_is_no_providers_trouble(uncanny, settings, monkeypatch):
     settings.EGRESS_PROXY = ("proxy.example", 3128)
     resolving(monkeypatch, [])
-    monkeypatch.setattr(http_session.dns, "judged", lambda *_: [ip_address(PUBLIC)])
-    monkeypatch.setattr(sending, "IN_PLACE", 0.0)
+    monkeypatch.setattr(http_session.dns, "allowed_addresses", lambda *_: [ip_address(PUBLIC)])
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.0)
     for _ in range(6):
         with acting_as("worker"), pytest.raises(Unavailable, match="no-proxy"):
             Client(connection=uncanny).send("session")
@@ -214,7 +214,7 @@ def test_a_proxy_without_a_name_is_no_providers_trouble(uncanny, settings, monke
 
 
 def test_certificates_are_looked_at_through_it(hostile, proxy):
-    assert certificates._shown([PUBLIC], hostile.port, "localhost", tls.blind())
+    assert certificates._fetch_certificate([PUBLIC], hostile.port, "localhost", tls.blind())
     assert proxy.asked == [f"{PUBLIC}:{hostile.port}"]
 
 

@@ -25,7 +25,7 @@ from connections.vault.sealing import Unopenable
 from connections.vault.services import Refused
 from tests.roles import acting_as
 from tests.transport.conftest import API_KEY
-from tests.transport.test_send import TOKEN, answering, client, quick_steps, send
+from tests.transport.test_client_sending import TOKEN, answering, client, quick_steps, send
 
 __all__ = ["client", "quick_steps"]  # fixtures
 pytestmark = pytest.mark.usefixtures("db")
@@ -48,7 +48,7 @@ def kept(connection):
     """What the web process reads: (status, sent, answered), oldest first."""
     with acting_as("web"), tenant_scope(connection.tenant_id):
         rows = RecordedCall.objects.select_related("recording").order_by("at", "id")
-        return [(row.status, *recording.opened(row)) for row in rows]
+        return [(row.status, *recording.open_call(row)) for row in rows]
 
 
 # -- what is kept ------------------------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ def test_long_things_are_cut(hostile, recorded):
 
 
 def test_an_answer_that_is_too_large_is_told_by_its_size(hostile, recorded, monkeypatch):
-    monkeypatch.setattr(recording, "LARGEST", 10)
+    monkeypatch.setattr(recording, "LARGEST_ANSWER_BYTES", 10)
     answering(hostile, (200, {"status": "x" * 20}))
     send(recorded)
     assert kept(recorded.connection)[0][2] == "(34 bytes: too large to be recorded)"
@@ -185,14 +185,14 @@ def test_an_answer_that_is_too_large_is_told_by_its_size(hostile, recorded, monk
 # -- as long as it is wanted -------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_kept_where_nobody_asked(hostile, client):
+def test_nothing_is_recorded_where_nobody_asked(hostile, client):
     answering(hostile, (200, {}))
     send(client)
     assert RecordedCall.objects.count() == 0
 
 
 @pytest.mark.parametrize("how", ["stopped", "over", "deleted", "full"])
-def test_it_ends_for_a_client_that_is_at_work(hostile, recorded, how):
+def test_a_stopped_recording_ends_for_a_client_that_is_at_work(hostile, recorded, how):
     answering(hostile, (200, {}))
     send(recorded)
     row = Recording.objects.get()
@@ -210,7 +210,7 @@ def test_it_ends_for_a_client_that_is_at_work(hostile, recorded, how):
     assert RecordedCall.objects.count() == (0 if how == "deleted" else 1)
 
 
-def test_it_never_lasts_longer_than_an_hour(client):
+def test_a_recording_never_lasts_longer_than_an_hour(client):
     row = begin(client.connection, minutes=600)
     assert row.until_at - row.started_at == timedelta(hours=1)
 
@@ -228,7 +228,7 @@ def test_a_new_one_takes_the_place_of_the_old(hostile, recorded):
     assert RecordedCall.objects.count() == 0
 
 
-def test_after_a_day_it_is_gone(hostile, recorded, work_off):
+def test_a_recording_is_deleted_after_a_day(hostile, recorded, work_off):
     answering(hostile, (200, {}))
     send(recorded)
     job = Job.objects.get(kind=recording.FORGET)
@@ -240,7 +240,7 @@ def test_after_a_day_it_is_gone(hostile, recorded, work_off):
     assert (Recording.objects.count(), RecordedCall.objects.count()) == (0, 0)
 
 
-def test_after_a_day_nobody_reads_it_although_no_worker_came_by(hostile, recorded):
+def test_a_recording_cannot_be_read_after_a_day_even_before_it_is_deleted(hostile, recorded):
     answering(hostile, (200, {}))
     send(recorded)
     assert recording.delete_old() == 0
@@ -276,7 +276,7 @@ def test_starting_stopping_and_deleting_are_audited(client):
     assert {(event.actor_name, event.subject) for event in told} == {(ALICE.name, str(client.connection.id))}
 
 
-def test_trouble_with_it_is_no_trouble_of_the_call(hostile, recorded, monkeypatch, caplog):
+def test_a_recording_that_fails_does_not_fail_the_call(hostile, recorded, monkeypatch, caplog):
     def breaks(*_):
         message = f"no room for {PERSONAL}"
         raise OSError(message)
@@ -300,9 +300,9 @@ def one(hostile, recorded):
     return RecordedCall.objects.select_related("recording").get()
 
 
-def test_it_is_sealed(one):
+def test_a_recorded_call_is_sealed(one):
     assert b"canary-value" not in bytes(one.ciphertext)
-    assert "canary-value" in recording.opened(one)[1]
+    assert "canary-value" in recording.open_call(one)[1]
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_it_is_sealed(one):
         ("staff", "transport_recordedcall", "id"),
     ],
 )
-def test_neither_workers_nor_staff_may_read_it(one, role, table, column):
+def test_neither_workers_nor_staff_may_read_a_recording(one, role, table, column):
     from django.db import connection as database
 
     with acting_as(role), tenant_scope(one.tenant_id), database.cursor() as cursor:
@@ -328,28 +328,28 @@ def test_another_tenant_sees_nothing(one, kaste):
         assert not RecordedCall.objects.exists()
 
 
-def test_what_was_kept_opens_in_its_own_place_and_with_its_own_key_alone(one, hostile, recorded):
+def test_a_recorded_call_opens_only_in_its_own_place_and_with_its_own_key(one, hostile, recorded):
     send(recorded)
     other = RecordedCall.objects.exclude(id=one.id).select_related("recording").get()
     other.ciphertext = one.ciphertext
     with pytest.raises(Unopenable):
-        recording.opened(other)
+        recording.open_call(other)
     old = one.recording.wrapped_keyset
     Recording.objects.update(until_at=timezone.now())
     begin(recorded.connection)
     one.recording = Recording.objects.get()
     with pytest.raises(Unopenable):
-        recording.opened(one)
+        recording.open_call(one)
     one.recording.wrapped_keyset = old
     with pytest.raises(KeyUnavailable):
-        recording.opened(one)
+        recording.open_call(one)
 
 
-def test_a_client_asks_once_whether_it_is_wanted(hostile, client, django_assert_max_num_queries):
+def test_a_client_looks_once_whether_it_is_recorded(hostile, client, django_assert_max_num_queries):
     answering(hostile, (200, {}))
     send(client)
     connection = client.connection
-    asked = Client(connection=connection)._context
+    recorder = Client(connection=connection)._recorder
     with acting_as("worker"), django_assert_max_num_queries(6):
-        assert asked.recording is None
-        assert asked.recording is None
+        assert recorder._recording is None
+        assert recorder._recording is None

@@ -16,14 +16,14 @@ from connections.transport.log import recording
 from connections.transport.models import RecordedCall, Recording
 from connections.vault.services import Refused
 from tests.roles import acting_as
+from tests.transport.test_client_sending import answering, client, quick_steps, send
 from tests.transport.test_recording import ALICE, recorded
-from tests.transport.test_send import answering, client, quick_steps, send
 
 __all__ = ["client", "quick_steps", "recorded"]  # fixtures
 pytestmark = pytest.mark.usefixtures("committed_db")
 
 
-def test_a_row_that_somebody_holds_is_not_waited_for(hostile, recorded):
+def test_a_call_does_not_wait_for_a_locked_recording(hostile, recorded):
     held, end = Event(), Event()
 
     def hold():

@@ -127,7 +127,7 @@ def test_what_was_not_revealed_is_left_alone():
     assert redact(line) == f"job 7f3a took 12 ms: {DOTS}"
 
 
-def test_it_is_forgotten_after_a_while_and_never_kept_twice(monkeypatch):
+def test_a_revealed_secret_is_forgotten_after_a_while_and_stored_once(monkeypatch):
     reveal(KEY, KEY, KEY)
     assert secrets.lately_revealed() == [KEY]
     later = time.monotonic() + secrets.REMEMBERED_FOR + 1
@@ -217,7 +217,7 @@ def test_a_form_that_is_found_but_not_taken_out_withholds_the_text(monkeypatch):
 
 def test_a_line_that_cannot_be_searched_is_not_written():
     record = logging.LogRecord("a", logging.ERROR, __file__, 1, "%d of %s", (KEY,), None)
-    assert redaction.Redacting().filter(record)
+    assert redaction.RedactingFilter().filter(record)
     assert record.getMessage() == "(withheld: a line that could not be searched for secrets, TypeError)"
 
 
@@ -235,7 +235,7 @@ def written(**more):
             **more,
         }
     )
-    return record, redaction.Redacting().filter(record) and logging.Formatter().format(record)
+    return record, redaction.RedactingFilter().filter(record) and logging.Formatter().format(record)
 
 
 def raised(message):
@@ -263,7 +263,7 @@ def test_a_trace_that_was_made_before_is_searched_too():
     reveal(KEY)
     record, _line = written()
     record.exc_text = f"made of {KEY}"
-    assert redaction.Redacting().filter(record)
+    assert redaction.RedactingFilter().filter(record)
     assert record.exc_text == f"made of {DOTS}"
 
 
@@ -278,12 +278,12 @@ def test_a_logger_is_guarded_once_at_each_of_its_handlers():
     one, other = logging.NullHandler(), logging.NullHandler()
     one.addFilter(logging.Filter("x"))
     logger.addHandler(one)
-    redaction.guard(logger)
+    redaction.add_redaction(logger)
     logger.addHandler(other)
-    redaction.guard(logger)
+    redaction.add_redaction(logger)
     assert [[type(each) for each in handler.filters] for handler in (one, other)] == [
-        [logging.Filter, redaction.Redacting],
-        [redaction.Redacting],
+        [logging.Filter, redaction.RedactingFilter],
+        [redaction.RedactingFilter],
     ]
 
 

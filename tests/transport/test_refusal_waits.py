@@ -14,7 +14,7 @@ from connections.spec.errors import CallFailed, Unauthorized
 from connections.spec.operations import Arguments
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
-from connections.transport.limits import refusal_waits
+from connections.transport.oauth import refusal_waits
 from connections.vault.secret import Secret
 from connections.vault.services import open_connection, store_credential
 from tests.roles import acting_as
@@ -149,7 +149,7 @@ def test_another_connection_does_not_wait(hostile, customer):
     assert len(hostile.asked) == 2
 
 
-def test_of_many_who_hear_one_refusal_one_counts(hostile, committed_person):
+def test_many_callers_refused_at_once_count_as_one_refusal(hostile, committed_person):
     saying(hostile, 400, {"error": "invalid_grant"})
     change(expires_at=None, refresh_refused_at=timezone.now() - timedelta(hours=1))
     heard = []
@@ -178,15 +178,15 @@ def test_trouble_is_no_refusal(hostile, customer, status, body):
     assert (row().refusals, row().wait_until) == (0, None)
 
 
-def test_a_word_ends_the_wait_but_not_for_ever(hostile, customer):
+def test_a_correction_ends_the_wait_but_not_for_ever(hostile, customer):
     saying(hostile, 401)
     heeded = []
     for _ in range(5):
         refused(customer, check)
         with tenant_scope(customer.tenant_id), acting_as("web"):
             heeded.append(refusal_waits.ask_at_once(customer.id))
-    assert heeded == [True] * refusal_waits.MOST_WORDS + [False] * 2
-    assert len(hostile.asked) == refusal_waits.MOST_WORDS + 1
+    assert heeded == [True] * refusal_waits.MOST_CORRECTIONS + [False] * 2
+    assert len(hostile.asked) == refusal_waits.MOST_CORRECTIONS + 1
     with tenant_scope(customer.tenant_id), acting_as("web"):
         assert refusal_waits.ask_at_once(customer.id, is_typed=True)
 

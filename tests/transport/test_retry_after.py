@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, seed
 from hypothesis import strategies as st
 
-from connections.transport.limits import retry_after
-from connections.transport.limits.retry_after import LONGEST, seconds_asked
+from connections.transport.http import retry_after
+from connections.transport.http.retry_after import LONGEST_SECONDS, wait_seconds
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc)
 HOUR, DAY = 3600, 86_400
@@ -29,19 +29,19 @@ SPELLINGS = [
     ("3601", HOUR), ("30000", HOUR), ("86400", HOUR), ("28800000", HOUR), ("999999999", HOUR),
     # moments, in seconds and milliseconds since 1970
     (str(EPOCH + 40), 40), (f"{EPOCH + 40}.5", 40.5), (str((EPOCH + 40) * 1000), 40), (str(EPOCH - 40), 0), (str(EPOCH), 0),
-    (str((EPOCH - 40) * 1000), 0), (str(EPOCH + 5 * HOUR), 5 * HOUR), (str(EPOCH + 2 * DAY), LONGEST), ("1000000000", 0),
+    (str((EPOCH - 40) * 1000), 0), (str(EPOCH + 5 * HOUR), 5 * HOUR), (str(EPOCH + 2 * DAY), LONGEST_SECONDS), ("1000000000", 0),
     # units
     ("30s", 30), ("30 s", 30), ("30S", 30), ("1.5s", 1.5), ("500ms", 0.5), ("2 min", 120), ("2m", 120), ("2 minutes", 120),
     ("1 hour", HOUR), ("2h", 2 * HOUR), ("1m30s", 90), ("1h 1m 1s", 3661), ("1 minute, 5 seconds", 65), ("90 sec", 90),
     ("5 seconds", 5),
-    ("30000 ms", 30), ("1 day", LONGEST), ("24h", LONGEST),
+    ("30000 ms", 30), ("1 day", LONGEST_SECONDS), ("24h", LONGEST_SECONDS),
     # dates: RFC 9110, and ISO 8601
-    (http_date(30), 30), (http_date(0), 0), (http_date(-30), 0), (http_date(2 * DAY), LONGEST),
+    (http_date(30), 30), (http_date(0), 0), (http_date(-30), 0), (http_date(2 * DAY), LONGEST_SECONDS),
     ("Sun, 01 Mar 2026 12:00:10", 10), ("Sunday, 01-Mar-26 12:00:10 GMT", 10), ("Sun Mar  1 12:00:10 2026", 10),
     ("Sun, 01 Mar 2026 14:00:10 +0200", 10), ("Sun, 01 Mar 2026 12:00:10 EST", 5 * HOUR + 10),
     ("Mon, 01 Jan 0001 00:00:00 GMT", 0),
     ("2026-03-01T12:00:10Z", 10), ("2026-03-01T12:00:10", 10), ("2026-03-01 12:00:10", 10), ("2026-03-01T14:00:10+02:00", 10),
-    ("2026-03-01T12:00:10.500Z", 10.5), ("2026-03-01T11:00:00Z", 0), ("2026-04-01T11:00:00Z", LONGEST),
+    ("2026-03-01T12:00:10.500Z", 10.5), ("2026-03-01T11:00:00Z", 0), ("2026-04-01T11:00:00Z", LONGEST_SECONDS),
     ("2026-03-01t12:00:10z", 10),
     # nonsense
     ("", None), ("-1", None), ("+5", None), ("1e3", None), ("soon", None), ("٣", None), ("5, 6", None), ("\x00", None),
@@ -60,7 +60,7 @@ SPELLINGS = [
 @pytest.mark.parametrize("header", ["retry-after", "x-rate-limit-reset", "ratelimit-reset", "x-ratelimit-reset"])
 @pytest.mark.parametrize(("value", "seconds"), SPELLINGS)
 def test_every_spelling_is_read_in_every_header(header, value, seconds):
-    assert seconds_asked({header: value}, NOW) == (seconds if seconds is None else pytest.approx(seconds, abs=1e-6))
+    assert wait_seconds({header: value}, NOW) == (seconds if seconds is None else pytest.approx(seconds, abs=1e-6))
 
 
 HEADERS = [
@@ -85,8 +85,8 @@ HEADERS = [
 
 
 @pytest.mark.parametrize(("headers", "seconds"), HEADERS)
-def test_which_header_counts(headers, seconds):
-    assert seconds_asked(headers, NOW) == seconds
+def test_the_first_header_that_can_be_read_counts(headers, seconds):
+    assert wait_seconds(headers, NOW) == seconds
 
 
 def test_what_is_left_is_read_from_any_of_them():
@@ -98,7 +98,7 @@ def test_what_is_left_is_read_from_any_of_them():
 
 # -- properties, with a seed so that a failure can be repeated ---------------------------------------------------------
 
-waits = st.floats(0, LONGEST, allow_nan=False).map(lambda wait: round(wait, 3))
+waits = st.floats(0, LONGEST_SECONDS, allow_nan=False).map(lambda wait: round(wait, 3))
 SAID = {
     "seconds": lambda wait: f"{wait:.3f}",
     "unit": lambda wait: f"{wait:.3f}s",
@@ -118,18 +118,18 @@ SAID = {
 def test_a_wait_is_the_same_in_every_way_of_saying_it(wait, spelling, header):
     expected = int(wait) if spelling == "http" else wait
     expected = min(expected, HOUR) if spelling == "seconds" else expected
-    assert seconds_asked({header: SAID[spelling](wait)}, NOW) == pytest.approx(expected, abs=0.002)
+    assert wait_seconds({header: SAID[spelling](wait)}, NOW) == pytest.approx(expected, abs=0.002)
 
 
 @seed(10)
 @given(st.one_of(st.text(max_size=60), st.from_regex(r"[0-9.:TZ smhd+-]{0,24}", fullmatch=True)))
 def test_whatever_stands_there_it_is_short_or_nothing(text):
     for name in retry_after.HEADERS:
-        found = seconds_asked({name: text}, NOW)
-        assert found is None or 0 <= found <= LONGEST < DAY
+        found = wait_seconds({name: text}, NOW)
+        assert found is None or 0 <= found <= LONGEST_SECONDS < DAY
 
 
 @seed(10)
 @given(st.integers(HOUR + 1, 10**9 - 1))
 def test_a_long_wait_without_a_unit_is_asked_about_after_an_hour(number):
-    assert seconds_asked({"retry-after": str(number)}, NOW) == HOUR
+    assert wait_seconds({"retry-after": str(number)}, NOW) == HOUR

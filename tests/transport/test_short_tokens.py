@@ -67,7 +67,7 @@ def test_of_a_life_below_a_second_no_more_than_one_is_asked_for_in_a_second(host
     office = Office(hostile, 0.4)
     sent = send(uncanny, 4, pause=0.0)
     assert sent > 3
-    assert len(office.given) <= 4 / token_store.SHORT_PAUSE + 2
+    assert len(office.given) <= 4 / token_store.SHORT_LIFE_PAUSE_SECONDS + 2
     assert office.answered == sent
 
 

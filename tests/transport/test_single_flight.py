@@ -97,7 +97,7 @@ def test_a_thousand_calls_in_an_hour_need_at_most_two_tokens(connected, sandbox,
     assert 1 <= sandbox.state()["token_requests"] <= 2
 
 
-def test_a_crashed_caller_is_taken_over(connected, sandbox):
+def test_the_claim_of_a_crashed_caller_is_taken_over(connected, sandbox):
     """A claim that its holder never gave back is not waited for longer than it lasts."""
     with acting_as("worker"):
         Client(connection=connected).send("session")
@@ -115,10 +115,10 @@ def test_a_new_credential_is_asked_for_even_after_a_refusal(connected, sandbox):
     with acting_as("worker"):
         client = Client(connection=connected)
         with pytest.raises(Unauthorized):
-            client.fresh_token()
+            client.new_token()
     new_key = sandbox.new_key(connected.api_user)
     with tenant_scope(connected.tenant_id):
         store_credential(connection=connected, name="api_key", secret=Secret(new_key), actor=SYSTEM)
     with acting_as("worker"):
-        client.fresh_token()
+        client.new_token()
         assert client.send("session").status == 200

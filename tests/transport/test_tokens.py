@@ -18,9 +18,8 @@ from django.utils import timezone
 from connections.spec.errors import CallFailed, Forbidden, QuotaExhausted, Unauthorized, Unavailable
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
-from connections.transport.limits import refusal_waits
 from connections.transport.models import RequestLogEntry
-from connections.transport.oauth import token_endpoint, token_store, tokens
+from connections.transport.oauth import refusal_waits, token, token_endpoint, token_store, tokens
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Grant
 from connections.vault.secret import Secret
@@ -47,11 +46,11 @@ def counting(hostile, lifetime=3600):
 
 
 def caller(connection):
-    return Client(connection=connection)._context
+    return Client(connection=connection).tokens
 
 
 def living(connection):
-    return tokens.living(caller(connection))
+    return caller(connection).valid_token()
 
 
 def grant():
@@ -88,7 +87,8 @@ def steady(monkeypatch):
     """`steady(60)`: the process's steady clock and the database's go on by a minute."""
     gone = [0.0]
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + gone[0])
-    monkeypatch.setattr(token_store, "time", clock)
+    for module in (token_store, token):
+        monkeypatch.setattr(module, "time", clock)
 
     def go_on(seconds):
         gone[0] += seconds
@@ -111,12 +111,12 @@ def test_a_token_is_renewed_a_margin_before_it_ends(hostile, uncanny, steady, li
 def test_a_caller_keeps_its_token_until_it_is_due(hostile, uncanny, steady, django_assert_num_queries):
     counting(hostile)
     who = caller(uncanny)
-    tokens.living(who)
+    who.valid_token()
     steady(3290)
     with django_assert_num_queries(0):
-        assert revealed(tokens.living(who).secret) == "token-1"
+        assert revealed(who.valid_token().secret) == "token-1"
     steady(20)
-    assert revealed(tokens.living(who).secret) == "token-2"
+    assert revealed(who.valid_token().secret) == "token-2"
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -126,7 +126,7 @@ def test_a_clock_that_is_wrong_changes_nothing(hostile, uncanny, steady, minutes
     for given in (60, 3600, "3600.0", "", "1e3", [3600], 0, None, 10**30, True, -5):
         hostile.asked.clear()
         counting(hostile, given)
-        tokens.forget(uncanny)
+        token_store.destroy_pair(uncanny)
         living(uncanny)
         life = grant().expires_at - grant().issued_at
         with time_machine.travel(timezone.now() + off):
@@ -138,7 +138,7 @@ def test_a_clock_that_is_wrong_changes_nothing(hostile, uncanny, steady, minutes
         assert len(hostile.asked) == 2
 
 
-def test_a_lifetime_counts_from_before_the_question(hostile, uncanny):
+def test_a_lifetime_counts_from_before_the_request(hostile, uncanny):
     def slowly(line):
         time.sleep(1)
         line.answer(200, {"access_token": "t", "expires_in": 100})
@@ -158,7 +158,7 @@ def test_a_token_is_never_asked_for_inside_a_transaction(hostile, uncanny):
     with pytest.raises(RuntimeError), transaction.atomic():
         living(uncanny)
     with pytest.raises(RuntimeError), transaction.atomic():
-        Client(connection=uncanny).fresh_token()
+        Client(connection=uncanny).new_token()
     assert hostile.asked == []
 
 
@@ -177,10 +177,10 @@ def test_a_token_is_committed_before_anything_else_can_fail(hostile, uncanny, mo
 def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
     """Our claim is over, somebody stored a newer token: theirs is used."""
     counting(hostile)
-    real, first = token_endpoint.ask, []
+    real, first = token_endpoint.request_token, []
 
-    def ask(who, **more):
-        asked = real(who, **more)
+    def ask(*where, **more):
+        asked = real(*where, **more)
         if not first:
             first.append(asked)
             with tenant_scope(uncanny.tenant_id):
@@ -188,28 +188,28 @@ def test_a_late_answer_does_not_overwrite(hostile, uncanny, monkeypatch):
             living(uncanny)
         return asked
 
-    monkeypatch.setattr(token_endpoint, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "request_token", ask)
     got = living(uncanny)
     assert (revealed(got.secret), got.generation, len(hostile.asked)) == ("token-2", 1, 2)
 
 
-def test_a_forgotten_token_is_not_brought_back_by_an_answer_under_way(hostile, uncanny, monkeypatch):
+def test_a_destroyed_token_is_not_brought_back_by_an_answer_under_way(hostile, uncanny, monkeypatch):
     counting(hostile)
-    real = token_endpoint.ask
+    real = token_endpoint.request_token
 
-    def ask(who, **more):
-        asked = real(who, **more)
+    def ask(*where, **more):
+        asked = real(*where, **more)
         if len(hostile.asked) == 1:
-            tokens.forget(uncanny)
+            token_store.destroy_pair(uncanny)
         return asked
 
-    monkeypatch.setattr(token_endpoint, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "request_token", ask)
     assert revealed(living(uncanny).secret) == "token-2"
-    tokens.forget(uncanny)
+    token_store.destroy_pair(uncanny)
     assert revealed(living(uncanny).secret) == "token-3"
 
 
-def test_a_fresh_token_is_not_one_of_the_credential_before(hostile, uncanny):
+def test_a_new_token_is_not_one_of_the_credential_before(hostile, uncanny):
     """Somebody asks with the old key when the new one is stored: the check must ask with the new one itself."""
     release, seen = threading.Event(), threading.Event()
 
@@ -228,15 +228,15 @@ def test_a_fresh_token_is_not_one_of_the_credential_before(hostile, uncanny):
         store_credential(connection=uncanny, name="api_key", secret=Secret("another-key-012345"), actor=SYSTEM)
     threading.Timer(0.3, release.set).start()
     client = Client(connection=uncanny)
-    client.fresh_token()
+    client.new_token()
     old.join()
-    assert revealed(tokens.living(client._context).secret) == "of-another-key-012345"
+    assert revealed(client.tokens.valid_token().secret) == "of-another-key-012345"
 
 
 def test_callers_who_want_a_newer_token_share_one(hostile, uncanny):
     counting(hostile)
     spent = living(uncanny).generation
-    got = together(8, lambda: revealed(tokens.renew(caller(uncanny), spent=spent).secret))
+    got = together(8, lambda: revealed(caller(uncanny).renew(spent=spent).secret))
     assert got == ["token-2"] * 8
     assert len(hostile.asked) == 2
 
@@ -244,28 +244,28 @@ def test_callers_who_want_a_newer_token_share_one(hostile, uncanny):
 def test_a_newer_token_that_is_gone_again_is_asked_for_at_once(hostile, uncanny):
     counting(hostile)
     spent = living(uncanny).generation
-    tokens.renew(caller(uncanny), spent=spent)
-    tokens.forget(uncanny)
+    caller(uncanny).renew(spent=spent)
+    token_store.destroy_pair(uncanny)
     started = time.monotonic()
-    assert revealed(tokens.renew(caller(uncanny), spent=spent).secret) == "token-3"
+    assert revealed(caller(uncanny).renew(spent=spent).secret) == "token-3"
     assert time.monotonic() - started < 2
 
 
-def test_a_claim_is_given_back_whatever_happens(hostile, uncanny, monkeypatch):
+def test_a_claim_is_released_whatever_happens(hostile, uncanny, monkeypatch):
     counting(hostile)
 
-    def broken(who, **more):
+    def broken(*where, **more):
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched, pytest.raises(ZeroDivisionError):
-        patched.setattr(token_endpoint, "ask", broken)
+        patched.setattr(token_endpoint, "request_token", broken)
         living(uncanny)
     assert (grant().claimed_by, grant().claimed_until, grant().refused_at) == ("", None, None)
     assert revealed(living(uncanny).secret) == "token-1"
 
 
 def test_a_claim_whose_holder_lives_is_respected(hostile, uncanny, monkeypatch):
-    monkeypatch.setattr(tokens, "PATIENCE", 0.5)
+    monkeypatch.setattr(tokens, "REFRESH_WAIT_SECONDS", 0.5)
     living_row = {"claimed_by": "somebody", "claimed_until": timezone.now() + timedelta(seconds=15)}
     with tenant_scope(uncanny.tenant_id):
         token_store.read(uncanny)
@@ -275,10 +275,10 @@ def test_a_claim_whose_holder_lives_is_respected(hostile, uncanny, monkeypatch):
     assert hostile.asked == []
     assert grant().claimed_by == "somebody"
     assert caught.value.fault.code == "no-answer"
-    assert 10 < (caught.value.retry_at - timezone.now()).total_seconds() <= token_store.CLAIM
+    assert 10 < (caught.value.retry_at - timezone.now()).total_seconds() <= token_store.CLAIM_SECONDS
 
 
-def test_a_key_that_is_gone_when_the_token_comes_is_said(hostile, uncanny, monkeypatch):
+def test_a_sealing_key_that_is_gone_when_the_token_comes_is_reported(hostile, uncanny, monkeypatch):
     counting(hostile)
 
     def gone(*args):
@@ -332,8 +332,8 @@ def test_callers_who_waited_share_a_failure(hostile, uncanny, status, body, kind
 
 
 def test_a_failure_is_shared_for_some_seconds_only(hostile, uncanny, monkeypatch):
-    monkeypatch.setattr(token_store, "REFUSAL_HOLDS", 0.3)
-    monkeypatch.setattr(refusal_waits, "FIRST_SECONDS", 0.3)
+    monkeypatch.setattr(token_store, "FAILURE_HOLDS_SECONDS", 0.3)
+    monkeypatch.setattr(refusal_waits, "FIRST_WAIT_SECONDS", 0.3)
     hostile.behave = lambda line: line.answer(401, KEY_REFUSED)
     for _ in range(3):
         with pytest.raises(Unauthorized):
@@ -352,23 +352,23 @@ def test_trouble_leaves_the_stored_token(hostile, uncanny):
     spent = living(uncanny).generation
     hostile.behave = lambda line: line.answer(503)
     with pytest.raises(Unavailable):
-        tokens.renew(caller(uncanny), spent=spent)
+        caller(uncanny).renew(spent=spent)
     assert revealed(living(uncanny).secret) == "token-1"
 
 
 def test_a_caller_who_got_none_has_none_and_does_not_ask_again_at_once(hostile, uncanny):
     counting(hostile)
     who = caller(uncanny)
-    spent = tokens.living(who).generation
+    spent = who.valid_token().generation
     hostile.behave = lambda line: line.answer(503)
     for _ in range(3):
         with pytest.raises(Unavailable):
-            tokens.renew(who, spent=spent)
+            who.renew(spent=spent)
     assert len(hostile.asked) == 2
     with pytest.raises(Unavailable):
-        tokens.renew(who, spent=spent, forced=True)
+        who.renew(spent=spent, forced=True)
     assert len(hostile.asked) == 3
-    assert revealed(tokens.living(who).secret) == "token-1"
+    assert revealed(who.valid_token().secret) == "token-1"
 
 
 def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
@@ -378,6 +378,6 @@ def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
         raise QuotaExhausted(tokens.faults.QUOTA, retry_at=timezone.now())
 
     with monkeypatch.context() as patched, pytest.raises(QuotaExhausted):
-        patched.setattr(token_endpoint.rate_limiter, "take", full)
+        patched.setattr(token_endpoint.rate_limiter, "take_place", full)
         living(uncanny)
     assert revealed(living(uncanny).secret) == "token-1"

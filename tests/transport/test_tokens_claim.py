@@ -19,18 +19,18 @@ from tests.transport.token_pairs import NEW, change, ends_in, living, presented,
 
 @pytest.fixture
 def _slow_turn(monkeypatch):
-    monkeypatch.setattr(rate_limiter, "take", lambda *_args, **_more: time.sleep(0.3))
+    monkeypatch.setattr(rate_limiter, "take_place", lambda *_args, **_more: time.sleep(0.3))
 
 
 @pytest.mark.usefixtures("_slow_turn")
-def test_a_question_that_waited_for_its_turn_has_less_time(hostile, person, monkeypatch):
+def test_a_token_request_that_waited_for_its_place_has_less_time(hostile, person, monkeypatch):
     real, totals = http_session.send, []
 
     def send(**more):
         totals.append(more["total"])
         return real(**more)
 
-    monkeypatch.setattr(token_store, "ASKED_WITHIN", 5.0)
+    monkeypatch.setattr(token_store, "ANSWER_WITHIN_SECONDS", 5.0)
     monkeypatch.setattr(http_session, "send", send)
     ends_in(-1)
     saying(hostile, 200, NEW)
@@ -40,11 +40,11 @@ def test_a_question_that_waited_for_its_turn_has_less_time(hostile, person, monk
 
 
 @pytest.mark.usefixtures("_slow_turn")
-def test_who_waited_too_long_for_its_turn_asks_nothing(hostile, person, monkeypatch):
+def test_a_token_request_that_waited_too_long_for_its_place_is_not_sent(hostile, person, monkeypatch):
     ends_in(-1)
     saying(hostile, 200, NEW)
     with monkeypatch.context() as patched:
-        patched.setattr(token_store, "ASKED_WITHIN", 1.2)
+        patched.setattr(token_store, "ANSWER_WITHIN_SECONDS", 1.2)
         told = refused(person)
     assert (type(told), hostile.asked) == (Unavailable, [])
     assert (row().claimed_by, row().refused_at, row().uncertain_at) == ("", None, None)
@@ -70,7 +70,7 @@ def test_a_pair_that_comes_late_is_kept_where_nothing_newer_is(hostile, committe
 
 
 def test_a_pair_that_comes_late_gives_way_to_a_code(hostile, committed_person, monkeypatch):
-    monkeypatch.setattr(tokens, "PATIENCE", 0.2)
+    monkeypatch.setattr(tokens, "REFRESH_WAIT_SECONDS", 0.2)
     late(hostile, committed_person, f"{token_store.EXCHANGE_CLAIM}somebody")
     assert refused(committed_person).fault.code == "no-answer"
     assert (presented(hostile), row().generation) == (["old-r"], 1)
@@ -80,6 +80,6 @@ def test_a_pair_that_comes_late_gives_way_to_a_code(hostile, committed_person, m
 def test_a_claim_that_is_seized_after_its_time_is_an_answer_that_nobody_saw(committed_person):
     change(claimed_by="somebody", claimed_until=timezone.now() - timedelta(seconds=1))
     assert not token_store.is_claimed(committed_person)
-    token_store.seize(committed_person, f"{token_store.EXCHANGE_CLAIM}me")
+    token_store.seize_claim(committed_person, f"{token_store.EXCHANGE_CLAIM}me")
     assert row().uncertain_at is not None
     assert token_store.is_claimed(committed_person)

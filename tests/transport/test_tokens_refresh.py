@@ -16,7 +16,7 @@ from connections.spec.faults import Acts
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
 from connections.transport.models import Breaker, RequestLogEntry
-from connections.transport.oauth import token_endpoint, token_store, tokens
+from connections.transport.oauth import token_endpoint, token_store
 from connections.vault.models import Grant
 from connections.vault.secret import Secret
 from connections.vault.services import register_client, store_credential
@@ -211,11 +211,11 @@ def test_a_refresh_token_of_another_client_is_our_own_doing(hostile, person):
 
 def test_our_client_at_another_environment_is_another_one(person):
     with tenant_scope(person.tenant_id):
-        before = token_store.given(person)
+        before = token_store.request_fingerprint(person)
     with acting_as("owner"):
         register_client(provider="smartbusiness", environment="production", client_id="client-0", client_secret=None)
     with tenant_scope(person.tenant_id):
-        assert token_store.given(person) == before
+        assert token_store.request_fingerprint(person) == before
 
 
 def test_a_refresh_token_of_a_client_that_nobody_noted_is_the_present_ones(hostile, person):
@@ -228,21 +228,21 @@ def test_a_refresh_token_of_a_client_that_nobody_noted_is_the_present_ones(hosti
 def test_what_was_spent_by_somebody_else_is_no_refusal(hostile, person, monkeypatch):
     """Our claim ran out, another caller stored a newer pair, and what we asked with is refused: theirs is used."""
     ends_in(-1)
-    real = token_endpoint.ask
+    real = token_endpoint.request_token
     hostile.behave = lambda line: (
         line.answer(200, NEW) if len(hostile.asked) > 1 else line.answer(400, {"error": "invalid_grant"})
     )
 
-    def ask(who, **more):
+    def ask(*where, **more):
         if not hostile.asked:
             try:
-                return real(who, **more)
+                return real(*where, **more)
             finally:
                 change(claimed_until=timezone.now() - timedelta(seconds=1))
                 living(person)
-        return real(who, **more)
+        return real(*where, **more)
 
-    monkeypatch.setattr(token_endpoint, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "request_token", ask)
     assert revealed(living(person).secret) == "new-a"
     assert len(hostile.asked) == 2
     assert (row().generation, row().refused_at, row().refused_with) == (2, None, "")
@@ -298,7 +298,7 @@ def test_a_token_that_was_refused_does_not_come_back_with_half_a_pair(hostile, p
     saying(hostile, 200, {**NEW, "access_token": None})
     for _ in range(2):
         with pytest.raises(Unreadable):
-            tokens.renew(Client(connection=person)._context, spent=spent)
+            Client(connection=person).tokens.renew(spent=spent)
 
 
 # -- trouble at the token endpoint ------------------------------------------------------------------------------------
@@ -310,9 +310,9 @@ TROUBLE = [(503, b""), (429, b""), (500, b""), (200, b"<html>"), (302, b""), (0,
 def test_a_token_with_minutes_left_is_used_while_there_is_trouble(hostile, person, status, body):
     hostile.behave = lambda line: line.answer(status, body) if status else line.hang_up()
     ends_in(120)
-    who = Client(connection=person)._context
+    who = Client(connection=person).tokens
     for _ in range(3):
-        assert revealed(tokens.living(who).secret) == "old-a"
+        assert revealed(who.valid_token().secret) == "old-a"
     assert len(hostile.asked) == 1
     ends_in(-1)
     who.token = None

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from connections.spec.errors import CallFailed, Unavailable
 from connections.transport.client import Client
-from connections.transport.oauth import token_endpoint, tokens
+from connections.transport.oauth.token import LoginCode
 from connections.vault.models import Grant
 from tests.revealing import bound_for
 from tests.roles import acting_as
@@ -22,15 +22,15 @@ NEW = {"access_token": "new-a", "refresh_token": "new-r", "expires_in": 3600, "t
 def code_for(connection, text="code-2"):
     """As a login page gave it for this connection."""
     verifier = bound_for(connection, text.replace("code", "verifier"))
-    return token_endpoint.Code(bound_for(connection, text), verifier, "https://portal.example/callback")
+    return LoginCode(bound_for(connection, text), verifier, "https://portal.example/callback")
 
 
 def exchange_code(connection):
-    return tokens.exchange_code(Client(connection=connection)._context, code_for(connection))
+    return Client(connection=connection).tokens.exchange_code(code_for(connection))
 
 
 def living(connection):
-    return tokens.living(Client(connection=connection)._context)
+    return Client(connection=connection).tokens.valid_token()
 
 
 def refused(connection, what=living):
@@ -49,7 +49,7 @@ def refused_twice(connection, what=living):
 
 def check(connection):
     """As a person does, with *Check now*."""
-    Client(connection=connection).fresh_token()
+    Client(connection=connection).new_token()
 
 
 def row():

@@ -18,7 +18,7 @@ from connections.spec.operations import Arguments
 from connections.spec.placement import BearerHeader, QueryParameter, TypedHeader
 from connections.spec.provider import GivenByCustomer, Kind, Provider
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport.client import Client
+from connections.transport.client import Client, send_and_log
 from connections.transport.http import session as http_session
 from connections.transport.oauth import revocation
 from connections.transport.request_context import RequestContext
@@ -178,8 +178,8 @@ def send_everything(connection: Connection) -> list[str]:
     first = next(stream for stream in client.provider.streams if stream.each is None)
     auth_methods: list[Callable[[], Any]] = [
         lambda: client.send(first.operation, Arguments(query=dict(first.query))),
-        client.fresh_token,
-        lambda: revocation.give_back(RequestContext(connection, client.provider)),
+        client.new_token,
+        lambda: revocation.give_back(RequestContext(connection, client.provider), send_and_log),
     ]
     for auth_method in auth_methods:
         try:

@@ -181,7 +181,7 @@ def pull(loot: Loot, aims: list[Connection]) -> list[str]:
         first = next(stream for stream in client.provider.streams if stream.each is None)
         for auth_method in (
             lambda c=client, f=first: c.send(f.operation, loot.customer.question(f)),
-            client.fresh_token,
+            client.new_token,
         ):
             try:
                 with acting_as("worker"):

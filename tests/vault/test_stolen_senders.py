@@ -15,9 +15,11 @@ from connections.spec.errors import CallFailed
 from connections.spec.grants import TokenBody
 from connections.spec.placement import BearerHeader, QueryParameter, TypedHeader
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.transport.client import Client
+from connections.transport.client import Client, send_and_log
+from connections.transport.limits.circuit_breaker import CircuitBreaker
 from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation, revocation, token_endpoint
+from connections.transport.oauth.token import LoginCode
 from connections.transport.request_context import RequestContext
 from connections.vault import sealing
 from connections.vault.models import Connection, Grant
@@ -51,9 +53,9 @@ class World:
     def __init__(self, connection: Connection, provider: Any) -> None:
         self.connection, self.provider = connection, provider
 
-    def code(self) -> token_endpoint.Code:
+    def code(self) -> LoginCode:
         made = {name: bound_for(self.connection, SECRETS[name]) for name in ("code", "verifier")}
-        return token_endpoint.Code(made["code"], made["verifier"], "https://portal.example/callback")
+        return LoginCode(made["code"], made["verifier"], "https://portal.example/callback")
 
     def caller(self) -> RequestContext:
         return RequestContext(self.connection, self.provider)
@@ -81,17 +83,17 @@ class Failed(Exception):
 
 
 def token(world: World) -> None:
-    token_endpoint.ask(world.caller())
+    token_endpoint.request_token(world.caller(), CircuitBreaker(world.connection))
 
 
 def consent(world: World, **what: Any) -> None:
     world.connection.auth_method = "code"
-    token_endpoint.ask(world.caller(), **what)
+    token_endpoint.request_token(world.caller(), CircuitBreaker(world.connection), **what)
 
 
 def leave(world: World) -> None:
     world.connection.auth_method = "code"
-    revocation.give_back(world.caller())
+    revocation.give_back(world.caller(), send_and_log)
 
 
 SENDERS: dict[str, tuple[dict[str, Any], Callable[[World], None], set[str]]] = {
@@ -106,7 +108,7 @@ SENDERS: dict[str, tuple[dict[str, Any], Callable[[World], None], set[str]]] = {
     "refresh": ({}, lambda world: consent(world, refresh=world.refresh()), {"client_secret", "refresh"}),
     "key login": (
         {},
-        lambda world: token_endpoint.ask_key(world.caller(), KEY_LOGIN, world.code()),
+        lambda world: token_endpoint.request_key(world.caller(), KEY_LOGIN, world.code()),
         {"client_secret", "code", "verifier"},
     ),
     "header": (

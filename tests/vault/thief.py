@@ -58,12 +58,12 @@ def forms(secret: str) -> set[bytes]:
 
 def resolve_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every name below `.example` is this machine."""
-    real = dns.looked_up
+    real = dns.look_up
 
     def looked_up(host: str, port: int) -> list[Any]:
         return real("127.0.0.1" if host.endswith(".example") else host, port)
 
-    monkeypatch.setattr(dns, "looked_up", looked_up)
+    monkeypatch.setattr(dns, "look_up", looked_up)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""The guarded door to the network: every address judged, every certificate checked, deadlines and size caps."""
+"""HTTP over a guarded session: every address and certificate is checked, with deadlines and size caps."""

@@ -10,11 +10,11 @@ from connections.transport.http import deadline
 from connections.transport.http.errors import NoAnswer, NotReadable, TooLarge
 
 CHUNK = 64 * 1024
-GZIP, ZLIB, RAW = 31, 15, -15  # zlib's words for the wrapping
+GZIP, ZLIB, RAW = 31, 15, -15  # how zlib numbers the formats
 GZIP_MAGIC = b"\x1f\x8b"
-PACKED = ("gzip", "x-gzip", "deflate")
+COMPRESSED = ("gzip", "x-gzip", "deflate")
 # What servers write there that is no encoding.
-PLAIN = ("", "identity", "none", "utf-8", "utf8")
+NOT_COMPRESSED = ("", "identity", "none", "utf-8", "utf8")
 # How JSON and XML begin, a byte order mark, blanks and UTF-16 included.
 TEXT = re.compile(rb"(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\x00\s]*(?:[\[{\"<\d-]|true|false|null)")
 
@@ -26,46 +26,46 @@ def read(raw: Any, encoding: str, cap: int) -> bytes:
     servers and those between say gzip of what is plain, and nothing of what is packed. Several, or others, are not read.
     Raises TooLarge, NotReadable, NoAnswer (cut), TimeoutError and what urllib3 raises.
     """
-    body = _taken(raw, cap)
+    body = _read_capped(raw, cap)
     named = encoding.strip().lower()
-    if body.startswith(GZIP_MAGIC) and named in (*PACKED, *PLAIN):
-        return _unpacked(body, GZIP, cap)
-    if named in PACKED and _is_zlib(body):
-        return _unpacked(body, ZLIB, cap)
-    if not body or named in PLAIN:
+    if body.startswith(GZIP_MAGIC) and named in (*COMPRESSED, *NOT_COMPRESSED):
+        return _decompress(body, GZIP, cap)
+    if named in COMPRESSED and _has_zlib_header(body):
+        return _decompress(body, ZLIB, cap)
+    if not body or named in NOT_COMPRESSED:
         return body
-    if named == "deflate" and (found := _raw(body, cap)) is not None:
+    if named == "deflate" and (found := _decompress_raw_deflate(body, cap)) is not None:
         return found
     if TEXT.match(body):
         return body
-    message = "an encoding that is broken" if named in PACKED else "an encoding that we did not ask for"
+    message = "an encoding that is broken" if named in COMPRESSED else "an encoding that we did not ask for"
     raise NotReadable(message)
 
 
-def _taken(raw: Any, cap: int) -> bytes:
+def _read_capped(raw: Any, cap: int) -> bytes:
     """Raises TooLarge."""
-    chunks, taken = [], 0
+    chunks, size = [], 0
     while chunk := raw.read1(CHUNK, decode_content=False):
-        deadline.left()
+        deadline.seconds_left()
         chunks.append(chunk)
-        taken += len(chunk)
-        if taken > cap:
+        size += len(chunk)
+        if size > cap:
             raise _too_large()
     return b"".join(chunks)
 
 
-def _is_zlib(body: bytes) -> bool:
+def _has_zlib_header(body: bytes) -> bool:
     """By its head (RFC 1950): the method, and a check sum of both bytes."""
     return len(body) > 1 and body[0] & 0x8F == 8 and int.from_bytes(body[:2]) % 31 == 0
 
 
-def _raw(body: bytes, cap: int) -> bytes | None:
+def _decompress_raw_deflate(body: bytes, cap: int) -> bytes | None:
     """Deflate without the head of zlib, as some send it; None where it is none. Raises TooLarge, NoAnswer.
 
     Nothing but the end of the stream tells it from a text: no text ends where a stream would.
     """
     try:
-        return _unpacked(body, RAW, cap)
+        return _decompress(body, RAW, cap)
     except NoAnswer:
         if TEXT.match(body):
             return None
@@ -76,7 +76,7 @@ def _raw(body: bytes, cap: int) -> bytes | None:
         return None
 
 
-def _unpacked(body: bytes, wrapping: int, cap: int) -> bytes:
+def _decompress(body: bytes, wrapping: int, cap: int) -> bytes:
     """Raises TooLarge, NotReadable, NoAnswer (cut)."""
     unpacking = zlib.decompressobj(wrapping)
     try:

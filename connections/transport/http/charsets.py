@@ -12,12 +12,12 @@ CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE | re
 HEAD = 1000  # bytes in which XML's declaration stands, blanks before it included
 DECLARATION = re.compile(rb"""\s*(<\?xml\b[^>]{0,200}?)\s+encoding\s*=\s*(["'])([\w.:-]+)\2""")
 # By Python's names, and each with ASCII in it. Of the others it knows, some take the square of a text's length.
-KNOWN = re.compile(
+KNOWN_CODECS = re.compile(
     r"utf-8|iso8859-\d+|cp437|cp8(?:[56]\d|74)|cp9(?:32|49|50)|cp125\d|koi8-[ru]|tis-620|gb2312|gbk|gb18030|big5"
     r"|shift_jis|euc_jp|euc_kr"
 )
 # What frameworks declare by themselves is declared of UTF-8, too. Browsers read both as windows-1252 (WHATWG).
-BY_HABIT = ("ascii", "iso8859-1")
+DECLARED_BY_DEFAULT = ("ascii", "iso8859-1")
 
 
 def as_utf8(body: bytes, content_type: str) -> bytes:
@@ -31,7 +31,7 @@ def as_utf8(body: bytes, content_type: str) -> bytes:
     width = json.detect_encoding(body)
     if width not in ("utf-8", "utf-8-sig"):
         try:
-            # Half a surrogate pair is told to whoever mends it.
+            # Half a surrogate pair is passed on: parsing.py replaces it.
             return _undeclared(body.decode(width, "surrogatepass").encode("utf-8", "surrogatepass"))
         except UnicodeError:
             return body
@@ -49,15 +49,15 @@ def _declared(body: bytes, content_type: str) -> Iterator[str]:
     by_header, by_itself = CHARSET.search(content_type), DECLARATION.match(body[:HEAD])
     for name in (by_header[1] if by_header else "", by_itself[3].decode() if by_itself else ""):
         try:
-            known = codecs.lookup(name).name
+            codec = codecs.lookup(name).name
         except LookupError:
             continue
-        if known in BY_HABIT:
+        if codec in DECLARED_BY_DEFAULT:
             yield from ("utf-8", "cp1252", "iso8859-1")
-        elif known == "cp1252":
+        elif codec == "cp1252":
             yield from ("cp1252", "utf-8", "iso8859-1")  # which leaves a few bytes without a meaning
-        elif KNOWN.fullmatch(known):
-            yield known
+        elif KNOWN_CODECS.fullmatch(codec):
+            yield codec
 
 
 def _undeclared(body: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Sockets that give up at one instant, however slowly they are fed: a socket's own timeout starts anew with every byte."""
+"""Sockets that give up at one instant, however slowly the bytes come: a socket's own timeout starts anew with every byte."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def within(seconds: float) -> Iterator[None]:
         _local.until = None
 
 
-def left() -> float | None:
+def seconds_left() -> float | None:
     """Seconds left of the block, None outside of one. Raises TimeoutError when they are over."""
     until: float | None = getattr(_local, "until", None)
     if until is None:
@@ -37,7 +37,7 @@ def left() -> float | None:
 
 def at_most(seconds: float | None) -> float | None:
     """`seconds`, or what is left where that is less. Raises TimeoutError."""
-    remaining = left()
+    remaining = seconds_left()
     return remaining if seconds is None else seconds if remaining is None else min(seconds, remaining)
 
 
@@ -73,14 +73,14 @@ class TLSSocket(ssl.SSLSocket):
         return super().send(*args, **kwargs)
 
 
-def connected(address: tuple[str, int], seconds: float | None) -> PlainSocket:
+def connect(address: tuple[str, int], seconds: float | None) -> PlainSocket:
     """A connection to an address (no name). Raises OSError."""
-    return hurrying(socket.create_connection(address, timeout=at_most(seconds)))
+    return with_deadline(socket.create_connection(address, timeout=at_most(seconds)))
 
 
-def hurrying(sock: socket.socket) -> PlainSocket:
-    """The same connection, with its timeout."""
+def with_deadline(sock: socket.socket) -> PlainSocket:
+    """The same connection with its timeout, as a socket that keeps the deadline."""
     timeout = sock.gettimeout()
-    made = PlainSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
-    made.settimeout(timeout)
-    return made
+    replacement = PlainSocket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+    replacement.settimeout(timeout)
+    return replacement

@@ -1,4 +1,4 @@
-"""Why a call gave no answer that can be used. The texts are fixed words: they never hold an address or a secret."""
+"""Why a call gave no answer that can be used. The texts are fixed: they never hold an address or a secret."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ class EgressError(Exception):
     """The call did not give an answer."""
 
 
-class NotAllowed(EgressError):
-    """Our own door refused the address."""
+class AddressNotAllowed(EgressError):
+    """We refuse to connect to the address."""
 
     def __init__(self) -> None:
         super().__init__("the address is not allowed")
 
 
-class LeadsInside(NotAllowed):
-    """The name leads to an address that we do not go to."""
+class LeadsInside(AddressNotAllowed):
+    """The name leads to an address that we do not connect to, such as one of our own network."""
 
 
 class NoAnswer(EgressError):
@@ -27,7 +27,7 @@ class NotSent(NoAnswer):
 
 
 class NameNotFound(NotSent):
-    """The name is not known, or whoever looks names up did not answer."""
+    """The name is not known, or the name server did not answer."""
 
     def __init__(self) -> None:
         super().__init__("the name was not found")

@@ -14,12 +14,12 @@ from connections.spec import json_numbers
 from connections.spec.wire import Wire
 
 JSON = Wire()
-MOST_ODD = 100_000  # bytes of an answer that is no strict JSON and is still looked at
-DEEPEST = 50
+MOST_LENIENT_BYTES = 100_000  # bytes of an answer that is no strict JSON and is still looked at
+DEEPEST_NESTING = 50
 # A body may hold one value for so many of its bytes: smaller ones outgrow it many times over in memory.
 BYTES_PER_VALUE, BYTES_PER_CONTAINER, BYTES_PER_ELEMENT = 10, 40, 20
-ALWAYS = 100_000  # values are too few to be a burden
-PORTION = 64 * 1024  # bytes of XML; one tag or comment may be twice as long
+ALWAYS_ALLOWED_VALUES = 100_000  # values are too few to be a burden
+XML_CHUNK_BYTES = 64 * 1024  # bytes of XML; one tag or comment may be twice as long
 DROPPED = bytes(each for each in range(256) if each not in b'"[]{},')
 CURLY_TO_SQUARE = bytes.maketrans(b"{}", b"[]")
 
@@ -94,7 +94,7 @@ def read_leniently(body: bytes) -> Any:
         return read(body, JSON)
     except ValueError:
         pass
-    if len(body) > MOST_ODD:
+    if len(body) > MOST_LENIENT_BYTES:
         return None
     try:
         return json.loads(body.decode(errors="replace"), parse_int=_whole, strict=False)
@@ -130,7 +130,7 @@ def _with_digits(values: Any, document: bytes) -> Any:
 
 
 def _escaped(text: re.Match[bytes]) -> bytes:
-    return CONTROL.sub(lambda found: found[1] or b"\\u%04x" % found[0][0], text[0])
+    return CONTROL.sub(lambda match: match[1] or b"\\u%04x" % match[0][0], text[0])
 
 
 def _valid_utf8(text: bytes) -> bytes:
@@ -147,25 +147,25 @@ def _mended_json(text: bytes) -> bytes:
     text = text.replace(b"\x00", PLACEHOLDER)
     if not ODD_ESCAPE.search(text):
         return text
-    return ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], text)
+    return ESCAPE.sub(lambda match: b"\\ufffd" if match[1] else match[0], text)
 
 
 def _mended_xml(text: bytes) -> bytes:
     return REFERENCE.sub(_mended_reference, NOT_IN_XML.sub(PLACEHOLDER, text))
 
 
-def _mended_reference(found: re.Match[bytes]) -> bytes:
-    if found[0].startswith(b"<"):
-        return found[0]
-    code = int(found[1], 16) if found[1] else int(found[2])
+def _mended_reference(match: re.Match[bytes]) -> bytes:
+    if match[0].startswith(b"<"):
+        return match[0]
+    code = int(match[1], 16) if match[1] else int(match[2])
     is_character = (
         code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000
     )
-    return found[0] if is_character else PLACEHOLDER
+    return match[0] if is_character else PLACEHOLDER
 
 
 def _most(document: bytes, bytes_each: int) -> int:
-    return max(ALWAYS, len(document) // bytes_each)
+    return max(ALWAYS_ALLOWED_VALUES, len(document) // bytes_each)
 
 
 def _measure_json(document: bytes) -> None:
@@ -184,7 +184,7 @@ def _measure_json(document: bytes) -> None:
     # Most texts are empty by now, and taking a pair of quotes away leaves the others as they were: inside or outside.
     marks = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
     brackets = marks.translate(CURLY_TO_SQUARE, b",")
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST_NESTING):
         if not brackets:
             return
         brackets = brackets.replace(b"[]", b"")  # takes the innermost level away
@@ -200,7 +200,7 @@ class _Measure:
     def start(self, _name: str, attributes: list[str]) -> None:
         self.depth += 1
         self.left -= len(attributes) // 2 + 1
-        if self.depth > DEEPEST or self.left < 0:
+        if self.depth > DEEPEST_NESTING or self.left < 0:
             message = "nested too deep, or too many elements"
             raise ValueError(message)
 
@@ -219,9 +219,9 @@ def _measure_xml(document: bytes) -> None:
     parser.StartElementHandler, parser.EndElementHandler = measure.start, measure.end
     parser.StartDoctypeDeclHandler = measure.doctype
     try:
-        for begin in range(0, len(document), PORTION):
-            parser.Parse(document[begin : begin + PORTION], False)
-            if begin + PORTION - parser.CurrentByteIndex > 2 * PORTION:
+        for begin in range(0, len(document), XML_CHUNK_BYTES):
+            parser.Parse(document[begin : begin + XML_CHUNK_BYTES], False)
+            if begin + XML_CHUNK_BYTES - parser.CurrentByteIndex > 2 * XML_CHUNK_BYTES:
                 message = "a tag or a comment that is too long"
                 raise ValueError(message)
         parser.Parse(b"", True)

@@ -1,4 +1,4 @@
-"""Heads of answers, of a bounded size, and answers whose end is certain."""
+"""HTTP responses whose head has a bounded size and whose end is certain."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 from connections.transport.http.errors import NoAnswer, NotReadable, TooLarge
 
-MOST_HEAD = 32 * 1024  # bytes of status line and headers, interim answers counted in
+MOST_HEAD_BYTES = 32 * 1024  # bytes of status line and headers, interim answers counted in
 MOST_LINES = 100
 LENGTH = re.compile(r"[0-9]{1,18}")
 
 
-class Head:
+class BoundedHead:
     """The lines of a head, until there are too many."""
 
     def __init__(self, source: Any) -> None:
@@ -22,10 +22,10 @@ class Head:
 
     def readline(self, limit: int) -> bytes:
         """Raises TooLarge, and NoAnswer where it is cut: http.client would take what came for the whole."""
-        line: bytes = self.source.readline(min(limit, MOST_HEAD + 1))
+        line: bytes = self.source.readline(min(limit, MOST_HEAD_BYTES + 1))
         self._bytes += len(line)
         self._lines += 1
-        if self._bytes > MOST_HEAD or self._lines > MOST_LINES:
+        if self._bytes > MOST_HEAD_BYTES or self._lines > MOST_LINES:
             message = "the answer's head is too large"
             raise TooLarge(message)
         if self._bytes and not line.endswith(b"\n"):
@@ -40,12 +40,12 @@ class Head:
         self.source.close()
 
 
-class Heard(http.client.HTTPResponse):
-    """An answer whose head was bounded and whose end is certain, else the connection is not used again."""
+class BoundedResponse(http.client.HTTPResponse):
+    """A response whose head is bounded and whose end is certain, else the connection is not used again."""
 
     def begin(self) -> None:
         source: Any = self.fp
-        head: Any = Head(source)
+        head: Any = BoundedHead(source)
         self.fp = head
         try:
             super().begin()

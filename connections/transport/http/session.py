@@ -1,4 +1,4 @@
-"""The guarded session: every address judged at connect time, no redirects, deadlines, size caps, no help from the environment."""
+"""The guarded session: addresses checked when connecting, no redirects, deadlines, size caps, nothing from the environment."""
 
 from __future__ import annotations
 
@@ -19,33 +19,32 @@ from urllib3.util.retry import Retry
 
 from connections.spec.provider import Deadlines, Hosts
 from connections.spec.wire import Wire
-from connections.transport.http import addresses, bodies, charsets, deadline, dns, tls
+from connections.transport.http import addresses, bodies, charsets, deadline, dns, retry_after, tls
 from connections.transport.http import pool as pools
-from connections.transport.http.addresses import USUAL
+from connections.transport.http.addresses import USUAL_PORTS
 from connections.transport.http.errors import (
+    AddressNotAllowed,
     EgressError,
     LeadsInside,
     NameNotFound,
     NoAnswer,
     NoProxy,
-    NotAllowed,
     NotEncrypted,
     NotReadable,
     NotSent,
     NotTrusted,
     TooLarge,
 )
-from connections.transport.limits import retry_after
 from connections.transport.log.redaction import holds_live
 
 __all__ = [
+    "AddressNotAllowed",
     "Answer",
     "EgressError",
     "LeadsInside",
     "NameNotFound",
     "NoAnswer",
     "NoProxy",
-    "NotAllowed",
     "NotEncrypted",
     "NotReadable",
     "NotSent",
@@ -54,7 +53,7 @@ __all__ = [
     "send",
 ]
 
-KEPT_HEADERS = (
+RETURNED_HEADERS = (
     "content-type",
     "date",
     "link",
@@ -64,7 +63,7 @@ KEPT_HEADERS = (
 )
 MOST_SESSIONS = 64
 JSON = Wire()
-BEFORE_SENDING = (
+ERRORS_BEFORE_SENDING = (
     urllib3.exceptions.NewConnectionError,
     urllib3.exceptions.ConnectTimeoutError,
     requests.exceptions.ConnectTimeout,
@@ -87,12 +86,14 @@ class Answer:
 
 
 class GuardedSession(requests.Session):
+    """Follows no redirect."""
+
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere. requests reads the whole body of a redirect, without a cap, to see where it would lead."""
 
 
 class GuardedAdapter(IPFilterAdapter):
-    """Connects to addresses it has judged, one after the other; refuses unless every one of the name may be reached."""
+    """Connects to addresses it has checked, one after the other; refuses unless every one of the name may be reached."""
 
     def __init__(self, *, hosts: Hosts, https: bool) -> None:
         self._hosts = hosts
@@ -121,17 +122,19 @@ class GuardedAdapter(IPFilterAdapter):
         cert: Any = None,
         proxies: Any = None,
     ) -> requests.Response:
-        """An address where nobody listens is passed over. `verify` and `cert` are not asked: nothing loosens the context."""
+        """An address where nobody listens is passed over. `verify` and `cert` are ignored: nothing loosens the context."""
         host, port = _place(str(request.url))
         connect, read = timeout or (None, None)
-        judged = dns.judged(host, port, self._hosts)
-        for address in judged:
-            request.judged = address  # type: ignore[attr-defined]  # read below
-            hurried = (deadline.at_most(connect), deadline.at_most(read))
+        ips = dns.allowed_addresses(host, port, self._hosts)
+        for ip in ips:
+            request.checked_ip = ip  # type: ignore[attr-defined]  # read below
+            timeouts = (deadline.at_most(connect), deadline.at_most(read))
             try:
-                answer: requests.Response = super().send(request, stream, hurried, verify=True)
+                answer: requests.Response = super().send(request, stream, timeouts, verify=True)
             except requests.ConnectionError as error:
-                if address == judged[-1] or not any(isinstance(each, BEFORE_SENDING) for each in _reasons(error)):
+                if ip == ips[-1] or not any(
+                    isinstance(each, ERRORS_BEFORE_SENDING) for each in _wrapped_errors(error)
+                ):
                     raise
             else:
                 return answer
@@ -140,14 +143,14 @@ class GuardedAdapter(IPFilterAdapter):
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         parts = urlsplit(request.url)
         host, port = _place(request.url)
-        # The name is looked up once: what goes on from here is the address that was judged.
+        # The name is looked up once: what goes on from here is the address that was checked.
         literal = requests.PreparedRequest()
-        literal.url = f"{parts.scheme}://{_bracketed(str(request.judged))}:{parts.port or ''}"
+        literal.url = f"{parts.scheme}://{_bracketed(str(request.checked_ip))}:{parts.port or ''}"
         literal.headers = CaseInsensitiveDict()
-        # The library judges it once more, and knows nothing of private networks that an admin has named, nor that behind
-        # a translator stands an address that was judged.
-        ip = request.judged
-        is_known_to_us = addresses.is_named(ip, self._hosts) or addresses.translated(ip) is not None
+        # The library checks it once more, and knows nothing of private networks that an admin has named, nor that behind
+        # a translator stands an address that was checked.
+        ip = request.checked_ip
+        is_known_to_us = addresses.is_allowed_private(ip, self._hosts) or addresses.behind_translator(ip) is not None
         adapter: Any = HTTPAdapter if is_known_to_us else IPFilterAdapter
         host_params, pool = adapter.build_connection_pool_key_attributes(self, literal, verify)
         request.headers["Host"] = parts.netloc
@@ -160,16 +163,16 @@ class GuardedAdapter(IPFilterAdapter):
         return host_params, pool
 
     def request_url(self, request: Any, proxies: Any) -> str:
-        """A token that must travel in the address joins it here, below everything that keeps or tells an address."""
+        """A token that must travel in the address joins it here, below everything that stores or shows an address."""
         url = str(super().request_url(request, proxies))
-        if hidden := getattr(request, "hidden_query", None):
-            url += f"{'&' if '?' in url else '?'}{urlencode(hidden)}"
+        if secret_query := getattr(request, "hidden_query", None):
+            url += f"{'&' if '?' in url else '?'}{urlencode(secret_query)}"
         return url
 
 
 def _place(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
-    return parts.hostname or "", parts.port or USUAL[parts.scheme]
+    return parts.hostname or "", parts.port or USUAL_PORTS[parts.scheme]
 
 
 def _bracketed(ip: str) -> str:
@@ -214,11 +217,11 @@ def send(
     wire: Wire = JSON,
     keep: Sequence[str] = (),
 ) -> Answer:
-    """One attempt, no retry, no redirect followed. `total`: seconds for everything; `keep`: more headers to hand on.
+    """One attempt, no retry, no redirect followed. `total`: seconds for everything; `keep`: more headers to return.
 
-    `hidden_query` joins the address where nothing keeps it. Raises EgressError.
+    `hidden_query` joins the address where nothing stores it. Raises EgressError.
     """
-    address = addresses.checked(url, hosts)
+    address = addresses.parse_address(url, hosts)
     sent = {"Accept": wire.accept, **(headers or {})}
     if body is not None or (wire.on_reads and form is None):
         sent["Content-Type"] = wire.content_type
@@ -231,12 +234,12 @@ def send(
                 requests.Request(method, address.url, headers=sent, params=dict(query or {}), data=data)
             )
             if _place(str(prepared.url)) != (address.host, address.port):
-                raise NotAllowed  # two parsers that disagree
+                raise AddressNotAllowed  # two parsers that disagree
             prepared.hidden_query = dict(hidden_query or {})  # type: ignore[attr-defined]  # read by the adapter
             timeout = (min(deadlines.connect, total), min(deadlines.read, total))
             response = session.send(prepared, allow_redirects=False, stream=True, timeout=timeout, verify=True)
             with response:
-                content = _content(response, deadlines.body_bytes)
+                content = _read_body(response, deadlines.body_bytes)
     except EgressError:
         raise
     except (
@@ -244,13 +247,13 @@ def send(
         requests.exceptions.MissingSchema,
         requests.exceptions.InvalidURL,
     ):
-        raise NotAllowed from None
+        raise AddressNotAllowed from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise _named(error) from None
-    kept_names = {*KEPT_HEADERS, *(name.lower() for name in keep)}
-    kept = {name: response.headers[name] for name in kept_names if name in response.headers}
+        raise _no_answer(error) from None
+    returned_names = {*RETURNED_HEADERS, *(name.lower() for name in keep)}
+    returned = {name: response.headers[name] for name in returned_names if name in response.headers}
     duration_ms = round((time.monotonic() - started) * 1000)
-    return Answer(response.status_code, kept, content, duration_ms, _leads_to(response, address.host))
+    return Answer(response.status_code, returned, content, duration_ms, _leads_to(response, address.host))
 
 
 def _leads_to(response: requests.Response, host: str) -> str:
@@ -260,7 +263,7 @@ def _leads_to(response: requests.Response, host: str) -> str:
     return addresses.host_of(location, host)
 
 
-def _content(response: requests.Response, cap: int) -> bytes:
+def _read_body(response: requests.Response, cap: int) -> bytes:
     if 300 <= response.status_code < 400:
         return b""
     try:
@@ -272,22 +275,22 @@ def _content(response: requests.Response, cap: int) -> bytes:
     return charsets.as_utf8(body, response.headers.get("content-type", ""))
 
 
-def _named(error: BaseException) -> NoAnswer:
-    """What became of the request, as far as the library tells."""
-    reasons = _reasons(error)
-    word = "timed out" if any("timeout" in type(each).__name__.lower() for each in reasons) else "no answer"
-    if any(isinstance(each, BEFORE_SENDING) for each in reasons):
-        return NotSent(word)
-    return NoAnswer(word)
+def _no_answer(error: BaseException) -> NoAnswer:
+    """NotSent where the request surely did not arrive, else NoAnswer."""
+    errors = _wrapped_errors(error)
+    text = "timed out" if any("timeout" in type(each).__name__.lower() for each in errors) else "no answer"
+    if any(isinstance(each, ERRORS_BEFORE_SENDING) for each in errors):
+        return NotSent(text)
+    return NoAnswer(text)
 
 
-def _reasons(error: BaseException) -> list[BaseException]:
-    """The error and what it wraps."""
-    found: list[BaseException] = []
+def _wrapped_errors(error: BaseException) -> list[BaseException]:
+    """The error and what it wraps, ten at most."""
+    errors: list[BaseException] = []
     waiting: list[Any] = [error]
-    while waiting and len(found) < 10:
+    while waiting and len(errors) < 10:
         each = waiting.pop()
-        if isinstance(each, BaseException) and each not in found:
-            found.append(each)
+        if isinstance(each, BaseException) and each not in errors:
+            errors.append(each)
             waiting += [each.__cause__, getattr(each, "reason", None), *each.args]
-    return found
+    return errors

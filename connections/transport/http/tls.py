@@ -22,8 +22,11 @@ class PinnedSocket(deadline.TLSSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         super().do_handshake(block)
-        shown = self.getpeercert(binary_form=True) or b""
-        if not isinstance(self.context, PinnedContext) or hashlib.sha256(shown).digest() not in self.context.digests:
+        certificate = self.getpeercert(binary_form=True) or b""
+        if (
+            not isinstance(self.context, PinnedContext)
+            or hashlib.sha256(certificate).digest() not in self.context.digests
+        ):
             message = "not a certificate that was confirmed"
             raise ssl.SSLCertVerificationError(message)
 
@@ -34,11 +37,11 @@ class PinnedSocket(deadline.TLSSocket):
 @lru_cache(maxsize=64)
 def context(ca: str) -> ssl.SSLContext:
     """`ca`: a file with the only trusted authority; '' means the public ones. Names and dates are always checked."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.load_verify_locations(cafile=ca or certifi.where())
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.sslsocket_class = deadline.TLSSocket
-    return made
+    tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls_context.load_verify_locations(cafile=ca or certifi.where())
+    tls_context.minimum_version = ssl.TLSVersion.TLSv1_2
+    tls_context.sslsocket_class = deadline.TLSSocket
+    return tls_context
 
 
 @lru_cache(maxsize=256)
@@ -46,25 +49,27 @@ def pinned(certificates: tuple[str, ...]) -> ssl.SSLContext:
     """Trusts these certificates (PEM) and no other, whoever signed them, each until it ends.
 
     Two are live while a host changes from one to the next. Names are not checked: the pin says more, and self-signed
-    certificates are often made without.
+    certificates are often tls_context without.
     """
-    made = PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.check_hostname = False
-    made.load_verify_locations(cadata="\n".join(certificates))
-    made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # a certificate that is no authority may stand for itself
-    made.minimum_version = ssl.TLSVersion.TLSv1_2
-    made.sslsocket_class = PinnedSocket
-    made.digests = frozenset(hashlib.sha256(ssl.PEM_cert_to_DER_cert(each)).digest() for each in certificates)
-    return made
+    tls_context = PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls_context.check_hostname = False
+    tls_context.load_verify_locations(cadata="\n".join(certificates))
+    tls_context.verify_flags |= (
+        ssl.VERIFY_X509_PARTIAL_CHAIN
+    )  # a certificate that is no authority may stand for itself
+    tls_context.minimum_version = ssl.TLSVersion.TLSv1_2
+    tls_context.sslsocket_class = PinnedSocket
+    tls_context.digests = frozenset(hashlib.sha256(ssl.PEM_cert_to_DER_cert(each)).digest() for each in certificates)
+    return tls_context
 
 
 def blind() -> ssl.SSLContext:
     """Trusts whatever is shown: good for looking at a certificate and hanging up, and for nothing else."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.check_hostname = False
-    made.verify_mode = ssl.CERT_NONE
-    made.sslsocket_class = deadline.TLSSocket
-    return made
+    tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    tls_context.check_hostname = False
+    tls_context.verify_mode = ssl.CERT_NONE
+    tls_context.sslsocket_class = deadline.TLSSocket
+    return tls_context
 
 
 def fingerprint(certificate: str) -> str:

@@ -1,1 +1,1 @@
-"""How often and when we may call: quotas, breakers, waits, retries."""
+"""How often and when we may call: quotas, circuit breakers, retries."""

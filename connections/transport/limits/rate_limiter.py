@@ -16,12 +16,12 @@ from connections.transport import faults
 from connections.vault.models import Connection
 
 MARGIN = 1.03  # slots a little further apart than the limit, for what the network and the machine add
-BUDGET_FROM = timedelta(hours=1)  # from here on calls are counted; shorter spans hand out slots
+COUNTED_FROM = timedelta(hours=1)  # from this span on calls are counted; shorter spans hand out slots
 SLICES = 96
-PATIENCE = 2.0  # seconds a caller waits in place; beyond that the work is put down
-PATIENCE_OF_RUNS = 1.0  # so that a line of syncs never leaves a person without a place
-OVERSLEPT = 0.015  # seconds; whoever is later lets the place go by, as its call would run into the next ones
-MOST_OVERSLEPT = 5
+LONGEST_WAIT_SECONDS = 2.0  # a caller waits in place for so long; beyond that the work is put down
+LONGEST_WAIT_OF_RUNS_SECONDS = 1.0  # so that a line of syncs never leaves a person without a place
+LATE_SECONDS = 0.015  # whoever is later lets the slot go by, as its call would run into the next ones
+MOST_LATE_SLOTS = 5
 
 # The span slides, in slices: where the provider's own day begins nobody has said, so no day of any kind may hold more.
 # A whole slice more than the span is counted, as a call arrives there a little after it was counted here.
@@ -92,6 +92,7 @@ class Slot:
 
     @property
     def wait(self) -> float:
+        """Seconds from when the slot was given until it begins."""
         return max(self.at - self.given_at, 0.0)
 
 
@@ -105,17 +106,17 @@ class DatabaseClock:
     DRIFT = 0.001  # seconds a second by which the two may run apart
 
     def __init__(self) -> None:
-        self._ahead, self._heard_at = math.inf, 0.0
+        self._ahead, self._read_at = math.inf, 0.0
 
-    def hear(self, given_at: float) -> bool:
+    def synchronize(self, given_at: float) -> bool:
         """An answer of this database time has just been read. False where it may have been read long after it was given."""
         now = time.monotonic()
-        ahead, before = now - given_at, self._ahead + (now - self._heard_at) * self.DRIFT
+        ahead, before = now - given_at, self._ahead + (now - self._read_at) * self.DRIFT
         is_late = before < math.inf and ahead > before + self.STEP
-        self._ahead, self._heard_at = ahead if is_late else min(ahead, before), now
+        self._ahead, self._read_at = ahead if is_late else min(ahead, before), now
         return not is_late
 
-    def since(self, at: float) -> float:
+    def seconds_since(self, at: float) -> float:
         """Seconds since a moment of database time."""
         return time.monotonic() - at - self._ahead
 
@@ -123,49 +124,45 @@ class DatabaseClock:
 _clock = DatabaseClock()
 
 
-def key(quota: Quota, connection: Connection, client_id: str) -> str:
+def quota_key(quota: Quota, connection: Connection, client_id: str) -> str:
     """What the provider counts, as one text of at most 200 characters."""
-    text = _named(quota, connection, client_id)
-    return text if len(text) <= 200 else f"{connection.provider}:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _named(quota: Quota, connection: Connection, client_id: str) -> str:
-    place = f"{connection.provider}:{connection.environment}"
+    key = f"{connection.provider}:{connection.environment}"
     match quota.counted_by if client_id else CountedBy.CONNECTION:  # a customer's own client is its own connection
         case CountedBy.CLIENT:
-            return f"{place}:client:{client_id}"
+            key += f":client:{client_id}"
         case CountedBy.COMPANY:
-            return f"{place}:client:{client_id}:company:{connection.company_id or connection.id}"
+            key += f":client:{client_id}:company:{connection.company_id or connection.id}"
         case _:
-            return f"{place}:connection:{connection.id}"
+            key += f":connection:{connection.id}"
+    return key if len(key) <= 200 else f"{connection.provider}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def take(provider: Provider, connection: Connection, client_id: str, *, for_run: bool = False) -> None:
+def take_place(provider: Provider, connection: Connection, client_id: str, *, for_run: bool = False) -> None:
     """Wait for a place in every quota, else send nothing. Runs leave a part to whatever a person waits for.
 
     Raises QuotaExhausted when the next place is too far away, and the database's errors where it cannot be asked.
     """
     # Budgets first: a place in one may be hours away, and a slot that nobody uses is lost.
     for quota in sorted(provider.quotas, key=lambda quota: quota.per, reverse=True):
-        name = key(quota, connection, client_id)
-        if quota.per >= BUDGET_FROM:
-            spend(name, quota, for_run=for_run)
+        name = quota_key(quota, connection, client_id)
+        if quota.per >= COUNTED_FROM:
+            count_call(name, quota, for_run=for_run)
         else:
-            _queue(name, quota, PATIENCE_OF_RUNS if for_run else PATIENCE)
+            _wait_for_slot(name, quota, LONGEST_WAIT_OF_RUNS_SECONDS if for_run else LONGEST_WAIT_SECONDS)
 
 
-def _queue(name: str, quota: Quota, reach: float) -> None:
-    """Wait for our slot, and for another one where we overslept it; a machine that always does goes on in the end."""
+def _wait_for_slot(name: str, quota: Quota, longest_wait: float) -> None:
+    """Wait for our slot, and for another one where we woke up too late; a machine that always does goes on in the end."""
     span = quota.per.total_seconds()
-    for _ in range(MOST_OVERSLEPT):
-        found = slot(name, span / quota.calls * MARGIN, span=span, reach=reach)
-        is_heard = _clock.hear(found.given_at)
-        time.sleep(found.wait)
-        if is_heard and _clock.since(found.at) <= OVERSLEPT:
+    for _ in range(MOST_LATE_SLOTS):
+        slot = next_slot(name, span / quota.calls * MARGIN, span=span, longest_wait=longest_wait)
+        is_clock_known = _clock.synchronize(slot.given_at)
+        time.sleep(slot.wait)
+        if is_clock_known and _clock.seconds_since(slot.at) <= LATE_SECONDS:
             return
 
 
-def spend(name: str, quota: Quota, *, for_run: bool = False) -> None:
+def count_call(name: str, quota: Quota, *, for_run: bool = False) -> None:
     """Count one call of a long span before it is sent. Raises QuotaExhausted when the span's calls are used up.
 
     A run may use the quota's `for_runs` of it, whoever used that; a slice that is partly over still counts whole.
@@ -187,8 +184,8 @@ def spend(name: str, quota: Quota, *, for_run: bool = False) -> None:
     raise QuotaExhausted(faults.QUOTA, retry_at=free_at)
 
 
-def slot(name: str, spacing: float, *, span: float = 1.0, reach: float = PATIENCE) -> Slot:
-    """The next slot of a line, if it is less than `reach` seconds away, else QuotaExhausted and it is not taken.
+def next_slot(name: str, spacing: float, *, span: float = 1.0, longest_wait: float = LONGEST_WAIT_SECONDS) -> Slot:
+    """The next slot of a line, if it is less than `longest_wait` seconds away, else QuotaExhausted and it is not taken.
 
     `spacing`: seconds between slots; `span`: of the quota.
     """
@@ -196,8 +193,8 @@ def slot(name: str, spacing: float, *, span: float = 1.0, reach: float = PATIENC
         "key": name,
         "spacing": spacing,
         "span": span,
-        "reach": reach,
-        "patience": PATIENCE,
+        "reach": longest_wait,
+        "patience": LONGEST_WAIT_SECONDS,
     }
     with database.cursor() as cursor:
         cursor.execute(_SLOT, values)

@@ -60,9 +60,9 @@ def _month(start: date, offset: int) -> date:
 
 
 def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
-    """Make the partitions of this month and the `months` after it; returns the names of those that were missing."""
+    """Make the partitions of this month and the `months` after it; returns the names of those that it made."""
     this_month = datetime.now(timezone.utc).date().replace(day=1)
-    made = []
+    names = []
     with connection.cursor() as cursor:
         for offset in range(months + 1):
             begin, end = _month(this_month, offset), _month(this_month, offset + 1)
@@ -72,8 +72,8 @@ def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
                 cursor.execute(
                     f"CREATE TABLE {name} PARTITION OF {TABLE} FOR VALUES FROM ('{begin} 00:00Z') TO ('{end} 00:00Z')"
                 )
-                made.append(name)
-    return made
+                names.append(name)
+    return names
 
 
 def drop_older(months: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Keeps what a connection sends and hears, for an hour at most and where an owner asked for it (SECURITY LOG-2).
+"""Records what a connection sends and receives, for an hour at most and where an owner asked for it (SECURITY LOG-2).
 
 Token requests are never recorded, and of bodies only what body_filter.py lets through.
 """
@@ -7,29 +7,27 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 import orjson
 from django.db import connection as database
 from django.db.models import F, QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.lease import Lease
 from connections.jobs.services import enqueue
-from connections.spec.wire import Wire
+from connections.spec.provider import Provider
 from connections.tenancy import audit
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport.http import parsing
-from connections.transport.http.session import Answer
 from connections.transport.log import body_filter
 from connections.transport.models import RecordedCall, Recording, RequestLogEntry
-from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection
 from connections.vault.sealing import Place, open_with, seal_to, web_pair
 from connections.vault.services import Refused, hold_open
@@ -38,13 +36,13 @@ logger = logging.getLogger(__name__)
 
 FORGET = "transport.forget_recording"
 LONGEST = timedelta(hours=1)
-KEPT = timedelta(days=1)  # after the start
+KEPT_FOR = timedelta(days=1)  # after the start
 MOST_CALLS = 200
-LARGEST = 1_000_000  # bytes of an answer that is still read for this
-PATIENCE = "500ms"  # for a row that somebody else holds: the call is more than its recording
+LARGEST_ANSWER_BYTES = 1_000_000
+LOCK_TIMEOUT = "500ms"  # for a row that somebody else holds: the call matters more than its recording
 
 
-# -- an owner's side ---------------------------------------------------------------------------------------------------
+# -- in the web: an owner starts and stops it --------------------------------------------------------------------------
 
 
 def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recording:
@@ -52,24 +50,24 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
 
     Raises Refused for a connection that has left or is recorded already, KeyUnavailable.
     """
-    hold_open(connection)  # first, as whoever waits for it finds what is begun here
+    hold_open(connection)  # first: whoever waits for this lock finds what is begun here
     if live(connection) is not None:
         raise Refused(_("This connection is being recorded already."))
     if destroy(connection):
         _audit(connection, actor, "recording.deleted")
     now = timezone.now()
-    made = Recording(
+    recording = Recording(
         tenant_id=connection.tenant_id,
         connection_id=connection.id,
         started_by=actor.name,
         started_at=now,
         until_at=now + min(lasts, LONGEST),
     )
-    made.public_keyset, made.wrapped_keyset = web_pair(made.tenant_id, _place_of_pair(made.id))
-    made.save(force_insert=True)
-    enqueue(kind=FORGET, subject=made.id, tenant_id=made.tenant_id, due_at=now + KEPT)
-    _audit(connection, actor, "recording.started", until=made.until_at.isoformat())
-    return made
+    recording.public_keyset, recording.wrapped_keyset = web_pair(recording.tenant_id, _place_of_pair(recording.id))
+    recording.save(force_insert=True)
+    enqueue(kind=FORGET, subject=recording.id, tenant_id=recording.tenant_id, due_at=now + KEPT_FOR)
+    _audit(connection, actor, "recording.started", until=recording.until_at.isoformat())
+    return recording
 
 
 def stop(*, recording: Recording, actor: Actor) -> None:
@@ -85,15 +83,15 @@ def delete(*, recording: Recording, actor: Actor) -> None:
 
 
 def newest(connection: Connection) -> Recording | None:
-    """The one there is, without its keys, until its day is over. Needs the tenant's scope."""
-    kept = Recording.objects.filter(connection_id=connection.id, started_at__gt=timezone.now() - KEPT)
-    return kept.defer("public_keyset", "wrapped_keyset").first()
+    """The connection's recording, without its keys; None where there is none or its day is over. In the tenant's scope."""
+    recordings = Recording.objects.for_connection(connection.id).filter(started_at__gt=timezone.now() - KEPT_FOR)
+    return recordings.defer("public_keyset", "wrapped_keyset").first()
 
 
 def live(connection: Connection) -> Recording | None:
-    """The one that is under way. Needs the tenant's scope."""
-    found = newest(connection)
-    return found if found is not None and is_live(found) else None
+    """The connection's recording while it is under way, else None. Needs the tenant's scope."""
+    recording = newest(connection)
+    return recording if recording is not None and is_live(recording) else None
 
 
 def is_live(recording: Recording) -> bool:
@@ -102,18 +100,18 @@ def is_live(recording: Recording) -> bool:
 
 
 def deleted_at(recording: Recording) -> datetime:
-    """When its day is over."""
-    return recording.started_at + KEPT
+    """When the recording is deleted: a day after its start."""
+    return recording.started_at + KEPT_FOR
 
 
 def calls(connection: Connection) -> QuerySet[RecordedCall]:
-    """What can be read of a connection, with the key to it. Needs the tenant's scope."""
+    """The recorded calls of a connection that can be read, each with its recording. Needs the tenant's scope."""
     return RecordedCall.objects.select_related("recording").filter(
-        recording__connection_id=connection.id, recording__started_at__gt=timezone.now() - KEPT
+        recording__connection_id=connection.id, recording__started_at__gt=timezone.now() - KEPT_FOR
     )
 
 
-def opened(call: RecordedCall) -> tuple[str, str | None]:
+def open_call(call: RecordedCall) -> tuple[str, str | None]:
     """What was sent, and what was answered (None: nothing was), as text. In the web process.
 
     Raises Unopenable, KeyUnavailable.
@@ -125,97 +123,114 @@ def opened(call: RecordedCall) -> tuple[str, str | None]:
 
 
 def destroy(connection: Connection) -> int:
-    """Whatever was recorded of a connection. Needs the tenant's scope."""
-    return _delete(Recording.objects.filter(connection_id=connection.id))
+    """Delete whatever was recorded of a connection; returns how many recordings. Needs the tenant's scope."""
+    return _delete(Recording.objects.for_connection(connection.id))
 
 
 def _audit(connection: Connection, actor: Actor, action: str, **details: Any) -> None:
     audit.record(tenant_id=connection.tenant_id, actor=actor, action=action, subject=str(connection.id), **details)
 
 
-# -- a worker's side ---------------------------------------------------------------------------------------------------
+# -- in workers: calls are kept and deleted ----------------------------------------------------------------------------
 
 
 def forget(lease: Lease) -> None:
-    """Job: its day is over."""
+    """Job: delete a recording whose day is over."""
     with tenant_scope(lease.tenant_id):
         lease.check()
         _delete(Recording.objects.filter(id=lease.subject))
 
 
-@contextmanager
-def listening(context: RequestContext, entry: RequestLogEntry, sent: Any, wire: Wire) -> Iterator[list[Answer]]:
-    """Around one attempt, the writing of its entry included: what is put into the list is kept beside what was sent, if
-    somebody wants it recorded.
-    """
-    heard: list[Answer] = []
-    try:
-        yield heard
-    finally:
+@dataclass
+class Conversation:
+    """What one attempt sent, and what came back, as far as it came and could be read: filled in by the caller."""
+
+    sent: Any
+    answer_bytes: int | None = None  # None: nothing was answered
+    read_values: Callable[[], Any] | None = None  # gives the values with all their digits; None: they cannot be read
+    is_good: bool = False  # else the answer is a refusal
+
+
+class Recorder:
+    """Keeps what the calls of one client send and hear, if an owner wants it; looked up once, at the end of its first call."""
+
+    def __init__(self, connection: Connection, provider: Provider) -> None:
+        self._connection, self._provider = connection, provider
+        self._is_finished = False
+
+    @cached_property
+    def _recording(self) -> Recording | None:
+        with tenant_scope(self._connection.tenant_id):
+            live = Recording.objects.for_connection(self._connection.id).live()
+            return live.only("id", "tenant_id", "connection_id", "public_keyset", "until_at").first()
+
+    @contextmanager
+    def attempt(self, entry: RequestLogEntry, sent: Any) -> Iterator[Conversation]:
+        """Around one attempt, the writing of its entry included: what the block notes is kept when it ends.
+
+        Trouble with keeping it is no trouble of the call's: it is logged.
+        """
+        conversation = Conversation(sent)
         try:
-            if context.recording is not None:
-                _keep(context, context.recording, entry, sent, heard, wire)
-        except Exception as error:  # noqa: BLE001  (what became of the call must be told, whatever became of this)
-            logger.warning("entry %s could not be recorded: %s", entry.id, type(error).__name__)
+            yield conversation
+        finally:
+            try:
+                if not self._is_finished and self._recording is not None:
+                    self._store(self._recording, entry, conversation)
+            except Exception as error:  # noqa: BLE001  (the outcome of the call must be reported, whatever became of its recording)
+                logger.warning("entry %s could not be recorded: %s", entry.id, type(error).__name__)
+
+    def _store(self, recording: Recording, entry: RequestLogEntry, conversation: Conversation) -> None:
+        call_id, tenant_id = uuid.uuid4(), self._connection.tenant_id
+        with tenant_scope(tenant_id):
+            with database.cursor() as cursor:
+                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
+            wanted = Recording.objects.filter(id=recording.id, kept__lt=MOST_CALLS).live()
+            if not wanted.update(kept=F("kept") + 1):
+                self._is_finished = True
+                return
+            texts = [body_filter.outline(self._provider, conversation.sent), self._answer_text(conversation)]
+            RecordedCall(
+                id=call_id,
+                tenant_id=tenant_id,
+                recording_id=recording.id,
+                entry_id=entry.id,
+                at=entry.at,
+                operation=entry.operation,
+                status=entry.status,
+                ciphertext=seal_to(
+                    recording.public_keyset, tenant_id, place_of(call_id), orjson.dumps(texts).decode()
+                ),
+            ).save(force_insert=True)
+
+    def _answer_text(self, conversation: Conversation) -> str | None:
+        size = conversation.answer_bytes
+        if size is None:
+            return None
+        if size > LARGEST_ANSWER_BYTES:
+            return f"({size} bytes: too large to be recorded)"
+        if conversation.read_values is None:
+            return f"({size} bytes that cannot be read)"
+        values = conversation.read_values()
+        if conversation.is_good:
+            return body_filter.outline(self._provider, values)
+        return body_filter.outline_of_refusal(self._provider, values, conversation.sent)
 
 
-def _keep(
-    context: RequestContext, live: Recording, entry: RequestLogEntry, sent: Any, heard: list[Answer], wire: Wire
-) -> None:
-    call_id, tenant_id = uuid.uuid4(), context.connection.tenant_id
-    with tenant_scope(tenant_id):
-        with database.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [PATIENCE])
-        wanted = Recording.objects.filter(id=live.id, stopped_at=None, until_at__gt=Now(), kept__lt=MOST_CALLS)
-        if not wanted.update(kept=F("kept") + 1):
-            context.recording = None
-            return
-        told = orjson.dumps([body_filter.of(context.provider, sent), _answered(context, sent, heard, wire)]).decode()
-        RecordedCall(
-            id=call_id,
-            tenant_id=tenant_id,
-            recording_id=live.id,
-            entry_id=entry.id,
-            at=entry.at,
-            operation=entry.operation,
-            status=entry.status,
-            ciphertext=seal_to(live.public_keyset, tenant_id, place_of(call_id), told),
-        ).save(force_insert=True)
-
-
-def _answered(context: RequestContext, sent: Any, heard: list[Answer], wire: Wire) -> str | None:
-    if not heard:
-        return None
-    [answer] = heard
-    if len(answer.body) > LARGEST:
-        return f"({len(answer.body)} bytes: too large to be recorded)"
-    try:
-        parsed = parsing.parse(answer.body, wire)
-    except ValueError:
-        return f"({len(answer.body)} bytes that cannot be read)"
-    is_good = 200 <= answer.status < 300 and not context.provider.faults.in_good(parsed.values)
-    values = parsed.exact()
-    return (
-        body_filter.of_refusal(context.provider, values, sent)
-        if not is_good
-        else body_filter.of(context.provider, values)
-    )
-
-
-# -- maintenance's side --------------------------------------------------------------------------------------------------
+# -- in maintenance ----------------------------------------------------------------------------------------------------
 
 
 def delete_old() -> int:
-    """Those whose day is over although no worker came by. Across tenants, as the owner."""
-    return _delete(Recording.objects.filter(started_at__lt=timezone.now() - KEPT))
+    """Delete recordings whose day is over although no worker did; returns how many. Across tenants, as the owner."""
+    return _delete(Recording.objects.filter(started_at__lt=timezone.now() - KEPT_FOR))
 
 
 def _delete(recordings: QuerySet[Recording]) -> int:
-    # Held first: nothing may be added to one that is being taken away. No more than the id is looked at on the way,
-    # as the rest of a row is not for workers.
-    held = list(recordings.select_for_update().values_list("id", flat=True))
-    Recording.objects.filter(id__in=held).only("id").delete()
-    return len(held)
+    # Locked first: nothing may be added to one that is being deleted. Only the id is read, as the rest of a row is not
+    # for workers.
+    ids = list(recordings.select_for_update().values_list("id", flat=True))
+    Recording.objects.filter(id__in=ids).only("id").delete()
+    return len(ids)
 
 
 def _place_of_pair(recording_id: UUID) -> Place:
@@ -223,5 +238,5 @@ def _place_of_pair(recording_id: UUID) -> Place:
 
 
 def place_of(call_id: UUID) -> Place:
-    """Where a recorded request is sealed to."""
+    """The place that a recorded call's ciphertext is bound to."""
     return Place("transport_recordedcall", call_id, "ciphertext")

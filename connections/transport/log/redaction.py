@@ -1,6 +1,6 @@
-"""The second net under everything written down: takes out the live secrets themselves, however they are written.
+"""The second safeguard of everything that is logged: takes the live secrets themselves out, however they are written.
 
-The first net is that nothing secret is handed to a log at all. This one knows the exact values that this process has
+The first safeguard is that nothing secret is handed to a log at all. This one knows the exact values that this process has
 lately revealed, and finds them in plain, URL-encoded (once or more), base64 and base64url (wherever they begin), hex,
 JSON-escaped and HTML-escaped form; and it takes out whatever stands behind a name that sounds like a secret.
 """
@@ -68,11 +68,11 @@ def holds_live(text: str) -> bool:
 
 def without_live(text: str) -> str:
     """The text without any live secret; everything else in it stays."""
-    found = _live_in(text)
-    for value in found:
+    live = _live_in(text)
+    for value in live:
         for pattern in _patterns(value):
             text = pattern.sub(_dots, text)
-    return WITHHELD if found and any(map(_searching(text), found)) else text
+    return WITHHELD if live and any(map(_searching(text), live)) else text
 
 
 def data_without_live(data: Any) -> Any:
@@ -122,7 +122,7 @@ def _searching(text: str) -> Callable[[str], bool]:
 
 def _decoded(text: str) -> str:
     if "\\" in text:
-        text = _UNICODE.sub(lambda found: chr(int(found[1], 16)), text)
+        text = _UNICODE.sub(lambda match: chr(int(match[1], 16)), text)
         text = _OCTET.sub(r"%\1", text)
         text = _ESCAPED.sub(r"\1", text)
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # pairs become one character
@@ -157,8 +157,8 @@ def _patterns(value: str) -> Iterator[re.Pattern[str]]:
         yield re.compile(f"[A-Za-z0-9+/_-]{{0,3}}{parts}[A-Za-z0-9+/_-]{{0,2}}")
 
 
-def _dots(found: re.Match[str]) -> str:
-    return DOTS if found.lastgroup is None else found[0]
+def _dots(match: re.Match[str]) -> str:
+    return DOTS if match.lastgroup is None else match[0]
 
 
 _FROM_URL_SAFE = str.maketrans("+/", "-_")
@@ -203,7 +203,7 @@ def as_text(value: Any) -> str:
     return WITHHELD if holds_live(text) else text  # as a number, say
 
 
-class Redacting(logging.Filter):
+class RedactingFilter(logging.Filter):
     """Cleans every line before a handler sees it. A line that cannot be searched is not written."""
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -224,8 +224,8 @@ class Redacting(logging.Filter):
 _FORMAT = logging.Formatter()
 
 
-def guard(logger: logging.Logger) -> None:
-    """Put the filter on the handlers of a logger that brings its own."""
+def add_redaction(logger: logging.Logger) -> None:
+    """Add the filter to the handlers of a logger that has its own."""
     for handler in logger.handlers:
-        if not any(isinstance(each, Redacting) for each in handler.filters):
-            handler.addFilter(Redacting())
+        if not any(isinstance(each, RedactingFilter) for each in handler.filters):
+            handler.addFilter(RedactingFilter())

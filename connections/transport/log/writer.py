@@ -14,7 +14,7 @@ from connections.transport.log.redaction import holds_live
 from connections.transport.models import RequestLogEntry
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-# Many servers, and the gateways before them, number their answers without a word in their documents.
+# Many servers, and the gateways before them, number their answers without documenting it.
 USUAL_REQUEST_ID_HEADERS = (
     "x-request-id",
     "request-id",

@@ -1,1 +1,1 @@
-"""Tokens: asked for, stored, renewed, given back; sign-in at a provider."""
+"""OAuth: tokens are requested, stored, renewed and revoked here; people sign in at a provider and come back."""

@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable, Collection
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 from uuid import UUID
 
-import orjson
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -23,60 +21,49 @@ from connections.jobs.registry import Again
 from connections.jobs.services import enqueue
 from connections.providers import registry
 from connections.spec.errors import (
-    Blocked,
     CallFailed,
-    Forbidden,
     OutcomeUnknown,
     QuotaExhausted,
-    Unauthorized,
     Unavailable,
 )
-from connections.spec.faults import Phase
 from connections.spec.grants import Activation, Proposal
 from connections.spec.provider import Provider
 from connections.spec.streams import BadPage
 from connections.spec.text import duration
-from connections.spec.uses import Use
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import error_mapping, faults
-from connections.transport.http import parsing
-from connections.transport.limits import rate_limiter
-from connections.transport.log import writer
-from connections.transport.models import ActivationRequest, ActivationState, Outcome
-from connections.transport.oauth.signing import HttpBasic
-from connections.transport.request_context import RequestContext
+from connections.transport import faults
+from connections.transport.models import ActivationRequest, ActivationState
+from connections.transport.oauth import activation_endpoint
+from connections.transport.oauth.activation_endpoint import NoSuchRequest
 from connections.vault import sealing
-from connections.vault.keys import KeyUnavailable
-from connections.vault.models import ClientRegistration, Connection
-from connections.vault.secret import BoundSecret, Secret, WrongUse
+from connections.vault.models import ClientRegistration
+from connections.vault.secret import Secret
 from connections.vault.services import (
     Refused,
     bind_company,
     open_connection,
-    open_registration,
     store_credential,
 )
 
 SHOW = "transport.activation_show"
 DECIDE = "transport.activation_decide"
-ACTIVATION_ENDED = "transport.activation_ended"  # its handler belongs to whoever goes on with the new connections
+ACTIVATION_ENDED = "transport.activation_ended"  # its handler is registered by the room that sets new connections up
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]{0,199}")  # never "." or "..", which would lead to another path
-PLACEHOLDER = re.compile(r"\{\w+\}")
-PATIENCE = timedelta(minutes=2)  # how long a provider that does not answer is asked again, with a person waiting
-PAUSE = timedelta(seconds=3)
+RETRIED_FOR = timedelta(minutes=2)  # a provider that does not answer is asked again for so long, with a person waiting
+RETRY_PAUSE = timedelta(seconds=3)
 MOST_COMPANIES = 500
 
-# Why a request came to nothing without a fault of the provider's catalogue.
-WORDS = {
+# What people read where a request came to nothing, by reason code; else the provider's catalogue of faults says it.
+MESSAGES = {
     "expired": _("This request is no longer valid at the provider. Open its link there once more."),
     "unknown-request": _("The provider does not know this request. Open its link there once more."),
     "registration-refused": _("The provider does not accept our registration for this. Our staff can see it."),
     "no-word": format_lazy(
         _("The provider did not answer for {time}. Open its link there once more, a little later."),
-        time=duration(PATIENCE),
+        time=duration(RETRIED_FOR),
     ),
     "answer-lost": _(
         "The provider's answer was lost, so we cannot tell whether it was carried out. Open its link there once more."
@@ -87,9 +74,7 @@ WORDS = {
         " here. Open the provider's link once more."
     ),
 }
-SEALED = ("key_version", "request_ciphertext")  # the web may write these, and not read them
-CAME_TO_NOTHING = (ActivationState.EXPIRED, ActivationState.FAILED)
-STATUSES = {410: "expired", 404: "unknown-request"}
+UNSUCCESSFUL = (ActivationState.EXPIRED, ActivationState.FAILED)
 
 
 # Whether whoever consented at the provider is known to mean this tenant: the link that came back names no one, and
@@ -103,18 +88,10 @@ def connect_consent(check: Callable[[ActivationRequest], bool]) -> None:
     _has_consent = check
 
 
-class _NoSuch(Exception):
-    """The provider has no such request (any more): a word of ours says why."""
-
-    def __init__(self, reason_code: str, entry_id: UUID) -> None:
-        super().__init__(reason_code)
-        self.reason_code, self.entry_id = reason_code, entry_id
-
-
-def asked_before(
+def find_request(
     *, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor
 ) -> ActivationRequest | None:
-    """What became of this request when the same person brought it before, if anything. Needs the tenant's scope."""
+    """The row of this request where the same person brought it before, else None. Needs the tenant's scope."""
     return _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)[1]
 
 
@@ -127,19 +104,20 @@ def _row_of(*named: str | int | None) -> tuple[UUID, ActivationRequest | None]:
     for number in itertools.count():
         digest = salted_hmac("transport.activation", repr((*named, number)), algorithm="sha256").digest()
         row_id = UUID(bytes=digest[:16], version=5)
-        row = ActivationRequest.objects.defer(*SEALED).filter(id=row_id).first()
-        if row is None or row.state not in CAME_TO_NOTHING:
+        row = ActivationRequest.objects.without_sealed().filter(id=row_id).first()
+        if row is None or row.state not in UNSUCCESSFUL:
             break
     return row_id, row
 
 
-def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
-    """Keep a request that a browser brought, sealed, and have its proposal fetched. Needs the tenant's scope, in the web.
+def begin(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
+    """Store a request that a browser brought, sealed, and have its proposal fetched. Needs the tenant's scope, in the web.
 
-    Brought twice at once it is one. Raises Refused for what is no request id, or without a registration; KeyUnavailable.
+    Returns its row; brought twice at once it has one. Raises Refused for what is no request id, or without a registration;
+    KeyUnavailable.
     """
     if not REQUEST_ID.fullmatch(request_id):
-        raise Refused(WORDS["unknown-request"])
+        raise Refused(MESSAGES["unknown-request"])
     if not ClientRegistration.objects.filter(provider=provider.slug, environment=environment).exists():
         raise Refused(faults.NO_REGISTRATION.customer)
     row_id, before = _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)
@@ -158,7 +136,7 @@ def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError:  # pressed twice: the later press waits here until the first one's row stands
-        return ActivationRequest.objects.defer(*SEALED).get(id=row_id)
+        return ActivationRequest.objects.without_sealed().get(id=row_id)
     enqueue(kind=SHOW, subject=row.id, tenant_id=tenant.id)
     audit.record(
         tenant_id=tenant.id,
@@ -172,7 +150,7 @@ def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str
 
 
 def decide(*, activation: ActivationRequest, approved: Collection[str], actor: Actor) -> None:
-    """A person's word, once: these companies are connected, all others of the proposal rejected. In the tenant's scope.
+    """Store a person's decision, once: these companies are connected, all others rejected. In the tenant's scope.
 
     Raises Refused when there is nothing to decide (any more), or for a company that the proposal does not name.
     """
@@ -180,7 +158,7 @@ def decide(*, activation: ActivationRequest, approved: Collection[str], actor: A
     if not set(approved) <= set(offered):
         raise Refused(_("Choose from the companies that are listed."))
     if activation.expires_at and activation.expires_at <= timezone.now():
-        raise Refused(WORDS["expired"])
+        raise Refused(MESSAGES["expired"])
     chosen = [company for company in offered if company in approved]
     waiting = ActivationRequest.objects.filter(id=activation.id, state=ActivationState.SHOWN)
     if not waiting.update(state=ActivationState.DECIDING, approved=chosen):
@@ -203,22 +181,22 @@ def show(lease: Lease) -> Again | None:
         return None
     provider, activation = _provider(row)
     try:
-        body = _call(row, provider, activation.show)
+        body = activation_endpoint.call(row, provider, activation.show)
         proposal = activation.read(body)
         if not 0 < len(proposal.companies) <= MOST_COMPANIES:
             message = "a proposal without companies, or with too many"
             raise BadPage(message)
     except Unavailable as failed:
-        if timezone.now() < row.asked_at + PATIENCE:
-            return Again(max(failed.retry_at, timezone.now() + PAUSE), failed.fault.code)
+        if timezone.now() < row.asked_at + RETRIED_FOR:
+            return Again(max(failed.retry_at, timezone.now() + RETRY_PAUSE), failed.fault.code)
         _fail(lease, row, "no-word", failed.entry_id)
-    except (CallFailed, BadPage, _NoSuch) as trouble:
-        _fail(lease, row, *_said(trouble))
+    except (CallFailed, BadPage, NoSuchRequest) as error:
+        _fail(lease, row, *activation_endpoint.reason_of(error))
     else:
         with tenant_scope(row.tenant_id):
             lease.check()
             ActivationRequest.objects.filter(id=row.id).update(
-                state=ActivationState.SHOWN, proposal=_kept(proposal), expires_at=proposal.expires_at
+                state=ActivationState.SHOWN, proposal=_stored_form(proposal), expires_at=proposal.expires_at
             )
     return None
 
@@ -233,28 +211,28 @@ def carry_out(lease: Lease) -> Again | None:
         _fail(lease, row, "no-consent")
         return None
     if lease.starts > 1 or lease.failures:
-        # A worker died or broke after it may have asked: whether it was carried out, nobody here knows.
+        # A worker died or failed after it may have sent the request: whether it was carried out is not known.
         _fail(lease, row, "answer-lost")
         return None
     offered = [company for company, _words in row.companies]
     rejected = [company for company in offered if company not in row.approved]
     try:
-        body = _call(row, provider, activation.decide, activation.decision(row.approved, rejected))
+        body = activation_endpoint.call(row, provider, activation.decide, activation.decision(row.approved, rejected))
         keys = {company: Secret(key) for company, key in activation.keys(body).items()}
     except QuotaExhausted as full:
         return Again(full.retry_at, full.fault.code)
     except (Unavailable, OutcomeUnknown) as lost:
         _fail(lease, row, "answer-lost", lost.entry_id)
         return None
-    except (CallFailed, BadPage, _NoSuch) as trouble:
-        _fail(lease, row, *_said(trouble))
+    except (CallFailed, BadPage, NoSuchRequest) as error:
+        _fail(lease, row, *activation_endpoint.reason_of(error))
         return None
     with tenant_scope(row.tenant_id):
         lease.check()
         actor = Actor(row.actor_id, row.actor_name)
         words = dict(row.companies)
         opened = {
-            company: str(_connect(row, activation, company, words[company], keys[company], actor))
+            company: str(_open_connection(row, activation, company, words[company], keys[company], actor))
             for company in row.approved
             if company in keys
         }
@@ -270,7 +248,7 @@ def gave_up(lease: Lease) -> None:
         _end(row, ActivationState.FAILED, "interrupted")
 
 
-def _connect(
+def _open_connection(
     row: ActivationRequest, activation: Activation, company: str, words: str, key: Secret, actor: Actor
 ) -> UUID:
     """One company's connection, bound to it from the start: a key of another one is recognised by the first check."""
@@ -302,82 +280,12 @@ def _provider(row: ActivationRequest) -> tuple[Provider, Activation]:
     return provider, provider.activation
 
 
-def _kept(proposal: Proposal) -> dict[str, Any]:
+def _stored_form(proposal: Proposal) -> dict[str, Any]:
     return {
         "initiator": proposal.initiator[:200],
         "email": proposal.email[:254],
         "companies": [[company[:80], words[:200]] for company, words in proposal.companies],
     }
-
-
-def _call(row: ActivationRequest, provider: Provider, operation: str, body: Any = None) -> Any:
-    """One call with our registration as HTTP Basic, its entry written. Raises CallFailed, _NoSuch."""
-    declared = provider.operation(operation)
-    # There is no connection yet: the caller gets one that is never stored, and the entry names none.
-    nobody = Connection(tenant_id=row.tenant_id, provider=row.provider, environment=row.environment)
-    nobody.auth_method = provider.activation.auth_method if provider.activation else ""
-    context = RequestContext(nobody, provider)
-    client_id, secret, request_id = _opened(row)
-    try:
-        request_part = quote(request_id.reveal_for(Use.PATH, context.hosts.api), safe="")
-    except WrongUse:
-        raise Blocked(faults.WRONG_USE) from None
-    path = PLACEHOLDER.sub(lambda _match: request_part, declared.path)
-    rate_limiter.take(provider, nobody, client_id)
-    entry = context.begin(operation=declared.name, method=declared.method, path_template=declared.path)
-    entry.connection_id = None
-    wire = context.wire
-    try:
-        answer = context.send(
-            entry,
-            url=context.hosts.api + path,
-            total=provider.deadlines.total,
-            signature=HttpBasic(client_id, secret),
-            body=None if body is None else wire.encode(body, {}) if wire.encode else orjson.dumps(body),
-            wire=wire,
-        )
-        try:
-            parsed = parsing.read(answer.body, wire)
-        except ValueError:
-            parsed = None
-        if answer.status in STATUSES:
-            entry.outcome = Outcome.REFUSED
-            raise _NoSuch(STATUSES[answer.status], entry.id)
-        if not 200 <= answer.status < 300 or parsed is None or provider.faults.in_good(parsed):
-            raise error_mapping.refusal(provider, Phase.CALL, entry, answer, parsed)
-        entry.outcome = Outcome.ANSWERED
-    except CallFailed as failed:
-        entry.fault = failed.fault.code
-        raise
-    finally:
-        writer.write_now([entry])
-    return parsed
-
-
-def _opened(row: ActivationRequest) -> tuple[str, BoundSecret, BoundSecret]:
-    """Our client id and secret, and the request id. Raises Unauthorized."""
-    with tenant_scope(row.tenant_id):
-        try:
-            client_id, secret, _redirect = open_registration(row.provider, row.environment)
-            request_id = sealing.unseal(row, "request_ciphertext")
-        except (sealing.Unopenable, KeyUnavailable):
-            raise Unauthorized(faults.NO_KEY) from None
-    if not client_id or secret is None:
-        raise Unauthorized(faults.NO_REGISTRATION)
-    return client_id, secret, request_id
-
-
-def _said(trouble: Exception) -> tuple[str, UUID | None]:
-    """The word for what went wrong, and the entry that shows it."""
-    if isinstance(trouble, _NoSuch):
-        return trouble.reason_code, trouble.entry_id
-    if not isinstance(trouble, CallFailed):
-        return faults.UNREADABLE.code, None
-    is_ours = faults.find(trouble.fault.code) is not None
-    if isinstance(trouble, Unauthorized | Forbidden) and not is_ours:
-        # The provider's catalogue speaks of a customer's session, which this is not.
-        return "registration-refused", trouble.entry_id
-    return trouble.fault.code, trouble.entry_id
 
 
 def _fail(lease: Lease, row: ActivationRequest, reason_code: str, entry_id: UUID | None = None) -> None:

@@ -1,4 +1,4 @@
-"""A person at the provider's login page and back: one row per attempt, its state used once, its code traded by a worker."""
+"""A person at the provider's login page and back: one row per attempt, used once, its code exchanged by a worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.text import format_lazy
@@ -27,8 +26,10 @@ from connections.tenancy import audit
 from connections.tenancy.models import Lookup
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import faults
-from connections.transport.models import AttemptState, AuthorizationAttempt
-from connections.transport.oauth import revocation, token_endpoint, tokens
+from connections.transport.models import AttemptState, AuthorizationAttempt, AuthorizationAttemptQuerySet
+from connections.transport.oauth import revocation, token_endpoint, token_store
+from connections.transport.oauth.token import LoginCode
+from connections.transport.oauth.tokens import TokenHolder
 from connections.transport.request_context import RequestContext
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
@@ -36,13 +37,14 @@ from connections.vault.secret import Secret
 from connections.vault.services import Refused, doubt_company, hold_open, store_credential
 
 EXCHANGE = "transport.exchange"
-ATTEMPT_ENDED = "transport.attempt_ended"  # its handler belongs to whoever draws conclusions from it
+ATTEMPT_ENDED = "transport.attempt_ended"  # its handler is registered by the room that acts on the outcome
 PURPOSE = "login"
 VALID_FOR = timedelta(minutes=10)
 STATE_BYTES = 32
 
-# Why an attempt ended without a request of ours; RFC 6749 4.1.2.1. The provider's own words are never shown.
-WORDS = {
+# What people read where an attempt ended without a request of ours, by reason code. Some codes are of RFC 6749 4.1.2.1;
+# the provider's own texts are never shown.
+MESSAGES = {
     "access_denied": _("The connection was declined at the provider. Nothing has changed; you can start again."),
     "temporarily_unavailable": _("The provider's login page is out of order at the moment. Try again later."),
     "server_error": _("The provider's login page had trouble. Try again later."),
@@ -67,27 +69,27 @@ WORDS = {
 def begin(
     *, connection: Connection, login: str, checkpoint: str, redirect_uri: str, session: str, actor: Actor
 ) -> str:
-    """Keep a new attempt and give the address of the provider's login page. Needs the tenant's scope, in the web.
+    """Store a new attempt; returns the address of the provider's login page. Needs the tenant's scope, in the web.
 
     `session` is the browser session's key. Raises Refused where we are not registered; KeyUnavailable.
     """
     provider = _provider(connection)
-    flow = provider.login(login)
-    ours = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
-    client_id = ours.values_list("client_id", flat=True).first()
+    grant = provider.login(login)
+    registrations = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
+    client_id = registrations.values_list("client_id", flat=True).first()
     if not client_id:
         raise Refused(_("We are not registered at this provider yet. Our staff can see it and must add it."))
     hosts = registry.hosts_of(provider, connection.environment, connection.settings)
-    scope = getattr(flow, "scope", "")
+    scope = getattr(grant, "scope", "")
     browser = OAuth2Session(
-        client_id, redirect_uri=redirect_uri, scope=scope or None, pkce="S256" if flow.pkce else None
+        client_id, redirect_uri=redirect_uri, scope=scope or None, pkce="S256" if grant.pkce else None
     )
     state = secrets.token_urlsafe(STATE_BYTES)
-    page = hosts.authorize + flow.authorize_path
+    page = hosts.authorize + grant.authorize_path
     # The library refuses plain HTTP, which the pages of simulators stand on; nothing is sent from here.
     is_plain = hosts.loopback and page.startswith("http://")
     page = f"https://{page.removeprefix('http://')}" if is_plain else page
-    address, _state = browser.authorization_url(page, state=state, **flow.extra)
+    address, _state = browser.authorization_url(page, state=state, **grant.extra)
     address = f"http://{address.removeprefix('https://')}" if is_plain else address
     attempt = AuthorizationAttempt(
         tenant_id=connection.tenant_id,
@@ -110,23 +112,25 @@ def begin(
 
 def tenant_of(*, state: str) -> UUID | None:
     """The tenant an attempt belongs to, and nothing else; None for a state that is not ours, or of long ago."""
-    found = Lookup.objects.filter(digest=digest(state), purpose=PURPOSE)
-    return found.values_list("tenant_id", flat=True).first()
+    lookups = Lookup.objects.filter(digest=digest(state), purpose=PURPOSE)
+    return lookups.values_list("tenant_id", flat=True).first()
 
 
 def receive(
     *, provider: str, state: str, code: str, error: str, issuer: str, session: str, actor: Actor
 ) -> AuthorizationAttempt | None:
-    """Use an attempt up, once, and have its code traded. Needs the tenant's scope, in the web.
+    """Use an attempt up, once, and have its code exchanged. Needs the tenant's scope, in the web.
 
     None for a state that is unknown, used, too old, of another session, person or provider: nothing is sent then.
     """
-    ids = list(_of_browser(provider, state, session, actor).filter(consumed_at=None).values_list("id", flat=True))
+    ids = list(
+        _attempts_of_browser(provider, state, session, actor).filter(consumed_at=None).values_list("id", flat=True)
+    )
     # One statement decides: of many callbacks at once, one finds the row unused.
     if not ids or not AuthorizationAttempt.objects.filter(id=ids[0], consumed_at=None).update(consumed_at=Now()):
         return None
-    attempt = AuthorizationAttempt.objects.select_related("connection").defer(*SEALED).get(id=ids[0])
-    reason_code = _word(attempt, code, error, issuer)
+    attempt = AuthorizationAttempt.objects.select_related("connection").without_sealed().get(id=ids[0])
+    reason_code = _reason_not_to_exchange(attempt, code, error, issuer)
     if reason_code:
         _end(attempt, AttemptState.DENIED if reason_code == "access_denied" else AttemptState.FAILED, reason_code)
         return attempt
@@ -142,19 +146,19 @@ def received_before(*, provider: str, state: str, session: str, actor: Actor) ->
 
     Changes nothing, and what was brought this time is not looked at. Needs the tenant's scope.
     """
-    used = _of_browser(provider, state, session, actor).exclude(consumed_at=None)
-    return used.select_related("connection").defer(*SEALED).first()
+    used = _attempts_of_browser(provider, state, session, actor).exclude(consumed_at=None)
+    return used.select_related("connection").without_sealed().first()
 
 
-def _of_browser(provider: str, state: str, session: str, actor: Actor) -> QuerySet[AuthorizationAttempt]:
+def _attempts_of_browser(provider: str, state: str, session: str, actor: Actor) -> AuthorizationAttemptQuerySet:
     """The attempt with this state, where it was begun by this person in this session, for this provider."""
-    mine = AuthorizationAttempt.objects.filter(
+    attempts = AuthorizationAttempt.objects.filter(
         state_digest=digest(state),
         session_digest=digest(session),
         actor_id=actor.id,
         connection__provider=provider,
     )
-    return mine.exclude(connection__state=ConnectionState.DISCONNECTED)
+    return attempts.exclude(connection__state=ConnectionState.DISCONNECTED)
 
 
 def _forget_states_before(connection: Connection) -> None:
@@ -163,22 +167,19 @@ def _forget_states_before(connection: Connection) -> None:
     Lookup.objects.filter(purpose=PURPOSE, digest__in=list(old.values_list("state_digest", flat=True))).delete()
 
 
-def _word(attempt: AuthorizationAttempt, code: str, error: str, issuer: str) -> str:
-    """Why the code is not traded; '' where it is."""
+def _reason_not_to_exchange(attempt: AuthorizationAttempt, code: str, error: str, issuer: str) -> str:
+    """The reason code for not exchanging the code; '' where it is exchanged."""
     if attempt.started_at < timezone.now() - VALID_FOR:
         return "too-late"
     if error:
-        return error if error in WORDS else "other-answer"
+        return error if error in MESSAGES else "other-answer"
     if not _is_issuer(attempt.connection, issuer):
         return "other-issuer"
     return "" if 0 < len(code) <= 4000 else "no-code"
 
 
-SEALED = ("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_version")
-
-
-def exchange(lease: Lease) -> None:
-    """Job: trade a code. A code is good once, so whatever happens the attempt ends here, and says how."""
+def exchange(lease: Lease, send_operation: revocation.SendOperation) -> None:
+    """Exchange a code for tokens, or for a key. A code is good once: whatever happens, the attempt ends here and says how."""
     with tenant_scope(lease.tenant_id):
         lease.check()
         attempt = AuthorizationAttempt.objects.select_related("connection__tenant").filter(id=lease.subject).first()
@@ -194,7 +195,7 @@ def exchange(lease: Lease) -> None:
         if attempt.connection.fault not in faults.HOLDING:
             # The page that received the code holds reading as well; a row that no page wrote comes no further for it.
             doubt_company(connection=attempt.connection, fault=faults.COMPANY_UNPROVEN.code)
-        code = token_endpoint.Code(
+        code = LoginCode(
             sealing.unseal(attempt, "code_ciphertext"),
             sealing.unseal(attempt, "verifier_ciphertext"),
             attempt.redirect_uri,
@@ -202,20 +203,20 @@ def exchange(lease: Lease) -> None:
     provider = _provider(attempt.connection)
     context = RequestContext(attempt.connection, provider, checkpoint=attempt.checkpoint)
     try:
-        flow = provider.login(attempt.login) if provider.offers(attempt.connection.auth_method) else context.grant
-        if isinstance(flow, KeyLogin):
-            given = token_endpoint.ask_key(context, flow, code)
+        grant = provider.login(attempt.login) if provider.offers(attempt.connection.auth_method) else context.grant
+        if isinstance(grant, KeyLogin):
+            key = token_endpoint.request_key(context, grant, code)
             with tenant_scope(lease.tenant_id):
                 hold_open(attempt.connection)
                 actor = Actor(attempt.actor_id, attempt.actor_name)
-                store_credential(connection=attempt.connection, name=flow.credential, secret=given, actor=actor)
-                tokens.forget(attempt.connection)
+                store_credential(connection=attempt.connection, name=grant.credential, secret=key, actor=actor)
+                token_store.destroy_pair(attempt.connection)
         else:
             # The pair before this one goes first: a provider may allow only so many, and nobody would use it again.
-            # Where it cannot be given back it stands in the request log, and the new login is not lost for it.
+            # Where that fails, the request log shows it, and the new login goes on all the same.
             with suppress(CallFailed):
-                revocation.give_back(context)
-            tokens.exchange_code(context, code)
+                revocation.give_back(context, send_operation)
+            TokenHolder(context).exchange_code(code)
     except Refused:
         with tenant_scope(lease.tenant_id):
             _end(attempt, AttemptState.FAILED, "left")
@@ -256,9 +257,9 @@ def _end(
 ) -> None:
     """The end of an attempt; what was sealed for it goes. In the tenant's scope."""
     # Only a worker has sent anything, and only it may write the entry's id.
-    asked = {} if entry_id is None else {"entry_id": entry_id}
+    sent = {} if entry_id is None else {"entry_id": entry_id}
     AuthorizationAttempt.objects.filter(id=attempt.id).update(
-        state=state, reason_code=reason_code[:60], ended_at=Now(), code_ciphertext=None, **asked
+        state=state, reason_code=reason_code[:60], ended_at=Now(), code_ciphertext=None, **sent
     )
     attempt.state, attempt.reason_code = state, reason_code
     enqueue(kind=ATTEMPT_ENDED, subject=attempt.id, tenant_id=attempt.tenant_id)
@@ -295,4 +296,5 @@ def _provider(connection: Connection) -> Provider:
 
 
 def digest(text: str) -> str:
+    """SHA-256 in hex: how a state or a session is known without being stored."""
     return hashlib.sha256(text.encode()).hexdigest()

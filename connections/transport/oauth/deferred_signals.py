@@ -9,11 +9,11 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 # How a worker is told to stop, and (SIGUSR1) how Celery tells a task that its soft time limit is over.
-HELD_BACK = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+DEFERRED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @contextmanager
-def shielded() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Signals that arrive in the block are delivered when it ends, however it ends; only kill -9 cuts through.
 
     Python handles signals in the main thread, so nothing needs holding back in another one.
@@ -23,17 +23,17 @@ def shielded() -> Iterator[None]:
         return
     arrived: list[int] = []
 
-    def hold_back(number: int, frame: FrameType | None) -> None:
+    def defer(number: int, frame: FrameType | None) -> None:
         arrived.append(number)
 
     # Undone in reverse and to the end, even where a handler that is back in its place raises at once.
     with ExitStack() as stack:
         stack.callback(_deliver, arrived)
-        for number in HELD_BACK:
+        for number in DEFERRED:
             handler = signal.getsignal(number)
             if handler is not None and handler != signal.SIG_IGN:
                 stack.callback(signal.signal, number, handler)
-                signal.signal(number, hold_back)
+                signal.signal(number, defer)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
@@ -14,16 +15,18 @@ from connections.spec.errors import CallFailed, Unauthorized, Unavailable
 from connections.spec.grants import AuthorizationCode
 from connections.tenancy import audit
 from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
-from connections.transport.client import Client
 from connections.transport.log import recording
 from connections.transport.models import AuthorizationAttempt
-from connections.transport.oauth import tokens
+from connections.transport.oauth import token_store
+from connections.transport.oauth.tokens import stored_pair
 from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, ConnectionState, Credential, Leaving
 
 LEAVE = "transport.leave"
-PATIENCE = timedelta(minutes=15)  # how long a provider that does not answer is asked again
-PAUSE = timedelta(seconds=30)
+RETRIED_FOR = timedelta(minutes=15)  # a provider that does not answer is asked again for so long
+RETRY_PAUSE = timedelta(seconds=30)
+
+SendOperation = Callable[[Connection, str], None]  # sends one operation by its name; raises CallFailed
 
 
 def begin(*, connection: Connection, actor: Actor) -> None:
@@ -32,9 +35,9 @@ def begin(*, connection: Connection, actor: Actor) -> None:
     Disconnecting twice changes nothing. A set-up that was given up goes the same way, under a name of its own.
     """
     was_setup = Connection.objects.filter(id=connection.id, state=ConnectionState.SETUP).exists()
-    standing = Connection.objects.filter(id=connection.id).exclude(state=ConnectionState.DISCONNECTED)
+    connected = Connection.objects.filter(id=connection.id).exclude(state=ConnectionState.DISCONNECTED)
     left = {"leaving": Leaving.UNDER_WAY, "left_at": timezone.now(), "fault": "", "fault_at": None}
-    if not standing.update(state=ConnectionState.DISCONNECTED, **left):
+    if not connected.update(state=ConnectionState.DISCONNECTED, **left):
         return
     connection.refresh_from_db()
     enqueue(kind=LEAVE, subject=connection.id, tenant_id=connection.tenant_id)
@@ -42,7 +45,7 @@ def begin(*, connection: Connection, actor: Actor) -> None:
     audit.record(tenant_id=connection.tenant_id, actor=actor, action=action, subject=str(connection.id))
 
 
-def leave(lease: Lease) -> Again | None:
+def leave(lease: Lease, send_operation: SendOperation) -> Again | None:
     """Job: revoke at the provider, with bounded retries, then destroy what is stored, and say which of it happened."""
     with tenant_scope(lease.tenant_id):
         connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
@@ -50,10 +53,10 @@ def leave(lease: Lease) -> Again | None:
     if connection is None or provider is None:
         return None
     try:
-        how = give_back(RequestContext(connection, provider))
+        how = give_back(RequestContext(connection, provider), send_operation)
     except Unavailable as failed:
-        if connection.left_at is not None and timezone.now() < connection.left_at + PATIENCE:
-            return Again(max(failed.retry_at, timezone.now() + PAUSE), failed.fault.code)
+        if connection.left_at is not None and timezone.now() < connection.left_at + RETRIED_FOR:
+            return Again(max(failed.retry_at, timezone.now() + RETRY_PAUSE), failed.fault.code)
         how = Leaving.FAILED
     except CallFailed:
         how = Leaving.FAILED
@@ -74,10 +77,10 @@ def gave_up(lease: Lease) -> None:
 def _destroy(connection: Connection, how: Leaving) -> None:
     """One commit: a caller that asks for a token now either opens nothing or is fenced off by the generation."""
     Credential.objects.filter(connection_id=connection.id).delete()
-    tokens.forget(connection)
+    token_store.destroy_pair(connection)
     recording.destroy(connection)
     sealed = dict.fromkeys(("verifier_ciphertext", "code_ciphertext"))
-    AuthorizationAttempt.objects.filter(connection_id=connection.id).update(**sealed)
+    AuthorizationAttempt.objects.for_connection(connection.id).update(**sealed)
     Connection.objects.filter(id=connection.id).update(leaving=how)
     audit.record(
         tenant_id=connection.tenant_id,
@@ -88,24 +91,20 @@ def _destroy(connection: Connection, how: Leaving) -> None:
     )
 
 
-def give_back(context: RequestContext) -> Leaving:
+def give_back(context: RequestContext, send_operation: SendOperation) -> Leaving:
     """End the stored session at the provider where it offers that. Raises CallFailed where it could not be asked.
 
     What is refused as unknown is gone already, which is what was wanted.
     """
-    living, has_refresh = tokens.stored(context.connection)
-    if living is None and not has_refresh:
+    token, has_refresh = stored_pair(context.connection)
+    if token is None and not has_refresh:
         return Leaving.NOTHING
     grant = context.grant
     if not isinstance(grant, AuthorizationCode) or not grant.logout:
         return Leaving.NOT_OFFERED
-    client = Client(connection=context.connection)
     try:
-        client.send(grant.logout)
+        send_operation(context.connection, grant.logout)
     except Unauthorized as gone:
         # Without an entry nothing was asked, and nothing was revoked.
         return Leaving.REVOKED if gone.entry_id is not None else Leaving.FAILED
-    finally:
-        with tenant_scope(context.connection.tenant_id):
-            client.write_ledger()
     return Leaving.REVOKED

@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import orjson
 
@@ -13,11 +12,6 @@ from connections.spec.grants import TokenBody
 from connections.spec.placement import Placement, Signed
 from connections.spec.uses import Use
 from connections.vault.secret import BoundSecret
-
-
-class Signature(Protocol):
-    def sign(self, url: str) -> Signed:
-        """What joins the request to this address. Raises WrongUse where a secret was not given for it."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The row that keeps a connection's token pair: who asks for the next one, what came of it, how long that stands.
+"""The row that stores a connection's token pair: who requests the next one, what came of it, how long a failure holds.
 
 All times are the database's own, so that neither a clock that jumps nor two machines that disagree shorten or stretch a
-token's life. Everything here but `read`, `opened` and `given` commits at once, in a transaction of its own.
+token's life. Everything here but `read`, what opens and what compares commits at once, in a transaction of its own.
 """
 
 from __future__ import annotations
@@ -10,107 +10,76 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection as database
 from django.db import transaction
-from django.db.models import DateTimeField, F, Func, Q
+from django.db.models import DateTimeField, F, Func, Max, Q
 from django.db.models.functions import Now
 
 from connections.spec.errors import CallFailed, Rejected, Unauthorized, Unavailable, Unreadable
 from connections.tenancy.scope import tenant_scope
-from connections.transport import error_mapping, faults
-from connections.transport.limits import clock
-from connections.transport.oauth.token_endpoint import TokenResponse
+from connections.transport import clock, faults
+from connections.transport.doubtful_refusals import CONFIRMED_AFTER
+from connections.transport.oauth.token import AccessToken, RequestFingerprint, TokenResponse
 from connections.vault import sealing
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant
 from connections.vault.secret import BoundSecret
 
-CLAIM = 20.0  # seconds
-ASKED_WITHIN = 18.5  # seconds of a claim in which the answer must be there; the rest is for storing it
-EXCHANGE_CLAIM = "trade-"  # how a claim begins that was seized
-REFUSAL_HOLDS = 5.0  # seconds in which callers share the outcome of a failed request instead of asking again
-LONGEST_HOLD = 60.0  # what that grows to while the token endpoint is in trouble
+CLAIM_SECONDS = 20.0  # after these, another caller takes over the claim of one that has not come back
+ANSWER_WITHIN_SECONDS = 18.5  # of a claim, in which the answer must be there; the rest is for storing it
+EXCHANGE_CLAIM = "trade-"  # how the claim begins of a caller that exchanges a code
+FAILURE_HOLDS_SECONDS = 5.0  # callers share the outcome of a failed request for so long instead of asking again
+LONGEST_HOLD_SECONDS = 60.0  # what that grows to while the token endpoint is in trouble
 # Of tokens that live for less than a minute, one a second: a short life is believed, and still no storm of requests.
-SHORT_LIFE, SHORT_PAUSE = 60.0, 1.0  # seconds
-
-
-@dataclass(frozen=True)
-class AccessToken:
-    """A token that is good until `ends`, and due to be replaced from `due` on: seconds of this process's steady clock.
-
-    `generation` tells it from the ones before and after.
-    """
-
-    secret: BoundSecret
-    kind: str
-    generation: int
-    issued_at: datetime
-    due: float
-    ends: float
-
-    @property
-    def is_due(self) -> bool:
-        return time.monotonic() >= self.due
-
-    @property
-    def is_over(self) -> bool:
-        return time.monotonic() >= self.ends
-
-
-@dataclass(frozen=True)
-class RequestFingerprint:
-    """What a token request is made with: whose client, and a digest that moves with any part of it."""
-
-    client_id: str
-    digest: str
+SHORT_LIFE_SECONDS, SHORT_LIFE_PAUSE_SECONDS = 60.0, 1.0
+REPLACED_BEFORE_END = timedelta(minutes=5)
 
 
 @contextmanager
 def durable(connection: Connection) -> Iterator[None]:
-    """Committed when the block ends, whatever the caller does afterwards. Raises RuntimeError inside a transaction:
-    nothing may be asked for there, as a rollback would take back the claim and leave the request.
+    """The block is committed when it ends, whatever the caller does afterwards. Raises RuntimeError inside a transaction:
+    no token may be requested there, as a rollback would take back the claim and leave the request.
     """
     with transaction.atomic(durable=True), tenant_scope(connection.tenant_id):
         yield
 
 
 def read(connection: Connection) -> tuple[Grant, datetime]:
-    """The row, made where there was none, and the database's time. Needs the tenant's scope."""
+    """The connection's row, inserted where there was none, and the database's time. Needs the tenant's scope."""
     rows = Grant.objects.filter(connection_id=connection.id)
-    told = rows.annotate(told_at=Func(function="clock_timestamp", output_field=DateTimeField()))
-    found = told.first()
-    if found is None:
-        made = Grant(tenant_id=connection.tenant_id, connection_id=connection.id)
-        Grant.objects.bulk_create([made], ignore_conflicts=True)
-        found = told.get()
-    # What the pair is sealed for goes by the connection in the caller's hands, whose addresses the request went to.
-    found.connection = connection
-    return found, found.told_at
+    rows = rows.annotate(read_at=Func(function="clock_timestamp", output_field=DateTimeField()))
+    row = rows.first()
+    if row is None:
+        new_row = Grant(tenant_id=connection.tenant_id, connection_id=connection.id)
+        Grant.objects.bulk_create([new_row], ignore_conflicts=True)
+        row = rows.get()
+    # What the pair is sealed for depends on the connection in the caller's hands, whose addresses the request went to.
+    row.connection = connection
+    return row, row.read_at
 
 
-def opened(row: Grant, now: datetime) -> AccessToken | None:
-    """The stored token, if it has not ended. Needs the tenant's scope. Raises Unauthorized where it does not open."""
+def open_access_token(row: Grant, now: datetime) -> AccessToken | None:
+    """The stored token, None if it has ended. Needs the tenant's scope. Raises Unauthorized where it does not open."""
     if row.access_ciphertext is None or row.expires_at is None or row.issued_at is None or now >= row.expires_at:
         return None
     secret = _unsealed(row, "access_ciphertext")
-    return _living(secret, row.token_type, row.generation, row.issued_at, row.expires_at, now)
+    return _access_token(secret, row.token_type, row.generation, row.issued_at, row.expires_at, now)
 
 
-def _living(
+def _access_token(
     secret: BoundSecret, kind: str, generation: int, issued_at: datetime, expires_at: datetime, now: datetime
 ) -> AccessToken:
-    """To be replaced five minutes before its end, or a tenth of a short life, but not in its last second."""
+    """It is due for replacement five minutes before its end, or a tenth of a short life, but not in its last second."""
     life = expires_at - issued_at
-    margin = min(timedelta(minutes=5), max(life / 10, min(timedelta(seconds=1), life / 2)))
+    margin = min(REPLACED_BEFORE_END, max(life / 10, min(timedelta(seconds=1), life / 2)))
     ends = time.monotonic() + (expires_at - now).total_seconds()
     return AccessToken(secret, kind, generation, issued_at, ends - margin.total_seconds(), ends)
 
 
-def refresh_token(row: Grant) -> BoundSecret | None:
-    """The stored refresh token. Needs the tenant's scope. Raises Unauthorized where it does not open."""
+def open_refresh_token(row: Grant) -> BoundSecret | None:
+    """The stored refresh token, None where there is none. In the tenant's scope. Raises Unauthorized if it does not open."""
     if row.refresh_ciphertext is None:
         return None
     return _unsealed(row, "refresh_ciphertext")
@@ -123,24 +92,33 @@ def _unsealed(row: Grant, field: str) -> BoundSecret:
         raise Unauthorized(faults.NO_KEY) from None
 
 
-def given(connection: Connection) -> RequestFingerprint:
-    """What a request would be made with now. Needs the tenant's scope."""
-    ours = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
-    ours_is = ours.values_list("client_id", "secret_ciphertext").first()
+def request_fingerprint(connection: Connection) -> RequestFingerprint:
+    """What a token request would be made with now. Needs the tenant's scope."""
+    registrations = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
+    ours = registrations.values_list("client_id", "secret_ciphertext").first()
     theirs = Credential.objects.filter(connection_id=connection.id).order_by("name").values_list("name", "ciphertext")
-    typed = Connection.objects.filter(id=connection.id).values_list("settings", flat=True).first()
+    settings = Connection.objects.filter(id=connection.id).values_list("settings", flat=True).first()
     # Of ciphertexts: a digest of the secrets themselves could be guessed at.
-    told = [ours_is and (ours_is[0], bytes(ours_is[1])), [(name, bytes(sealed)) for name, sealed in theirs], typed]
-    return RequestFingerprint(ours_is[0] if ours_is else "", hashlib.sha256(repr(told).encode()).hexdigest())
+    parts = [ours and (ours[0], bytes(ours[1])), [(name, bytes(sealed)) for name, sealed in theirs], settings]
+    return RequestFingerprint(ours[0] if ours else "", hashlib.sha256(repr(parts).encode()).hexdigest())
 
 
-def claim(connection: Connection, me: str, spent: int, *, forced: bool, changed: RequestFingerprint | None) -> bool:
-    """Whether the next request is ours; within `durable`.
+def has_worked(connection: Connection) -> bool:
+    """Whether a token was given for what is stored now: a key that never opened anything was not taken back."""
+    with tenant_scope(connection.tenant_id):
+        issued_at = Grant.objects.filter(connection_id=connection.id).values_list("issued_at", flat=True).first()
+        changed_at = Credential.objects.filter(connection_id=connection.id).aggregate(at=Max("changed_at"))["at"]
+    return issued_at is not None and (changed_at is None or issued_at > changed_at)
 
-    A claim that is over belonged to a caller that died: it is taken over. A failure holds for `REFUSAL_HOLDS`, twice as
-    long with every further trouble in a row; one of what was asked with, until something else can be asked with.
-    `forced` asks all the same, but never before the provider allows it. `changed`: what is there to ask with now, where
-    that was looked up.
+
+def claim(
+    connection: Connection, claim_id: str, spent: int, *, forced: bool, changed: RequestFingerprint | None
+) -> bool:
+    """Whether the next token request is the caller's own; within `durable`.
+
+    A claim that is over belonged to a caller that died: it is taken over. A failure holds for `FAILURE_HOLDS_SECONDS`, twice
+    as long with every further trouble in a row; a refusal of the credential, until it has changed. `forced` claims all the
+    same, but never before the provider allows it. `changed`: the present fingerprint, where that was looked up.
     """
     with database.cursor() as cursor:
         cursor.execute(
@@ -158,15 +136,15 @@ def claim(connection: Connection, me: str, spent: int, *, forced: bool, changed:
             " least(%(hold)s * power(2, greatest(failures - 1, 0)), greatest(%(hold)s, %(longest)s))))"
             " OR (refused_with <> '' AND refused_with <> %(given)s))",
             {
-                "me": me,
-                "claim": CLAIM,
+                "me": claim_id,
+                "claim": CLAIM_SECONDS,
                 "connection": connection.id,
                 "spent": spent,
                 "forced": forced,
-                "hold": REFUSAL_HOLDS,
-                "longest": LONGEST_HOLD,
-                "short": SHORT_LIFE,
-                "pause": SHORT_PAUSE,
+                "hold": FAILURE_HOLDS_SECONDS,
+                "longest": LONGEST_HOLD_SECONDS,
+                "short": SHORT_LIFE_SECONDS,
+                "pause": SHORT_LIFE_PAUSE_SECONDS,
                 "given": changed.digest if changed else None,
             },
         )
@@ -174,66 +152,67 @@ def claim(connection: Connection, me: str, spent: int, *, forced: bool, changed:
 
 
 def is_claimed(connection: Connection) -> bool:
-    """Whether somebody is asking now."""
+    """Whether a token request is under way."""
     with tenant_scope(connection.tenant_id):
         row, now = read(connection)
     return row.claimed_until is not None and row.claimed_until > now
 
 
-def seize(connection: Connection, me: str) -> Grant:
-    """The claim, whoever has it: a person connected anew, and what others are asking for is of no use any more."""
+def seize_claim(connection: Connection, claim_id: str) -> Grant:
+    """Take the claim, whoever has it; returns the row. A person connected anew, so no other request is of use any more."""
     with durable(connection):
         row, now = read(connection)
         is_unseen = bool(row.claimed_by)  # a request whose answer nobody has seen
         Grant.objects.filter(id=row.id).update(
-            claimed_by=me,
-            claimed_until=Now() + timedelta(seconds=CLAIM),
+            claimed_by=claim_id,
+            claimed_until=Now() + timedelta(seconds=CLAIM_SECONDS),
             uncertain_at=row.uncertain_at or (now if is_unseen else None),
         )
         row.refresh_from_db()
     return row
 
 
-def held_until(row: Grant) -> datetime | None:
+def failure_holds_until(row: Grant) -> datetime | None:
     """Until when nobody asks again, by the database's clock; None where a person must do something first."""
     if row.refused_with or row.refused_at is None:
         return None
-    hold = REFUSAL_HOLDS * 2 ** max(row.failures - 1, 0)
-    until = row.refused_at + timedelta(seconds=min(hold, max(REFUSAL_HOLDS, LONGEST_HOLD)))
+    hold = FAILURE_HOLDS_SECONDS * 2 ** max(row.failures - 1, 0)
+    until = row.refused_at + timedelta(seconds=min(hold, max(FAILURE_HOLDS_SECONDS, LONGEST_HOLD_SECONDS)))
     return max(until, row.ask_after) if row.ask_after else until
 
 
-def keep(
-    connection: Connection, row: Grant, me: str, fingerprint: RequestFingerprint, asked: TokenResponse
+def store(
+    connection: Connection, row: Grant, claim_id: str, fingerprint: RequestFingerprint, response: TokenResponse
 ) -> AccessToken | None:
-    """Commit what an answer brought, by compare-and-set; None where somebody else's newer answer counts.
+    """Commit what an answer brought, by compare-and-set; None where another caller's newer answer counts.
 
     A claim that ran out meanwhile does not matter as long as nothing newer was stored: a pair that a provider gave once
-    is never thrown away for being late. Only to a claim that was seized it gives way.
-    A refresh answer without a refresh token keeps the old one. An answer whose access token is unusable, or a refusal,
-    still brings its refresh token home; its trouble is left by `give_back`. Raises Unauthorized without a key to seal with.
+    is never thrown away for being late. It gives way only to a claim that was seized.
+    A refresh answer without a refresh token leaves the old one. Of an answer whose access token is unusable, or of a
+    refusal, the refresh token is stored all the same; `release_claim` leaves the failure. Raises Unauthorized without a key
+    to seal with.
     """
     values: dict[str, object] = {"uncertain_at": None, "refresh_refused_at": None}
     try:
         with durable(connection):
             _row, now = read(connection)
             # Counted from the claim, which is older than the request.
-            issued_at = min(now, row.claimed_until - timedelta(seconds=CLAIM)) if row.claimed_until else now
-            if asked.refresh is not None:
-                values |= sealing.seal(row, "refresh_ciphertext", asked.refresh)
+            issued_at = min(now, row.claimed_until - timedelta(seconds=CLAIM_SECONDS)) if row.claimed_until else now
+            if response.refresh is not None:
+                values |= sealing.seal(row, "refresh_ciphertext", response.refresh)
                 values |= {
                     "refresh_issued_at": issued_at,
                     "client_id": fingerprint.client_id,
                 }
-            if asked.secret is not None:
-                values |= sealing.seal(row, "access_ciphertext", asked.secret)
+            if response.secret is not None:
+                values |= sealing.seal(row, "access_ciphertext", response.secret)
                 values |= {
                     "claimed_by": "",
                     "claimed_until": None,
-                    "token_type": asked.kind,
-                    "scope": asked.scope,
+                    "token_type": response.kind,
+                    "scope": response.scope,
                     "issued_at": issued_at,
-                    "expires_at": issued_at + asked.lifetime,
+                    "expires_at": issued_at + response.lifetime,
                     "generation": row.generation + 1,
                     "failures": 0,
                     "ask_after": None,
@@ -242,30 +221,35 @@ def keep(
                     "refused_entry": None,
                     "refused_with": "",
                 }
-            not_seized = Q(claimed_by=me) | ~Q(claimed_by__startswith=EXCHANGE_CLAIM)
+            not_seized = Q(claimed_by=claim_id) | ~Q(claimed_by__startswith=EXCHANGE_CLAIM)
             is_stored = bool(Grant.objects.filter(not_seized, id=row.id, generation=row.generation).update(**values))
     except KeyUnavailable:
-        asked.entry.fault = faults.NO_KEY.code
-        lost = Unauthorized(faults.NO_KEY, entry_id=asked.entry.id)
+        response.entry.fault = faults.NO_KEY.code
+        lost = Unauthorized(faults.NO_KEY, entry_id=response.entry.id)
         lost.may_have_arrived = True
         raise lost from None
-    if not is_stored or asked.secret is None:
+    if not is_stored or response.secret is None:
         return None
-    secret = sealing.bound(row, "access_ciphertext", asked.secret)
-    return _living(secret, asked.kind, row.generation + 1, issued_at, issued_at + asked.lifetime, now)
+    secret = sealing.bound(row, "access_ciphertext", response.secret)
+    return _access_token(secret, response.kind, row.generation + 1, issued_at, issued_at + response.lifetime, now)
 
 
-def give_back(
-    connection: Connection, row: Grant, me: str, failed: CallFailed | None, *, stands: RequestFingerprint | None = None
+def release_claim(
+    connection: Connection,
+    row: Grant,
+    claim_id: str,
+    failure: CallFailed | None,
+    *,
+    standing: RequestFingerprint | None = None,
 ) -> bool:
     """End our claim and leave the failure for those who wait, unless it says nothing about the next request.
 
-    `failed=None`: something of our own broke, and nobody knows how far the request came. `stands`: the refusal holds
-    until something else than this can be asked with. False where the claim was somebody else's already.
+    `failure=None`: something of our own broke, and nobody knows how far the request came. `standing`: the refusal holds
+    until a request would have another fingerprint. Returns False where the claim was another caller's already.
     """
-    is_shared = failed is not None and (failed.entry_id is not None or not isinstance(failed, Unavailable))
-    is_trouble = isinstance(failed, Unavailable | Unreadable | Rejected)
-    wait = (failed.retry_at - clock.now()).total_seconds() if isinstance(failed, Unavailable) else 0.0
+    is_shared = failure is not None and (failure.entry_id is not None or not isinstance(failure, Unavailable))
+    is_trouble = isinstance(failure, Unavailable | Unreadable | Rejected)
+    wait = (failure.retry_at - clock.now()).total_seconds() if isinstance(failure, Unavailable) else 0.0
     with durable(connection), database.cursor() as cursor:
         cursor.execute(
             "UPDATE vault_grant SET claimed_by = '', claimed_until = NULL,"
@@ -280,16 +264,16 @@ def give_back(
             " refused_entry = %(entry)s, refused_with = %(given)s"
             " WHERE id = %(row)s AND claimed_by = %(me)s",
             {
-                "lost": failed is None or failed.may_have_arrived,
+                "lost": failure is None or failure.may_have_arrived,
                 "shared": is_shared,
                 "trouble": is_trouble,
-                "once": failed is not None and failed.fault is faults.REFUSED_ONCE and wait > 0,
+                "once": failure is not None and failure.fault is faults.REFUSED_ONCE and wait > 0,
                 "wait": wait,
-                "fault": failed.fault.code if failed and is_shared else "",
-                "entry": failed.entry_id if failed and is_shared else None,
-                "given": stands.digest if stands and is_shared else "",
+                "fault": failure.fault.code if failure and is_shared else "",
+                "entry": failure.entry_id if failure and is_shared else None,
+                "given": standing.digest if standing and is_shared else "",
                 "row": row.id,
-                "me": me,
+                "me": claim_id,
             },
         )
         return bool(cursor.rowcount == 1)
@@ -299,18 +283,18 @@ def is_refused_again(row: Grant) -> bool:
     """Whether the stored refresh token was refused before, long enough ago."""
     with tenant_scope(row.tenant_id):
         now = read(row.connection)[1]
-    return row.refresh_refused_at is not None and row.refresh_refused_at <= now - error_mapping.CONFIRMED_AFTER * 0.9
+    return row.refresh_refused_at is not None and row.refresh_refused_at <= now - CONFIRMED_AFTER * 0.9
 
 
-def newer(connection: Connection, generation: int) -> AccessToken | None:
-    """The stored token, if it has not ended and is newer than that generation. Raises Unauthorized."""
+def newer_token(connection: Connection, generation: int) -> AccessToken | None:
+    """The stored token, None if it has ended or is not newer than that generation. Raises Unauthorized."""
     with tenant_scope(connection.tenant_id):
         row, now = read(connection)
-        return opened(row, now) if row.generation > generation else None
+        return open_access_token(row, now) if row.generation > generation else None
 
 
-def forget(connection: Connection) -> None:
-    """Destroy the stored pair, in the caller's transaction if there is one. A request under way is fenced off."""
+def destroy_pair(connection: Connection) -> None:
+    """Destroy the stored pair, in the caller's transaction if there is one. A request under way can store nothing any more."""
     with tenant_scope(connection.tenant_id):
         row, _now = read(connection)
         Grant.objects.filter(id=row.id).update(

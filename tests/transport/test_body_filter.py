@@ -18,7 +18,7 @@ PERSONAL = "Maija Keksitty"
 
 def shown_of(values, known=""):
     provider = replace(registry.find("procountor"), open_fields=known)
-    return json.loads(body_filter.of(provider, values))
+    return json.loads(body_filter.outline(provider, values))
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_no_body_keeps_a_worker_busy(monkeypatch):
     branching = {"rows": [{"rows": [{"status": "x" * 500} for _ in range(9)]} for _ in range(9)]}
     for _ in range(4):
         branching = {f"f{letter}": branching for letter in "abcdefghij"}
-    text = body_filter.of(registry.find("procountor"), branching)
+    text = body_filter.outline(registry.find("procountor"), branching)
     assert len(text) <= body_filter.MOST_CHARACTERS + 2
     assert 0 < len(searched) <= body_filter.MOST_CHARACTERS / body_filter.LONGEST_VALUE
     searched.clear()
     short = {f"f{a}{b}": {"status": "x"} for a in "abcdefghijklmn" for b in "abcdefghijklmn"}
-    body_filter.of(registry.find("procountor"), {f"g{letter}": short for letter in "abcdefghij"})
+    body_filter.outline(registry.find("procountor"), {f"g{letter}": short for letter in "abcdefghij"})
     assert 0 < len(searched) <= body_filter.MOST_VALUES
 
 
@@ -82,7 +82,7 @@ def test_xml_is_shown_as_its_values():
     wire = next(wire for name, wire in provider.wires.items() if "xml" in wire.accept)
     document = b"<ArrayOfCustomer><Customer><id>7</id><name>Maija Keksitty</name></Customer></ArrayOfCustomer>"
     body = parsing.parse(document, wire).values
-    text = body_filter.of(provider, body)
+    text = body_filter.outline(provider, body)
     assert PERSONAL not in text
     assert json.loads(text)[0]["name"] == "(text, 14)"
 
@@ -92,7 +92,7 @@ def test_what_nests_for_ever_ends():
     for _ in range(500):
         value = {"id": [value]}
     assert "…" in json.dumps(shown_of(value), ensure_ascii=False)
-    assert list(body_filter._values(value, frozenset())) == []
+    assert list(body_filter._private_values(value, frozenset())) == []
 
 
 def test_no_field_that_is_shown_sounds_like_a_person_an_account_or_a_secret():
@@ -102,5 +102,5 @@ def test_no_field_that_is_shown_sounds_like_a_person_an_account_or_a_secret():
         "|^total$|amount$|tax|identifier$|code$|vat_id|birth|gender|city|zip"
     )
     harmless = {"languagecode", "explanationcode", "ledgeraccountcode", "countrycode", "page_amount"}
-    found = [name for name in f"{body_filter.OPEN} {own}".lower().split() if telling.search(name)]
+    found = [name for name in f"{body_filter.OPEN_FIELDS} {own}".lower().split() if telling.search(name)]
     assert set(found) <= harmless

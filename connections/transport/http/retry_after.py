@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
-LONGEST = 6 * 3600.0  # seconds; no header holds anything up for a day, an asking too many harms nobody
-LONGEST_WITHOUT_UNIT = 3600.0  # 30000 may be milliseconds, 86400 may be meant: who asks after an hour learns which
-FIRST_MOMENT = 1e9  # seconds since 1970 (in 2001); as a wait it would be 31 years
-FIRST_MOMENT_MS = 1e12  # the same in milliseconds
-BEYOND = 1e15
+LONGEST_SECONDS = 6 * 3600.0  # no header holds anything up for a day: one request too many harms nobody
+# 30000 may be milliseconds, 86400 may be meant: a request after an hour tells which.
+LONGEST_WITHOUT_UNIT_SECONDS = 3600.0
+FIRST_TIMESTAMP = 1e9  # seconds since 1970 (in 2001); as a wait it would be 31 years
+FIRST_TIMESTAMP_MS = 1e12  # the same in milliseconds
+LAST_TIMESTAMP_MS = 1e15
 
 # Reset headers count where nothing is left of the allowance, or nobody says what is left. SmartBusiness documents the
 # first (seconds left), RFC drafts the second, and the third is GitHub's and many others' (seconds left, or a moment).
@@ -38,15 +39,15 @@ _UNITS = {
 }
 
 
-def seconds_asked(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds to wait, from 0 to `LONGEST`. None where nothing is asked, and for nonsense. `headers`: in lower case."""
-    wait = _wait(headers.get("retry-after", ""), now)
+def wait_seconds(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait, from 0 to `LONGEST_SECONDS`. None where nothing is asked, and for nonsense. `headers`: in lower case."""
+    wait = _seconds(headers.get("retry-after", ""), now)
     if wait is None and (milliseconds := _number(headers.get("retry-after-ms", ""))) is not None:
-        wait = milliseconds / 1000 if milliseconds < FIRST_MOMENT_MS else _wait(headers["retry-after-ms"], now)
+        wait = milliseconds / 1000 if milliseconds < FIRST_TIMESTAMP_MS else _seconds(headers["retry-after-ms"], now)
     for reset, remaining in RESETS:
         if wait is None and _number(headers.get(remaining, "0")) == 0:
-            wait = _wait(headers.get(reset, ""), now)
-    return None if wait is None else min(max(wait, 0.0), LONGEST)
+            wait = _seconds(headers.get(reset, ""), now)
+    return None if wait is None else min(max(wait, 0.0), LONGEST_SECONDS)
 
 
 def quota_left(headers: Mapping[str, str]) -> int | None:
@@ -58,15 +59,19 @@ def quota_left(headers: Mapping[str, str]) -> int | None:
     return None
 
 
-def _wait(text: str, now: datetime) -> float | None:
+def _seconds(text: str, now: datetime) -> float | None:
     text = text.strip(' \t"')
     if (number := _number(text)) is not None:
-        if number < FIRST_MOMENT:
-            return min(number, LONGEST_WITHOUT_UNIT)
-        return number / (1000 if number >= FIRST_MOMENT_MS else 1) - now.timestamp() if number < BEYOND else None
+        if number < FIRST_TIMESTAMP:
+            return min(number, LONGEST_WITHOUT_UNIT_SECONDS)
+        return (
+            number / (1000 if number >= FIRST_TIMESTAMP_MS else 1) - now.timestamp()
+            if number < LAST_TIMESTAMP_MS
+            else None
+        )
     if text[:1].isdigit() and not _ISO.fullmatch(text):
-        return _with_units(text.lower())
-    return _until(text, now)
+        return _seconds_with_units(text.lower())
+    return _seconds_until_date(text, now)
 
 
 def _number(text: str) -> float | None:
@@ -74,7 +79,7 @@ def _number(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def _with_units(text: str) -> float | None:
+def _seconds_with_units(text: str) -> float | None:
     """`30s`, `2 min`, `1h30m`."""
     wait, end = 0.0, 0
     while part := _PART.match(text, end):
@@ -84,7 +89,7 @@ def _with_units(text: str) -> float | None:
     return wait if end == len(text) else None
 
 
-def _until(text: str, now: datetime) -> float | None:
+def _seconds_until_date(text: str, now: datetime) -> float | None:
     """An ISO or HTTP date; one without a zone is in UTC."""
     try:
         at = datetime.fromisoformat(text.upper()) if _ISO.fullmatch(text) else parsedate_to_datetime(text)

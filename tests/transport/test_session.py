@@ -15,8 +15,8 @@ import trustme
 from connections.spec.provider import Deadlines, Hosts
 from connections.transport.http import session as http_session
 from connections.transport.http import tls
-from connections.transport.http.session import NoAnswer, NotAllowed
-from tests.transport.test_egress_answers import HEAD, bad_chunk, bad_gzip, big, cut_body, no_http, nothing, silence
+from connections.transport.http.session import AddressNotAllowed, NoAnswer
+from tests.transport.test_session_answers import HEAD, bad_chunk, bad_gzip, big, cut_body, no_http, nothing, silence
 
 QUICK = Deadlines(connect=2, read=2, total=2, body_bytes=100_000)
 SECRET = "s3cret-t0ken-value"
@@ -175,10 +175,10 @@ INTERNAL = [
 
 
 @pytest.mark.parametrize("address", INTERNAL)
-def test_no_name_leads_inside(monkeypatch, address):
+def test_no_name_leads_to_an_internal_address(monkeypatch, address):
     resolving(monkeypatch, [address])
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowed):
         send(Hosts(api="https://provider.example", token=""))
 
 
@@ -186,12 +186,12 @@ def test_no_name_leads_inside(monkeypatch, address):
 def test_one_bad_address_among_good_ones_is_enough(monkeypatch, first):
     addresses = ["10.0.0.5", "93.184.216.34"] if first else ["93.184.216.34", "10.0.0.5"]
     resolving(monkeypatch, addresses)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowed):
         send(Hosts(api="https://provider.example", token=""))
 
 
 def test_loopback_is_for_the_sandbox_alone(hostile, hosts):
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowed):
         send(replace(hosts, loopback=False))
 
 

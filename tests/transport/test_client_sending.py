@@ -25,7 +25,6 @@ from connections.spec.errors import (
 )
 from connections.spec.operations import Arguments, Operation
 from connections.tenancy.scope import tenant_scope
-from connections.transport import client as sending
 from connections.transport.client import Client
 from connections.transport.limits import circuit_breaker, retry
 from connections.transport.log import writer
@@ -33,7 +32,7 @@ from connections.transport.log.writer import request_id
 from connections.transport.models import RequestLogEntry
 from connections.vault.secret import Secret
 from tests.roles import acting_as
-from tests.transport.conftest import API_KEY, CLIENT_SECRET
+from tests.transport.conftest import API_KEY, CLIENT_SECRET, at_hosts
 
 TOKEN = "tok-canary-1"
 pytestmark = pytest.mark.usefixtures("db")
@@ -41,8 +40,8 @@ pytestmark = pytest.mark.usefixtures("db")
 
 @pytest.fixture(autouse=True)
 def quick_steps(monkeypatch):
-    monkeypatch.setattr(retry, "STEPS", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(sending, "IN_PLACE", 2.0)
+    monkeypatch.setattr(retry, "STEPS_SECONDS", (0.01, 0.02, 0.04))
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 2.0)
 
 
 @pytest.fixture
@@ -135,8 +134,8 @@ def test_a_refusal_is_named_and_not_repeated(hostile, client, status, body, kind
     assert (entry.id, entry.fault, entry.outcome) == (caught.value.entry_id, fault, outcome)
 
 
-def test_an_address_our_door_refuses_is_blocked(hostile, client, monkeypatch):
-    client._context.hosts = replace(client._context.hosts, loopback=False)
+def test_an_address_that_we_refuse_is_blocked(hostile, client, monkeypatch):
+    at_hosts(client, loopback=False)
     with pytest.raises(Blocked) as caught:
         send(client)
     assert caught.value.fault.code == "blocked"
@@ -160,10 +159,10 @@ def test_what_cannot_be_written_is_never_marked_as_sent(hostile, client, body):
 
 
 @pytest.mark.parametrize("gone", ["simulator", "environment"])
-def test_a_place_that_is_gone_is_a_fault_like_others(hostile, client, settings, gone):
+def test_an_environment_that_is_gone_is_a_fault_like_others(hostile, client, settings, gone):
     settings.SANDBOX_HOSTS = {}
     client.connection.environment = "sandbox" if gone == "simulator" else "test"
-    client._context.provider = replace(client.provider, hosts={})
+    vars(client.context)["provider"] = replace(client.provider, hosts={})
     with pytest.raises(Blocked) as caught:
         send(client)
     assert caught.value.fault.code == "blocked"
@@ -192,7 +191,7 @@ def test_trouble_is_survived_by_what_may_be_repeated(hostile, client, trouble):
 
 
 @pytest.mark.parametrize("trouble", [(503, b""), (429, b"")])
-def test_what_writes_is_sent_once(hostile, client, trouble):
+def test_a_write_is_sent_once(hostile, client, trouble):
     answering(hostile, trouble)
     with pytest.raises(Unavailable):
         send(client, Arguments(body={"a": 1}), "send")
@@ -219,16 +218,16 @@ def test_an_intent_is_kept_before_a_write_leaves(hostile, client):
 
 
 def test_what_took_long_by_itself_is_not_retried_in_place(hostile, client, monkeypatch):
-    monkeypatch.setattr(sending, "AT_ALL", 0.0)
+    monkeypatch.setattr(retry, "LONGEST_CALL_SECONDS", 0.0)
     answering(hostile, (503, b""))
     with pytest.raises(Unavailable):
         send(client)
     assert len(calls(hostile)) == 1
 
 
-def test_patience_ends_and_the_work_is_put_down(hostile, client, monkeypatch):
-    monkeypatch.setattr(retry, "STEPS", (0.1, 0.2, 0.4, 0.8))
-    monkeypatch.setattr(sending, "IN_PLACE", 0.9)
+def test_retries_end_after_the_longest_wait_and_the_work_is_put_down(hostile, client, monkeypatch):
+    monkeypatch.setattr(retry, "STEPS_SECONDS", (0.1, 0.2, 0.4, 0.8))
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.9)
     answering(hostile, (503, b""))
     with pytest.raises(Unavailable) as caught:
         send(client)
@@ -236,7 +235,7 @@ def test_patience_ends_and_the_work_is_put_down(hostile, client, monkeypatch):
     assert 0.7 < (caught.value.retry_at - timezone.now()).total_seconds() < 1.1
 
 
-def test_a_short_wish_to_wait_is_granted_in_place(hostile, client):
+def test_a_short_retry_after_is_waited_for_in_place(hostile, client):
     answering(hostile, (429, b"", {"Retry_After": "1"}), (200, {}))
     started = time.monotonic()
     send(client)
@@ -245,7 +244,7 @@ def test_a_short_wish_to_wait_is_granted_in_place(hostile, client):
 
 def test_retries_in_place_are_a_tenth_of_the_calls(hostile, client, monkeypatch):
     """Trouble that comes and goes: without a limit every call would be sent twice."""
-    monkeypatch.setattr(circuit_breaker, "LEAST", 10**6)
+    monkeypatch.setattr(circuit_breaker, "OPENING_FAILURES", 10**6)
     troubled = [(503, b""), (200, {})] * 40
     answering(hostile, *troubled)
     put_down = 0
@@ -255,11 +254,11 @@ def test_retries_in_place_are_a_tenth_of_the_calls(hostile, client, monkeypatch)
         except Unavailable:
             put_down += 1
     retried = sum(entry.attempt > 1 for entry in entries())
-    assert retried <= len(calls(hostile)) * retry.BUDGET + retry.AT_FIRST
+    assert retried <= len(calls(hostile)) * retry.RETRIES_PER_CALL + retry.FIRST_RETRIES
     assert put_down > 10
 
 
-def test_a_long_wish_to_wait_puts_the_work_down(hostile, client):
+def test_a_long_retry_after_puts_the_work_down(hostile, client):
     answering(hostile, (429, b"", {"Retry_After": "600"}))
     started, before = time.monotonic(), timezone.now()
     with pytest.raises(QuotaExhausted) as caught:
@@ -300,7 +299,7 @@ def test_every_attempt_is_an_entry_with_its_facts(hostile, client):
     reply = send(client)
     assert [entry.operation for entry in RequestLogEntry.objects.order_by("at")] == ["token", "session"]
     with tenant_scope(client.connection.tenant_id):
-        client.write_ledger()
+        client.write_pending()
     assert client.pending == []
     failed, good = entries()
     assert (failed.status, failed.outcome, failed.fault, failed.attempt) == (503, "troubled", "provider-trouble", 1)
@@ -327,7 +326,7 @@ def test_an_attempt_without_an_answer_says_how_long_it_was_waited_for(hostile, c
     assert 900 < entry.duration_ms < 2500
 
 
-def test_what_writes_is_written_down_at_once(hostile, client):
+def test_the_entry_of_a_write_is_written_at_once(hostile, client):
     answering(hostile, (201, {}))
     send(client, Arguments(body={}), "send")
     assert client.pending == []
@@ -376,8 +375,8 @@ def test_our_own_secret_is_no_request_id():
 
 
 @pytest.mark.parametrize("trouble", [(500, b"{}"), (401, b"{}"), (200, b"<"), (302, b""), lambda line: line.hang_up()])
-def test_no_secret_is_told(hostile, client, caplog, trouble, monkeypatch):
-    monkeypatch.setattr(sending, "IN_PLACE", 0.1)
+def test_no_secret_stands_in_an_error_or_the_log(hostile, client, caplog, trouble, monkeypatch):
+    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.1)
     answering(hostile, trouble)
     with caplog.at_level(logging.INFO), pytest.raises(Exception, match=r"\w+: [a-z-]+$") as caught:
         send(client, Arguments(query={"secret": TOKEN}, body={"password": API_KEY}))

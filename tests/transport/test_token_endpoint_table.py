@@ -174,7 +174,7 @@ def stored(connection):
     """The pair, opened."""
     with tenant_scope(connection.tenant_id):
         row = Grant.objects.get()
-        access, refresh = token_store.opened(row, timezone.now()), token_store.refresh_token(row)
+        access, refresh = token_store.open_access_token(row, timezone.now()), token_store.open_refresh_token(row)
     return access and revealed(access.secret), refresh and revealed(refresh)
 
 
@@ -189,7 +189,7 @@ def test_no_answer_loses_a_token_or_goes_unhandled(hostile, db, auth_method, req
     if auth_method == "credentials":
         with acting_as("worker"):
             hostile.behave = answer(200, OLD)
-            client.fresh_token()
+            client.new_token()
     first = Grant.objects.values().get()
     wrong = []
     for name, behave, pair, is_raised, is_uncertain in TABLE:
@@ -199,7 +199,7 @@ def test_no_answer_loses_a_token_or_goes_unhandled(hostile, db, auth_method, req
         raised = None
         with acting_as("worker"):
             try:
-                client.fresh_token()
+                client.new_token()
             except CallFailed as failed:
                 raised = failed
             except Exception as unhandled:

@@ -12,9 +12,9 @@ from connections.spec.provider import Deadlines, Hosts
 from connections.spec.wire import Wire
 from connections.transport.http import addresses
 from connections.transport.http import session as http_session
-from connections.transport.http.session import NoAnswer, NotAllowed, NotReadable, NotSent, TooLarge
-from tests.transport.test_egress import resolving
-from tests.transport.test_egress_addresses import dialled
+from connections.transport.http.session import AddressNotAllowed, NoAnswer, NotReadable, NotSent, TooLarge
+from tests.transport.test_session import resolving
+from tests.transport.test_session_addresses import dialled
 
 QUICK = Deadlines(connect=2, read=2, total=2)
 PAPER = Wire(accept="text/xml", content_type="text/xml; charset=utf-8", on_reads=True)
@@ -111,7 +111,7 @@ def test_a_hidden_part_joins_the_address_whatever_is_there(hostile, hosts):
     ]
 
 
-def test_a_question_is_asked_once_though_the_line_is_cut(hostile, hosts):
+def test_a_token_request_is_sent_once_though_the_connection_is_cut(hostile, hosts):
     hostile.behave = lambda line: line.hang_up()
     with pytest.raises(NoAnswer, match="no answer") as caught:
         send(hosts)
@@ -136,7 +136,7 @@ def test_dialling_takes_no_longer_than_either_limit(monkeypatch, connect, total)
 
 
 @pytest.mark.parametrize(("read", "total"), [(0.3, 9), (9, 0.3)])
-def test_a_silence_takes_no_longer_than_either_limit(hostile, hosts, read, total):
+def test_waiting_for_an_answer_takes_no_longer_than_either_limit(hostile, hosts, read, total):
     hostile.behave = lambda line: line.stall(8)
     started = time.monotonic()
     with pytest.raises(NoAnswer, match="timed out") as caught:
@@ -153,8 +153,8 @@ def test_a_silence_takes_no_longer_than_either_limit(hostile, hosts, read, total
 )
 def test_an_address_that_the_library_reads_in_another_way_is_refused(hostile, hosts, monkeypatch, url):
     there = addresses.Address(url.format(port=hostile.port), "127.0.0.1", hostile.port)
-    monkeypatch.setattr(addresses, "checked", lambda *_: there)
-    with pytest.raises(NotAllowed):
+    monkeypatch.setattr(addresses, "parse_address", lambda *_: there)
+    with pytest.raises(AddressNotAllowed):
         send(hosts)
     assert hostile.asked == []
 

@@ -17,7 +17,7 @@ from tests.transport.token_pairs import NEW, change, code_for, ends_in, exchange
 
 def held(connection):
     """The access token that could be given back, and whether there is a refresh token."""
-    access, has_refresh = tokens.stored(connection)
+    access, has_refresh = tokens.stored_pair(connection)
     return access and revealed(access.secret), has_refresh
 
 
@@ -28,7 +28,7 @@ def test_a_pair_could_be_given_back_whatever_became_of_it(hostile, person):
     ends_in(600)
     change(access_ciphertext=b"planted")
     assert held(person) == (None, True)
-    tokens.forget(person)
+    token_store.destroy_pair(person)
     assert held(person) == (None, False)
     assert hostile.asked == []
 
@@ -42,7 +42,7 @@ def test_a_token_of_a_customers_own_key_has_no_refresh_token(hostile, customer):
     assert held(customer) == (None, False)
 
 
-def test_a_code_waits_for_a_question_that_is_under_way_and_then_goes_first(hostile, person):
+def test_a_code_waits_for_a_token_request_that_is_under_way_and_then_goes_first(hostile, person):
     """What that brings would be lost otherwise, and it is all there is where the code is refused."""
     until = timezone.now() + timedelta(seconds=1)
     change(claimed_by="somebody", claimed_until=until)
@@ -69,14 +69,14 @@ def test_a_code_that_is_refused_says_nothing_of_the_pair_that_is_there(hostile, 
 
 def test_a_pair_of_a_code_that_somebody_overtook_is_not_kept(hostile, person, monkeypatch):
     """Another person's code, or a goodbye, came while this one was traded: what it brought belongs to nobody."""
-    real = token_endpoint.ask
+    real = token_endpoint.request_token
 
-    def ask(who, **more):
-        asked = real(who, **more)
-        tokens.forget(person)
+    def ask(*where, **more):
+        asked = real(*where, **more)
+        token_store.destroy_pair(person)
         return asked
 
-    monkeypatch.setattr(token_endpoint, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "request_token", ask)
     saying(hostile, 200, NEW)
     with pytest.raises(Unavailable) as caught:
         exchange_code(person)
@@ -86,23 +86,23 @@ def test_a_pair_of_a_code_that_somebody_overtook_is_not_kept(hostile, person, mo
 
 
 def test_a_refused_code_of_somebody_who_was_overtaken_is_told(hostile, person, monkeypatch):
-    real = token_endpoint.ask
+    real = token_endpoint.request_token
 
-    def ask(who, **more):
-        tokens.forget(person)
-        return real(who, **more)
+    def ask(*where, **more):
+        token_store.destroy_pair(person)
+        return real(*where, **more)
 
-    monkeypatch.setattr(token_endpoint, "ask", ask)
+    monkeypatch.setattr(token_endpoint, "request_token", ask)
     saying(hostile, 400, {"error": "invalid_grant"})
     assert isinstance(refused(person, exchange_code), Unauthorized)
 
 
 def test_a_caller_keeps_no_token_from_before_its_code(hostile, person):
-    who = Client(connection=person)._context
-    tokens.living(who)
+    who = Client(connection=person).tokens
+    who.valid_token()
     saying(hostile, 200, NEW)
-    tokens.exchange_code(who, code_for(person))
-    assert revealed(tokens.living(who).secret) == "new-a"
+    who.exchange_code(code_for(person))
+    assert revealed(who.valid_token().secret) == "new-a"
 
 
 @pytest.mark.parametrize("gone", [InterfaceError, OperationalError])
@@ -113,9 +113,9 @@ def test_a_database_that_stays_away_is_told_in_the_end(hostile, person, monkeypa
         tries.append(args)
         raise gone
 
-    monkeypatch.setattr(token_store, "keep", keep)
-    monkeypatch.setattr(tokens, "STORED_WITHIN", 0.1)
-    monkeypatch.setattr(tokens, "STORE_EVERY", 0.03)
+    monkeypatch.setattr(token_store, "store", keep)
+    monkeypatch.setattr(tokens, "STORE_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(tokens, "STORE_PAUSE_SECONDS", 0.03)
     monkeypatch.setattr(tokens.database, "close", lambda: None)  # this test's transaction lives on it
     ends_in(-1)
     saying(hostile, 200, NEW)
@@ -125,12 +125,12 @@ def test_a_database_that_stays_away_is_told_in_the_end(hostile, person, monkeypa
     assert row().claimed_by == ""
 
 
-def test_nothing_of_a_forgotten_pair_is_kept(person):
+def test_nothing_of_a_destroyed_pair_is_left(person):
     now = timezone.now()
     doubt = {"uncertain_at": now, "refused_at": now, "ask_after": now, "refused_with": "d" * 64, "failures": 3}
     change(claimed_by="somebody", claimed_until=now, refresh_issued_at=now, scope="all", client_id="client-0", **doubt)
     before = row().generation
-    tokens.forget(person)
+    token_store.destroy_pair(person)
     found = row()
     gone = ("access_ciphertext", "refresh_ciphertext", "expires_at", "refresh_issued_at", "claimed_until")
     assert {name: getattr(found, name) for name in gone} == dict.fromkeys(gone)
@@ -146,5 +146,5 @@ def test_a_token_is_sent_as_the_type_that_came_with_it(hostile, person):
 
 
 def test_a_token_that_is_not_newer_is_none(person):
-    assert token_store.newer(person, row().generation) is None
-    assert token_store.newer(person, row().generation - 1) is not None
+    assert token_store.newer_token(person, row().generation) is None
+    assert token_store.newer_token(person, row().generation - 1) is not None

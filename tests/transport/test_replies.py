@@ -42,7 +42,7 @@ def ask(customer, hostile):
         (b'["a\\u0000", 12345678901234567.89]', {}, b'["a\\ufffd", 12345678901234567.89]'),
     ],
 )
-def test_a_reply(ask, body, headers, document):
+def test_a_reply_holds_the_body_and_its_entry(ask, body, headers, document):
     reply = ask(200, body, **headers)
     assert (reply.document, reply.body) == (document, json.loads(document))
     assert reply.is_mended == (b"ufffd" in document)

@@ -31,7 +31,7 @@ GOOD = {"access_token": "tok-en.1", "expires_in": 3600, "token_type": "Bearer"}
 
 def ask(connection):
     with acting_as("worker"):
-        Client(connection=connection).fresh_token()
+        Client(connection=connection).new_token()
 
 
 def answering(hostile, status, body=b"", **headers):
@@ -40,7 +40,7 @@ def answering(hostile, status, body=b"", **headers):
 
 def stored():
     """The stored token, opened."""
-    return token_store.opened(Grant.objects.get(), timezone.now())
+    return token_store.open_access_token(Grant.objects.get(), timezone.now())
 
 
 # -- what is sent ----------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ def test_a_json_body_with_the_customers_own_client(hostile, uncanny, db, monkeyp
     ("model", "fault", "acts"),
     [(ClientRegistration, "no-registration", "us"), (Credential, "no-credential", "customer")],
 )
-def test_what_is_not_stored_is_said_without_a_call(hostile, uncanny, db, model, fault, acts):
+def test_a_missing_credential_is_reported_without_a_call(hostile, uncanny, db, model, fault, acts):
     model.objects.all().delete()
     with pytest.raises(Unauthorized) as caught:
         ask(uncanny)
@@ -89,7 +89,7 @@ def test_what_is_not_stored_is_said_without_a_call(hostile, uncanny, db, model, 
     assert hostile.asked == []
 
 
-def test_a_credential_that_does_not_open_is_said_without_a_call(hostile, uncanny, db):
+def test_a_credential_that_does_not_open_is_reported_without_a_call(hostile, uncanny, db):
     Credential.objects.update(ciphertext=b"planted")
     with pytest.raises(Unauthorized) as caught:
         ask(uncanny)
@@ -219,7 +219,7 @@ def test_a_refusal_is_named_once_and_the_old_token_kept(hostile, uncanny, db, st
     assert entry.outcome == ("unreadable" if fault == "unreadable" else "troubled" if status >= 500 else "refused")
 
 
-def test_a_line_that_is_cut_is_no_verdict(hostile, uncanny, db):
+def test_a_cut_connection_is_no_refusal(hostile, uncanny, db):
     hostile.behave = lambda line: line.hang_up()
     with pytest.raises(Unavailable) as caught:
         ask(uncanny)

@@ -53,8 +53,8 @@ def test_a_signal_waits_until_the_pair_is_stored(hostile, committed_person, monk
         return real(*args)
 
     ends_in(-1)
-    hostile.behave, real = behave, token_store.keep
-    monkeypatch.setattr(token_store, "keep", keep)
+    hostile.behave, real = behave, token_store.store
+    monkeypatch.setattr(token_store, "store", keep)
     before = signal.signal(number, stop)
     try:
         with pytest.raises(SoftLimit):
@@ -69,8 +69,8 @@ def test_a_signal_waits_until_the_pair_is_stored(hostile, committed_person, monk
 def test_a_process_that_is_told_to_stop_ends_when_it_has_finished():
     """Without a handler of its own: the system would end it at once."""
     code = (
-        "import os, signal\nfrom connections.transport.oauth.deferred_signals import shielded\n"
-        "with shielded():\n    os.kill(os.getpid(), signal.SIGTERM)\n    print('stored', flush=True)\n"
+        "import os, signal\nfrom connections.transport.oauth.deferred_signals import deferred_signals\n"
+        "with deferred_signals():\n    os.kill(os.getpid(), signal.SIGTERM)\n    print('stored', flush=True)\n"
         "print('went on', flush=True)\n"
     )
     ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -82,7 +82,7 @@ def test_a_database_that_goes_away_at_the_commit_costs_no_pair(hostile, committe
     """It may be gone for a while, and read-only where another one takes over."""
     ends_in(-1)
     saying(hostile, 200, NEW)
-    real, troubles = token_store.keep, [OperationalError, InterfaceError, InternalError] * 4
+    real, troubles = token_store.store, [OperationalError, InterfaceError, InternalError] * 4
 
     def keep(*args):
         if not troubles:
@@ -91,15 +91,15 @@ def test_a_database_that_goes_away_at_the_commit_costs_no_pair(hostile, committe
             real(*args)
         raise troubles.pop()
 
-    monkeypatch.setattr(token_store, "keep", keep)
-    monkeypatch.setattr(tokens, "STORE_EVERY", 0.01)
+    monkeypatch.setattr(token_store, "store", keep)
+    monkeypatch.setattr(tokens, "STORE_PAUSE_SECONDS", 0.01)
     assert revealed(living(committed_person).secret) == "new-a"
     assert (troubles, presented(hostile), row().generation) == ([], ["old-r"], 2)
 
 
 def test_a_code_whose_pair_was_stored_unheard_is_no_failure(hostile, committed_person, monkeypatch):
     saying(hostile, 200, NEW)
-    real, tries = token_store.keep, []
+    real, tries = token_store.store, []
 
     def keep(*args):
         tries.append(args)
@@ -108,8 +108,8 @@ def test_a_code_whose_pair_was_stored_unheard_is_no_failure(hostile, committed_p
             raise OperationalError
         return found
 
-    monkeypatch.setattr(token_store, "keep", keep)
-    monkeypatch.setattr(tokens, "STORE_EVERY", 0.01)
+    monkeypatch.setattr(token_store, "store", keep)
+    monkeypatch.setattr(tokens, "STORE_PAUSE_SECONDS", 0.01)
     assert revealed(exchange_code(committed_person).secret) == "new-a"
     assert (len(tries), row().generation) == (2, 2)
 
@@ -122,7 +122,7 @@ def test_a_pair_that_could_not_be_stored_is_not_the_customers_fault(hostile, per
         raise MemoryError
 
     with monkeypatch.context() as patched, pytest.raises(MemoryError):
-        patched.setattr(token_store, "keep", broken)
+        patched.setattr(token_store, "store", broken)
         living(person)
     assert row().claimed_by == ""
     saying(hostile, 400, {"error": "invalid_grant"})

@@ -11,8 +11,8 @@ import pytest
 from connections.spec.provider import Deadlines, Hosts
 from connections.transport.http import addresses, deadline
 from connections.transport.http import session as http_session
-from connections.transport.http.session import NotAllowed, NotSent
-from tests.transport.test_egress import resolving
+from connections.transport.http.session import AddressNotAllowed, NotSent
+from tests.transport.test_session import resolving
 
 LONGEST = ".".join(["a" * 49] * 5) + "abcd"  # 253
 QUICK = Deadlines(connect=1, read=1, total=1)
@@ -42,7 +42,7 @@ SANDBOX = Hosts(api="", token="", loopback=True, plain=True)
     ],
 )  # fmt: skip
 def test_an_address_is_read_once(url, written, host, port):
-    assert addresses.checked(url, OURS) == addresses.Address(written, host, port)
+    assert addresses.parse_address(url, OURS) == addresses.Address(written, host, port)
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_an_address_is_read_once(url, written, host, port):
     ],
 )  # fmt: skip
 def test_odd_addresses_are_refused(url):
-    with pytest.raises(NotAllowed):
-        addresses.checked(url, GIVEN)
+    with pytest.raises(AddressNotAllowed):
+        addresses.parse_address(url, GIVEN)
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_odd_addresses_are_refused(url):
 )
 def test_ports_are_the_usual_ones_or_a_customers_own(url, hosts, allowed):
     if allowed:
-        assert addresses.checked(url, hosts).url
+        assert addresses.parse_address(url, hosts).url
     else:
-        with pytest.raises(NotAllowed):
-            addresses.checked(url, hosts)
+        with pytest.raises(AddressNotAllowed):
+            addresses.parse_address(url, hosts)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_ports_are_the_usual_ones_or_a_customers_own(url, hosts, allowed):
 )
 def test_inner_addresses_in_their_plain_spelling_are_refused_without_a_look_up(url, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("looked up"))
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowed):
         http_session.send(hosts=OURS, method="GET", url=url, deadlines=QUICK, total=1)
 
 
@@ -123,7 +123,7 @@ def ask(**more):
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"])
-def test_public_addresses_are_dialled_as_judged(monkeypatch, address):
+def test_the_address_that_was_checked_is_connected_to(monkeypatch, address):
     """The second look-up would lead inside: it must not happen."""
     resolving(monkeypatch, [address], ["10.0.0.5"])
     found = dialled(monkeypatch, ConnectionRefusedError())
@@ -140,7 +140,7 @@ def test_every_address_is_tried_in_turn(monkeypatch):
     assert [each for each, _ in found] == ["93.184.216.34", "2606:2800:220:1::1", "93.184.216.35"]
 
 
-def test_a_dead_address_is_passed_over(hostile, monkeypatch):
+def test_an_address_where_nobody_listens_is_passed_over(hostile, monkeypatch):
     """127.0.0.2 at this port: nobody listens there."""
     hosts = Hosts(api=f"https://localhost:{hostile.port}", token="", ca=hostile.ca, loopback=True)
     resolving(monkeypatch, ["127.0.0.2", "127.0.0.1"])
@@ -171,25 +171,25 @@ def test_all_addresses_together_have_the_time_of_one_call(monkeypatch):
 
 @pytest.mark.parametrize("address", ["10.0.0.5", "::ffff:10.0.0.5", "fd12:3456::9", "93.184.216.34"])
 def test_a_private_network_may_be_reached_where_an_admin_allows_it(address):
-    assert addresses.may_be_reached(ip_address(address), INSIDE)
+    assert addresses.is_reachable(ip_address(address), INSIDE)
 
 
 @pytest.mark.parametrize(
     "address", ["168.63.129.16", "10.0.0.6", "127.0.0.1", "169.254.169.254", "fd12:3456::10", "::1", "0.0.0.0"]
 )
 def test_nothing_else_inside_may_whatever_is_allowed(address):
-    assert not addresses.may_be_reached(ip_address(address), INSIDE)
+    assert not addresses.is_reachable(ip_address(address), INSIDE)
 
 
 def test_a_private_network_is_for_a_customers_own_address_alone():
-    assert not addresses.may_be_reached(ip_address("10.0.0.5"), replace(INSIDE, given=False))
+    assert not addresses.is_reachable(ip_address("10.0.0.5"), replace(INSIDE, given=False))
 
 
 @pytest.mark.parametrize(
     "forged", [["10.0.0.0/8"], ["0.0.0.0/0"], ["10.0.0.0/23"], ["nonsense"], ["10.9.9.9"] * 8 + ["10.0.0.5"]]
 )
 def test_what_no_admin_can_have_allowed_counts_for_nothing(forged):
-    assert not addresses.may_be_reached(ip_address("10.0.0.5"), replace(INSIDE, private=tuple(forged)))
+    assert not addresses.is_reachable(ip_address("10.0.0.5"), replace(INSIDE, private=tuple(forged)))
 
 
 @pytest.mark.parametrize("ours", ["10.0.0.0/16", "93.184.216.0/24"])
@@ -197,7 +197,7 @@ def test_our_own_networks_are_never_reached(settings, ours):
     settings.OWN_NETWORKS = (ip_network(ours),)
     inside = str(next(ip_network(ours).hosts()) + 4)
     for host in (f"https://{inside}", f"https://[::ffff:{inside}]"):
-        with pytest.raises(NotAllowed):
+        with pytest.raises(AddressNotAllowed):
             http_session.send(hosts=INSIDE, method="GET", url=host, deadlines=QUICK, total=1)
 
 
@@ -248,12 +248,12 @@ def within(network):
 @pytest.mark.parametrize("network", SPECIAL)
 def test_nothing_in_ianas_special_registries_is_reached(network):
     for hosts in (OURS, GIVEN):
-        assert not [ip for ip in within(network) if addresses.may_be_reached(ip, hosts)]
+        assert not [ip for ip in within(network) if addresses.is_reachable(ip, hosts)]
 
 
 @pytest.mark.parametrize("network", ["::/3", "4000::/2", "8000::/1", "64::/16", "100::/8", "200::/7"])
 def test_nothing_that_was_never_given_to_anybody_is_reached(network):
-    assert not [ip for ip in within(network) if addresses.may_be_reached(ip, OURS)]
+    assert not [ip for ip in within(network) if addresses.is_reachable(ip, OURS)]
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_nothing_that_was_never_given_to_anybody_is_reached(network):
     ],
 )  # fmt: skip
 def test_the_worlds_addresses_are_reached(address):
-    assert addresses.may_be_reached(ip_address(address), OURS)
+    assert addresses.is_reachable(ip_address(address), OURS)
 
 
 # -- machines that have IPv6 alone -------------------------------------------------------------------------------------
@@ -281,28 +281,28 @@ def behind(address):
 )
 def test_nothing_special_is_reached_behind_a_translator(network):
     for hosts in (OURS, GIVEN, INSIDE, SANDBOX):
-        assert not [ip for ip in within(network) if addresses.may_be_reached(behind(str(ip)), hosts)]
+        assert not [ip for ip in within(network) if addresses.is_reachable(behind(str(ip)), hosts)]
 
 
 @pytest.mark.parametrize("address", ["10.0.0.5", "127.0.0.1", "192.168.1.1", "169.254.169.254"])
 def test_no_network_of_an_admin_and_no_sandbox_stands_behind_a_translator(address):
     hosts = replace(INSIDE, private=(f"{address}/32", f"{behind(address)}/128"), loopback=True)
-    assert not addresses.may_be_reached(behind(address), hosts)
+    assert not addresses.is_reachable(behind(address), hosts)
 
 
 def test_our_own_networks_are_not_reached_through_a_translator(settings):
     settings.OWN_NETWORKS = (ip_network("93.184.216.0/24"),)
-    assert not addresses.may_be_reached(behind("93.184.216.34"), OURS)
-    assert addresses.may_be_reached(behind("93.184.217.34"), OURS)
+    assert not addresses.is_reachable(behind("93.184.216.34"), OURS)
+    assert addresses.is_reachable(behind("93.184.217.34"), OURS)
     settings.OWN_NETWORKS = (ip_network("64:ff9b::/96"),)
-    assert not addresses.may_be_reached(behind("93.184.217.34"), OURS)
+    assert not addresses.is_reachable(behind("93.184.217.34"), OURS)
 
 
 @pytest.mark.parametrize(
     "address", ["2002:5db8:d822::1", "2001:0:5db8:d822::1", "64:ff9b:1::5db8:d822", "::5db8:d822"]
 )
 def test_other_ways_to_embed_a_public_address_stay_refused(address):
-    assert not addresses.may_be_reached(ip_address(address), OURS)
+    assert not addresses.is_reachable(ip_address(address), OURS)
 
 
 def test_a_name_with_a_translated_address_is_dialled_there(monkeypatch):
@@ -316,5 +316,5 @@ def test_a_name_with_a_translated_address_is_dialled_there(monkeypatch):
 def test_one_translated_address_that_leads_inside_is_enough(monkeypatch):
     resolving(monkeypatch, ["64:ff9b::5db8:d822", "64:ff9b::a00:5"])
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("connected"))
-    with pytest.raises(NotAllowed):
+    with pytest.raises(AddressNotAllowed):
         ask()

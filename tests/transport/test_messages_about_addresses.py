@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
-from dataclasses import replace
 
 import pytest
 
 from connections.spec.errors import Blocked, CallFailed, Unavailable
 from connections.spec.origins import origin_of
-from connections.transport.http import certificates
-from connections.transport.limits import clock
+from connections.transport import clock
 from connections.transport.models import Breaker, RequestLogEntry
 from connections.vault.binding import Binding
 from tests.roles import acting_as
-from tests.transport.test_send import TOKEN, answering, client, quick_steps, send
+from tests.transport.conftest import at_hosts
+from tests.transport.test_client_sending import TOKEN, answering, client, quick_steps, send
 
 __all__ = ["client", "quick_steps"]  # fixtures
 pytestmark = pytest.mark.usefixtures("db")
@@ -83,10 +82,9 @@ def given_for(address):
 
 def told(client, *, given):
     """The error of a call to a host by its name, and what the request log says of its first attempt."""
-    hosts = client._context.hosts
     named = "https://server.example"
-    client._context.hosts = replace(hosts, api=named, token=named, given=given, loopback=False)
-    client._context.token = None
+    at_hosts(client, api=named, token=named, given=given, loopback=False)
+    client.tokens.token = None
     with pytest.MonkeyPatch.context() as patched, pytest.raises(CallFailed) as caught:
         patched.setattr(Binding, "destinations", given_for(named))
         send(client)
@@ -119,14 +117,14 @@ def test_of_a_customers_host_nobody_learns_whether_the_name_exists_inside(living
         assert told(living, given=True) == unknown
 
 
-def test_it_takes_whole_seconds_to_say_so(waited):
+def test_a_hidden_address_is_refused_after_whole_seconds(waited):
     for passed, whole in ((0.002, 1), (0.9, 1), (1.3, 2), (9.99, 10)):
-        assert clock.whole_seconds(time.monotonic() - passed) == whole
+        assert clock.wait_for_whole_second(time.monotonic() - passed) == whole
         assert abs(waited[-1] - (whole - passed)) < 0.01
 
 
 @pytest.mark.parametrize("found", [["10.0.0.5"], socket.EAI_NONAME], ids=["inside", "unknown"])
-def test_so_it_is_where_a_token_is_asked_for(client, monkeypatch, found, waited):
+def test_a_token_request_hides_in_the_same_way_whether_a_name_exists(client, monkeypatch, found, waited):
     looked_up(monkeypatch, found)
     assert told(client, given=True)[:2] == (Unavailable, "no-server")
     assert RequestLogEntry.objects.count() == 0
@@ -134,18 +132,18 @@ def test_so_it_is_where_a_token_is_asked_for(client, monkeypatch, found, waited)
 
 
 @pytest.mark.parametrize("found", [["10.0.0.5"], socket.EAI_NONAME], ids=["inside", "unknown"])
-def test_so_it_is_when_certificates_are_looked_at(client, monkeypatch, found, waited):
+def test_a_look_at_certificates_hides_in_the_same_way_whether_a_name_exists(client, monkeypatch, found, waited):
     looked_up(monkeypatch, found)
     named = "https://server.example"
-    client._context.hosts = replace(client._context.hosts, api=named, token=named, given=True, loopback=False)
+    at_hosts(client, api=named, token=named, given=True, loopback=False)
     with acting_as("worker"), pytest.raises(Unavailable, match="no-server"):
-        certificates.seen(client._context)
+        client.certificates()
     assert [round(seconds) for seconds in waited] == [1]
 
 
 def test_an_address_itself_is_refused_in_one_way_whoever_listens_there(hostile, client):
     for url in (hostile.address, "https://10.0.0.5", "https://127.0.0.1"):
-        client._context.hosts = replace(client._context.hosts, api=url, token=url, given=True, loopback=False)
+        at_hosts(client, api=url, token=url, given=True, loopback=False)
         with pytest.raises(Blocked, match="blocked"):
             send(client)
     assert hostile.asked == []

@@ -40,7 +40,7 @@ def connection(**fields):
 )
 def test_what_is_counted_is_what_the_provider_counts(counted_by, wanted):
     one = connection(company_id="77")
-    assert rate_limiter.key(Quota(1, SECOND, counted_by), one, "c1") == wanted.format(id=one.id)
+    assert rate_limiter.quota_key(Quota(1, SECOND, counted_by), one, "c1") == wanted.format(id=one.id)
 
 
 def test_connections_share_a_line_only_where_the_provider_does():
@@ -49,18 +49,20 @@ def test_connections_share_a_line_only_where_the_provider_does():
     unknown, unknown_too = connection(), connection()
 
     def keys(counted_by, *connections):
-        return len({rate_limiter.key(quota[counted_by], each, "c1") for each in connections})
+        return len({rate_limiter.quota_key(quota[counted_by], each, "c1") for each in connections})
 
     assert keys(CountedBy.CLIENT, one, twin, other) == 1
     assert keys(CountedBy.COMPANY, one, twin, other) == 2
     assert keys(CountedBy.CONNECTION, one, twin, other) == 3
     assert keys(CountedBy.COMPANY, unknown, unknown_too) == 2
-    assert rate_limiter.key(quota[CountedBy.CLIENT], one, "") != rate_limiter.key(quota[CountedBy.CLIENT], twin, "")
+    assert rate_limiter.quota_key(quota[CountedBy.CLIENT], one, "") != rate_limiter.quota_key(
+        quota[CountedBy.CLIENT], twin, ""
+    )
 
 
 def test_a_key_always_fits_its_column():
     quota = Quota(1, SECOND, CountedBy.COMPANY)
-    keys = {rate_limiter.key(quota, connection(company_id=f"{'7' * 79}{n}"), "c" * 200) for n in range(3)}
+    keys = {rate_limiter.quota_key(quota, connection(company_id=f"{'7' * 79}{n}"), "c" * 200) for n in range(3)}
     assert len(keys) == 3
     assert max(len(key) for key in keys) <= 200
 
@@ -68,42 +70,42 @@ def test_a_key_always_fits_its_column():
 def test_a_key_is_spelt_out_as_long_as_it_fits():
     quota, before = Quota(1, SECOND, CountedBy.CLIENT), "procountor:test:client:"
     fits = "c" * (200 - len(before))
-    assert rate_limiter.key(quota, connection(), fits) == before + fits
-    too_long = rate_limiter.key(quota, connection(), fits + "c")
+    assert rate_limiter.quota_key(quota, connection(), fits) == before + fits
+    too_long = rate_limiter.quota_key(quota, connection(), fits + "c")
     assert too_long.startswith("procountor:")
     assert "ccc" not in too_long
 
 
-def test_places_are_a_step_apart(db):
+def test_slots_are_evenly_spaced(db):
     with acting_as("worker"):
-        waits = [rate_limiter.slot("line", 0.4).wait for _ in range(5)]
-        other = rate_limiter.slot("another line", 0.4).wait
+        waits = [rate_limiter.next_slot("line", 0.4).wait for _ in range(5)]
+        other = rate_limiter.next_slot("another line", 0.4).wait
     assert waits[0] == other == 0
     for number, wait in enumerate(waits):
         assert number * 0.4 - 0.35 < wait <= number * 0.4
 
 
-def test_a_place_nobody_used_is_not_saved_up(db):
-    rate_limiter.slot("line", 0.3)
+def test_an_unused_slot_is_not_saved_up(db):
+    rate_limiter.next_slot("line", 0.3)
     time.sleep(0.9)
-    assert rate_limiter.slot("line", 0.3).wait == 0
-    assert rate_limiter.slot("line", 0.3).wait > 0.05
+    assert rate_limiter.next_slot("line", 0.3).wait == 0
+    assert rate_limiter.next_slot("line", 0.3).wait > 0.05
 
 
-def test_a_place_too_far_away_is_not_taken(db):
-    assert rate_limiter.slot("line", 30).wait == 0
+def test_a_slot_too_far_away_is_not_taken(db):
+    assert rate_limiter.next_slot("line", 30).wait == 0
     before = QuotaWindow.objects.get().next_at
     with pytest.raises(QuotaExhausted) as caught:
-        rate_limiter.slot("line", 30)
+        rate_limiter.next_slot("line", 30)
     assert QuotaWindow.objects.get().next_at == before
     assert caught.value.fault.code == "quota"
     assert abs((caught.value.retry_at - before).total_seconds()) < 0.5
 
 
-def test_the_line_is_hardly_slower_than_the_quota(db):
+def test_slots_use_nearly_the_whole_quota(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(1, SECOND, CountedBy.CLIENT),))
     before = database_now()
-    rate_limiter.take(provider, connection(), "c1")
+    rate_limiter.take_place(provider, connection(), "c1")
     after = database_now()
     next_at = QuotaWindow.objects.get().next_at.timestamp()
     assert next_at - before > 1
@@ -117,7 +119,7 @@ def test_every_quota_is_waited_for(db):
     )
     started = time.monotonic()
     for _ in range(3):
-        rate_limiter.take(provider, connection(company_id="1"), "c1")
+        rate_limiter.take_place(provider, connection(company_id="1"), "c1")
     assert time.monotonic() - started >= 0.4
     assert QuotaWindow.objects.count() == 2
 
@@ -169,11 +171,11 @@ def overslept(monkeypatch, *, naps=(), delays=()):
         time.sleep(next(slow, 0.0))
         return rate_limiter.Slot(now, now)
 
-    monkeypatch.setattr(rate_limiter, "slot", slot)
+    monkeypatch.setattr(rate_limiter, "next_slot", slot)
     monkeypatch.setattr(rate_limiter, "_clock", rate_limiter.DatabaseClock())
-    rate_limiter._clock.hear(database_now())
+    rate_limiter._clock.synchronize(database_now())
     monkeypatch.setattr(rate_limiter, "time", FakeTime(lambda: next(extra, 0.0)))
-    rate_limiter._queue("line", Quota(60, SECOND, CountedBy.CLIENT), 2.0)
+    rate_limiter._wait_for_slot("line", Quota(60, SECOND, CountedBy.CLIENT), 2.0)
     return len(taken)
 
 
@@ -190,52 +192,52 @@ class FakeTime:
         return time.monotonic()
 
 
-def test_a_place_that_was_overslept_goes_by(db, monkeypatch):
+def test_a_slot_is_not_used_by_a_caller_that_woke_up_too_late(db, monkeypatch):
     assert overslept(monkeypatch, naps=[0.2, 0.2]) == 3
 
 
-def test_a_place_whose_answer_was_long_on_its_way_goes_by(db, monkeypatch):
+def test_a_slot_is_not_used_when_the_databases_answer_came_too_late(db, monkeypatch):
     assert overslept(monkeypatch, delays=[0.2]) == 2
     assert overslept(monkeypatch, delays=[0.7]) == 2  # so long that the clock may have been set, or not
 
 
-def test_a_machine_that_always_oversleeps_goes_on_in_the_end(db, monkeypatch):
-    assert overslept(monkeypatch, naps=[0.1] * 50) == rate_limiter.MOST_OVERSLEPT
+def test_a_machine_that_always_wakes_up_late_goes_on_in_the_end(db, monkeypatch):
+    assert overslept(monkeypatch, naps=[0.1] * 50) == rate_limiter.MOST_LATE_SLOTS
 
 
 def test_the_databases_clock_may_drift_and_may_be_set():
     clock, now = rate_limiter.DatabaseClock(), time.monotonic()
-    assert clock.hear(now + 1000)
-    assert clock.since(now + 1000) < 0.1
-    clock.hear(now + 1000 - 0.3)  # an answer that was slow does not move it
-    assert clock.since(now + 1000) < 0.1
-    assert not clock.hear(now + 5)
-    assert clock.since(now + 5) < 0.1
-    assert clock.hear(now + 5)
+    assert clock.synchronize(now + 1000)
+    assert clock.seconds_since(now + 1000) < 0.1
+    clock.synchronize(now + 1000 - 0.3)  # an answer that was slow does not move it
+    assert clock.seconds_since(now + 1000) < 0.1
+    assert not clock.synchronize(now + 5)
+    assert clock.seconds_since(now + 5) < 0.1
+    assert clock.synchronize(now + 5)
 
 
 def test_the_two_clocks_may_run_apart_slowly_and_no_step_is_taken_for_that(monkeypatch):
     now = 5000.0
     monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(monotonic=lambda: now))
     clock = rate_limiter.DatabaseClock()
-    clock.hear(now)
+    clock.synchronize(now)
     now = 5100.0
-    clock.hear(now - 0.05)  # within what a hundred seconds allow: the answer is believed
-    assert clock.since(now) == pytest.approx(-0.05)
+    clock.synchronize(now - 0.05)  # within what a hundred seconds allow: the answer is believed
+    assert clock.seconds_since(now) == pytest.approx(-0.05)
     now = 5101.0
-    clock.hear(now - 0.45)  # a slow answer; its delay is no news of the clock
-    assert clock.since(now) == pytest.approx(-0.051)
-    clock.hear(now - 0.6)  # the database's clock was set back
-    assert clock.since(now) == pytest.approx(-0.6)
+    clock.synchronize(now - 0.45)  # a slow answer; its delay is no news of the clock
+    assert clock.seconds_since(now) == pytest.approx(-0.051)
+    clock.synchronize(now - 0.6)  # the database's clock was set back
+    assert clock.seconds_since(now) == pytest.approx(-0.6)
 
 
 def test_a_line_of_runs_leaves_a_place_for_a_person(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(2, SECOND, CountedBy.COMPANY),))
     one = connection(company_id="1")
-    rate_limiter.slot("procountor:test:client:c1:company:1", 1.2)
+    rate_limiter.next_slot("procountor:test:client:c1:company:1", 1.2)
     with pytest.raises(QuotaExhausted):
-        rate_limiter.take(provider, one, "c1", for_run=True)
-    rate_limiter.take(provider, one, "c1")
+        rate_limiter.take_place(provider, one, "c1", for_run=True)
+    rate_limiter.take_place(provider, one, "c1")
 
 
 # -- after a crash of the server ---------------------------------------------------------------------------------------
@@ -250,18 +252,18 @@ def crashed(seconds):
 @pytest.mark.parametrize("is_known", [True, False], ids=["known line", "new line"])
 def test_after_a_crash_nobody_is_let_in_until_the_slots_before_it_have_gone_by(db, is_known):
     if is_known:
-        rate_limiter.slot("line", 0.1)
+        rate_limiter.next_slot("line", 0.1)
     with database.cursor() as cursor:
         cursor.execute(crashed(0.5))
     with pytest.raises(QuotaExhausted) as caught:
-        rate_limiter.slot("line", 0.1)
+        rate_limiter.next_slot("line", 0.1)
     with database.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         left = (caught.value.retry_at - cursor.fetchone()[0]).total_seconds()
         assert 2.0 < left < 2.5  # what a caller may hold, and the quota's second, since the crash
         cursor.execute(crashed(2.5))
-    assert 0.2 < rate_limiter.slot("line", 0.1).wait < 0.5
-    assert 0.3 < rate_limiter.slot("line", 0.1).wait < 0.6
+    assert 0.2 < rate_limiter.next_slot("line", 0.1).wait < 0.5
+    assert 0.3 < rate_limiter.next_slot("line", 0.1).wait < 0.6
 
 
 def test_a_limiter_that_cannot_be_reached_sends_nothing(db, monkeypatch):
@@ -271,7 +273,7 @@ def test_a_limiter_that_cannot_be_reached_sends_nothing(db, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(rate_limiter.database, "cursor", gone)
         with pytest.raises(OperationalError):
-            rate_limiter.take(registry.find("procountor"), connection(company_id="1"), "c1")
+            rate_limiter.take_place(registry.find("procountor"), connection(company_id="1"), "c1")
 
 
 # -- budgets -----------------------------------------------------------------------------------------------------------
@@ -296,10 +298,10 @@ def kept(*ages):
 def test_a_budget_is_spent_call_by_call_and_never_beyond(db):
     with acting_as("worker"):
         for _ in range(5):
-            rate_limiter.spend("budget", BUDGET)
+            rate_limiter.count_call("budget", BUDGET)
         with pytest.raises(QuotaExhausted) as caught:
-            rate_limiter.spend("budget", BUDGET)
-        rate_limiter.spend("another budget", BUDGET)
+            rate_limiter.count_call("budget", BUDGET)
+        rate_limiter.count_call("another budget", BUDGET)
     assert sum(QuotaWindow.objects.get(key="budget").counts.values()) == 5
     waits = caught.value.retry_at.timestamp() - database_now()
     assert DAY.total_seconds() < waits <= DAY.total_seconds() + 2 * SLICE
@@ -307,12 +309,12 @@ def test_a_budget_is_spent_call_by_call_and_never_beyond(db):
 
 def test_runs_leave_a_part_of_the_budget_to_people(db):
     for _ in range(4):
-        rate_limiter.spend("budget", BUDGET, for_run=True)
+        rate_limiter.count_call("budget", BUDGET, for_run=True)
     with pytest.raises(QuotaExhausted):
-        rate_limiter.spend("budget", BUDGET, for_run=True)
-    rate_limiter.spend("budget", BUDGET)
+        rate_limiter.count_call("budget", BUDGET, for_run=True)
+    rate_limiter.count_call("budget", BUDGET)
     with pytest.raises(QuotaExhausted):
-        rate_limiter.spend("budget", BUDGET)
+        rate_limiter.count_call("budget", BUDGET)
 
 
 def test_a_call_takes_from_the_budget_first_and_no_place_where_that_is_spent(db):
@@ -320,13 +322,13 @@ def test_a_call_takes_from_the_budget_first_and_no_place_where_that_is_spent(db)
     provider = replace(registry.find("procountor"), quotas=(line, hour))
     one, budget = connection(company_id="1"), "procountor:test:client:c1:company:1"
     for _ in range(3):
-        rate_limiter.take(provider, one, "c1", for_run=True)
+        rate_limiter.take_place(provider, one, "c1", for_run=True)
     with pytest.raises(QuotaExhausted):
-        rate_limiter.take(provider, one, "c1", for_run=True)
-    rate_limiter.take(provider, one, "c1")
+        rate_limiter.take_place(provider, one, "c1", for_run=True)
+    rate_limiter.take_place(provider, one, "c1")
     before = QuotaWindow.objects.get(key="procountor:test:client:c1").next_at
     with pytest.raises(QuotaExhausted):
-        rate_limiter.take(provider, one, "c1")
+        rate_limiter.take_place(provider, one, "c1")
     assert sum(QuotaWindow.objects.get(key=budget).counts.values()) == 4
     assert QuotaWindow.objects.get(key="procountor:test:client:c1").next_at == before
 
@@ -334,31 +336,31 @@ def test_a_call_takes_from_the_budget_first_and_no_place_where_that_is_spent(db)
 def test_the_day_slides_and_old_slices_are_dropped(db):
     oldest = rate_limiter.SLICES + 1
     QuotaWindow.objects.create(key="budget", counts=kept(oldest + 1, oldest + 400, oldest, 50, 1))
-    rate_limiter.spend("budget", BUDGET)
+    rate_limiter.count_call("budget", BUDGET)
     counts = QuotaWindow.objects.get(key="budget").counts
     assert set(counts) == set(kept(oldest, 50, 1, 0))
-    rate_limiter.spend("budget", BUDGET)
+    rate_limiter.count_call("budget", BUDGET)
     with pytest.raises(QuotaExhausted):
-        rate_limiter.spend("budget", BUDGET)
+        rate_limiter.count_call("budget", BUDGET)
 
 
 def test_a_budget_whose_calls_have_all_gone_by_is_whole_again(db):
     QuotaWindow.objects.create(key="budget", counts=kept(rate_limiter.SLICES + 2, 400))
     one = replace(BUDGET, calls=1)
-    rate_limiter.spend("budget", one)
+    rate_limiter.count_call("budget", one)
     with pytest.raises(QuotaExhausted):
-        rate_limiter.spend("budget", one)
+        rate_limiter.count_call("budget", one)
 
 
 def test_when_a_call_fits_again_is_when_its_slice_has_gone_by(db):
     now = database_now()
     QuotaWindow.objects.create(key="budget", counts=kept(90, 60, 59, 30, 2))
     with pytest.raises(QuotaExhausted) as caught:
-        rate_limiter.spend("budget", BUDGET)
+        rate_limiter.count_call("budget", BUDGET)
     free_at = (now // SLICE - 90 + rate_limiter.SLICES + 2) * SLICE
     assert caught.value.retry_at.timestamp() == pytest.approx(free_at)
     with pytest.raises(QuotaExhausted) as caught:
-        rate_limiter.spend("budget", replace(BUDGET, calls=4))
+        rate_limiter.count_call("budget", replace(BUDGET, calls=4))
     assert caught.value.retry_at.timestamp() == pytest.approx((now // SLICE - 60 + rate_limiter.SLICES + 2) * SLICE)
 
 
@@ -366,7 +368,7 @@ def test_a_call_that_is_counted_late_counts_for_a_whole_day_all_the_same(db):
     """It may arrive up to a slice after it was counted, and still no day holds one too many."""
     QuotaWindow.objects.create(key="budget", counts=kept(rate_limiter.SLICES + 1, 3, 2, 1, 0))
     with pytest.raises(QuotaExhausted):
-        rate_limiter.spend("budget", BUDGET)
+        rate_limiter.count_call("budget", BUDGET)
 
 
 def test_eight_processes_spend_a_budget_to_the_last_call_and_no_further(committed_db):

@@ -12,7 +12,7 @@ from connections.providers import registry
 from connections.spec.errors import QuotaExhausted
 from connections.spec.provider import CountedBy, Quota
 from connections.transport.limits import rate_limiter
-from tests.transport.test_limiter import BUDGET, DAY, connection, crashed, database_now
+from tests.transport.test_rate_limiter import BUDGET, DAY, connection, crashed, database_now
 
 
 def is_on_the_disk(write):
@@ -25,11 +25,11 @@ def is_on_the_disk(write):
         return cursor.fetchone()[0]
 
 
-def test_a_place_waits_for_no_disk(committed_db):
+def test_a_slot_does_not_wait_for_the_disk(committed_db):
     with database.cursor() as cursor:
         cursor.execute("SET synchronous_commit = on")
-    rate_limiter.slot("line", 0.001)
-    assert not all(is_on_the_disk(lambda: rate_limiter.slot("line", 0.001)) for _ in range(20))
+    rate_limiter.next_slot("line", 0.001)
+    assert not all(is_on_the_disk(lambda: rate_limiter.next_slot("line", 0.001)) for _ in range(20))
 
 
 def test_a_spent_call_is_on_the_disk_before_it_is_sent(committed_db):
@@ -37,7 +37,7 @@ def test_a_spent_call_is_on_the_disk_before_it_is_sent(committed_db):
     with database.cursor() as cursor:
         cursor.execute("SET synchronous_commit = off")
         for _ in range(10):
-            assert is_on_the_disk(lambda: rate_limiter.spend("budget", Quota(100, DAY, CountedBy.CLIENT)))
+            assert is_on_the_disk(lambda: rate_limiter.count_call("budget", Quota(100, DAY, CountedBy.CLIENT)))
         cursor.execute("RESET synchronous_commit")
 
 
@@ -45,7 +45,7 @@ def test_a_spent_call_is_on_the_disk_before_it_is_sent(committed_db):
 def test_what_a_session_prefers_is_left_to_it(committed_db, preferred):
     with database.cursor() as cursor:
         cursor.execute(f"SET synchronous_commit = {preferred}")
-        for what in (lambda: rate_limiter.spend("budget", BUDGET), lambda: rate_limiter.slot("line", 0.001)):
+        for what in (lambda: rate_limiter.count_call("budget", BUDGET), lambda: rate_limiter.next_slot("line", 0.001)):
             what()
             cursor.execute("SHOW synchronous_commit")
             assert cursor.fetchone() == (preferred,)
@@ -57,5 +57,5 @@ def test_after_a_crash_a_long_span_must_go_by_as_well(db):
     with database.cursor() as cursor:
         cursor.execute(crashed(0.5))
     with pytest.raises(QuotaExhausted) as caught:
-        rate_limiter.take(provider, connection(), "c1")
+        rate_limiter.take_place(provider, connection(), "c1")
     assert 10 < caught.value.retry_at.timestamp() - database_now() < 11.5

@@ -162,7 +162,7 @@ def test_slow_answers_end_at_the_deadline(server, hosts, behaviour):
         send(hosts, total=1.0)
 
 
-def test_a_handshake_that_never_ends_is_left(hosts):
+def test_a_handshake_that_never_ends_is_given_up(hosts):
     with socket.create_server(("127.0.0.1", 0)) as dumb:
         with pytest.raises(NotSent, match="timed out"):
             send(replace(hosts, api=f"https://127.0.0.1:{dumb.getsockname()[1]}"), total=0.5)
@@ -354,7 +354,7 @@ def test_a_certificate_is_one_thing_and_broken_tls_another(hostile):
     assert not isinstance(caught.value, NotTrusted)
 
 
-def test_others_go_on_while_one_waits(hostile):
+def test_a_slow_host_holds_up_only_its_own_caller(hostile):
     """Two threads of one process, as two jobs of one worker: the slow host holds only who asked it."""
     hosts = Hosts(api=hostile.address, token="", ca=hostile.ca, loopback=True)
     is_asked, may_end = threading.Event(), threading.Event()

@@ -1,0 +1,166 @@
+"""Sends one request once and notes what came of it: in its entry of the request log, and at the circuit breaker."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from connections.spec import provider as spec
+from connections.spec.errors import Blocked, CallFailed, OutcomeUnknown, Unavailable, Unreadable
+from connections.spec.faults import Fault
+from connections.spec.operations import SAFE
+from connections.spec.placement import Signed
+from connections.spec.wire import Wire
+from connections.transport import clock, faults
+from connections.transport.http import addresses, retry_after
+from connections.transport.http import session as http_session
+from connections.transport.limits.circuit_breaker import CircuitBreaker
+from connections.transport.log import writer
+from connections.transport.models import Outcome, RequestLogEntry
+from connections.transport.request_context import RequestContext
+from connections.vault.secret import WrongUse
+
+
+class Signature(Protocol):
+    """Secrets for one request; the classes are in oauth/signing.py."""
+
+    def sign(self, url: str) -> Signed:
+        """What joins the request to this address. Raises WrongUse where a secret was not given for it."""
+
+
+def begin(
+    context: RequestContext,
+    *,
+    operation: str,
+    method: str,
+    path_template: str,
+    number: int = 1,
+    token_issued_at: datetime | None = None,
+) -> RequestLogEntry:
+    """An entry that says nothing about the answer yet, and is not written. `number`: 1 for the first attempt."""
+    now = clock.now()
+    return RequestLogEntry(
+        id=uuid.uuid4(),
+        at=now,
+        tenant_id=context.connection.tenant_id,
+        connection_id=context.connection.id,
+        run_id=context.run_id,
+        checkpoint=context.checkpoint,
+        provider=context.connection.provider,
+        environment=context.connection.environment,
+        api_version=context.api_version,
+        operation=operation,
+        method=method,
+        path_template=path_template,
+        outcome=Outcome.UNREACHABLE,
+        attempt=number,
+        duration_ms=0,
+        token_age_s=max(int((now - token_issued_at).total_seconds()), 0) if token_issued_at else None,
+    )
+
+
+def send(
+    context: RequestContext,
+    breaker: CircuitBreaker,
+    entry: RequestLogEntry,
+    *,
+    url: str,
+    total_seconds: float,
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    signature: Signature | None = None,
+    body: bytes | None = None,
+    wire: Wire = http_session.JSON,
+) -> http_session.Answer:
+    """Send once and fill the entry in. Secrets come in by `signature` alone. An answer of any status is returned.
+
+    Raises Blocked, Unreadable (too large, an odd encoding), Unavailable (nothing arrived there), OutcomeUnknown.
+    """
+    started = time.monotonic()
+    try:
+        signed = signature.sign(url) if signature else Signed({}, {})
+    except WrongUse:
+        entry.outcome = Outcome.BLOCKED
+        raise Blocked(faults.WRONG_USE, entry_id=entry.id) from None
+    try:
+        answer = http_session.send(
+            hosts=context.hosts,
+            method=entry.method,
+            url=url,
+            deadlines=context.provider.deadlines,
+            total=total_seconds,
+            headers={**(headers or {}), **signed.headers},
+            query=query,
+            hidden_query=signed.hidden_query,
+            form=signed.form,
+            body=body if signed.body is None else signed.body,
+            wire=wire,
+            keep=writer.request_id_headers(context.provider),
+        )
+    except http_session.EgressError as error:
+        entry.duration_ms = _milliseconds_since(started)
+        raise _failure(context, breaker, entry, url, error, started) from None
+    entry.duration_ms = _milliseconds_since(started)
+    breaker.note(url, is_good=answer.status < 500)
+    entry.status, entry.bytes_in = answer.status, len(answer.body)
+    entry.provider_request_id = writer.request_id(context.provider, answer.headers)
+    entry.quota_left = retry_after.quota_left(answer.headers)
+    entry.leads_to = answer.leads_to
+    return answer
+
+
+def _failure(
+    context: RequestContext,
+    breaker: CircuitBreaker,
+    entry: RequestLogEntry,
+    url: str,
+    error: http_session.EgressError,
+    started: float,
+) -> CallFailed:
+    """The error for a missing answer; its outcome is noted in the entry and at the breaker."""
+    if context.hosts.given and isinstance(error, http_session.LeadsInside | http_session.NameNotFound):
+        # Both look the same, the time they took included: whoever may name a host could explore our network by its names.
+        entry.duration_ms = 1000 * clock.wait_for_whole_second(started)
+        breaker.note(url, is_good=False)
+        return Unavailable(faults.NO_SERVER, retry_at=clock.now(), entry_id=entry.id)
+    if isinstance(error, http_session.NoProxy):
+        return Unavailable(faults.NO_PROXY, retry_at=clock.now(), entry_id=entry.id)
+    if isinstance(error, http_session.AddressNotAllowed):
+        entry.outcome = Outcome.BLOCKED
+        return Blocked(faults.BLOCKED, entry_id=entry.id)
+    if isinstance(error, http_session.NotReadable):
+        entry.outcome = Outcome.UNREADABLE
+        unreadable = Unreadable(faults.UNREADABLE, entry_id=entry.id)
+        unreadable.may_have_arrived = entry.method not in SAFE
+        return unreadable
+    if isinstance(error, http_session.NotTrusted):
+        entry.outcome = Outcome.BLOCKED
+        return Blocked(_certificate_fault(context, url, error), entry_id=entry.id)
+    breaker.note(url, is_good=False)
+    if isinstance(error, http_session.NotEncrypted):
+        return Unavailable(faults.NOT_ENCRYPTED, retry_at=clock.now(), entry_id=entry.id)
+    if isinstance(error, http_session.NotSent) or entry.method in SAFE:
+        return Unavailable(faults.NO_ANSWER, retry_at=clock.now(), entry_id=entry.id)
+    return OutcomeUnknown(faults.UNKNOWN_OUTCOME, entry_id=entry.id)
+
+
+def _certificate_fault(context: RequestContext, url: str, error: http_session.NotTrusted) -> Fault:
+    """Who must act on a certificate that is not trusted: where customers pin certificates, it may be the customer."""
+    environment = spec.Environment(context.connection.environment)
+    hosts = context.provider.hosts.get(environment) or next(iter(context.provider.hosts.values()), None)
+    is_pinned = isinstance(hosts, spec.GivenByCustomer) and hosts.pinned
+    if not is_pinned:
+        return faults.UNTRUSTED
+    address = addresses.parse_address(url, context.hosts)
+    if f"{address.host}:{address.port}" not in [host for host, _certificate in context.hosts.pins]:
+        return faults.PIN_MISSING
+    if error.has_ended:
+        return faults.PIN_ENDED
+    return faults.UNTRUSTED if error.is_unsound else faults.PIN_BROKEN
+
+
+def _milliseconds_since(started: float) -> int:
+    return round((time.monotonic() - started) * 1000)
