@@ -17,7 +17,7 @@ from connections.calls import entries, faults, outcomes, reconciliation
 from connections.calls.models import Call, CallState, Why
 from connections.calls.services import operation_of, stands
 from connections.calls.validation import BadCall, check
-from connections.jobs.lease import Lease, LeaseLost
+from connections.jobs.lease import LeaseLost, TenantLease
 from connections.jobs.registry import Again
 from connections.spec.errors import (
     CallFailed,
@@ -29,7 +29,6 @@ from connections.spec.errors import (
     Unreadable,
 )
 from connections.spec.operations import Operation
-from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client, Reply
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.services import Refused
@@ -37,10 +36,9 @@ from connections.vault.services import Refused
 SHORTEST_PAUSE = timedelta(seconds=1)
 
 
-def send(lease: Lease) -> Again | None:
+def send(lease: TenantLease) -> Again | None:
     """Job: go on with one call. HTTP never happens inside a transaction."""
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         call = Call.objects.select_related("connection__tenant").filter(id=lease.subject).first()
         if call is None or not call.is_moving:
             return None
@@ -54,16 +52,15 @@ def send(lease: Lease) -> Again | None:
     return Sending(lease, call, operation, Client(connection=call.connection)).go_on()
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """In the transaction that parks the job: what was sent waits for a person, what was not is not sent any more."""
-    with tenant_scope(lease.tenant_id):
-        call = Call.objects.filter(id=lease.subject).first()
-        if call is None or not call.is_moving:
-            return
-        if call.state == CallState.QUEUED:
-            outcomes.fail(call, faults.GAVE_UP.code)
-        else:
-            outcomes.leave_open(call, Why.NO_NEWS if call.follow_up else Why.NOT_HEARD, fault=faults.GAVE_UP.code)
+    call = Call.objects.filter(id=lease.subject).first()
+    if call is None or not call.is_moving:
+        return
+    if call.state == CallState.QUEUED:
+        outcomes.fail(call, faults.GAVE_UP.code)
+    else:
+        outcomes.leave_open(call, Why.NO_NEWS if call.follow_up else Why.NOT_HEARD, fault=faults.GAVE_UP.code)
 
 
 def _may_go_on(call: Call, operation: Operation) -> bool:
@@ -97,7 +94,7 @@ def _stop(call: Call, operation: Operation | None) -> None:
 class Sending:
     """One call in one worker's hands."""
 
-    lease: Lease
+    lease: TenantLease
     call: Call
     operation: Operation
     client: Client
@@ -125,8 +122,7 @@ class Sending:
 
     def _mark_sent(self, entry_id: UUID) -> None:
         """Committed before the write leaves. Raises LeaseLost: then it does not leave."""
-        with tenant_scope(self.call.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             mine = Call.objects.filter(id=self.call.id, state__in=(CallState.QUEUED, CallState.SENT))
             if not mine.update(
                 state=CallState.SENT, entry_id=entry_id, sent_at=timezone.now(), next_at=None, fault=""
@@ -135,8 +131,7 @@ class Sending:
         self.call.state, self.call.entry_id = CallState.SENT, entry_id
 
     def _answered(self, reply: Reply) -> Again | None:
-        with tenant_scope(self.call.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             self.client.write_ledger()
             if self.operation.follow_up is None or not self._awaits(reply.status):
                 outcomes.answer(self.call, reply)
@@ -151,8 +146,7 @@ class Sending:
 
     def _judge(self, failed: CallFailed) -> Again | None:
         """A refusal of the call itself, one on the way to it, or an answer that leaves open what happened."""
-        with tenant_scope(self.call.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             self.client.write_ledger()
             entry = entries.of_failure(failed, self.operation.name)
             if self.operation.is_write and entry is not None and self._is_open(failed, entry):
@@ -190,8 +184,7 @@ class Sending:
 
     def _taken_over(self) -> Again | None:
         """Whoever sent it died. If its entry was written, the log knows what came back; else it must be looked up."""
-        with tenant_scope(self.call.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             entry = entries.by_id(self.call.entry_id)
             if entry is not None and entry.outcome == Outcome.ANSWERED and not self._awaits(entry.status):
                 outcomes.answered_in_log(self.call, entry)

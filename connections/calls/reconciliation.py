@@ -10,11 +10,10 @@ from django.utils import timezone
 
 from connections.calls import entries, outcomes
 from connections.calls.models import Call, CallState, Why
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.spec.errors import CallFailed, Unavailable, Unreadable
 from connections.spec.operations import Arguments, LookUp, Operation
-from connections.tenancy.scope import tenant_scope
 from connections.transport import faults as transport_faults
 from connections.transport.client import Client, Reply
 
@@ -48,15 +47,14 @@ def begin(call: Call, operation: Operation, failed: CallFailed | None) -> Again 
     return Again(next_at)
 
 
-def look(lease: Lease, call: Call, operation: Operation, client: Client) -> Again | None:
+def look(lease: TenantLease, call: Call, operation: Operation, client: Client) -> Again | None:
     """Ask once whether it is there. Not there is concluded only after several looks, and then left to a person.
 
     Found is concluded only where exactly one thing is there that can be nobody else's.
     """
     asked = _question(call, operation)
     if asked is None:
-        with tenant_scope(call.tenant_id):
-            lease.check()
+        with lease.scope():
             outcomes.leave_open(call, Why.NOT_OFFERED)
         return None
     look_up, arguments = asked
@@ -74,8 +72,7 @@ def look(lease: Lease, call: Call, operation: Operation, client: Client) -> Agai
             ours = [each for each in shown if _may_be_ours(each, call, look_up)]
         except (AttributeError, LookupError, TypeError):  # not what the document promises: nothing was looked through
             failed = Unreadable(transport_faults.UNREADABLE, entry_id=reply.entry_id)
-    with tenant_scope(call.tenant_id):
-        lease.check()
+    with lease.scope():
         client.write_ledger()
         # Asked after the answer came: a twin that left while the look was out may be what it found.
         if len(ours) > 1 or has_twin(call, look_up):
@@ -144,12 +141,11 @@ def _may_be_ours(thing: Any, call: Call, look_up: LookUp) -> bool:
 # -- waiting for a person at the provider ------------------------------------------------------------------------------
 
 
-def follow(lease: Lease, call: Call, operation: Operation, client: Client) -> Again | None:
+def follow(lease: TenantLease, call: Call, operation: Operation, client: Client) -> Again | None:
     """Ask once whether it was confirmed (Procountor: 202, the Key app, then 200 or 403, 404, 406, 408, 409)."""
     awaited = operation.follow_up
     if awaited is None or not call.follow_up:
-        with tenant_scope(call.tenant_id):
-            lease.check()
+        with lease.scope():
             outcomes.leave_open(call, Why.NO_NEWS)
         return None
     reply: Reply | None = None
@@ -158,8 +154,7 @@ def follow(lease: Lease, call: Call, operation: Operation, client: Client) -> Ag
         reply = client.send(awaited.operation, Arguments(path={awaited.parameter: call.follow_up}))
     except CallFailed as refused:
         failed = refused
-    with tenant_scope(call.tenant_id):
-        lease.check()
+    with lease.scope():
         client.write_ledger()
         if reply is not None and reply.status != WAITING:
             outcomes.answer(call, reply)

@@ -11,12 +11,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from connections.jobs import registry
-from connections.jobs.lease import Lease, length, whoami
+from connections.jobs.lease import Lease, TenantLease, lease_seconds, worker_name
 from connections.jobs.models import Job, JobState
 
 logger = logging.getLogger(__name__)
 
-MOST_CRASHES = 3
+MOST_CRASHES = 3  # of one job without progress in between, before it is parked
 
 # Set by tasks.py: rings Celery for a job id and a queue, gives up after 200 ms.
 _ring: Callable[[UUID, str], None] | None = None
@@ -44,7 +44,7 @@ def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetim
     if registered is None:
         message = f"no handler is registered for jobs of kind {kind}"
         raise LookupError(message)
-    if registered.for_tenant and tenant_id is None:
+    if registered.tenant_required and tenant_id is None:
         message = f"a job of kind {kind} is some tenant's"
         raise ValueError(message)
     with connection.cursor() as cursor:
@@ -80,18 +80,20 @@ def claim(job_id: UUID) -> Lease | None:
         cursor.execute(
             "UPDATE jobs_job SET state = 'running', owner = %s, epoch = epoch + 1, starts = starts + 1,"
             " lease_until = clock_timestamp() + make_interval(secs => %s), reason = '' WHERE id = %s"
-            " RETURNING id, tenant_id, kind, subject, epoch, starts, failures",
-            [whoami(), length(), job_id],
+            " RETURNING tenant_id, kind, subject, epoch, starts, failures",
+            [worker_name(), lease_seconds(), job_id],
         )
-        row = cursor.fetchone()
-    return Lease(
-        job_id=row[0],
-        tenant_id=row[1],
-        kind=row[2],
-        subject=row[3],
-        epoch=row[4],
-        starts=row[5],
-        failures=row[6],
+        tenant_id, kind, subject, epoch, starts, failures = cursor.fetchone()
+    if tenant_id is None:
+        return Lease(job_id=job_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures)
+    return TenantLease(
+        job_id=job_id,
+        tenant_id=tenant_id,
+        kind=kind,
+        subject=subject,
+        epoch=epoch,
+        starts=starts,
+        failures=failures,
     )
 
 
@@ -110,13 +112,16 @@ def _ring_for_twin(lease: Lease) -> None:
 
 
 def park(lease: Lease, reason: str) -> None:
-    """Give up, visibly. `on_parked` of the kind runs in the same transaction."""
+    """Give up in a state that staff see, and let the kind say so to its own readers (`on_parked`), in one transaction.
+
+    Raises LeaseLost.
+    """
     kind = registry.kind_of(lease.kind)
-    with transaction.atomic():
-        lease.check()
-        _end(lease, JobState.PARKED, reason)
-        if kind is not None and kind.on_parked is not None and (lease.has_tenant or not kind.for_tenant):
+    with lease.scope():
+        # Before the job ends: what the handlers share with `on_parked` checks the lease as well.
+        if kind is not None and kind.on_parked is not None and kind.accepts(lease):
             kind.on_parked(lease)
+        _end(lease, JobState.PARKED, reason)
 
 
 def _end(lease: Lease, state: JobState, reason: str) -> None:

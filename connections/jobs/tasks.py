@@ -41,7 +41,7 @@ def work(job_id: str) -> None:
     if kind is None:
         services.park(lease, "no handler for this kind")
         return
-    if kind.for_tenant and not lease.has_tenant:
+    if not kind.accepts(lease):
         # Nothing of ours queues one; whoever can write to the table can.
         logger.error("job %s (%s) names no tenant", lease.job_id, lease.kind)
         services.park(lease, "it names no tenant")

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from connections.jobs.lease import Lease, LeaseLost
+from connections.jobs.lease import LeaseLost, TenantLease
 from connections.jobs.registry import Again
 from connections.providers import registry
 from connections.spec.errors import Blocked, CallFailed, Forbidden, QuotaExhausted, Unauthorized, Unavailable
@@ -43,10 +43,9 @@ TROUBLED = (ProgressState.REFUSED, ProgressState.FAILED)
 NOTHING = Page([], is_empty_word=True)
 
 
-def read(lease: Lease) -> Again | None:
+def read(lease: TenantLease) -> Again | None:
     """Job: go on with a run for one slice. HTTP never happens inside a transaction."""
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         # In the scope of the job's own tenant: a row that names somebody else's run finds nothing.
         run = SyncRun.objects.select_related("connection__tenant").filter(id=lease.subject, state__in=ACTIVE).first()
         if run is None:
@@ -66,7 +65,7 @@ def read(lease: Lease) -> Again | None:
 class Reading:
     """One slice of a run, in one worker's hands."""
 
-    lease: Lease
+    lease: TenantLease
     run: SyncRun
     client: Client
     ends_at: float = field(default_factory=lambda: time.monotonic() + SLICE)
@@ -103,7 +102,7 @@ class Reading:
     def _read(self, stream: Stream, progress: StreamProgress) -> bool:
         """Page after page to the stream's end. False when the slice is over before that."""
         while time.monotonic() < self.ends_at:
-            if self.lease.lost:
+            if self.lease.is_lost:
                 raise LeaseLost(str(self.lease.job_id))
             part: Part | None = None
             reply: Reply | None = None
@@ -113,8 +112,7 @@ class Reading:
                     self._begin(stream, progress)
                 part = self._part(stream, progress)
                 if part is None:  # nobody has such a list
-                    with tenant_scope(self.run.tenant_id):
-                        self.lease.check()
+                    with self.lease.scope():
                         self._conclude(progress, stream, Tally())
                         self.client.write_ledger()
                     return True
@@ -178,8 +176,7 @@ class Reading:
             )
 
     def _begin(self, stream: Stream, progress: StreamProgress) -> None:
-        with tenant_scope(self.run.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             self.client.write_ledger()  # the question for the right; a kill may cost the row of the page in hand, no more
             cursors.begin(connection=self.run.connection, stream=stream, progress=progress)
             if progress.since:
@@ -192,8 +189,7 @@ class Reading:
     ) -> bool:
         """Write what an answer brought. True when the stream has ended with it."""
         connection = self.run.connection
-        with tenant_scope(self.run.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             written = upsert.write(
                 connection=connection,
                 stream=stream.name,
@@ -225,7 +221,7 @@ class Reading:
             if following is None:
                 self._conclude(progress, stream, tally)
             self.client.write_ledger()
-            self.lease.moved_on()
+            self.lease.forget_crashes()
         return following is None
 
     def _following(
@@ -283,8 +279,7 @@ class Reading:
         of = stream.each.stream if stream.each else stream.name
         values: dict[str, Any] = {"stream": stream.name, "of": of, "part": part.name, "fault": fault.code}
         values |= states.pointing(entry_id) | ({"reason": str(failed)} if isinstance(failed, BadPage) else {})
-        with tenant_scope(self.run.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             tally = Tally.of(progress.position)
             status, _took = self._answered(entry_id)
             if slices.is_nothing(stream, part, failed, status):
@@ -302,7 +297,7 @@ class Reading:
             else:
                 self._stand(progress, following)
             self.client.write_ledger()
-            self.lease.moved_on()
+            self.lease.forget_crashes()
         return is_over
 
     @staticmethod
@@ -330,8 +325,7 @@ class Reading:
 
     def _stop(self, progress: StreamProgress, failed: CallFailed | BadPage, entry_id: UUID | None) -> None:
         """This stream ends here; the run goes on with the next one, and will not be green."""
-        with tenant_scope(self.run.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             if isinstance(failed, CallFailed):
                 state = ProgressState.REFUSED if isinstance(failed, Forbidden) else ProgressState.FAILED
                 self._mark(progress, state, failed.fault, failed.entry_id)
@@ -364,15 +358,13 @@ class Reading:
 
     def _wait(self, failed: Unavailable) -> Again:
         until = max(failed.retry_at, timezone.now() + SHORTEST_WAIT)
-        with tenant_scope(self.run.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             states.wait(self.run, until=until, fault=failed.fault.code, entry_id=failed.entry_id)
             self.client.write_ledger()
         return Again(until, failed.fault.code)
 
     def _fail(self, progress: StreamProgress, failed: Unauthorized | Blocked) -> None:
-        with tenant_scope(self.run.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             StreamProgress.objects.filter(id=progress.id).update(
                 state=ProgressState.FAILED, fault=failed.fault.code, entry_id=failed.entry_id
             )
@@ -382,8 +374,7 @@ class Reading:
 
     def _end(self) -> None:
         """Every stream has ended. Green only when every one was read to its end, and every record kept."""
-        with tenant_scope(self.run.tenant_id):
-            self.lease.check()
+        with self.lease.scope():
             listed.forget(self.run)
             streams = list(StreamProgress.objects.filter(run=self.run))
             troubled = [each for each in streams if each.state in TROUBLED]

@@ -8,25 +8,24 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from connections.jobs import services as jobs
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.models import Job
 from connections.jobs.registry import Again
 from connections.sync.models import Trigger
 from connections.sync.services import start_run
-from connections.tenancy.scope import SYSTEM, tenant_scope
+from connections.tenancy.scope import SYSTEM
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import Refused
 
 ENDS_WITH = (ConnectionState.SETUP, ConnectionState.PAUSED, ConnectionState.DISCONNECTED)
 
 
-def start_due(lease: Lease) -> None:
+def start_due(lease: TenantLease) -> None:
     """Job: start the run of this slot and wait for the next one, in one commit: a slot never starts two runs.
 
     A connection that does not stand, or is synced by hand only, ends the row; the next run by hand makes it anew.
     """
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         connection = Connection.objects.select_related("tenant").filter(id=lease.subject).first()
         if connection is None or not connection.sync_every_hours or connection.state in ENDS_WITH:
             return

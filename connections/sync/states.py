@@ -8,11 +8,10 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from connections.jobs import services as jobs
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.sync import faults, sentences
 from connections.sync.models import ACTIVE, Level, RunState, SyncRun
 from connections.sync.services import RUN_ENDED, note
-from connections.tenancy.scope import tenant_scope
 
 
 def take_up(run: SyncRun, *, after_a_crash: bool) -> None:
@@ -51,12 +50,11 @@ def end(run: SyncRun, state: RunState, *, fault: str = "", entry_id: UUID | None
     jobs.enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=run.tenant_id)
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """In the transaction that parks the job: the run ends with it, and says so."""
-    with tenant_scope(lease.tenant_id):
-        run = SyncRun.objects.filter(id=lease.subject, state__in=ACTIVE).first()
-        if run is not None:
-            end(run, RunState.FAILED, fault=faults.GAVE_UP.code)
+    run = SyncRun.objects.filter(id=lease.subject, state__in=ACTIVE).first()
+    if run is not None:
+        end(run, RunState.FAILED, fault=faults.GAVE_UP.code)
 
 
 def pointing(entry_id: UUID | None) -> dict[str, str]:

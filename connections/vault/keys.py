@@ -10,9 +10,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from tink import aead, hybrid, secret_key_access
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.tenancy.models import Tenant, TenantState
-from connections.tenancy.scope import tenant_scope
 from connections.vault.key_models import PrivateKey, SystemKey, SystemPrivateKey, TenantKey
 
 aead.register()
@@ -94,12 +93,11 @@ def make_system_key() -> None:
         return  # another worker was first
 
 
-def make_tenant_key(lease: Lease) -> None:
-    """Job: the first key pair of a newly founded tenant, which becomes active with it."""
-    tenant_id = lease.subject
+def make_tenant_key(lease: TenantLease) -> None:
+    """Job: make the first key pair of a new tenant, which becomes active with it."""
+    tenant_id = lease.tenant_id
     public, wrapped = _pair(str(tenant_id), 1)
-    with tenant_scope(tenant_id):
-        lease.check()
+    with lease.scope():
         if not TenantKey.objects.filter(tenant_id=tenant_id).exists():
             TenantKey(tenant_id=tenant_id, version=1, public_keyset=public).save(force_insert=True)
             PrivateKey(tenant_id=tenant_id, version=1, wrapped_keyset=wrapped).save(force_insert=True)

@@ -6,12 +6,11 @@ import logging
 from collections.abc import Iterator
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import Lease, TenantLease
 from connections.jobs.registry import Again
-from connections.tenancy.scope import tenant_scope
 from connections.vault import keys, sealing
 from connections.vault.fields import SEALED_FIELDS, SealedField
 from connections.vault.models import LegacySeal
@@ -31,15 +30,13 @@ def reseal(lease: Lease) -> Again | None:
     who queues this, how often, or where a worker dies; what does not open stays as it is, and is logged. Where a key is
     missing nothing is concluded: the job fails, and is done again once the key is there.
     """
-    if lease.subject == SYSTEM:
-        with transaction.atomic():
-            return _batch(lease, "system", keys.SYSTEM_OWNER)
-    with tenant_scope(lease.subject):
-        return _batch(lease, "tenant", str(lease.subject))
+    with lease.scope():
+        if isinstance(lease, TenantLease):
+            return _batch("tenant", str(lease.tenant_id))
+        return _batch("system", keys.SYSTEM_OWNER)
 
 
-def _batch(lease: Lease, kind: str, owner: str) -> Again | None:
-    lease.check()
+def _batch(kind: str, owner: str) -> Again | None:
     newest, _public = keys.newest_public(owner)
     done = 0
     for field, row in _stale(kind, owner, newest):

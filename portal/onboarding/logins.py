@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.urls import reverse
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.providers import registry
 from connections.spec.checklist import Inference, MarkState, Probe
 from connections.spec.faults import Acts
@@ -111,13 +111,12 @@ def state_is_assumed(provider: Provider) -> bool:
     return not all([*promised, *(login.state_promised for login in provider.logins)])
 
 
-def attempt_ended(lease: Lease) -> None:
+def attempt_ended(lease: TenantLease) -> None:
     """Job: a login has ended. One that brought something is checked; any other says on its checkpoint why not."""
-    with tenant_scope(lease.tenant_id):
+    with lease.scope():
         attempt = AuthorizationAttempt.objects.select_related("connection").filter(id=lease.subject).first()
         if attempt is None or attempt.connection.state == ConnectionState.DISCONNECTED:
             return
-        lease.check()
         connection = attempt.connection
         marks = marks_of(Onboarding.objects.select_related("connection").get(connection=connection))
         # Where a release renamed the checkpoint meanwhile, it is the one that offers this login today.

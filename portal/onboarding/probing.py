@@ -11,7 +11,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe, MarkState, Probe, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
@@ -118,12 +118,12 @@ class ConnectionAsker:
         return None if state is None else state == RunState.SUCCEEDED
 
 
-def check(lease: Lease) -> Again | None:
+def check(lease: TenantLease) -> Again | None:
     """Job: probe one checkpoint and write the finding. Probes run outside any transaction.
 
     What passes by itself is asked again for a while, as its sentence says, before it becomes the finding.
     """
-    with tenant_scope(lease.tenant_id):
+    with lease.scope():
         mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
         if mark is None:
             return None
@@ -136,8 +136,7 @@ def check(lease: Lease) -> Again | None:
         waiting_for += [field.name for field in missing(connection, checkpoint)]
     has_left = connection.state == ConnectionState.DISCONNECTED
     if has_left or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
-        with tenant_scope(mark.tenant_id):
-            lease.check()
+        with lease.scope():
             # What was found since it was asked for, by whatever else, stays its last word.
             is_open = mark.asked_at and (mark.checked_at is None or mark.checked_at < mark.asked_at)
             if is_open and Evidence.objects.filter(mark=mark, at__gte=mark.asked_at).exists():
@@ -151,8 +150,7 @@ def check(lease: Lease) -> Again | None:
         return _refused(lease, mark, marks, asker, failed)
     except BadPage:
         finding = Finding(_keep(mark), UNREADABLE)
-    with tenant_scope(mark.tenant_id):
-        lease.check()
+    with lease.scope():
         asker.client.write_ledger()
         if (again := _outdated(asker)) is not None:
             return again
@@ -241,15 +239,14 @@ def _mended(connection: Connection) -> None:
 
 
 def _refused(
-    lease: Lease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed
+    lease: TenantLease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed
 ) -> Again | None:
     """A refused probe fails the checkpoint its fault names, which need not be the one that was asked about."""
     # Not this checkpoint's fault, or nobody's: it stays what it was, and says why it could not be checked.
     kept = Proof(
         _keep(mark), failed.fault.code, entry_id=failed.entry_id, provider_request_id=failed.provider_request_id
     )
-    with tenant_scope(mark.tenant_id):
-        lease.check()
+    with lease.scope():
         asker.client.write_ledger()
         if (again := _again(mark, failed)) is not None:
             is_said = (
@@ -281,9 +278,8 @@ def _again(mark: Mark, failed: CallFailed) -> Again | None:
     return Again(due_at, failed.fault.code) if due_at < mark.asked_at + PATIENCE else None
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """The job was parked: stop the page's waiting and say so."""
-    with tenant_scope(lease.tenant_id):
-        mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
-        if mark is not None:
-            record(mark=mark, proof=Proof(_keep(mark), "check-gave-up"))
+    mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
+    if mark is not None:
+        record(mark=mark, proof=Proof(_keep(mark), "check-gave-up"))

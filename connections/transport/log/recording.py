@@ -20,7 +20,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.services import enqueue
 from connections.spec.wire import Wire
 from connections.tenancy import audit
@@ -136,10 +136,9 @@ def _audit(connection: Connection, actor: Actor, action: str, **details: Any) ->
 # -- a worker's side ---------------------------------------------------------------------------------------------------
 
 
-def forget(lease: Lease) -> None:
+def forget(lease: TenantLease) -> None:
     """Job: its day is over."""
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         _delete(Recording.objects.filter(id=lease.subject))
 
 

@@ -18,7 +18,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.jobs.services import enqueue
 from connections.providers import registry
@@ -196,7 +196,7 @@ def decide(*, activation: ActivationRequest, approved: Collection[str], actor: A
     )
 
 
-def show(lease: Lease) -> Again | None:
+def show(lease: TenantLease) -> Again | None:
     """Job: fetch who asks for which companies. A provider that does not answer is asked again for a while."""
     row = _row(lease, ActivationState.ASKED)
     if row is None:
@@ -215,15 +215,14 @@ def show(lease: Lease) -> Again | None:
     except (CallFailed, BadPage, _NoSuch) as trouble:
         _fail(lease, row, *_said(trouble))
     else:
-        with tenant_scope(row.tenant_id):
-            lease.check()
+        with lease.scope():
             ActivationRequest.objects.filter(id=row.id).update(
                 state=ActivationState.SHOWN, proposal=_kept(proposal), expires_at=proposal.expires_at
             )
     return None
 
 
-def carry_out(lease: Lease) -> Again | None:
+def carry_out(lease: TenantLease) -> Again | None:
     """Job: tell the provider the decision, and open a connection with its key for each approved company, in one commit."""
     row = _row(lease, ActivationState.DECIDING)
     if row is None:
@@ -249,8 +248,7 @@ def carry_out(lease: Lease) -> Again | None:
     except (CallFailed, BadPage, _NoSuch) as trouble:
         _fail(lease, row, *_said(trouble))
         return None
-    with tenant_scope(row.tenant_id):
-        lease.check()
+    with lease.scope():
         actor = Actor(row.actor_id, row.actor_name)
         words = dict(row.companies)
         opened = {
@@ -263,7 +261,7 @@ def carry_out(lease: Lease) -> Again | None:
     return None
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """A job was parked: the page stops waiting, and says so."""
     row = _row(lease, ActivationState.ASKED, ActivationState.DECIDING)
     if row is not None:
@@ -283,8 +281,8 @@ def _connect(
     return connection.id
 
 
-def _row(lease: Lease, *states: ActivationState) -> ActivationRequest | None:
-    with tenant_scope(lease.tenant_id):
+def _row(lease: TenantLease, *states: ActivationState) -> ActivationRequest | None:
+    with lease.scope():
         rows = ActivationRequest.objects.select_related("tenant").filter(id=lease.subject, state__in=states)
         return rows.first()
 
@@ -380,9 +378,8 @@ def _said(trouble: Exception) -> tuple[str, UUID | None]:
     return trouble.fault.code, trouble.entry_id
 
 
-def _fail(lease: Lease, row: ActivationRequest, reason_code: str, entry_id: UUID | None = None) -> None:
-    with tenant_scope(row.tenant_id):
-        lease.check()
+def _fail(lease: TenantLease, row: ActivationRequest, reason_code: str, entry_id: UUID | None = None) -> None:
+    with lease.scope():
         state = ActivationState.EXPIRED if reason_code == "expired" else ActivationState.FAILED
         _end(row, state, reason_code, entry_id)
 

@@ -15,7 +15,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from requests_oauthlib import OAuth2Session
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.services import enqueue
 from connections.providers import registry
 from connections.spec.errors import CallFailed, Unavailable
@@ -177,10 +177,9 @@ def _word(attempt: AuthorizationAttempt, code: str, error: str, issuer: str) -> 
 SEALED = ("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_version")
 
 
-def exchange(lease: Lease) -> None:
+def exchange(lease: TenantLease) -> None:
     """Job: trade a code. A code is good once, so whatever happens the attempt ends here, and says how."""
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         attempt = AuthorizationAttempt.objects.select_related("connection__tenant").filter(id=lease.subject).first()
         if attempt is None or attempt.state != AttemptState.RECEIVED:
             return
@@ -226,8 +225,7 @@ def exchange(lease: Lease) -> None:
         with tenant_scope(lease.tenant_id):
             _end(attempt, AttemptState.FAILED, reason_code, entry_id=failed.entry_id)
         return
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         if Connection.objects.filter(id=attempt.connection_id, state=ConnectionState.DISCONNECTED).exists():
             # Disconnected while we asked: what has just been stored is given back as well.
             enqueue(kind=revocation.LEAVE, subject=attempt.connection_id, tenant_id=lease.tenant_id)
@@ -243,12 +241,11 @@ def exchange(lease: Lease) -> None:
         )
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """The exchange was parked: the page stops waiting, and says so."""
-    with tenant_scope(lease.tenant_id):
-        attempt = AuthorizationAttempt.objects.filter(id=lease.subject, state=AttemptState.RECEIVED).first()
-        if attempt is not None:
-            _end(attempt, AttemptState.FAILED, "interrupted")
+    attempt = AuthorizationAttempt.objects.filter(id=lease.subject, state=AttemptState.RECEIVED).first()
+    if attempt is not None:
+        _end(attempt, AttemptState.FAILED, "interrupted")
 
 
 def _end(

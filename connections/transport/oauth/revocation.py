@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.jobs.services import enqueue
 from connections.providers import registry
@@ -42,9 +42,9 @@ def begin(*, connection: Connection, actor: Actor) -> None:
     audit.record(tenant_id=connection.tenant_id, actor=actor, action=action, subject=str(connection.id))
 
 
-def leave(lease: Lease) -> Again | None:
+def leave(lease: TenantLease) -> Again | None:
     """Job: revoke at the provider, with bounded retries, then destroy what is stored, and say which of it happened."""
-    with tenant_scope(lease.tenant_id):
+    with lease.scope():
         connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
     provider = registry.find(connection.provider) if connection else None
     if connection is None or provider is None:
@@ -57,18 +57,16 @@ def leave(lease: Lease) -> Again | None:
         how = Leaving.FAILED
     except CallFailed:
         how = Leaving.FAILED
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         _destroy(connection, how)
     return None
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """The job was parked: what is stored is destroyed all the same, and nobody says that it was revoked."""
-    with tenant_scope(lease.tenant_id):
-        connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
-        if connection is not None:
-            _destroy(connection, Leaving.FAILED)
+    connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
+    if connection is not None:
+        _destroy(connection, Leaving.FAILED)
 
 
 def _destroy(connection: Connection, how: Leaving) -> None:
