@@ -50,7 +50,12 @@ class Tally:
     def of(cls, position: Position) -> Tally:
         return cls(**position.get("tally", {}))
 
+    def answer(self) -> Tally:
+        """One more list that was read to its end."""
+        return replace(self, answered=self.answered + 1)
+
     def miss(self, fault: str, entry: str, failed: Exception) -> Tally:
+        """One more list that could not be read."""
         is_told = isinstance(failed, Forbidden) or (isinstance(failed, Rejected) and failed.is_told)
         is_refused = is_told and not (isinstance(failed, CallFailed) and failed.is_page)
         missed = replace(self, missed=self.missed + 1, is_refused=self.is_refused or is_refused)

@@ -141,7 +141,7 @@ def test_a_dead_holders_job_is_taken_over_and_the_dead_may_write_nothing(kind, e
     assert (heir.epoch, heir.starts) == (2, 2)
     with pytest.raises(LeaseLost), transaction.atomic():
         stale.check()
-    assert stale.lost
+    assert stale.is_lost
     for ending in (
         lambda: services.succeed(stale),
         lambda: services.hand_back(stale, registry.Again()),

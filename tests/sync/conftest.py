@@ -89,7 +89,7 @@ def syncing(committed_db, connected, sandbox, work_off):
 
 @pytest.fixture
 def page_by_page(monkeypatch):
-    """Every slice is over after one page."""
+    """Every turn is over after one page."""
     clock = iter(range(0, 10**9, 15))
     monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
 
