@@ -12,6 +12,7 @@ from connections.spec.operations import Arguments
 from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.vault.models import Connection
+from connections.vault.querysets import ConnectionOwnedQuerySet
 
 # What staff may see of a call: not what was asked for in it, and not what came back.
 METADATA = (
@@ -89,6 +90,8 @@ class Call(TenantOwned):
     sent_at = models.DateTimeField(_("sent at"), null=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
     settled_by = models.CharField(_("settled by"), max_length=254, blank=True)
+
+    objects = ConnectionOwnedQuerySet["Call"].as_manager()
 
     class Meta:
         verbose_name = _("call")

@@ -22,12 +22,11 @@ from connections.tenancy import audit
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
 from connections.transport import faults as transport_faults
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import Connection
 from connections.vault.services import Refused
 
 SEND = "calls.send"
 ANSWERS_KEPT = timedelta(hours=24)
-STANDING = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
 
 
 def ask(
@@ -73,8 +72,8 @@ def send_again(*, call: Call, actor: Actor) -> Call:
 
 def undecided(connection: Connection, most: int = 20) -> list[Call]:
     """Calls whose outcome only a person can tell, newest first. Needs the tenant's scope. One query."""
-    unknown = Call.objects.filter(
-        tenant_id=connection.tenant_id, connection_id=connection.id, state=CallState.UNKNOWN, next_at=None
+    unknown = Call.objects.for_connection(connection).filter(
+        tenant_id=connection.tenant_id, state=CallState.UNKNOWN, next_at=None
     )
     return list(unknown.only("id", "tenant_id", "connection_id", "operation", "state", "asked_at")[:most])
 
@@ -103,7 +102,7 @@ def stands(connection: Connection) -> bool:
     """
     provider = registry.find(connection.provider)
     return (
-        connection.state in STANDING
+        connection.is_standing
         and provider is not None
         and provider.offers(connection.auth_method)
         and connection.fault not in transport_faults.HOLDING
@@ -138,7 +137,7 @@ def _keep(
         actor_id=actor.id,
     )
     wanted = {"instead_of": instead_of} if instead_of else {"id": call.id}
-    same = Call.objects.filter(connection_id=connection.id, **wanted)
+    same = Call.objects.for_connection(connection).filter(**wanted)
     if (kept := same.first()) is not None:
         return kept
     try:

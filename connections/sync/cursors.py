@@ -95,7 +95,7 @@ def _age(progress: StreamProgress) -> timedelta:
 
 
 def _rows(connection: Connection, stream: Stream) -> QuerySet[StreamCursor]:
-    return StreamCursor.objects.filter(connection_id=connection.id, stream=stream.name)
+    return StreamCursor.objects.for_connection(connection).filter(stream=stream.name)
 
 
 def _set(progress: StreamProgress, **values: object) -> None:

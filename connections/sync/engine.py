@@ -21,7 +21,7 @@ from connections.providers import registry
 from connections.spec.errors import Blocked, CallFailed, Forbidden, Unauthorized, Unavailable
 from connections.spec.streams import BadPage
 from connections.sync import cursors, faults, listed, missed_lists, pages, sentences, slices, states, stream_endings
-from connections.sync.models import ACTIVE, ProgressState, RunState, StreamProgress, SyncRun
+from connections.sync.models import ProgressState, RunState, StreamProgress, SyncRun
 from connections.sync.slices import Part
 from connections.sync.stream_pass import StreamPass
 from connections.tenancy.models import TenantState
@@ -40,7 +40,7 @@ def read(lease: TenantLease) -> Again | None:
     """Job: go on with a run for one turn. HTTP never happens inside a transaction."""
     with lease.scope():
         # In the scope of the job's own tenant: a row that names somebody else's run finds nothing.
-        run = SyncRun.objects.select_related("connection__tenant").filter(id=lease.subject, state__in=ACTIVE).first()
+        run = SyncRun.objects.active().select_related("connection__tenant").filter(id=lease.subject).first()
         if run is None:
             return None
         if run.connection.tenant.state == TenantState.SUSPENDED or run.connection.fault in faults.HOLDING:

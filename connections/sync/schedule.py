@@ -14,10 +14,8 @@ from connections.jobs.registry import Again
 from connections.sync.models import Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import Connection
 from connections.vault.services import Refused
-
-ENDS_WITH = (ConnectionState.SETUP, ConnectionState.PAUSED, ConnectionState.DISCONNECTED)
 
 
 def start_due(lease: TenantLease) -> None:
@@ -27,7 +25,7 @@ def start_due(lease: TenantLease) -> None:
     """
     with lease.scope():
         connection = Connection.objects.select_related("tenant").filter(id=lease.subject).first()
-        if connection is None or not connection.sync_every_hours or connection.state in ENDS_WITH:
+        if connection is None or not connection.sync_every_hours or not connection.is_standing:
             return
         slot = Job.objects.values_list("due_at", flat=True).get(id=lease.job_id)
         # While a tenant is suspended its slots go by, and the row stays for the day it is active again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -12,18 +12,17 @@ from connections.jobs import services as jobs
 from connections.jobs.models import Job, JobState
 from connections.providers import registry
 from connections.sync import faults, sentences
-from connections.sync.models import ACTIVE, Level, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
+from connections.sync.models import Level, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
 from connections.tenancy import audit
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import STANDING, Connection, ConnectionState
 from connections.vault.services import LEFT, Refused
 
 RUN = "sync.run"
 SCHEDULED = "sync.scheduled"
 RUN_ENDED = "sync.run_ended"  # its handler belongs to whoever draws conclusions from a run
 
-STANDING = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
 LONGEST_INTERVAL = 7 * 24  # hours
 
 
@@ -51,7 +50,7 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
         )
         # The partial unique index lets one active run in; of two callers at once, one waits here and inserts nothing.
         SyncRun.objects.bulk_create([run], ignore_conflicts=True)
-        active = SyncRun.objects.filter(connection_id=connection.id, state__in=ACTIVE).first()
+        active = SyncRun.objects.for_connection(connection).active().first()
         if active is None:
             continue  # the one that stood in the way has ended since
         if active.id != run.id:
@@ -89,8 +88,10 @@ def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
     # The job's row first, as a page's transaction takes them: the other order could deadlock with it.
     jobs.cancel(kind=RUN, subject=run.id)
     now = timezone.now()
-    ended = SyncRun.objects.filter(id=run.id, state__in=ACTIVE).update(
-        state=RunState.CANCELLED, ended_at=now, cancelled_by=actor.name
+    ended = (
+        SyncRun.objects.active()
+        .filter(id=run.id)
+        .update(state=RunState.CANCELLED, ended_at=now, cancelled_by=actor.name)
     )
     if not ended:
         return False
@@ -112,8 +113,7 @@ def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> N
         raise Refused(
             _("Choose between 1 and %(most)s hours, or 0 to sync only by hand.") % {"most": LONGEST_INTERVAL}
         )
-    standing = Connection.objects.filter(id=connection.id).exclude(state=ConnectionState.DISCONNECTED)
-    if not standing.update(sync_every_hours=every_hours):
+    if not Connection.objects.not_disconnected().filter(id=connection.id).update(sync_every_hours=every_hours):
         raise Refused(LEFT)
     connection.sync_every_hours = every_hours
     jobs.cancel(kind=SCHEDULED, subject=connection.id)
@@ -129,7 +129,7 @@ def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> N
 
 def cancel_active(*, connection: Connection, actor: Actor) -> None:
     """End the active run, if there is one. What was read stays."""
-    for run in SyncRun.objects.select_related("connection").filter(connection_id=connection.id, state__in=ACTIVE):
+    for run in SyncRun.objects.for_connection(connection).active().select_related("connection"):
         cancel_run(run=run, actor=actor)
 
 
@@ -152,9 +152,12 @@ def ensure_scheduled(*, connection: Connection) -> None:
         )
 
 
-def next_slot(connection: Connection) -> Job | None:
-    """The job that starts the next scheduled run (`due_at`), None when runs start only by hand."""
-    return Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED).first()
+def next_slot(connection: Connection) -> datetime | None:
+    """When the next scheduled run starts, None where runs start only by hand. No query is made for these."""
+    if not connection.sync_every_hours:
+        return None
+    waiting = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED)
+    return waiting.values_list("due_at", flat=True).first()
 
 
 def note(*, run: SyncRun, code: str, level: Level = Level.INFO, **values: object) -> None:

@@ -156,7 +156,7 @@ def check(stream: Stream, part: Part) -> None:
 
 def _records(connection: Connection, stream: Stream) -> Any:
     parent = stream.each.stream if stream.each else stream.name
-    return Record.objects.filter(connection_id=connection.id, stream=parent)
+    return Record.objects.for_connection(connection).filter(stream=parent)
 
 
 def _first_id(connection: Connection, stream: Stream, after: str, parents: Container[str] | None) -> str | None:

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from connections.jobs import services as jobs
 from connections.jobs.lease import TenantLease
 from connections.sync import faults, sentences
-from connections.sync.models import ACTIVE, Level, RunState, SyncRun
+from connections.sync.models import Level, RunState, SyncRun
 from connections.sync.services import RUN_ENDED, note
 
 
@@ -52,7 +52,7 @@ def end(run: SyncRun, state: RunState, *, fault: str = "", entry_id: UUID | None
 
 def gave_up(lease: TenantLease) -> None:
     """In the transaction that parks the job: the run ends with it, and says so."""
-    run = SyncRun.objects.filter(id=lease.subject, state__in=ACTIVE).first()
+    run = SyncRun.objects.active().filter(id=lease.subject).first()
     if run is not None:
         end(run, RunState.FAILED, fault=faults.GAVE_UP.code)
 

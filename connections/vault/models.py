@@ -18,8 +18,16 @@ from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
 from connections.vault.fields import SealedField
 from connections.vault.key_models import PrivateKey, SystemKey, SystemPrivateKey, TenantKey
+from connections.vault.querysets import (
+    ConnectionOwnedQuerySet,
+    ConnectionQuerySet,
+    ExemptionQuerySet,
+    PinQuerySet,
+)
+from connections.vault.states import STANDING, ConnectionState
 
-__all__ = ["PrivateKey", "SystemKey", "SystemPrivateKey", "TenantKey"]  # Django looks for models in this module
+# Django looks for models in this module, and everybody for the states beside them.
+__all__ = ["STANDING", "ConnectionState", "PrivateKey", "SystemKey", "SystemPrivateKey", "TenantKey"]
 
 SYNC_EVERY_HOURS = 6  # until somebody chooses otherwise
 
@@ -82,14 +90,6 @@ class ClientRegistration(models.Model):
         return f"{self.provider} {self.environment}"
 
 
-class ConnectionState(models.TextChoices):
-    SETUP = "setup", _("being set up")
-    CONNECTED = "connected", _("connected")
-    BROKEN = "broken", _("needs attention")
-    PAUSED = "paused", _("paused")
-    DISCONNECTED = "disconnected", _("disconnected")
-
-
 class Leaving(models.TextChoices):
     """What became of our access at the provider when a connection was disconnected."""
 
@@ -124,6 +124,8 @@ class Connection(TenantOwned):
     sync_every_hours = models.PositiveSmallIntegerField(_("sync every (hours)"), default=SYNC_EVERY_HOURS)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
+    objects = ConnectionQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
@@ -148,6 +150,15 @@ class Connection(TenantOwned):
     def __str__(self) -> str:
         return self.company_name or self.provider
 
+    @property
+    def is_disconnected(self) -> bool:
+        return self.state == ConnectionState.DISCONNECTED
+
+    @property
+    def is_standing(self) -> bool:
+        """Set up once, and not given up since: connected, or in need of attention."""
+        return self.state in STANDING
+
 
 class Exemption(models.TextChoices):
     PLAIN_HTTP = "plain-http", _("plain HTTP")
@@ -171,6 +182,8 @@ class NetworkExemption(TenantOwned):
     actor_name = models.CharField(_("allowed by"), max_length=254)
     granted_at = models.DateTimeField(_("allowed at"), auto_now_add=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
+
+    objects = ExemptionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("exemption")
@@ -219,6 +232,8 @@ class Credential(TenantOwned):
     hint = models.CharField(_("ends with"), max_length=8, blank=True)
     changed_at = models.DateTimeField(_("changed at"))
     changed_by = models.CharField(_("changed by"), max_length=254)
+
+    objects = ConnectionOwnedQuerySet["Credential"].as_manager()
 
     class Meta:
         verbose_name = _("credential")
@@ -283,6 +298,8 @@ class Grant(TenantOwned):
     wait_fault = models.CharField(_("fault of the refusal"), max_length=60, blank=True)
     wait_entry = models.UUIDField(_("entry id of the refusal"), null=True)
 
+    objects = ConnectionOwnedQuerySet["Grant"].as_manager()
+
     class Meta:
         verbose_name = _("grant")
         verbose_name_plural = _("grants")
@@ -316,6 +333,8 @@ class Pin(TenantOwned):
     seen_at = models.DateTimeField(_("seen at"))
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True)
     confirmed_by = models.CharField(_("confirmed by"), max_length=254, blank=True)
+
+    objects = PinQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("pin")

@@ -49,7 +49,7 @@ def create_tenant(*, name: str, slug: str) -> Tenant:
 
 def refuse_left(connection: Connection) -> None:
     """Raises Refused for a connection that was disconnected. Needs the tenant's scope."""
-    if Connection.objects.filter(id=connection.id, state=ConnectionState.DISCONNECTED).exists():
+    if Connection.objects.disconnected().filter(id=connection.id).exists():
         raise Refused(LEFT)
 
 
@@ -104,7 +104,7 @@ def open_connection(
 
 def store_credential(*, connection: Connection, name: str, secret: Secret, actor: Actor) -> None:
     """Seal and store, replacing what was there. Needs the tenant's scope. Raises KeyUnavailable."""
-    rows = Credential.objects.filter(connection_id=connection.id, name=name)
+    rows = Credential.objects.for_connection(connection).filter(name=name)
     row_id = rows.values_list("id", flat=True).first()
     is_new = row_id is None
     row = Credential(
@@ -154,12 +154,12 @@ def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Ac
     Raises Refused where those that wait are not exactly these: a check since then may have met somebody in between.
     """
     # Held, so that none of them goes between this look and the word on it; one that comes meanwhile waits for its own.
-    waiting = Pin.objects.select_for_update().filter(connection_id=connection.id, confirmed_at=None)
+    waiting = Pin.objects.for_connection(connection).unconfirmed().select_for_update()
     found = list(waiting.order_by("id"))
     if found and {pin.compared for pin in found} != set(compared):
         raise Refused(_("A host shows another certificate now than your page did. Compare again, then confirm."))
     for pin in found:
-        confirmed = Pin.objects.filter(connection_id=connection.id, host=pin.host, confirmed_at__isnull=False)
+        confirmed = Pin.objects.for_connection(connection).confirmed().filter(host=pin.host)
         replaced = confirmed.order_by("-confirmed_at").values_list("id", flat=True)[:1]
         confirmed.exclude(id__in=list(replaced)).delete()
         Pin.objects.filter(id=pin.id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
@@ -176,9 +176,7 @@ def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Ac
 
 def live_pins(connection: Connection) -> list[Pin]:
     """The certificates that are trusted now: the one confirmed last of each host, and the one before it for a while."""
-    rows = Pin.objects.filter(connection_id=connection.id, confirmed_at__isnull=False).order_by(
-        "host", "-confirmed_at"
-    )
+    rows = Pin.objects.for_connection(connection).confirmed().order_by("host", "-confirmed_at")
     now, live = timezone.now(), []
     newest: dict[str, Pin] = {}
     for pin in rows:
@@ -208,7 +206,7 @@ def open_credentials(connection: Connection) -> Opened:
     Raises Unopenable and KeyUnavailable; a missing registration leaves `client_id` empty.
     """
     credentials: dict[str, str | BoundSecret] = dict(connection.settings)
-    for row in Credential.objects.filter(connection_id=connection.id):
+    for row in Credential.objects.for_connection(connection):
         row.connection = connection
         credentials[row.name] = sealing.unseal(row, "ciphertext")
     return Opened(credentials, *open_registration(connection.provider, connection.environment))
@@ -278,7 +276,7 @@ class Exemptions:
 
 def exemptions_of(connection: Connection) -> Exemptions:
     """Needs the tenant's scope, or the staff's. One query."""
-    rows = NetworkExemption.objects.filter(connection_id=connection.id, ended_at=None)
+    rows = NetworkExemption.objects.for_connection(connection).in_force()
     if connection.moved_at is not None:
         rows = rows.filter(granted_at__gt=connection.moved_at)
     networks = dict(rows.values_list("kind", "networks"))
@@ -297,9 +295,7 @@ def set_exemption(
     is_same = kind is Exemption.PLAIN_HTTP or before.private_networks == tuple(networks or ())
     if standing[kind] == (networks is not None) and is_same:
         return False
-    NetworkExemption.objects.filter(connection_id=connection.id, kind=kind, ended_at=None).update(
-        ended_at=timezone.now()
-    )
+    NetworkExemption.objects.for_connection(connection).in_force().filter(kind=kind).update(ended_at=timezone.now())
     if networks is not None:
         NetworkExemption(
             tenant_id=connection.tenant_id,
@@ -318,9 +314,9 @@ def destroy_secrets(*, connection: Connection, keep: Collection[str] = ()) -> No
 
     Needs the tenant's scope.
     """
-    Credential.objects.filter(connection_id=connection.id).exclude(name__in=keep).delete()
+    Credential.objects.for_connection(connection).exclude(name__in=keep).delete()
     forget_tokens(connection)
-    Pin.objects.filter(connection_id=connection.id).delete()
+    Pin.objects.for_connection(connection).delete()
 
 
 def forget_tokens(connection: Connection) -> None:
@@ -328,7 +324,7 @@ def forget_tokens(connection: Connection) -> None:
 
     Needs the tenant's scope. A token request under way finds its row gone and stores nothing.
     """
-    Grant.objects.filter(connection_id=connection.id).delete()
+    Grant.objects.for_connection(connection).delete()
 
 
 def bind_company(*, connection: Connection, company_id: str, company_name: str) -> bool:
@@ -342,9 +338,7 @@ def bind_company(*, connection: Connection, company_id: str, company_name: str) 
 
 def mark_broken(*, connection: Connection, fault: str) -> None:
     """A connection that stood needs a person; `fault` is a code of the provider's catalogue. The first time stands."""
-    standing = Connection.objects.filter(
-        id=connection.id, state__in=(ConnectionState.CONNECTED, ConnectionState.BROKEN)
-    )
+    standing = Connection.objects.standing().filter(id=connection.id)
     standing.exclude(state=ConnectionState.BROKEN, fault=fault).update(
         state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
     )
@@ -355,8 +349,7 @@ def doubt_company(*, connection: Connection, fault: str) -> None:
 
     The time is always the newest: what was found out about an access before this one proves nothing.
     """
-    standing = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
-    Connection.objects.filter(id=connection.id, state__in=standing).update(
+    Connection.objects.standing().filter(id=connection.id).update(
         state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
     )
 

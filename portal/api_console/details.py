@@ -84,7 +84,7 @@ def offer(connection: Connection) -> Offer:
     """Needs the tenant's scope. Two queries."""
     provider = provider_of(connection)
     labels = {each.name: each.label for each in provider.operations}
-    latest = Call.objects.filter(connection=connection).defer("answer", "body", "arguments", "troubles")[:CALLS_SHOWN]
+    latest = Call.objects.for_connection(connection).defer("answer", "body", "arguments", "troubles")[:CALLS_SHOWN]
     return Offer(
         connection=connection,
         provider=provider,

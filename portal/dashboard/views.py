@@ -109,7 +109,7 @@ def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
         if was_setup:
             messages.success(request, _("The set-up is removed. What was stored for it is being destroyed."))
             return redirect("home", request.tenant.slug)
-    if request.method == "POST" or found.state == ConnectionState.DISCONNECTED:
+    if request.method == "POST" or found.is_disconnected:
         return redirect("connection", request.tenant.slug, found.id)
     [card] = cards([found])
     return render(request, "dashboard/disconnect.html", {"connection": found, "provider": card.provider, "card": card})

@@ -39,7 +39,7 @@ def run_ended(lease: TenantLease) -> None:
     with lease.scope():
         run = SyncRun.objects.select_related("connection").filter(id=lease.subject).first()
         onboarding = run and Onboarding.objects.select_related("connection").filter(connection=run.connection).first()
-        if run is None or not onboarding or run.connection.state == ConnectionState.DISCONNECTED:
+        if run is None or not onboarding or run.connection.is_disconnected:
             return
         marks = marks_of(onboarding)
         provider = provider_of(run.connection)

@@ -20,7 +20,7 @@ from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import faults as auth_methods
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.transport.oauth import authorization
-from connections.vault.models import ClientRegistration, ConnectionState
+from connections.vault.models import ClientRegistration
 from connections.vault.services import Refused, refuse_left
 from portal.members.access import membership_of
 from portal.members.models import Role, User
@@ -115,7 +115,7 @@ def attempt_ended(lease: TenantLease) -> None:
     """Job: a login has ended. One that brought something is checked; any other says on its checkpoint why not."""
     with lease.scope():
         attempt = AuthorizationAttempt.objects.select_related("connection").filter(id=lease.subject).first()
-        if attempt is None or attempt.connection.state == ConnectionState.DISCONNECTED:
+        if attempt is None or attempt.connection.is_disconnected:
             return
         connection = attempt.connection
         marks = marks_of(Onboarding.objects.select_related("connection").get(connection=connection))

@@ -101,7 +101,7 @@ def missing(connection: Connection, checkpoint: Checkpoint) -> list[CredentialFi
     fields = [provider_of(connection).field(name) for name in checkpoint.fields]
     if not any(not field.optional for field in fields):
         return []
-    stored = set(Credential.objects.filter(connection_id=connection.id).values_list("name", flat=True))
+    stored = set(Credential.objects.for_connection(connection).values_list("name", flat=True))
     stored |= {name for name, value in connection.settings.items() if value.strip()}
     return [field for field in fields if not field.optional and field.name not in stored]
 

@@ -74,7 +74,7 @@ class ConnectionAsker:
     @property
     def scope(self) -> str:
         with tenant_scope(self.connection.tenant_id):
-            grants = Grant.objects.filter(connection_id=self.connection.id)
+            grants = Grant.objects.for_connection(self.connection)
             return grants.values_list("scope", flat=True).first() or ""
 
     @property
@@ -97,9 +97,9 @@ class ConnectionAsker:
 
     def known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
         with tenant_scope(self.connection.tenant_id):
-            cursor = StreamCursor.objects.filter(connection_id=self.connection.id, stream=stream)
+            cursor = StreamCursor.objects.for_connection(self.connection).filter(stream=stream)
             held = cursor.values_list("records", flat=True).first() or 0
-            ours = Record.objects.filter(connection_id=self.connection.id, stream=stream, external_id__in=ids)
+            ours = Record.objects.for_connection(self.connection).filter(stream=stream, external_id__in=ids)
             return held, ours.count()
 
     def fresh_token(self) -> None:
@@ -110,7 +110,8 @@ class ConnectionAsker:
         with tenant_scope(self.connection.tenant_id):
             ended = (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.FAILED)
             state = (
-                SyncRun.objects.filter(connection=self.connection, state__in=ended)
+                SyncRun.objects.for_connection(self.connection)
+                .filter(state__in=ended)
                 .order_by("-queued_at")
                 .values_list("state", flat=True)
                 .first()
@@ -134,8 +135,7 @@ def check(lease: TenantLease) -> Again | None:
         checkpoint = checkpoint_of(mark)
         waiting_for = [slug for slug in checkpoint.needs if not MarkState(marks[slug].state).is_proved]
         waiting_for += [field.name for field in missing(connection, checkpoint)]
-    has_left = connection.state == ConnectionState.DISCONNECTED
-    if has_left or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
+    if connection.is_disconnected or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
         with lease.scope():
             # What was found since it was asked for, by whatever else, stays its last word.
             is_open = mark.asked_at and (mark.checked_at is None or mark.checked_at < mark.asked_at)
@@ -167,7 +167,7 @@ def _outdated(asker: ConnectionAsker) -> Again | None:
     if connection.fault not in faults.HOLDING:
         return None
     now = timezone.now()
-    newest = Grant.objects.filter(connection=connection).values_list("generation", flat=True).first()
+    newest = Grant.objects.for_connection(connection).values_list("generation", flat=True).first()
     under_way = AuthorizationAttempt.objects.filter(connection=connection, state=AttemptState.RECEIVED)
     if under_way.filter(consumed_at__gt=now - VALID_FOR).exists():
         return Again(now + PAUSE, "a login is being carried out")
@@ -217,7 +217,7 @@ def _found(
 
 def _tell_owners(connection: Connection, mark: Mark, finding: Finding, *, is_news: bool) -> None:
     """Reading is held for the company's sake, and only people can put it right: they are told by mail, once."""
-    if not is_news or connection.state not in (ConnectionState.CONNECTED, ConnectionState.BROKEN):
+    if not is_news or not connection.is_standing:
         return
     provider = provider_of(connection)
     page = reverse("checkpoint", args=[connection.tenant.slug, connection.id, mark.checkpoint])

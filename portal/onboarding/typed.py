@@ -68,7 +68,7 @@ def read(*, mark: Mark, typed: Mapping[str, str]) -> Entry:
     connection = mark.onboarding.connection
     provider = provider_of(connection)
     fields = [provider.field(name) for name in checkpoint_of(mark).fields]
-    stored = set(Credential.objects.filter(connection_id=connection.id).values_list("name", flat=True))
+    stored = set(Credential.objects.for_connection(connection).values_list("name", flat=True))
     cleaned: dict[str, str] = {}
     wrong: dict[str, Text] = {}
     left_out: list[Text] = []

@@ -105,7 +105,9 @@ class ConnectionAdmin(LookOnly):
                 "progress": progress_of(connection),
                 "undecided": min(waiting, MOST_UNDECIDED),
                 "more_undecided": waiting > MOST_UNDECIDED,
-                "runs": SyncRun.objects.filter(tenant_id=connection.tenant_id, connection=connection)[:LATEST_RUNS],
+                "runs": SyncRun.objects.for_connection(connection).filter(tenant_id=connection.tenant_id)[
+                    :LATEST_RUNS
+                ],
                 "assumptions": provider.assumptions if provider else (),
                 "typed": typed(connection),
                 "pins": Pin.objects.filter(tenant_id=connection.tenant_id, connection=connection).order_by("host"),
@@ -195,7 +197,7 @@ class ConnectionAdmin(LookOnly):
     @admin.display(description=_("allowed beyond the ordinary"))
     def exemptions(self, connection: Connection) -> SafeString | str:
         """What stands, since when, who allowed it and why."""
-        rows = NetworkExemption.objects.filter(tenant_id=connection.tenant_id, connection=connection, ended_at=None)
+        rows = NetworkExemption.objects.for_connection(connection).in_force().filter(tenant_id=connection.tenant_id)
         lines = [
             (
                 row.get_kind_display(),
@@ -249,7 +251,7 @@ def kept(connection: Connection) -> list[Kept]:
 def needed_by(connection: Connection) -> set[str]:
     """Names of the secrets without which a connection of this way cannot be used."""
     provider = registry.find(connection.provider)
-    if provider is None or connection.state == ConnectionState.DISCONNECTED:
+    if provider is None or connection.is_disconnected:
         return set()
     asked = {name for checkpoint in provider.checkpoints(connection.auth_method) for name in checkpoint.fields}
     return {

@@ -183,7 +183,7 @@ def exchange(lease: TenantLease) -> None:
         attempt = AuthorizationAttempt.objects.select_related("connection__tenant").filter(id=lease.subject).first()
         if attempt is None or attempt.state != AttemptState.RECEIVED:
             return
-        if attempt.connection.state == ConnectionState.DISCONNECTED:
+        if attempt.connection.is_disconnected:
             _end(attempt, AttemptState.FAILED, "left")
             return
         if lease.starts > 1 or lease.failures:
@@ -226,7 +226,7 @@ def exchange(lease: TenantLease) -> None:
             _end(attempt, AttemptState.FAILED, reason_code, entry_id=failed.entry_id)
         return
     with lease.scope():
-        if Connection.objects.filter(id=attempt.connection_id, state=ConnectionState.DISCONNECTED).exists():
+        if Connection.objects.disconnected().filter(id=attempt.connection_id).exists():
             # Disconnected while we asked: what has just been stored is given back as well.
             enqueue(kind=revocation.LEAVE, subject=attempt.connection_id, tenant_id=lease.tenant_id)
             _end(attempt, AttemptState.FAILED, "left")

@@ -45,7 +45,7 @@ def begin(*, connection: Connection, actor: Actor) -> None:
 def leave(lease: TenantLease) -> Again | None:
     """Job: revoke at the provider, with bounded retries, then destroy what is stored, and say which of it happened."""
     with lease.scope():
-        connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
+        connection = Connection.objects.disconnected().filter(id=lease.subject).first()
     provider = registry.find(connection.provider) if connection else None
     if connection is None or provider is None:
         return None
@@ -64,7 +64,7 @@ def leave(lease: TenantLease) -> Again | None:
 
 def gave_up(lease: TenantLease) -> None:
     """The job was parked: what is stored is destroyed all the same, and nobody says that it was revoked."""
-    connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
+    connection = Connection.objects.disconnected().filter(id=lease.subject).first()
     if connection is not None:
         _destroy(connection, Leaving.FAILED)
 
