@@ -31,7 +31,7 @@ from connections.spec.errors import (
 from connections.spec.operations import Operation
 from connections.transport.client import Client, Reply
 from connections.transport.models import Outcome, RequestLogEntry
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 
 SHORTEST_PAUSE = timedelta(seconds=1)
 
@@ -44,7 +44,7 @@ def send(lease: TenantLease) -> Again | None:
             return None
         try:
             operation = operation_of(call.connection, call.operation)
-        except Refused:
+        except ActionRefused:
             operation = None
         if operation is None or not _may_go_on(call, operation):
             _stop(call, operation)

@@ -23,7 +23,7 @@ from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
 from connections.transport import faults as transport_faults
 from connections.vault.models import Connection
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 
 SEND = "calls.send"
 ANSWERS_KEPT = timedelta(hours=24)
@@ -35,7 +35,7 @@ def ask(
     """Keep what is wanted and queue it, in the caller's transaction and scope. Who may ask, the caller has checked.
 
     `call_id` is chosen by who asks: asking twice with the same one gives the same call, and nothing is sent twice.
-    Raises Refused (the connection does not stand, no such operation) and BadCall (what was typed, at its field).
+    Raises ActionRefused (the connection does not stand, no such operation) and BadCall (what was typed, at its field).
     """
     declared = operation_of(connection, operation)
     check(declared, arguments)
@@ -61,10 +61,10 @@ def settle(*, call: Call, done: bool, actor: Actor) -> bool:
 def send_again(*, call: Call, actor: Actor) -> Call:
     """The same once more, as a call of its own that points back; asked for twice, it is one.
 
-    Raises Refused unless a person said that the first one was not done.
+    Raises ActionRefused unless a person said that the first one was not done.
     """
     if Call.objects.values_list("state", flat=True).get(id=call.id) != CallState.SETTLED_NOT_DONE:
-        raise Refused(_("It can be sent again only after somebody looked and said that it was not done."))
+        raise ActionRefused(_("It can be sent again only after somebody looked and said that it was not done."))
     declared = operation_of(call.connection, call.operation)
     check(declared, call.filled)
     return _keep(call.connection, declared, call.filled, actor, instead_of=call)
@@ -88,11 +88,11 @@ def clear_answers() -> int:
 
 
 def operation_of(connection: Connection, name: str) -> Operation:
-    """Raises Refused."""
+    """Raises ActionRefused."""
     provider = registry.find(connection.provider)
     found = {each.name: each for each in provider.operations} if provider else {}
     if name not in found:
-        raise Refused(_("The provider offers no such operation."))
+        raise ActionRefused(_("The provider offers no such operation."))
     return found[name]
 
 
@@ -120,7 +120,7 @@ def _keep(
     instead_of: Call | None = None,
 ) -> Call:
     if not stands(Connection.objects.select_related("tenant").get(id=connection.id)):
-        raise Refused(_("This connection does not stand, so nothing can be sent."))
+        raise ActionRefused(_("This connection does not stand, so nothing can be sent."))
     call = Call(
         id=call_id or uuid.uuid4(),
         tenant_id=connection.tenant_id,
@@ -145,7 +145,7 @@ def _keep(
             call.save(force_insert=True)
     except IntegrityError:  # of two that ask for the same at once, the later one waits here
         if (kept := same.first()) is None:
-            raise Refused(_("This request cannot be sent. Begin again with an empty form.")) from None
+            raise ActionRefused(_("This request cannot be sent. Begin again with an empty form.")) from None
         return kept
     jobs.enqueue(kind=SEND, subject=call.id, tenant_id=call.tenant_id)
     if call.is_write:

@@ -15,7 +15,7 @@ from connections.sync.models import Trigger
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM
 from connections.vault.models import Connection
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 
 
 def start_due(lease: TenantLease) -> None:
@@ -29,7 +29,7 @@ def start_due(lease: TenantLease) -> None:
             return
         slot = Job.objects.values_list("due_at", flat=True).get(id=lease.job_id)
         # While a tenant is suspended its slots go by, and the row stays for the day it is active again.
-        with suppress(Refused):
+        with suppress(ActionRefused):
             start_run(connection=connection, trigger=Trigger.SCHEDULE, actor=SYSTEM)
         again = Again(following(slot, timedelta(hours=connection.sync_every_hours), timezone.now()))
         # In this transaction instead of after it: the caller then finds the row handed back and leaves it alone.

@@ -17,7 +17,7 @@ from connections.tenancy import audit
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
 from connections.vault.models import STANDING, Connection, ConnectionState
-from connections.vault.services import LEFT, Refused
+from connections.vault.services import LEFT, ActionRefused
 
 RUN = "sync.run"
 SCHEDULED = "sync.scheduled"
@@ -29,21 +29,21 @@ LONGEST_INTERVAL = 7 * 24  # hours
 def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> SyncRun:
     """Queue a run in the caller's transaction and scope; the active one is returned where there is one.
 
-    Raises Refused while the connection does not stand (a first run may start in set-up), in a way that is no longer
+    Raises ActionRefused while the connection does not stand (a first run may start in set-up), in a way that is no longer
     offered, or while the tenant is suspended.
     """
     allowed = (*STANDING, ConnectionState.SETUP) if trigger is Trigger.FIRST else STANDING
     state, fault = Connection.objects.values_list("state", "fault").get(id=connection.id)
     if state == ConnectionState.DISCONNECTED:
-        raise Refused(LEFT)
+        raise ActionRefused(LEFT)
     if state not in allowed:
-        raise Refused(_("This connection does not stand yet, so there is nothing to sync."))
+        raise ActionRefused(_("This connection does not stand yet, so there is nothing to sync."))
     if fault in faults.HOLDING and (known := faults.find(provider=connection.provider, code=fault)):
-        raise Refused(known.customer)
+        raise ActionRefused(known.customer)
     if not registry.all_providers()[connection.provider].offers(connection.auth_method):
-        raise Refused(faults.AUTH_METHOD_WITHDRAWN.customer)
+        raise ActionRefused(faults.AUTH_METHOD_WITHDRAWN.customer)
     if connection.tenant.state == TenantState.SUSPENDED:
-        raise Refused(_("Syncs are off while this customer is suspended."))
+        raise ActionRefused(_("Syncs are off while this customer is suspended."))
     while True:
         run = SyncRun(
             tenant_id=connection.tenant_id, connection_id=connection.id, trigger=trigger, asked_by=actor.name
@@ -107,14 +107,14 @@ def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
 def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> None:
     """Sync every so many hours from now on, 0 for only by hand.
 
-    Raises Refused outside 0 to 168, and for a connection that is disconnected.
+    Raises ActionRefused outside 0 to 168, and for a connection that is disconnected.
     """
     if not 0 <= every_hours <= LONGEST_INTERVAL:
-        raise Refused(
+        raise ActionRefused(
             _("Choose between 1 and %(most)s hours, or 0 to sync only by hand.") % {"most": LONGEST_INTERVAL}
         )
     if not Connection.objects.not_disconnected().filter(id=connection.id).update(sync_every_hours=every_hours):
-        raise Refused(LEFT)
+        raise ActionRefused(LEFT)
     connection.sync_every_hours = every_hours
     jobs.cancel(kind=SCHEDULED, subject=connection.id)
     ensure_scheduled(connection=connection)

@@ -102,7 +102,7 @@ _WRITE_ONE_BY_ONE = _WRITE.format(items=_ITEMS_ONE_BY_ONE, spelled=_SPELLED)
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRecord:
     """A record that was not kept: its place in the list, counted from 0, and why: one of the codes above."""
 
     place: int
@@ -118,7 +118,7 @@ class Written:
 
     added: int
     changed: int
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedRecord, ...] = ()
     refused_count: int = 0
 
 
@@ -156,4 +156,4 @@ def _written(statement: str, values: dict[str, Any]) -> Written:
     with database.cursor() as cursor:
         cursor.execute(statement, values)
         added, changed, refused_count, places, reasons = cursor.fetchone()
-    return Written(added, changed, tuple(map(Refused, places, reasons)), refused_count)
+    return Written(added, changed, tuple(map(RefusedRecord, places, reasons)), refused_count)

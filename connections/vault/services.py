@@ -32,7 +32,7 @@ from connections.vault.secret import BoundSecret, Secret
 CHANGE_OVER = timedelta(days=7)  # a replaced certificate stays trusted, while a host changes from one to the next
 
 
-class Refused(Exception):
+class ActionRefused(Exception):
     """A request that breaks a rule; the text is a sentence for the person who asked."""
 
 
@@ -48,9 +48,9 @@ def create_tenant(*, name: str, slug: str) -> Tenant:
 
 
 def refuse_left(connection: Connection) -> None:
-    """Raises Refused for a connection that was disconnected. Needs the tenant's scope."""
+    """Raises ActionRefused for a connection that was disconnected. Needs the tenant's scope."""
     if Connection.objects.disconnected().filter(id=connection.id).exists():
-        raise Refused(LEFT)
+        raise ActionRefused(LEFT)
 
 
 def hold_open(connection: Connection) -> None:
@@ -60,7 +60,7 @@ def hold_open(connection: Connection) -> None:
     """
     rows = Connection.objects.select_for_update().filter(id=connection.id)
     if rows.values_list("state", flat=True).first() == ConnectionState.DISCONNECTED:
-        raise Refused(LEFT)
+        raise ActionRefused(LEFT)
 
 
 CHANGED_MEANWHILE = _(
@@ -69,11 +69,11 @@ CHANGED_MEANWHILE = _(
 
 
 def refuse_changed(connection: Connection) -> None:
-    """Raises Refused where its addresses, or whether it stands, are no longer what the caller judged; after `hold_open`."""
+    """Raises ActionRefused where its addresses, or whether it stands, are no longer what the caller judged; after `hold_open`."""
     row = Connection.objects.only("state", "settings").get(id=connection.id)
     was_setup, is_setup = (each.state == ConnectionState.SETUP for each in (connection, row))
     if was_setup != is_setup or row.settings != connection.settings:
-        raise Refused(CHANGED_MEANWHILE)
+        raise ActionRefused(CHANGED_MEANWHILE)
 
 
 def open_connection(
@@ -81,14 +81,14 @@ def open_connection(
 ) -> Connection:
     """A new connection in set-up. Needs the tenant's scope. `way`: the name of a grant, '' for the recommended one.
 
-    Raises Refused for an unknown provider, environment or way.
+    Raises ActionRefused for an unknown provider, environment or way.
     """
     found = registry.find(provider)
     if found is None or environment not in registry.environments(found):
-        raise Refused(_("This system or environment is not offered."))
+        raise ActionRefused(_("This system or environment is not offered."))
     auth_method = auth_method or found.grants[0].name
     if auth_method not in [grant.name for grant in found.grants]:
-        raise Refused(_("This way to connect is not offered."))
+        raise ActionRefused(_("This way to connect is not offered."))
     connection = Connection(tenant=tenant, provider=provider, environment=environment, auth_method=auth_method)
     connection.save(force_insert=True)
     audit.record(
@@ -151,13 +151,13 @@ def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Ac
     """Trust the certificates that a person compared (Pin.compared). The ones they replace stay live for CHANGE_OVER, as a
     host of several machines shows both for a while; what was there before those goes at once. Gives the hosts.
 
-    Raises Refused where those that wait are not exactly these: a check since then may have met somebody in between.
+    Raises ActionRefused where those that wait are not exactly these: a check since then may have met somebody in between.
     """
     # Held, so that none of them goes between this look and the word on it; one that comes meanwhile waits for its own.
     waiting = Pin.objects.for_connection(connection).unconfirmed().select_for_update()
     found = list(waiting.order_by("id"))
     if found and {pin.compared for pin in found} != set(compared):
-        raise Refused(_("A host shows another certificate now than your page did. Compare again, then confirm."))
+        raise ActionRefused(_("A host shows another certificate now than your page did. Compare again, then confirm."))
     for pin in found:
         confirmed = Pin.objects.for_connection(connection).confirmed().filter(host=pin.host)
         replaced = confirmed.order_by("-confirmed_at").values_list("id", flat=True)[:1]

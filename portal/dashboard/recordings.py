@@ -20,7 +20,7 @@ from connections.transport.models import Recording
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Connection
 from connections.vault.sealing import Unopenable
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.dashboard.details import labels_of
 from portal.dashboard.forms import RecordingForm
 from portal.members.access import MemberRequest, member
@@ -111,7 +111,7 @@ def start(request: MemberRequest, connection: UUID) -> HttpResponse:
         recordings.start(
             connection=found, lasts=timedelta(minutes=form.cleaned_data["minutes"]), actor=request.user.actor
         )
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
     except KeyUnavailable:
         logger.exception("nothing can be recorded")

@@ -108,7 +108,7 @@ class Activating:
 
 
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
-    """Take up a request for one of the person's tenants, or find it taken up. Raises RateLimited, Refused, KeyUnavailable.
+    """Take up a request for one of the person's tenants, or find it taken up. Raises RateLimited, ActionRefused, KeyUnavailable.
 
     Each makes a call to the provider in the name of our own registration, whatever its id: it is counted before.
     """

@@ -21,7 +21,7 @@ from connections.transport import faults as auth_methods
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.transport.oauth import authorization
 from connections.vault.models import ClientRegistration
-from connections.vault.services import Refused, refuse_left
+from connections.vault.services import ActionRefused, refuse_left
 from portal.members.access import membership_of
 from portal.members.models import Role, User
 from portal.onboarding import diagnosis
@@ -47,7 +47,7 @@ def login_of(mark: Mark, name: str) -> Login | None:
 def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
     """Begin an attempt and give the address at the provider. `session`: the browser session's key.
 
-    Raises Refused where we are not registered, or do not know yet where the provider is; KeyUnavailable.
+    Raises ActionRefused where we are not registered, or do not know yet where the provider is; KeyUnavailable.
     """
     connection = mark.onboarding.connection
     refuse_left(connection)
@@ -63,7 +63,7 @@ def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
             actor=actor,
         )
     except registry.AddressMissing:
-        raise Refused(auth_methods.NO_ADDRESS.customer) from None
+        raise ActionRefused(auth_methods.NO_ADDRESS.customer) from None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from connections.spec.provider import GivenByCustomer
 from connections.sync.models import RunState, SyncRun
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Grant, NetworkExemption, Pin
-from connections.vault.services import Refused, exemptions_of
+from connections.vault.services import ActionRefused, exemptions_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, progress
 from portal.support import services
@@ -132,7 +132,7 @@ class ConnectionAdmin(LookOnly):
         reason = request.POST.get("reason", "")
         try:
             services.allow_plain_http(connection=asked.row, is_allowed=is_allowed, reason=reason, actor=asked.actor)
-        except Refused as refused:
+        except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
             said = gettext("Plain HTTP is allowed now.") if is_allowed else gettext("Plain HTTP is off now.")
@@ -147,7 +147,7 @@ class ConnectionAdmin(LookOnly):
             allowed = services.allow_private_networks(
                 connection=asked.row, text=networks, reason=reason, actor=asked.actor
             )
-        except Refused as refused:
+        except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
             said = gettext("Allowed now: %(networks)s.") % {"networks": ", ".join(allowed)}

@@ -19,7 +19,7 @@ from connections.spec.operations import Arguments
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import tenant_scope
 from connections.vault.models import Connection
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from tests.calls.conftest import ALICE, Calling, Ledger, cut_after, cut_before, cut_during, says
 from tests.roles import acting_as
 from tests.transport.hostile import Line
@@ -195,13 +195,13 @@ def test_a_person_says_that_it_was_done(unknown: Call, calling: Calling) -> None
     unknown.refresh_from_db()
     assert (unknown.state, unknown.settled_by) == ("settled-done", ALICE.name)
     assert AuditEvent.objects.get(action="call.settled").details["outcome"] == "settled-done"
-    with pytest.raises(Refused, match="after somebody looked"):
+    with pytest.raises(ActionRefused, match="after somebody looked"):
         again(unknown)
     assert calling.ledger.writes() == 1
 
 
 def test_only_what_was_not_done_is_sent_again_and_once(unknown: Call, calling: Calling) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         again(unknown)
     assert settle(unknown, False)
     second = again(unknown)

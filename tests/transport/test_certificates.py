@@ -265,7 +265,11 @@ def test_one_met_after_the_page_was_read_is_not_confirmed_by_it(pinned, hostile,
     hostile.show(drawer["another"].chain)
     met = look(pinned)
     for shown in ([compared], [compared, f"{met.host}={met.sha256}"], []):
-        with acting_as("web"), tenant_scope(pinned.tenant_id), pytest.raises(vault.Refused, match="Compare again"):
+        with (
+            acting_as("web"),
+            tenant_scope(pinned.tenant_id),
+            pytest.raises(vault.ActionRefused, match="Compare again"),
+        ):
             vault.confirm_pins(connection=pinned, compared=shown, actor=SYSTEM)
     assert live(pinned) == set()
     hostile.show(drawer["self-signed"].chain)

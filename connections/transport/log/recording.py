@@ -32,7 +32,7 @@ from connections.transport.models import RecordedCall, Recording, RequestLogEntr
 from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection
 from connections.vault.sealing import Place, open_with, seal_to, web_pair
-from connections.vault.services import Refused, hold_open
+from connections.vault.services import ActionRefused, hold_open
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +50,11 @@ PATIENCE = "500ms"  # for a row that somebody else holds: the call is more than 
 def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recording:
     """Record from now on; what was recorded before is gone. In the tenant's scope, in the web process.
 
-    Raises Refused for a connection that has left or is recorded already, KeyUnavailable.
+    Raises ActionRefused for a connection that has left or is recorded already, KeyUnavailable.
     """
     hold_open(connection)  # first, as whoever waits for it finds what is begun here
     if live(connection) is not None:
-        raise Refused(_("This connection is being recorded already."))
+        raise ActionRefused(_("This connection is being recorded already."))
     if destroy(connection):
         _audit(connection, actor, "recording.deleted")
     now = timezone.now()

@@ -52,7 +52,7 @@ from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ClientRegistration, Connection
 from connections.vault.secret import BoundSecret, Secret, WrongUse
 from connections.vault.services import (
-    Refused,
+    ActionRefused,
     bind_company,
     open_connection,
     open_registration,
@@ -136,12 +136,12 @@ def _row_of(*named: str | int | None) -> tuple[UUID, ActivationRequest | None]:
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
     """Keep a request that a browser brought, sealed, and have its proposal fetched. Needs the tenant's scope, in the web.
 
-    Brought twice at once it is one. Raises Refused for what is no request id, or without a registration; KeyUnavailable.
+    Brought twice at once it is one. Raises ActionRefused for what is no request id, or without a registration; KeyUnavailable.
     """
     if not REQUEST_ID.fullmatch(request_id):
-        raise Refused(WORDS["unknown-request"])
+        raise ActionRefused(WORDS["unknown-request"])
     if not ClientRegistration.objects.filter(provider=provider.slug, environment=environment).exists():
-        raise Refused(faults.NO_REGISTRATION.customer)
+        raise ActionRefused(faults.NO_REGISTRATION.customer)
     row_id, before = _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)
     if before is not None:
         return before
@@ -174,17 +174,17 @@ def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str
 def decide(*, activation: ActivationRequest, approved: Collection[str], actor: Actor) -> None:
     """A person's word, once: these companies are connected, all others of the proposal rejected. In the tenant's scope.
 
-    Raises Refused when there is nothing to decide (any more), or for a company that the proposal does not name.
+    Raises ActionRefused when there is nothing to decide (any more), or for a company that the proposal does not name.
     """
     offered = [company for company, _words in activation.companies]
     if not set(approved) <= set(offered):
-        raise Refused(_("Choose from the companies that are listed."))
+        raise ActionRefused(_("Choose from the companies that are listed."))
     if activation.expires_at and activation.expires_at <= timezone.now():
-        raise Refused(WORDS["expired"])
+        raise ActionRefused(WORDS["expired"])
     chosen = [company for company in offered if company in approved]
     waiting = ActivationRequest.objects.filter(id=activation.id, state=ActivationState.SHOWN)
     if not waiting.update(state=ActivationState.DECIDING, approved=chosen):
-        raise Refused(_("This has been decided already."))
+        raise ActionRefused(_("This has been decided already."))
     enqueue(kind=DECIDE, subject=activation.id, tenant_id=activation.tenant_id)
     audit.record(
         tenant_id=activation.tenant_id,

@@ -33,7 +33,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
 from connections.vault.secret import Secret
-from connections.vault.services import Refused, doubt_company, hold_open, store_credential
+from connections.vault.services import ActionRefused, doubt_company, hold_open, store_credential
 
 EXCHANGE = "transport.exchange"
 ATTEMPT_ENDED = "transport.attempt_ended"  # its handler belongs to whoever draws conclusions from it
@@ -69,14 +69,14 @@ def begin(
 ) -> str:
     """Keep a new attempt and give the address of the provider's login page. Needs the tenant's scope, in the web.
 
-    `session` is the browser session's key. Raises Refused where we are not registered; KeyUnavailable.
+    `session` is the browser session's key. Raises ActionRefused where we are not registered; KeyUnavailable.
     """
     provider = _provider(connection)
     flow = provider.login(login)
     ours = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
     client_id = ours.values_list("client_id", flat=True).first()
     if not client_id:
-        raise Refused(_("We are not registered at this provider yet. Our staff can see it and must add it."))
+        raise ActionRefused(_("We are not registered at this provider yet. Our staff can see it and must add it."))
     hosts = registry.hosts_of(provider, connection.environment, connection.settings)
     scope = getattr(flow, "scope", "")
     browser = OAuth2Session(
@@ -215,7 +215,7 @@ def exchange(lease: TenantLease) -> None:
             with suppress(CallFailed):
                 revocation.give_back(context)
             tokens.exchange_code(context, code)
-    except Refused:
+    except ActionRefused:
         with tenant_scope(lease.tenant_id):
             _end(attempt, AttemptState.FAILED, "left")
         return
