@@ -1,4 +1,4 @@
-"""One wanted call: the intent, written before anything is sent, and the outcome."""
+"""One call that somebody asked for: the intent, written before anything is sent, and the outcome."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.vault.models import Connection
 from connections.vault.querysets import ConnectionOwnedQuerySet
 
-# What staff may see of a call: not what was asked for in it, and not what came back.
+# What staff may see of a call: neither what is sent with it nor what came back.
 METADATA = (
     "id, tenant_id, connection_id, operation, is_write, reason, instead_of_id, asked_by, actor_id, state, why, status,"
     " fault, entry_id, provider_request_id, looks, found_by_look_up, next_at, asked_at, sent_at, ended_at, settled_by"
@@ -42,7 +42,7 @@ class Reason(models.TextChoices):
 
 
 class Why(models.TextChoices):
-    """Why an outcome stays unknown. The word is stored; pages have a sentence for each."""
+    """Why an outcome stays unknown. The value is stored; pages have a sentence for each."""
 
     NOT_OFFERED = "not-offered", _("it cannot be looked up")
     NOT_FOUND = "not-found", _("looked for and not found")
@@ -125,7 +125,7 @@ class Call(TenantOwned):
 
     @property
     def is_moving(self) -> bool:
-        """A worker goes on with it; nothing is asked of a person here."""
+        """A worker goes on with it by itself; a person need do nothing here."""
         return self.state in MOVING or (self.state == CallState.UNKNOWN and self.next_at is not None)
 
     @property

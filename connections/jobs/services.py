@@ -23,11 +23,13 @@ _ring: Callable[[UUID, str], None] | None = None
 
 
 def connect_doorbell(ring: Callable[[UUID, str], None]) -> None:
+    """`ring` is called with a job's id and its queue after each commit that queues one for now."""
     global _ring
     _ring = ring
 
 
 def ring_after_commit(job_id: UUID, queue: str) -> None:
+    """Tell the workers of this queue about the job as soon as they can see its row."""
     if _ring is not None:
         ring = _ring
         transaction.on_commit(lambda: ring(job_id, queue), robust=True)
@@ -65,7 +67,7 @@ def claim(job_id: UUID) -> Lease | None:
     """Take one due job, or one whose holder died. None when it is not due, not there, or in somebody's hands.
 
     The start is counted before the work begins, so a job that kills its process is parked after three starts.
-    A job whose twin (same kind and subject) is running waits its turn.
+    While a job of the same kind and subject is running, this one waits.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -98,17 +100,20 @@ def claim(job_id: UUID) -> Lease | None:
 
 
 def succeed(lease: Lease) -> None:
+    """The work is done. Does nothing where the job is somebody else's by now."""
     _end(lease, JobState.SUCCEEDED, "")
-    _ring_for_twin(lease)
+    _ring_for_next(lease)
 
 
-def _ring_for_twin(lease: Lease) -> None:
-    """Its own doorbell rang while this one was running; without ours it would wait for the sweep."""
-    twins = Job.objects.filter(
+def _ring_for_next(lease: Lease) -> None:
+    """For the same work that was asked for while this job ran: its doorbell rang in vain then, and only a sweep would
+    find it.
+    """
+    waiting = Job.objects.filter(
         kind=lease.kind, subject=lease.subject, state=JobState.QUEUED, due_at__lte=timezone.now()
     )
-    for twin_id, queue in twins.values_list("id", "queue"):
-        ring_after_commit(twin_id, queue)
+    for job_id, queue in waiting.values_list("id", "queue"):
+        ring_after_commit(job_id, queue)
 
 
 def park(lease: Lease, reason: str) -> None:
@@ -131,7 +136,11 @@ def _end(lease: Lease, state: JobState, reason: str) -> None:
 
 
 def hand_back(lease: Lease, again: registry.Again) -> None:
-    """Queue the job again, now or later; its crash and failure counts start anew. A queued twin takes over instead."""
+    """Queue the job again, now or later; its crashes and failures are counted anew.
+
+    Where the same work was asked for meanwhile, this job ends and that one goes on. Does nothing where the job is somebody
+    else's by now.
+    """
     with transaction.atomic():
         _requeue(lease, due_at=again.due_at, reason=again.reason, starts=0, failures=0)
 
@@ -160,10 +169,10 @@ def _requeue(lease: Lease, *, due_at: datetime | None, reason: str, starts: int,
         row = cursor.fetchone()
         if row is None:
             return  # somebody else holds it now
-        queue, has_twin = row
-        if has_twin:
+        queue, is_queued_again = row
+        if is_queued_again:
             _end(lease, JobState.SUCCEEDED, "its queued twin goes on")
-            _ring_for_twin(lease)
+            _ring_for_next(lease)
             return
         cursor.execute(
             "UPDATE jobs_job SET state = 'queued', due_at = coalesce(%s, clock_timestamp()), lease_until = NULL,"
@@ -175,7 +184,10 @@ def _requeue(lease: Lease, *, due_at: datetime | None, reason: str, starts: int,
 
 
 def cancel(*, kind: str, subject: UUID) -> int:
-    """Cancel what is queued or running for a subject; a running holder is fenced off at its next write. Returns how many."""
+    """Cancel what is queued or running for a subject, and return how many jobs that were.
+
+    A worker that is in the middle of one gets LeaseLost from its next transaction.
+    """
     return Job.objects.filter(kind=kind, subject=subject, state__in=(JobState.QUEUED, JobState.RUNNING)).update(
         state=JobState.CANCELLED, ended_at=timezone.now(), reason="cancelled"
     )

@@ -67,8 +67,8 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
             skipped=skipped,
             following=following,
         )
-        if listed.is_kept(run, stream):
-            listed.keep(run=run, stream=stream, part=part.name, step=step, place=progress.pages)
+        if listed.is_needed(run, stream):
+            listed.store(run=run, stream=stream, part=part.name, step=step, place=progress.pages)
         _note_skipped(stream_pass, step, written, skipped)
         if reply.is_mended:
             stream_pass.note(sentences.REPAIRED, Level.WARNING)

@@ -17,13 +17,13 @@ from connections.tenancy import audit
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
 from connections.vault.models import STANDING, Connection, ConnectionState
-from connections.vault.services import LEFT, ActionRefused
+from connections.vault.services import DISCONNECTED_SENTENCE, ActionRefused
 
 RUN = "sync.run"
 SCHEDULED = "sync.scheduled"
 RUN_ENDED = "sync.run_ended"  # its handler belongs to whoever draws conclusions from a run
 
-LONGEST_INTERVAL = 7 * 24  # hours
+LONGEST_INTERVAL_HOURS = 7 * 24
 
 
 def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> SyncRun:
@@ -35,11 +35,11 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
     allowed = (*STANDING, ConnectionState.SETUP) if trigger is Trigger.FIRST else STANDING
     state, fault = Connection.objects.values_list("state", "fault").get(id=connection.id)
     if state == ConnectionState.DISCONNECTED:
-        raise ActionRefused(LEFT)
+        raise ActionRefused(DISCONNECTED_SENTENCE)
     if state not in allowed:
         raise ActionRefused(_("This connection does not stand yet, so there is nothing to sync."))
-    if fault in faults.HOLDING and (known := faults.find(provider=connection.provider, code=fault)):
-        raise ActionRefused(known.customer)
+    if fault in faults.HOLDING and (holding := faults.find(provider=connection.provider, code=fault)):
+        raise ActionRefused(holding.customer)
     if not registry.all_providers()[connection.provider].offers(connection.auth_method):
         raise ActionRefused(faults.AUTH_METHOD_WITHDRAWN.customer)
     if connection.tenant.state == TenantState.SUSPENDED:
@@ -63,6 +63,7 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
 
 
 def _queue(run: SyncRun, actor: Actor) -> None:
+    """Lay out the run's streams, and ask a worker to read them."""
     provider = registry.all_providers()[run.connection.provider]
     StreamProgress.objects.bulk_create(
         StreamProgress(tenant_id=run.tenant_id, run=run, stream=stream.name, order=order)
@@ -83,7 +84,7 @@ def _queue(run: SyncRun, actor: Actor) -> None:
 def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
     """End an active run in the caller's transaction and scope. False when it has ended already.
 
-    A worker in the middle of a page is fenced off: that page is not written.
+    A worker in the middle of a page gets LeaseLost: that page is not written.
     """
     # The job's row first, as a page's transaction takes them: the other order could deadlock with it.
     jobs.cancel(kind=RUN, subject=run.id)
@@ -109,12 +110,12 @@ def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> N
 
     Raises ActionRefused outside 0 to 168, and for a connection that is disconnected.
     """
-    if not 0 <= every_hours <= LONGEST_INTERVAL:
+    if not 0 <= every_hours <= LONGEST_INTERVAL_HOURS:
         raise ActionRefused(
-            _("Choose between 1 and %(most)s hours, or 0 to sync only by hand.") % {"most": LONGEST_INTERVAL}
+            _("Choose between 1 and %(most)s hours, or 0 to sync only by hand.") % {"most": LONGEST_INTERVAL_HOURS}
         )
     if not Connection.objects.not_disconnected().filter(id=connection.id).update(sync_every_hours=every_hours):
-        raise ActionRefused(LEFT)
+        raise ActionRefused(DISCONNECTED_SENTENCE)
     connection.sync_every_hours = every_hours
     jobs.cancel(kind=SCHEDULED, subject=connection.id)
     ensure_scheduled(connection=connection)
@@ -134,13 +135,13 @@ def cancel_active(*, connection: Connection, actor: Actor) -> None:
 
 
 def stop(*, connection: Connection, actor: Actor) -> None:
-    """The same, and no slot starts another run."""
+    """End the active run, if there is one, and let no slot start another."""
     cancel_active(connection=connection, actor=actor)
     jobs.cancel(kind=SCHEDULED, subject=connection.id)
 
 
 def ensure_scheduled(*, connection: Connection) -> None:
-    """One job row per connection waits for the next slot; made where there is none."""
+    """See that one job of the connection waits for the next slot, where it is synced by the clock."""
     every = Connection.objects.values_list("sync_every_hours", flat=True).get(id=connection.id)
     waiting = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state__in=(JobState.QUEUED, JobState.RUNNING))
     if every and not waiting.exists():
@@ -153,7 +154,7 @@ def ensure_scheduled(*, connection: Connection) -> None:
 
 
 def next_slot(connection: Connection) -> datetime | None:
-    """When the next scheduled run starts, None where runs start only by hand. No query is made for these."""
+    """When the next scheduled run starts, None where runs start only by hand."""
     if not connection.sync_every_hours:
         return None
     waiting = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED)

@@ -1,6 +1,6 @@
 """The lists a stream is read from: one, several variants of one, or one for each record of another stream.
 
-One of several that is refused, or gone, does not stop the others; how they fared is counted in the position.
+One of several that is refused, or gone, does not stop the others; both are counted in the position (Tally).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from connections.sync import upsert
 from connections.sync.models import Record
 from connections.vault.models import Connection
 
-UNASKABLE = ("", ".", "..")  # would make another path
-AT_ONCE = 100
-MOST_MISSED = 10  # lists in a row from the first on that are refused; all are taken to be so then
+NOT_IN_A_PATH = ("", ".", "..")  # would make the address of something else
+IDS_PER_QUERY = 100  # where some of the stored records have no list any more
+MOST_MISSED = 10  # lists from the first one on: when so many are refused, all others are taken to be refused as well
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Tally:
-    """How the lists of a divided stream fared so far. `fault`, `entry` and `is_forbidden` are of the first that was missed."""
+    """How many lists of a divided stream were read so far, and how many could not be.
+
+    `fault`, `entry` and `is_forbidden` are those of the first list that was missed.
+    """
 
     answered: int = 0
     missed: int = 0
@@ -65,11 +68,13 @@ class Tally:
 
     @property
     def is_hopeless(self) -> bool:
+        """So many lists from the first one on were missed that no other is asked for."""
         return self.answered == 0 and self.missed >= MOST_MISSED
 
     def into(self, position: Position) -> Position:
-        told = {name: value for name, value in vars(self).items() if value}
-        return {**position, "tally": told} if told else position
+        """The position with these counts."""
+        counts = {name: value for name, value in vars(self).items() if value}
+        return {**position, "tally": counts} if counts else position
 
 
 def at(
@@ -77,7 +82,7 @@ def at(
 ) -> Part | None:
     """The list at this position of the pass, None where there is none at all. Needs the tenant's scope.
 
-    `parents`: the ids of the records that have a list, None for all that are kept.
+    `parents`: the ids of the records that have a list, None for all that are stored.
     """
     if stream.each is not None:
         return _of_record(connection, stream, position, parents)
@@ -125,8 +130,8 @@ def _of_record(
     each = stream.each
     if each is None:
         return None
-    wanted = position.get("part") or _first_id(connection, stream, "", parents)
-    rows = _records(connection, stream).filter(external_id=wanted)
+    record_id = position.get("part") or _first_id(connection, stream, "", parents)
+    rows = _records(connection, stream).filter(external_id=record_id)
     value, body = rows.values_list(upsert.spelled(each.field), "body").first() or (None, None)
     if body is None:
         return None
@@ -139,17 +144,17 @@ def _of_record(
             arguments = replace(arguments, headers={each.parameter: value})
         case Place.QUERY:
             arguments = replace(arguments, query={**stream.query, each.parameter: value})
-    prefix = f"{wanted}/" if each.prefixed else ""
-    return Part(position.get("at", {}), arguments, prefix, str(wanted), each.closed(body))
+    prefix = f"{record_id}/" if each.prefixed else ""
+    return Part(position.get("at", {}), arguments, prefix, str(record_id), each.closed(body))
 
 
 def check(stream: Stream, part: Part) -> None:
-    """Raises BadPage where the record it belongs to gives nothing to ask with."""
+    """Raises BadPage where the record that the list belongs to has no value to ask for it with."""
     if stream.each is None:
         return
     values = {**part.arguments.path, **part.arguments.headers, **part.arguments.query}
     value = values[stream.each.parameter]
-    if value in UNASKABLE or not value.isprintable():
+    if value in NOT_IN_A_PATH or not value.isprintable():
         message = f"a record whose {stream.each.field} cannot be asked with"
         raise BadPage(message)
 
@@ -160,11 +165,13 @@ def _records(connection: Connection, stream: Stream) -> Any:
 
 
 def _first_id(connection: Connection, stream: Stream, after: str, parents: Container[str] | None) -> str | None:
-    """The next record's id in their order; a look into the index, or a few where many are no longer listed."""
+    """The id of the next record that has a list, in the order of their ids. Needs the tenant's scope."""
     while True:
         ids = _records(connection, stream).filter(external_id__gt=after).order_by("external_id")
-        found: list[str] = list(ids.values_list("external_id", flat=True)[: 1 if parents is None else AT_ONCE])
-        wanted = next((each for each in found if parents is None or each in parents), None)
-        if wanted is not None or not found:
-            return wanted
-        after = found[-1]
+        candidates: list[str] = list(
+            ids.values_list("external_id", flat=True)[: 1 if parents is None else IDS_PER_QUERY]
+        )
+        following = next((each for each in candidates if parents is None or each in parents), None)
+        if following is not None or not candidates:
+            return following
+        after = candidates[-1]

@@ -1,4 +1,4 @@
-"""What is kept: connections, and the sealed credentials and grants that belong to them."""
+"""What is stored: connections, and the sealed credentials and grants that belong to them."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Connection(TenantOwned):
         indexes = [
             models.Index(fields=["company_id"], name="vault_connection_company"),
             models.Index(fields=["-created_at", "-id"], name="vault_connection_newest"),
-            # Staff are told a client id or a server's address, and look for whose it is.
+            # Staff look for the connection by a client id or a server's address.
             models.Index(KeyTextTransform("client_id", "settings"), name="vault_connection_client_id"),
             GinIndex(fields=["settings"], opclasses=["jsonb_path_ops"], name="vault_connection_settings"),
         ]
@@ -268,9 +268,9 @@ class Grant(TenantOwned):
     issued_at = models.DateTimeField(_("issued at"), null=True)
     expires_at = models.DateTimeField(_("expires at"), null=True)
     refresh_issued_at = models.DateTimeField(_("refresh token issued at"), null=True)
-    # Whose the refresh token is: it is bound to the client it was given to (RFC 6749 6).
+    # The client that got the refresh token, which is good for this client alone (RFC 6749 6).
     client_id = models.CharField(_("client id"), max_length=200, blank=True)
-    # A token request was sent and its answer is not known: whether the refresh token still counts, nobody can tell.
+    # A token request was sent and its answer was lost: nobody can tell whether the refresh token still works.
     uncertain_at = models.DateTimeField(_("answer lost at"), null=True)
     # The refresh token that is stored was refused for the first time: a second time, later, is the end of it.
     refresh_refused_at = models.DateTimeField(_("refresh token refused at"), null=True)

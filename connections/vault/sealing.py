@@ -47,7 +47,7 @@ def seal(row: Model, name: str, secret: Secret) -> dict[str, object]:
 
 
 def unseal(row: Model, name: str) -> BoundSecret:
-    """Open in a worker, for what the value was given for. Needs the tenant's scope where a tenant owns it.
+    """Open a value in a worker, for the uses it was sealed for. Needs the tenant's scope where a tenant owns it.
 
     Raises Unopenable, KeyUnavailable.
     """
@@ -97,12 +97,12 @@ def unseal_for_web(place: Place, ciphertext: bytes) -> Secret:
         raise Unopenable(place.field) from None
 
 
-def web_pair(tenant_id: UUID, place: Place) -> tuple[str, str]:
+def make_web_pair(tenant_id: UUID, place: Place) -> tuple[str, str]:
     """A public keyset that workers seal with and its private half, which the web process alone opens, bound to its row.
 
     Raises KeyUnavailable.
     """
-    return keys.web_pair(place.context(f"web {tenant_id}"))
+    return keys.make_web_pair(place.context(f"web {tenant_id}"))
 
 
 def seal_to(public_keyset: str, tenant_id: UUID, place: Place, text: str) -> bytes:

@@ -21,7 +21,7 @@ from connections.transport import faults as auth_methods
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.transport.oauth import authorization
 from connections.vault.models import ClientRegistration
-from connections.vault.services import ActionRefused, refuse_left
+from connections.vault.services import ActionRefused, refuse_disconnected
 from portal.members.access import membership_of
 from portal.members.models import Role, User
 from portal.onboarding import diagnosis
@@ -50,7 +50,7 @@ def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
     Raises ActionRefused where we are not registered, or do not know yet where the provider is; KeyUnavailable.
     """
     connection = mark.onboarding.connection
-    refuse_left(connection)
+    refuse_disconnected(connection)
     registered = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
     address = registered.values_list("redirect_uri", flat=True).first()
     try:

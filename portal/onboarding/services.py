@@ -27,7 +27,7 @@ from connections.vault.services import (
     mark_healthy,
     open_connection,
     refuse_changed,
-    refuse_left,
+    refuse_disconnected,
 )
 from portal.onboarding import typed
 from portal.onboarding.marks import (
@@ -68,7 +68,7 @@ def attest(*, mark: Mark, actor: Actor) -> None:
 
     What is inferred or verified stays so: a person's word does not replace a proof.
     """
-    refuse_left(mark.onboarding.connection)
+    refuse_disconnected(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
     if not checkpoint.attest:
         raise ActionRefused(_("This cannot be confirmed by hand: we check it ourselves."))
@@ -90,7 +90,7 @@ def attest(*, mark: Mark, actor: Actor) -> None:
 
 def check(*, mark: Mark) -> None:
     """A person wants it checked now. Raises ActionRefused for a connection that was disconnected."""
-    refuse_left(mark.onboarding.connection)
+    refuse_disconnected(mark.onboarding.connection)
     ask_check(mark=mark)
 
 
@@ -152,7 +152,7 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
     `compared`: the certificates the page showed (Pin.compared); `evidence`: what it showed of anything else. Raises
     ActionRefused while nothing was found, and where something else stands there than was shown.
     """
-    refuse_left(mark.onboarding.connection)
+    refuse_disconnected(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
     connection = mark.onboarding.connection
     connection.refresh_from_db()

@@ -36,7 +36,7 @@ def test_a_lost_write_that_happened_is_found(calling: Calling, fate: Any) -> Non
     calling.ledger.fates = [fate]
     call = calling.run()
     assert (call.state, call.is_moving, call.needs_a_person) == ("unknown", True, False)
-    assert call.next_at - timezone.now() <= reconciliation.PAUSES[0]
+    assert call.next_at - timezone.now() <= reconciliation.LOOK_UP_WAITS[0]
     sent_as = call.entry_id
     call = calling.go_on(call, later=LATER)
     assert (call.state, call.found_by_look_up, call.entry_id) == ("answered", True, sent_as)

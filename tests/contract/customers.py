@@ -26,7 +26,7 @@ from connections.transport.oauth import authorization
 from connections.vault import sealing
 from connections.vault.models import Connection, Grant, Pin
 from connections.vault.secret import Secret
-from connections.vault.services import bind_company, confirm_pins, keep_settings, mark_healthy, store_credential
+from connections.vault.services import bind_company, confirm_pins, mark_healthy, store_credential, store_settings
 from portal.onboarding import marks, services
 from portal.onboarding.models import Mark, Onboarding
 from tests.contract.auth_methods import AuthMethod, typed_in
@@ -154,7 +154,7 @@ class Customer:
                     secret = Secret(value)
                     store_credential(connection=self.connection, name=name, secret=secret, actor=AINO)
                 else:
-                    keep_settings(connection=self.connection, values={name: value}, actor=AINO)
+                    store_settings(connection=self.connection, values={name: value}, actor=AINO)
 
     def confirm_certificates(self) -> None:
         if not any(checkpoint.pins for checkpoint in self.provider.checkpoints(self.auth_method.grant)):

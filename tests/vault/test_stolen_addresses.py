@@ -25,7 +25,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault.binding import Binding
 from connections.vault.models import Connection
 from connections.vault.secret import BoundSecret, Secret
-from connections.vault.services import keep_settings, open_connection, store_credential
+from connections.vault.services import open_connection, store_credential, store_settings
 from portal.env import SandboxHosts
 from tests.drills.canary_errors import told
 from tests.roles import acting_as
@@ -151,7 +151,7 @@ def victim(
             for field in provider.credentials:
                 if not field.secret and field.name not in typed and not field.optional:
                     typed[field.name] = field.choices[0][0] if field.choices else "honest-words"
-            keep_settings(connection=opened, values=typed, actor=SYSTEM)
+            store_settings(connection=opened, values=typed, actor=SYSTEM)
             for field in provider.credentials:
                 if field.secret:
                     store_credential(connection=opened, name=field.name, secret=Secret(SECRET), actor=SYSTEM)

@@ -56,10 +56,10 @@ def _by(operation: str, *names: str) -> LookUp:
     def arguments(sent: Arguments) -> Arguments | None:
         return Arguments(query={"limit": "100"}) if any(mine(sent.body)) else None
 
-    def found(answer: Any, sent: Arguments) -> Sequence[Any]:
+    def matches(answer: Any, sent: Arguments) -> Sequence[Any]:
         return [each for each in _records(answer) if mine(each) == mine(sent.body)]
 
-    return LookUp(operation, arguments, found, by=lambda sent: mine(sent.body), created=_created)
+    return LookUp(operation, arguments, matches, by=lambda sent: mine(sent.body), created=_created)
 
 
 def _created(thing: Any) -> datetime | None:

@@ -31,7 +31,7 @@ from connections.transport.log import body_filter
 from connections.transport.models import RecordedCall, Recording, RequestLogEntry
 from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection
-from connections.vault.sealing import Place, open_with, seal_to, web_pair
+from connections.vault.sealing import Place, make_web_pair, open_with, seal_to
 from connections.vault.services import ActionRefused, hold_open
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
         started_at=now,
         until_at=now + min(lasts, LONGEST),
     )
-    made.public_keyset, made.wrapped_keyset = web_pair(made.tenant_id, _place_of_pair(made.id))
+    made.public_keyset, made.wrapped_keyset = make_web_pair(made.tenant_id, _place_of_pair(made.id))
     made.save(force_insert=True)
     enqueue(kind=FORGET, subject=made.id, tenant_id=made.tenant_id, due_at=now + KEPT)
     _audit(connection, actor, "recording.started", until=made.until_at.isoformat())

@@ -24,7 +24,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault.keys import KeyUnavailable
 from connections.vault.sealing import Unopenable
 from connections.vault.secret import BoundSecret, Secret
-from connections.vault.services import Opened, open_credentials
+from connections.vault.services import OpenCredentials, open_credentials
 
 SHORTEST_ASKING = 1.0  # seconds
 SHORTEST_LIFE, LONGEST = 0.001, timedelta(hours=24)
@@ -221,7 +221,7 @@ def _written(entry: RequestLogEntry, failed: CallFailed) -> CallFailed:
     return failed
 
 
-def _opened(context: RequestContext) -> Opened:
+def _opened(context: RequestContext) -> OpenCredentials:
     with tenant_scope(context.connection.tenant_id):
         try:
             return open_credentials(context.connection)
@@ -232,7 +232,7 @@ def _opened(context: RequestContext) -> Opened:
 Fields = dict[str, str | BoundSecret]
 
 
-def _ours(opened: Opened) -> Fields:
+def _ours(opened: OpenCredentials) -> Fields:
     """Raises Unauthorized where we are not registered."""
     if not opened.client_id or opened.client_secret is None:
         raise Unauthorized(faults.NO_REGISTRATION)
@@ -248,7 +248,9 @@ def _traded(code: Code) -> Fields:
     return fields | ({"code_verifier": code.verifier} if code.verifier else {})
 
 
-def _of_person(flow: AuthorizationCode, refresh: BoundSecret | None, code: Code | None, opened: Opened) -> Fields:
+def _of_person(
+    flow: AuthorizationCode, refresh: BoundSecret | None, code: Code | None, opened: OpenCredentials
+) -> Fields:
     """Raises Unauthorized where there is nothing to ask with."""
     if code is not None:
         return _traded(code)
@@ -262,7 +264,7 @@ def _of_person(flow: AuthorizationCode, refresh: BoundSecret | None, code: Code 
     return fields
 
 
-def _of_client(flow: ClientCredentials, opened: Opened) -> Fields:
+def _of_client(flow: ClientCredentials, opened: OpenCredentials) -> Fields:
     """The body. Raises Unauthorized for what is not stored."""
     given = opened.credentials
     fields: Fields = {"grant_type": "client_credentials"}
