@@ -16,7 +16,7 @@ from django.conf import settings
 from connections.providers import registry
 from connections.providers.procountor.checklist import company
 from connections.providers.procountor.provider import PROVIDER
-from connections.spec.checklist import Asker, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Asker, Checkpoint, Finding, LogProbe, MarkState, Probe
 from connections.spec.faults import Acts, Fault, Phase, Rule
 from connections.spec.grants import Activation, AuthorizationCode, KeyLogin, Proposal
 from connections.spec.operations import Operation
@@ -83,7 +83,7 @@ def signing_provider(**changes: Any) -> Provider:
     )
     confirmed = replace(PROVIDER.checkpoint("company", PROVIDER.grants[0].name), needs=(), proof=Probe(company))
     last = replace(
-        PROVIDER.checkpoint("first-sync", PROVIDER.grants[0].name), needs=("company",), proof=LedgerProbe(first_sync)
+        PROVIDER.checkpoint("first-sync", PROVIDER.grants[0].name), needs=("company",), proof=LogProbe(first_sync)
     )
     refused = Rule(ENDED, phase=Phase.TOKEN, codes=("INVALID_GRANT",))
     operations = [

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec import proofs
-from connections.spec.checklist import Asker, Checkpoint, LedgerProbe, Probe
+from connections.spec.checklist import Asker, Checkpoint, LogProbe, Probe
 from connections.spec.text import Text
 
 NO_SECRET_BY_MAIL = _("Do not send the secret by e-mail or chat.")  # to avoid, where one is typed in
@@ -20,7 +20,7 @@ def first_sync(*needs: str, line: Text = "") -> Checkpoint:
         _("First sync"),
         line or _("We read everything once; afterwards we look for what changed."),
         _("When the first sync is through, you are live."),
-        LedgerProbe(proofs.first_sync),
+        LogProbe(proofs.first_sync),
         _("Pilotage"),
         needs=needs,
     )

@@ -170,7 +170,7 @@ def books(
         customers = read(asker)
         named = asker.settings.get("company_name", "")
         bound = identity_of(asker.settings, identity) or asker.company_id or named[:LONGEST_IDENTITY]
-        held, recognised = asker.known(stream, [key for key, _name in customers])
+        held, recognised = asker.count_known(stream, [key for key, _name in customers])
         is_other = bool(asker.company_id) and asker.company_id != bound
         if is_other or (held and customers and not recognised):
             return Finding(

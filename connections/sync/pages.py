@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from connections.spec.errors import QuotaExhausted, Unavailable
-from connections.spec.scans import ShortList, skipping
+from connections.spec.scans import ShortList, skipped_records
 from connections.spec.streams import Step
 from connections.sync import cursors, listed, sentences, slices, stream_endings, upsert
 from connections.sync.models import Level
@@ -52,7 +52,7 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
             path=() if page.is_empty_word else page.path,
             prefix=part.prefix,
         )
-        skipped, inner = skipping(part.position, step, written.refused_count)
+        skipped, inner = skipped_records(part.position, step, written.refused_count)
         tally = stream_pass.tally if inner is not None else stream_pass.tally.answer()
         following = (
             stream_pass.position_in(part, inner) if inner is not None else stream_pass.position_after(part, tally)

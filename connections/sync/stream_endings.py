@@ -56,8 +56,8 @@ def stop(stream_pass: StreamPass, failed: CallFailed | BadPage, entry_id: UUID |
 
 def note_counts(stream_pass: StreamPass, failed: CallFailed | BadPage) -> None:
     """A log line with both numbers, where a list promised more records than it gave."""
-    if isinstance(failed, UnsettledList) and failed.told is not None:
-        stream_pass.note(sentences.COUNTS_DIFFER, Level.WARNING, told=failed.told, seen=failed.seen)
+    if isinstance(failed, UnsettledList) and failed.total is not None:
+        stream_pass.note(sentences.COUNTS_DIFFER, Level.WARNING, told=failed.total, seen=failed.seen)
 
 
 def _mark(

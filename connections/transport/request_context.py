@@ -118,7 +118,7 @@ class RequestContext:
             raise Blocked(faults.BLOCKED) from None
         with tenant_scope(connection.tenant_id):
             pins = tuple((pin.host, pin.certificate) for pin in live_pins(connection))
-            allowed = exemptions_of(connection) if found.given else Exemptions()
+            allowed = exemptions_of(connection) if found.from_customer else Exemptions()
         plain = found.plain or allowed.plain_http
         return replace(found, pins=pins, plain=plain, private=allowed.private_networks)
 
@@ -203,7 +203,7 @@ class RequestContext:
 
     def _failed(self, entry: RequestLogEntry, url: str, error: http_session.EgressError, started: float) -> CallFailed:
         """What it means that there is no answer."""
-        if self.hosts.given and isinstance(error, http_session.LeadsInside | http_session.NameNotFound):
+        if self.hosts.from_customer and isinstance(error, http_session.LeadsInside | http_session.NameNotFound):
             # Told alike, the time it took included: whoever may name a host could feel out our network by its names.
             entry.duration_ms = 1000 * clock.whole_seconds(started)
             circuit_breaker.note(self, url, is_good=False)
@@ -232,7 +232,7 @@ class RequestContext:
         known = self.provider.hosts.get(spec.Environment(self.connection.environment)) or next(
             iter(self.provider.hosts.values()), None
         )
-        is_pinned = isinstance(known, spec.GivenByCustomer) and known.pinned
+        is_pinned = isinstance(known, spec.CustomerHosts) and known.pinned
         if not is_pinned:
             return faults.UNTRUSTED
         place = addresses.checked(url, self.hosts)

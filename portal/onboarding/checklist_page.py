@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from connections.spec.checklist import Inference, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Inference, LogProbe, MarkState, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
 from connections.sync.models import CONCLUDING_TIME, StreamProgress, SyncRun
@@ -177,7 +177,7 @@ class ChecklistPage:
 
     @property
     def shows_run(self) -> bool:
-        return self.opened is not None and isinstance(self.opened.checkpoint.proof, LedgerProbe)
+        return self.opened is not None and isinstance(self.opened.checkpoint.proof, LogProbe)
 
     @property
     def waits_for(self) -> Sequence[Step]:

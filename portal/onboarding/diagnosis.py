@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from connections.jobs.lease import TenantLease
-from connections.spec.checklist import Attestation, Inference, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Attestation, Inference, LogProbe, MarkState, Probe
 from connections.spec.errors import CallFailed
 from connections.spec.faults import Acts, Fault
 from connections.sync import faults
@@ -79,7 +79,7 @@ def _to_ask(marks: Mapping[str, Mark], *, is_green: bool) -> list[str]:
         proof = checkpoint_of(mark).proof
         was_never_asked = mark.state == MarkState.OPEN and mark.checked_at is None
         is_new = mark._state.adding or (was_never_asked and mark.onboarding.completed_at is not None)
-        if isinstance(proof, LedgerProbe):
+        if isinstance(proof, LogProbe):
             asked += [slug] if mark.state != MarkState.VERIFIED else []
         elif is_green and isinstance(proof, Probe):
             asked += [slug] if is_new or mark.state == MarkState.FAILING else []

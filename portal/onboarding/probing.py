@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
-from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe, MarkState, Probe, SeenCertificate
+from connections.spec.checklist import Answer, Checkpoint, Finding, LogProbe, MarkState, Probe, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.faults import Acts
 from connections.spec.operations import Arguments
@@ -95,7 +95,7 @@ class ConnectionAsker:
     def certificates(self) -> Sequence[SeenCertificate]:
         return self.client.certificates()
 
-    def known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
+    def count_known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
         with tenant_scope(self.connection.tenant_id):
             cursor = StreamCursor.objects.for_connection(self.connection).filter(stream=stream)
             held = cursor.values_list("records", flat=True).first() or 0
@@ -135,7 +135,7 @@ def check(lease: TenantLease) -> Again | None:
         checkpoint = checkpoint_of(mark)
         waiting_for = [slug for slug in checkpoint.needs if not MarkState(marks[slug].state).is_proved]
         waiting_for += [field.name for field in missing(connection, checkpoint)]
-    if connection.is_disconnected or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
+    if connection.is_disconnected or waiting_for or not isinstance(checkpoint.proof, Probe | LogProbe):
         with lease.scope():
             # What was found since it was asked for, by whatever else, stays its last word.
             is_open = mark.asked_at and (mark.checked_at is None or mark.checked_at < mark.asked_at)

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.checklist import Attestation, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Attestation, LogProbe, MarkState, Probe
 from connections.spec.proofs import MEANT
 from connections.spec.text import Text
 from connections.sync import faults
@@ -197,7 +197,7 @@ def _look_whether_complete(mark: Mark) -> None:
     marks = marks_of(mark.onboarding)
     if mark.onboarding.completed_at is None and all(MarkState(each.state).passes for each in marks.values()):
         for each in marks.values():
-            if isinstance(checkpoint_of(each).proof, LedgerProbe):
+            if isinstance(checkpoint_of(each).proof, LogProbe):
                 ask_check(mark=each)
 
 

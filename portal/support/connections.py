@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.calls.services import undecided
 from connections.providers import registry
-from connections.spec.provider import GivenByCustomer
+from connections.spec.provider import CustomerHosts
 from connections.sync.models import RunState, SyncRun
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Grant, NetworkExemption, Pin
@@ -295,7 +295,7 @@ def attempts_of(connection: Connection) -> QuerySet[AuthorizationAttempt]:
 def takes_addresses(connection: Connection) -> bool:
     """Whether the customer types in where the provider is, so that it could be an address without TLS."""
     provider = registry.find(connection.provider)
-    return provider is not None and any(isinstance(hosts, GivenByCustomer) for hosts in provider.hosts.values())
+    return provider is not None and any(isinstance(hosts, CustomerHosts) for hosts in provider.hosts.values())
 
 
 def grant_of(connection: Connection) -> Grant | None:

@@ -13,9 +13,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections.jobs.models import Job
-from connections.spec.checklist import Attestation, Checkpoint, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Attestation, Checkpoint, LogProbe, MarkState, Probe
 from connections.spec.operations import Arguments
-from connections.spec.provider import GivenByCustomer
+from connections.spec.provider import CustomerHosts
 from connections.spec.streams import Stream
 from connections.sync.models import Record, RunState, StreamProgress, SyncRun, Trigger
 from connections.sync.services import start_run
@@ -127,7 +127,7 @@ class Customer:
         """What is then typed in here, by field."""
         told = {**self.made, **self.made["credentials"]}
         known = next(iter(self.provider.hosts.values()))
-        if isinstance(known, GivenByCustomer):
+        if isinstance(known, CustomerHosts):
             told.setdefault(known.api, told.get("api_url"))
             if known.token:
                 told.setdefault(known.token, told.get("auth_url"))
@@ -221,7 +221,7 @@ class Customer:
         for checkpoint in self.provider.checkpoints(self.auth_method.grant):
             if self.mark(checkpoint).state == MarkState.UNCONFIRMED:
                 self._confirm(checkpoint)
-            if isinstance(checkpoint.proof, Probe | LedgerProbe):
+            if isinstance(checkpoint.proof, Probe | LogProbe):
                 self._check(checkpoint)
         self.connection.refresh_from_db()
         return dict(Mark.objects.filter(onboarding=self.onboarding).values_list("checkpoint", "state"))

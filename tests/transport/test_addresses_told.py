@@ -85,7 +85,7 @@ def told(client, *, given):
     """The error of a call to a host by its name, and what the request log says of its first attempt."""
     hosts = client._context.hosts
     named = "https://server.example"
-    client._context.hosts = replace(hosts, api=named, token=named, given=given, loopback=False)
+    client._context.hosts = replace(hosts, api=named, token=named, from_customer=given, loopback=False)
     client._context.token = None
     with pytest.MonkeyPatch.context() as patched, pytest.raises(CallFailed) as caught:
         patched.setattr(Binding, "destinations", given_for(named))
@@ -137,7 +137,7 @@ def test_so_it_is_where_a_token_is_asked_for(client, monkeypatch, found, waited)
 def test_so_it_is_when_certificates_are_looked_at(client, monkeypatch, found, waited):
     looked_up(monkeypatch, found)
     named = "https://server.example"
-    client._context.hosts = replace(client._context.hosts, api=named, token=named, given=True, loopback=False)
+    client._context.hosts = replace(client._context.hosts, api=named, token=named, from_customer=True, loopback=False)
     with acting_as("worker"), pytest.raises(Unavailable, match="no-server"):
         certificates.seen(client._context)
     assert [round(seconds) for seconds in waited] == [1]
@@ -145,7 +145,7 @@ def test_so_it_is_when_certificates_are_looked_at(client, monkeypatch, found, wa
 
 def test_an_address_itself_is_refused_in_one_way_whoever_listens_there(hostile, client):
     for url in (hostile.address, "https://10.0.0.5", "https://127.0.0.1"):
-        client._context.hosts = replace(client._context.hosts, api=url, token=url, given=True, loopback=False)
+        client._context.hosts = replace(client._context.hosts, api=url, token=url, from_customer=True, loopback=False)
         with pytest.raises(Blocked, match="blocked"):
             send(client)
     assert hostile.asked == []

@@ -16,7 +16,7 @@ from connections.spec.errors import CallFailed
 from connections.spec.grants import ClientCredentials, TokenBody
 from connections.spec.operations import Arguments
 from connections.spec.placement import BearerHeader, QueryParameter, TypedHeader
-from connections.spec.provider import GivenByCustomer, Kind, Provider
+from connections.spec.provider import CustomerHosts, Kind, Provider
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
 from connections.transport.http import session as http_session
@@ -141,7 +141,7 @@ def victim(
     def connect(provider: Provider) -> Victim:
         offer(monkeypatch, provider)
         known = next(iter(provider.hosts.values()))
-        assert isinstance(known, GivenByCustomer)
+        assert isinstance(known, CustomerHosts)
         addresses = [field.name for field in provider.credentials if field.kind is Kind.ADDRESS]
         place = f"{HOST}:{honest.port}"
         typed = {name: f"https://{place}" for name in addresses}

@@ -60,14 +60,14 @@ def checked(url: str, hosts: Hosts) -> Address:
     """Raises NotAllowed for an address that is more than scheme, host, port, path and query, or leads to another port."""
     try:
         parts = urlsplit(url)
-        given = parts.port
+        from_customer = parts.port
     except ValueError:
         raise NotAllowed from None
     if STRANGE.search(url) or parts.scheme not in USUAL or (parts.scheme == "http" and not hosts.plain):
         raise NotAllowed
     host = _host(parts.netloc)
     usual = USUAL[parts.scheme]
-    port = usual if given is None else given
+    port = usual if from_customer is None else from_customer
     if port != usual and not _may_differ(port, hosts):
         raise NotAllowed
     place = f"[{host}]" if ":" in host else host
@@ -77,7 +77,7 @@ def checked(url: str, hosts: Hosts) -> Address:
 
 def _may_differ(port: int, hosts: Hosts) -> bool:
     """Customers run servers of their own on ports of their own, but not on those of the services of a machine."""
-    return port > 0 and (hosts.loopback or (hosts.given and port >= FIRST_FREE_PORT))
+    return port > 0 and (hosts.loopback or (hosts.from_customer and port >= FIRST_FREE_PORT))
 
 
 def _host(netloc: str) -> str:
@@ -145,7 +145,7 @@ def translated(ip: IP) -> ipaddress.IPv4Address | None:
 def is_named(ip: IP, hosts: Hosts) -> bool:
     """Whether a private address is of a network that an admin has named for this connection, and not of our own."""
     mapped = getattr(ip, "ipv4_mapped", None) or ip
-    named = hosts.given and any(mapped in net for net in _small_networks(hosts.private))
+    named = hosts.from_customer and any(mapped in net for net in _small_networks(hosts.private))
     is_own = any(mapped in net for net in settings.OWN_NETWORKS)
     return named and not is_own and any(mapped in net for net in PRIVATE)
 
