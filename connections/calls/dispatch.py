@@ -101,6 +101,7 @@ class Turn:
     client: Client
 
     def go_on(self) -> Again | None:
+        """Send it, look it up, or ask whether it was confirmed, by the state it is in. None once a worker can do no more."""
         if self.call.state == CallState.QUEUED:
             return self._send()
         if self.call.state == CallState.SENT:

@@ -130,4 +130,5 @@ class Call(TenantOwned):
 
     @property
     def needs_a_person(self) -> bool:
+        """Only a person can find out what became of it."""
         return self.state == CallState.UNKNOWN and self.next_at is None

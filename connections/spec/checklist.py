@@ -29,6 +29,7 @@ class MarkState(StrEnum):
 
     @property
     def passes(self) -> bool:
+        """The checkpoint is done."""
         return self not in (MarkState.OPEN, MarkState.UNCONFIRMED, MarkState.FAILING)
 
     @property

@@ -14,6 +14,8 @@ SAFE = ("GET", "HEAD")
 
 
 class Place(StrEnum):
+    """Where a value stands in a request."""
+
     PATH = "path"
     QUERY = "query"
     HEADER = "header"
@@ -112,4 +114,5 @@ class Operation:
 
     @property
     def may_retry(self) -> bool:
+        """Whether it may be sent twice, where the first answer did not come."""
         return not self.is_write if self.retried is None else self.retried

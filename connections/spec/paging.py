@@ -29,6 +29,8 @@ WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
 
 class Paging(Protocol):
+    """A way in which a provider's lists are cut into pages. The position is JSON, stored with the pass; `{}` is the start."""
+
     @property
     def remembers(self) -> bool:
         """Whether `following` needs to know the ids of all pages."""

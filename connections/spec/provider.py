@@ -38,6 +38,7 @@ class Environment(StrEnum):
 
     @classmethod
     def choices(cls) -> list[tuple[str, Text]]:
+        """For a field of a model or a form: value and label."""
         return [(member.value, member.label) for member in cls]
 
 
@@ -178,7 +179,7 @@ class Provider:
         return any(grant.name == auth_method for grant in self.grants)
 
     def grant(self, auth_method: str) -> Grant:
-        """The grant a connection uses. Raises KeyError for a name that is not declared, as do those below."""
+        """The grant a connection uses. Raises KeyError for a name that is not declared, as do the other look-ups by name."""
         return {grant.name: grant for grant in self.grants}[auth_method]
 
     def login(self, name: str) -> Login:

@@ -93,12 +93,14 @@ class Scan:
 
     @classmethod
     def of(cls, position: Position) -> Scan:
+        """As the position keeps it."""
         names = {each.name for each in fields(cls)} - {"at"}
         own = {name: value for name, value in position.items() if name in names}
         return cls(**own, at={name: value for name, value in position.items() if name not in names})
 
     @property
     def position(self) -> Position:
+        """As JSON, without what is as usual."""
         defaults = {each.name: each.default for each in fields(self) if each.default is not MISSING}
         values = {name: value for name, value in asdict(self).items() if name in defaults and value != defaults[name]}
         return {**values, **self.at}

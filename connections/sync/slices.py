@@ -51,6 +51,7 @@ class Tally:
 
     @classmethod
     def of(cls, position: Position) -> Tally:
+        """As the position of a pass keeps it."""
         return cls(**position.get("tally", {}))
 
     def answer(self) -> Tally:

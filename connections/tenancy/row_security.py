@@ -61,9 +61,11 @@ class TableStatements(models.BaseConstraint):
     """A constraint that is made of whole statements, run after the table stands."""
 
     def statements(self, model: type[models.Model]) -> list[str]:
+        """The SQL that makes the constraint, in order."""
         raise NotImplementedError
 
     def undo(self, model: type[models.Model]) -> list[str]:
+        """The SQL that takes it away."""
         raise NotImplementedError
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:

@@ -216,6 +216,7 @@ def credential_uses(row: Credential) -> frozenset[Use]:
 
 
 def access_token_uses(row: Grant) -> frozenset[Use]:
+    """Where the provider wants the access token in a request."""
     provider = registry.find(row.connection.provider)
     return frozenset({provider.placement.use}) if provider else frozenset()
 

@@ -29,6 +29,7 @@ class Place:
     field: str
 
     def context(self, owner: str) -> bytes:
+        """What a ciphertext there is bound to: it opens in no other place, and for no other owner."""
         return f"v1|{owner}|{self.table}|{self.row}|{self.field}".encode()
 
 

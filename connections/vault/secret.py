@@ -27,6 +27,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
+        """The text itself."""
         _remember(self, self.__value)
         return self.__value
 
@@ -74,6 +75,7 @@ class BoundSecret(Secret):
         self.__destinations = dict(destinations)
 
     def reveal(self) -> NoReturn:
+        """Raises WrongUse: `reveal_for` says what for."""
         raise WrongUse
 
     def reveal_for(self, use: Use, url: str = "") -> str:

@@ -86,6 +86,7 @@ def refuses(body: Any) -> bool:
 
 
 def codes(body: Any) -> list[str]:
+    """The machine-readable codes of an error's body."""
     code = body.get("error") if isinstance(body, dict) else None
     return [code] if isinstance(code, str) else []
 

@@ -95,6 +95,7 @@ def codes(body: Any) -> list[str]:
 
 
 def fields(body: Any) -> list[tuple[str, str]]:
+    """(dotted path, code of a fault) of each field that an error's body names."""
     return [(path, fault.code) for path, fault in (FIELDS[code] for code in codes(body) if code in FIELDS)]
 
 

@@ -28,6 +28,7 @@ def level_at(tree: Any, path: str) -> Any:
 
 
 def missing(tree: Any, needs: tuple[str, ...]) -> list[str]:
+    """Rights of `needs` that are not granted, as `section.name`."""
     return [path for path in needs if level_at(tree, path) not in GRANTED]
 
 
@@ -44,6 +45,7 @@ def superfluous(tree: dict[str, Any], needs: tuple[str, ...]) -> list[str]:
 
 
 def narrowing(tree: Any) -> list[str]:
+    """Limitations by which lists would be cut without a word."""
     return [path for path in NARROWING if level_at(tree, path) is True]
 
 

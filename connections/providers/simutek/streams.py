@@ -59,6 +59,7 @@ def customer_trouble(body: Any) -> Sequence[FieldTrouble]:
 
 
 def order_trouble(body: Any) -> Sequence[FieldTrouble]:
+    """What GKS4 would refuse of an order, before it is sent."""
     if not isinstance(body, dict):
         return [FieldTrouble("", _("An object is needed."))]
     troubles = []

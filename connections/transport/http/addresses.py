@@ -60,14 +60,14 @@ def checked(url: str, hosts: Hosts) -> Address:
     """Raises NotAllowed for an address that is more than scheme, host, port, path and query, or leads to another port."""
     try:
         parts = urlsplit(url)
-        from_customer = parts.port
+        given = parts.port
     except ValueError:
         raise NotAllowed from None
     if STRANGE.search(url) or parts.scheme not in USUAL or (parts.scheme == "http" and not hosts.plain):
         raise NotAllowed
     host = _host(parts.netloc)
     usual = USUAL[parts.scheme]
-    port = usual if from_customer is None else from_customer
+    port = usual if given is None else given
     if port != usual and not _may_differ(port, hosts):
         raise NotAllowed
     place = f"[{host}]" if ":" in host else host
