@@ -81,7 +81,7 @@ def wait_for_confirmation(call: Call, reply: Reply, name: str, next_at: datetime
 
 
 def wait_on(call: Call, next_at: datetime) -> None:
-    """Not confirmed yet."""
+    """It is not confirmed yet, and is asked for again at `next_at`."""
     _move(call, CallState.WAITING, next_at=next_at)
 
 

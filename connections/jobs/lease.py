@@ -143,7 +143,7 @@ class TenantLease(Lease):
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """The same, with the rows of the job's own tenant and of nobody else."""
+        """One transaction in the scope of the job's own tenant, which is this worker's to write in. Raises LeaseLost."""
         with tenant_scope(self.tenant_id):
             self.check()
             yield

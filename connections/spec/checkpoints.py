@@ -34,7 +34,7 @@ def named_company(
     why: Text = "",
     identity: Sequence[str] = (),
 ) -> Checkpoint:
-    """Of a provider that does not say whose books a session opens: the customer names the company and recognises customers.
+    """For a provider that does not say whose books a session opens: a person names the company and recognises customers.
 
     `customers` gives some of them as (id, name). `identity`: as for proofs.books.
     """
@@ -52,7 +52,7 @@ def named_company(
 
 
 def told_company(read: Callable[[Asker], proofs.Company], *, needs: str, why: Text = "") -> Checkpoint:
-    """Of a provider that says whose books a session opens: the customer confirms that it is the right company."""
+    """For a provider that says whose books a session opens: a person confirms that it is the right company."""
     return Checkpoint(
         "company",
         _("Confirm the company"),

@@ -55,7 +55,7 @@ class Page:
 
 
 def id_of(record: Any, key: str) -> str | None:
-    """A record's id as it is kept (sync/upsert.py): 17, 17.0 and "17" are one. None where there is no usable one."""
+    """A record's id as it is stored (sync/upsert.py): 17, 17.0 and "17" are one. None where there is no usable one."""
     value = record.get(key) if isinstance(record, dict) else None
     if isinstance(value, bool) or value == "":
         return None
@@ -65,7 +65,7 @@ def id_of(record: Any, key: str) -> str | None:
 
 
 def required_id(record: Any, key: str) -> str:
-    """The same. Raises BadPage where there is none."""
+    """A record's id as it is stored. Raises BadPage where there is no usable one."""
     record_id = id_of(record, key)
     if record_id is None:
         message = f"no usable {key}"

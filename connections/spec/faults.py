@@ -103,7 +103,7 @@ class FaultCatalogue:
         return None
 
     def find(self, code: str) -> Fault | None:
-        """By its own code, as rows store it."""
+        """The fault of this code, as rows store it; None for an unknown one."""
         return next((fault for fault in self.all() if fault.code == code), None)
 
     def all(self) -> list[Fault]:

@@ -126,7 +126,7 @@ def session_opens(look: Callable[[Asker], object]) -> Callable[[Asker], Finding]
 
 
 def signed_in(read: Callable[[Asker], Company], code: str = "signed-in") -> Callable[[Asker], Finding]:
-    """The same for providers that say whose books a session opens: another company's is refused before anything is read."""
+    """As session_opens, for providers that say whose books a session opens: another company's is refused at once."""
 
     def probe(asker: Asker) -> Finding:
         asker.fresh_token()

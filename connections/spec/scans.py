@@ -28,11 +28,11 @@ class ShortList(UnsettledList):
 
 
 class MovingList(UnsettledList):
-    """Its rows changed places in every reading."""
+    """A list whose rows changed places in every reading."""
 
 
 class EndlessList(UnsettledList):
-    """It goes on and on."""
+    """A list that goes on and on."""
 
 
 class Seen:
@@ -93,14 +93,14 @@ class Scan:
 
     @classmethod
     def of(cls, position: Position) -> Scan:
-        """As the position keeps it."""
+        """The scan that a position holds."""
         names = {each.name for each in fields(cls)} - {"at"}
         own = {name: value for name, value in position.items() if name in names}
         return cls(**own, at={name: value for name, value in position.items() if name not in names})
 
     @property
     def position(self) -> Position:
-        """As JSON, without what is as usual."""
+        """The scan as JSON, without the fields that have their defaults."""
         defaults = {each.name: each.default for each in fields(self) if each.default is not MISSING}
         values = {name: value for name, value in asdict(self).items() if name in defaults and value != defaults[name]}
         return {**values, **self.at}
@@ -112,7 +112,7 @@ class Scan:
         return self._new(tries=self.tries + 1, sound=fits and not is_same, same=same, was=was)
 
     def anew(self) -> Position:
-        """The same reading from its start."""
+        """The position from which the same reading begins once more."""
         return self._new(tries=self.tries)
 
     def _new(self, **more: Any) -> Position:
@@ -122,7 +122,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Step:
-    """Where a page leads. `seen`: records that the pass had not met; `ids`: of the page, to be remembered with the `scan`."""
+    """Where a page leads. `seen`: records that are new to the pass; `ids`: of the page, to be remembered with the `scan`."""
 
     following: Position | None
     seen: int

@@ -42,7 +42,7 @@ class Trigger(models.TextChoices):
 
 class SyncRunQuerySet(ConnectionOwnedQuerySet["SyncRun"]):
     def active(self) -> Self:
-        """Not ended yet: of one connection at most one."""
+        """Runs that have not ended yet: at most one of each connection."""
         return self.filter(state__in=ACTIVE)
 
 
@@ -92,7 +92,7 @@ class SyncRun(TenantOwned):
 
     @property
     def is_active(self) -> bool:
-        """Not ended yet."""
+        """Whether it has not ended yet."""
         return self.state in ACTIVE
 
     @property

@@ -24,7 +24,7 @@ WHOLE_STATUSES = (200, 203, 204)  # of an answer that may be a whole page: 202 a
 def fetch(stream_pass: StreamPass, part: Part) -> Reply:
     """Ask for the page of this list that the pass is at. Raises CallFailed, BadPage."""
     stream, progress = stream_pass.stream, stream_pass.progress
-    slices.check(stream, part)
+    slices.check_value(stream, part)
     query = {**part.arguments.query, **stream.paging.parameters(part.position)}
     if stream.since is not None and progress.since:
         query[stream.since.parameter] = progress.since
@@ -94,7 +94,7 @@ def _note_skipped(stream_pass: StreamPass, step: Step, written: upsert.Written, 
 
 
 def halve_size(stream_pass: StreamPass, part: Part, failed: Unavailable) -> None:
-    """Where the server did not manage the same page twice in a row, ask for pages of half the size from now on."""
+    """Ask for pages of half the size from now on, where the server did not manage the same page twice in a row."""
     if isinstance(failed, QuotaExhausted):
         return
     with stream_pass.lease.scope():

@@ -1,4 +1,4 @@
-"""The lists a stream is read from: one, several variants of one, or one for each record of another stream.
+"""The lists that a stream is read from: one, several variants of one, or one for each record of another stream.
 
 One of several that is refused, or gone, does not stop the others; both are counted in the position (Tally).
 """
@@ -47,11 +47,11 @@ class Tally:
     fault: str = ""
     entry: str = ""
     is_forbidden: bool = False
-    is_refused: bool = False  # any of them, by the provider and in its own words: a bare 404 may say "nothing here"
+    is_refused: bool = False  # any of them was, in the provider's own words: a bare 404 may only say "nothing here"
 
     @classmethod
     def of(cls, position: Position) -> Tally:
-        """As the position of a pass keeps it."""
+        """The tally that the position of a pass holds."""
         return cls(**position.get("tally", {}))
 
     def answer(self) -> Tally:
@@ -69,7 +69,7 @@ class Tally:
 
     @property
     def is_hopeless(self) -> bool:
-        """So many lists from the first one on were missed that no other is asked for."""
+        """Whether so many lists from the first one on were missed that no other is asked for."""
         return self.answered == 0 and self.missed >= MOST_MISSED
 
     def into(self, position: Position) -> Position:
@@ -86,7 +86,7 @@ def at(
     `parents`: the ids of the records that have a list, None for all that are stored.
     """
     if stream.each is not None:
-        return _of_record(connection, stream, position, parents)
+        return _list_of_record(connection, stream, position, parents)
     if not stream.variants:
         return Part(position, Arguments(query=stream.query))
     number = position.get("part", 0)
@@ -114,7 +114,7 @@ def after(
 
 
 def is_divided(stream: Stream) -> bool:
-    """Whether it is made of several lists."""
+    """Whether the stream is made of several lists."""
     return bool(stream.each or stream.variants)
 
 
@@ -125,7 +125,7 @@ def is_nothing(stream: Stream, part: Part, failed: CallFailed | BadPage, status:
     return failed.fault.code in stream.each.gone or (part.is_closed and status in (400, 404, 410, 422))
 
 
-def _of_record(
+def _list_of_record(
     connection: Connection, stream: Stream, position: Position, parents: Container[str] | None
 ) -> Part | None:
     each = stream.each
@@ -149,7 +149,7 @@ def _of_record(
     return Part(position.get("at", {}), arguments, prefix, str(record_id), each.closed(body))
 
 
-def check(stream: Stream, part: Part) -> None:
+def check_value(stream: Stream, part: Part) -> None:
     """Raises BadPage where the record that the list belongs to has no value to ask for it with."""
     if stream.each is None:
         return

@@ -44,7 +44,7 @@ class StreamPass:
 
     @cached_property
     def parent_ids(self) -> frozenset[str] | None:
-        """Of the records that have a list in this stream; None for all that are stored. Needs the tenant's scope."""
+        """Ids of the records that have a list in this stream; None for all that are stored. Needs the tenant's scope."""
         return listed.parents(run=self.run, stream=self.stream)
 
     def part(self) -> Part | None:

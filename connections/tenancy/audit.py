@@ -35,8 +35,8 @@ def record_system(*, actor: Actor, action: str, subject: str = "", **details: An
 
 
 def record_repeated(*, actor: Actor, action: str, group: str, subject: str = "", **details: Any) -> int:
-    """The same for what anybody can make happen a thousand times: in one hour and group, the first time and each doubling
-    of the count is appended, with the count. Returns the count.
+    """Append an event that anybody can make happen a thousand times: in one hour and group, only the first time and each
+    doubling of the count is appended, with the count. Returns the count.
 
     `group` tells apart what is counted by itself, such as a person's id; there must be few of them.
     """

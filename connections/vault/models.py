@@ -26,7 +26,7 @@ from connections.vault.querysets import (
 )
 from connections.vault.states import STANDING, ConnectionState
 
-# Django looks for models in this module, and everybody for the states beside them.
+# Django looks for models in this module, and readers for the states beside them.
 __all__ = ["STANDING", "ConnectionState", "PrivateKey", "SystemKey", "SystemPrivateKey", "TenantKey"]
 
 SYNC_EVERY_HOURS = 6  # until somebody chooses otherwise
@@ -166,7 +166,7 @@ class Exemption(models.TextChoices):
 
 
 class NetworkExemption(TenantOwned):
-    """What an admin allowed one connection beyond the ordinary, who and why. The newest of a kind that stands counts.
+    """What an admin allowed one connection beyond the ordinary, who and why. The newest of a kind that was not ended counts.
 
     One that was given before the connection was moved to another server counts no longer.
     """
@@ -209,14 +209,14 @@ class NetworkExemption(TenantOwned):
 
 
 def credential_uses(row: Credential) -> frozenset[Use]:
-    """As the provider declares the field; a field that it does not declare is of no use."""
+    """What the provider declares the field for; nothing, where it does not declare it."""
     provider = registry.find(row.connection.provider)
     declared = {field.name: field for field in provider.credentials if field.secret} if provider else {}
     return frozenset({declared[row.name].use}) if row.name in declared else frozenset()
 
 
 def access_token_uses(row: Grant) -> frozenset[Use]:
-    """Where the provider wants the access token in a request."""
+    """The use that the provider's placement of access tokens asks for."""
     provider = registry.find(row.connection.provider)
     return frozenset({provider.placement.use}) if provider else frozenset()
 
@@ -357,7 +357,7 @@ class Pin(TenantOwned):
 
     @property
     def compared(self) -> str:
-        """What a person compares of it, in one word: a fingerprint counts for its host only."""
+        """What a person compares of it, as one text: a fingerprint counts for its host only."""
         return f"{self.host}={self.sha256}"
 
 

@@ -27,7 +27,7 @@ class ConnectionQuerySet(QuerySet["Connection"]):
 
 
 class ConnectionOwnedQuerySet(QuerySet[Row]):
-    """Of a model whose rows belong to a connection."""
+    """For models whose rows belong to a connection."""
 
     def for_connection(self, connection: Connection) -> Self:
         return self.filter(connection_id=connection.id)
@@ -35,7 +35,7 @@ class ConnectionOwnedQuerySet(QuerySet[Row]):
 
 class ExemptionQuerySet(ConnectionOwnedQuerySet["NetworkExemption"]):
     def in_force(self) -> Self:
-        """Not ended by an admin. One that was given before the connection was moved counts no longer all the same."""
+        """Exemptions that no admin has ended. Those older than the connection's move to another server do not count either."""
         return self.filter(ended_at=None)
 
 

@@ -1,4 +1,4 @@
-"""Seal and open. A ciphertext is bound to where it stands and to what it is for (fields.py, binding.py)."""
+"""Seal and open. A ciphertext is bound to its table, row and column, and to what it is for (fields.py, binding.py)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Unopenable(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value of the web class stands."""
+    """The column of a row in which a value of the web class is stored."""
 
     table: str
     row: UUID
@@ -34,7 +34,7 @@ class Place:
 
 
 def seal(row: Model, name: str, secret: Secret) -> dict[str, object]:
-    """Seal a value into a column of this row with its owner's newest key. Gives the columns it stands in, set on `row`.
+    """Seal a value into a column of this row with its owner's newest key. Returns the changed columns, which are set on `row`.
 
     The row's id, and what the value is bound to (fields.py), must stand. Needs the tenant's scope where a tenant owns it.
     Raises KeyUnavailable.
@@ -112,7 +112,7 @@ def seal_to(public_keyset: str, tenant_id: UUID, place: Place, text: str) -> byt
 
 
 def open_with(wrapped_keyset: str, pair: Place, tenant_id: UUID, place: Place, ciphertext: bytes) -> str:
-    """Open what was sealed with the other half. `pair`: where that pair stands. Raises Unopenable, KeyUnavailable."""
+    """Open what was sealed with the other half. `pair`: where that pair is stored. Raises Unopenable, KeyUnavailable."""
     owner = f"web {tenant_id}"
     opener = keys.web_opener(wrapped_keyset, pair.context(owner))
     try:

@@ -24,7 +24,7 @@ def windows_1252(body: Any) -> Sequence[FieldTrouble]:
 
 
 def with_version(body: Any) -> Sequence[FieldTrouble]:
-    """The same, and the version that was read last: an update replaces everything, and a stale one is refused."""
+    """Troubles of an update, which needs the version that was read last: Procountor refuses a stale one."""
     troubles = list(windows_1252(body))
     if not isinstance(body, dict) or not body.get("version"):
         troubles.append(FieldTrouble("version", _("Read it first, and send the version that you were given.")))
