@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from connections.calls import entries, faults, outcomes, reconciliation
 from connections.calls.models import Call, CallState, Why
-from connections.calls.services import operation_of, stands
+from connections.calls.services import can_send, operation_of
 from connections.calls.validation import BadCall, check
 from connections.jobs.lease import LeaseLost, TenantLease
 from connections.jobs.registry import Again
@@ -53,7 +53,7 @@ def send(lease: TenantLease) -> Again | None:
     return Turn(lease, call, operation, Client(connection=call.connection)).go_on()
 
 
-def gave_up(lease: TenantLease) -> None:
+def end_parked_call(lease: TenantLease) -> None:
     """The job was parked: what was sent waits for a person, what was not is not sent any more. In the tenant's scope."""
     call = Call.objects.filter(id=lease.subject).first()
     if call is None or not call.is_moving:
@@ -68,7 +68,7 @@ def _may_go_on(call: Call, operation: Operation) -> bool:
     """Checked at every turn: the connection or the description may have changed while the call waited."""
     if call.state == CallState.SENT:
         return True  # nothing more leaves for it here
-    if not stands(call.connection):
+    if not can_send(call.connection):
         return False
     if call.state != CallState.QUEUED:
         return True
@@ -83,7 +83,7 @@ def _stop(call: Call, operation: Operation | None) -> None:
     """End a call that may not go on. One that may have been sent is left to a person, whatever the reason."""
     if call.state != CallState.QUEUED:
         outcomes.leave_open(call, Why.NO_NEWS if call.follow_up else Why.NOT_HEARD)
-    elif not stands(call.connection):
+    elif not can_send(call.connection):
         outcomes.fail(call, faults.NOT_STANDING.code)
     elif timezone.now() >= call.asked_at + faults.LONGEST_WAIT:
         outcomes.fail(call, faults.TOO_LATE.code)

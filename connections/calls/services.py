@@ -96,7 +96,7 @@ def operation_of(connection: Connection, name: str) -> Operation:
     return operations[name]
 
 
-def stands(connection: Connection) -> bool:
+def can_send(connection: Connection) -> bool:
     """Whether anything may be sent: connected in a way that is offered, to the right company, for a customer who is not
     suspended.
     """
@@ -119,7 +119,7 @@ def _store(
     call_id: UUID | None = None,
     instead_of: Call | None = None,
 ) -> Call:
-    if not stands(Connection.objects.select_related("tenant").get(id=connection.id)):
+    if not can_send(Connection.objects.select_related("tenant").get(id=connection.id)):
         raise ActionRefused(_("This connection does not stand, so nothing can be sent."))
     call = Call(
         id=call_id or uuid.uuid4(),

@@ -20,7 +20,17 @@ from connections.jobs.registry import Again
 from connections.providers import registry
 from connections.spec.errors import Blocked, CallFailed, Forbidden, Unauthorized, Unavailable
 from connections.spec.streams import BadPage
-from connections.sync import cursors, faults, listed, missed_lists, pages, sentences, slices, states, stream_endings
+from connections.sync import (
+    cursors,
+    faults,
+    listed_ids,
+    missed_lists,
+    pages,
+    sentences,
+    slices,
+    states,
+    stream_endings,
+)
 from connections.sync.models import ProgressState, RunState, StreamProgress, SyncRun
 from connections.sync.slices import Part
 from connections.sync.stream_pass import StreamPass
@@ -158,13 +168,13 @@ class Turn:
                 state=ProgressState.FAILED, fault=failed.fault.code, entry_id=failed.entry_id
             )
             states.end(self.run, RunState.FAILED, fault=failed.fault.code, entry_id=failed.entry_id)
-            listed.forget(self.run)
+            listed_ids.forget(self.run)
             self.client.write_ledger()
 
     def _end(self) -> None:
         """Every stream has ended. Green only when every one was read to its end, and every record kept."""
         with self.lease.scope():
-            listed.forget(self.run)
+            listed_ids.forget(self.run)
             streams = list(StreamProgress.objects.filter(run=self.run))
             not_read = [each for each in streams if each.state in NOT_READ]
             if not_read:

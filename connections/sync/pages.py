@@ -8,7 +8,7 @@ from datetime import timedelta
 from connections.spec.errors import QuotaExhausted, Unavailable
 from connections.spec.scans import ShortList, skipped_records
 from connections.spec.streams import Step
-from connections.sync import cursors, listed, sentences, slices, stream_endings, upsert
+from connections.sync import cursors, listed_ids, sentences, slices, stream_endings, upsert
 from connections.sync.models import Level
 from connections.sync.slices import Part
 from connections.sync.stream_pass import StreamPass, status_and_milliseconds
@@ -67,8 +67,8 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
             skipped=skipped,
             following=following,
         )
-        if listed.is_needed(run, stream):
-            listed.store(run=run, stream=stream, part=part.name, step=step, place=progress.pages)
+        if listed_ids.is_needed(run, stream):
+            listed_ids.store(run=run, stream=stream, part=part.name, step=step, place=progress.pages)
         _note_skipped(stream_pass, step, written, skipped)
         if reply.is_mended:
             stream_pass.note(sentences.REPAIRED, Level.WARNING)

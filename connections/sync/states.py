@@ -50,7 +50,7 @@ def end(run: SyncRun, state: RunState, *, fault: str = "", entry_id: UUID | None
     jobs.enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=run.tenant_id)
 
 
-def gave_up(lease: TenantLease) -> None:
+def fail_parked_run(lease: TenantLease) -> None:
     """The job was parked: the run ends with it. In the transaction that parks it, in the tenant's scope."""
     run = SyncRun.objects.active().filter(id=lease.subject).first()
     if run is not None:

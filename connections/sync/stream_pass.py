@@ -8,7 +8,7 @@ from uuid import UUID
 
 from connections.jobs.lease import TenantLease
 from connections.spec.streams import Position, Seen, Stream
-from connections.sync import listed, slices
+from connections.sync import listed_ids, slices
 from connections.sync.models import Level, StreamProgress, SyncRun
 from connections.sync.services import note
 from connections.sync.slices import Part, Tally
@@ -45,7 +45,7 @@ class StreamPass:
     @cached_property
     def parent_ids(self) -> frozenset[str] | None:
         """Ids of the records that have a list in this stream; None for all that are stored. Needs the tenant's scope."""
-        return listed.parents(run=self.run, stream=self.stream)
+        return listed_ids.parents(run=self.run, stream=self.stream)
 
     def part(self) -> Part | None:
         """The list that the pass is at, None where the stream has none at all."""
@@ -58,7 +58,7 @@ class StreamPass:
         key = (part.name, scan)
         if key not in self._seen:
             with tenant_scope(self.run.tenant_id):
-                self._seen = {key: listed.seen(run=self.run, stream=self.stream, part=part.name, scan=scan)}
+                self._seen = {key: listed_ids.seen(run=self.run, stream=self.stream, part=part.name, scan=scan)}
         return self._seen[key]
 
     def position_in(self, part: Part, inner: Position) -> Position:

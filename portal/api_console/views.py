@@ -191,7 +191,7 @@ def _like(request: MemberRequest, connection: Connection, operation: Operation) 
 
 def _form(request: MemberRequest, connection: Connection, operation: Operation, form: CallForm) -> HttpResponse:
     context = {"form": form, "proved": not operation.is_write or recently_proved(request)}
-    context["stands"] = services.stands(connection)
+    context["stands"] = services.can_send(connection)
     return render(request, "api_console/fill.html", {**context, **_about(connection, operation)})
 
 
