@@ -327,5 +327,5 @@ def test_a_worker_that_dies_with_the_name_of_what_waits_leaves_it_to_a_person(
 
     calling.ledger.fates = [PENDING]
     monkeypatch.setattr(Calling, "ask", lambda self, real=Calling.ask: real(self, "things.pay"))
-    call = calling.go_on(die_at(monkeypatch, calling, "_answered"))
+    call = calling.go_on(die_at(monkeypatch, calling, "_record_answer"))
     assert (call.state, call.needs_a_person) == ("unknown", True)

@@ -148,7 +148,7 @@ def test_every_value_of_a_column_is_sealed_anew(aamu: Any, sealed_rows: list[Any
 def test_it_is_done_in_batches_and_a_death_in_the_middle_costs_one(
     aamu: Any, sealed_rows: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resealing, "BATCH", 2)
+    monkeypatch.setattr(resealing, "VALUES_PER_TRANSACTION", 2)
     real, left = sealing.seal, [3]
 
     class Died(BaseException):
