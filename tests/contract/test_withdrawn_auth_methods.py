@@ -100,7 +100,7 @@ def test_a_connection_whose_way_is_gone(
         Client(connection=first.connection).fresh_token()
     reads = next(each for each in first.provider.operations if not each.is_write)
     with pytest.raises(ActionRefused), first.here():
-        calls._keep(first.connection, reads, Arguments(), AINO)
+        calls._store(first.connection, reads, Arguments(), AINO)
 
     # The staff's page and figures, and moving a server.
     with tenant_scope(first.tenant.id):
