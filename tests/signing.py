@@ -57,9 +57,9 @@ ACTIVATION = Activation(
 
 def signed_in(asker: Asker) -> Finding:
     """One call with what the login brought, and the same company as before."""
-    found = company(asker)
-    if found.state is MarkState.FAILING:
-        return found
+    finding = proofs.company(company)(asker)
+    if finding.state is MarkState.FAILING:
+        return finding
     return Finding(MarkState.VERIFIED, "key-accepted", proves_company=True)
 
 
