@@ -16,11 +16,11 @@ from django.conf import settings
 from connections.providers import registry
 from connections.providers.procountor.checklist import company
 from connections.providers.procountor.provider import PROVIDER
-from connections.spec.checklist import Asker, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec import proofs
+from connections.spec.checklist import Asker, Checkpoint, Finding, LogProbe, MarkState, Probe
 from connections.spec.faults import Acts, Fault, Phase, Rule
 from connections.spec.grants import Activation, AuthorizationCode, KeyLogin, Proposal
 from connections.spec.operations import Operation
-from connections.spec.proofs import first_sync
 from connections.spec.provider import Provider
 from connections.spec.streams import BadPage
 from tests.transport.hostile import HostileServer, Line
@@ -57,9 +57,9 @@ ACTIVATION = Activation(
 
 def signed_in(asker: Asker) -> Finding:
     """One call with what the login brought, and the same company as before."""
-    found = company(asker)
-    if found.state is MarkState.FAILING:
-        return found
+    finding = proofs.company(company)(asker)
+    if finding.state is MarkState.FAILING:
+        return finding
     return Finding(MarkState.VERIFIED, "key-accepted", proves_company=True)
 
 
@@ -81,9 +81,13 @@ def signing_provider(**changes: Any) -> Provider:
         connect=("code",),
         auth_methods=("code",),
     )
-    confirmed = replace(PROVIDER.checkpoint("company", PROVIDER.grants[0].name), needs=(), proof=Probe(company))
+    confirmed = replace(
+        PROVIDER.checkpoint("company", PROVIDER.grants[0].name), needs=(), proof=Probe(proofs.company(company))
+    )
     last = replace(
-        PROVIDER.checkpoint("first-sync", PROVIDER.grants[0].name), needs=("company",), proof=LedgerProbe(first_sync)
+        PROVIDER.checkpoint("first-sync", PROVIDER.grants[0].name),
+        needs=("company",),
+        proof=LogProbe(proofs.first_sync),
     )
     refused = Rule(ENDED, phase=Phase.TOKEN, codes=("INVALID_GRANT",))
     operations = [

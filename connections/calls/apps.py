@@ -14,4 +14,4 @@ class CallsConfig(AppConfig):
         from connections.calls.services import SEND
         from connections.jobs.registry import register
 
-        register(SEND, queue="interactive", handler=dispatch.send, on_parked=dispatch.gave_up)
+        register(SEND, queue="interactive", handler=dispatch.send, on_parked=dispatch.end_parked_call)

@@ -1,4 +1,4 @@
-"""Which line of the request log tells how a call failed. A request for a token on the way there is not one."""
+"""Finds the entry of the request log that says how a call failed. A request for a token on the way there does not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from connections.transport.models import RequestLogEntry
 
 
 def by_id(entry_id: UUID | None) -> RequestLogEntry | None:
-    """Needs the tenant's scope, as does the one below."""
+    """Needs the tenant's scope, as does `of_failure`."""
     return RequestLogEntry.objects.filter(id=entry_id).first() if entry_id else None
 
 

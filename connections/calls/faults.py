@@ -1,4 +1,4 @@
-"""Troubles of our own with single calls, beside the ones a provider's catalogue and transport know."""
+"""Faults of our own with single calls, beside those that a provider's catalogue and transport know."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connections.spec.faults import Acts, Fault
 from connections.spec.text import duration
 from connections.transport import faults as transport_faults
 
-LONGEST_WAIT = timedelta(days=1)  # what could not be sent by then is not wanted any more
+LONGEST_WAIT = timedelta(days=1)  # what could not be sent by then is given up
 
 NOT_STANDING = Fault(
     "call-not-standing",
@@ -44,6 +44,7 @@ _OURS = {fault.code: fault for fault in (NOT_STANDING, TOO_LATE, GAVE_UP, NOT_DE
 
 
 def find(*, provider: str, code: str) -> Fault | None:
-    """The fault that `code` names: the provider's own, one of the way there, or one of ours. None for no known code."""
-    known = registry.find(provider)
-    return (known.faults.find(code) if known else None) or transport_faults.find(code) or _OURS.get(code)
+    """The fault that `code` names: the provider's own, one of transport, or one of ours. None for an unknown code."""
+    description = registry.find(provider)
+    of_provider = description.faults.find(code) if description else None
+    return of_provider or transport_faults.find(code) or _OURS.get(code)

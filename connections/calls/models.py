@@ -1,4 +1,4 @@
-"""One wanted call: the intent, written before anything is sent, and the outcome."""
+"""One call that somebody asked for: the intent, written before anything is sent, and the outcome."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from connections.spec.operations import Arguments
 from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.vault.models import Connection
+from connections.vault.querysets import ConnectionOwnedQuerySet
 
-# What staff may see of a call: not what was asked for in it, and not what came back.
+# What staff may see of a call: neither what is sent with it nor what came back.
 METADATA = (
     "id, tenant_id, connection_id, operation, is_write, reason, instead_of_id, asked_by, actor_id, state, why, status,"
     " fault, entry_id, provider_request_id, looks, found_by_look_up, next_at, asked_at, sent_at, ended_at, settled_by"
@@ -41,7 +42,7 @@ class Reason(models.TextChoices):
 
 
 class Why(models.TextChoices):
-    """Why an outcome stays unknown. The word is stored; pages have a sentence for each."""
+    """Why an outcome stays unknown. The value is stored; pages have a sentence for each."""
 
     NOT_OFFERED = "not-offered", _("it cannot be looked up")
     NOT_FOUND = "not-found", _("looked for and not found")
@@ -90,6 +91,8 @@ class Call(TenantOwned):
     ended_at = models.DateTimeField(_("ended at"), null=True)
     settled_by = models.CharField(_("settled by"), max_length=254, blank=True)
 
+    objects = ConnectionOwnedQuerySet["Call"].as_manager()
+
     class Meta:
         verbose_name = _("call")
         verbose_name_plural = _("calls")
@@ -122,9 +125,10 @@ class Call(TenantOwned):
 
     @property
     def is_moving(self) -> bool:
-        """A worker goes on with it; nothing is asked of a person here."""
+        """A worker goes on with it by itself; a person need do nothing here."""
         return self.state in MOVING or (self.state == CallState.UNKNOWN and self.next_at is not None)
 
     @property
     def needs_a_person(self) -> bool:
+        """Only a person can find out what became of it."""
         return self.state == CallState.UNKNOWN and self.next_at is None

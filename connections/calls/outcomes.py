@@ -20,24 +20,25 @@ LONGEST_TROUBLE = 500
 
 
 def answer(call: Call, reply: Reply) -> None:
-    """Done: 2xx, of the call itself or of what followed it up."""
-    _end(call, CallState.ANSWERED, **_of(reply))
+    """Done: the call itself, or the question what became of it, was answered with 2xx."""
+    _end(call, CallState.ANSWERED, **_reply_columns(reply))
 
 
-def found(call: Call, what: Any) -> None:
-    """A lost write shows up at the provider; `what` is what its look-up shows of it."""
-    _end(call, CallState.ANSWERED, found_by_look_up=True, fault="", **_written(what))
+def answer_by_look_up(call: Call, thing: Any) -> None:
+    """A write whose answer was lost was done: its look-up shows this at the provider."""
+    _end(call, CallState.ANSWERED, found_by_look_up=True, fault="", **_answer_columns(thing))
 
 
-def answered_in_log(call: Call, entry: RequestLogEntry) -> None:
-    """The provider said yes, and what else it said died with the worker that heard it."""
+def answer_from_log(call: Call, entry: RequestLogEntry) -> None:
+    """The request log says that it was done; the answer itself died with the worker that received it."""
     _end(
         call, CallState.ANSWERED, status=entry.status, provider_request_id=entry.provider_request_id, fault=entry.fault
     )
 
 
 def refuse(call: Call, failed: CallFailed, entry: RequestLogEntry | None) -> None:
-    troubles = [[_clean(path), _clean(text)] for path, text in list(failed.fields)[:MOST_TROUBLES]]
+    """The provider refused it. `entry`: the request that it refused, for its status."""
+    troubles = [[_storable(path), _storable(text)] for path, text in list(failed.fields)[:MOST_TROUBLES]]
     _end(
         call,
         CallState.REFUSED,
@@ -49,7 +50,8 @@ def refuse(call: Call, failed: CallFailed, entry: RequestLogEntry | None) -> Non
     )
 
 
-def refused_in_log(call: Call, entry: RequestLogEntry) -> None:
+def refuse_from_log(call: Call, entry: RequestLogEntry) -> None:
+    """The request log says that it was refused; why died with the worker that received the answer."""
     _end(
         call, CallState.REFUSED, status=entry.status, provider_request_id=entry.provider_request_id, fault=entry.fault
     )
@@ -75,41 +77,42 @@ def put_back(call: Call, failed: CallFailed, next_at: datetime) -> None:
 
 def wait_for_confirmation(call: Call, reply: Reply, name: str, next_at: datetime) -> None:
     """`name`: what the provider calls the thing that a person must confirm there."""
-    _move(call, CallState.WAITING, follow_up=name, next_at=next_at, **_of(reply))
+    _move(call, CallState.WAITING, follow_up=name, next_at=next_at, **_reply_columns(reply))
 
 
 def wait_on(call: Call, next_at: datetime) -> None:
-    """Not confirmed yet."""
+    """It is not confirmed yet, and is asked for again at `next_at`."""
     _move(call, CallState.WAITING, next_at=next_at)
 
 
 def look_later(call: Call, next_at: datetime, **values: Any) -> None:
+    """Nobody knows what became of it, and it will be looked up at `next_at`. `values`: further columns."""
     _move(call, CallState.UNKNOWN, next_at=next_at, **values)
 
 
 def leave_open(call: Call, why: Why, *, reply: Reply | None = None, **values: Any) -> None:
     """Nobody knows what became of it, and a person must find out."""
-    _move(call, CallState.UNKNOWN, why=why, next_at=None, **(_of(reply) if reply else {}), **values)
+    _move(call, CallState.UNKNOWN, why=why, next_at=None, **(_reply_columns(reply) if reply else {}), **values)
 
 
-def _of(reply: Reply) -> dict[str, Any]:
+def _reply_columns(reply: Reply) -> dict[str, Any]:
     return {
         "status": reply.status,
         "fault": "",
         "entry_id": reply.entry_id,
         "provider_request_id": reply.provider_request_id,
-        **_written(reply.exact()),
+        **_answer_columns(reply.exact()),
     }
 
 
-def _written(value: Any) -> dict[str, Any]:
+def _answer_columns(value: Any) -> dict[str, Any]:
     if value is None:
         return {"answer": "", "is_cut": False}
     text = as_text(value)
     return {"answer": text[:LARGEST_ANSWER], "is_cut": len(text) > LARGEST_ANSWER}
 
 
-def _clean(text: str) -> str:
+def _storable(text: str) -> str:
     return str(text).replace("\x00", "")[:LONGEST_TROUBLE]
 
 

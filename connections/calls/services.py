@@ -1,4 +1,4 @@
-"""Asking for a call, and a person's word on one whose outcome nobody knows."""
+"""Asking for a call, and what a person says about one whose outcome nobody knows."""
 
 from __future__ import annotations
 
@@ -22,29 +22,28 @@ from connections.tenancy import audit
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
 from connections.transport import faults as transport_faults
-from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import Refused
+from connections.vault.models import Connection
+from connections.vault.services import ActionRefused
 
 SEND = "calls.send"
-ANSWERS_KEPT = timedelta(hours=24)
-STANDING = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
+ANSWER_LIFETIME = timedelta(hours=24)
 
 
 def ask(
     *, connection: Connection, operation: str, arguments: Arguments, actor: Actor, call_id: UUID | None = None
 ) -> Call:
-    """Keep what is wanted and queue it, in the caller's transaction and scope. Who may ask, the caller has checked.
+    """Store the call and queue it, in the caller's transaction and scope. The caller has checked who asks.
 
     `call_id` is chosen by who asks: asking twice with the same one gives the same call, and nothing is sent twice.
-    Raises Refused (the connection does not stand, no such operation) and BadCall (what was typed, at its field).
+    Raises ActionRefused (the connection does not stand, no such operation) and BadCall (what was typed, at its field).
     """
-    declared = operation_of(connection, operation)
-    check(declared, arguments)
-    return _keep(connection, declared, arguments, actor, call_id=call_id)
+    description = operation_of(connection, operation)
+    check(description, arguments)
+    return _store(connection, description, arguments, actor, call_id=call_id)
 
 
 def settle(*, call: Call, done: bool, actor: Actor) -> bool:
-    """A person looked and says what became of an unknown one. False when its outcome is not, or no longer, unknown."""
+    """A person looked, and says what became of a call of unknown outcome. False when it is not, or no longer, unknown."""
     if not Call.objects.filter(id=call.id, state=CallState.UNKNOWN).exists():
         return False
     # The job's row first, as the worker takes them.
@@ -60,50 +59,50 @@ def settle(*, call: Call, done: bool, actor: Actor) -> bool:
 
 
 def send_again(*, call: Call, actor: Actor) -> Call:
-    """The same once more, as a call of its own that points back; asked for twice, it is one.
+    """Send the same once more, as a call of its own that points back to the first; asked for twice, it is one.
 
-    Raises Refused unless a person said that the first one was not done.
+    Raises ActionRefused unless a person said that the first one was not done.
     """
     if Call.objects.values_list("state", flat=True).get(id=call.id) != CallState.SETTLED_NOT_DONE:
-        raise Refused(_("It can be sent again only after somebody looked and said that it was not done."))
-    declared = operation_of(call.connection, call.operation)
-    check(declared, call.filled)
-    return _keep(call.connection, declared, call.filled, actor, instead_of=call)
+        raise ActionRefused(_("It can be sent again only after somebody looked and said that it was not done."))
+    description = operation_of(call.connection, call.operation)
+    check(description, call.filled)
+    return _store(call.connection, description, call.filled, actor, instead_of=call)
 
 
 def undecided(connection: Connection, most: int = 20) -> list[Call]:
     """Calls whose outcome only a person can tell, newest first. Needs the tenant's scope. One query."""
-    unknown = Call.objects.filter(
-        tenant_id=connection.tenant_id, connection_id=connection.id, state=CallState.UNKNOWN, next_at=None
+    unknown = Call.objects.for_connection(connection).filter(
+        tenant_id=connection.tenant_id, state=CallState.UNKNOWN, next_at=None
     )
     return list(unknown.only("id", "tenant_id", "connection_id", "operation", "state", "asked_at")[:most])
 
 
 def clear_answers() -> int:
-    """Forget what providers answered more than a day ago; that they did stays. Across tenants, as the owner."""
-    old = timezone.now() - ANSWERS_KEPT
-    told = Call.objects.exclude(answer="", troubles=[])
-    return told.filter(Q(ended_at__lt=old) | Q(ended_at=None, sent_at__lt=old)).update(
+    """Delete what providers answered more than a day ago, not that they did. Of every tenant, as the owner. Returns how many."""
+    old = timezone.now() - ANSWER_LIFETIME
+    with_answer = Call.objects.exclude(answer="", troubles=[])
+    return with_answer.filter(Q(ended_at__lt=old) | Q(ended_at=None, sent_at__lt=old)).update(
         answer="", is_cut=False, troubles=[]
     )
 
 
 def operation_of(connection: Connection, name: str) -> Operation:
-    """Raises Refused."""
+    """The description of this operation of the connection's provider. Raises ActionRefused where there is none."""
     provider = registry.find(connection.provider)
-    found = {each.name: each for each in provider.operations} if provider else {}
-    if name not in found:
-        raise Refused(_("The provider offers no such operation."))
-    return found[name]
+    operations = {each.name: each for each in provider.operations} if provider else {}
+    if name not in operations:
+        raise ActionRefused(_("The provider offers no such operation."))
+    return operations[name]
 
 
-def stands(connection: Connection) -> bool:
+def can_send(connection: Connection) -> bool:
     """Whether anything may be sent: connected in a way that is offered, to the right company, for a customer who is not
     suspended.
     """
     provider = registry.find(connection.provider)
     return (
-        connection.state in STANDING
+        connection.is_standing
         and provider is not None
         and provider.offers(connection.auth_method)
         and connection.fault not in transport_faults.HOLDING
@@ -111,50 +110,50 @@ def stands(connection: Connection) -> bool:
     )
 
 
-def _keep(
+def _store(
     connection: Connection,
-    declared: Operation,
+    operation: Operation,
     arguments: Arguments,
     actor: Actor,
     *,
     call_id: UUID | None = None,
     instead_of: Call | None = None,
 ) -> Call:
-    if not stands(Connection.objects.select_related("tenant").get(id=connection.id)):
-        raise Refused(_("This connection does not stand, so nothing can be sent."))
+    if not can_send(Connection.objects.select_related("tenant").get(id=connection.id)):
+        raise ActionRefused(_("This connection does not stand, so nothing can be sent."))
     call = Call(
         id=call_id or uuid.uuid4(),
         tenant_id=connection.tenant_id,
         connection_id=connection.id,
-        operation=declared.name,
-        is_write=declared.is_write,
-        arguments=_written(
+        operation=operation.name,
+        is_write=operation.is_write,
+        arguments=_as_text(
             {"path": dict(arguments.path), "query": dict(arguments.query), "headers": dict(arguments.headers)}
         ),
-        body="" if arguments.body is None else _written(arguments.body),
+        body="" if arguments.body is None else _as_text(arguments.body),
         reason=Reason.AGAIN if instead_of else Reason.HAND,
         instead_of=instead_of,
         asked_by=actor.name,
         actor_id=actor.id,
     )
-    wanted = {"instead_of": instead_of} if instead_of else {"id": call.id}
-    same = Call.objects.filter(connection_id=connection.id, **wanted)
-    if (kept := same.first()) is not None:
-        return kept
+    identity = {"instead_of": instead_of} if instead_of else {"id": call.id}
+    same = Call.objects.for_connection(connection).filter(**identity)
+    if (existing := same.first()) is not None:
+        return existing
     try:
         with transaction.atomic():
             call.save(force_insert=True)
     except IntegrityError:  # of two that ask for the same at once, the later one waits here
-        if (kept := same.first()) is None:
-            raise Refused(_("This request cannot be sent. Begin again with an empty form.")) from None
-        return kept
+        if (existing := same.first()) is None:
+            raise ActionRefused(_("This request cannot be sent. Begin again with an empty form.")) from None
+        return existing
     jobs.enqueue(kind=SEND, subject=call.id, tenant_id=call.tenant_id)
     if call.is_write:
         _record(call, actor, "call.asked", **({"instead_of": str(instead_of.id)} if instead_of else {}))
     return call
 
 
-def _written(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return json_numbers.written(value).decode()
 
 

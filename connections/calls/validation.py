@@ -13,13 +13,13 @@ from connections.spec import json_numbers
 from connections.spec.operations import Arguments, FieldTrouble, Operation, Parameter, Place
 from connections.spec.text import Text
 
-LONGEST_VALUE = 2000
+LONGEST_VALUE = 2000  # characters
 LARGEST_BODY = 256_000  # bytes
 # A server may read these as the end of a segment even where they are escaped.
-LEADING = frozenset("/\\%")
+SEGMENT_ENDS = frozenset("/\\%")
 JOINERS = str.maketrans("", "", "\u200c\u200d")  # Persian is spelled with these; Python calls them unprintable
 
-Given = Mapping[Place, Mapping[str, str]]
+ValuesByPlace = Mapping[Place, Mapping[str, str]]
 
 
 class BadCall(Exception):
@@ -35,31 +35,31 @@ class BadCall(Exception):
 
 def check(operation: Operation, arguments: Arguments) -> None:
     """Raises BadCall with everything that is wrong at once."""
-    given = {Place.PATH: arguments.path, Place.QUERY: arguments.query, Place.HEADER: arguments.headers}
-    parameters = dict(_parameters(operation, given))
+    values = {Place.PATH: arguments.path, Place.QUERY: arguments.query, Place.HEADER: arguments.headers}
+    parameters = dict(_parameters(operation, values))
     body = list(_body(operation, arguments.body))
     if parameters or body:
         raise BadCall(parameters, body)
 
 
-def declared(operation: Operation) -> list[Parameter]:
+def parameters_of(operation: Operation) -> list[Parameter]:
     """The parameters of an operation, those of its path first, whether or not each placeholder was described."""
-    known = {(each.place, each.name): each for each in operation.parameters}
+    described = {(each.place, each.name): each for each in operation.parameters}
     names = [name for _text, name, _spec, _as in Formatter().parse(operation.path) if name]
-    path = [known.pop((Place.PATH, name), Parameter(name, Place.PATH, required=True)) for name in names]
-    return [*path, *known.values()]
+    path = [described.pop((Place.PATH, name), Parameter(name, Place.PATH, required=True)) for name in names]
+    return [*path, *described.values()]
 
 
-def _parameters(operation: Operation, given: Given) -> Iterator[tuple[tuple[Place, str], Text]]:
-    known = {(each.place, each.name): each for each in declared(operation)}
-    for place, values in given.items():
+def _parameters(operation: Operation, values_by_place: ValuesByPlace) -> Iterator[tuple[tuple[Place, str], Text]]:
+    described = {(each.place, each.name): each for each in parameters_of(operation)}
+    for place, values in values_by_place.items():
         for name, value in values.items():
-            if (place, name) not in known:
+            if (place, name) not in described:
                 yield (place, name), _("The operation has no such parameter.")
-            elif trouble := _value(known[place, name], value):
+            elif trouble := _value(described[place, name], value):
                 yield (place, name), trouble
-    for (place, name), parameter in known.items():
-        if (parameter.required or place is Place.PATH) and name not in given[place]:
+    for (place, name), parameter in described.items():
+        if (parameter.required or place is Place.PATH) and name not in values_by_place[place]:
             yield (place, name), _("This is needed.")
 
 
@@ -71,7 +71,7 @@ def _value(parameter: Parameter, value: object) -> Text:
         return format_lazy(_("At most {most} characters, none of them invisible."), most=LONGEST_VALUE)
     if parameter.choices and value not in parameter.choices:
         return _("Choose one of the values that the provider knows.")
-    if parameter.place is Place.PATH and (value.strip() in ("", ".", "..") or LEADING & set(value)):
+    if parameter.place is Place.PATH and (value.strip() in ("", ".", "..") or SEGMENT_ENDS & set(value)):
         return _("This cannot stand in an address: no slash, backslash or percent sign, and more than dots.")
     if parameter.place is Place.HEADER and (not value.isascii() or value != value.strip()):
         return _("A header takes plain characters only, without spaces around them.")

@@ -1,4 +1,4 @@
-"""The right to do a job now: taken by epoch, renewed by heartbeat, fenced off when somebody else took it."""
+"""The right to do a job now: it is taken with a new epoch, kept by a heartbeat, and refused once somebody else took it."""
 
 from __future__ import annotations
 
@@ -6,36 +6,43 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import Self
 from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, connections, transaction
 
+from connections.tenancy.scope import tenant_scope
+
 logger = logging.getLogger(__name__)
 
 
-def length() -> float:
-    """Seconds a lease holds unless it is renewed, which happens three times as often."""
+HEARTBEATS_PER_LEASE = 3
+HEARTBEAT_STOP_SECONDS = 5
+
+
+def lease_seconds() -> float:
+    """How long a lease holds unless its heartbeat renews it."""
     return float(settings.JOBS_LEASE_SECONDS)
 
 
 class LeaseLost(Exception):
-    """Another worker holds this job now, or it was cancelled. Whatever was about to be written is not."""
+    """Another worker holds this job now, or it was cancelled: what this worker was about to write is not written."""
 
 
-def whoami() -> str:
+def worker_name() -> str:
+    """This process, as the queue names it: `host:process id`."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Lease:
-    """One job in this worker's hands. Used as a context manager, it keeps itself alive by heartbeat."""
+    """One job that this worker holds. Used as a context manager, it keeps itself alive by heartbeat."""
 
-    def __init__(
-        self, *, job_id: UUID, tenant_id: UUID | None, kind: str, subject: UUID, epoch: int, starts: int, failures: int
-    ) -> None:
+    def __init__(self, *, job_id: UUID, kind: str, subject: UUID, epoch: int, starts: int, failures: int) -> None:
         self.job_id = job_id
-        self._tenant_id = tenant_id
         self.kind = kind
         self.subject = subject
         self.epoch = epoch
@@ -43,27 +50,22 @@ class Lease:
         self.failures = failures
         self._lost = threading.Event()
         self._ended = threading.Event()
-        self._heart: threading.Thread | None = None
+        self._heartbeat: threading.Thread | None = None
 
     @property
-    def has_tenant(self) -> bool:
-        return self._tenant_id is not None
-
-    @property
-    def tenant_id(self) -> UUID:
-        """Raises LookupError: a kind whose jobs may be without one must not ask for it."""
-        if self._tenant_id is None:
-            message = f"job {self.job_id} ({self.kind}) is of no tenant"
-            raise LookupError(message)
-        return self._tenant_id
-
-    @property
-    def lost(self) -> bool:
+    def is_lost(self) -> bool:
         """True as soon as a heartbeat was refused: start nothing new."""
         return self._lost.is_set()
 
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """One transaction, which is this worker's to write in. Raises LeaseLost where the job is somebody else's now."""
+        with transaction.atomic():
+            self.check()
+            yield
+
     def check(self) -> None:
-        """Lock the job row and compare epochs, inside the transaction that writes. Raises LeaseLost.
+        """Lock the job's row and compare epochs, inside the transaction that writes. Raises LeaseLost.
 
         From here on the transaction may not lie idle for longer than a lease: a process that is stopped in the middle
         of it would keep the row locked, and nobody could take the job over.
@@ -75,16 +77,16 @@ class Lease:
             cursor.execute(
                 "SELECT set_config('idle_in_transaction_session_timeout', %s, true) FROM jobs_job"
                 " WHERE id = %s AND epoch = %s AND state = 'running' FOR UPDATE",
-                [f"{int(length() * 1000)}ms", self.job_id, self.epoch],
+                [f"{int(lease_seconds() * 1000)}ms", self.job_id, self.epoch],
             )
             if cursor.fetchone() is None:
                 self._lost.set()
                 raise LeaseLost(str(self.job_id))
 
-    def moved_on(self) -> None:
-        """Say, in the transaction that keeps it, that work got further: crashes before it no longer count.
+    def forget_crashes(self) -> None:
+        """Call it in the transaction that writes progress down: the crashes before it no longer count.
 
-        So only work that dies again and again at the same place is parked. Costs a statement after a crash only.
+        So only work that crashes again and again at the same place is parked. Costs a statement after a crash only.
         """
         if self.starts > 1:
             with connection.cursor() as cursor:
@@ -93,21 +95,21 @@ class Lease:
                     [self.job_id, self.epoch],
                 )
 
-    def __enter__(self) -> Lease:
-        self._heart = threading.Thread(target=self._beat, name="lease-heartbeat", daemon=True)
-        self._heart.start()
+    def __enter__(self) -> Self:
+        self._heartbeat = threading.Thread(target=self._keep_alive, name="lease-heartbeat", daemon=True)
+        self._heartbeat.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ended.set()
-        if self._heart is not None:
-            self._heart.join(timeout=5)
+        if self._heartbeat is not None:
+            self._heartbeat.join(timeout=HEARTBEAT_STOP_SECONDS)
 
-    def _beat(self) -> None:
+    def _keep_alive(self) -> None:
         try:
-            while not self._ended.wait(length() / 3):
+            while not self._ended.wait(lease_seconds() / HEARTBEATS_PER_LEASE):
                 if not self._renew():
                     self._lost.set()
                     return
@@ -120,7 +122,7 @@ class Lease:
                 cursor.execute(
                     "UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s)"
                     " WHERE id = %s AND epoch = %s AND state = 'running'",
-                    [length(), self.job_id, self.epoch],
+                    [lease_seconds(), self.job_id, self.epoch],
                 )
                 return bool(cursor.rowcount == 1)
         except Exception:
@@ -128,3 +130,20 @@ class Lease:
             logger.exception("lease of job %s not renewed", self.job_id)
             connection.close()
             return True
+
+
+class TenantLease(Lease):
+    """The lease of a job that is some tenant's. Its transactions are in that tenant's scope."""
+
+    def __init__(
+        self, *, job_id: UUID, tenant_id: UUID, kind: str, subject: UUID, epoch: int, starts: int, failures: int
+    ) -> None:
+        super().__init__(job_id=job_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures)
+        self.tenant_id = tenant_id
+
+    @contextmanager
+    def scope(self) -> Iterator[None]:
+        """One transaction in the scope of the job's own tenant, which is this worker's to write in. Raises LeaseLost."""
+        with tenant_scope(self.tenant_id):
+            self.check()
+            yield

@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from connections.tenancy.models import Tenant
 from connections.tenancy.row_security import NoRowSecurity
 
-# Of those who ask for work: put it into the queue, move its time, cancel it. The lease and the counts are the workers'.
-ASKING = (
+# The rights of processes that ask for work: they put it into the queue, move its time and cancel it. The lease and the
+# counts are the workers' alone.
+QUEUE_RIGHTS = (
     "SELECT, INSERT (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch, reason, created_at),"
     " UPDATE (due_at, state, reason, ended_at)"
 )
@@ -58,7 +59,7 @@ class Job(models.Model):
         ]
         constraints = [
             models.UniqueConstraint(fields=["kind", "subject"], name="jobs_one_queued", condition=Q(state="queued")),
-            # One without a lease would never be taken over, and its twins would wait for it for ever.
+            # A running job without a lease would never be taken over, and the next one of its subject would wait for ever.
             models.CheckConstraint(
                 name="jobs_running_has_lease", condition=~Q(state="running") | Q(lease_until__isnull=False)
             ),
@@ -66,9 +67,9 @@ class Job(models.Model):
                 name="jobs_job_rights",
                 reason="the header a sweeper must see across tenants: ids, kind, times and lease; what to do with "
                 "them stands in fenced rows",
-                web=ASKING,
+                web=QUEUE_RIGHTS,
                 worker="SELECT, INSERT, UPDATE, DELETE",
-                staff=ASKING,
+                staff=QUEUE_RIGHTS,
             ),
         ]
 

@@ -11,23 +11,25 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from connections.jobs import registry
-from connections.jobs.lease import Lease, length, whoami
+from connections.jobs.lease import Lease, TenantLease, lease_seconds, worker_name
 from connections.jobs.models import Job, JobState
 
 logger = logging.getLogger(__name__)
 
-MOST_CRASHES = 3
+MOST_CRASHES = 3  # of one job without progress in between, before it is parked
 
 # Set by tasks.py: rings Celery for a job id and a queue, gives up after 200 ms.
 _ring: Callable[[UUID, str], None] | None = None
 
 
 def connect_doorbell(ring: Callable[[UUID, str], None]) -> None:
+    """`ring` is called with a job's id and its queue after each commit that queues one for now."""
     global _ring
     _ring = ring
 
 
 def ring_after_commit(job_id: UUID, queue: str) -> None:
+    """Tell the workers of this queue about the job as soon as they can see its row."""
     if _ring is not None:
         ring = _ring
         transaction.on_commit(lambda: ring(job_id, queue), robust=True)
@@ -44,7 +46,7 @@ def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetim
     if registered is None:
         message = f"no handler is registered for jobs of kind {kind}"
         raise LookupError(message)
-    if registered.for_tenant and tenant_id is None:
+    if registered.tenant_required and tenant_id is None:
         message = f"a job of kind {kind} is some tenant's"
         raise ValueError(message)
     with connection.cursor() as cursor:
@@ -65,7 +67,7 @@ def claim(job_id: UUID) -> Lease | None:
     """Take one due job, or one whose holder died. None when it is not due, not there, or in somebody's hands.
 
     The start is counted before the work begins, so a job that kills its process is parked after three starts.
-    A job whose twin (same kind and subject) is running waits its turn.
+    While a job of the same kind and subject is running, this one waits.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
@@ -80,43 +82,51 @@ def claim(job_id: UUID) -> Lease | None:
         cursor.execute(
             "UPDATE jobs_job SET state = 'running', owner = %s, epoch = epoch + 1, starts = starts + 1,"
             " lease_until = clock_timestamp() + make_interval(secs => %s), reason = '' WHERE id = %s"
-            " RETURNING id, tenant_id, kind, subject, epoch, starts, failures",
-            [whoami(), length(), job_id],
+            " RETURNING tenant_id, kind, subject, epoch, starts, failures",
+            [worker_name(), lease_seconds(), job_id],
         )
-        row = cursor.fetchone()
-    return Lease(
-        job_id=row[0],
-        tenant_id=row[1],
-        kind=row[2],
-        subject=row[3],
-        epoch=row[4],
-        starts=row[5],
-        failures=row[6],
+        tenant_id, kind, subject, epoch, starts, failures = cursor.fetchone()
+    if tenant_id is None:
+        return Lease(job_id=job_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures)
+    return TenantLease(
+        job_id=job_id,
+        tenant_id=tenant_id,
+        kind=kind,
+        subject=subject,
+        epoch=epoch,
+        starts=starts,
+        failures=failures,
     )
 
 
 def succeed(lease: Lease) -> None:
+    """The work is done. Does nothing where the job is somebody else's by now."""
     _end(lease, JobState.SUCCEEDED, "")
-    _ring_for_twin(lease)
+    _ring_for_next(lease)
 
 
-def _ring_for_twin(lease: Lease) -> None:
-    """Its own doorbell rang while this one was running; without ours it would wait for the sweep."""
-    twins = Job.objects.filter(
+def _ring_for_next(lease: Lease) -> None:
+    """For the same work that was asked for while this job ran: its doorbell rang in vain then, and only a sweep would
+    find it.
+    """
+    waiting = Job.objects.filter(
         kind=lease.kind, subject=lease.subject, state=JobState.QUEUED, due_at__lte=timezone.now()
     )
-    for twin_id, queue in twins.values_list("id", "queue"):
-        ring_after_commit(twin_id, queue)
+    for job_id, queue in waiting.values_list("id", "queue"):
+        ring_after_commit(job_id, queue)
 
 
 def park(lease: Lease, reason: str) -> None:
-    """Give up, visibly. `on_parked` of the kind runs in the same transaction."""
+    """Give up in a state that staff see, and let the kind say so to its own readers (`on_parked`), in one transaction.
+
+    Raises LeaseLost.
+    """
     kind = registry.kind_of(lease.kind)
-    with transaction.atomic():
-        lease.check()
-        _end(lease, JobState.PARKED, reason)
-        if kind is not None and kind.on_parked is not None and (lease.has_tenant or not kind.for_tenant):
+    with lease.scope():
+        # Before the job ends: what the handlers share with `on_parked` checks the lease as well.
+        if kind is not None and kind.on_parked is not None and kind.accepts(lease):
             kind.on_parked(lease)
+        _end(lease, JobState.PARKED, reason)
 
 
 def _end(lease: Lease, state: JobState, reason: str) -> None:
@@ -126,7 +136,11 @@ def _end(lease: Lease, state: JobState, reason: str) -> None:
 
 
 def hand_back(lease: Lease, again: registry.Again) -> None:
-    """Queue the job again, now or later; its crash and failure counts start anew. A queued twin takes over instead."""
+    """Queue the job again, now or later; its crashes and failures are counted anew.
+
+    Where the same work was asked for meanwhile, this job ends and that one goes on. Does nothing where the job is somebody
+    else's by now.
+    """
     with transaction.atomic():
         _requeue(lease, due_at=again.due_at, reason=again.reason, starts=0, failures=0)
 
@@ -155,10 +169,10 @@ def _requeue(lease: Lease, *, due_at: datetime | None, reason: str, starts: int,
         row = cursor.fetchone()
         if row is None:
             return  # somebody else holds it now
-        queue, has_twin = row
-        if has_twin:
+        queue, is_queued_again = row
+        if is_queued_again:
             _end(lease, JobState.SUCCEEDED, "its queued twin goes on")
-            _ring_for_twin(lease)
+            _ring_for_next(lease)
             return
         cursor.execute(
             "UPDATE jobs_job SET state = 'queued', due_at = coalesce(%s, clock_timestamp()), lease_until = NULL,"
@@ -170,7 +184,10 @@ def _requeue(lease: Lease, *, due_at: datetime | None, reason: str, starts: int,
 
 
 def cancel(*, kind: str, subject: UUID) -> int:
-    """Cancel what is queued or running for a subject; a running holder is fenced off at its next write. Returns how many."""
+    """Cancel what is queued or running for a subject, and return how many jobs that were.
+
+    A worker that is in the middle of one gets LeaseLost from its next transaction.
+    """
     return Job.objects.filter(kind=kind, subject=subject, state__in=(JobState.QUEUED, JobState.RUNNING)).update(
         state=JobState.CANCELLED, ended_at=timezone.now(), reason="cancelled"
     )

@@ -17,10 +17,10 @@ from connections.jobs.lease import Lease, LeaseLost
 
 logger = logging.getLogger(__name__)
 
-SWEEP = 200  # jobs rung for per sweep
-# A broker that is gone or fails over, as kombu wraps it; and bare what it answers to a single command, such as MASTERDOWN to
-# the question how long a queue is.
-NOT_HEARD = (OperationalError, OSError, RedisError)
+JOBS_PER_SWEEP = 200  # of each queue, at most
+# A broker that is gone or fails over, as kombu wraps it; and unwrapped what it answers to a single command, such as
+# MASTERDOWN to the question how long a queue is.
+BROKER_ERRORS = (OperationalError, OSError, RedisError)
 
 
 @shared_task(name="jobs.work")
@@ -41,26 +41,26 @@ def work(job_id: str) -> None:
     if kind is None:
         services.park(lease, "no handler for this kind")
         return
-    if kind.for_tenant and not lease.has_tenant:
+    if not kind.accepts(lease):
         # Nothing of ours queues one; whoever can write to the table can.
         logger.error("job %s (%s) names no tenant", lease.job_id, lease.kind)
         services.park(lease, "it names no tenant")
         return
     try:
-        _do(lease, kind)
+        _run_handler(lease, kind)
     except LeaseLost:
         logger.warning("job %s (%s) was taken over or cancelled", lease.job_id, lease.kind)
 
 
-def _do(lease: Lease, kind: registry.Kind) -> None:
+def _run_handler(lease: Lease, kind: registry.Kind) -> None:
     """Raises LeaseLost."""
     try:
         with lease:
             again = kind.handler(lease)
     except LeaseLost:
         raise
-    except registry.Parked as given_up:
-        services.park(lease, str(given_up))
+    except registry.Parked as parked:
+        services.park(lease, str(parked))
     except Exception as error:
         # Only the type: an exception's text may quote what a provider sent.
         logger.error("job %s (%s) failed: %s", lease.job_id, lease.kind, type(error).__name__, exc_info=settings.DEBUG)
@@ -76,29 +76,29 @@ def _do(lease: Lease, kind: registry.Kind) -> None:
 def sweep() -> None:
     """Ring for every due job and for every job whose holder died. Losing a message costs one sweep, not work.
 
-    Where a queue is long already its workers have enough to come by; ringing on would only make it longer.
+    Where a queue is long already its workers have enough to do; more messages would only make it longer.
     """
     with transaction.atomic():
-        found = services.due(SWEEP)
-    if not found:
+        jobs = services.due(JOBS_PER_SWEEP)
+    if not jobs:
         return
     try:
         with _broker() as broker:
             for queue in registry.QUEUES:
                 waiting = broker.default_channel.queue_declare(queue=queue).message_count
-                due = [job_id for job_id, its_queue in found if its_queue == queue]
-                for job_id in due[: max(SWEEP - waiting, 0)]:
-                    _send(broker, job_id, queue)
-    except NOT_HEARD as error:
-        logger.warning("%d due jobs not rung for (%s); the next sweep will", len(found), type(error).__name__)
+                due = [job_id for job_id, its_queue in jobs if its_queue == queue]
+                for job_id in due[: max(JOBS_PER_SWEEP - waiting, 0)]:
+                    _send_message(broker, job_id, queue)
+    except BROKER_ERRORS as error:
+        logger.warning("%d due jobs not rung for (%s); the next sweep will", len(jobs), type(error).__name__)
 
 
 def ring(job_id: UUID, queue: str) -> None:
     """Tell the workers of `queue`; when the broker does not answer within 200 ms, the sweep finds the job."""
     try:
         with _broker() as broker:
-            _send(broker, job_id, queue)
-    except NOT_HEARD as error:
+            _send_message(broker, job_id, queue)
+    except BROKER_ERRORS as error:
         logger.warning("doorbell for job %s not heard (%s); the sweep will find it", job_id, type(error).__name__)
 
 
@@ -116,7 +116,7 @@ def _broker() -> Connection:
     return broker
 
 
-def _send(broker: Connection, job_id: UUID, queue: str) -> None:
+def _send_message(broker: Connection, job_id: UUID, queue: str) -> None:
     current_app.send_task("jobs.work", [str(job_id)], queue=queue, connection=broker, retry=False)
 
 

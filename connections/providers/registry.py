@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 from django.conf import settings as django_settings
 
 import connections.providers
-from connections.spec.provider import Environment, GivenByCustomer, Hosts, Provider
+from connections.spec.provider import CustomerHosts, Environment, Hosts, Provider
 
 
 @cache
 def all_providers() -> Mapping[str, Provider]:
     """Every provider by slug, in the order of their folders. Raises ValueError when a folder's name is not its slug."""
-    found: dict[str, Provider] = {}
+    providers: dict[str, Provider] = {}
     for module in pkgutil.iter_modules(connections.providers.__path__):
         if not module.ispkg:
             continue
@@ -27,11 +27,12 @@ def all_providers() -> Mapping[str, Provider]:
         if provider.slug != module.name:
             message = f"connections/providers/{module.name} declares the slug {provider.slug}"
             raise ValueError(message)
-        found[provider.slug] = provider
-    return MappingProxyType(found)
+        providers[provider.slug] = provider
+    return MappingProxyType(providers)
 
 
 def find(slug: str) -> Provider | None:
+    """None for a provider that this release does not know, although rows may name it."""
     return all_providers().get(slug)
 
 
@@ -45,8 +46,8 @@ class AddressMissing(LookupError):
     """The customer has not said yet where the provider is."""
 
 
-class AddressStrange(LookupError):
-    """A sandbox connection's address that is none of the simulators'."""
+class NoSimulatorThere(LookupError):
+    """A sandbox connection whose address is none of the simulators'."""
 
 
 def hosts_of(
@@ -58,58 +59,58 @@ def hosts_of(
     version in the path where the provider has one, '' for its default. A sandbox may name a host alone: the paths are
     then those of the provider's first environment.
     """
-    wanted = Environment(environment)
-    if wanted is Environment.SANDBOX:
-        found = _sandbox(provider, settings)
-    elif wanted in provider.hosts:
-        known = provider.hosts[wanted]
-        found = _given(known, settings) if isinstance(known, GivenByCustomer) else known
+    side = Environment(environment)
+    if side is Environment.SANDBOX:
+        hosts = _sandbox_hosts(provider, settings)
+    elif side in provider.hosts:
+        declared = provider.hosts[side]
+        hosts = _customer_hosts(declared, settings) if isinstance(declared, CustomerHosts) else declared
     else:
         message = f"{provider.slug} has no {environment} environment"
         raise LookupError(message)
     if provider.versioned is None:
-        return found
-    return replace(found, api=provider.versioned(found.api, version or provider.api_version))
+        return hosts
+    return replace(hosts, api=provider.versioned(hosts.api, version or provider.api_version))
 
 
-def _sandbox(provider: Provider, settings: Mapping[str, str]) -> Hosts:
+def _sandbox_hosts(provider: Provider, settings: Mapping[str, str]) -> Hosts:
     if provider.slug not in django_settings.SANDBOX_HOSTS:
         message = f"PORTAL_SANDBOX_HOSTS names no host for {provider.slug}"
         raise LookupError(message)
-    given = django_settings.SANDBOX_HOSTS[provider.slug]
+    sandbox = django_settings.SANDBOX_HOSTS[provider.slug]
     real = next(iter(provider.hosts.values()), Hosts(api="", token=""))
-    if isinstance(real, GivenByCustomer):
-        found = _given(replace(real, token_address=real.token_address and given.token), settings)
-        ours = {_origin(address) for address in (given.api, given.token, given.plain) if address}
+    if isinstance(real, CustomerHosts):
+        hosts = _customer_hosts(replace(real, token_address=real.token_address and sandbox.token), settings)
+        simulators = {_origin(address) for address in (sandbox.api, sandbox.token, sandbox.plain) if address}
         # Loopback is open to the simulators alone, not to whatever else a customer might type.
-        if {_origin(found.api), _origin(found.token)} - ours:
+        if {_origin(hosts.api), _origin(hosts.token)} - simulators:
             message = f"PORTAL_SANDBOX_HOSTS names other addresses for {provider.slug}"
-            raise AddressStrange(message)
-        return replace(found, ca=given.ca, loopback=True)
-    api = _with_path(given.api or given.token, urlsplit(real.api).path)
-    token = _with_path(given.token, urlsplit(real.token).path) if given.token else api + provider.token_path
+            raise NoSimulatorThere(message)
+        return replace(hosts, ca=sandbox.ca, loopback=True)
+    api = _with_path(sandbox.api or sandbox.token, urlsplit(real.api).path)
+    token = _with_path(sandbox.token, urlsplit(real.token).path) if sandbox.token else api + provider.token_path
     return Hosts(
         api=api,
         token=token,
-        authorize=given.authorize or _origin(api),
-        issuer=given.issuer,
-        ca=given.ca,
+        authorize=sandbox.authorize or _origin(api),
+        issuer=sandbox.issuer,
+        ca=sandbox.ca,
         loopback=True,
         plain=True,
     )
 
 
-def _given(known: GivenByCustomer, settings: Mapping[str, str]) -> Hosts:
-    """Raises AddressMissing."""
-    missing = [name for name in (known.api, known.token) if name and not settings.get(name)]
+def _customer_hosts(declared: CustomerHosts, settings: Mapping[str, str]) -> Hosts:
+    """The addresses that the customer typed. Raises AddressMissing."""
+    missing = [name for name in (declared.api, declared.token) if name and not settings.get(name)]
     if missing:
         message = f"the field {missing[0]} is empty"
         raise AddressMissing(message)
-    token = known.token_address or _ending(settings[known.token or known.api], known.token_path)
-    return Hosts(api=_ending(settings[known.api], known.api_path), token=token, given=True)
+    token = declared.token_address or _with_ending(settings[declared.token or declared.api], declared.token_path)
+    return Hosts(api=_with_ending(settings[declared.api], declared.api_path), token=token, from_customer=True)
 
 
-def _ending(address: str, path: str) -> str:
+def _with_ending(address: str, path: str) -> str:
     address = address.rstrip("/")
     return address if address.endswith(path) else address + path
 

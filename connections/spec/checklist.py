@@ -14,13 +14,13 @@ from connections.spec.text import Text
 
 
 class MarkState(StrEnum):
-    """The state of one checkpoint in one tenant's walk. The three that pass are three different things.
+    """The state of one checkpoint of one connection. The three that pass are three different things.
 
-    What is only unconfirmed does not pass: that we found something says nothing of whether it is what was meant.
+    What is only unconfirmed does not pass: we found something, and only a person can say whether it is the right thing.
     """
 
     OPEN = "open"
-    UNCONFIRMED = "unconfirmed"  # we found it, and a person must say that it is meant
+    UNCONFIRMED = "unconfirmed"  # we found something, and a person must say that it is right
     ATTESTED = "attested"  # a person said so
     INFERRED = "inferred"  # another proof implies it
     VERIFIED = "verified"  # we asked the provider
@@ -29,17 +29,18 @@ class MarkState(StrEnum):
 
     @property
     def passes(self) -> bool:
+        """The checkpoint is done."""
         return self not in (MarkState.OPEN, MarkState.UNCONFIRMED, MarkState.FAILING)
 
     @property
     def is_proved(self) -> bool:
-        """What needs this one can be asked: more than a person's word stands behind it, or it is not needed."""
+        """Checkpoints that need this one can be asked: more than a person's word proves it, or it is not needed."""
         return self in (MarkState.INFERRED, MarkState.VERIFIED, MarkState.WAIVED)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a probe found. `code` names a sentence of the provider; `values` fill its placeholders (never a secret).
+    """What a probe concludes. `code` names a sentence of the provider; `values` fill its placeholders (never a secret).
 
     `proves_company`: what is stored opens the very company that the connection belongs to.
     """
@@ -95,7 +96,7 @@ class Asker(Protocol):
     def certificates(self) -> Sequence[SeenCertificate]:
         """What the connection's hosts show now, and whether a person has confirmed it. Raises CallFailed."""
 
-    def known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
+    def count_known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
         """How many records of this stream we hold, and how many of these ids are among them."""
 
     def fresh_token(self) -> None:
@@ -113,7 +114,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class LedgerProbe:
+class LogProbe:
     """We ask our own log."""
 
     run: Callable[[Asker], Finding]
@@ -134,7 +135,7 @@ class Attestation:
     code: str
 
 
-Proof = Probe | LedgerProbe | Inference | Attestation
+Proof = Probe | LogProbe | Inference | Attestation
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Page:
 
 
 def id_of(record: Any, key: str) -> str | None:
-    """A record's id as it is kept (sync/upsert.py): 17, 17.0 and "17" are one. None where there is no usable one."""
+    """A record's id as it is stored (sync/upsert.py): 17, 17.0 and "17" are one. None where there is no usable one."""
     value = record.get(key) if isinstance(record, dict) else None
     if isinstance(value, bool) or value == "":
         return None
@@ -65,12 +65,12 @@ def id_of(record: Any, key: str) -> str | None:
 
 
 def required_id(record: Any, key: str) -> str:
-    """The same. Raises BadPage where there is none."""
-    found = id_of(record, key)
-    if found is None:
+    """A record's id as it is stored. Raises BadPage where there is no usable one."""
+    record_id = id_of(record, key)
+    if record_id is None:
         message = f"no usable {key}"
         raise BadPage(message)
-    return found
+    return record_id
 
 
 def _plain_number(value: float) -> str | None:
@@ -99,8 +99,8 @@ class Envelope:
         if body is None:
             return Page([], is_empty_word=True)
         path = self._path(body)
-        found = _at(body, path)
-        records = found or []
+        rows = _at(body, path)
+        records = rows or []
         # A single bad record may be all that a last page holds; where several are, these are no records of this list.
         if len(records) > 1 and all(id_of(record, key) is None for record in records):
             message = f"no record with a usable {key}"
@@ -109,7 +109,7 @@ class Envelope:
         documented = _count(self._documented(body))
         total = documented if documented is not None else _total(places, headers)
         more = _says_more(places) or NEXT_IN_HEADER.search(headers.get("link", "")) is not None
-        return Page(records, total, path, more, documented is not None, found is None)
+        return Page(records, total, path, more, documented is not None, rows is None)
 
     def _path(self, body: Any) -> tuple[str, ...]:
         if isinstance(body, list):
@@ -122,14 +122,14 @@ class Envelope:
             for name in named:
                 if isinstance(body[name], list):
                     return (name,)
-            found = [path for path in self._elsewhere(body) if _holds_objects(_at(body, path))]
-            if len(found) == 1:
-                return found[0]
+            paths = [path for path in self._elsewhere(body) if _holds_objects(_at(body, path))]
+            if len(paths) == 1:
+                return paths[0]
             nulls: list[tuple[str, ...]] = [(name,) for name in named if body[name] is None]
             empty = nulls or [
                 path for path in self._elsewhere(body) if self._is_usual(path[-1]) and not _at(body, path)
             ]
-            if not found and len(empty) == 1:
+            if not paths and len(empty) == 1:
                 return empty[0]
         message = f"no list under {' or '.join(self.names)}" if self.names else "the answer is no list"
         raise BadPage(message)
@@ -192,9 +192,9 @@ def _count(value: Any) -> int | None:
 
 
 def _total(places: list[dict[str, Any]], headers: Mapping[str, str]) -> int | None:
-    found = [_count(value) for place in places for name, value in place.items() if _plain(name) in TOTALS]
-    told = [each for each in [*found, _count(headers.get("x-total-count"))] if each is not None]
-    return max(told, default=None)
+    totals = [_count(value) for place in places for name, value in place.items() if _plain(name) in TOTALS]
+    totals.append(_count(headers.get("x-total-count")))
+    return max((total for total in totals if total is not None), default=None)
 
 
 def _says_more(places: list[dict[str, Any]]) -> bool:

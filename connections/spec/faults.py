@@ -14,6 +14,8 @@ CODE = re.compile(r"[A-Z0-9][A-Z0-9_]{1,79}")
 
 
 class Phase(StrEnum):
+    """What was asked for when the provider refused."""
+
     TOKEN = "token"  # noqa: S105  (a token is asked for; rules of it hold for GRANT as well)
     GRANT = "grant"  # the same with our own client, for what a person's consent gave: a code or a refresh token
     CALL = "call"
@@ -80,10 +82,12 @@ class FaultCatalogue:
     more: Sequence[Fault] = ()
 
     def judge(self, phase: Phase, status: int, body: Any, operation: str = "", *, reads: bool = True) -> Fault:
+        """What this answer means: the fault of the first rule that matches, else `unknown`."""
         rule = self.rule(phase, status, body, operation, reads=reads)
         return rule.fault if rule else self.unknown
 
     def rule(self, phase: Phase, status: int, body: Any, operation: str = "", *, reads: bool = True) -> Rule | None:
+        """The first rule that matches this answer. `operation`: its name; `reads`: it changes nothing there."""
         words = self.read_codes(body)
         codes = [code for code in map(str.upper, words) if CODE.fullmatch(code)]
         for rule in self.rules:
@@ -99,8 +103,10 @@ class FaultCatalogue:
         return None
 
     def find(self, code: str) -> Fault | None:
+        """The fault of this code, as rows store it; None for an unknown one."""
         return next((fault for fault in self.all() if fault.code == code), None)
 
     def all(self) -> list[Fault]:
+        """Every fault that an answer of this provider can lead to."""
         named = [*(rule.fault for rule in self.rules), *self.more, self.unknown]
         return [*named, *(fault.never_worked for fault in named if fault.never_worked)]

@@ -1,4 +1,4 @@
-"""Numbers of JSON: as exact as they came, and what stands in the place of one and is none."""
+"""Numbers of JSON: as exact as they came, and what stands in the place of a number but is none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST_WHOLE = 2**64 - 1
 SMALLEST_WHOLE = -(2**63)
 # A float keeps no more digits than this; what has fewer is what it says.
 LONG = re.compile(rb"[0-9][0-9.]{16}")
-# JSON's grammar takes it, and no database keeps it: whatever holds it is told from its neighbours there.
+# JSON's grammar takes it, and the database refuses it: so the record that holds it is skipped, and its neighbours are not.
 NOT_STORABLE = b"1e999999"
 
 ODD = re.compile(rb"NaN|Infinity|[eE]\+?[0-9]{3}|(?<![0-9])[0-9]{309}")
@@ -27,9 +27,9 @@ class Number(float):
     digits: str
 
     def __new__(cls, digits: str) -> Number:
-        made = super().__new__(cls, digits)
-        made.digits = digits
-        return made
+        number = super().__new__(cls, digits)
+        number.digits = digits
+        return number
 
     def __str__(self) -> str:
         return self.digits
@@ -67,9 +67,9 @@ def without_odd(document: bytes, instead: bytes) -> bytes:
         return document
     depth = 0
 
-    def mend(found: re.Match[bytes]) -> bytes:
+    def mend(match: re.Match[bytes]) -> bytes:
         nonlocal depth
-        token = found[0]
+        token = match[0]
         if token[:1] in (b"[", b"]"):
             depth += 1 if token == b"[" else -1
         is_odd = depth > 0 and token[:1] not in (b'"', b"[", b"]") and not _is_finite(token)

@@ -14,6 +14,8 @@ SAFE = ("GET", "HEAD")
 
 
 class Place(StrEnum):
+    """Where a value stands in a request."""
+
     PATH = "path"
     QUERY = "query"
     HEADER = "header"
@@ -44,11 +46,11 @@ class Arguments:
 class LookUp:
     """How to find out whether a write whose answer was lost has happened: by our own reference in it.
 
-    `arguments` fills the looking operation from what was sent, None where it holds no reference of ours; `found` gives
+    `arguments` fills the looking operation from what was sent, None where it holds no reference of ours; `matches` gives
     everything in the answer (parsed) that bears it. A 404 of the looking operation means not there.
 
     `by` gives the reference itself where `arguments` do not hold it, as where a list is read whole: writes with the same
-    one cannot be told apart by a look.
+    one cannot be told apart by a look-up.
 
     `created` reads off a thing when it was created, or changed last where only that is told; None where neither is. What
     is older than the write, or of no age, is another's. Without it anything that bears the reference is taken for ours:
@@ -57,7 +59,7 @@ class LookUp:
 
     operation: str
     arguments: Callable[[Arguments], Arguments | None]
-    found: Callable[[Any, Arguments], Sequence[Any]]
+    matches: Callable[[Any, Arguments], Sequence[Any]]
     by: Callable[[Arguments], Any] | None = None
     created: Callable[[Any], datetime | None] | None = None
 
@@ -112,4 +114,5 @@ class Operation:
 
     @property
     def may_retry(self) -> bool:
+        """Whether it may be sent twice, where the first answer did not come."""
         return not self.is_write if self.retried is None else self.retried

@@ -19,16 +19,18 @@ from connections.spec.envelope import NO_HEADERS, BadPage, Envelope, Page, id_of
 from connections.spec.scans import CutList, EndlessList, MovingList, Position, Scan, Seen, ShortList, Step
 
 MOST_SCANS = 4  # of one list in one pass
-MOST_IDLE = 50  # pages in a row that bring nothing new
-MOST_BACK = 8  # steps back without anything new, after rows had slid away
-MOST_UNTOLD = 1_000_000  # records of a list that tells no total
-SLACK = 1000  # a list may hold so many more than twice what it told
-SMALLEST = 10  # records of a page, below which it is not asked to be smaller
+MOST_IDLE_PAGES = 50  # in a row, that bring nothing new
+MOST_STEPS_BACK = 8  # without anything new, after rows had slid away
+MOST_WITHOUT_TOTAL = 1_000_000  # records of a list that tells no total
+MOST_BEYOND_TOTAL = 1000  # records that a list may hold beyond twice the total that it told
+SMALLEST_PAGE = 10  # records; no smaller pages are asked for
 USUAL_SIZES = (10, 20, 25, 30, 50, 100, 200, 250, 500, 1000)
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
 
 class Paging(Protocol):
+    """A way in which a provider's lists are cut into pages. The position is JSON, stored with the pass; `{}` is the start."""
+
     @property
     def remembers(self) -> bool:
         """Whether `following` needs to know the ids of all pages."""
@@ -60,25 +62,25 @@ class _List:
 
     def following(self, position: Position, page: Page, key: str, seen: Seen) -> Step:
         scan, ids = Scan.of(position), page.ids(key)
-        number, known = scan.scan, max(scan.count, scan.most)
+        number, counted_before = scan.scan, max(scan.count, scan.most)
         scan.pages, scan.slow = scan.pages + 1, 0
         if scan.pages == 1:
             scan.told, scan.held, scan.first = page.total, len(page.records), _digest(ids)
         is_repeated = bool(ids) and not self._is_at_start(scan) and _digest(ids) == scan.first
-        kept: list[str] = []
+        remembered: list[str] = []
         fresh, is_end = 0, True
         if is_repeated:
             scan.loose = True  # or so many rows were inserted before it
         else:
-            fresh, is_end, kept = self._step(scan, page, ids, key, seen)
+            fresh, is_end, remembered = self._step(scan, page, ids, key, seen)
         if fresh:
             scan.count += fresh + sum(1 for record in page.records if id_of(record, key) is None)
         scan.idle = 0 if fresh else scan.idle + 1
-        self._hold(scan)
-        is_last = bool(kept) and scan.pages > 1 and len(page.records) < scan.held and not page.more
+        self._check_bounds(scan)
+        is_last = bool(remembered) and scan.pages > 1 and len(page.records) < scan.held and not page.more
         if page.is_documented and is_last and scan.told is not None and scan.count >= scan.told:
             is_end = True
-        pages, counted = scan.pages, max(scan.count, scan.most) - known
+        pages, counted = scan.pages, max(scan.count, scan.most) - counted_before
         scan.last = _digest(ids)
         if is_end:
             after = self._end(scan, page, seen, is_repeated=is_repeated)
@@ -86,13 +88,13 @@ class _List:
             after = None
         else:
             after = scan.position
-        return Step(after, counted, number, pages, tuple(kept))
+        return Step(after, counted, number, pages, tuple(remembered))
 
     def _step(self, scan: Scan, page: Page, ids: list[str], key: str, seen: Seen) -> tuple[int, bool, list[str]]:
         """How many records are new, whether the list ends here, and the ids to remember; `scan` then stands at the next page."""
         raise NotImplementedError
 
-    def _asked(self, scan: Scan) -> int:
+    def _page_size(self, scan: Scan) -> int:
         """Records that were asked for in a page; 0 for a list without pages."""
         return 0
 
@@ -100,14 +102,14 @@ class _List:
         return scan.pages <= 1
 
     @staticmethod
-    def _hold(scan: Scan) -> None:
+    def _check_bounds(scan: Scan) -> None:
         """Raises EndlessList. A total that was passed and equals the first page was that page's own number."""
         if scan.told is not None and scan.told == scan.held and scan.count > scan.told:
             scan.told = None
-        if scan.idle > MOST_IDLE:
+        if scan.idle > MOST_IDLE_PAGES:
             message = f"{scan.idle} pages brought nothing new"
             raise EndlessList(message, scan.told, scan.count)
-        most = MOST_UNTOLD if scan.told is None else 2 * scan.told + SLACK
+        most = MOST_WITHOUT_TOTAL if scan.told is None else 2 * scan.told + MOST_BEYOND_TOTAL
         if scan.count > most:
             message = f"the list goes on beyond {most} records"
             raise EndlessList(message, scan.told, scan.count)
@@ -123,7 +125,7 @@ class _List:
         if is_short and page.total and page.total <= scan.count:
             is_short = False
         if is_repeated and (
-            scan.held == self._asked(scan) or scan.held in USUAL_SIZES
+            scan.held == self._page_size(scan) or scan.held in USUAL_SIZES
         ):  # as pages are, and lists seldom
             message = f"every page is the same, of {scan.held} records"
             raise CutList(message)
@@ -148,16 +150,16 @@ class _Paged(_List):
     order: Mapping[str, str]
 
     def _parameters(self, position: Position, **place: Any) -> dict[str, str]:
-        told = {name: str(value) for name, value in place.items() if value is not None}
-        return {self.size_parameter: str(position.get("size") or self.size), **told, **self.order}
+        filled = {name: str(value) for name, value in place.items() if value is not None}
+        return {self.size_parameter: str(position.get("size") or self.size), **filled, **self.order}
 
-    def _asked(self, scan: Scan) -> int:
+    def _page_size(self, scan: Scan) -> int:
         return scan.size or self.size
 
     def smaller(self, position: Position) -> Position | None:
         scan = Scan.of(position)
-        half = self._asked(scan) // 2
-        if half < SMALLEST:
+        half = self._page_size(scan) // 2
+        if half < SMALLEST_PAGE:
             return None
         scan.size, scan.held, scan.slow = half, min(scan.held, half), 0
         return scan.position
@@ -249,7 +251,7 @@ class Offset(_Paged):
             scan.at, scan.loose = {"offset": offset + 1, "joins": False, "ended": None}, True
             return 0, False, []
         if scan.at.get("joins") and not is_joined:
-            if back >= MOST_BACK:
+            if back >= MOST_STEPS_BACK:
                 message = "no page begins with what the one before ended with"
                 raise MovingList(message)
             begin, scan.idle, scan.loose = max(0, offset - scan.held), 0, True

@@ -19,6 +19,8 @@ class Signed:
 
 
 class Placement(Protocol):
+    """Where a provider wants the access token."""
+
     any_type: ClassVar[bool]  # tokens of other types than bearer can be sent, too
     use: ClassVar[Use]  # what an access token is sealed for
 

@@ -77,6 +77,7 @@ class Company:
 
 
 def first_sync(asker: Asker) -> Finding:
+    """Whether the last sync read everything, as our own log says."""
     succeeded = asker.last_sync_succeeded()
     if succeeded is None:
         return Finding(MarkState.OPEN, "first-sync-open")
@@ -86,35 +87,51 @@ def first_sync(asker: Asker) -> Finding:
     return Finding(MarkState.OPEN, "first-sync-incomplete")
 
 
-def certificates(asker: Asker) -> Finding:
-    """What the hosts show now, against what was confirmed. A host whose address begins with http shows none."""
-    shown = asker.certificates()
-    found = [each for each in shown if not each.is_public]
-    ended = [each.host for each in found if each.ends_at <= datetime.now(UTC)]
-    changed = [each.host for each in found if each.is_changed]
-    waiting = [each.host for each in found if not each.is_confirmed]
+def compared_certificates(asker: Asker) -> Finding:
+    """What the hosts show now, against what a person confirmed. A host whose address begins with http shows none."""
+    certificates = asker.certificates()
+    self_signed = [each for each in certificates if not each.is_public]
+    ended = [each.host for each in self_signed if each.ends_at <= datetime.now(UTC)]
+    changed = [each.host for each in self_signed if each.is_changed]
+    waiting = [each.host for each in self_signed if not each.is_confirmed]
     if ended:
         return Finding(MarkState.FAILING, "certificate-ended", {"hosts": ", ".join(ended)})
     if changed:
         return Finding(MarkState.FAILING, "certificate-changed", {"hosts": ", ".join(changed)})
     if waiting:
         return Finding(MarkState.UNCONFIRMED, "certificate-shown", {"hosts": ", ".join(waiting)})
-    if found:
-        return Finding(MarkState.VERIFIED, "certificate-confirmed", {"hosts": ", ".join(each.host for each in found)})
-    if not shown:
+    if self_signed:
+        hosts = ", ".join(each.host for each in self_signed)
+        return Finding(MarkState.VERIFIED, "certificate-confirmed", {"hosts": hosts})
+    if not certificates:
         return Finding(MarkState.VERIFIED, "certificate-none")
     if any(value.lower().startswith("http:") for value in asker.settings.values()):
-        return Finding(MarkState.VERIFIED, "certificate-partly", {"hosts": ", ".join(each.host for each in shown)})
+        hosts = ", ".join(each.host for each in certificates)
+        return Finding(MarkState.VERIFIED, "certificate-partly", {"hosts": hosts})
     return Finding(MarkState.VERIFIED, "certificate-public")
 
 
-def signed_in(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
-    """A fresh token from what is stored, and one call with it: nothing of an older token can pretend."""
+def session_opens(look: Callable[[Asker], object]) -> Callable[[Asker], Finding]:
+    """A fresh token from what is stored, and one call with it, so that no older token can make it green.
+
+    For providers that never say whose books a session opens. `look` makes the call, and raises BadPage or CallFailed.
+    """
 
     def probe(asker: Asker) -> Finding:
         asker.fresh_token()
-        found = read(asker)
-        return _differs(asker, found) or Finding(MarkState.VERIFIED, "signed-in", proves_company=True)
+        look(asker)
+        return Finding(MarkState.VERIFIED, "signed-in")
+
+    return probe
+
+
+def signed_in(read: Callable[[Asker], Company], code: str = "signed-in") -> Callable[[Asker], Finding]:
+    """As session_opens, for providers that say whose books a session opens: another company's is refused at once."""
+
+    def probe(asker: Asker) -> Finding:
+        asker.fresh_token()
+        opened = read(asker)
+        return _differs(asker, opened) or Finding(MarkState.VERIFIED, code, proves_company=True)
 
     return probe
 
@@ -123,22 +140,19 @@ def company(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
     """Which company it is, unconfirmed until the customer says that it is meant; another one than the bound one is refused."""
 
     def probe(asker: Asker) -> Finding:
-        found = read(asker)
-        values = {"company": found.name, "company_id": found.id}
-        return _differs(asker, found) or Finding(company_state(asker), "company-found", values, proves_company=True)
+        opened = read(asker)
+        state = MarkState.VERIFIED if asker.company_confirmed else MarkState.UNCONFIRMED
+        values = {"company": opened.name, "company_id": opened.id}
+        return _differs(asker, opened) or Finding(state, "company-found", values, proves_company=True)
 
     return probe
 
 
-def company_state(asker: Asker) -> MarkState:
-    """Of a company that was found: that it is the right one is a person's word, and nothing of ours."""
-    return MarkState.VERIFIED if asker.company_confirmed else MarkState.UNCONFIRMED
-
-
-def _differs(asker: Asker, found: Company) -> Finding | None:
-    if not asker.company_id or asker.company_id == found.id:
+def _differs(asker: Asker, opened: Company) -> Finding | None:
+    """The finding where the session opens another company than the connection is bound to, else None."""
+    if not asker.company_id or asker.company_id == opened.id:
         return None
-    values = {"company": found.name, "company_id": found.id, "bound_id": asker.company_id}
+    values = {"company": opened.name, "company_id": opened.id, "bound_id": asker.company_id}
     return Finding(MarkState.FAILING, "company-differs", values)
 
 
@@ -153,25 +167,27 @@ def books(
     """
 
     def probe(asker: Asker) -> Finding:
-        found = read(asker)
+        customers = read(asker)
         named = asker.settings.get("company_name", "")
         bound = identity_of(asker.settings, identity) or asker.company_id or named[:LONGEST_IDENTITY]
-        held, recognised = asker.known(stream, [key for key, _name in found])
+        held, recognised = asker.count_known(stream, [key for key, _name in customers])
         is_other = bool(asker.company_id) and asker.company_id != bound
-        if is_other or (held and found and not recognised):
+        if is_other or (held and customers and not recognised):
             return Finding(
                 MarkState.FAILING, "books-differ", {"company": named, "bound_id": asker.company_id or named}
             )
-        values = {"company": named, "company_id": bound, "names": ", ".join(name for _key, name in found[:3])}
+        values = {"company": named, "company_id": bound, "names": ", ".join(name for _key, name in customers[:3])}
         proves = bool(identity) and asker.company_id == bound
         if asker.company_unproven and not proves:
-            return Finding(MarkState.UNCONFIRMED, BOOKS_AGAIN if found else BOOKS_AGAIN_EMPTY, values)
-        return Finding(company_state(asker), "books-seen" if found else "books-empty", values, proves_company=proves)
+            return Finding(MarkState.UNCONFIRMED, BOOKS_AGAIN if customers else BOOKS_AGAIN_EMPTY, values)
+        state = MarkState.VERIFIED if asker.company_confirmed else MarkState.UNCONFIRMED
+        return Finding(state, "books-seen" if customers else "books-empty", values, proves_company=proves)
 
     return probe
 
 
 def identity_of(settings: Mapping[str, str], fields: Sequence[str]) -> str:
+    """The values of these typed fields, as they stand for a company in `Connection.company_id`."""
     return " ".join(settings.get(name, "") for name in fields)[:LONGEST_IDENTITY]
 
 

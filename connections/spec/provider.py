@@ -1,4 +1,4 @@
-"""The questions every provider is asked, as typed data."""
+"""What there is to say about a provider, as typed data: Provider is one accounting API."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Environment(StrEnum):
 
     @classmethod
     def choices(cls) -> list[tuple[str, Text]]:
+        """For a field of a model or a form: value and label."""
         return [(member.value, member.label) for member in cls]
 
 
@@ -53,15 +54,15 @@ class Hosts:
     issuer: str = ""  # what comes back from the login page as `iss` (RFC 9207); '' where no document says so
     ca: str = ""  # a file with the only trusted certificate authority; sandbox only
     loopback: bool = False  # loopback addresses and plain HTTP are allowed; sandbox only
-    given: bool = False  # typed by a customer, whose server may stand on a port of its own
+    from_customer: bool = False  # typed in by a customer, whose server may stand on a port of its own
     plain: bool = False  # plain HTTP, by an admin's leave for this one connection
     private: tuple[str, ...] = ()  # networks of private addresses that it may be in, by an admin's leave
     pins: tuple[tuple[str, str], ...] = ()  # `host:port` and the PEM of a certificate trusted there, and no other
 
 
 @dataclass(frozen=True)
-class GivenByCustomer:
-    """Addresses that each customer is told by the provider. `api` and `token` name the fields they are typed into.
+class CustomerHosts:
+    """Addresses that each customer gets from the provider. `api` and `token` name the fields they are typed into.
 
     The paths are appended to what was typed, unless it ends with them. `token_address` is a fixed token endpoint instead.
     """
@@ -146,8 +147,8 @@ class Provider:
     name: str
     language: str  # in which its menu paths are quoted, for `lang`
     summary: Text
-    hosts: Mapping[Environment, Hosts | GivenByCustomer]
-    token_path: str  # appended to `api` where only the api address of a sandbox is given
+    hosts: Mapping[Environment, Hosts | CustomerHosts]
+    token_path: str  # appended to `api` where only the api address of a sandbox is configured
     credentials: Sequence[CredentialField]
     grants: Sequence[Grant]  # the first is the one we recommend
     placement: Placement
@@ -178,7 +179,7 @@ class Provider:
         return any(grant.name == auth_method for grant in self.grants)
 
     def grant(self, auth_method: str) -> Grant:
-        """The grant a connection uses. Raises KeyError for a name that is not declared, as do those below."""
+        """The grant a connection uses. Raises KeyError for a name that is not declared, as do the other look-ups by name."""
         return {grant.name: grant for grant in self.grants}[auth_method]
 
     def login(self, name: str) -> Login:

@@ -16,11 +16,11 @@ class CutList(BadPage):
 
 
 class UnsettledList(BadPage):
-    """A list of which it cannot be said that it was read whole. `told`, `seen`: records, where that is the reason."""
+    """A list that was perhaps not read whole. `total`: records that it promised, `seen`: that it gave; where they differ."""
 
-    def __init__(self, message: str, told: int | None = None, seen: int | None = None) -> None:
+    def __init__(self, message: str, total: int | None = None, seen: int | None = None) -> None:
         super().__init__(message)
-        self.told, self.seen = told, seen
+        self.total, self.seen = total, seen
 
 
 class ShortList(UnsettledList):
@@ -28,48 +28,48 @@ class ShortList(UnsettledList):
 
 
 class MovingList(UnsettledList):
-    """Its rows changed places in every reading."""
+    """A list whose rows changed places in every reading."""
 
 
 class EndlessList(UnsettledList):
-    """It goes on and on."""
+    """A list that goes on and on."""
 
 
 class Seen:
-    """The ids of one list that a pass has come by: in this reading of it, and in the one before."""
+    """The ids of one list that a pass has seen: in this reading of it, and in the one before."""
 
     def __init__(self) -> None:
         self.now: dict[str, None] = {}
         self.before: list[str] = []
-        self._met = 0
+        self._repeated = 0
 
     def add(self, ids: Iterable[str]) -> int:
         """How many of them are new to this reading."""
-        known = len(self.now)
+        before = len(self.now)
         for each in ids:
             if each not in self.now:
                 self.now[each] = None
-                if self._met < len(self.before) and self.before[self._met] == each:
-                    self._met += 1
-        return len(self.now) - known
+                if self._repeated < len(self.before) and self.before[self._repeated] == each:
+                    self._repeated += 1
+        return len(self.now) - before
 
     def turn(self) -> None:
         """Another reading begins."""
-        self.now, self.before, self._met = {}, list(self.now), 0
+        self.now, self.before, self._repeated = {}, list(self.now), 0
 
     @property
     def repeats(self) -> bool:
         """Everything of the reading before has come again, in the same order.
 
-        Then no row slid past the reader in the one before: rows slide towards the beginning only where one that was
-        read is gone, and that one would be missing now.
+        Then the reading before missed no row: rows slide towards the beginning only where one that was read is gone, and
+        that one would be missing now.
         """
-        return self._met == len(self.before) and bool(self.before or not self.now)
+        return self._repeated == len(self.before) and bool(self.before or not self.now)
 
 
 @dataclass
 class Scan:
-    """One reading of a list from its start, as the position keeps it."""
+    """One reading of a list from its start. Its fields are stored in the position by these names (JSON), so they stay."""
 
     scan: int = 1  # tells readings apart; one that begins anew with smaller pages counts
     tries: int = 1
@@ -93,15 +93,17 @@ class Scan:
 
     @classmethod
     def of(cls, position: Position) -> Scan:
+        """The scan that a position holds."""
         names = {each.name for each in fields(cls)} - {"at"}
-        known = {name: value for name, value in position.items() if name in names}
-        return cls(**known, at={name: value for name, value in position.items() if name not in names})
+        own = {name: value for name, value in position.items() if name in names}
+        return cls(**own, at={name: value for name, value in position.items() if name not in names})
 
     @property
     def position(self) -> Position:
+        """The scan as JSON, without the fields that have their defaults."""
         defaults = {each.name: each.default for each in fields(self) if each.default is not MISSING}
-        told = {name: value for name, value in asdict(self).items() if name in defaults and value != defaults[name]}
-        return {**told, **self.at}
+        values = {name: value for name, value in asdict(self).items() if name in defaults and value != defaults[name]}
+        return {**values, **self.at}
 
     def again(self, *, fits: bool, is_same: bool = False) -> Position:
         """The start of another reading. `fits`: this one came to an end that fits what was told."""
@@ -110,7 +112,7 @@ class Scan:
         return self._new(tries=self.tries + 1, sound=fits and not is_same, same=same, was=was)
 
     def anew(self) -> Position:
-        """The same reading from its start."""
+        """The position from which the same reading begins once more."""
         return self._new(tries=self.tries)
 
     def _new(self, **more: Any) -> Position:
@@ -120,7 +122,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Step:
-    """Where a page leads. `seen`: records that the pass had not met; `ids`: of the page, to be remembered with the `scan`."""
+    """Where a page leads. `seen`: records that are new to the pass; `ids`: of the page, to be remembered with the `scan`."""
 
     following: Position | None
     seen: int
@@ -129,10 +131,11 @@ class Step:
     ids: tuple[str, ...] = ()
 
 
-def skipping(before: Position, step: Step, count: int) -> tuple[int, Position | None]:
-    """How many records that could not be kept a page adds to the pass, `count` of them on it, and where the pass goes on.
+def skipped_records(before: Position, step: Step, count: int) -> tuple[int, Position | None]:
+    """How many records that could not be stored a page adds to the pass, and where the pass goes on.
 
-    A list that is read again brings the same ones again: only those beyond the worst reading are new.
+    `count` of them are on the page. A list that is read again brings the same ones again: only those beyond the worst reading
+    are new.
     """
     scan = Scan.of(before)
     skipped, worst = scan.skipped + count, scan.skipped_most

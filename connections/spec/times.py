@@ -17,7 +17,7 @@ def format_time(at: datetime, *, seconds: bool = False, zone: tzinfo | None = No
 
 
 def format_local_time(at: datetime, *, seconds: bool = False, zone: tzinfo | None = None) -> str:
-    """The same without the zone, for pages that name it once."""
+    """`29 Nov 2026, 20:56`, without the zone: for pages that name it once."""
     form = pgettext("date format", "j M Y, H:i:s") if seconds else pgettext("date format", "j M Y, H:i")
     return date_format(django_timezone.localtime(at, zone), form).rstrip(".")
 

@@ -1,4 +1,4 @@
-"""What a secret may be used for. Each is given for one use, or few, and opens for no other."""
+"""What a secret may be used for. Each is sealed for one use, or few, and opens for no other."""
 
 from __future__ import annotations
 

@@ -14,5 +14,5 @@ class SyncConfig(AppConfig):
         from connections.sync import engine, schedule, states
         from connections.sync.services import RUN, SCHEDULED
 
-        register(RUN, queue="sync", handler=engine.read, on_parked=states.gave_up)
+        register(RUN, queue="sync", handler=engine.read, on_parked=states.fail_parked_run)
         register(SCHEDULED, queue="interactive", handler=schedule.start_due)

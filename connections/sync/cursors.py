@@ -30,7 +30,7 @@ def _since(since: Since | None, newest: str) -> str:
     try:
         return since.back(newest, since.overlap)
     except BadPage:
-        return ""  # kept in a form that this version does not read: everything is read once more
+        return ""  # stored in a form that this version does not read: everything is read once more
 
 
 def move(
@@ -44,7 +44,7 @@ def move(
     skipped: int,
     following: Position | None,
 ) -> None:
-    """Count a page that was just written, and stand where the next one follows. In the transaction of that page."""
+    """Count a page that was just written, and move the position to where the next one follows. In the page's transaction."""
     newest = stream.since.newest(page.records, progress.newest) if stream.since else ""
     # The provider tells the size of the whole pass on its first page only; later it may count what is left.
     total = None if is_divided(stream) else page.total  # true for one of its lists only
@@ -61,27 +61,27 @@ def move(
         changed=progress.changed + written.changed,
     )
     if written.added or written.changed:
-        # Counted as they are kept, so that the sum is right however the run ends.
+        # Counted with the page that brings them, so that the sum is right however the run ends.
         _rows(connection, stream).update(records=F("records") + written.added, changed_at=Now())
 
 
 def end(*, connection: Connection, stream: Stream, progress: StreamProgress) -> None:
     """The stream was read to its end: the next run may start from here. In the transaction of the last page.
 
-    Where a record could not be kept, the next run starts from where this one did: it would not meet the record again, and
-    be green without it.
+    Where a record could not be stored, the next run starts from where this one did: else it would not meet the record again,
+    and be green without it.
     """
     _set(progress, state=ProgressState.DONE)
     cursor = _rows(connection, stream).get()
     cursor.read_at = Now()
     if stream.since is not None and progress.newest and not progress.skipped:
-        reached = stream.since.back(progress.newest, _age(progress))
+        reached = stream.since.back(progress.newest, _duration(progress))
         is_readable = _since(stream.since, cursor.newest) != ""
         cursor.newest = max(cursor.newest, reached) if is_readable else reached
     cursor.save(update_fields=["read_at", "newest"])
 
 
-def _age(progress: StreamProgress) -> timedelta:
+def _duration(progress: StreamProgress) -> timedelta:
     """How long the pass took, waits included.
 
     A record that changes behind the reader's back, at a place already passed, is only seen by the next run. That run
@@ -95,7 +95,7 @@ def _age(progress: StreamProgress) -> timedelta:
 
 
 def _rows(connection: Connection, stream: Stream) -> QuerySet[StreamCursor]:
-    return StreamCursor.objects.filter(connection_id=connection.id, stream=stream.name)
+    return StreamCursor.objects.for_connection(connection).filter(stream=stream.name)
 
 
 def _set(progress: StreamProgress, **values: object) -> None:

@@ -1,4 +1,4 @@
-"""Troubles of our own reading, beside the ones a provider's catalogue and transport know."""
+"""Faults of our own reading, beside those that a provider's catalogue and transport know."""
 
 from __future__ import annotations
 
@@ -98,14 +98,16 @@ _READING = (
     RECORDS_SKIPPED,
 )
 _OURS = {fault.code: fault for fault in (*_READING, GAVE_UP)}
-_BY_TROUBLE = {CutList: LIST_CUT, ShortList: LIST_SHORT, MovingList: LIST_MOVES, EndlessList: LIST_ENDLESS}
+_BY_ERROR = {CutList: LIST_CUT, ShortList: LIST_SHORT, MovingList: LIST_MOVES, EndlessList: LIST_ENDLESS}
 
 
-def of_page(wrong: BadPage) -> Fault:
-    return _BY_TROUBLE.get(type(wrong), PAGE_UNREADABLE)
+def of_page(error: BadPage) -> Fault:
+    """What it means that this page could not be read."""
+    return _BY_ERROR.get(type(error), PAGE_UNREADABLE)
 
 
 def find(*, provider: str, code: str) -> Fault | None:
-    """The fault that `code` names: the provider's own, one of the way there, or one of reading. None for no known code."""
-    known = registry.find(provider)
-    return (known.faults.find(code) if known else None) or transport_faults.find(code) or _OURS.get(code)
+    """The fault that `code` names: the provider's own, one of transport, or one of reading. None for an unknown code."""
+    description = registry.find(provider)
+    of_provider = description.faults.find(code) if description else None
+    return of_provider or transport_faults.find(code) or _OURS.get(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Self
 
 from django.db import models
 from django.db.models import Q
@@ -13,6 +14,7 @@ from connections.spec.times import format_time
 from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.vault.models import Connection
+from connections.vault.querysets import ConnectionOwnedQuerySet
 
 
 class RunState(models.TextChoices):
@@ -28,8 +30,7 @@ class RunState(models.TextChoices):
 ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
 
 
-# What follows from a run's end is drawn by a job of its own, seconds later.
-CONCLUSION = timedelta(seconds=10)
+CONCLUDING_TIME = timedelta(seconds=10)  # what follows from a run's end is done by a job of its own, seconds later
 
 
 class Trigger(models.TextChoices):
@@ -37,6 +38,12 @@ class Trigger(models.TextChoices):
     HAND = "hand", _("by hand")
     SCHEDULE = "schedule", _("on schedule")
     MENDED = "mended", _("after the connection was mended")
+
+
+class SyncRunQuerySet(ConnectionOwnedQuerySet["SyncRun"]):
+    def active(self) -> Self:
+        """Runs that have not ended yet: at most one of each connection."""
+        return self.filter(state__in=ACTIVE)
 
 
 class SyncRun(TenantOwned):
@@ -54,6 +61,8 @@ class SyncRun(TenantOwned):
     # The request that ended it, when one did.
     entry_id = models.UUIDField(_("entry id"), null=True)
     cancelled_by = models.CharField(_("cancelled by"), max_length=254, blank=True)
+
+    objects = SyncRunQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("sync run")
@@ -82,9 +91,14 @@ class SyncRun(TenantOwned):
         return f"{self.get_state_display()}, {format_time(self.queued_at, seconds=True)}"
 
     @property
+    def is_active(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.state in ACTIVE
+
+    @property
     def is_moving(self) -> bool:
         """Active, or ended so lately that its consequences may still be on their way to a page."""
-        return self.state in ACTIVE or (self.ended_at is not None and self.ended_at > timezone.now() - CONCLUSION)
+        return self.is_active or (self.ended_at is not None and self.ended_at > timezone.now() - CONCLUDING_TIME)
 
 
 class ProgressState(models.TextChoices):
@@ -165,6 +179,8 @@ class StreamCursor(TenantOwned):
     read_at = models.DateTimeField(_("last read"), null=True)
     changed_at = models.DateTimeField(_("last change"), null=True)
 
+    objects = ConnectionOwnedQuerySet["StreamCursor"].as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "connection", "stream"], name="sync_cursor_once"),
@@ -189,6 +205,8 @@ class Record(TenantOwned):
     body = models.JSONField(_("content"))
     added_at = models.DateTimeField(_("added at"))
     changed_at = models.DateTimeField(_("changed at"))
+
+    objects = ConnectionOwnedQuerySet["Record"].as_manager()
 
     class Meta:
         verbose_name = _("record")

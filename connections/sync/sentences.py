@@ -108,10 +108,10 @@ def say(code: str, values: Mapping[str, Any], provider: str) -> str:
     sentence = SENTENCES.get(code)
     if sentence is None:
         return code
-    return str(sentence) % {name: _shown(name, value, provider) for name, value in values.items()}
+    return str(sentence) % {name: _formatted(name, value, provider) for name, value in values.items()}
 
 
-def _shown(name: str, value: Any, provider: str) -> str:
+def _formatted(name: str, value: Any, provider: str) -> str:
     if name in ("stream", "of"):
         return _label(provider, value)
     if name == "reason":
@@ -129,6 +129,6 @@ def _shown(name: str, value: Any, provider: str) -> str:
 
 
 def _label(provider: str, stream: str) -> str:
-    known = registry.find(provider)
-    labels = {each.name: str(each.label) for each in known.streams} if known else {}
+    description = registry.find(provider)
+    labels = {each.name: str(each.label) for each in description.streams} if description else {}
     return labels.get(stream, stream)

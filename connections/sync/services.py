@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -12,46 +12,45 @@ from connections.jobs import services as jobs
 from connections.jobs.models import Job, JobState
 from connections.providers import registry
 from connections.sync import faults, sentences
-from connections.sync.models import ACTIVE, Level, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
+from connections.sync.models import Level, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
 from connections.tenancy import audit
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
-from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import LEFT, Refused
+from connections.vault.models import STANDING, Connection, ConnectionState
+from connections.vault.services import DISCONNECTED_SENTENCE, ActionRefused
 
 RUN = "sync.run"
 SCHEDULED = "sync.scheduled"
 RUN_ENDED = "sync.run_ended"  # its handler belongs to whoever draws conclusions from a run
 
-STANDING = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
-LONGEST_INTERVAL = 7 * 24  # hours
+LONGEST_INTERVAL_HOURS = 7 * 24
 
 
 def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> SyncRun:
     """Queue a run in the caller's transaction and scope; the active one is returned where there is one.
 
-    Raises Refused while the connection does not stand (a first run may start in set-up), in a way that is no longer
+    Raises ActionRefused while the connection does not stand (a first run may start in set-up), in a way that is no longer
     offered, or while the tenant is suspended.
     """
     allowed = (*STANDING, ConnectionState.SETUP) if trigger is Trigger.FIRST else STANDING
     state, fault = Connection.objects.values_list("state", "fault").get(id=connection.id)
     if state == ConnectionState.DISCONNECTED:
-        raise Refused(LEFT)
+        raise ActionRefused(DISCONNECTED_SENTENCE)
     if state not in allowed:
-        raise Refused(_("This connection does not stand yet, so there is nothing to sync."))
-    if fault in faults.HOLDING and (known := faults.find(provider=connection.provider, code=fault)):
-        raise Refused(known.customer)
+        raise ActionRefused(_("This connection does not stand yet, so there is nothing to sync."))
+    if fault in faults.HOLDING and (holding := faults.find(provider=connection.provider, code=fault)):
+        raise ActionRefused(holding.customer)
     if not registry.all_providers()[connection.provider].offers(connection.auth_method):
-        raise Refused(faults.AUTH_METHOD_WITHDRAWN.customer)
+        raise ActionRefused(faults.AUTH_METHOD_WITHDRAWN.customer)
     if connection.tenant.state == TenantState.SUSPENDED:
-        raise Refused(_("Syncs are off while this customer is suspended."))
+        raise ActionRefused(_("Syncs are off while this customer is suspended."))
     while True:
         run = SyncRun(
             tenant_id=connection.tenant_id, connection_id=connection.id, trigger=trigger, asked_by=actor.name
         )
         # The partial unique index lets one active run in; of two callers at once, one waits here and inserts nothing.
         SyncRun.objects.bulk_create([run], ignore_conflicts=True)
-        active = SyncRun.objects.filter(connection_id=connection.id, state__in=ACTIVE).first()
+        active = SyncRun.objects.for_connection(connection).active().first()
         if active is None:
             continue  # the one that stood in the way has ended since
         if active.id != run.id:
@@ -64,6 +63,7 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
 
 
 def _queue(run: SyncRun, actor: Actor) -> None:
+    """Lay out the run's streams, and ask a worker to read them."""
     provider = registry.all_providers()[run.connection.provider]
     StreamProgress.objects.bulk_create(
         StreamProgress(tenant_id=run.tenant_id, run=run, stream=stream.name, order=order)
@@ -84,13 +84,15 @@ def _queue(run: SyncRun, actor: Actor) -> None:
 def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
     """End an active run in the caller's transaction and scope. False when it has ended already.
 
-    A worker in the middle of a page is fenced off: that page is not written.
+    A worker in the middle of a page gets LeaseLost: that page is not written.
     """
     # The job's row first, as a page's transaction takes them: the other order could deadlock with it.
     jobs.cancel(kind=RUN, subject=run.id)
     now = timezone.now()
-    ended = SyncRun.objects.filter(id=run.id, state__in=ACTIVE).update(
-        state=RunState.CANCELLED, ended_at=now, cancelled_by=actor.name
+    ended = (
+        SyncRun.objects.active()
+        .filter(id=run.id)
+        .update(state=RunState.CANCELLED, ended_at=now, cancelled_by=actor.name)
     )
     if not ended:
         return False
@@ -106,15 +108,14 @@ def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
 def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> None:
     """Sync every so many hours from now on, 0 for only by hand.
 
-    Raises Refused outside 0 to 168, and for a connection that is disconnected.
+    Raises ActionRefused outside 0 to 168, and for a connection that is disconnected.
     """
-    if not 0 <= every_hours <= LONGEST_INTERVAL:
-        raise Refused(
-            _("Choose between 1 and %(most)s hours, or 0 to sync only by hand.") % {"most": LONGEST_INTERVAL}
+    if not 0 <= every_hours <= LONGEST_INTERVAL_HOURS:
+        raise ActionRefused(
+            _("Choose between 1 and %(most)s hours, or 0 to sync only by hand.") % {"most": LONGEST_INTERVAL_HOURS}
         )
-    standing = Connection.objects.filter(id=connection.id).exclude(state=ConnectionState.DISCONNECTED)
-    if not standing.update(sync_every_hours=every_hours):
-        raise Refused(LEFT)
+    if not Connection.objects.not_disconnected().filter(id=connection.id).update(sync_every_hours=every_hours):
+        raise ActionRefused(DISCONNECTED_SENTENCE)
     connection.sync_every_hours = every_hours
     jobs.cancel(kind=SCHEDULED, subject=connection.id)
     ensure_scheduled(connection=connection)
@@ -129,18 +130,18 @@ def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> N
 
 def cancel_active(*, connection: Connection, actor: Actor) -> None:
     """End the active run, if there is one. What was read stays."""
-    for run in SyncRun.objects.select_related("connection").filter(connection_id=connection.id, state__in=ACTIVE):
+    for run in SyncRun.objects.for_connection(connection).active().select_related("connection"):
         cancel_run(run=run, actor=actor)
 
 
 def stop(*, connection: Connection, actor: Actor) -> None:
-    """The same, and no slot starts another run."""
+    """End the active run, if there is one, and let no slot start another."""
     cancel_active(connection=connection, actor=actor)
     jobs.cancel(kind=SCHEDULED, subject=connection.id)
 
 
 def ensure_scheduled(*, connection: Connection) -> None:
-    """One job row per connection waits for the next slot; made where there is none."""
+    """See that one job of the connection waits for the next slot, where it is synced by the clock."""
     every = Connection.objects.values_list("sync_every_hours", flat=True).get(id=connection.id)
     waiting = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state__in=(JobState.QUEUED, JobState.RUNNING))
     if every and not waiting.exists():
@@ -152,9 +153,12 @@ def ensure_scheduled(*, connection: Connection) -> None:
         )
 
 
-def next_slot(connection: Connection) -> Job | None:
-    """The job that starts the next scheduled run (`due_at`), None when runs start only by hand."""
-    return Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED).first()
+def next_slot(connection: Connection) -> datetime | None:
+    """When the next scheduled run starts, None where runs start only by hand."""
+    if not connection.sync_every_hours:
+        return None
+    waiting = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED)
+    return waiting.values_list("due_at", flat=True).first()
 
 
 def note(*, run: SyncRun, code: str, level: Level = Level.INFO, **values: object) -> None:

@@ -1,6 +1,6 @@
-"""The lists a stream is read from: one, several variants of one, or one for each record of another stream.
+"""The lists that a stream is read from: one, several variants of one, or one for each record of another stream.
 
-One of several that is refused, or gone, does not stop the others; how they fared is counted in the position.
+One of several that is refused, or gone, does not stop the others; both are counted in the position (Tally).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from connections.sync import upsert
 from connections.sync.models import Record
 from connections.vault.models import Connection
 
-UNASKABLE = ("", ".", "..")  # would make another path
-AT_ONCE = 100
-MOST_MISSED = 10  # lists in a row from the first on that are refused; all are taken to be so then
+NOT_IN_A_PATH = ("", ".", "..")  # would make the address of something else
+IDS_PER_QUERY = 100  # where some of the stored records have no list any more
+MOST_MISSED = 10  # lists from the first one on: when so many are refused, all others are taken to be refused as well
 
 
 @dataclass(frozen=True)
@@ -37,20 +37,29 @@ class Part:
 
 @dataclass(frozen=True)
 class Tally:
-    """How the lists of a divided stream fared so far. `fault`, `entry` and `is_forbidden` are of the first that was missed."""
+    """How many lists of a divided stream were read so far, and how many could not be.
+
+    `fault`, `entry` and `is_forbidden` are those of the first list that was missed.
+    """
 
     answered: int = 0
     missed: int = 0
     fault: str = ""
     entry: str = ""
     is_forbidden: bool = False
-    is_refused: bool = False  # any of them, by the provider and in its own words: a bare 404 may say "nothing here"
+    is_refused: bool = False  # any of them was, in the provider's own words: a bare 404 may only say "nothing here"
 
     @classmethod
     def of(cls, position: Position) -> Tally:
+        """The tally that the position of a pass holds."""
         return cls(**position.get("tally", {}))
 
+    def answer(self) -> Tally:
+        """One more list that was read to its end."""
+        return replace(self, answered=self.answered + 1)
+
     def miss(self, fault: str, entry: str, failed: Exception) -> Tally:
+        """One more list that could not be read."""
         is_told = isinstance(failed, Forbidden) or (isinstance(failed, Rejected) and failed.is_told)
         is_refused = is_told and not (isinstance(failed, CallFailed) and failed.is_page)
         missed = replace(self, missed=self.missed + 1, is_refused=self.is_refused or is_refused)
@@ -60,11 +69,13 @@ class Tally:
 
     @property
     def is_hopeless(self) -> bool:
+        """Whether so many lists from the first one on were missed that no other is asked for."""
         return self.answered == 0 and self.missed >= MOST_MISSED
 
     def into(self, position: Position) -> Position:
-        told = {name: value for name, value in vars(self).items() if value}
-        return {**position, "tally": told} if told else position
+        """The position with these counts."""
+        counts = {name: value for name, value in vars(self).items() if value}
+        return {**position, "tally": counts} if counts else position
 
 
 def at(
@@ -72,10 +83,10 @@ def at(
 ) -> Part | None:
     """The list at this position of the pass, None where there is none at all. Needs the tenant's scope.
 
-    `parents`: the ids of the records that have a list, None for all that are kept.
+    `parents`: the ids of the records that have a list, None for all that are stored.
     """
     if stream.each is not None:
-        return _of_record(connection, stream, position, parents)
+        return _list_of_record(connection, stream, position, parents)
     if not stream.variants:
         return Part(position, Arguments(query=stream.query))
     number = position.get("part", 0)
@@ -103,7 +114,7 @@ def after(
 
 
 def is_divided(stream: Stream) -> bool:
-    """Whether it is made of several lists."""
+    """Whether the stream is made of several lists."""
     return bool(stream.each or stream.variants)
 
 
@@ -114,14 +125,14 @@ def is_nothing(stream: Stream, part: Part, failed: CallFailed | BadPage, status:
     return failed.fault.code in stream.each.gone or (part.is_closed and status in (400, 404, 410, 422))
 
 
-def _of_record(
+def _list_of_record(
     connection: Connection, stream: Stream, position: Position, parents: Container[str] | None
 ) -> Part | None:
     each = stream.each
     if each is None:
         return None
-    wanted = position.get("part") or _first_id(connection, stream, "", parents)
-    rows = _records(connection, stream).filter(external_id=wanted)
+    record_id = position.get("part") or _first_id(connection, stream, "", parents)
+    rows = _records(connection, stream).filter(external_id=record_id)
     value, body = rows.values_list(upsert.spelled(each.field), "body").first() or (None, None)
     if body is None:
         return None
@@ -134,32 +145,34 @@ def _of_record(
             arguments = replace(arguments, headers={each.parameter: value})
         case Place.QUERY:
             arguments = replace(arguments, query={**stream.query, each.parameter: value})
-    prefix = f"{wanted}/" if each.prefixed else ""
-    return Part(position.get("at", {}), arguments, prefix, str(wanted), each.closed(body))
+    prefix = f"{record_id}/" if each.prefixed else ""
+    return Part(position.get("at", {}), arguments, prefix, str(record_id), each.closed(body))
 
 
-def check(stream: Stream, part: Part) -> None:
-    """Raises BadPage where the record it belongs to gives nothing to ask with."""
+def check_value(stream: Stream, part: Part) -> None:
+    """Raises BadPage where the record that the list belongs to has no value to ask for it with."""
     if stream.each is None:
         return
     values = {**part.arguments.path, **part.arguments.headers, **part.arguments.query}
     value = values[stream.each.parameter]
-    if value in UNASKABLE or not value.isprintable():
+    if value in NOT_IN_A_PATH or not value.isprintable():
         message = f"a record whose {stream.each.field} cannot be asked with"
         raise BadPage(message)
 
 
 def _records(connection: Connection, stream: Stream) -> Any:
     parent = stream.each.stream if stream.each else stream.name
-    return Record.objects.filter(connection_id=connection.id, stream=parent)
+    return Record.objects.for_connection(connection).filter(stream=parent)
 
 
 def _first_id(connection: Connection, stream: Stream, after: str, parents: Container[str] | None) -> str | None:
-    """The next record's id in their order; a look into the index, or a few where many are no longer listed."""
+    """The id of the next record that has a list, in the order of their ids. Needs the tenant's scope."""
     while True:
         ids = _records(connection, stream).filter(external_id__gt=after).order_by("external_id")
-        found: list[str] = list(ids.values_list("external_id", flat=True)[: 1 if parents is None else AT_ONCE])
-        wanted = next((each for each in found if parents is None or each in parents), None)
-        if wanted is not None or not found:
-            return wanted
-        after = found[-1]
+        candidates: list[str] = list(
+            ids.values_list("external_id", flat=True)[: 1 if parents is None else IDS_PER_QUERY]
+        )
+        following = next((each for each in candidates if parents is None or each in parents), None)
+        if following is not None or not candidates:
+            return following
+        after = candidates[-1]

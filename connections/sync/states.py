@@ -8,15 +8,14 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from connections.jobs import services as jobs
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.sync import faults, sentences
-from connections.sync.models import ACTIVE, Level, RunState, SyncRun
+from connections.sync.models import Level, RunState, SyncRun
 from connections.sync.services import RUN_ENDED, note
-from connections.tenancy.scope import tenant_scope
 
 
 def take_up(run: SyncRun, *, after_a_crash: bool) -> None:
-    """A worker goes on with the run."""
+    """A worker takes the run up, or goes on with it."""
     rows = SyncRun.objects.filter(id=run.id)
     if run.state == RunState.QUEUED:
         rows.update(state=RunState.RUNNING, started_at=Now())
@@ -29,7 +28,7 @@ def take_up(run: SyncRun, *, after_a_crash: bool) -> None:
 
 
 def wait(run: SyncRun, *, until: datetime, fault: str, entry_id: UUID | None) -> None:
-    """Put it down until the provider may be asked again."""
+    """Let the run wait until the provider may be asked again."""
     SyncRun.objects.filter(id=run.id).update(
         state=RunState.WAITING, waiting_until=until, fault=fault, entry_id=entry_id
     )
@@ -38,7 +37,7 @@ def wait(run: SyncRun, *, until: datetime, fault: str, entry_id: UUID | None) ->
 
 
 def end(run: SyncRun, state: RunState, *, fault: str = "", entry_id: UUID | None = None) -> None:
-    """The caller has made sure that the run is still its own to end."""
+    """End the run. The caller has checked its lease, or locked the run."""
     SyncRun.objects.filter(id=run.id).update(
         state=state, ended_at=Now(), waiting_until=None, fault=fault, entry_id=entry_id
     )
@@ -51,12 +50,11 @@ def end(run: SyncRun, state: RunState, *, fault: str = "", entry_id: UUID | None
     jobs.enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=run.tenant_id)
 
 
-def gave_up(lease: Lease) -> None:
-    """In the transaction that parks the job: the run ends with it, and says so."""
-    with tenant_scope(lease.tenant_id):
-        run = SyncRun.objects.filter(id=lease.subject, state__in=ACTIVE).first()
-        if run is not None:
-            end(run, RunState.FAILED, fault=faults.GAVE_UP.code)
+def fail_parked_run(lease: TenantLease) -> None:
+    """The job was parked: the run ends with it. In the transaction that parks it, in the tenant's scope."""
+    run = SyncRun.objects.active().filter(id=lease.subject).first()
+    if run is not None:
+        end(run, RunState.FAILED, fault=faults.GAVE_UP.code)
 
 
 def pointing(entry_id: UUID | None) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Keeps one page of records with one statement; the database splits the page, so no record becomes an object here."""
+"""Stores one page of records with one statement; the database splits the page, so no record becomes an object here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.db.models.expressions import RawSQL
 from connections.sync.models import Record
 from connections.vault.models import Connection
 
-# Why a record is not kept.
+# Why a record is not stored.
 NOT_AN_OBJECT = "not-an-object"
 NO_ID = "no-id"  # missing, null, an empty text, or no text and no number
 LONG_ID = "long-id"
@@ -102,8 +102,8 @@ _WRITE_ONE_BY_ONE = _WRITE.format(items=_ITEMS_ONE_BY_ONE, spelled=_SPELLED)
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A record that was not kept: its place in the list, counted from 0, and why: one of the codes above."""
+class RefusedRecord:
+    """A record that was not stored: its place in the list, counted from 0, and why: one of the codes above."""
 
     place: int
     reason: str
@@ -113,12 +113,12 @@ class Refused:
 class Written:
     """How many records of a page were new, how many had changed, and what was left out.
 
-    `refused`: the first MOST_LISTED of the `refused_count` items that were not kept, in their order. The others were.
+    `refused`: the first MOST_LISTED of the `refused_count` items that were not stored, in their order. The others were.
     """
 
     added: int
     changed: int
-    refused: tuple[Refused, ...] = ()
+    refused: tuple[RefusedRecord, ...] = ()
     refused_count: int = 0
 
 
@@ -133,7 +133,7 @@ def write(
     """Insert and update the records in the JSON list at `path` of `document`; identical ones are left alone.
 
     In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/http/parsing.py). Where an
-    id comes twice, its last place counts. What cannot be kept is left out and told; it does not stop its neighbours.
+    id comes twice, its last place counts. What cannot be stored is left out and named in the result; the others are stored.
     Nothing at `path`, or null, is an empty list. Raises DataError where something else stands there.
     """
     values: dict[str, Any] = _CODES | {
@@ -147,13 +147,13 @@ def write(
     }
     try:
         with transaction.atomic():
-            return _written(_WRITE_AT_ONCE, values)
+            return _execute(_WRITE_AT_ONCE, values)
     except DataError:
-        return _written(_WRITE_ONE_BY_ONE, values)
+        return _execute(_WRITE_ONE_BY_ONE, values)
 
 
-def _written(statement: str, values: dict[str, Any]) -> Written:
+def _execute(statement: str, values: dict[str, Any]) -> Written:
     with database.cursor() as cursor:
         cursor.execute(statement, values)
         added, changed, refused_count, places, reasons = cursor.fetchone()
-    return Written(added, changed, tuple(map(Refused, places, reasons)), refused_count)
+    return Written(added, changed, tuple(map(RefusedRecord, places, reasons)), refused_count)

@@ -35,8 +35,8 @@ def record_system(*, actor: Actor, action: str, subject: str = "", **details: An
 
 
 def record_repeated(*, actor: Actor, action: str, group: str, subject: str = "", **details: Any) -> int:
-    """The same for what anybody can make happen a thousand times: in one hour and group, the first time and each doubling
-    of the count is appended, with the count. Returns the count.
+    """Append an event that anybody can make happen a thousand times: in one hour and group, only the first time and each
+    doubling of the count is appended, with the count. Returns the count.
 
     `group` tells apart what is counted by itself, such as a person's id; there must be few of them.
     """
@@ -45,7 +45,7 @@ def record_repeated(*, actor: Actor, action: str, group: str, subject: str = "",
             f"INSERT INTO {AuditTally._meta.db_table} AS tally (name, count)"  # noqa: S608  # nosec B608
             " VALUES (to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24 ') || %s, 1)"
             " ON CONFLICT (name) DO UPDATE SET count = tally.count + 1 RETURNING count",
-            [_text(f"{action} {group}", 180)],
+            [_storable_text(f"{action} {group}", 180)],
         )
         count = int(cursor.fetchone()[0])
     if count & (count - 1) == 0:
@@ -56,9 +56,9 @@ def record_repeated(*, actor: Actor, action: str, group: str, subject: str = "",
 def _event(action: str, subject: str, details: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": uuid.uuid4(),
-        "action": _text(action, LONGEST_ACTION),
-        "subject": _text(subject, LONGEST_SUBJECT),
-        "details": Jsonb({name: _detail(value) for name, value in details.items()}),
+        "action": _storable_text(action, LONGEST_ACTION),
+        "subject": _storable_text(subject, LONGEST_SUBJECT),
+        "details": Jsonb({name: _storable_detail(value) for name, value in details.items()}),
     }
 
 
@@ -75,7 +75,7 @@ def _append(model: type[WhoDidWhat], actor: Actor, values: Mapping[str, Any]) ->
 
 
 def _insert(model: type[WhoDidWhat], values: Mapping[str, Any]) -> None:
-    # By hand, because Django names every column, and nobody may write who and when.
+    # In plain SQL, because Django names every column, and no process may write who acted and when.
     places = ", ".join(["%s"] * len(values))
     with connection.cursor() as cursor:
         cursor.execute(
@@ -84,12 +84,12 @@ def _insert(model: type[WhoDidWhat], values: Mapping[str, Any]) -> None:
         )
 
 
-def _detail(value: Any) -> Any:
+def _storable_detail(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(name): _detail(each) for name, each in value.items()}
-    return _text(value, LONGEST_DETAIL) if isinstance(value, str) else value
+        return {str(name): _storable_detail(each) for name, each in value.items()}
+    return _storable_text(value, LONGEST_DETAIL) if isinstance(value, str) else value
 
 
-def _text(value: str, longest: int) -> str:
-    """What a column takes: no NUL, no half of a character, no more than it holds."""
+def _storable_text(value: str, longest: int) -> str:
+    """The text as a column takes it: without NUL or half a character, and no longer than it holds."""
     return str(value)[:longest].replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

@@ -140,7 +140,7 @@ class SystemAuditEvent(WhoDidWhat):
 class AuditTally(models.Model):
     """How often something that may come in floods happened within one hour; the trail keeps the first and each doubling.
 
-    A count can be changed by whoever holds the web's login; the events that were told for it cannot.
+    Whoever holds the web's login can change a count, but not the events that were appended for it.
     """
 
     name = models.CharField(primary_key=True, max_length=200)

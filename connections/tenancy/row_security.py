@@ -1,4 +1,4 @@
-"""The fence as constraints: row security, rights and same-tenant foreign keys that `makemigrations` writes into migrations."""
+"""Row security, rights and same-tenant foreign keys as constraints, so that `makemigrations` writes them into migrations."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ IN_PERSON = "{column} = (SELECT NULLIF(current_setting('portal.user_id', true), 
 
 def grants_sql(table: str, *, web: str = "", worker: str = "", staff: str = "") -> list[str]:
     """GRANT statements; each argument lists privileges as PostgreSQL spells them, `SELECT, UPDATE (state)`."""
-    wanted = ((WEB, web), (WORKER, worker), (STAFF, staff))
-    return [f'GRANT {rights} ON "{table}" TO {role}' for role, rights in wanted if rights]
+    by_role = ((WEB, web), (WORKER, worker), (STAFF, staff))
+    return [f'GRANT {rights} ON "{table}" TO {role}' for role, rights in by_role if rights]
 
 
-def fence_sql(
+def row_security_sql(
     table: str, *, web: str = "", worker: str = "", staff: str = "", person: str = "", parent: bool = True
 ) -> list[str]:
-    """Statements that put one table behind the fence. `parent`: other tables may point at it with their tenant."""
+    """SQL statements that switch row security on for one table. `parent`: other tables may point at it with their tenant."""
     statements = [
         f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY',
         f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY',
@@ -38,7 +38,7 @@ def fence_sql(
     if staff:
         statements.append(f'CREATE POLICY staff ON "{table}" TO {STAFF} USING (true) WITH CHECK (true)')
     if parent:
-        # Left in place when the fence is written anew, as foreign keys of other tables stand on it.
+        # Left in place when row security is switched on anew, as foreign keys of other tables stand on it.
         statements.append(
             f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{table}_in_tenant')"  # noqa: S608  # nosec B608
             f' THEN ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id); END IF; END $$'
@@ -46,7 +46,8 @@ def fence_sql(
     return statements + grants_sql(table, web=web, worker=worker, staff=staff)
 
 
-def unfence_sql(table: str) -> list[str]:
+def drop_row_security_sql(table: str) -> list[str]:
+    """SQL statements that undo `row_security_sql`, rights included."""
     drops = [f'DROP POLICY IF EXISTS {policy} ON "{table}"' for policy in ("owner", "tenant", "person", "staff")]
     return [
         *drops,
@@ -60,9 +61,11 @@ class TableStatements(models.BaseConstraint):
     """A constraint that is made of whole statements, run after the table stands."""
 
     def statements(self, model: type[models.Model]) -> list[str]:
+        """The SQL that makes the constraint, in order."""
         raise NotImplementedError
 
     def undo(self, model: type[models.Model]) -> list[str]:
+        """The SQL that takes it away."""
         raise NotImplementedError
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
@@ -93,10 +96,12 @@ class RowSecurity(TableStatements):
         self.person = person
 
     def statements(self, model: type[models.Model]) -> list[str]:
-        return fence_sql(model._meta.db_table, person=self.person, web=self.web, worker=self.worker, staff=self.staff)
+        return row_security_sql(
+            model._meta.db_table, person=self.person, web=self.web, worker=self.worker, staff=self.staff
+        )
 
     def undo(self, model: type[models.Model]) -> list[str]:
-        return unfence_sql(model._meta.db_table)
+        return drop_row_security_sql(model._meta.db_table)
 
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
@@ -114,7 +119,7 @@ class RowSecurity(TableStatements):
 
 
 class NoRowSecurity(TableStatements):
-    """A table outside the fence: rights only, and the reason why no tenant's row security applies."""
+    """A table without row security: rights only, and the reason why no tenant owns its rows."""
 
     def __init__(self, *, name: str, reason: str, web: str = "", worker: str = "", staff: str = "") -> None:
         super().__init__(name=name)
@@ -167,5 +172,6 @@ class SameTenant(TableStatements):
 
 
 def run_all(schema_editor: BaseDatabaseSchemaEditor, statements: list[str]) -> None:
+    """For migrations."""
     for statement in statements:
         schema_editor.execute(statement, params=None)

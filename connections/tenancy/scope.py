@@ -1,4 +1,4 @@
-"""The three ways to look: inside one tenant, as one person, as staff. A scope lives in a transaction and dies with it."""
+"""Whose rows the database shows: one tenant's, one person's, or to staff all. A scope lasts as long as its transaction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Actor:
 SYSTEM = Actor(None, "Pilotage")
 
 
-# Whose session this is, as `person_scope` told the database.
+# The person whose scope this process has entered; the database knows it by `portal.user_id`.
 _session_person: ContextVar[int | None] = ContextVar("session_person", default=None)
 
 

@@ -121,7 +121,7 @@ def _failure(
     started: float,
 ) -> CallFailed:
     """The error for a missing answer; its outcome is noted in the entry and at the breaker."""
-    if context.hosts.given and isinstance(error, http_session.LeadsInside | http_session.NameNotFound):
+    if context.hosts.from_customer and isinstance(error, http_session.LeadsInside | http_session.NameNotFound):
         # Both look the same, the time they took included: whoever may name a host could explore our network by its names.
         entry.duration_ms = 1000 * clock.wait_for_whole_second(started)
         breaker.note(url, is_good=False)
@@ -151,7 +151,7 @@ def _certificate_fault(context: RequestContext, url: str, error: http_session.No
     """Who must act on a certificate that is not trusted: where customers pin certificates, it may be the customer."""
     environment = spec.Environment(context.connection.environment)
     hosts = context.provider.hosts.get(environment) or next(iter(context.provider.hosts.values()), None)
-    is_pinned = isinstance(hosts, spec.GivenByCustomer) and hosts.pinned
+    is_pinned = isinstance(hosts, spec.CustomerHosts) and hosts.pinned
     if not is_pinned:
         return faults.UNTRUSTED
     address = addresses.parse_address(url, context.hosts)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.transport.client import send_and_log
 from connections.transport.oauth import authorization, revocation
 
 
-def exchange(lease: Lease) -> None:
+def exchange(lease: TenantLease) -> None:
     """Job: exchange a code for tokens, once."""
     authorization.exchange(lease, send_and_log)
 
 
-def leave(lease: Lease) -> Again | None:
+def leave(lease: TenantLease) -> Again | None:
     """Job: give a connection's access back, and destroy what is stored."""
     return revocation.leave(lease, send_and_log)

@@ -78,7 +78,7 @@ class RequestContext:
             raise Blocked(faults.BLOCKED) from None
         with tenant_scope(connection.tenant_id):
             pins = tuple((pin.host, pin.certificate) for pin in live_pins(connection))
-            exemptions = exemptions_of(connection) if hosts.given else Exemptions()
+            exemptions = exemptions_of(connection) if hosts.from_customer else Exemptions()
         plain = hosts.plain or exemptions.plain_http
         return replace(hosts, pins=pins, plain=plain, private=exemptions.private_networks)
 

@@ -1,1 +1,1 @@
-"""What is kept: connections, sealed credentials, grants."""
+"""What is stored: connections, sealed credentials, grants."""

@@ -14,4 +14,4 @@ class VaultConfig(AppConfig):
         from connections.vault import keys, resealing
 
         register(keys.MAKE_TENANT_KEY, queue="interactive", handler=keys.make_tenant_key)
-        register(resealing.RESEAL, queue="sync", handler=resealing.reseal, for_tenant=False)
+        register(resealing.RESEAL, queue="sync", handler=resealing.reseal, tenant_required=False)

@@ -18,7 +18,7 @@ SEALED_FIELDS: list[SealedField] = []
 
 
 class SealedField(models.BinaryField):  # type: ignore[type-arg]  # not generic when it runs
-    """A ciphertext that opens in its own table, row and column alone, and for what it was given for (binding.py).
+    """A ciphertext that opens in its own table, row and column alone, and for its own uses and destinations (binding.py).
 
     `key_version` names the column with the version of the key. `owner`: whose key pair seals it, the row's tenant's or the
     system's own. `uses`: what the value may be used for, where the row decides that a function of it. `named_by`: a column
@@ -51,21 +51,21 @@ class SealedField(models.BinaryField):  # type: ignore[type-arg]  # not generic 
             SEALED_FIELDS.append(self)
 
     def binding(self, row: Any) -> Binding:
-        """Of the row as it is in the caller's hands, its connection included."""
+        """What a value is bound to in this row as the caller has it, its connection included."""
         uses = self.uses(row) if callable(self.uses) else self.uses
         name = str(getattr(row, self.named_by)) if self.named_by else ""
         connection = getattr(row, "connection", None)
         if connection is None:
             provider, environment = getattr(row, "provider", ""), getattr(row, "environment", "")
             return Binding(uses, name=name, provider=provider, environment=environment)
-        known = registry.find(connection.provider)
+        description = registry.find(connection.provider)
         return Binding(
             uses,
             connection=str(connection.id),
             name=name,
             provider=connection.provider,
             environment=connection.environment,
-            origins=known.typed_origins(connection.settings) if known else (),
+            origins=description.typed_origins(connection.settings) if description else (),
             settings=connection.settings,
         )
 

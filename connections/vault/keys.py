@@ -10,9 +10,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from tink import aead, hybrid, secret_key_access
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.tenancy.models import Tenant, TenantState
-from connections.tenancy.scope import tenant_scope
 from connections.vault.key_models import PrivateKey, SystemKey, SystemPrivateKey, TenantKey
 
 aead.register()
@@ -52,29 +51,32 @@ def web_class() -> aead.Aead:
     return _aead_of(settings.WEB_KEYSET_FILE, "PORTAL_WEB_KEYSET_FILE")
 
 
-def _bound(owner: str, version: int) -> bytes:
+def _associated_data(owner: str, version: int) -> bytes:
     return f"v1|{owner}|key {version}".encode()
 
 
-def _pair(owner: str, version: int) -> tuple[str, str]:
-    return _wrapped_pair(kek(), _bound(owner, version))
+def _make_pair(owner: str, version: int) -> tuple[str, str]:
+    return _make_wrapped_pair(kek(), _associated_data(owner, version))
 
 
-def _wrapped_pair(wrap: aead.Aead, bound: bytes) -> tuple[str, str]:
+def _make_wrapped_pair(wrap: aead.Aead, associated_data: bytes) -> tuple[str, str]:
     private = tink.new_keyset_handle(hybrid.hybrid_key_templates.DHKEM_X25519_HKDF_SHA256_HKDF_SHA256_AES_256_GCM)
     public = tink.json_proto_keyset_format.serialize_without_secret(private.public_keyset_handle())
-    return public, tink.json_proto_keyset_format.serialize_encrypted(private, wrap, bound)
+    return public, tink.json_proto_keyset_format.serialize_encrypted(private, wrap, associated_data)
 
 
-def web_pair(bound: bytes) -> tuple[str, str]:
-    """A pair by which workers seal what only the web process opens. Raises KeyUnavailable."""
-    return _wrapped_pair(web_class(), bound)
+def make_web_pair(associated_data: bytes) -> tuple[str, str]:
+    """A pair of keys: workers seal with the first, the public keyset; only the web process opens with the second, wrapped.
+
+    Raises KeyUnavailable.
+    """
+    return _make_wrapped_pair(web_class(), associated_data)
 
 
-def web_opener(wrapped: str, bound: bytes) -> hybrid.HybridDecrypt:
-    """Raises KeyUnavailable."""
+def web_opener(wrapped: str, associated_data: bytes) -> hybrid.HybridDecrypt:
+    """What opens values of a web pair, in the web process. Raises KeyUnavailable."""
     try:
-        handle = tink.json_proto_keyset_format.parse_encrypted(wrapped, web_class(), bound)
+        handle = tink.json_proto_keyset_format.parse_encrypted(wrapped, web_class(), associated_data)
     except tink.TinkError:
         message = "a key that was made for the web process does not open with its keyset"
         raise KeyUnavailable(message) from None
@@ -85,7 +87,7 @@ def make_system_key() -> None:
     """Make the system's first key pair if there is none. Safe to call from several workers at once."""
     if SystemKey.objects.exists():
         return
-    public, wrapped = _pair(SYSTEM_OWNER, 1)
+    public, wrapped = _make_pair(SYSTEM_OWNER, 1)
     try:
         with transaction.atomic():
             SystemKey(version=1, public_keyset=public).save(force_insert=True)
@@ -94,12 +96,11 @@ def make_system_key() -> None:
         return  # another worker was first
 
 
-def make_tenant_key(lease: Lease) -> None:
-    """Job: the first key pair of a newly founded tenant, which becomes active with it."""
-    tenant_id = lease.subject
-    public, wrapped = _pair(str(tenant_id), 1)
-    with tenant_scope(tenant_id):
-        lease.check()
+def make_tenant_key(lease: TenantLease) -> None:
+    """Job: make the first key pair of a new tenant, which becomes active with it."""
+    tenant_id = lease.tenant_id
+    public, wrapped = _make_pair(str(tenant_id), 1)
+    with lease.scope():
         if not TenantKey.objects.filter(tenant_id=tenant_id).exists():
             TenantKey(tenant_id=tenant_id, version=1, public_keyset=public).save(force_insert=True)
             PrivateKey(tenant_id=tenant_id, version=1, wrapped_keyset=wrapped).save(force_insert=True)
@@ -108,13 +109,14 @@ def make_tenant_key(lease: Lease) -> None:
 
 @lru_cache(maxsize=512)
 def sealer(public_keyset: str) -> hybrid.HybridEncrypt:
+    """What seals with this public keyset, in any process."""
     return tink.json_proto_keyset_format.parse_without_secret(public_keyset).primitive(hybrid.HybridEncrypt)
 
 
 @lru_cache(maxsize=512)
 def _opener(owner: str, version: int, wrapped: str) -> hybrid.HybridDecrypt:
     try:
-        handle = tink.json_proto_keyset_format.parse_encrypted(wrapped, kek(), _bound(owner, version))
+        handle = tink.json_proto_keyset_format.parse_encrypted(wrapped, kek(), _associated_data(owner, version))
     except tink.TinkError:
         message = f"key {version} of {owner} does not open with this worker's key-encryption key"
         raise KeyUnavailable(message) from None
@@ -126,7 +128,7 @@ def newest_public(owner: str) -> tuple[int, str]:
     rows = SystemKey.objects.all() if owner == SYSTEM_OWNER else TenantKey.objects.filter(tenant_id=owner)
     row = rows.order_by("-version").values_list("version", "public_keyset").first()
     if row is None:
-        message = "these keys are not made yet; a worker makes them within seconds"
+        message = "these keys do not exist yet; a worker makes them within seconds"
         raise KeyUnavailable(message)
     return row
 

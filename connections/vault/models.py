@@ -1,4 +1,4 @@
-"""What is kept: connections, and the sealed credentials and grants that belong to them."""
+"""What is stored: connections, and the sealed credentials and grants that belong to them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,16 @@ from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
 from connections.vault.fields import SealedField
 from connections.vault.key_models import PrivateKey, SystemKey, SystemPrivateKey, TenantKey
+from connections.vault.querysets import (
+    ConnectionOwnedQuerySet,
+    ConnectionQuerySet,
+    ExemptionQuerySet,
+    PinQuerySet,
+)
+from connections.vault.states import STANDING, ConnectionState
 
-__all__ = ["PrivateKey", "SystemKey", "SystemPrivateKey", "TenantKey"]  # Django looks for models in this module
+# Django looks for models in this module, and readers for the states beside them.
+__all__ = ["STANDING", "ConnectionState", "PrivateKey", "SystemKey", "SystemPrivateKey", "TenantKey"]
 
 SYNC_EVERY_HOURS = 6  # until somebody chooses otherwise
 
@@ -82,14 +90,6 @@ class ClientRegistration(models.Model):
         return f"{self.provider} {self.environment}"
 
 
-class ConnectionState(models.TextChoices):
-    SETUP = "setup", _("being set up")
-    CONNECTED = "connected", _("connected")
-    BROKEN = "broken", _("needs attention")
-    PAUSED = "paused", _("paused")
-    DISCONNECTED = "disconnected", _("disconnected")
-
-
 class Leaving(models.TextChoices):
     """What became of our access at the provider when a connection was disconnected."""
 
@@ -124,6 +124,8 @@ class Connection(TenantOwned):
     sync_every_hours = models.PositiveSmallIntegerField(_("sync every (hours)"), default=SYNC_EVERY_HOURS)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
+    objects = ConnectionQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("connection")
         verbose_name_plural = _("connections")
@@ -131,7 +133,7 @@ class Connection(TenantOwned):
         indexes = [
             models.Index(fields=["company_id"], name="vault_connection_company"),
             models.Index(fields=["-created_at", "-id"], name="vault_connection_newest"),
-            # Staff are told a client id or a server's address, and look for whose it is.
+            # Staff look for the connection by a client id or a server's address.
             models.Index(KeyTextTransform("client_id", "settings"), name="vault_connection_client_id"),
             GinIndex(fields=["settings"], opclasses=["jsonb_path_ops"], name="vault_connection_settings"),
         ]
@@ -148,6 +150,15 @@ class Connection(TenantOwned):
     def __str__(self) -> str:
         return self.company_name or self.provider
 
+    @property
+    def is_disconnected(self) -> bool:
+        return self.state == ConnectionState.DISCONNECTED
+
+    @property
+    def is_standing(self) -> bool:
+        """Set up once, and not given up since: connected, or in need of attention."""
+        return self.state in STANDING
+
 
 class Exemption(models.TextChoices):
     PLAIN_HTTP = "plain-http", _("plain HTTP")
@@ -155,7 +166,7 @@ class Exemption(models.TextChoices):
 
 
 class NetworkExemption(TenantOwned):
-    """What an admin allowed one connection beyond the ordinary, who and why. The newest of a kind that stands counts.
+    """What an admin allowed one connection beyond the ordinary, who and why. The newest of a kind that was not ended counts.
 
     One that was given before the connection was moved to another server counts no longer.
     """
@@ -171,6 +182,8 @@ class NetworkExemption(TenantOwned):
     actor_name = models.CharField(_("allowed by"), max_length=254)
     granted_at = models.DateTimeField(_("allowed at"), auto_now_add=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
+
+    objects = ExemptionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("exemption")
@@ -196,13 +209,14 @@ class NetworkExemption(TenantOwned):
 
 
 def credential_uses(row: Credential) -> frozenset[Use]:
-    """As the provider declares the field; a field that it does not declare is of no use."""
+    """What the provider declares the field for; nothing, where it does not declare it."""
     provider = registry.find(row.connection.provider)
     declared = {field.name: field for field in provider.credentials if field.secret} if provider else {}
     return frozenset({declared[row.name].use}) if row.name in declared else frozenset()
 
 
 def access_token_uses(row: Grant) -> frozenset[Use]:
+    """The use that the provider's placement of access tokens asks for."""
     provider = registry.find(row.connection.provider)
     return frozenset({provider.placement.use}) if provider else frozenset()
 
@@ -219,6 +233,8 @@ class Credential(TenantOwned):
     hint = models.CharField(_("ends with"), max_length=8, blank=True)
     changed_at = models.DateTimeField(_("changed at"))
     changed_by = models.CharField(_("changed by"), max_length=254)
+
+    objects = ConnectionOwnedQuerySet["Credential"].as_manager()
 
     class Meta:
         verbose_name = _("credential")
@@ -253,9 +269,9 @@ class Grant(TenantOwned):
     issued_at = models.DateTimeField(_("issued at"), null=True)
     expires_at = models.DateTimeField(_("expires at"), null=True)
     refresh_issued_at = models.DateTimeField(_("refresh token issued at"), null=True)
-    # Whose the refresh token is: it is bound to the client it was given to (RFC 6749 6).
+    # The client that got the refresh token, which is good for this client alone (RFC 6749 6).
     client_id = models.CharField(_("client id"), max_length=200, blank=True)
-    # A token request was sent and its answer is not known: whether the refresh token still counts, nobody can tell.
+    # A token request was sent and its answer was lost: nobody can tell whether the refresh token still works.
     uncertain_at = models.DateTimeField(_("answer lost at"), null=True)
     # The refresh token that is stored was refused for the first time: a second time, later, is the end of it.
     refresh_refused_at = models.DateTimeField(_("refresh token refused at"), null=True)
@@ -282,6 +298,8 @@ class Grant(TenantOwned):
     wait_is_alone = models.BooleanField(_("others are answered"), default=False)
     wait_fault = models.CharField(_("fault of the refusal"), max_length=60, blank=True)
     wait_entry = models.UUIDField(_("entry id of the refusal"), null=True)
+
+    objects = ConnectionOwnedQuerySet["Grant"].as_manager()
 
     class Meta:
         verbose_name = _("grant")
@@ -317,6 +335,8 @@ class Pin(TenantOwned):
     confirmed_at = models.DateTimeField(_("confirmed at"), null=True)
     confirmed_by = models.CharField(_("confirmed by"), max_length=254, blank=True)
 
+    objects = PinQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("pin")
         verbose_name_plural = _("pins")
@@ -337,7 +357,7 @@ class Pin(TenantOwned):
 
     @property
     def compared(self) -> str:
-        """What a person compares of it, in one word: a fingerprint counts for its host only."""
+        """What a person compares of it, as one text: a fingerprint counts for its host only."""
         return f"{self.host}={self.sha256}"
 
 

@@ -6,12 +6,11 @@ import logging
 from collections.abc import Iterator
 from uuid import UUID
 
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Q
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import Lease, TenantLease
 from connections.jobs.registry import Again
-from connections.tenancy.scope import tenant_scope
 from connections.vault import keys, sealing
 from connections.vault.fields import SEALED_FIELDS, SealedField
 from connections.vault.models import LegacySeal
@@ -21,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 RESEAL = "vault.reseal"
 SYSTEM = UUID(int=0)  # the subject of the job that seals anew what belongs to no tenant
-BATCH = 50  # values in one transaction
+VALUES_PER_TRANSACTION = 50
 
 
 def reseal(lease: Lease) -> Again | None:
@@ -31,21 +30,19 @@ def reseal(lease: Lease) -> Again | None:
     who queues this, how often, or where a worker dies; what does not open stays as it is, and is logged. Where a key is
     missing nothing is concluded: the job fails, and is done again once the key is there.
     """
-    if lease.subject == SYSTEM:
-        with transaction.atomic():
-            return _batch(lease, "system", keys.SYSTEM_OWNER)
-    with tenant_scope(lease.subject):
-        return _batch(lease, "tenant", str(lease.subject))
+    with lease.scope():
+        if isinstance(lease, TenantLease):
+            return _batch("tenant", str(lease.tenant_id))
+        return _batch("system", keys.SYSTEM_OWNER)
 
 
-def _batch(lease: Lease, kind: str, owner: str) -> Again | None:
-    lease.check()
+def _batch(kind: str, owner: str) -> Again | None:
     newest, _public = keys.newest_public(owner)
-    done = 0
+    count = 0
     for field, row in _stale(kind, owner, newest):
-        if done == BATCH:
+        if count == VALUES_PER_TRANSACTION:
             return Again()
-        done += _sealed_anew(field, row)
+        count += _seal_again(field, row)
     # What is still listed has no value any more.
     LegacySeal.objects.filter(tenant_id=None if kind == "system" else owner).delete()
     return None
@@ -62,11 +59,12 @@ def _stale(kind: str, owner: str, newest: int) -> Iterator[tuple[SealedField, mo
         is_old = Q(**{f"{field.key_version}__lt": newest}) | Q(pk__in=legacy.values("row"))
         if hasattr(field.model, "connection"):
             rows = rows.select_related("connection")
-        for row in rows.filter(is_old).order_by("pk").select_for_update(of=("self",)).iterator(BATCH):
+        for row in rows.filter(is_old).order_by("pk").select_for_update(of=("self",)).iterator(VALUES_PER_TRANSACTION):
             yield field, row
 
 
-def _sealed_anew(field: SealedField, row: models.Model) -> bool:
+def _seal_again(field: SealedField, row: models.Model) -> bool:
+    """False where the value does not open: it stays as it is."""
     legacy = LegacySeal.objects.filter(table=row._meta.db_table, row=row.pk, field=field.name)
     try:
         value = Secret(sealing.plaintext(row, field.name))

@@ -1,4 +1,4 @@
-"""Seal and open. A ciphertext is bound to where it stands and to what it is for (fields.py, binding.py)."""
+"""Seal and open. A ciphertext is bound to its table, row and column, and to what it is for (fields.py, binding.py)."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ class Unopenable(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a value of the web class stands."""
+    """The column of a row in which a value of the web class is stored."""
 
     table: str
     row: UUID
     field: str
 
     def context(self, owner: str) -> bytes:
+        """What a ciphertext there is bound to: it opens in no other place, and for no other owner."""
         return f"v1|{owner}|{self.table}|{self.row}|{self.field}".encode()
 
 
 def seal(row: Model, name: str, secret: Secret) -> dict[str, object]:
-    """Seal a value into a column of this row with its owner's newest key. Gives the columns it stands in, set on `row`.
+    """Seal a value into a column of this row with its owner's newest key. Returns the changed columns, which are set on `row`.
 
     The row's id, and what the value is bound to (fields.py), must stand. Needs the tenant's scope where a tenant owns it.
     Raises KeyUnavailable.
@@ -47,7 +48,7 @@ def seal(row: Model, name: str, secret: Secret) -> dict[str, object]:
 
 
 def unseal(row: Model, name: str) -> BoundSecret:
-    """Open in a worker, for what the value was given for. Needs the tenant's scope where a tenant owns it.
+    """Open a value in a worker, for the uses it was sealed for. Needs the tenant's scope where a tenant owns it.
 
     Raises Unopenable, KeyUnavailable.
     """
@@ -97,12 +98,12 @@ def unseal_for_web(place: Place, ciphertext: bytes) -> Secret:
         raise Unopenable(place.field) from None
 
 
-def web_pair(tenant_id: UUID, place: Place) -> tuple[str, str]:
+def make_web_pair(tenant_id: UUID, place: Place) -> tuple[str, str]:
     """A public keyset that workers seal with and its private half, which the web process alone opens, bound to its row.
 
     Raises KeyUnavailable.
     """
-    return keys.web_pair(place.context(f"web {tenant_id}"))
+    return keys.make_web_pair(place.context(f"web {tenant_id}"))
 
 
 def seal_to(public_keyset: str, tenant_id: UUID, place: Place, text: str) -> bytes:
@@ -111,7 +112,7 @@ def seal_to(public_keyset: str, tenant_id: UUID, place: Place, text: str) -> byt
 
 
 def open_with(wrapped_keyset: str, pair: Place, tenant_id: UUID, place: Place, ciphertext: bytes) -> str:
-    """Open what was sealed with the other half. `pair`: where that pair stands. Raises Unopenable, KeyUnavailable."""
+    """Open what was sealed with the other half. `pair`: where that pair is stored. Raises Unopenable, KeyUnavailable."""
     owner = f"web {tenant_id}"
     opener = keys.web_opener(wrapped_keyset, pair.context(owner))
     try:

@@ -13,9 +13,9 @@ from connections.spec.origins import origin_of
 from connections.spec.uses import Use
 
 DOTS = "•••"
-REMEMBERED_FOR = 15 * 60.0  # seconds after a secret was last revealed
+REMEMBERED_SECONDS = 15 * 60.0  # after a secret was last revealed
 MOST_REMEMBERED = 2000
-LONGEST_REMEMBERED = 20_000  # characters; a sealed mail is longer, and no single value
+LONGEST_REMEMBERED = 20_000  # characters: longer than any single value, shorter than a sealed mail
 
 
 class Secret:
@@ -27,6 +27,7 @@ class Secret:
         self.__value = value
 
     def reveal(self) -> str:
+        """The text itself."""
         _remember(self, self.__value)
         return self.__value
 
@@ -55,7 +56,7 @@ class Secret:
 
 
 class WrongUse(Exception):
-    """A secret was about to be used for what it was not given for, or sent to another place. Names neither of them."""
+    """A secret was about to be used for something else, or sent to another place, than it is for. Names neither of them."""
 
     def __init__(self) -> None:
         super().__init__("a secret was not given for this")
@@ -74,6 +75,7 @@ class BoundSecret(Secret):
         self.__destinations = dict(destinations)
 
     def reveal(self) -> NoReturn:
+        """Raises WrongUse: `reveal_for` says what for."""
         raise WrongUse
 
     def reveal_for(self, use: Use, url: str = "") -> str:
@@ -91,7 +93,7 @@ def _origin_or_none(url: str) -> str:
         return ""
 
 
-# What this process has lately given out, by a hash that means something only here: the wrapper itself, no second copy.
+# What this process has lately revealed, by a hash that means something only here: the wrapper itself, no second copy.
 _revealed: dict[bytes, tuple[Secret, float]] = {}
 _lock = threading.Lock()
 _salt = os.urandom(16)
@@ -103,13 +105,13 @@ def _remember(secret: Secret, value: str) -> None:
     digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16, key=_salt).digest()
     with _lock:
         _revealed.pop(digest, None)  # the newest stand last
-        _revealed[digest] = secret, time.monotonic() + REMEMBERED_FOR
+        _revealed[digest] = secret, time.monotonic() + REMEMBERED_SECONDS
         while len(_revealed) > MOST_REMEMBERED:
             del _revealed[next(iter(_revealed))]
 
 
 def lately_revealed() -> list[str]:
-    """The texts that could stand in something this process is about to write down, for taking them out of it."""
+    """Secrets that could stand in a text this process is about to write down, so that they can be taken out of it."""
     now = time.monotonic()
     with _lock:
         for digest in [digest for digest, (_, until) in _revealed.items() if until < now]:

@@ -29,14 +29,16 @@ from connections.vault.models import (
 )
 from connections.vault.secret import BoundSecret, Secret
 
-CHANGE_OVER = timedelta(days=7)  # a replaced certificate stays trusted, while a host changes from one to the next
+OLD_PIN_LIFETIME = timedelta(days=7)  # a replaced certificate stays trusted, while a host changes from one to the next
 
 
-class Refused(Exception):
+class ActionRefused(Exception):
     """A request that breaks a rule; the text is a sentence for the person who asked."""
 
 
-LEFT = _("This connection has been disconnected. To go on, connect the system anew from your list of connections.")
+DISCONNECTED_SENTENCE = _(
+    "This connection has been disconnected. To go on, connect the system anew from your list of connections."
+)
 
 
 def create_tenant(*, name: str, slug: str) -> Tenant:
@@ -47,48 +49,47 @@ def create_tenant(*, name: str, slug: str) -> Tenant:
     return tenant
 
 
-def refuse_left(connection: Connection) -> None:
-    """Raises Refused for a connection that was disconnected. Needs the tenant's scope."""
-    if Connection.objects.filter(id=connection.id, state=ConnectionState.DISCONNECTED).exists():
-        raise Refused(LEFT)
+def refuse_disconnected(connection: Connection) -> None:
+    """Raises ActionRefused for a connection that was disconnected. Needs the tenant's scope."""
+    if Connection.objects.disconnected().filter(id=connection.id).exists():
+        raise ActionRefused(DISCONNECTED_SENTENCE)
 
 
 def hold_open(connection: Connection) -> None:
-    """The same, and nobody disconnects it before the caller's transaction ends: for those who store a secret.
+    """Raises ActionRefused for a connection that was disconnected, and keeps it from being so until the caller's transaction
+    ends: for those who store a secret.
 
-    Comes last of the rows that a transaction locks, as it does for a worker that draws its conclusions.
+    Its row is locked last of all that a transaction locks, as a worker that writes a finding does.
     """
     rows = Connection.objects.select_for_update().filter(id=connection.id)
     if rows.values_list("state", flat=True).first() == ConnectionState.DISCONNECTED:
-        raise Refused(LEFT)
+        raise ActionRefused(DISCONNECTED_SENTENCE)
 
 
-CHANGED_MEANWHILE = _(
-    "This connection was changed by somebody else meanwhile. Look at it once more, then do it again."
-)
+CHANGED_SENTENCE = _("This connection was changed by somebody else meanwhile. Look at it once more, then do it again.")
 
 
 def refuse_changed(connection: Connection) -> None:
-    """Raises Refused where its addresses, or whether it stands, are no longer what the caller judged; after `hold_open`."""
+    """Raises ActionRefused where its addresses, or its being set up, have changed since the caller read it; after `hold_open`."""
     row = Connection.objects.only("state", "settings").get(id=connection.id)
-    was_setup, is_setup = (each.state == ConnectionState.SETUP for each in (connection, row))
-    if was_setup != is_setup or row.settings != connection.settings:
-        raise Refused(CHANGED_MEANWHILE)
+    was_in_setup, is_in_setup = (each.state == ConnectionState.SETUP for each in (connection, row))
+    if was_in_setup != is_in_setup or row.settings != connection.settings:
+        raise ActionRefused(CHANGED_SENTENCE)
 
 
 def open_connection(
     *, tenant: Tenant, provider: str, environment: str, auth_method: str = "", actor: Actor
 ) -> Connection:
-    """A new connection in set-up. Needs the tenant's scope. `way`: the name of a grant, '' for the recommended one.
+    """A new connection in set-up. Needs the tenant's scope. `auth_method`: the name of a grant, '' for the recommended one.
 
-    Raises Refused for an unknown provider, environment or way.
+    Raises ActionRefused for an unknown provider, environment or auth method.
     """
-    found = registry.find(provider)
-    if found is None or environment not in registry.environments(found):
-        raise Refused(_("This system or environment is not offered."))
-    auth_method = auth_method or found.grants[0].name
-    if auth_method not in [grant.name for grant in found.grants]:
-        raise Refused(_("This way to connect is not offered."))
+    description = registry.find(provider)
+    if description is None or environment not in registry.environments(description):
+        raise ActionRefused(_("This system or environment is not offered."))
+    auth_method = auth_method or description.grants[0].name
+    if auth_method not in [grant.name for grant in description.grants]:
+        raise ActionRefused(_("This way to connect is not offered."))
     connection = Connection(tenant=tenant, provider=provider, environment=environment, auth_method=auth_method)
     connection.save(force_insert=True)
     audit.record(
@@ -103,8 +104,8 @@ def open_connection(
 
 
 def store_credential(*, connection: Connection, name: str, secret: Secret, actor: Actor) -> None:
-    """Seal and store, replacing what was there. Needs the tenant's scope. Raises KeyUnavailable."""
-    rows = Credential.objects.filter(connection_id=connection.id, name=name)
+    """Seal a credential and store it in the place of an older one of this name. In the tenant's scope. Raises KeyUnavailable."""
+    rows = Credential.objects.for_connection(connection).filter(name=name)
     row_id = rows.values_list("id", flat=True).first()
     is_new = row_id is None
     row = Credential(
@@ -130,13 +131,13 @@ def store_credential(*, connection: Connection, name: str, secret: Secret, actor
     )
 
 
-def keep_settings(*, connection: Connection, values: dict[str, str], actor: Actor) -> None:
-    """Keep what the customer typed that is no secret; an empty value is taken out. Needs the tenant's scope.
+def store_settings(*, connection: Connection, values: dict[str, str], actor: Actor) -> None:
+    """Store what the customer typed that is no secret; an empty value is taken out. Needs the tenant's scope.
 
-    The caller answers for addresses: what is sealed for the old ones opens no more.
+    After a change of addresses, what is sealed for the old ones does not open any more: the caller has it typed anew.
     """
-    kept = {**connection.settings, **values}
-    connection.settings = {name: value for name, value in kept.items() if value}
+    merged = {**connection.settings, **values}
+    connection.settings = {name: value for name, value in merged.items() if value}
     Connection.objects.filter(id=connection.id).update(settings=connection.settings)
     audit.record(
         tenant_id=connection.tenant_id,
@@ -148,18 +149,18 @@ def keep_settings(*, connection: Connection, values: dict[str, str], actor: Acto
 
 
 def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Actor) -> list[str]:
-    """Trust the certificates that a person compared (Pin.compared). The ones they replace stay live for CHANGE_OVER, as a
-    host of several machines shows both for a while; what was there before those goes at once. Gives the hosts.
+    """Trust the certificates that a person compared (Pin.compared). The ones they replace stay live for
+    OLD_PIN_LIFETIME, as a host of several machines shows both for a while; older ones go at once. Returns the hosts.
 
-    Raises Refused where those that wait are not exactly these: a check since then may have met somebody in between.
+    Raises ActionRefused where those that wait are not exactly these: a check since then may have met somebody in between.
     """
-    # Held, so that none of them goes between this look and the word on it; one that comes meanwhile waits for its own.
-    waiting = Pin.objects.select_for_update().filter(connection_id=connection.id, confirmed_at=None)
-    found = list(waiting.order_by("id"))
-    if found and {pin.compared for pin in found} != set(compared):
-        raise Refused(_("A host shows another certificate now than your page did. Compare again, then confirm."))
-    for pin in found:
-        confirmed = Pin.objects.filter(connection_id=connection.id, host=pin.host, confirmed_at__isnull=False)
+    # Locked, so that none of them goes meanwhile; one that comes meanwhile waits to be compared.
+    waiting = Pin.objects.for_connection(connection).unconfirmed().select_for_update()
+    pins = list(waiting.order_by("id"))
+    if pins and {pin.compared for pin in pins} != set(compared):
+        raise ActionRefused(_("A host shows another certificate now than your page did. Compare again, then confirm."))
+    for pin in pins:
+        confirmed = Pin.objects.for_connection(connection).confirmed().filter(host=pin.host)
         replaced = confirmed.order_by("-confirmed_at").values_list("id", flat=True)[:1]
         confirmed.exclude(id__in=list(replaced)).delete()
         Pin.objects.filter(id=pin.id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
@@ -171,26 +172,24 @@ def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Ac
             host=pin.host,
             sha256=pin.sha256,
         )
-    return [pin.host for pin in found]
+    return [pin.host for pin in pins]
 
 
 def live_pins(connection: Connection) -> list[Pin]:
     """The certificates that are trusted now: the one confirmed last of each host, and the one before it for a while."""
-    rows = Pin.objects.filter(connection_id=connection.id, confirmed_at__isnull=False).order_by(
-        "host", "-confirmed_at"
-    )
+    rows = Pin.objects.for_connection(connection).confirmed().order_by("host", "-confirmed_at")
     now, live = timezone.now(), []
     newest: dict[str, Pin] = {}
     for pin in rows:
         first = newest.setdefault(pin.host, pin)
-        if pin is first or (first.confirmed_at and first.confirmed_at > now - CHANGE_OVER):
+        if pin is first or (first.confirmed_at and first.confirmed_at > now - OLD_PIN_LIFETIME):
             live.append(pin)
     return live
 
 
 @dataclass(frozen=True)
-class Opened:
-    """What a token request needs: what the customer gave by name, and our registration. Worker only.
+class OpenCredentials:
+    """What a token request needs: the customer's credentials by name, and our registration. Worker only.
 
     What is no secret is plain text: a customer's own client id, a scope.
     """
@@ -201,17 +200,17 @@ class Opened:
     redirect_uri: str
 
 
-def open_credentials(connection: Connection) -> Opened:
+def open_credentials(connection: Connection) -> OpenCredentials:
     """Open everything a token request for this connection needs. Needs the tenant's scope, in a worker.
 
     `connection`, as the caller has it, says where the request will go: what was sealed for another place does not open.
     Raises Unopenable and KeyUnavailable; a missing registration leaves `client_id` empty.
     """
     credentials: dict[str, str | BoundSecret] = dict(connection.settings)
-    for row in Credential.objects.filter(connection_id=connection.id):
+    for row in Credential.objects.for_connection(connection):
         row.connection = connection
         credentials[row.name] = sealing.unseal(row, "ciphertext")
-    return Opened(credentials, *open_registration(connection.provider, connection.environment))
+    return OpenCredentials(credentials, *open_registration(connection.provider, connection.environment))
 
 
 def open_registration(provider: str, environment: str) -> tuple[str, BoundSecret | None, str]:
@@ -219,11 +218,11 @@ def open_registration(provider: str, environment: str) -> tuple[str, BoundSecret
 
     Raises Unopenable and KeyUnavailable.
     """
-    ours = ClientRegistration.objects.filter(provider=provider, environment=environment).first()
-    if ours is None:
+    registration = ClientRegistration.objects.filter(provider=provider, environment=environment).first()
+    if registration is None:
         return "", None, ""
-    secret = sealing.unseal(ours, "secret_ciphertext") if ours.secret_ciphertext else None
-    return ours.client_id, secret, ours.redirect_uri
+    secret = sealing.unseal(registration, "secret_ciphertext") if registration.secret_ciphertext else None
+    return registration.client_id, secret, registration.redirect_uri
 
 
 def register_client(
@@ -278,7 +277,7 @@ class Exemptions:
 
 def exemptions_of(connection: Connection) -> Exemptions:
     """Needs the tenant's scope, or the staff's. One query."""
-    rows = NetworkExemption.objects.filter(connection_id=connection.id, ended_at=None)
+    rows = NetworkExemption.objects.for_connection(connection).in_force()
     if connection.moved_at is not None:
         rows = rows.filter(granted_at__gt=connection.moved_at)
     networks = dict(rows.values_list("kind", "networks"))
@@ -288,18 +287,16 @@ def exemptions_of(connection: Connection) -> Exemptions:
 def set_exemption(
     *, connection: Connection, kind: Exemption, networks: Collection[str] | None, reason: str, actor: Actor
 ) -> bool:
-    """An admin's word, in the staff's scope: what stood before ends, and where `networks` is not None a new one begins.
+    """An admin allows something, or takes it back (`networks` is None): the exemption in force ends, a new one begins.
 
-    False where nothing changed.
+    In the staff's scope. False where nothing changed.
     """
     before = exemptions_of(connection)
-    standing = {Exemption.PLAIN_HTTP: before.plain_http, Exemption.PRIVATE_NETWORKS: bool(before.private_networks)}
+    in_force = {Exemption.PLAIN_HTTP: before.plain_http, Exemption.PRIVATE_NETWORKS: bool(before.private_networks)}
     is_same = kind is Exemption.PLAIN_HTTP or before.private_networks == tuple(networks or ())
-    if standing[kind] == (networks is not None) and is_same:
+    if in_force[kind] == (networks is not None) and is_same:
         return False
-    NetworkExemption.objects.filter(connection_id=connection.id, kind=kind, ended_at=None).update(
-        ended_at=timezone.now()
-    )
+    NetworkExemption.objects.for_connection(connection).in_force().filter(kind=kind).update(ended_at=timezone.now())
     if networks is not None:
         NetworkExemption(
             tenant_id=connection.tenant_id,
@@ -318,17 +315,17 @@ def destroy_secrets(*, connection: Connection, keep: Collection[str] = ()) -> No
 
     Needs the tenant's scope.
     """
-    Credential.objects.filter(connection_id=connection.id).exclude(name__in=keep).delete()
+    Credential.objects.for_connection(connection).exclude(name__in=keep).delete()
     forget_tokens(connection)
-    Pin.objects.filter(connection_id=connection.id).delete()
+    Pin.objects.for_connection(connection).delete()
 
 
 def forget_tokens(connection: Connection) -> None:
-    """Destroy what was got with an access that goes or is being replaced: it would open the company of the old one.
+    """Destroy the tokens of an access that goes or is being replaced: they would open the company of the old one.
 
     Needs the tenant's scope. A token request under way finds its row gone and stores nothing.
     """
-    Grant.objects.filter(connection_id=connection.id).delete()
+    Grant.objects.for_connection(connection).delete()
 
 
 def bind_company(*, connection: Connection, company_id: str, company_name: str) -> bool:
@@ -341,27 +338,25 @@ def bind_company(*, connection: Connection, company_id: str, company_name: str) 
 
 
 def mark_broken(*, connection: Connection, fault: str) -> None:
-    """A connection that stood needs a person; `fault` is a code of the provider's catalogue. The first time stands."""
-    standing = Connection.objects.filter(
-        id=connection.id, state__in=(ConnectionState.CONNECTED, ConnectionState.BROKEN)
-    )
+    """A standing connection needs a person. `fault` is a code of the provider's catalogue; its first time is kept."""
+    standing = Connection.objects.standing().filter(id=connection.id)
     standing.exclude(state=ConnectionState.BROKEN, fault=fault).update(
         state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
     )
 
 
 def doubt_company(*, connection: Connection, fault: str) -> None:
-    """What opens a connection that stood is changed: nothing is read with it until its company is proved.
+    """What opens a standing connection was changed: nothing is read with it until its company is proved.
 
-    The time is always the newest: what was found out about an access before this one proves nothing.
+    The time is always the newest: what is known of an access before this one proves nothing.
     """
-    standing = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
-    Connection.objects.filter(id=connection.id, state__in=standing).update(
+    Connection.objects.standing().filter(id=connection.id).update(
         state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
     )
 
 
 def mark_healthy(*, connection: Connection) -> None:
+    """A connection that was being set up, or needed a person, works."""
     Connection.objects.filter(id=connection.id, state__in=(ConnectionState.SETUP, ConnectionState.BROKEN)).update(
         state=ConnectionState.CONNECTED, fault="", fault_at=None
     )

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from connections.calls import faults
 from connections.calls.entries import by_id
 from connections.calls.models import Call, CallState, Why
-from connections.calls.services import stands
+from connections.calls.services import can_send
 from connections.providers import registry
 from connections.spec.operations import Arguments, Operation
 from connections.spec.provider import Provider
@@ -84,14 +84,14 @@ def offer(connection: Connection) -> Offer:
     """Needs the tenant's scope. Two queries."""
     provider = provider_of(connection)
     labels = {each.name: each.label for each in provider.operations}
-    latest = Call.objects.filter(connection=connection).defer("answer", "body", "arguments", "troubles")[:CALLS_SHOWN]
+    latest = Call.objects.for_connection(connection).defer("answer", "body", "arguments", "troubles")[:CALLS_SHOWN]
     return Offer(
         connection=connection,
         provider=provider,
         reads=[each for each in provider.operations if not each.is_write],
         writes=[each for each in provider.operations if each.is_write],
         calls=[CallRow(call, labels.get(call.operation, call.operation)) for call in latest],
-        stands=stands(connection),
+        stands=can_send(connection),
     )
 
 

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from connections.calls.models import Call
-from connections.calls.validation import BadCall, declared
+from connections.calls.validation import BadCall, parameters_of
 from connections.spec import json_numbers
 from connections.spec.operations import Arguments, Operation, Parameter, Place
 from connections.spec.text import Text
@@ -34,7 +34,7 @@ class CallForm(forms.Form):
     def __init__(self, *args: Any, operation: Operation, like: Call | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.operation = operation
-        self._parameters = declared(operation)
+        self._parameters = parameters_of(operation)
         filled = like.filled if like else None
         for parameter in self._parameters:
             initial = _given(filled, parameter.place).get(parameter.name, "") if filled else parameter.example

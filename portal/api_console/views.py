@@ -20,7 +20,7 @@ from connections.calls.models import Call
 from connections.calls.validation import BadCall, check
 from connections.spec.operations import Operation
 from connections.vault.models import Connection
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.api_console.details import detail, offer, request_of
 from portal.api_console.forms import CallForm
 from portal.members.access import MemberRequest, member
@@ -136,7 +136,7 @@ def again(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
         return ask_again(request, reverse("call", args=[request.tenant.slug, connection, call]))
     try:
         found = services.send_again(call=found, actor=request.user.actor)
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
     except BadCall:
         messages.error(request, _("The provider no longer takes this as it is. Fill it in anew."))
@@ -159,7 +159,7 @@ def _ask(
         form.add_troubles(bad)
     except RateLimited as reached:
         form.add_error(None, limit_sentence(request, reached))
-    except Refused as refused:
+    except ActionRefused as refused:
         form.add_error(None, str(refused))
     else:
         return redirect("call", request.tenant.slug, connection.id, asked.id)
@@ -191,7 +191,7 @@ def _like(request: MemberRequest, connection: Connection, operation: Operation) 
 
 def _form(request: MemberRequest, connection: Connection, operation: Operation, form: CallForm) -> HttpResponse:
     context = {"form": form, "proved": not operation.is_write or recently_proved(request)}
-    context["stands"] = services.stands(connection)
+    context["stands"] = services.can_send(connection)
     return render(request, "api_console/fill.html", {**context, **_about(connection, operation)})
 
 

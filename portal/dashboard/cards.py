@@ -14,7 +14,7 @@ from django.db.models import Exists, Max, OuterRef, Q, Sum
 from connections.spec.checklist import Checkpoint, MarkState
 from connections.spec.provider import Provider
 from connections.sync import faults
-from connections.sync.models import ACTIVE, RunState, StreamCursor, StreamProgress, SyncRun
+from connections.sync.models import RunState, StreamCursor, StreamProgress, SyncRun
 from connections.tenancy.models import Tenant
 from connections.vault.models import Connection, ConnectionState, Leaving
 from portal.onboarding.marks import provider_of
@@ -53,9 +53,7 @@ class Card:
 
     @property
     def kind(self) -> Kind:
-        if self.connection.state != ConnectionState.DISCONNECTED and not self.provider.offers(
-            self.connection.auth_method
-        ):
+        if not self.connection.is_disconnected and not self.provider.offers(self.connection.auth_method):
             return Kind.WITHDRAWN
         settled = {
             ConnectionState.SETUP: Kind.SETUP,
@@ -137,7 +135,7 @@ def cards(connections: Sequence[Connection]) -> list[Card]:
         SyncRun.objects.filter(connection_id__in=ids, state=RunState.SUCCEEDED), value=Max("ended_at")
     )
     records = _by_connection(StreamCursor.objects.filter(connection_id__in=ids), value=Sum("records"))
-    counts = _counts([run.id for run in runs.values() if run.state in ACTIVE])
+    counts = _counts([run.id for run in runs.values() if run.is_active])
     found = []
     for connection in connections:
         provider, marks = provider_of(connection), stored.get(connection.id)

@@ -13,11 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.calls.models import Call
 from connections.calls.services import undecided
-from connections.jobs.models import Job, JobState
 from connections.spec.provider import CredentialField, Provider
 from connections.spec.text import Text
-from connections.sync.models import ACTIVE, ProgressState, RunState, StreamCursor, StreamProgress, SyncRun
-from connections.sync.services import SCHEDULED, lines
+from connections.sync.models import ProgressState, RunState, StreamCursor, StreamProgress, SyncRun
+from connections.sync.services import lines, next_slot
 from connections.transport.log import recording
 from connections.transport.models import Recording, RequestLogEntry
 from connections.vault.models import Connection, Credential, Grant
@@ -86,7 +85,7 @@ class Detail:
 
     @property
     def is_reading(self) -> bool:
-        return self.card.run is not None and self.card.run.state in ACTIVE
+        return self.card.run is not None and self.card.run.is_active
 
     @property
     def is_watched(self) -> bool:
@@ -126,17 +125,16 @@ def detail(connection: Connection) -> Detail:
     """Needs the tenant's scope."""
     provider = provider_of(connection)
     onboarding = Onboarding.objects.select_related("connection").filter(connection=connection).first()
-    cursors = {cursor.stream: cursor for cursor in StreamCursor.objects.filter(connection=connection)}
+    cursors = {cursor.stream: cursor for cursor in StreamCursor.objects.for_connection(connection)}
     stored = {
         row.name: row
-        for row in Credential.objects.filter(connection=connection).only(
+        for row in Credential.objects.for_connection(connection).only(
             "id", "tenant_id", "connection_id", "name", "hint", "changed_at", "changed_by"
         )
     }
     typed = {name for checkpoint in provider.checkpoints(connection.auth_method) for name in checkpoint.fields}
-    grant = Grant.objects.filter(connection=connection).only("id", "issued_at", "expires_at").first()
+    grant = Grant.objects.for_connection(connection).only("id", "issued_at", "expires_at").first()
     entries = RequestLogEntry.objects.filter(tenant_id=connection.tenant_id, connection_id=connection.id)
-    scheduled = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED)
     card = cards([connection])[0]
     return Detail(
         card=card,
@@ -148,9 +146,9 @@ def detail(connection: Connection) -> Detail:
             if field.name in typed or field.name in stored
         ],
         grant=grant if grant is not None and grant.expires_at else None,
-        runs=list(SyncRun.objects.filter(connection=connection)[:RUNS_SHOWN]),
+        runs=list(SyncRun.objects.for_connection(connection)[:RUNS_SHOWN]),
         requests=_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
-        next_at=scheduled.values_list("due_at", flat=True).first() if connection.sync_every_hours else None,
+        next_at=next_slot(connection),
         undecided=undecided(connection),
         recording=recording.live(connection),
         skipped=_skipped(card),
@@ -195,7 +193,7 @@ class RunDetail:
 
     @property
     def is_active(self) -> bool:
-        return self.run.state in ACTIVE
+        return self.run.is_active
 
     @property
     def went_well(self) -> bool:

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from connections.vault.models import Connection
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member
 from portal.members.models import Role
 from portal.members.rows import own
@@ -55,7 +55,7 @@ def move(request: MemberRequest, connection: UUID) -> HttpResponse:
             except BadInput as bad:
                 for name, sentence in bad.sentences.items():
                     form.add_error(name, str(sentence))
-            except Refused as refused:
+            except ActionRefused as refused:
                 form.add_error(None, str(refused))
             else:
                 context["changes"] = changes

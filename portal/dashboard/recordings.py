@@ -18,9 +18,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connections.transport.log import recording as recordings
 from connections.transport.models import Recording
 from connections.vault.keys import KeyUnavailable
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import Connection
 from connections.vault.sealing import Unopenable
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.dashboard.details import labels_of
 from portal.dashboard.forms import RecordingForm
 from portal.members.access import MemberRequest, member
@@ -66,7 +66,7 @@ def _page(request: MemberRequest, found: Connection, form: RecordingForm) -> Htt
             "deleted_at": newest and recordings.deleted_at(newest),
             "most": recordings.MOST_CALLS,
             "rows": [(each, labels.get(each.operation, each.operation)) for each in calls],
-            "may_start": found.state != ConnectionState.DISCONNECTED,
+            "may_start": not found.is_disconnected,
             "form": form,
         },
     )
@@ -111,7 +111,7 @@ def start(request: MemberRequest, connection: UUID) -> HttpResponse:
         recordings.start(
             connection=found, lasts=timedelta(minutes=form.cleaned_data["minutes"]), actor=request.user.actor
         )
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
     except KeyUnavailable:
         logger.exception("nothing can be recorded")

@@ -18,7 +18,7 @@ from connections.sync import services as sync
 from connections.sync.models import SyncRun, Trigger
 from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.dashboard import departure
 from portal.dashboard.cards import cards, cards_of
 from portal.dashboard.details import RunDetail, detail, run_detail
@@ -109,7 +109,7 @@ def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
         if was_setup:
             messages.success(request, _("The set-up is removed. What was stored for it is being destroyed."))
             return redirect("home", request.tenant.slug)
-    if request.method == "POST" or found.state == ConnectionState.DISCONNECTED:
+    if request.method == "POST" or found.is_disconnected:
         return redirect("connection", request.tenant.slug, found.id)
     [card] = cards([found])
     return render(request, "dashboard/disconnect.html", {"connection": found, "provider": card.provider, "card": card})
@@ -122,7 +122,7 @@ def sync_now(request: MemberRequest, connection: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
     try:
         run = sync.start_run(connection=found, trigger=Trigger.HAND, actor=request.user.actor)
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
         return redirect("connection", request.tenant.slug, found.id)
     return redirect("run", request.tenant.slug, found.id, run.id)
@@ -138,7 +138,7 @@ def schedule(request: MemberRequest, connection: UUID) -> HttpResponse:
         return _connection(request, found, form)
     try:
         sync.set_schedule(connection=found, every_hours=form.cleaned_data["every_hours"], actor=request.user.actor)
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
     else:
         messages.success(request, _("The schedule is changed."))

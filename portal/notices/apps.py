@@ -23,12 +23,12 @@ class NoticesConfig(AppConfig):
                 handler=mail.send,
                 on_parked=mail.parked,
                 retry_waits_seconds=mail.RETRY_WAITS_SECONDS,
-                for_tenant=False,
+                tenant_required=False,
             )
         register(
             error_groups.SUMMARY,
             queue="mail",
             handler=error_groups.summarise,
             on_parked=error_groups.gave_up,
-            for_tenant=False,
+            tenant_required=False,
         )

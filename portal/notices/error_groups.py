@@ -47,8 +47,7 @@ def count(label: str, mail_now: Callable[[], None]) -> None:
 def summarise(lease: Lease) -> None:
     """Job: how many more there were since the last mail about this kind."""
     now = timezone.now()
-    with transaction.atomic():
-        lease.check()
+    with lease.scope():
         group = ErrorGroup.objects.select_for_update().filter(id=lease.subject).first()
         if group is None or not group.more or group.mailed_at is None or group.last_at is None:
             return

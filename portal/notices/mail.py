@@ -104,16 +104,14 @@ def send(lease: Lease) -> None:
             message = f"the mail server refuses it for good ({smtp.code_of(error)})"
             raise Parked(message) from None
         raise
-    with transaction.atomic():
-        lease.check()
+    with lease.scope():
         OutgoingMail.objects.filter(id=mail.id).update(state=MailState.SENT, sent_at=timezone.now(), ciphertext=b"")
 
 
 def _note(lease: Lease, mail_id: uuid.UUID, error: Exception) -> None:
     """Keep what kind of trouble it was: the reply's code or the error's type, as its text may quote the mail."""
     code = smtp.code_of(error)
-    with transaction.atomic():
-        lease.check()
+    with lease.scope():
         OutgoingMail.objects.filter(id=mail_id).update(
             state=MailState.REFUSED if smtp.is_for_good(error) else MailState.QUEUED,
             tries=F("tries") + 1,

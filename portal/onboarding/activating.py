@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.providers import registry
 from connections.spec.provider import Environment, Provider
 from connections.spec.text import Text
@@ -108,7 +108,7 @@ class Activating:
 
 
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
-    """Take up a request for one of the person's tenants, or find it taken up. Raises RateLimited, Refused, KeyUnavailable.
+    """Take up a request for one of the person's tenants, or find it taken up. Raises RateLimited, ActionRefused, KeyUnavailable.
 
     Each makes a call to the provider in the name of our own registration, whatever its id: it is counted before.
     """
@@ -158,13 +158,12 @@ def shown(request: MemberRequest, activation: UUID) -> Activating:
     )
 
 
-def go_on(lease: Lease) -> None:
+def go_on(lease: TenantLease) -> None:
     """Job: a checklist for every connection that a decision opened, its key checked. Done twice it changes nothing."""
-    with tenant_scope(lease.tenant_id):
+    with lease.scope():
         request = ActivationRequest.objects.filter(id=lease.subject).first()
         if request is None:
             return
-        lease.check()
         has_one = Onboarding.objects.values("connection_id")
         for connection in Connection.objects.filter(id__in=request.opened.values()).exclude(id__in=has_one):
             provider = provider_of(connection)

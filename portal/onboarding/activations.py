@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from connections.tenancy.scope import SYSTEM
 from connections.vault.keys import KeyUnavailable
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member, membership_of
 from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
@@ -60,7 +60,7 @@ def decide_activation(request: MemberRequest, activation: UUID) -> HttpResponse:
         return redirect("activation", request.tenant.slug, activation)
     try:
         consents.decide(activation=found.row, approved=chosen, tenant=request.tenant, user=request.user)
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
     return redirect("activation", request.tenant.slug, activation)
 
@@ -73,8 +73,8 @@ def ask_consent(request: MemberRequest, activation: UUID) -> HttpResponse:
     found = shown(request, activation)
     try:
         consents.ask(activation=found.row, tenant=request.tenant, user=request.user)
-    except (Refused, KeyUnavailable) as refused:
-        messages.error(request, str(refused if isinstance(refused, Refused) else NO_KEYS))
+    except (ActionRefused, KeyUnavailable) as refused:
+        messages.error(request, str(refused if isinstance(refused, ActionRefused) else NO_KEYS))
     return redirect("activation", request.tenant.slug, activation)
 
 
@@ -95,7 +95,7 @@ def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
         try:
             actor = request.user.actor if request.user.is_authenticated else SYSTEM
             (consents.confirm if is_meant else consents.decline)(question, actor)
-        except Refused:  # pressed twice
+        except ActionRefused:  # pressed twice
             return _consent_again(request, token)
         return render(request, "onboarding/consent_given.html", {"question": question, "is_meant": is_meant})
 

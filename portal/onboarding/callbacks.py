@@ -19,7 +19,7 @@ from connections.providers import registry
 from connections.spec.provider import Provider
 from connections.transport.oauth import authorization
 from connections.vault.keys import KeyUnavailable
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.members.lookups import tenants_to_act_for
 from portal.onboarding import activating, logins
 from portal.rate_limits import limits
@@ -125,7 +125,7 @@ def activation_arrived(request: HttpRequest, provider: str, environment: str) ->
             asked = activating.ask(
                 tenant=chosen, provider=found, environment=environment, request_id=request_id, actor=user.actor
             )
-        except Refused as refused:
+        except ActionRefused as refused:
             context = {"provider": found, "sentence": str(refused)}
             return render(request, "onboarding/activation_refused.html", context, status=400)
         except KeyUnavailable:

@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from connections.spec.checklist import Inference, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Inference, LogProbe, MarkState, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
-from connections.sync.models import ACTIVE, CONCLUSION, StreamProgress, SyncRun
+from connections.sync.models import CONCLUDING_TIME, StreamProgress, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.transport.oauth import refusal_waits
-from connections.vault.models import Connection, ConnectionState, Credential, Grant, Pin
+from connections.vault.models import Connection, Credential, Grant, Pin
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, Step, progress
@@ -35,7 +35,7 @@ class FirstRun:
 
     @property
     def is_active(self) -> bool:
-        return self.run.state in ACTIVE
+        return self.run.is_active
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class ChecklistPage:
     @property
     def has_left(self) -> bool:
         """Disconnected: the list is kept to look at."""
-        return self.connection.state == ConnectionState.DISCONNECTED
+        return self.connection.is_disconnected
 
     @property
     def is_exchanging(self) -> bool:
@@ -83,7 +83,7 @@ class ChecklistPage:
         if self.attempt is None or self.attempt.state == AttemptState.RECEIVED:
             return self.attempt is not None
         ended_at = self.attempt.ended_at
-        if ended_at is None or ended_at < timezone.now() - CONCLUSION:
+        if ended_at is None or ended_at < timezone.now() - CONCLUDING_TIME:
             return False
         marks = [step.mark for step in self.progress.steps if step.checkpoint.slug == self.attempt.checkpoint]
         return not any(at and at >= ended_at for mark in marks for at in (mark.asked_at, mark.checked_at))
@@ -176,7 +176,7 @@ class ChecklistPage:
 
     @property
     def shows_run(self) -> bool:
-        return self.opened is not None and isinstance(self.opened.checkpoint.proof, LedgerProbe)
+        return self.opened is not None and isinstance(self.opened.checkpoint.proof, LogProbe)
 
     @property
     def waits_for(self) -> Sequence[Step]:
@@ -218,12 +218,12 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
         opened=shown,
         credentials={
             row.name: row
-            for row in Credential.objects.filter(connection=onboarding.connection).only(
+            for row in Credential.objects.for_connection(onboarding.connection).only(
                 "id", "tenant_id", "name", "hint", "changed_at", "changed_by"
             )
         },
         our_client_id=our_client_id(onboarding.connection),
-        pins=list(Pin.objects.filter(connection=onboarding.connection).order_by("host", "seen_at"))
+        pins=list(Pin.objects.for_connection(onboarding.connection).order_by("host", "seen_at"))
         if shown and shown.checkpoint.pins
         else [],
         latest_run=_latest_run(onboarding.connection),
@@ -253,7 +253,7 @@ def _latest_attempt(connection: Connection) -> AuthorizationAttempt | None:
 
 
 def _latest_run(connection: Connection) -> FirstRun | None:
-    run = SyncRun.objects.filter(connection=connection).order_by("-queued_at").first()
+    run = SyncRun.objects.for_connection(connection).order_by("-queued_at").first()
     if run is None:
         return None
     rows = list(StreamProgress.objects.filter(run=run).values_list("seen", "expected"))

@@ -27,7 +27,7 @@ from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation as activation_requests
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.members.mailing import Delivery, TrackedMail, deliveries_of
 from portal.members.models import User
 from portal.onboarding.models import ActivationConsent
@@ -139,17 +139,17 @@ def _folded(email: str) -> str:
 def ask(*, activation: ActivationRequest, tenant: Tenant, user: User) -> None:
     """Mail the person who chose the companies a link by which they say whether this tenant is meant.
 
-    One link is valid at a time. Raises Refused where there is nothing to ask, nobody to ask, or it was asked just now;
+    One link is valid at a time. Raises ActionRefused where there is nothing to ask, nobody to ask, or it was asked just now;
     KeyUnavailable. Needs the tenant's scope.
     """
     now = timezone.now()
     consent = consent_of(activation, user)
     if activation.state != ActivationState.SHOWN or consent.state not in (ConsentState.NEEDED, ConsentState.ASKED):
-        raise Refused(_("There is nobody to ask about this request."))
+        raise ActionRefused(_("There is nobody to ask about this request."))
     if activation.expires_at and activation.expires_at <= now:
-        raise Refused(activation_requests.MESSAGES["expired"])
+        raise ActionRefused(activation_requests.MESSAGES["expired"])
     if consent.row is not None and consent.row.asked_at > now - AGAIN_AFTER:
-        raise Refused(
+        raise ActionRefused(
             _("The mail was sent off a moment ago. If it does not arrive, ask again in %(time)s.")
             % {"time": duration(AGAIN_AFTER)}
         )
@@ -221,7 +221,7 @@ def answered_by(token: str, user: User) -> Question | None:
 
 
 def confirm(question: Question, actor: Actor) -> None:
-    """They mean this tenant; its people decide now. Raises Refused where the link was used meanwhile.
+    """They mean this tenant; its people decide now. Raises ActionRefused where the link was used meanwhile.
 
     `actor`: whose session it is, SYSTEM where nobody is signed in; whoever answers is known by their address alone.
     """
@@ -229,7 +229,7 @@ def confirm(question: Question, actor: Actor) -> None:
 
 
 def decline(question: Question, actor: Actor) -> None:
-    """They do not: all companies are declined at the provider, and nothing is connected. Raises Refused."""
+    """They do not: all companies are declined at the provider, and nothing is connected. Raises ActionRefused."""
     with transaction.atomic():
         _answer(question, actor, "declined_at", "activation.consent_declined")
         activation_requests.decide(activation=question.activation, approved=[], actor=actor)
@@ -240,16 +240,16 @@ def _answer(question: Question, actor: Actor, answered: str, action: str) -> Non
         waiting = ActivationConsent.objects.filter(id=question.row.id, digest=question.row.digest)
         # Of two answers at the same moment the database lets one through.
         if not waiting.filter(confirmed_at=None, declined_at=None).update(**{answered: timezone.now()}):
-            raise Refused(_("This link has been used already."))
+            raise ActionRefused(_("This link has been used already."))
         # Its look-up stays: whoever answered may open the link again (`answered_by`).
         _audit(question.activation, actor, action, email=question.email)
 
 
 def decide(*, activation: ActivationRequest, approved: Collection[str], tenant: Tenant, user: User) -> None:
-    """A person's word about the companies, where whoever chose them is known to mean this tenant. Raises Refused."""
+    """A person's word about the companies, where whoever chose them is known to mean this tenant. Raises ActionRefused."""
     consent = consent_of(activation, user)
     if not consent.is_given:
-        raise Refused(_("The person who chose these companies has not confirmed that they are meant for you."))
+        raise ActionRefused(_("The person who chose these companies has not confirmed that they are meant for you."))
     with transaction.atomic():
         if consent.state is ConsentState.OWN:
             ActivationConsent.objects.update_or_create(

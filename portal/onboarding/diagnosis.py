@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from uuid import UUID
 
-from connections.jobs.lease import Lease
-from connections.spec.checklist import Attestation, Inference, LedgerProbe, MarkState, Probe
+from connections.jobs.lease import TenantLease
+from connections.spec.checklist import Attestation, Inference, LogProbe, MarkState, Probe
 from connections.spec.errors import CallFailed
 from connections.spec.faults import Acts, Fault
 from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
-from connections.tenancy.scope import tenant_scope
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import mark_broken, mark_healthy
 from portal.onboarding.marks import Proof, ask_check, checkpoint_of, complete, marks_of, provider_of, record
@@ -35,14 +34,13 @@ def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: s
         mark_broken(connection=connection, fault=fault.code)
 
 
-def run_ended(lease: Lease) -> None:
+def run_ended(lease: TenantLease) -> None:
     """Job: a sync run ended. Its faults reopen their checkpoints; every other mark is left alone."""
-    with tenant_scope(lease.tenant_id):
+    with lease.scope():
         run = SyncRun.objects.select_related("connection").filter(id=lease.subject).first()
         onboarding = run and Onboarding.objects.select_related("connection").filter(connection=run.connection).first()
-        if run is None or not onboarding or run.connection.state == ConnectionState.DISCONNECTED:
+        if run is None or not onboarding or run.connection.is_disconnected:
             return
-        lease.check()
         marks = marks_of(onboarding)
         provider = provider_of(run.connection)
         codes = [(run.fault, run.entry_id)] if run.fault else []
@@ -81,7 +79,7 @@ def _to_ask(marks: Mapping[str, Mark], *, is_green: bool) -> list[str]:
         proof = checkpoint_of(mark).proof
         was_never_asked = mark.state == MarkState.OPEN and mark.checked_at is None
         is_new = mark._state.adding or (was_never_asked and mark.onboarding.completed_at is not None)
-        if isinstance(proof, LedgerProbe):
+        if isinstance(proof, LogProbe):
             asked += [slug] if mark.state != MarkState.VERIFIED else []
         elif is_green and isinstance(proof, Probe):
             asked += [slug] if is_new or mark.state == MarkState.FAILING else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.urls import reverse
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.providers import registry
 from connections.spec.checklist import Inference, MarkState, Probe
 from connections.spec.faults import Acts
@@ -20,8 +20,8 @@ from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport import faults as auth_methods
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.transport.oauth import authorization
-from connections.vault.models import ClientRegistration, ConnectionState
-from connections.vault.services import Refused, refuse_left
+from connections.vault.models import ClientRegistration
+from connections.vault.services import ActionRefused, refuse_disconnected
 from portal.members.access import membership_of
 from portal.members.models import Role, User
 from portal.onboarding import diagnosis
@@ -47,10 +47,10 @@ def login_of(mark: Mark, name: str) -> Login | None:
 def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
     """Begin an attempt and give the address at the provider. `session`: the browser session's key.
 
-    Raises Refused where we are not registered, or do not know yet where the provider is; KeyUnavailable.
+    Raises ActionRefused where we are not registered, or do not know yet where the provider is; KeyUnavailable.
     """
     connection = mark.onboarding.connection
-    refuse_left(connection)
+    refuse_disconnected(connection)
     registered = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
     address = registered.values_list("redirect_uri", flat=True).first()
     try:
@@ -63,7 +63,7 @@ def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
             actor=actor,
         )
     except registry.AddressMissing:
-        raise Refused(auth_methods.NO_ADDRESS.customer) from None
+        raise ActionRefused(auth_methods.NO_ADDRESS.customer) from None
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,12 @@ def state_is_assumed(provider: Provider) -> bool:
     return not all([*promised, *(login.state_promised for login in provider.logins)])
 
 
-def attempt_ended(lease: Lease) -> None:
+def attempt_ended(lease: TenantLease) -> None:
     """Job: a login has ended. One that brought something is checked; any other says on its checkpoint why not."""
-    with tenant_scope(lease.tenant_id):
+    with lease.scope():
         attempt = AuthorizationAttempt.objects.select_related("connection").filter(id=lease.subject).first()
-        if attempt is None or attempt.connection.state == ConnectionState.DISCONNECTED:
+        if attempt is None or attempt.connection.is_disconnected:
             return
-        lease.check()
         connection = attempt.connection
         marks = marks_of(Onboarding.objects.select_related("connection").get(connection=connection))
         # Where a release renamed the checkpoint meanwhile, it is the one that offers this login today.

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from connections.jobs.services import enqueue
 from connections.providers import registry
-from connections.spec.checklist import Checkpoint, Inference, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Checkpoint, Inference, LogProbe, MarkState, Probe
 from connections.spec.provider import CredentialField, Provider
 from connections.transport.oauth import refusal_waits
 from connections.vault.models import Connection, Credential
@@ -85,7 +85,7 @@ def ask_waiting(*, slug: str, marks: Mapping[str, Mark]) -> None:
     """Whatever waited for this checkpoint can be asked now, where everything it is asked with has been entered."""
     connection = marks[slug].onboarding.connection
     for other in provider_of(connection).checkpoints(connection.auth_method):
-        if slug in other.needs and isinstance(other.proof, Probe | LedgerProbe) and not missing(connection, other):
+        if slug in other.needs and isinstance(other.proof, Probe | LogProbe) and not missing(connection, other):
             ask_check(mark=marks[other.slug])
 
 
@@ -101,7 +101,7 @@ def missing(connection: Connection, checkpoint: Checkpoint) -> list[CredentialFi
     fields = [provider_of(connection).field(name) for name in checkpoint.fields]
     if not any(not field.optional for field in fields):
         return []
-    stored = set(Credential.objects.filter(connection_id=connection.id).values_list("name", flat=True))
+    stored = set(Credential.objects.for_connection(connection).values_list("name", flat=True))
     stored |= {name for name, value in connection.settings.items() if value.strip()}
     return [field for field in fields if not field.optional and field.name not in stored]
 

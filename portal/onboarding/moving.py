@@ -16,7 +16,7 @@ from connections.spec.provider import CredentialField
 from connections.tenancy import audit
 from connections.tenancy.scope import Actor
 from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import Refused, destroy_secrets, hold_open, keep_settings, refuse_changed
+from connections.vault.services import ActionRefused, destroy_secrets, hold_open, refuse_changed, store_settings
 from portal.notices.owners import mail_owners
 from portal.onboarding import typed
 from portal.onboarding.marks import provider_of
@@ -58,18 +58,20 @@ def move(*, connection: Connection, values: Mapping[str, str], actor: Actor) -> 
     """Change the addresses, destroy what was stored for the old server, and hold reading until the company is proved.
 
     In the tenant's scope; that an owner asks, and who they are, the caller has checked. Every owner is told by mail.
-    Raises BadInput; Refused where there is nothing to move.
+    Raises BadInput; ActionRefused where there is nothing to move.
     """
     moved = changes(connection=connection, values=values)
     if not moved or not can_move(connection):
-        raise Refused(_("There is no other address in it, so nothing was changed."))
+        raise ActionRefused(_("There is no other address in it, so nothing was changed."))
     provider = provider_of(connection)
     with transaction.atomic():
         hold_reading(connection=connection, actor=actor)
         hold_open(connection)
         refuse_changed(connection)
         destroy_secrets(connection=connection)
-        keep_settings(connection=connection, values={change.field.name: change.after for change in moved}, actor=actor)
+        store_settings(
+            connection=connection, values={change.field.name: change.after for change in moved}, actor=actor
+        )
         moved_to: dict[str, object] = {"moved_at": timezone.now()}
         if not provider.tells_company:
             moved_to["company_id"] = ""  # the server was a part of it; the owner's word binds it anew

@@ -11,9 +11,9 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
-from connections.spec.checklist import Answer, Checkpoint, Finding, LedgerProbe, MarkState, Probe, SeenCertificate
+from connections.spec.checklist import Answer, Checkpoint, Finding, LogProbe, MarkState, Probe, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.faults import Acts
 from connections.spec.operations import Arguments
@@ -74,7 +74,7 @@ class ConnectionAsker:
     @property
     def scope(self) -> str:
         with tenant_scope(self.connection.tenant_id):
-            grants = Grant.objects.filter(connection_id=self.connection.id)
+            grants = Grant.objects.for_connection(self.connection)
             return grants.values_list("scope", flat=True).first() or ""
 
     @property
@@ -95,11 +95,11 @@ class ConnectionAsker:
     def certificates(self) -> Sequence[SeenCertificate]:
         return self.client.certificates()
 
-    def known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
+    def count_known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
         with tenant_scope(self.connection.tenant_id):
-            cursor = StreamCursor.objects.filter(connection_id=self.connection.id, stream=stream)
+            cursor = StreamCursor.objects.for_connection(self.connection).filter(stream=stream)
             held = cursor.values_list("records", flat=True).first() or 0
-            ours = Record.objects.filter(connection_id=self.connection.id, stream=stream, external_id__in=ids)
+            ours = Record.objects.for_connection(self.connection).filter(stream=stream, external_id__in=ids)
             return held, ours.count()
 
     def fresh_token(self) -> None:
@@ -110,7 +110,8 @@ class ConnectionAsker:
         with tenant_scope(self.connection.tenant_id):
             ended = (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.FAILED)
             state = (
-                SyncRun.objects.filter(connection=self.connection, state__in=ended)
+                SyncRun.objects.for_connection(self.connection)
+                .filter(state__in=ended)
                 .order_by("-queued_at")
                 .values_list("state", flat=True)
                 .first()
@@ -118,12 +119,12 @@ class ConnectionAsker:
         return None if state is None else state == RunState.SUCCEEDED
 
 
-def check(lease: Lease) -> Again | None:
+def check(lease: TenantLease) -> Again | None:
     """Job: probe one checkpoint and write the finding. Probes run outside any transaction.
 
     What passes by itself is asked again for a while, as its sentence says, before it becomes the finding.
     """
-    with tenant_scope(lease.tenant_id):
+    with lease.scope():
         mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
         if mark is None:
             return None
@@ -134,10 +135,8 @@ def check(lease: Lease) -> Again | None:
         checkpoint = checkpoint_of(mark)
         waiting_for = [slug for slug in checkpoint.needs if not MarkState(marks[slug].state).is_proved]
         waiting_for += [field.name for field in missing(connection, checkpoint)]
-    has_left = connection.state == ConnectionState.DISCONNECTED
-    if has_left or waiting_for or not isinstance(checkpoint.proof, Probe | LedgerProbe):
-        with tenant_scope(mark.tenant_id):
-            lease.check()
+    if connection.is_disconnected or waiting_for or not isinstance(checkpoint.proof, Probe | LogProbe):
+        with lease.scope():
             # What was found since it was asked for, by whatever else, stays its last word.
             is_open = mark.asked_at and (mark.checked_at is None or mark.checked_at < mark.asked_at)
             if is_open and Evidence.objects.filter(mark=mark, at__gte=mark.asked_at).exists():
@@ -151,8 +150,7 @@ def check(lease: Lease) -> Again | None:
         return _refused(lease, mark, marks, asker, failed)
     except BadPage:
         finding = Finding(_keep(mark), UNREADABLE)
-    with tenant_scope(mark.tenant_id):
-        lease.check()
+    with lease.scope():
         asker.client.write_pending()
         if (again := _outdated(asker)) is not None:
             return again
@@ -169,7 +167,7 @@ def _outdated(asker: ConnectionAsker) -> Again | None:
     if connection.fault not in faults.HOLDING:
         return None
     now = timezone.now()
-    newest = Grant.objects.filter(connection=connection).values_list("generation", flat=True).first()
+    newest = Grant.objects.for_connection(connection).values_list("generation", flat=True).first()
     under_way = AuthorizationAttempt.objects.filter(connection=connection, state=AttemptState.RECEIVED)
     if under_way.filter(consumed_at__gt=now - VALID_FOR).exists():
         return Again(now + PAUSE, "a login is being carried out")
@@ -219,7 +217,7 @@ def _found(
 
 def _tell_owners(connection: Connection, mark: Mark, finding: Finding, *, is_news: bool) -> None:
     """Reading is held for the company's sake, and only people can put it right: they are told by mail, once."""
-    if not is_news or connection.state not in (ConnectionState.CONNECTED, ConnectionState.BROKEN):
+    if not is_news or not connection.is_standing:
         return
     provider = provider_of(connection)
     page = reverse("checkpoint", args=[connection.tenant.slug, connection.id, mark.checkpoint])
@@ -241,15 +239,14 @@ def _mended(connection: Connection) -> None:
 
 
 def _refused(
-    lease: Lease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed
+    lease: TenantLease, mark: Mark, marks: dict[str, Mark], asker: ConnectionAsker, failed: CallFailed
 ) -> Again | None:
     """A refused probe fails the checkpoint its fault names, which need not be the one that was asked about."""
     # Not this checkpoint's fault, or nobody's: it stays what it was, and says why it could not be checked.
     kept = Proof(
         _keep(mark), failed.fault.code, entry_id=failed.entry_id, provider_request_id=failed.provider_request_id
     )
-    with tenant_scope(mark.tenant_id):
-        lease.check()
+    with lease.scope():
         asker.client.write_pending()
         if (again := _again(mark, failed)) is not None:
             is_said = (
@@ -281,9 +278,8 @@ def _again(mark: Mark, failed: CallFailed) -> Again | None:
     return Again(due_at, failed.fault.code) if due_at < mark.asked_at + PATIENCE else None
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """The job was parked: stop the page's waiting and say so."""
-    with tenant_scope(lease.tenant_id):
-        mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
-        if mark is not None:
-            record(mark=mark, proof=Proof(_keep(mark), "check-gave-up"))
+    mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
+    if mark is not None:
+        record(mark=mark, proof=Proof(_keep(mark), "check-gave-up"))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.checklist import Attestation, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Attestation, LogProbe, MarkState, Probe
 from connections.spec.proofs import MEANT
 from connections.spec.text import Text
 from connections.sync import faults
@@ -18,7 +18,7 @@ from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
 from connections.vault.services import (
-    Refused,
+    ActionRefused,
     bind_company,
     confirm_pins,
     doubt_company,
@@ -27,7 +27,7 @@ from connections.vault.services import (
     mark_healthy,
     open_connection,
     refuse_changed,
-    refuse_left,
+    refuse_disconnected,
 )
 from portal.onboarding import typed
 from portal.onboarding.marks import (
@@ -47,7 +47,7 @@ SERVER_CHANGED = "server-changed"
 
 
 def begin(*, tenant: Tenant, provider: str, environment: str, auth_method: str = "", actor: Actor) -> Onboarding:
-    """Open a connection and its checklist, every mark open. `way`: '' is the one we recommend. Raises Refused."""
+    """Open a connection and its checklist, every mark open. `way`: '' is the one we recommend. Raises ActionRefused."""
     connection = open_connection(
         tenant=tenant, provider=provider, environment=environment, auth_method=auth_method, actor=actor
     )
@@ -64,18 +64,18 @@ def lay_out(connection: Connection) -> Onboarding:
 
 
 def attest(*, mark: Mark, actor: Actor) -> None:
-    """A person says that it is done. Raises Refused where we can ask the provider already, or nothing can be attested.
+    """A person says that it is done. Raises ActionRefused where we can ask the provider already, or nothing can be attested.
 
     What is inferred or verified stays so: a person's word does not replace a proof.
     """
-    refuse_left(mark.onboarding.connection)
+    refuse_disconnected(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
     if not checkpoint.attest:
-        raise Refused(_("This cannot be confirmed by hand: we check it ourselves."))
+        raise ActionRefused(_("This cannot be confirmed by hand: we check it ourselves."))
     if mark.state in (MarkState.VERIFIED, MarkState.INFERRED, MarkState.UNCONFIRMED):
         return
     if mark.state == MarkState.FAILING and isinstance(checkpoint.proof, Probe):
-        raise Refused(_("We found that this fails. Put it right, then have it checked again."))
+        raise ActionRefused(_("We found that this fails. Put it right, then have it checked again."))
     code = checkpoint.proof.code if isinstance(checkpoint.proof, Attestation) else "said-so"
     record(mark=mark, proof=Proof(MarkState.ATTESTED, code, {"who": actor.name}, actor_name=actor.name))
     _look_whether_complete(mark)
@@ -89,13 +89,13 @@ def attest(*, mark: Mark, actor: Actor) -> None:
 
 
 def check(*, mark: Mark) -> None:
-    """A person wants it checked now. Raises Refused for a connection that was disconnected."""
-    refuse_left(mark.onboarding.connection)
+    """A person wants it checked now. Raises ActionRefused for a connection that was disconnected."""
+    refuse_disconnected(mark.onboarding.connection)
     ask_check(mark=mark)
 
 
 def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> Sequence[Text]:
-    """Keep what was typed and check it; gives what stood around it and was left out. Raises BadInput, Refused."""
+    """Keep what was typed and check it; gives what stood around it and was left out. Raises BadInput, ActionRefused."""
     entry = typed.read(mark=mark, typed=values)
     connection = mark.onboarding.connection
     with transaction.atomic():
@@ -150,9 +150,9 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
     starts; where reading is held because the access or the server was changed, an owner says so: the caller has checked.
 
     `compared`: the certificates the page showed (Pin.compared); `evidence`: what it showed of anything else. Raises
-    Refused while nothing was found, and where something else stands there than was shown.
+    ActionRefused while nothing was found, and where something else stands there than was shown.
     """
-    refuse_left(mark.onboarding.connection)
+    refuse_disconnected(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
     connection = mark.onboarding.connection
     connection.refresh_from_db()
@@ -160,13 +160,13 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
         _confirm_certificates(mark, compared, actor)
         return
     if checkpoint.confirm and mark.state == MarkState.VERIFIED:
-        raise Refused(_("This has been confirmed already."))
+        raise ActionRefused(_("This has been confirmed already."))
     if lacking := missing(connection, checkpoint):
         labels = ", ".join(str(field.label) for field in lacking)
-        raise Refused(_("Enter this first, then confirm: %(fields)s.") % {"fields": labels})
+        raise ActionRefused(_("Enter this first, then confirm: %(fields)s.") % {"fields": labels})
     latest = _to_confirm(mark)
     if not checkpoint.confirm or latest is None:
-        raise Refused(_("There is nothing to confirm yet. Check it first."))
+        raise ActionRefused(_("There is nothing to confirm yet. Check it first."))
     _refuse_unseen(latest, evidence, connection)
     meant = Proof(
         MarkState.VERIFIED,
@@ -197,7 +197,7 @@ def _look_whether_complete(mark: Mark) -> None:
     marks = marks_of(mark.onboarding)
     if mark.onboarding.completed_at is None and all(MarkState(each.state).passes for each in marks.values()):
         for each in marks.values():
-            if isinstance(checkpoint_of(each).proof, LedgerProbe):
+            if isinstance(checkpoint_of(each).proof, LogProbe):
                 ask_check(mark=each)
 
 
@@ -216,14 +216,14 @@ def _to_confirm(mark: Mark) -> Evidence | None:
 
 
 def _refuse_unseen(latest: Evidence, shown: str | None, connection: Connection) -> None:
-    """Raises Refused where the page showed something else than what waits now."""
+    """Raises ActionRefused where the page showed something else than what waits now."""
     is_held = connection.fault in faults.HOLDING
     if shown == str(latest.id) or shown is None or (not shown and not is_held):
         return
     # Where it reads the same it is the same; while reading is held, only what was found since the access was changed counts.
     same = Evidence.objects.filter(mark_id=latest.mark_id, code=latest.code, values=latest.values)
     if is_held or shown not in map(str, same.values_list("id", flat=True)):
-        raise Refused(_("Something else was found since your page was shown. Look once more, then confirm."))
+        raise ActionRefused(_("Something else was found since your page was shown. Look once more, then confirm."))
 
 
 def _confirm_company(mark: Mark, meant: Proof, actor: Actor) -> None:
@@ -233,7 +233,7 @@ def _confirm_company(mark: Mark, meant: Proof, actor: Actor) -> None:
         connection=connection, company_id=meant.values["company_id"], company_name=meant.values["company"]
     )
     if not bound:
-        raise Refused(_("This connection belongs to another company already."))
+        raise ActionRefused(_("This connection belongs to another company already."))
     record(mark=mark, proof=meant)
     mark_healthy(connection=connection)
     connection.refresh_from_db(fields=["state"])
@@ -255,12 +255,12 @@ def _confirm_company(mark: Mark, meant: Proof, actor: Actor) -> None:
 def _confirm_certificates(mark: Mark, compared: Collection[str], actor: Actor) -> None:
     """Whoever compared the fingerprints says that they are right: these certificates are trusted from now on.
 
-    Raises Refused where nothing or something else waits: a page that is out of date confirms nothing that it did not show.
+    Raises ActionRefused where nothing or something else waits: a page that is out of date confirms nothing that it did not show.
     """
     connection = mark.onboarding.connection
     hosts = confirm_pins(connection=connection, compared=compared, actor=actor)
     if not hosts:
-        raise Refused(_("There is nothing to confirm yet. Check it first."))
+        raise ActionRefused(_("There is nothing to confirm yet. Check it first."))
     ask_check(mark=mark)
 
 

@@ -14,7 +14,7 @@ from connections.spec.text import Text
 from connections.tenancy.scope import Actor
 from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential
 from connections.vault.secret import Secret
-from connections.vault.services import destroy_secrets, exemptions_of, keep_settings, store_credential
+from connections.vault.services import destroy_secrets, exemptions_of, store_credential, store_settings
 from portal.onboarding import pasted
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Mark
@@ -68,7 +68,7 @@ def read(*, mark: Mark, typed: Mapping[str, str]) -> Entry:
     connection = mark.onboarding.connection
     provider = provider_of(connection)
     fields = [provider.field(name) for name in checkpoint_of(mark).fields]
-    stored = set(Credential.objects.filter(connection_id=connection.id).values_list("name", flat=True))
+    stored = set(Credential.objects.for_connection(connection).values_list("name", flat=True))
     cleaned: dict[str, str] = {}
     wrong: dict[str, Text] = {}
     left_out: list[Text] = []
@@ -128,7 +128,7 @@ def store(*, entry: Entry, actor: Actor) -> None:
     if entry.moves_server:
         destroy_secrets(connection=connection, keep=entry.secrets)
     if entry.open_values:
-        keep_settings(connection=connection, values=dict(entry.open_values), actor=actor)
+        store_settings(connection=connection, values=dict(entry.open_values), actor=actor)
     for name, secret in entry.secrets.items():
         store_credential(connection=connection, name=name, secret=secret, actor=actor)
 

@@ -24,7 +24,7 @@ from connections.sync import faults
 from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ConnectionState
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.models import Role
 from portal.members.stepup import ask_again, recently_proved
@@ -66,7 +66,7 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
             )
         except RateLimited as reached:
             form.add_error(None, limit_sentence(request, reached))
-        except Refused as refused:
+        except ActionRefused as refused:
             form.add_error(None, str(refused))
         else:
             return redirect("checklist", request.tenant.slug, onboarding.connection_id)
@@ -115,7 +115,7 @@ def attest(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
     mark = mark_of(request, connection, checkpoint)
     try:
         services.attest(mark=mark, actor=request.user.actor)
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
         return _to_checkpoint(request, connection, checkpoint)
     return _to_current(request, connection)
@@ -130,7 +130,7 @@ def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResp
     proof = checkpoint_of(mark).proof
     try:
         services.check(mark=mark_of(request, connection, proof.follows) if isinstance(proof, Inference) else mark)
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
     return _to_checkpoint(request, connection, checkpoint)
 
@@ -157,7 +157,7 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
         except BadInput as bad:
             for name, sentence in bad.sentences.items():
                 form.add_error(name, str(sentence))
-        except Refused as refused:
+        except ActionRefused as refused:
             messages.error(request, str(refused))
             return _to_checkpoint(request, connection, checkpoint)
         except KeyUnavailable:
@@ -185,8 +185,8 @@ def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: st
     session = request.session.session_key or ""
     try:
         address = logins.start(mark=mark, login=found, session=session, actor=request.user.actor)
-    except (Refused, KeyUnavailable) as refused:
-        messages.error(request, str(refused if isinstance(refused, Refused) else NO_KEYS))
+    except (ActionRefused, KeyUnavailable) as refused:
+        messages.error(request, str(refused if isinstance(refused, ActionRefused) else NO_KEYS))
         return _to_checkpoint(request, connection, checkpoint)
     context = {
         "address": address,
@@ -214,7 +214,7 @@ def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRe
         services.confirm(
             mark=mark, compared=compared, evidence=request.POST.get("evidence", ""), actor=request.user.actor
         )
-    except Refused as refused:
+    except ActionRefused as refused:
         messages.error(request, str(refused))
         return _to_checkpoint(request, connection, checkpoint)
     return _to_current(request, connection)

@@ -10,7 +10,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.utils import timezone
 
-from connections.calls.services import ANSWERS_KEPT, clear_answers
+from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.jobs.models import Job
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording
@@ -93,7 +93,7 @@ def _delete_error_groups() -> str:
 
 
 def _clear_answers() -> str:
-    return f"Cleared {clear_answers()} answers to requests that were tried more than {ANSWERS_KEPT.days} day ago."
+    return f"Cleared {clear_answers()} answers to requests that were tried more than {ANSWER_LIFETIME.days} day ago."
 
 
 def _delete_recordings() -> str:

@@ -19,11 +19,11 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.calls.services import undecided
 from connections.providers import registry
-from connections.spec.provider import GivenByCustomer
+from connections.spec.provider import CustomerHosts
 from connections.sync.models import RunState, SyncRun
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Grant, NetworkExemption, Pin
-from connections.vault.services import Refused, exemptions_of
+from connections.vault.services import ActionRefused, exemptions_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, progress
 from portal.support import services
@@ -105,7 +105,9 @@ class ConnectionAdmin(LookOnly):
                 "progress": progress_of(connection),
                 "undecided": min(waiting, MOST_UNDECIDED),
                 "more_undecided": waiting > MOST_UNDECIDED,
-                "runs": SyncRun.objects.filter(tenant_id=connection.tenant_id, connection=connection)[:LATEST_RUNS],
+                "runs": SyncRun.objects.for_connection(connection).filter(tenant_id=connection.tenant_id)[
+                    :LATEST_RUNS
+                ],
                 "assumptions": provider.assumptions if provider else (),
                 "typed": typed(connection),
                 "pins": Pin.objects.filter(tenant_id=connection.tenant_id, connection=connection).order_by("host"),
@@ -130,7 +132,7 @@ class ConnectionAdmin(LookOnly):
         reason = request.POST.get("reason", "")
         try:
             services.allow_plain_http(connection=asked.row, is_allowed=is_allowed, reason=reason, actor=asked.actor)
-        except Refused as refused:
+        except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
             said = gettext("Plain HTTP is allowed now.") if is_allowed else gettext("Plain HTTP is off now.")
@@ -145,7 +147,7 @@ class ConnectionAdmin(LookOnly):
             allowed = services.allow_private_networks(
                 connection=asked.row, text=networks, reason=reason, actor=asked.actor
             )
-        except Refused as refused:
+        except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
             said = gettext("Allowed now: %(networks)s.") % {"networks": ", ".join(allowed)}
@@ -195,7 +197,7 @@ class ConnectionAdmin(LookOnly):
     @admin.display(description=_("allowed beyond the ordinary"))
     def exemptions(self, connection: Connection) -> SafeString | str:
         """What stands, since when, who allowed it and why."""
-        rows = NetworkExemption.objects.filter(tenant_id=connection.tenant_id, connection=connection, ended_at=None)
+        rows = NetworkExemption.objects.for_connection(connection).in_force().filter(tenant_id=connection.tenant_id)
         lines = [
             (
                 row.get_kind_display(),
@@ -249,7 +251,7 @@ def kept(connection: Connection) -> list[Kept]:
 def needed_by(connection: Connection) -> set[str]:
     """Names of the secrets without which a connection of this way cannot be used."""
     provider = registry.find(connection.provider)
-    if provider is None or connection.state == ConnectionState.DISCONNECTED:
+    if provider is None or connection.is_disconnected:
         return set()
     asked = {name for checkpoint in provider.checkpoints(connection.auth_method) for name in checkpoint.fields}
     return {
@@ -293,7 +295,7 @@ def attempts_of(connection: Connection) -> QuerySet[AuthorizationAttempt]:
 def takes_addresses(connection: Connection) -> bool:
     """Whether the customer types in where the provider is, so that it could be an address without TLS."""
     provider = registry.find(connection.provider)
-    return provider is not None and any(isinstance(hosts, GivenByCustomer) for hosts in provider.hosts.values())
+    return provider is not None and any(isinstance(hosts, CustomerHosts) for hosts in provider.hosts.values())
 
 
 def grant_of(connection: Connection) -> Grant | None:

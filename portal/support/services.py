@@ -16,7 +16,7 @@ from connections.tenancy.scope import Actor
 from connections.transport.http import addresses
 from connections.vault.key_models import TenantKey
 from connections.vault.models import Connection, Exemption
-from connections.vault.services import Refused, create_tenant, set_exemption
+from connections.vault.services import ActionRefused, create_tenant, set_exemption
 from portal.members.models import Role
 from portal.members.services import invite
 
@@ -60,10 +60,10 @@ def reactivate(*, tenant_id: UUID, actor: Actor) -> bool:
 
 
 def allow_plain_http(*, connection: Connection, is_allowed: bool, reason: str, actor: Actor) -> None:
-    """Let this one connection be talked to without TLS, or no longer. Raises Refused without a reason."""
+    """Let this one connection be talked to without TLS, or no longer. Raises ActionRefused without a reason."""
     reason = reason.strip()
     if not reason:
-        raise Refused(_("Say why: the reason stands in the customer's audit trail."))
+        raise ActionRefused(_("Say why: the reason stands in the customer's audit trail."))
     networks = () if is_allowed else None
     if set_exemption(connection=connection, kind=Exemption.PLAIN_HTTP, networks=networks, reason=reason, actor=actor):
         audit.record(
@@ -76,14 +76,14 @@ def allow_plain_http(*, connection: Connection, is_allowed: bool, reason: str, a
 
 
 def allow_private_networks(*, connection: Connection, text: str, reason: str, actor: Actor) -> list[str]:
-    """The private networks that this one connection may reach from now on, none for an empty text. Raises Refused."""
+    """The private networks that this one connection may reach from now on, none for an empty text. Raises ActionRefused."""
     reason = reason.strip()
     if not reason:
-        raise Refused(_("Say why: the reason stands in the customer's audit trail."))
+        raise ActionRefused(_("Say why: the reason stands in the customer's audit trail."))
     try:
         networks = addresses.private_networks(text)
     except ValueError:
-        raise Refused(
+        raise ActionRefused(
             _(
                 "Only private networks of at most %(most)s addresses can be allowed, such as 10.1.2.3/32, and none of"
                 " our own."

@@ -91,7 +91,7 @@ class Bench:
     # -- the contestants -------------------------------------------------------------------------------------------
 
     def engine(self) -> None:
-        """A run from its start to its end, in slices, as a worker does it."""
+        """A run from its start to its end, turn by turn, as a worker does it."""
         from connections.jobs.models import Job
         from connections.jobs.tasks import work
         from connections.sync.models import RunState, Trigger

@@ -124,7 +124,7 @@ class Calling:
         Breaker.objects.update(next_at=F("next_at") - time)
 
     def look_to_the_end(self, call: Call) -> Call:
-        for _ in reconciliation.PAUSES:
+        for _ in reconciliation.LOOK_UP_WAITS:
             self.go_on(call, later=timedelta(minutes=2))
         return call
 

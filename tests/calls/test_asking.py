@@ -17,7 +17,7 @@ from connections.spec.operations import Arguments, Place
 from connections.tenancy.models import AuditEvent, Tenant
 from connections.tenancy.scope import staff_scope, tenant_scope
 from connections.vault.models import Connection
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from tests.calls.conftest import ALICE, Calling
 from tests.roles import acting_as
 
@@ -96,7 +96,7 @@ def test_a_body_is_taken_where_there_is_one_and_nowhere_else(calling: Calling) -
 
 
 def test_what_is_not_declared_is_not_sent(calling: Calling) -> None:
-    with pytest.raises(Refused, match="no such operation"):
+    with pytest.raises(ActionRefused, match="no such operation"):
         calling.ask("things.burn")
 
 
@@ -112,13 +112,13 @@ def test_what_is_not_declared_is_not_sent(calling: Calling) -> None:
 )
 def test_a_connection_that_does_not_stand_sends_nothing(calling: Calling, change: dict[str, str]) -> None:
     Connection.objects.update(**change)
-    with pytest.raises(Refused, match="does not stand"):
+    with pytest.raises(ActionRefused, match="does not stand"):
         calling.ask("things.find")
 
 
 def test_a_suspended_customer_sends_nothing(calling: Calling) -> None:
     Tenant.objects.update(state="suspended")
-    with pytest.raises(Refused, match="does not stand"):
+    with pytest.raises(ActionRefused, match="does not stand"):
         calling.ask("things.find")
 
 
@@ -149,7 +149,7 @@ def test_an_id_that_another_tenant_uses_tells_nothing(calling: Calling, kaste: A
             tenant=kaste, provider="procountor", environment="sandbox", auth_method="m2m", state="connected"
         )
         other.save(force_insert=True)
-        with pytest.raises(Refused, match="cannot be sent"):
+        with pytest.raises(ActionRefused, match="cannot be sent"):
             services.ask(
                 connection=other, operation="things.find", arguments=Arguments(), actor=ALICE, call_id=call.id
             )

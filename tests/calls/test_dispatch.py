@@ -254,7 +254,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, calling: Calling, where: str) -> Cal
         def die(*args: Any, **values: Any) -> None:
             raise Killed
 
-        patched.setattr(dispatch.Sending, where, die)
+        patched.setattr(dispatch.Turn, where, die)
         call = calling.ask()
         with acting_as("worker"):
             lease = claim(Job.objects.get(subject=call.id).id)
@@ -276,7 +276,7 @@ def test_a_worker_that_dies_before_the_mark_has_sent_nothing(
 
 
 def test_what_came_back_to_a_dead_worker_is_read_in_the_log(calling: Calling, monkeypatch: pytest.MonkeyPatch) -> None:
-    call = die_at(monkeypatch, calling, "_answered")
+    call = die_at(monkeypatch, calling, "_record_answer")
     assert call.state == "sent"
     call = calling.go_on(call)
     assert (call.state, call.status, call.answer, call.provider_request_id) == ("answered", 201, "", "req-1")

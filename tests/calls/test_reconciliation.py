@@ -19,7 +19,7 @@ from connections.spec.operations import Arguments
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import tenant_scope
 from connections.vault.models import Connection
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from tests.calls.conftest import ALICE, Calling, Ledger, cut_after, cut_before, cut_during, says
 from tests.roles import acting_as
 from tests.transport.hostile import Line
@@ -36,7 +36,7 @@ def test_a_lost_write_that_happened_is_found(calling: Calling, fate: Any) -> Non
     calling.ledger.fates = [fate]
     call = calling.run()
     assert (call.state, call.is_moving, call.needs_a_person) == ("unknown", True, False)
-    assert call.next_at - timezone.now() <= reconciliation.PAUSES[0]
+    assert call.next_at - timezone.now() <= reconciliation.LOOK_UP_WAITS[0]
     sent_as = call.entry_id
     call = calling.go_on(call, later=LATER)
     assert (call.state, call.found_by_look_up, call.entry_id) == ("answered", True, sent_as)
@@ -195,13 +195,13 @@ def test_a_person_says_that_it_was_done(unknown: Call, calling: Calling) -> None
     unknown.refresh_from_db()
     assert (unknown.state, unknown.settled_by) == ("settled-done", ALICE.name)
     assert AuditEvent.objects.get(action="call.settled").details["outcome"] == "settled-done"
-    with pytest.raises(Refused, match="after somebody looked"):
+    with pytest.raises(ActionRefused, match="after somebody looked"):
         again(unknown)
     assert calling.ledger.writes() == 1
 
 
 def test_only_what_was_not_done_is_sent_again_and_once(unknown: Call, calling: Calling) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         again(unknown)
     assert settle(unknown, False)
     second = again(unknown)
@@ -327,5 +327,5 @@ def test_a_worker_that_dies_with_the_name_of_what_waits_leaves_it_to_a_person(
 
     calling.ledger.fates = [PENDING]
     monkeypatch.setattr(Calling, "ask", lambda self, real=Calling.ask: real(self, "things.pay"))
-    call = calling.go_on(die_at(monkeypatch, calling, "_answered"))
+    call = calling.go_on(die_at(monkeypatch, calling, "_record_answer"))
     assert (call.state, call.needs_a_person) == ("unknown", True)

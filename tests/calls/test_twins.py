@@ -97,7 +97,7 @@ def test_twins_are_asked_for_in_one_query(calling: Calling, django_assert_num_qu
     look_up = services.operation_of(calling.connection, "things.create").look_up
     with tenant_scope(lost.tenant_id), django_assert_num_queries(1):
         assert look_up
-        assert not reconciliation.has_twin(lost, look_up)
+        assert not reconciliation.is_ambiguous(lost, look_up)
 
 
 # -- what was there before ---------------------------------------------------------------------------------------------

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from connections.spec.checklist import Attestation, Checkpoint, Inference, LedgerProbe
+from connections.spec.checklist import Attestation, Checkpoint, Inference, LogProbe
 from connections.spec.grants import AuthorizationCode, ClientCredentials
 from connections.spec.operations import Operation, Place
-from connections.spec.provider import GivenByCustomer, Provider
+from connections.spec.provider import CustomerHosts, Provider
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAME = re.compile(r"[a-z][a-z0-9_-]*(\.[a-z][A-Za-z0-9_-]*)*")
@@ -55,7 +55,7 @@ def _itself(provider: Provider) -> Iterator[str]:
         for name in _empty(label=field.label):
             yield f"credential {field.name} has no {name}"
     for known in provider.hosts.values():
-        if isinstance(known, GivenByCustomer):
+        if isinstance(known, CustomerHosts):
             for name in {known.api, known.token} - fields - {""}:
                 yield f"an address is read from {name}, which is no credential"
     if provider.wire_field:
@@ -187,7 +187,7 @@ def _checklist(provider: Provider) -> Iterator[str]:
                 yield f"checkpoint {checkpoint.slug} of way {grant.name} {wrong}"
         if not any(checkpoint.confirm and not checkpoint.pins for checkpoint in checkpoints):
             yield f"way {grant.name} has nobody confirm the company"
-        if not any(isinstance(checkpoint.proof, LedgerProbe) for checkpoint in checkpoints):
+        if not any(isinstance(checkpoint.proof, LogProbe) for checkpoint in checkpoints):
             yield f"way {grant.name} never looks at the first sync"
 
 

@@ -13,9 +13,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections.jobs.models import Job
-from connections.spec.checklist import Attestation, Checkpoint, LedgerProbe, MarkState, Probe
+from connections.spec.checklist import Attestation, Checkpoint, LogProbe, MarkState, Probe
 from connections.spec.operations import Arguments
-from connections.spec.provider import GivenByCustomer
+from connections.spec.provider import CustomerHosts
 from connections.spec.streams import Stream
 from connections.sync.models import Record, RunState, StreamProgress, SyncRun, Trigger
 from connections.sync.services import start_run
@@ -26,7 +26,7 @@ from connections.transport.oauth import authorization
 from connections.vault import sealing
 from connections.vault.models import Connection, Grant, Pin
 from connections.vault.secret import Secret
-from connections.vault.services import bind_company, confirm_pins, keep_settings, mark_healthy, store_credential
+from connections.vault.services import bind_company, confirm_pins, mark_healthy, store_credential, store_settings
 from portal.onboarding import marks, services
 from portal.onboarding.models import Mark, Onboarding
 from tests.contract.auth_methods import AuthMethod, typed_in
@@ -127,7 +127,7 @@ class Customer:
         """What is then typed in here, by field."""
         told = {**self.made, **self.made["credentials"]}
         known = next(iter(self.provider.hosts.values()))
-        if isinstance(known, GivenByCustomer):
+        if isinstance(known, CustomerHosts):
             told.setdefault(known.api, told.get("api_url"))
             if known.token:
                 told.setdefault(known.token, told.get("auth_url"))
@@ -154,7 +154,7 @@ class Customer:
                     secret = Secret(value)
                     store_credential(connection=self.connection, name=name, secret=secret, actor=AINO)
                 else:
-                    keep_settings(connection=self.connection, values={name: value}, actor=AINO)
+                    store_settings(connection=self.connection, values={name: value}, actor=AINO)
 
     def confirm_certificates(self) -> None:
         if not any(checkpoint.pins for checkpoint in self.provider.checkpoints(self.auth_method.grant)):
@@ -221,7 +221,7 @@ class Customer:
         for checkpoint in self.provider.checkpoints(self.auth_method.grant):
             if self.mark(checkpoint).state == MarkState.UNCONFIRMED:
                 self._confirm(checkpoint)
-            if isinstance(checkpoint.proof, Probe | LedgerProbe):
+            if isinstance(checkpoint.proof, Probe | LogProbe):
                 self._check(checkpoint)
         self.connection.refresh_from_db()
         return dict(Mark.objects.filter(onboarding=self.onboarding).values_list("checkpoint", "state"))

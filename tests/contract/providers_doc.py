@@ -126,14 +126,14 @@ def _operation(operation: Operation) -> tuple[str, ...]:
 
 
 def _proof(proof: Proof) -> str:
-    from connections.spec.checklist import Attestation, Inference, LedgerProbe
+    from connections.spec.checklist import Attestation, Inference, LogProbe
 
     match proof:
         case Inference():
             return f"follows from `{proof.follows}`"
         case Attestation():
             return "a person says so"
-        case LedgerProbe():
+        case LogProbe():
             return "our own log"
     return "we ask the provider"
 

@@ -16,7 +16,7 @@ from connections.sync.services import SCHEDULED, start_run
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client
 from connections.vault.models import Connection, Credential, Grant
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.dashboard.cards import Kind, cards
 from portal.onboarding import marks, moving
 from portal.support.connections import needed_by, progress_of
@@ -94,13 +94,13 @@ def test_a_connection_whose_way_is_gone(
     assert list(Job.objects.exclude(state__in=ended).values_list("kind", "state", "reason")) == []
     assert not Job.objects.filter(failures__gt=0).exists(), "no job broke on it"
     assert slot.get().due_at > queued.queued_at, "there for the day on which the way is offered again"
-    with pytest.raises(Refused, match=SAID), first.here():
+    with pytest.raises(ActionRefused, match=SAID), first.here():
         start_run(connection=first.connection, trigger=Trigger.HAND, actor=AINO)
     with pytest.raises(Unauthorized), acting_as("worker"):
         Client(connection=first.connection).new_token()
     reads = next(each for each in first.provider.operations if not each.is_write)
-    with pytest.raises(Refused), first.here():
-        calls._keep(first.connection, reads, Arguments(), AINO)
+    with pytest.raises(ActionRefused), first.here():
+        calls._store(first.connection, reads, Arguments(), AINO)
 
     # The staff's page and figures, and moving a server.
     with tenant_scope(first.tenant.id):

@@ -159,7 +159,9 @@ class Drill:
         if fresh:
             for session in http_session._local.__dict__.pop("sessions", {}).values():
                 session.close()
-        hosts = Hosts(api=attempt.url, token="", ca=self.listeners.ca, given=attempt.given, plain=attempt.plain)
+        hosts = Hosts(
+            api=attempt.url, token="", ca=self.listeners.ca, from_customer=attempt.given, plain=attempt.plain
+        )
         posted = self.chance.choice([{}, {"form": {"client_secret": SECRET}}, {"body": SECRET.encode()}])
         try:
             answer = http_session.send(

@@ -141,8 +141,8 @@ class Drill:
                 for slug in ("procountor", "procountor", "pentamic", "pentamic")
             ]
             self.json, self.other, self.xml, self.dialect = opened
-            vault.keep_settings(connection=self.xml, values=typed | {"format": "xml"}, actor=SYSTEM)
-            vault.keep_settings(connection=self.dialect, values=typed | {"format": "json"}, actor=SYSTEM)
+            vault.store_settings(connection=self.xml, values=typed | {"format": "xml"}, actor=SYSTEM)
+            vault.store_settings(connection=self.dialect, values=typed | {"format": "json"}, actor=SYSTEM)
             for connection, name in zip(opened, ("api_key", "api_key", "client_secret", "client_secret"), strict=True):
                 vault.store_credential(connection=connection, name=name, secret=Secret("k" * 40), actor=SYSTEM)
                 vault.mark_healthy(connection=connection)

@@ -63,7 +63,7 @@ class Drill:
     # -- a run -----------------------------------------------------------------------------------------------------
 
     def _one_run(self) -> None:
-        from connections.sync.models import ACTIVE, SyncRun, Trigger
+        from connections.sync.models import SyncRun, Trigger
         from connections.sync.services import start_run
         from connections.tenancy.scope import SYSTEM, tenant_scope
 
@@ -71,7 +71,7 @@ class Drill:
         self.house.sandbox.reset_counters()
         with tenant_scope(self.connection.tenant_id):
             run = start_run(connection=self.connection, trigger=Trigger.HAND, actor=SYSTEM)
-        active = SyncRun.objects.filter(id=run.id, state__in=ACTIVE)
+        active = SyncRun.objects.active().filter(id=run.id)
         kills, begun = 0, time.monotonic()
         while active.exists():
             if time.monotonic() - begun > 180:
@@ -184,12 +184,12 @@ class Drill:
 
     def _nothing_is_left(self) -> None:
         from connections.jobs.models import Job
-        from connections.sync.models import ACTIVE, SyncRun
+        from connections.sync.models import SyncRun
 
         until(
             lambda: not Job.objects.filter(kind__startswith="sync.run", state="running").exists(), "the queue to rest"
         )
-        stuck = SyncRun.objects.filter(state__in=ACTIVE).count() + Job.objects.filter(state="parked").count()
+        stuck = SyncRun.objects.active().count() + Job.objects.filter(state="parked").count()
         if stuck:
             sys.exit(f"FAILED: {stuck} runs or jobs are stuck")
 

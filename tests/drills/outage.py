@@ -137,9 +137,9 @@ class Drill:
 
     def _until_read(self, what: str) -> set[tuple[str, str]]:
         """How all runs ended: (state, fault)."""
-        from connections.sync.models import ACTIVE, SyncRun
+        from connections.sync.models import SyncRun
 
-        until(lambda: not SyncRun.objects.filter(state__in=ACTIVE).exists(), what, seconds=300, every=0.5)
+        until(lambda: not SyncRun.objects.active().exists(), what, seconds=300, every=0.5)
         return set(SyncRun.objects.values_list("state", "fault"))
 
     def _look(self) -> None:

@@ -232,7 +232,7 @@ class Orders(Wire):
         with tenant_scope(tenant.id):
             made = vault.open_connection(tenant=tenant, provider="simutek", environment="sandbox", actor=SYSTEM)
             settings = {"api_url": self.server.address, "client_id": given["client_id"]}
-            vault.keep_settings(connection=made, values=settings, actor=SYSTEM)
+            vault.store_settings(connection=made, values=settings, actor=SYSTEM)
             secret = Secret(given["client_secret"])
             vault.store_credential(connection=made, name="client_secret", secret=secret, actor=SYSTEM)
             vault.bind_company(connection=made, company_id="", company_name=tenant.name)

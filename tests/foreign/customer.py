@@ -19,7 +19,7 @@ from connections.transport.client import Client
 from connections.transport.oauth import authorization
 from connections.vault.models import Connection, Pin
 from connections.vault.secret import Secret
-from connections.vault.services import bind_company, confirm_pins, keep_settings, mark_healthy, store_credential
+from connections.vault.services import bind_company, confirm_pins, mark_healthy, store_credential, store_settings
 from portal.onboarding import services
 from portal.onboarding.models import Mark, Onboarding
 from tests.foreign.clock import Clock
@@ -97,7 +97,7 @@ class Customer:
                     secret = Secret(told[name])
                     store_credential(connection=self.connection, name=name, secret=secret, actor=AINO)
                 else:
-                    keep_settings(connection=self.connection, values={name: told[name]}, actor=AINO)
+                    store_settings(connection=self.connection, values={name: told[name]}, actor=AINO)
 
     def _confirm_certificates(self) -> None:
         with acting_as("worker"):

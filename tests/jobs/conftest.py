@@ -28,9 +28,9 @@ def kind(monkeypatch):
     """`kind(handler)` registers a kind for this test and returns its name."""
     monkeypatch.setattr(registry, "_KINDS", dict(registry._KINDS))
 
-    def add(handler=lambda lease: None, *, queue="interactive", on_parked=None, name="", for_tenant=False):
+    def add(handler=lambda lease: None, *, queue="interactive", on_parked=None, name="", tenant_required=False):
         name = name or f"test.{uuid.uuid4().hex[:8]}"
-        registry.register(name, queue=queue, handler=handler, on_parked=on_parked, for_tenant=for_tenant)
+        registry.register(name, queue=queue, handler=handler, on_parked=on_parked, tenant_required=tenant_required)
         return name
 
     return add

@@ -199,9 +199,9 @@ def test_settings_of_the_doorbell():
     assert (transport["unacked_restore_interval"], transport["unacked_restore_throttle"]) == (5, 1)
     limits = conf["CELERY_TASK_SOFT_TIME_LIMIT"], conf["CELERY_TASK_TIME_LIMIT"], transport["visibility_timeout"]
     assert limits == tuple(sorted(set(limits)))
-    # A slice's last page may be asked for at its end, after some retries, with a token that has to be fetched first.
+    # A turn's last page may be asked for at its end, after some retries, with a token that has to be fetched first.
     longest = max(each.deadlines.total + each.deadlines.token_total for each in all_providers().values())
-    assert engine.SLICE + retry.LONGEST_CALL_SECONDS + longest < limits[0]
+    assert engine.TURN_SECONDS + retry.LONGEST_CALL_SECONDS + longest < limits[0]
     assert conf["CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT"] == 15
     assert conf["CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE"] is True
     assert conf["CELERY_WORKER_ENABLE_REMOTE_CONTROL"] is False

@@ -9,8 +9,6 @@ import os
 import signal
 import time
 
-from django.db import transaction
-
 from connections.jobs import registry
 from connections.jobs.lease import Lease
 from portal.celery import app
@@ -35,16 +33,15 @@ def counted(lease: Lease) -> None:
     from connections.tenancy import audit  # needs the apps, which load after this module
     from connections.tenancy.scope import SYSTEM
 
-    with transaction.atomic():
-        lease.check()
+    with lease.scope():
         audit.record_system(actor=SYSTEM, action=COUNTED, subject=str(lease.job_id))
 
 
 def register() -> None:
-    registry.register(KILLS, queue="sync", handler=kills, for_tenant=False)
-    registry.register(SLOW, queue="sync", handler=slow, for_tenant=False)
-    registry.register(QUICK, queue="sync", handler=quick, for_tenant=False)
-    registry.register(COUNTED, queue="sync", handler=counted, for_tenant=False)
+    registry.register(KILLS, queue="sync", handler=kills, tenant_required=False)
+    registry.register(SLOW, queue="sync", handler=slow, tenant_required=False)
+    registry.register(QUICK, queue="sync", handler=quick, tenant_required=False)
+    registry.register(COUNTED, queue="sync", handler=counted, tenant_required=False)
 
 
 register()

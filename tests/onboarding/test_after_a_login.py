@@ -17,7 +17,7 @@ from connections.transport import jobs
 from connections.transport.models import AuthorizationAttempt
 from connections.transport.oauth import authorization
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.onboarding.models import Evidence, Mark
 from tests.onboarding.conftest import Signer, mark
 from tests.roles import acting_as
@@ -62,7 +62,7 @@ def test_a_login_for_another_company_is_recognised_before_anything_is_read(bound
     # From here on nothing is read, although nobody knows yet which company it is.
     assert SyncRun.objects.get(id=run.id).state == "cancelled"
     assert state_of(bound) == ("broken", "company-unproven")
-    with pytest.raises(Refused), tenant_scope(bound.connection.tenant_id):
+    with pytest.raises(ActionRefused), tenant_scope(bound.connection.tenant_id):
         start_run(connection=bound.connection, trigger=Trigger.HAND, actor=SYSTEM)
     bound.work_off()
     assert mark(bound) == "failing"
@@ -101,7 +101,7 @@ def test_a_doubt_about_the_company_outlives_other_troubles(
     bound.come_back(state=parameters(bound.address())["state"], code="c")
     bound.work_off()
     assert state_of(bound) == ("broken", "company-unproven")
-    with pytest.raises(Refused), tenant_scope(bound.connection.tenant_id):
+    with pytest.raises(ActionRefused), tenant_scope(bound.connection.tenant_id):
         start_run(connection=bound.connection, trigger=Trigger.HAND, actor=SYSTEM)
 
 

@@ -12,7 +12,7 @@ from connections.spec.checklist import MarkState
 from connections.spec.errors import QuotaExhausted, Rejected, Unauthorized, Unavailable
 from connections.transport import faults
 from connections.transport.models import Breaker
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.onboarding import marks, probing, services
 from portal.onboarding.marks import Proof, provider_of, record
 from portal.onboarding.models import Evidence, Mark
@@ -181,5 +181,5 @@ def test_what_nobody_asked_for_is_not_waited_for(live):
 
 
 def test_nobody_confirms_what_was_never_found(walker):
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         services.confirm(mark=walker.mark("company"), actor=AINO)

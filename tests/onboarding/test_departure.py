@@ -21,7 +21,7 @@ from connections.transport.http import session as http_session
 from connections.transport.models import AuthorizationAttempt
 from connections.transport.oauth import revocation
 from connections.vault.models import Connection, Credential, Exemption, Grant
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.onboarding.models import Mark
 from tests.exemptions import allow
 from tests.onboarding.conftest import Signer
@@ -235,7 +235,7 @@ def test_one_connects_anew_from_home(bound: Signer) -> None:
     answer = bound.client.post("/t/aamu/connect/procountor/", {"environment": "sandbox", "auth_method": "code"})
     assert answer.status_code == 302
     assert Connection.objects.count() == 2
-    with pytest.raises(Refused), tenant_scope(bound.connection.tenant_id):
+    with pytest.raises(ActionRefused), tenant_scope(bound.connection.tenant_id):
         start_run(connection=bound.connection, trigger=Trigger.HAND, actor=SYSTEM)
 
 

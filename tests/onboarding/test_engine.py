@@ -11,7 +11,7 @@ from connections.sync.services import RUN_ENDED, start_run
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.onboarding import marks, services
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
@@ -184,7 +184,7 @@ def test_a_persons_word_does_not_replace_a_proof(live):
 
 
 def test_an_api_key_cannot_be_attested(walker):
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         walker.attest("api-key")
     assert walker.states()["api-key"] == "open"
 
@@ -258,7 +258,7 @@ def test_a_key_of_another_company_is_refused_before_anything_is_read(live, sandb
     assert Record.objects.count() == records
     assert SyncRun.objects.count() == 1
     assert (live.connection().state, live.connection().fault) == ("broken", "other-company")
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         live.sync()
 
     live.give(sandbox.new_key(live.made["user_id"]))
@@ -271,7 +271,7 @@ def test_a_right_that_is_given_back_heals_the_connection(live, sandbox):
     sandbox.change_user(live.made["user_id"], rights={"sales.salesInvoiceSearch": "NO_ACCESS"})
     live.sync()
     assert live.connection().state == "broken"
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         live.attest("rights")
     assert live.states()["rights"] == "failing"
     sandbox.change_user(live.made["user_id"], rights={"sales.salesInvoiceSearch": "VIEWING_RIGHTS"})
@@ -291,7 +291,7 @@ def test_a_late_conclusion_does_not_blame_what_was_mended_since(live, sandbox, w
 
 
 def test_a_company_is_confirmed_once(live):
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         live.confirm()
 
 

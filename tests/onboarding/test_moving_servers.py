@@ -19,7 +19,7 @@ from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import tenant_scope
 from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, Credential, Exemption, Grant, Pin
-from connections.vault.services import Refused, exemptions_of
+from connections.vault.services import ActionRefused, exemptions_of
 from portal.env import SandboxHosts
 from portal.onboarding import marks, moving, services
 from portal.onboarding.models import Mark
@@ -210,7 +210,7 @@ def test_a_servers_address_is_moved_from_page_to_company(
 
 def nothing_is_read(made: Office) -> None:
     """Nobody starts a run, and one that stands there all the same is not gone on with."""
-    with tenant_scope(made.connection.tenant_id), pytest.raises(Refused):
+    with tenant_scope(made.connection.tenant_id), pytest.raises(ActionRefused):
         start_run(connection=made.connection, trigger=Trigger.HAND, actor=AINO)
     with tenant_scope(made.connection.tenant_id):
         planted = SyncRun(tenant=made.connection.tenant, connection=made.connection, trigger=Trigger.HAND)
@@ -299,9 +299,9 @@ def test_a_page_that_is_out_of_date_brings_no_old_address_back(
     made.post(alice, "move/", {**made.elsewhere(), "confirmed": "yes"})
     moved = made.connection.settings
     values = {"api_url": row.settings["api_url"], "client_id": "x", "client_secret": "s3cret-0123456789"}
-    with acting_as("web"), tenant_scope(aamu.id), pytest.raises(Refused, match="somebody else meanwhile"):
+    with acting_as("web"), tenant_scope(aamu.id), pytest.raises(ActionRefused, match="somebody else meanwhile"):
         services.give(mark=mark, values=values, actor=AINO)
-    with acting_as("web"), tenant_scope(aamu.id), pytest.raises(Refused, match="somebody else meanwhile"):
+    with acting_as("web"), tenant_scope(aamu.id), pytest.raises(ActionRefused, match="somebody else meanwhile"):
         moving.move(connection=row, values={"api_url": "https://third.example"}, actor=AINO)
     assert made.connection.settings == moved
     assert not Credential.objects.exists()

@@ -12,7 +12,7 @@ from connections.spec.checklist import Attestation, MarkState
 from connections.transport.limits import rate_limiter
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from portal.onboarding import services
 from portal.onboarding.models import Evidence
 from portal.onboarding.progress import progress
@@ -44,7 +44,7 @@ def test_a_provider_that_tells_no_company_shows_nothing_to_confirm_without_a_nam
     assert walker.evidence("company") == []
     walker.check("company")
     assert walker.states()["company"] == "open"
-    with walker.inside(), pytest.raises(Refused, match="Your company's name"):
+    with walker.inside(), pytest.raises(ActionRefused, match="Your company's name"):
         services.confirm(mark=walker.mark("company"), actor=AINO)
     walker.give("company")
     assert walker.states()["company"] == "unconfirmed"
@@ -58,7 +58,7 @@ def test_a_name_that_a_release_before_accepted_empty_is_asked_for_before_it_is_c
     walker.give("access")
     walker.give("company")
     Connection.objects.update(settings={**walker.connection.settings, "company_name": ""})
-    with walker.inside(), pytest.raises(Refused, match="Your company's name"):
+    with walker.inside(), pytest.raises(ActionRefused, match="Your company's name"):
         services.confirm(mark=walker.mark("company"), actor=AINO)
 
 

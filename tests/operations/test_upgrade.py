@@ -124,7 +124,7 @@ class Old:
         return found
 
     def key(self, owner: str, **places: str) -> None:
-        public, wrapped = keys._pair(owner, 1)
+        public, wrapped = keys._make_pair(owner, 1)
         self.public[owner] = tink.json_proto_keyset_format.parse_without_secret(public)
         tenant = {} if owner == keys.SYSTEM_OWNER else {"tenant_id": owner}
         self.row(places["public"], **tenant, version=1, public_keyset=public)

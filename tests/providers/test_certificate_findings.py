@@ -47,7 +47,7 @@ def test_each_is_told_by_its_own_sentence(
     settings: dict[str, str], shown: list[SeenCertificate], code: str, state: str
 ) -> None:
     asker: Any = SimpleNamespace(settings=settings, certificates=lambda: shown)
-    found = proofs.certificates(asker)
+    found = proofs.compared_certificates(asker)
     assert (found.code, found.state.value) == (code, state)
     said = str(proofs.SENTENCES[found.code]) % found.values
     assert ("public authority" in said) == any(each.is_public for each in shown)

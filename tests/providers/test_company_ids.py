@@ -13,6 +13,7 @@ from connections.providers.procountor import activation
 from connections.providers.procountor import checklist as procountor
 from connections.providers.simutek import checklist as simutek
 from connections.providers.smartbusiness import checklist as smartbusiness
+from connections.spec import proofs
 from connections.spec.checklist import MarkState
 from connections.spec.streams import BadPage
 
@@ -31,7 +32,7 @@ class Answered:
 @pytest.mark.parametrize("number", [17, 17.0, "17"])
 def test_a_company_is_the_same_however_it_is_spelled(number: Any) -> None:
     session: Any = Answered({"companyId": number, "name": "Aamu", "userId": 4.0})
-    assert procountor.company(session).code == "company-found"
+    assert proofs.company(procountor.company)(session).code == "company-found"
     assert procountor.technical_user(session).state is MarkState.VERIFIED
     assert smartbusiness.profile(Answered({"item": {"id": number}})).id == "17"  # type: ignore[arg-type]
     for customers, key in ((hesabit.customers, "id"), (pentamic.customers, "id"), (simutek.customers, "number")):

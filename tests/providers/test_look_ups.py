@@ -69,11 +69,11 @@ def test_everything_that_bears_the_reference_is_found_and_nothing_else(slug: str
     look_up, example = at(slug, name)
     first, second = {**example, "id": 1}, {**example, "id": 2}
     stranger = of_another(example)
-    found = look_up.found(listed(slug, first, stranger, second), Arguments(body=example))
+    found = look_up.matches(listed(slug, first, stranger, second), Arguments(body=example))
     assert [each["id"] for each in found] == [1, 2]
-    assert not look_up.found(listed(slug, stranger), Arguments(body=example))
+    assert not look_up.matches(listed(slug, stranger), Arguments(body=example))
     for answer in (None, [], {}, "text", listed(slug)):
-        assert not look_up.found(answer, Arguments(body=example))
+        assert not look_up.matches(answer, Arguments(body=example))
 
 
 @pytest.mark.parametrize(("slug", "name"), DATED)
@@ -90,14 +90,14 @@ def test_a_partner_is_looked_for_by_its_number_and_not_by_its_name() -> None:
     assert look_up.arguments(Arguments(body=example)) == Arguments(query={"customerNumber": "P-1001", "size": "50"})
     assert look_up.arguments(Arguments(body={**example, "invoicingInfo": {}})) is None, "a person decides"
     namesake = {**example, "invoicingInfo": {"customerNumber": "7"}}
-    assert not look_up.found(listed("procountor", namesake), Arguments(body=example))
+    assert not look_up.matches(listed("procountor", namesake), Arguments(body=example))
 
 
 def test_a_customer_of_simutek_is_ours_only_as_the_same_company() -> None:
     look_up, example = at("simutek", "customers.create")
     sent = Arguments(body=example)
     written = {**example, "corporateIdentityNumber": "0000000000"}
-    assert look_up.found(written, sent) == [written], "dashes and spaces do not count"
+    assert look_up.matches(written, sent) == [written], "dashes and spaces do not count"
     for other in (
         {**example, "name": "Annat AB"},
         {**example, "corporateIdentityNumber": "111111-1111"},
@@ -105,7 +105,7 @@ def test_a_customer_of_simutek_is_ours_only_as_the_same_company() -> None:
         None,
         [],
     ):
-        assert look_up.found(other, sent) == []
+        assert look_up.matches(other, sent) == []
 
 
 def test_a_customer_of_pentamic_is_left_to_a_person() -> None:

@@ -19,7 +19,7 @@ from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
 from connections.transport.http import session as http_session
 from connections.transport.models import Breaker
 from connections.vault.secret import Secret
-from connections.vault.services import keep_settings, mark_healthy, open_connection, register_client, store_credential
+from connections.vault.services import mark_healthy, open_connection, register_client, store_credential, store_settings
 from portal.env import SandboxHosts
 from tests.roles import acting_as
 from tests.sync.list_server import DIALECTS, ListServer
@@ -89,7 +89,7 @@ def syncing(committed_db, connected, sandbox, work_off):
 
 @pytest.fixture
 def page_by_page(monkeypatch):
-    """Every slice is over after one page."""
+    """Every turn is over after one page."""
     clock = iter(range(0, 10**9, 15))
     monkeypatch.setattr(engine, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
 
@@ -187,7 +187,7 @@ def reading(committed_db, line, system_key, aamu, settings, work_off, monkeypatc
             typed["format"] = "json"
             typed = {name: value for name, value in typed.items() if name in fields}
             if typed:
-                keep_settings(connection=opened, values=typed, actor=SYSTEM)
+                store_settings(connection=opened, values=typed, actor=SYSTEM)
             for name in fields.keys() & {"api_key", "client_secret"}:
                 store_credential(connection=opened, name=name, secret=Secret("k" * 40), actor=SYSTEM)
         if slug == "hesabit":

@@ -125,7 +125,7 @@ def test_as_many_as_were_asked_for_and_the_same_again_is_a_cut_list(reading, slu
 
 @pytest.mark.parametrize("slug", PAGED)
 def test_no_list_is_read_without_end(reading, slug, monkeypatch):
-    monkeypatch.setattr(paging, "MOST_UNTOLD", 2000)
+    monkeypatch.setattr(paging, "MOST_WITHOUT_TOTAL", 2000)
     reader = reading(slug)
 
     def longer(number):

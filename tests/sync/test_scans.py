@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 from connections.spec.envelope import Envelope
-from connections.spec.paging import SMALLEST, AfterId, Numbered, Offset
+from connections.spec.paging import SMALLEST_PAGE, AfterId, Numbered, Offset
 from connections.spec.scans import Seen
 from connections.spec.streams import BadPage
 
@@ -102,7 +102,7 @@ def test_pages_are_halved_down_to_a_least_and_nothing_is_lost(paging):
         position = smaller
         sizes.append(int(next(value for value in strategy.parameters(position).values() if value.isdigit())))
     assert sizes[:2] == [50, 25]
-    assert min(sizes) >= SMALLEST
+    assert min(sizes) >= SMALLEST_PAGE
 
 
 @pytest.mark.parametrize("paging", ["number", "offset"])

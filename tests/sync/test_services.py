@@ -19,7 +19,7 @@ from connections.sync.models import Level, RunLogLine, RunState, StreamProgress,
 from connections.tenancy.models import AuditEvent, TenantState
 from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
 from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import Refused, open_connection
+from connections.vault.services import ActionRefused, open_connection
 from tests.roles import acting_as
 
 ALICE = Actor(7, "Alice Aalto")
@@ -114,7 +114,7 @@ def test_only_a_connection_that_stands_is_synced(place, state, trigger, may):
     if may:
         assert start(place, trigger).trigger == trigger
     else:
-        with pytest.raises(Refused):
+        with pytest.raises(ActionRefused):
             start(place, trigger)
         assert not SyncRun.objects.exists()
         assert not Job.objects.filter(kind=services.RUN).exists()
@@ -123,7 +123,7 @@ def test_only_a_connection_that_stands_is_synced(place, state, trigger, may):
 def test_a_suspended_tenant_is_not_synced(place):
     type(place.tenant).objects.update(state=TenantState.SUSPENDED)
     place.tenant.refresh_from_db()
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         start(place)
 
 
@@ -156,7 +156,7 @@ def test_the_first_start_makes_the_slot(place):
     expected = clock.now() + timedelta(hours=6)
     assert abs(the_slot(place).due_at - expected) < timedelta(seconds=30)
     with tenant_scope(place.tenant_id):
-        assert services.next_slot(place).id == the_slot(place).id
+        assert services.next_slot(place) == the_slot(place).due_at
     SyncRun.objects.update(state=RunState.SUCCEEDED)
     start(place)
     assert Job.objects.filter(kind=services.SCHEDULED).count() == 1
@@ -175,7 +175,7 @@ def test_changing_the_hours_moves_the_slot_and_zero_takes_it_away(place):
     start(place)
     assert not Job.objects.filter(kind=services.SCHEDULED, state=JobState.QUEUED).exists()
     for hours in (-1, 169):
-        with pytest.raises(Refused), tenant_scope(place.tenant_id):
+        with pytest.raises(ActionRefused), tenant_scope(place.tenant_id):
             services.set_schedule(connection=place, every_hours=hours, actor=ALICE)
 
 

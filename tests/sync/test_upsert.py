@@ -100,7 +100,7 @@ def test_one_bad_record_does_not_stop_its_neighbours(place, item, reason):
     document = f'{{"list": [{{"id": 1, "sum": 0.10}}, {item}, {{"id": 3, "sum": 12345678901234567.89}}]}}'
     with acting_as("worker"), tenant_scope(place.tenant_id):
         written = upsert.write(connection=place, stream="things", key="id", document=document, path=("list",))
-    assert written == upsert.Written(2, 0, (upsert.Refused(1, reason),), 1)
+    assert written == upsert.Written(2, 0, (upsert.RefusedRecord(1, reason),), 1)
     with database.cursor() as cursor:
         cursor.execute("SELECT external_id, body ->> 'sum' FROM sync_record ORDER BY 1")
         assert cursor.fetchall() == [("1", "0.10"), ("3", "12345678901234567.89")]

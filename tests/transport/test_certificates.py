@@ -177,7 +177,7 @@ def pinned(hostile, system_key, aamu, settings, ca, monkeypatch):
     typed = {"api_url": hostile.address, "auth_url": hostile.address, "client_id": "c", "scope": "s", "format": "json"}
     with tenant_scope(aamu.id):
         opened = vault.open_connection(tenant=aamu, provider="pentamic", environment="sandbox", actor=SYSTEM)
-        vault.keep_settings(connection=opened, values=typed, actor=SYSTEM)
+        vault.store_settings(connection=opened, values=typed, actor=SYSTEM)
         vault.store_credential(connection=opened, name="client_secret", secret=Secret("k" * 40), actor=SYSTEM)
     hostile.behave = lambda line: line.answer(
         200, {"access_token": "t", "token_type": "Bearer"} if line.asked.startswith("POST") else []
@@ -265,7 +265,11 @@ def test_one_met_after_the_page_was_read_is_not_confirmed_by_it(pinned, hostile,
     hostile.show(drawer["another"].chain)
     met = look(pinned)
     for shown in ([compared], [compared, f"{met.host}={met.sha256}"], []):
-        with acting_as("web"), tenant_scope(pinned.tenant_id), pytest.raises(vault.Refused, match="Compare again"):
+        with (
+            acting_as("web"),
+            tenant_scope(pinned.tenant_id),
+            pytest.raises(vault.ActionRefused, match="Compare again"),
+        ):
             vault.confirm_pins(connection=pinned, compared=shown, actor=SYSTEM)
     assert live(pinned) == set()
     hostile.show(drawer["self-signed"].chain)
@@ -285,7 +289,7 @@ def test_a_replaced_certificate_is_live_for_the_change_over(pinned, hostile, dra
     assert live(pinned) == {prints["self-signed"], prints["another"]}
     hostile.show(drawer["self-signed"].chain)
     assert call(pinned) == 200
-    later(pinned, vault.CHANGE_OVER.days + 1)
+    later(pinned, vault.OLD_PIN_LIFETIME.days + 1)
     assert live(pinned) == {prints["another"]}
     with pytest.raises(Blocked):
         call(pinned)
@@ -332,7 +336,7 @@ def test_plain_http_where_tls_is_expected_is_told_as_that(pinned, settings, ca, 
     place = bare.address.replace("http:", "https:")
     settings.SANDBOX_HOSTS = {"pentamic": SandboxHosts(api=place, token=place, ca=ca)}
     with tenant_scope(pinned.tenant_id):
-        vault.keep_settings(connection=pinned, values={"api_url": place, "auth_url": place}, actor=SYSTEM)
+        vault.store_settings(connection=pinned, values={"api_url": place, "auth_url": place}, actor=SYSTEM)
         vault.store_credential(connection=pinned, name="client_secret", secret=Secret("k" * 40), actor=SYSTEM)
     with acting_as("worker"):
         for what in (Client(connection=pinned).certificates, Client(connection=pinned).new_token):

@@ -83,7 +83,7 @@ def given_for(address):
 def told(client, *, given):
     """The error of a call to a host by its name, and what the request log says of its first attempt."""
     named = "https://server.example"
-    at_hosts(client, api=named, token=named, given=given, loopback=False)
+    at_hosts(client, api=named, token=named, from_customer=given, loopback=False)
     client.tokens.token = None
     with pytest.MonkeyPatch.context() as patched, pytest.raises(CallFailed) as caught:
         patched.setattr(Binding, "destinations", given_for(named))
@@ -135,7 +135,7 @@ def test_a_token_request_hides_in_the_same_way_whether_a_name_exists(client, mon
 def test_a_look_at_certificates_hides_in_the_same_way_whether_a_name_exists(client, monkeypatch, found, waited):
     looked_up(monkeypatch, found)
     named = "https://server.example"
-    at_hosts(client, api=named, token=named, given=True, loopback=False)
+    at_hosts(client, api=named, token=named, from_customer=True, loopback=False)
     with acting_as("worker"), pytest.raises(Unavailable, match="no-server"):
         client.certificates()
     assert [round(seconds) for seconds in waited] == [1]
@@ -143,7 +143,7 @@ def test_a_look_at_certificates_hides_in_the_same_way_whether_a_name_exists(clie
 
 def test_an_address_itself_is_refused_in_one_way_whoever_listens_there(hostile, client):
     for url in (hostile.address, "https://10.0.0.5", "https://127.0.0.1"):
-        at_hosts(client, api=url, token=url, given=True, loopback=False)
+        at_hosts(client, api=url, token=url, from_customer=True, loopback=False)
         with pytest.raises(Blocked, match="blocked"):
             send(client)
     assert hostile.asked == []

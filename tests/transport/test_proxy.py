@@ -90,7 +90,7 @@ def proxy(settings, monkeypatch):
 
 @pytest.fixture
 def hosts(hostile):
-    return Hosts(api=f"https://localhost:{hostile.port}", token="", ca=hostile.ca, given=True, plain=True)
+    return Hosts(api=f"https://localhost:{hostile.port}", token="", ca=hostile.ca, from_customer=True, plain=True)
 
 
 def send(hosts, url="", **more):

@@ -22,7 +22,7 @@ from connections.transport.oauth import revocation
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Connection, ConnectionState, Leaving
 from connections.vault.sealing import Unopenable
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from tests.roles import acting_as
 from tests.transport.conftest import API_KEY
 from tests.transport.test_client_sending import TOKEN, answering, client, quick_steps, send
@@ -219,7 +219,7 @@ def test_a_new_one_takes_the_place_of_the_old(hostile, recorded):
     answering(hostile, (200, {}))
     send(recorded)
     old = Recording.objects.get().id
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         begin(recorded.connection)
     assert Recording.objects.get().id == old
     Recording.objects.update(until_at=timezone.now())
@@ -260,7 +260,7 @@ def test_whoever_disconnects_leaves_nothing_recorded(hostile, recorded):
         revocation._destroy(connection, Leaving.NOTHING)
     assert Recording.objects.count() == 0
     Connection.objects.update(state=ConnectionState.DISCONNECTED)
-    with pytest.raises(Refused):
+    with pytest.raises(ActionRefused):
         begin(Connection.objects.get())
 
 

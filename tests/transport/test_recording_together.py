@@ -14,7 +14,7 @@ from django.db import transaction
 from connections.tenancy.scope import tenant_scope
 from connections.transport.log import recording
 from connections.transport.models import RecordedCall, Recording
-from connections.vault.services import Refused
+from connections.vault.services import ActionRefused
 from tests.roles import acting_as
 from tests.transport.test_client_sending import answering, client, quick_steps, send
 from tests.transport.test_recording import ALICE, recorded
@@ -53,7 +53,7 @@ def test_two_who_start_at_once_start_one(client):
         try:
             with tenant_scope(connection.tenant_id):
                 recording.start(connection=connection, lasts=timedelta(minutes=15), actor=ALICE)
-        except Refused:
+        except ActionRefused:
             return "refused"
         finally:
             database.close()

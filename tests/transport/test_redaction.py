@@ -130,7 +130,7 @@ def test_what_was_not_revealed_is_left_alone():
 def test_a_revealed_secret_is_forgotten_after_a_while_and_stored_once(monkeypatch):
     reveal(KEY, KEY, KEY)
     assert secrets.lately_revealed() == [KEY]
-    later = time.monotonic() + secrets.REMEMBERED_FOR + 1
+    later = time.monotonic() + secrets.REMEMBERED_SECONDS + 1
     monkeypatch.setattr(secrets.time, "monotonic", lambda: later)
     assert secrets.lately_revealed() == []
     assert secrets._revealed == {}

@@ -18,11 +18,11 @@ LONGEST = ".".join(["a" * 49] * 5) + "abcd"  # 253
 QUICK = Deadlines(connect=1, read=1, total=1)
 OURS = Hosts(api="", token="")
 INSIDE = Hosts(
-    api="", token="", given=True, private=("10.0.0.5/32", "fd12:3456::8/125", "127.0.0.0/8", "169.254.0.0/16")
+    api="", token="", from_customer=True, private=("10.0.0.5/32", "fd12:3456::8/125", "127.0.0.0/8", "169.254.0.0/16")
 )
 PLAIN = Hosts(api="", token="", plain=True)
-GIVEN = Hosts(api="", token="", given=True)
-BOTH = Hosts(api="", token="", given=True, plain=True)
+GIVEN = Hosts(api="", token="", from_customer=True)
+BOTH = Hosts(api="", token="", from_customer=True, plain=True)
 SANDBOX = Hosts(api="", token="", loopback=True, plain=True)
 
 
@@ -182,7 +182,7 @@ def test_nothing_else_inside_may_whatever_is_allowed(address):
 
 
 def test_a_private_network_is_for_a_customers_own_address_alone():
-    assert not addresses.is_reachable(ip_address("10.0.0.5"), replace(INSIDE, given=False))
+    assert not addresses.is_reachable(ip_address("10.0.0.5"), replace(INSIDE, from_customer=False))
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def test_a_json_body_with_the_customers_own_client(hostile, uncanny, db, monkeyp
     flow = ClientCredentials("m2m", client=Whose.CUSTOMERS, scope="write", body=TokenBody.JSON)
     provider = replace(registry.find("procountor"), grants=(flow,))
     monkeypatch.setattr(registry, "find", lambda slug: provider)
-    opened = token_endpoint.Opened({"client_id": "theirs", "client_secret": bound_for(uncanny, "s")}, "ours", None, "")
+    opened = token_endpoint.OpenCredentials(
+        {"client_id": "theirs", "client_secret": bound_for(uncanny, "s")}, "ours", None, ""
+    )
     monkeypatch.setattr(token_endpoint, "open_credentials", lambda connection: opened)
     answering(hostile, 200, GOOD)
     ask(uncanny)

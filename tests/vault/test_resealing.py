@@ -148,7 +148,7 @@ def test_every_value_of_a_column_is_sealed_anew(aamu: Any, sealed_rows: list[Any
 def test_it_is_done_in_batches_and_a_death_in_the_middle_costs_one(
     aamu: Any, sealed_rows: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resealing, "BATCH", 2)
+    monkeypatch.setattr(resealing, "VALUES_PER_TRANSACTION", 2)
     real, left = sealing.seal, [3]
 
     class Died(BaseException):
@@ -240,10 +240,10 @@ def test_what_is_listed_and_was_destroyed_meanwhile_leaves_the_list(aamu: Any, s
 
 def test_all_values_move_to_a_new_key(aamu: Any, sealed_rows: list[Any], work_off: Callable[..., int]) -> None:
     reseal(aamu)
-    public, wrapped = keys._pair(str(aamu.id), 2)
+    public, wrapped = keys._make_pair(str(aamu.id), 2)
     TenantKey(tenant=aamu, version=2, public_keyset=public).save(force_insert=True)
     PrivateKey(tenant=aamu, version=2, wrapped_keyset=wrapped).save(force_insert=True)
-    public, wrapped = keys._pair(keys.SYSTEM_OWNER, 2)
+    public, wrapped = keys._make_pair(keys.SYSTEM_OWNER, 2)
     SystemKey(version=2, public_keyset=public).save(force_insert=True)
     SystemPrivateKey(version=2, wrapped_keyset=wrapped).save(force_insert=True)
     reseal(aamu)

@@ -251,7 +251,7 @@ def test_no_tenants_key_opens_what_is_the_systems(aamu, system_key, connection_w
 def test_the_newest_key_seals_and_the_older_ones_still_open(aamu, system_key):
     old, new = OutgoingMail(), OutgoingMail()
     sealing.seal(old, "ciphertext", Secret("old"))
-    public, wrapped = keys._pair(keys.SYSTEM_OWNER, 2)
+    public, wrapped = keys._make_pair(keys.SYSTEM_OWNER, 2)
     SystemKey(version=2, public_keyset=public).save(force_insert=True)
     SystemPrivateKey(version=2, wrapped_keyset=wrapped).save(force_insert=True)
     sealing.seal(new, "ciphertext", Secret("new"))

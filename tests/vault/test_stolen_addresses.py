@@ -16,7 +16,7 @@ from connections.spec.errors import CallFailed
 from connections.spec.grants import ClientCredentials, TokenBody
 from connections.spec.operations import Arguments
 from connections.spec.placement import BearerHeader, QueryParameter, TypedHeader
-from connections.spec.provider import GivenByCustomer, Kind, Provider
+from connections.spec.provider import CustomerHosts, Kind, Provider
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client, send_and_log
 from connections.transport.http import session as http_session
@@ -25,7 +25,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault.binding import Binding
 from connections.vault.models import Connection
 from connections.vault.secret import BoundSecret, Secret
-from connections.vault.services import keep_settings, open_connection, store_credential
+from connections.vault.services import open_connection, store_credential, store_settings
 from portal.env import SandboxHosts
 from tests.drills.canary_errors import told
 from tests.roles import acting_as
@@ -141,7 +141,7 @@ def victim(
     def connect(provider: Provider) -> Victim:
         offer(monkeypatch, provider)
         known = next(iter(provider.hosts.values()))
-        assert isinstance(known, GivenByCustomer)
+        assert isinstance(known, CustomerHosts)
         addresses = [field.name for field in provider.credentials if field.kind is Kind.ADDRESS]
         place = f"{HOST}:{honest.port}"
         typed = {name: f"https://{place}" for name in addresses}
@@ -151,7 +151,7 @@ def victim(
             for field in provider.credentials:
                 if not field.secret and field.name not in typed and not field.optional:
                     typed[field.name] = field.choices[0][0] if field.choices else "honest-words"
-            keep_settings(connection=opened, values=typed, actor=SYSTEM)
+            store_settings(connection=opened, values=typed, actor=SYSTEM)
             for field in provider.credentials:
                 if field.secret:
                     store_credential(connection=opened, name=field.name, secret=Secret(SECRET), actor=SYSTEM)

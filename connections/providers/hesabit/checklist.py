@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.hesabit.streams import pages
-from connections.spec import proofs
-from connections.spec.checklist import Asker, Attestation, Checkpoint, Finding, LedgerProbe, MarkState, Probe
+from connections.spec import checkpoints, proofs
+from connections.spec.checklist import Asker, Attestation, Checkpoint, Probe
 from connections.spec.envelope import id_of
 from connections.spec.operations import Arguments
 
@@ -28,11 +28,9 @@ def customers(asker: Asker) -> list[tuple[str, str]]:
     ]
 
 
-def access(asker: Asker) -> Finding:
-    """A fresh session, and the smallest list with it."""
-    asker.fresh_token()
+def one_invoice(asker: Asker) -> None:
+    """The smallest list."""
     asker.ask("invoices.list", Arguments(query={"limit": "1"}))
-    return Finding(MarkState.VERIFIED, "signed-in")
 
 
 CHECKLIST = (
@@ -50,30 +48,17 @@ CHECKLIST = (
         _("Connect"),
         _("You sign in at Hesabit and approve Pilotage."),
         _("We never see your password. You can take the approval back in Hesabit's panel at any moment."),
-        Probe(access),
+        Probe(proofs.session_opens(one_invoice)),
         _("someone who may sign in to Hesabit for your company"),
         how=(_("Press Connect, sign in at hesabit.com, and approve."),),
         avoid=(_("Do not sign in with the account of another shop."),),
         connect=(CONSENT,),
     ),
-    Checkpoint(
-        "company",
-        _("Name and confirm the company"),
-        _("Hesabit does not tell whose account it is. Say it, and look whether you know the customers."),
-        _("We make sure that no other company's books end up here, now and when you reconnect."),
-        Probe(proofs.books(stream="customers", read=customers)),
-        _("you"),
-        needs=("access",),
-        fields=("company_name",),
+    checkpoints.named_company(
+        line=_("Hesabit does not tell whose account it is. Say it, and look whether you know the customers."),
+        why=_("We make sure that no other company's books end up here, now and when you reconnect."),
         confirm=_("Yes, these are our customers."),
+        customers=customers,
     ),
-    Checkpoint(
-        "first-sync",
-        _("First sync"),
-        _("We read everything once; afterwards we look for what changed."),
-        _("When the first sync is through, you are live."),
-        LedgerProbe(proofs.first_sync),
-        _("Pilotage"),
-        needs=("company",),
-    ),
+    checkpoints.first_sync("company"),
 )

@@ -86,16 +86,17 @@ def refuses(body: Any) -> bool:
 
 
 def codes(body: Any) -> list[str]:
-    found = body.get("error") if isinstance(body, dict) else None
-    return [found] if isinstance(found, str) else []
+    """The machine-readable codes of an error's body."""
+    code = body.get("error") if isinstance(body, dict) else None
+    return [code] if isinstance(code, str) else []
 
 
 def fields(body: Any) -> list[tuple[str, str]]:
     """`errors`: `{"email": ["..."]}`."""
     errors = body.get("errors") if isinstance(body, dict) else None
-    found = errors.items() if isinstance(errors, dict) else []
+    fields = errors.items() if isinstance(errors, dict) else []
     return [
-        (str(name), "; ".join(map(str, words)) if isinstance(words, list) else str(words)) for name, words in found
+        (str(name), "; ".join(map(str, words)) if isinstance(words, list) else str(words)) for name, words in fields
     ]
 
 

@@ -50,22 +50,22 @@ def _records(answer: Any) -> list[Any]:
 def _by(operation: str, *names: str) -> LookUp:
     """A lost creation is looked up by these fields in the whole list, digits of any kind being equal."""
 
-    def mine(body: Any) -> tuple[str, ...]:
+    def reference(body: Any) -> tuple[str, ...]:
         return tuple(str(body.get(name) or "").translate(DIGITS) for name in names) if isinstance(body, dict) else ()
 
     def arguments(sent: Arguments) -> Arguments | None:
-        return Arguments(query={"limit": "100"}) if any(mine(sent.body)) else None
+        return Arguments(query={"limit": "100"}) if any(reference(sent.body)) else None
 
-    def found(answer: Any, sent: Arguments) -> Sequence[Any]:
-        return [each for each in _records(answer) if mine(each) == mine(sent.body)]
+    def matches(answer: Any, sent: Arguments) -> Sequence[Any]:
+        return [each for each in _records(answer) if reference(each) == reference(sent.body)]
 
-    return LookUp(operation, arguments, found, by=lambda sent: mine(sent.body), created=_created)
+    return LookUp(operation, arguments, matches, by=lambda sent: reference(sent.body), created=_created)
 
 
 def _created(thing: Any) -> datetime | None:
     """Unix seconds, as a text in digits of any kind; milliseconds and other accidents make no moment of our time."""
-    told = str(thing.get("created")).translate(DIGITS)
-    seconds = int(told) if told.isascii() and told.isdigit() and len(told) < 13 else 0
+    digits = str(thing.get("created")).translate(DIGITS)
+    seconds = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 13 else 0
     return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < LATEST else None
 
 

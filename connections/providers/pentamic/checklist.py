@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec import proofs
-from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, LedgerProbe, MarkState, Probe
+from connections.spec import checkpoints, proofs
+from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, MarkState, Probe
 from connections.spec.envelope import id_of
 from connections.spec.streams import BadPage
 
@@ -36,17 +36,11 @@ IDENTITY = ("api_url", "auth_url", "client_id")
 
 def addresses(asker: Asker) -> Finding:
     """Whether servers answer there; with https their certificates are what answers. Without it nothing is asked here."""
-    given = [asker.settings.get(name, "") for name in ("api_url", "auth_url")]
+    typed = [asker.settings.get(name, "") for name in ("api_url", "auth_url")]
     asker.certificates()
-    if any(address.startswith("http:") for address in given):
+    if any(address.startswith("http:") for address in typed):
         return Finding(MarkState.WAIVED, "plain-http")
     return Finding(MarkState.VERIFIED, "addresses-answer")
-
-
-def access(asker: Asker) -> Finding:
-    asker.fresh_token()
-    customers(asker)
-    return Finding(MarkState.VERIFIED, "signed-in")
 
 
 CHECKLIST = (
@@ -81,7 +75,7 @@ CHECKLIST = (
         _("Compare the certificates"),
         _("Pentamic signs its certificates itself, so somebody must compare them once."),
         _("Otherwise whoever stands in between could pretend to be Pentamic and read your secret."),
-        Probe(proofs.certificates),
+        Probe(proofs.compared_certificates),
         _("you, with Pentamic's administrator on the telephone"),
         how=(
             _("Press Check now: we fetch what the servers show and do not send anything."),
@@ -98,30 +92,17 @@ CHECKLIST = (
         _("Enter client id, secret and scope"),
         _("We sign in and ask for the list of customers."),
         _("They open your company's books at Pentamic, for an hour at a time. The secret is stored sealed."),
-        Probe(access),
+        Probe(proofs.session_opens(customers)),
         HERE,
         needs=("certificate",),
         fields=("client_id", "client_secret", "scope"),
-        avoid=(_("Do not send the secret by e-mail or chat."),),
+        avoid=(checkpoints.NO_SECRET_BY_MAIL,),
     ),
-    Checkpoint(
-        "company",
-        _("Name and confirm the company"),
-        _("Pentamic does not tell whose books these are. Say it, and look whether you know the customers."),
-        _("We make sure that no other company's books end up here."),
-        Probe(proofs.books(stream="customers", read=customers, identity=IDENTITY)),
-        _("you"),
-        needs=("access",),
-        fields=("company_name",),
+    checkpoints.named_company(
+        line=_("Pentamic does not tell whose books these are. Say it, and look whether you know the customers."),
         confirm=_("Yes, these are our books."),
+        customers=customers,
+        identity=IDENTITY,
     ),
-    Checkpoint(
-        "first-sync",
-        _("First sync"),
-        _("We read everything once; afterwards we look for what changed."),
-        _("When the first sync is through, you are live."),
-        LedgerProbe(proofs.first_sync),
-        _("Pilotage"),
-        needs=("company",),
-    ),
+    checkpoints.first_sync("company"),
 )

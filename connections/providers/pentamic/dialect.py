@@ -40,8 +40,8 @@ def read_json(body: bytes) -> bytes:
     return TOKEN.sub(_read_token, body)
 
 
-def _read_token(found: re.Match[bytes]) -> bytes:
-    tax_code, digits, text, colon, number = found.groups()
+def _read_token(match: re.Match[bytes]) -> bytes:
+    tax_code, digits, text, colon, number = match.groups()
     if tax_code:
         return b'"t%b"%b"' % (tax_code[1:], digits)
     if text is not None:
@@ -141,8 +141,8 @@ def _value(element: Element, kind: _Kind) -> Any:
     if len(element) or _attributes(element):
         return _record(element, kind)
     text = element.text or ""
-    found = ID.fullmatch(text) if kind.name in IDS else None
-    return int(found[1]) if found else text
+    match = ID.fullmatch(text) if kind.name in IDS else None
+    return int(match[1]) if match else text
 
 
 def _record(element: Element, kind: _Kind) -> dict[str, Any]:

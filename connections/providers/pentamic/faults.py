@@ -90,13 +90,13 @@ FIELDS = {
 
 def codes(body: Any) -> list[str]:
     """`{"error": "CODE"}`, for calls and token requests alike."""
-    found = body.get("error") if isinstance(body, dict) else None
-    return [found] if isinstance(found, str) else []
+    code = body.get("error") if isinstance(body, dict) else None
+    return [code] if isinstance(code, str) else []
 
 
 def fields(body: Any) -> list[tuple[str, str]]:
-    found = [FIELDS[code] for code in codes(body) if code in FIELDS]
-    return [(path, fault.code) for path, fault in found]
+    """(dotted path, code of a fault) of each field that an error's body names."""
+    return [(path, fault.code) for path, fault in (FIELDS[code] for code in codes(body) if code in FIELDS)]
 
 
 FAULTS = FaultCatalogue(

@@ -15,9 +15,9 @@ from connections.spec.placement import TypedHeader
 from connections.spec.provider import (
     CountedBy,
     CredentialField,
+    CustomerHosts,
     Deadlines,
     Environment,
-    GivenByCustomer,
     Kind,
     Provider,
     Quota,
@@ -31,7 +31,7 @@ PROVIDER = Provider(
     summary=_("Vietnamese accounting: customers and their invoices."),
     hosts={
         # Basic steps: both addresses come from the administrator; certificates are self-signed (Security).
-        Environment.PRODUCTION: GivenByCustomer(
+        Environment.PRODUCTION: CustomerHosts(
             api="api_url", api_path="/api", token="auth_url", token_path="/connect/token", pinned=True
         ),
     },

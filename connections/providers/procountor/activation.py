@@ -42,11 +42,11 @@ def decision(approved: Sequence[str], rejected: Sequence[str]) -> Any:
 
 def keys(body: Any) -> Mapping[str, str]:
     """`{"companiesIntegrated": [{"companyId", "apiKey"}]}`. Raises BadPage."""
-    made = body.get("companiesIntegrated") if isinstance(body, dict) else None
-    if not isinstance(made, list) or not all(isinstance(each, dict) and each.get("apiKey") for each in made):
+    connected = body.get("companiesIntegrated") if isinstance(body, dict) else None
+    if not isinstance(connected, list) or not all(isinstance(each, dict) and each.get("apiKey") for each in connected):
         message = "no keys in the answer"
         raise BadPage(message)
-    return {required_id(each, "companyId"): str(each["apiKey"]) for each in made}
+    return {required_id(each, "companyId"): str(each["apiKey"]) for each in connected}
 
 
 ACTIVATION = Activation(

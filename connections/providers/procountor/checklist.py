@@ -8,14 +8,13 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor.rights import missing, narrowing, superfluous, tree_of
 from connections.providers.procountor.streams import STREAMS
-from connections.spec import proofs
+from connections.spec import checkpoints, proofs
 from connections.spec.checklist import (
     Asker,
     Attestation,
     Checkpoint,
     Finding,
     Inference,
-    LedgerProbe,
     MarkState,
     Probe,
 )
@@ -60,19 +59,13 @@ def _session(asker: Asker) -> dict[str, Any]:
     return body
 
 
-def api_key(asker: Asker) -> Finding:
-    """A fresh token with the stored key, and one call with it: nothing of an older token can pretend."""
-    asker.fresh_token()
+def company(asker: Asker) -> proofs.Company:
+    """The company that the session is of. Raises BadPage."""
     session = _session(asker)
-    if asker.company_id and asker.company_id != required_id(session, "companyId"):
-        return _differs(asker, session)
-    return Finding(MarkState.VERIFIED, "key-accepted", proves_company=True)
+    return proofs.Company(required_id(session, "companyId"), str(session.get("name") or "?"))
 
 
-def _differs(asker: Asker, session: dict[str, Any]) -> Finding:
-    """A key of another company is refused before anything is read with it."""
-    values = {"company": str(session.get("name") or "?"), "company_id": required_id(session, "companyId")}
-    return Finding(MarkState.FAILING, "company-differs", {**values, "bound_id": asker.company_id})
+API_KEY = Probe(proofs.signed_in(company, code="key-accepted"))
 
 
 def technical_user(asker: Asker) -> Finding:
@@ -84,21 +77,13 @@ def technical_user(asker: Asker) -> Finding:
     return Finding(MarkState.UNCONFIRMED, "user-seen", values)
 
 
-def company(asker: Asker) -> Finding:
-    session = _session(asker)
-    if asker.company_id and asker.company_id != required_id(session, "companyId"):
-        return _differs(asker, session)
-    values = {"company": str(session.get("name") or "?"), "company_id": required_id(session, "companyId")}
-    return Finding(proofs.company_state(asker), "company-found", values, proves_company=True)
-
-
 def rights(asker: Asker) -> Finding:
     """`GET /users/rights` against what the wanted streams need; missing rights can show as empty lists."""
     tree = tree_of(asker.ask("rights").body)
     wanted = [stream.permission for stream in STREAMS if stream.permission and stream.name in asker.streams_wanted]
     needed = tuple(dict.fromkeys(path for permission in wanted for path in permission.needs))
-    if not_given := missing(tree, needed):
-        return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(not_given)})
+    if lacking := missing(tree, needed):
+        return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(lacking)})
     if limits := narrowing(tree):
         return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
     if asker.auth_method == SIGN_IN:
@@ -199,7 +184,7 @@ CHECKLIST = (
         _("Create the API key"),
         _("The key is bound to your company, the technical user and our software."),
         _("With the key we ask Procountor for a session of one hour at a time. You can revoke it at any moment."),
-        Probe(api_key),
+        API_KEY,
         MANAGER,
         where=("Personal info and settings", "API client keys", "New API key"),
         how=(
@@ -218,7 +203,7 @@ CHECKLIST = (
         _("Sign in to Procountor"),
         _("You sign in, choose the company, and allow Pilotage to act with your rights there."),
         _("Only so can payments be confirmed in the Procountor Key app. The access lasts six months at most."),
-        Probe(api_key),
+        API_KEY,
         _("a natural person, or a technical user who may sign in"),
         how=(_("Press Connect, sign in with a browser that Procountor supports, choose the company, and allow it."),),
         avoid=(
@@ -228,25 +213,12 @@ CHECKLIST = (
         connect=(SIGN_IN,),
         auth_methods=(SIGN_IN,),
     ),
-    Checkpoint(
-        "company",
-        _("Confirm the company"),
-        _("Is it the company you mean?"),
-        _(
+    checkpoints.told_company(
+        company,
+        needs="api-key",
+        why=_(
             "A key opens one company. We make sure that no other company's books end up here, now and when you reconnect."
         ),
-        Probe(company),
-        _("you"),
-        needs=("api-key",),
-        confirm=_("Yes, this is the company we want to connect."),
     ),
-    Checkpoint(
-        "first-sync",
-        _("First sync"),
-        _("We read everything once; afterwards only what changed."),
-        _("When the first sync is through, you are live."),
-        LedgerProbe(proofs.first_sync),
-        _("Pilotage"),
-        needs=("company", "rights"),
-    ),
+    checkpoints.first_sync("company", "rights", line=_("We read everything once; afterwards only what changed.")),
 )

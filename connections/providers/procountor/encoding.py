@@ -24,11 +24,11 @@ def windows_1252(body: Any) -> Sequence[FieldTrouble]:
 
 
 def with_version(body: Any) -> Sequence[FieldTrouble]:
-    """The same, and the version that was read last: an update replaces everything, and a stale one is refused."""
-    found = list(windows_1252(body))
+    """Troubles of an update, which needs the version that was read last: Procountor refuses a stale one."""
+    troubles = list(windows_1252(body))
     if not isinstance(body, dict) or not body.get("version"):
-        found.append(FieldTrouble("version", _("Read it first, and send the version that you were given.")))
-    return found
+        troubles.append(FieldTrouble("version", _("Read it first, and send the version that you were given.")))
+    return troubles
 
 
 def _stranger(text: str) -> str:

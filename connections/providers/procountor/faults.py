@@ -147,13 +147,15 @@ def _codes(body: Any) -> list[str]:
     if not isinstance(body, dict):
         return []
     errors = body.get("errors")
-    found = [entry.get("message") for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
-    found.append(body.get("error"))
-    return [value.upper() for value in found if isinstance(value, str)]
+    messages = (
+        [entry.get("message") for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
+    )
+    messages.append(body.get("error"))
+    return [value.upper() for value in messages if isinstance(value, str)]
 
 
 def _fields(body: Any) -> list[tuple[str, str]]:
     """`errors[]`: `{"field": "path.of.field", "message": "CODE or text"}`."""
     errors = body.get("errors") if isinstance(body, dict) else None
-    found = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
-    return [(str(each["field"]), str(each.get("message", ""))) for each in found if each.get("field")]
+    entries = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    return [(str(each["field"]), str(each.get("message", ""))) for each in entries if each.get("field")]

@@ -12,7 +12,7 @@ FINLAND = ZoneInfo("Europe/Helsinki")  # Finnish local time: inferred
 def instant(value: Any) -> datetime | None:
     """None for what is no moment. Of an hour that comes twice in autumn it is the first."""
     try:
-        found = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-    return found if found.tzinfo else found.replace(tzinfo=FINLAND)
+    return moment if moment.tzinfo else moment.replace(tzinfo=FINLAND)

@@ -49,13 +49,13 @@ def by(operation: str, field: str, parameter: str, *, created: str) -> LookUp:
             return None
         return Arguments(query={parameter: value, "size": "50"})
 
-    def found(answer: Any, sent: Arguments) -> Sequence[Any]:
+    def matches(answer: Any, sent: Arguments) -> Sequence[Any]:
         results = answer.get("results") if isinstance(answer, dict) else None
         if not isinstance(results, list):
             return []
         return [each for each in results if _at(each, field) == _at(sent.body, field)]
 
-    return LookUp(operation, arguments, found, created=lambda thing: instant(_at(thing, created)))
+    return LookUp(operation, arguments, matches, created=lambda thing: instant(_at(thing, created)))
 
 
 def _at(value: Any, path: str) -> Any:
@@ -67,19 +67,19 @@ def _at(value: Any, path: str) -> Any:
 def _reads(
     name: str, path: str, label: Text, *filters: Parameter, one: bool = True, many: bool = False
 ) -> list[Operation]:
-    found = [
+    troubles = [
         Operation(f"{name}.list", "GET", path, format_lazy("{}: {}", _("List"), label), filters, source=REFERENCE)
     ]
     if many:
         # Several ids give an array, one id an object; unknown ids are missing without a word; at most 200.
-        found.append(
+        troubles.append(
             Operation(
                 f"{name}.batch", "GET", f"{path}/{{ids}}", format_lazy("{}: {}", _("Read up to 200"), label), (IDS,),
                 source="certification 7; API requests, batch",
             )
         )  # fmt: skip
     if one:
-        found.append(
+        troubles.append(
             Operation(
                 f"{name}.get",
                 "GET",
@@ -89,7 +89,7 @@ def _reads(
                 source=REFERENCE,
             )
         )
-    return found
+    return troubles
 
 
 def _action(action: str, label: Text) -> Operation:

@@ -21,29 +21,31 @@ def tree_of(body: Any) -> dict[str, Any]:
 
 
 def level_at(tree: Any, path: str) -> Any:
-    """The level (or, for a limitation, True or False) at `section.name`; None when it is not told."""
+    """The level (or, for a limitation, True or False) at `section.name`; None where it is not in the answer."""
     for step in path.split("."):
         tree = tree.get(step) if isinstance(tree, dict) else None
     return tree
 
 
 def missing(tree: Any, needs: tuple[str, ...]) -> list[str]:
+    """Rights of `needs` that are not granted, as `section.name`."""
     return [path for path in needs if level_at(tree, path) not in GRANTED]
 
 
 def superfluous(tree: dict[str, Any], needs: tuple[str, ...]) -> list[str]:
-    """What is given beyond viewing what is needed, as `section.name`: another right, or all rights to a needed one."""
-    given = {
+    """Rights beyond viewing what is needed, as `section.name`: another right, or all rights to a needed one."""
+    granted = {
         f"{section}.{name}": level
         for section, names in tree.items()
         if isinstance(names, dict)
         for name, level in names.items()
         if level in GRANTED
     }
-    return [path for path, level in given.items() if path not in needs or level == "ALL_RIGHTS"]
+    return [path for path, level in granted.items() if path not in needs or level == "ALL_RIGHTS"]
 
 
 def narrowing(tree: Any) -> list[str]:
+    """Limitations by which lists would be cut without a word."""
     return [path for path in NARROWING if level_at(tree, path) is True]
 
 

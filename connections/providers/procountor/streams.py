@@ -30,6 +30,7 @@ def is_closed(account: Mapping[str, Any]) -> bool:
 
 
 def needs(*rights: str) -> Permission:
+    """Without these rights a list comes empty or cut: it is not read then."""
     return Permission("rights", rights, lacking, RIGHT_MISSING)
 
 

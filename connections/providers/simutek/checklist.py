@@ -7,15 +7,12 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.simutek.streams import PAGES
-from connections.spec import proofs
+from connections.spec import checkpoints, proofs
 from connections.spec.checklist import (
     Asker,
     Attestation,
     Checkpoint,
-    Finding,
     Inference,
-    LedgerProbe,
-    MarkState,
     Probe,
 )
 from connections.spec.envelope import id_of
@@ -47,12 +44,6 @@ def customers(asker: Asker) -> list[tuple[str, str]]:
 IDENTITY = ("api_url", "client_id")
 
 
-def access(asker: Asker) -> Finding:
-    asker.fresh_token()
-    customers(asker)
-    return Finding(MarkState.VERIFIED, "signed-in")
-
-
 CHECKLIST = (
     Checkpoint(
         "ask",
@@ -72,10 +63,10 @@ CHECKLIST = (
         _("Enter the address, client id and secret"),
         _("We sign in and look at the first customers."),
         _("They open your GKS4 for as long as Simutek keeps the client. The secret is stored sealed."),
-        Probe(access),
+        Probe(proofs.session_opens(customers)),
         HERE,
         fields=("api_url", "client_id", "client_secret"),
-        avoid=(_("Do not send the secret by e-mail or chat."),),
+        avoid=(checkpoints.NO_SECRET_BY_MAIL,),
     ),
     Checkpoint(
         "numbering",
@@ -86,24 +77,11 @@ CHECKLIST = (
         _("whoever keeps your customer register"),
         attest=_("Customers that come from here get a number of ours."),
     ),
-    Checkpoint(
-        "company",
-        _("Name and confirm the company"),
-        _("GKS4 does not tell whose it is. Say it, and look whether you know the customers."),
-        _("We make sure that no other company's books end up here."),
-        Probe(proofs.books(stream="customers", read=customers, identity=IDENTITY)),
-        _("you"),
-        needs=("access",),
-        fields=("company_name",),
+    checkpoints.named_company(
+        line=_("GKS4 does not tell whose it is. Say it, and look whether you know the customers."),
         confirm=_("Yes, these are our customers."),
+        customers=customers,
+        identity=IDENTITY,
     ),
-    Checkpoint(
-        "first-sync",
-        _("First sync"),
-        _("We read everything once; afterwards we look for what changed."),
-        _("When the first sync is through, you are live."),
-        LedgerProbe(proofs.first_sync),
-        _("Pilotage"),
-        needs=("company",),
-    ),
+    checkpoints.first_sync("company"),
 )

@@ -81,16 +81,16 @@ UNKNOWN = Fault(
 
 def codes(body: Any) -> list[str]:
     """`{"error": ...}` of token requests; problem details carry no code."""
-    found = body.get("error") if isinstance(body, dict) else None
-    return [found] if isinstance(found, str) else []
+    code = body.get("error") if isinstance(body, dict) else None
+    return [code] if isinstance(code, str) else []
 
 
 def fields(body: Any) -> list[tuple[str, str]]:
     """`errors` of problem details: `{"name": ["..."]}`."""
     errors = body.get("errors") if isinstance(body, dict) else None
-    found = errors.items() if isinstance(errors, dict) else []
+    fields = errors.items() if isinstance(errors, dict) else []
     return [
-        (str(name), "; ".join(map(str, words)) if isinstance(words, list) else str(words)) for name, words in found
+        (str(name), "; ".join(map(str, words)) if isinstance(words, list) else str(words)) for name, words in fields
     ]
 
 

@@ -14,8 +14,8 @@ from connections.spec.placement import BearerHeader
 from connections.spec.provider import (
     CountedBy,
     CredentialField,
+    CustomerHosts,
     Environment,
-    GivenByCustomer,
     Kind,
     Provider,
     Quota,
@@ -29,7 +29,7 @@ PROVIDER = Provider(
     summary=_("Swedish business system for the graphic trade: customers and sales orders."),
     hosts={
         # Authentication: the token endpoint is fixed; the API's host is not given, so each customer is asked for it.
-        Environment.PRODUCTION: GivenByCustomer(
+        Environment.PRODUCTION: CustomerHosts(
             api="api_url", api_path="/api/v1", token_address="https://id.simutek.se/connect/token"
         ),
     },

@@ -45,30 +45,31 @@ def customer_trouble(body: Any) -> Sequence[FieldTrouble]:
     """Keys that must be there though they may be null; a number of our own, as the answer would not tell GKS4's."""
     if not isinstance(body, dict):
         return [FieldTrouble("", _("An object is needed."))]
-    found = [
+    troubles = [
         FieldTrouble(name, _("The key must be there; it may be null."))
         for name in ("number", "invoiceEmail")
         if name not in body
     ]
-    found += [
+    troubles += [
         FieldTrouble(name, _("This is required."))
         for name in ("name", "corporateIdentityNumber")
         if not isinstance(body.get(name), str) or not body[name].strip()
     ]
-    return found
+    return troubles
 
 
 def order_trouble(body: Any) -> Sequence[FieldTrouble]:
+    """What GKS4 would refuse of an order, before it is sent."""
     if not isinstance(body, dict):
         return [FieldTrouble("", _("An object is needed."))]
-    found = []
+    troubles = []
     if not isinstance(body.get("customerNumber"), str) or not body["customerNumber"].strip():
-        found.append(FieldTrouble("customerNumber", _("This is required.")))
+        troubles.append(FieldTrouble("customerNumber", _("This is required.")))
     if "purchaseDate" in body:
-        found.append(FieldTrouble("purchaseDate", _("GKS4 no longer uses the date: leave it out.")))
+        troubles.append(FieldTrouble("purchaseDate", _("GKS4 no longer uses the date: leave it out.")))
     if body.get("preferredLanguage") not in (None, *LANGUAGES):
-        found.append(FieldTrouble("preferredLanguage", _("GKS4 knows sv, no and en.")))
-    return found
+        troubles.append(FieldTrouble("preferredLanguage", _("GKS4 knows sv, no and en.")))
+    return troubles
 
 
 def _by_number(sent: Arguments) -> Arguments | None:

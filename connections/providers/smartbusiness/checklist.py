@@ -6,8 +6,8 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.smartbusiness.faults import FIELD_SENTENCES
 from connections.providers.smartbusiness.streams import STREAMS
-from connections.spec import proofs
-from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, LedgerProbe, MarkState, Probe
+from connections.spec import checkpoints, proofs
+from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, MarkState, Probe
 from connections.spec.envelope import BadPage, required_id
 from connections.spec.operations import Arguments
 from connections.spec.proofs import Company
@@ -31,19 +31,19 @@ ADMIN = _("whoever manages users in SmartBusiness")
 def profile(asker: Asker) -> Company:
     """`GET /auth/profile`: the company of the account. Raises BadPage."""
     body = asker.ask("profile").body
-    found = body.get("item", body) if isinstance(body, dict) else None
-    if not isinstance(found, dict):
+    account = body.get("item", body) if isinstance(body, dict) else None
+    if not isinstance(account, dict):
         message = "no profile"
         raise BadPage(message)
-    return Company(required_id(found, "id"), str(found.get("company_name") or found.get("name") or "?"))
+    return Company(required_id(account, "id"), str(account.get("company_name") or account.get("name") or "?"))
 
 
 def lists(asker: Asker) -> Finding:
     """One record of each list that is read: one that is refused fails the checkpoint by its fault."""
-    tried = [stream for stream in STREAMS if stream.name in asker.streams_wanted]
-    for stream in tried:
+    wanted = [stream for stream in STREAMS if stream.name in asker.streams_wanted]
+    for stream in wanted:
         asker.ask(stream.operation, Arguments(query={"limit": "1"}))
-    return Finding(MarkState.VERIFIED, "lists-open", {"lists": ", ".join(str(stream.label) for stream in tried)})
+    return Finding(MarkState.VERIFIED, "lists-open", {"lists": ", ".join(str(stream.label) for stream in wanted)})
 
 
 SIGN_IN = Probe(proofs.signed_in(profile))
@@ -97,7 +97,7 @@ CHECKLIST = (
         SIGN_IN,
         ADMIN,
         where=("Home", "Users", "API V2"),
-        avoid=(_("Do not send the secret by e-mail or chat."),),
+        avoid=(checkpoints.NO_SECRET_BY_MAIL,),
         fields=("client_id", "client_secret"),
         auth_methods=(OWN_CLIENT,),
     ),
@@ -113,23 +113,6 @@ CHECKLIST = (
         confirm=_("The access may include this."),
         meant={"scope-more": "scope-more-meant"},
     ),
-    Checkpoint(
-        "company",
-        _("Confirm the company"),
-        _("Is it the company you mean?"),
-        _("We make sure that no other company's books end up here, now and when you reconnect."),
-        Probe(proofs.company(profile)),
-        _("you"),
-        needs=("access",),
-        confirm=_("Yes, this is the company we want to connect."),
-    ),
-    Checkpoint(
-        "first-sync",
-        _("First sync"),
-        _("We read everything once; afterwards we look for what changed."),
-        _("When the first sync is through, you are live."),
-        LedgerProbe(proofs.first_sync),
-        _("Pilotage"),
-        needs=("company", "scopes"),
-    ),
+    checkpoints.told_company(profile, needs="access"),
+    checkpoints.first_sync("company", "scopes"),
 )

@@ -136,16 +136,16 @@ def codes(body: Any) -> list[str]:
     if not isinstance(body, dict):
         return []
     meta = body.get("meta")
-    found = [body.get("code"), body.get("error"), meta.get("error_type") if isinstance(meta, dict) else None]
-    return [str(value) for value in found if isinstance(value, str | int) and not isinstance(value, bool)]
+    values = [body.get("code"), body.get("error"), meta.get("error_type") if isinstance(meta, dict) else None]
+    return [str(value) for value in values if isinstance(value, str | int) and not isinstance(value, bool)]
 
 
 def fields(body: Any) -> list[tuple[str, str]]:
     """`meta.errors[]` of 422: `{"key", "code", "message"}`; a nested key is taken for a dotted path."""
     meta = body.get("meta") if isinstance(body, dict) else None
     errors = meta.get("errors") if isinstance(meta, dict) else None
-    found = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
-    named = [(str(each.get("key", "")), f"field-{each.get('code')}", str(each.get("message", ""))) for each in found]
+    entries = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
+    named = [(str(each.get("key", "")), f"field-{each.get('code')}", str(each.get("message", ""))) for each in entries]
     return [(key, code if code in FIELD_SENTENCES else message) for key, code, message in named]
 
 

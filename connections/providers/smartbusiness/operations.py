@@ -63,12 +63,12 @@ def by_number(operation: str) -> LookUp:
         number = _number(sent)
         return Arguments(query={"filter": json.dumps({"number": number}), "limit": "5"}) if number else None
 
-    def found(answer: Any, sent: Arguments) -> Sequence[Any]:
+    def matches(answer: Any, sent: Arguments) -> Sequence[Any]:
         items = answer.get("items") if isinstance(answer, dict) else None
         matches = [item for item in items if item.get("number") == _number(sent)] if isinstance(items, list) else []
         return matches
 
-    return LookUp(operation, arguments, found, created=_created)
+    return LookUp(operation, arguments, matches, created=_created)
 
 
 def _created(thing: Any) -> datetime | None:

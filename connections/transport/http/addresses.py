@@ -81,7 +81,7 @@ def parse_address(url: str, hosts: Hosts) -> Address:
 
 def _is_port_allowed(port: int, hosts: Hosts) -> bool:
     """Customers run servers of their own on ports of their own, but not on those of the services of a machine."""
-    return port > 0 and (hosts.loopback or (hosts.given and port >= FIRST_FREE_PORT))
+    return port > 0 and (hosts.loopback or (hosts.from_customer and port >= FIRST_FREE_PORT))
 
 
 def _host(netloc: str) -> str:
@@ -149,7 +149,7 @@ def behind_translator(ip: IP) -> ipaddress.IPv4Address | None:
 def is_allowed_private(ip: IP, hosts: Hosts) -> bool:
     """Whether a private address is of a network that an admin has named for this connection, and not of our own."""
     mapped = getattr(ip, "ipv4_mapped", None) or ip
-    named = hosts.given and any(mapped in net for net in _small_networks(hosts.private))
+    named = hosts.from_customer and any(mapped in net for net in _small_networks(hosts.private))
     is_own = any(mapped in net for net in settings.OWN_NETWORKS)
     return named and not is_own and any(mapped in net for net in PRIVATE)
 

@@ -185,7 +185,7 @@ _local = threading.local()
 def _session(hosts: Hosts) -> requests.Session:
     """One per thread and trust, so that connections stay open from page to page."""
     sessions: dict[object, requests.Session] = _local.__dict__.setdefault("sessions", {})
-    key = (hosts.ca, hosts.loopback, hosts.plain, hosts.pins, hosts.given, hosts.private)
+    key = (hosts.ca, hosts.loopback, hosts.plain, hosts.pins, hosts.from_customer, hosts.private)
     if key not in sessions:
         if len(sessions) >= MOST_SESSIONS:  # pins differ from customer to customer
             sessions.pop(next(iter(sessions))).close()

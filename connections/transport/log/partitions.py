@@ -6,7 +6,7 @@ from datetime import date, datetime, timezone
 
 from django.db import connection
 
-from connections.tenancy.row_security import fence_sql
+from connections.tenancy.row_security import row_security_sql
 
 TABLE = "transport_entry"
 MONTHS_AHEAD = 24
@@ -50,7 +50,7 @@ def create_table() -> list[str]:
     """Statements for the first migration: the partitioned table behind the fence. Nothing is granted on a partition."""
     return [
         CREATE,
-        *fence_sql(TABLE, web="SELECT", worker="SELECT, INSERT", staff="SELECT", parent=False),
+        *row_security_sql(TABLE, web="SELECT", worker="SELECT, INSERT", staff="SELECT", parent=False),
     ]
 
 

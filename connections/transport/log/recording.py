@@ -21,7 +21,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.services import enqueue
 from connections.spec.provider import Provider
 from connections.tenancy import audit
@@ -29,8 +29,8 @@ from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.log import body_filter
 from connections.transport.models import RecordedCall, Recording, RequestLogEntry
 from connections.vault.models import Connection
-from connections.vault.sealing import Place, open_with, seal_to, web_pair
-from connections.vault.services import Refused, hold_open
+from connections.vault.sealing import Place, make_web_pair, open_with, seal_to
+from connections.vault.services import ActionRefused, hold_open
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +48,11 @@ LOCK_TIMEOUT = "500ms"  # for a row that somebody else holds: the call matters m
 def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recording:
     """Record from now on; what was recorded before is gone. In the tenant's scope, in the web process.
 
-    Raises Refused for a connection that has left or is recorded already, KeyUnavailable.
+    Raises ActionRefused for a connection that has left or is recorded already, KeyUnavailable.
     """
     hold_open(connection)  # first: whoever waits for this lock finds what is begun here
     if live(connection) is not None:
-        raise Refused(_("This connection is being recorded already."))
+        raise ActionRefused(_("This connection is being recorded already."))
     if destroy(connection):
         _audit(connection, actor, "recording.deleted")
     now = timezone.now()
@@ -63,7 +63,7 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
         started_at=now,
         until_at=now + min(lasts, LONGEST),
     )
-    recording.public_keyset, recording.wrapped_keyset = web_pair(recording.tenant_id, _place_of_pair(recording.id))
+    recording.public_keyset, recording.wrapped_keyset = make_web_pair(recording.tenant_id, _place_of_pair(recording.id))
     recording.save(force_insert=True)
     enqueue(kind=FORGET, subject=recording.id, tenant_id=recording.tenant_id, due_at=now + KEPT_FOR)
     _audit(connection, actor, "recording.started", until=recording.until_at.isoformat())
@@ -134,10 +134,9 @@ def _audit(connection: Connection, actor: Actor, action: str, **details: Any) ->
 # -- in workers: calls are kept and deleted ----------------------------------------------------------------------------
 
 
-def forget(lease: Lease) -> None:
+def forget(lease: TenantLease) -> None:
     """Job: delete a recording whose day is over."""
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         _delete(Recording.objects.filter(id=lease.subject))
 
 

@@ -16,7 +16,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.jobs.services import enqueue
 from connections.providers import registry
@@ -41,7 +41,7 @@ from connections.vault import sealing
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
 from connections.vault.services import (
-    Refused,
+    ActionRefused,
     bind_company,
     open_connection,
     store_credential,
@@ -113,13 +113,13 @@ def _row_of(*named: str | int | None) -> tuple[UUID, ActivationRequest | None]:
 def begin(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
     """Store a request that a browser brought, sealed, and have its proposal fetched. Needs the tenant's scope, in the web.
 
-    Returns its row; brought twice at once it has one. Raises Refused for what is no request id, or without a registration;
+    Returns its row; brought twice at once it has one. Raises ActionRefused for what is no request id, or without a registration;
     KeyUnavailable.
     """
     if not REQUEST_ID.fullmatch(request_id):
-        raise Refused(MESSAGES["unknown-request"])
+        raise ActionRefused(MESSAGES["unknown-request"])
     if not ClientRegistration.objects.filter(provider=provider.slug, environment=environment).exists():
-        raise Refused(faults.NO_REGISTRATION.customer)
+        raise ActionRefused(faults.NO_REGISTRATION.customer)
     row_id, before = _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)
     if before is not None:
         return before
@@ -152,17 +152,17 @@ def begin(*, tenant: Tenant, provider: Provider, environment: str, request_id: s
 def decide(*, activation: ActivationRequest, approved: Collection[str], actor: Actor) -> None:
     """Store a person's decision, once: these companies are connected, all others rejected. In the tenant's scope.
 
-    Raises Refused when there is nothing to decide (any more), or for a company that the proposal does not name.
+    Raises ActionRefused when there is nothing to decide (any more), or for a company that the proposal does not name.
     """
     offered = [company for company, _words in activation.companies]
     if not set(approved) <= set(offered):
-        raise Refused(_("Choose from the companies that are listed."))
+        raise ActionRefused(_("Choose from the companies that are listed."))
     if activation.expires_at and activation.expires_at <= timezone.now():
-        raise Refused(MESSAGES["expired"])
+        raise ActionRefused(MESSAGES["expired"])
     chosen = [company for company in offered if company in approved]
     waiting = ActivationRequest.objects.filter(id=activation.id, state=ActivationState.SHOWN)
     if not waiting.update(state=ActivationState.DECIDING, approved=chosen):
-        raise Refused(_("This has been decided already."))
+        raise ActionRefused(_("This has been decided already."))
     enqueue(kind=DECIDE, subject=activation.id, tenant_id=activation.tenant_id)
     audit.record(
         tenant_id=activation.tenant_id,
@@ -174,7 +174,7 @@ def decide(*, activation: ActivationRequest, approved: Collection[str], actor: A
     )
 
 
-def show(lease: Lease) -> Again | None:
+def show(lease: TenantLease) -> Again | None:
     """Job: fetch who asks for which companies. A provider that does not answer is asked again for a while."""
     row = _row(lease, ActivationState.ASKED)
     if row is None:
@@ -193,15 +193,14 @@ def show(lease: Lease) -> Again | None:
     except (CallFailed, BadPage, NoSuchRequest) as error:
         _fail(lease, row, *activation_endpoint.reason_of(error))
     else:
-        with tenant_scope(row.tenant_id):
-            lease.check()
+        with lease.scope():
             ActivationRequest.objects.filter(id=row.id).update(
                 state=ActivationState.SHOWN, proposal=_stored_form(proposal), expires_at=proposal.expires_at
             )
     return None
 
 
-def carry_out(lease: Lease) -> Again | None:
+def carry_out(lease: TenantLease) -> Again | None:
     """Job: tell the provider the decision, and open a connection with its key for each approved company, in one commit."""
     row = _row(lease, ActivationState.DECIDING)
     if row is None:
@@ -227,8 +226,7 @@ def carry_out(lease: Lease) -> Again | None:
     except (CallFailed, BadPage, NoSuchRequest) as error:
         _fail(lease, row, *activation_endpoint.reason_of(error))
         return None
-    with tenant_scope(row.tenant_id):
-        lease.check()
+    with lease.scope():
         actor = Actor(row.actor_id, row.actor_name)
         words = dict(row.companies)
         opened = {
@@ -241,7 +239,7 @@ def carry_out(lease: Lease) -> Again | None:
     return None
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """A job was parked: the page stops waiting, and says so."""
     row = _row(lease, ActivationState.ASKED, ActivationState.DECIDING)
     if row is not None:
@@ -261,8 +259,8 @@ def _open_connection(
     return connection.id
 
 
-def _row(lease: Lease, *states: ActivationState) -> ActivationRequest | None:
-    with tenant_scope(lease.tenant_id):
+def _row(lease: TenantLease, *states: ActivationState) -> ActivationRequest | None:
+    with lease.scope():
         rows = ActivationRequest.objects.select_related("tenant").filter(id=lease.subject, state__in=states)
         return rows.first()
 
@@ -288,9 +286,8 @@ def _stored_form(proposal: Proposal) -> dict[str, Any]:
     }
 
 
-def _fail(lease: Lease, row: ActivationRequest, reason_code: str, entry_id: UUID | None = None) -> None:
-    with tenant_scope(row.tenant_id):
-        lease.check()
+def _fail(lease: TenantLease, row: ActivationRequest, reason_code: str, entry_id: UUID | None = None) -> None:
+    with lease.scope():
         state = ActivationState.EXPIRED if reason_code == "expired" else ActivationState.FAILED
         _end(row, state, reason_code, entry_id)
 

@@ -14,7 +14,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 from requests_oauthlib import OAuth2Session
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.services import enqueue
 from connections.providers import registry
 from connections.spec.errors import CallFailed, Unavailable
@@ -34,7 +34,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
 from connections.vault.secret import Secret
-from connections.vault.services import Refused, doubt_company, hold_open, store_credential
+from connections.vault.services import ActionRefused, doubt_company, hold_open, store_credential
 
 EXCHANGE = "transport.exchange"
 ATTEMPT_ENDED = "transport.attempt_ended"  # its handler is registered by the room that acts on the outcome
@@ -71,14 +71,14 @@ def begin(
 ) -> str:
     """Store a new attempt; returns the address of the provider's login page. Needs the tenant's scope, in the web.
 
-    `session` is the browser session's key. Raises Refused where we are not registered; KeyUnavailable.
+    `session` is the browser session's key. Raises ActionRefused where we are not registered; KeyUnavailable.
     """
     provider = _provider(connection)
     grant = provider.login(login)
     registrations = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
     client_id = registrations.values_list("client_id", flat=True).first()
     if not client_id:
-        raise Refused(_("We are not registered at this provider yet. Our staff can see it and must add it."))
+        raise ActionRefused(_("We are not registered at this provider yet. Our staff can see it and must add it."))
     hosts = registry.hosts_of(provider, connection.environment, connection.settings)
     scope = getattr(grant, "scope", "")
     browser = OAuth2Session(
@@ -178,14 +178,16 @@ def _reason_not_to_exchange(attempt: AuthorizationAttempt, code: str, error: str
     return "" if 0 < len(code) <= 4000 else "no-code"
 
 
-def exchange(lease: Lease, send_operation: revocation.SendOperation) -> None:
+SEALED = ("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_version")
+
+
+def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> None:
     """Exchange a code for tokens, or for a key. A code is good once: whatever happens, the attempt ends here and says how."""
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         attempt = AuthorizationAttempt.objects.select_related("connection__tenant").filter(id=lease.subject).first()
         if attempt is None or attempt.state != AttemptState.RECEIVED:
             return
-        if attempt.connection.state == ConnectionState.DISCONNECTED:
+        if attempt.connection.is_disconnected:
             _end(attempt, AttemptState.FAILED, "left")
             return
         if lease.starts > 1 or lease.failures:
@@ -217,7 +219,7 @@ def exchange(lease: Lease, send_operation: revocation.SendOperation) -> None:
             with suppress(CallFailed):
                 revocation.give_back(context, send_operation)
             TokenHolder(context).exchange_code(code)
-    except Refused:
+    except ActionRefused:
         with tenant_scope(lease.tenant_id):
             _end(attempt, AttemptState.FAILED, "left")
         return
@@ -227,9 +229,8 @@ def exchange(lease: Lease, send_operation: revocation.SendOperation) -> None:
         with tenant_scope(lease.tenant_id):
             _end(attempt, AttemptState.FAILED, reason_code, entry_id=failed.entry_id)
         return
-    with tenant_scope(lease.tenant_id):
-        lease.check()
-        if Connection.objects.filter(id=attempt.connection_id, state=ConnectionState.DISCONNECTED).exists():
+    with lease.scope():
+        if Connection.objects.disconnected().filter(id=attempt.connection_id).exists():
             # Disconnected while we asked: what has just been stored is given back as well.
             enqueue(kind=revocation.LEAVE, subject=attempt.connection_id, tenant_id=lease.tenant_id)
             _end(attempt, AttemptState.FAILED, "left")
@@ -244,12 +245,11 @@ def exchange(lease: Lease, send_operation: revocation.SendOperation) -> None:
         )
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """The exchange was parked: the page stops waiting, and says so."""
-    with tenant_scope(lease.tenant_id):
-        attempt = AuthorizationAttempt.objects.filter(id=lease.subject, state=AttemptState.RECEIVED).first()
-        if attempt is not None:
-            _end(attempt, AttemptState.FAILED, "interrupted")
+    attempt = AuthorizationAttempt.objects.filter(id=lease.subject, state=AttemptState.RECEIVED).first()
+    if attempt is not None:
+        _end(attempt, AttemptState.FAILED, "interrupted")
 
 
 def _end(

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from connections.jobs.lease import Lease
+from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.jobs.services import enqueue
 from connections.providers import registry
 from connections.spec.errors import CallFailed, Unauthorized, Unavailable
 from connections.spec.grants import AuthorizationCode
 from connections.tenancy import audit
-from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
+from connections.tenancy.scope import SYSTEM, Actor
 from connections.transport.log import recording
 from connections.transport.models import AuthorizationAttempt
 from connections.transport.oauth import token_store
@@ -45,10 +45,10 @@ def begin(*, connection: Connection, actor: Actor) -> None:
     audit.record(tenant_id=connection.tenant_id, actor=actor, action=action, subject=str(connection.id))
 
 
-def leave(lease: Lease, send_operation: SendOperation) -> Again | None:
+def leave(lease: TenantLease, send_operation: SendOperation) -> Again | None:
     """Job: revoke at the provider, with bounded retries, then destroy what is stored, and say which of it happened."""
-    with tenant_scope(lease.tenant_id):
-        connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
+    with lease.scope():
+        connection = Connection.objects.disconnected().filter(id=lease.subject).first()
     provider = registry.find(connection.provider) if connection else None
     if connection is None or provider is None:
         return None
@@ -60,18 +60,16 @@ def leave(lease: Lease, send_operation: SendOperation) -> Again | None:
         how = Leaving.FAILED
     except CallFailed:
         how = Leaving.FAILED
-    with tenant_scope(lease.tenant_id):
-        lease.check()
+    with lease.scope():
         _destroy(connection, how)
     return None
 
 
-def gave_up(lease: Lease) -> None:
+def gave_up(lease: TenantLease) -> None:
     """The job was parked: what is stored is destroyed all the same, and nobody says that it was revoked."""
-    with tenant_scope(lease.tenant_id):
-        connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.DISCONNECTED).first()
-        if connection is not None:
-            _destroy(connection, Leaving.FAILED)
+    connection = Connection.objects.disconnected().filter(id=lease.subject).first()
+    if connection is not None:
+        _destroy(connection, Leaving.FAILED)
 
 
 def _destroy(connection: Connection, how: Leaving) -> None:

@@ -27,7 +27,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault.keys import KeyUnavailable
 from connections.vault.sealing import Unopenable
 from connections.vault.secret import BoundSecret, Secret
-from connections.vault.services import Opened, open_credentials
+from connections.vault.services import OpenCredentials, open_credentials
 
 SHORTEST_REQUEST_SECONDS = 1.0
 SHORTEST_LIFETIME_SECONDS, LONGEST_LIFETIME = 0.001, timedelta(hours=24)
@@ -204,7 +204,7 @@ def _write_failure(entry: RequestLogEntry, failure: CallFailed) -> CallFailed:
     return failure
 
 
-def _open_credentials(context: RequestContext) -> Opened:
+def _open_credentials(context: RequestContext) -> OpenCredentials:
     with tenant_scope(context.connection.tenant_id):
         try:
             return open_credentials(context.connection)
@@ -215,7 +215,7 @@ def _open_credentials(context: RequestContext) -> Opened:
 Fields = dict[str, str | BoundSecret]
 
 
-def _client_fields(opened: Opened) -> Fields:
+def _client_fields(opened: OpenCredentials) -> Fields:
     """Raises Unauthorized where we are not registered."""
     if not opened.client_id or opened.client_secret is None:
         raise Unauthorized(faults.NO_REGISTRATION)
@@ -232,7 +232,7 @@ def _code_fields(code: LoginCode) -> Fields:
 
 
 def _fields_of_person(
-    grant: AuthorizationCode, refresh: BoundSecret | None, code: LoginCode | None, opened: Opened
+    grant: AuthorizationCode, refresh: BoundSecret | None, code: LoginCode | None, opened: OpenCredentials
 ) -> Fields:
     """Raises Unauthorized where there is nothing to ask with."""
     if code is not None:
@@ -247,7 +247,7 @@ def _fields_of_person(
     return fields
 
 
-def _fields_of_client(grant: ClientCredentials, opened: Opened) -> Fields:
+def _fields_of_client(grant: ClientCredentials, opened: OpenCredentials) -> Fields:
     """The body. Raises Unauthorized for what is not stored."""
     credentials = opened.credentials
     fields: Fields = {"grant_type": "client_credentials"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec import proofs
-from connections.spec.checklist import Asker, Checkpoint, LedgerProbe, Probe
+from connections.spec.checklist import Asker, Checkpoint, LogProbe, Probe
 from connections.spec.proofs import Company
 from connections.spec.streams import BadPage
 
@@ -58,7 +58,7 @@ CHECKLIST = (
         _("First sync"),
         _("We read everything once."),
         _("When it is through, you are live."),
-        LedgerProbe(proofs.first_sync),
+        LogProbe(proofs.first_sync),
         _("Pilotage"),
         needs=("company",),
     ),

@@ -1,4 +1,7 @@
-"""The ids that pages listed, for as long as their run lasts: what a pass has come by, and which parents are still there."""
+"""The ids that pages listed, stored for as long as their run lasts.
+
+A pass needs them to see what it has read already, and the lists of single records need those of their parents.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,15 @@ from connections.spec.streams import Seen, Step, Stream
 from connections.sync.models import ListedPage, ProgressState, StreamProgress, SyncRun
 
 
-def is_kept(run: SyncRun, stream: Stream) -> bool:
-    """Whether anybody asks for this stream's ids later in the run."""
+def is_needed(run: SyncRun, stream: Stream) -> bool:
+    """Whether the run needs the ids of this stream's pages later on."""
     provider = registry.all_providers()[run.connection.provider]
     is_parent = any(each.each and each.each.stream == stream.name for each in provider.streams)
     return stream.paging.remembers or is_parent
 
 
-def keep(*, run: SyncRun, stream: Stream, part: str, step: Step, place: int) -> None:
-    """In the transaction of the page. `place` tells the pages of a pass in their order."""
+def store(*, run: SyncRun, stream: Stream, part: str, step: Step, place: int) -> None:
+    """Store the ids of one page, in the transaction of that page. `place`: which page of the pass it is, in their order."""
     if step.ids:
         page = ListedPage(tenant_id=run.tenant_id, run_id=run.id, stream=stream.name, part=part)
         page.scan, page.place, page.ids = step.scan, place, list(step.ids)
@@ -23,23 +26,23 @@ def keep(*, run: SyncRun, stream: Stream, part: str, step: Step, place: int) -> 
 
 
 def seen(*, run: SyncRun, stream: Stream, part: str, scan: int) -> Seen:
-    """What this reading of a list and the one before have come by."""
-    found = Seen()
+    """The ids that this reading of a list, and the one before, have brought."""
+    ids_seen = Seen()
     if not stream.paging.remembers:
-        return found
+        return ids_seen
     pages = ListedPage.objects.filter(run_id=run.id, stream=stream.name, part=part)
     for number in (scan - 1, scan):
         for ids in pages.filter(scan=number).order_by("place").values_list("ids", flat=True):
-            found.add(ids)
+            ids_seen.add(ids)
         if number < scan:
-            found.turn()
-    return found
+            ids_seen.turn()
+    return ids_seen
 
 
 def parents(*, run: SyncRun, stream: Stream) -> frozenset[str] | None:
     """Ids of the records that a complete pass of this run listed of the stream that `stream` belongs to.
 
-    None where there was no such pass: then nobody knows which of those kept are still there.
+    None where there was no such pass: then nobody knows which of the stored records still exist.
     """
     if stream.each is None:
         return None
@@ -47,10 +50,10 @@ def parents(*, run: SyncRun, stream: Stream) -> frozenset[str] | None:
     if progress is None or progress.state != ProgressState.DONE or progress.since or progress.skipped:
         return None
     pages = ListedPage.objects.filter(run_id=run.id, stream=stream.each.stream).values_list("ids", flat=True)
-    found = frozenset(each for ids in pages for each in ids)
-    return found if found or not progress.seen else None
+    parent_ids = frozenset(each for ids in pages for each in ids)
+    return parent_ids if parent_ids or not progress.seen else None
 
 
 def forget(run: SyncRun) -> None:
-    """All that was kept for runs of its connection, of which it is the only one that lasts."""
+    """Delete what is stored for the runs of its connection: this one is the last that may need it."""
     ListedPage.objects.filter(run__connection_id=run.connection_id).delete()

@@ -1,0 +1,65 @@
+"""Checkpoints that several providers' checklists share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.spec import proofs
+from connections.spec.checklist import Asker, Checkpoint, LogProbe, Probe
+from connections.spec.text import Text
+
+NO_SECRET_BY_MAIL = _("Do not send the secret by e-mail or chat.")  # to avoid, where one is typed in
+
+
+def first_sync(*needs: str, line: Text = "") -> Checkpoint:
+    """The last checkpoint of every checklist: a sync that read everything, as our own log says."""
+    return Checkpoint(
+        "first-sync",
+        _("First sync"),
+        line or _("We read everything once; afterwards we look for what changed."),
+        _("When the first sync is through, you are live."),
+        LogProbe(proofs.first_sync),
+        _("Pilotage"),
+        needs=needs,
+    )
+
+
+def named_company(
+    *,
+    line: Text,
+    confirm: Text,
+    customers: Callable[[Asker], list[tuple[str, str]]],
+    why: Text = "",
+    identity: Sequence[str] = (),
+) -> Checkpoint:
+    """For a provider that does not say whose books a session opens: a person names the company and recognises customers.
+
+    `customers` gives some of them as (id, name). `identity`: as for proofs.books.
+    """
+    return Checkpoint(
+        "company",
+        _("Name and confirm the company"),
+        line,
+        why or _("We make sure that no other company's books end up here."),
+        Probe(proofs.books(stream="customers", read=customers, identity=identity)),
+        _("you"),
+        needs=("access",),
+        fields=("company_name",),
+        confirm=confirm,
+    )
+
+
+def told_company(read: Callable[[Asker], proofs.Company], *, needs: str, why: Text = "") -> Checkpoint:
+    """For a provider that says whose books a session opens: a person confirms that it is the right company."""
+    return Checkpoint(
+        "company",
+        _("Confirm the company"),
+        _("Is it the company you mean?"),
+        why or _("We make sure that no other company's books end up here, now and when you reconnect."),
+        Probe(proofs.company(read)),
+        _("you"),
+        needs=(needs,),
+        confirm=_("Yes, this is the company we want to connect."),
+    )
