@@ -24,7 +24,7 @@ from connections.vault.services import Refused
 from portal.api_console.details import detail, offer, request_of
 from portal.api_console.forms import CallForm
 from portal.members.access import MemberRequest, member
-from portal.members.models import Role
+from portal.members.permissions import Action
 from portal.members.rows import own
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding.marks import provider_of
@@ -38,18 +38,18 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
+@member(Action.TRY_REQUESTS)
 def offered(request: MemberRequest, connection: UUID) -> HttpResponse:
     """What the provider lets us do, and the latest requests that were tried."""
     shown = offer(own(request, Connection, id=connection))
     context = {"offer": shown, "connection": shown.connection, "provider": shown.provider}
-    return render(request, "api_console/offered.html", {**context, "is_owner": _is_owner(request)})
+    return render(request, "api_console/offered.html", context)
 
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@member(Role.OPERATOR)
+@member(Action.TRY_REQUESTS)
 @limited(limits.CALL, by_view=True)
 def fill(request: MemberRequest, connection: UUID, operation: str) -> HttpResponse:
     """The operation's form. Sending it makes a read; for a write it shows what would leave."""
@@ -79,7 +79,7 @@ def fill(request: MemberRequest, connection: UUID, operation: str) -> HttpRespon
 
 @sensitive_post_parameters()
 @require_POST
-@member(Role.OWNER)
+@member(Action.SEND_WRITES)
 @limited(limits.CALL, by_view=True)
 def send(request: MemberRequest, connection: UUID, operation: str) -> HttpResponse:
     """What was shown is sent."""
@@ -94,7 +94,7 @@ def send(request: MemberRequest, connection: UUID, operation: str) -> HttpRespon
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
+@member(Action.TRY_REQUESTS)
 def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     return render(
         request, "api_console/call.html", _of_call(request, own(request, Call, id=call, connection=connection))
@@ -103,7 +103,7 @@ def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
+@member(Action.TRY_REQUESTS)
 def call_poll(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     """What htmx asks for while a worker goes on with it."""
     shown = _of_call(request, own(request, Call, id=call, connection=connection))
@@ -113,7 +113,7 @@ def call_poll(request: MemberRequest, connection: UUID, call: UUID) -> HttpRespo
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.SEND_WRITES)
 @limited(limits.CONNECTION_SETTING)
 def settle(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     """A person looked at the provider and says what became of it."""
@@ -127,7 +127,7 @@ def settle(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.SEND_WRITES)
 @limited(limits.CALL)
 def again(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     """The same once more, after a person said that it was not carried out."""
@@ -173,7 +173,7 @@ def _operation(request: MemberRequest, connection: UUID, name: str) -> tuple[Con
         operation = provider_of(found).operation(name)
     except KeyError:
         raise Http404 from None
-    if operation.is_write and not _is_owner(request):
+    if operation.is_write and not request.membership.can(Action.SEND_WRITES):
         raise Http404
     return found, operation
 
@@ -206,13 +206,8 @@ def _of_call(request: MemberRequest, found: Call) -> dict[str, Any]:
         "call": found,
         "connection": found.connection,
         "provider": shown.provider,
-        "is_owner": _is_owner(request),
-        "may_fill": shown.operation is not None and (not found.is_write or _is_owner(request)),
+        "may_fill": shown.operation is not None and (not found.is_write or request.membership.can(Action.SEND_WRITES)),
     }
-
-
-def _is_owner(request: MemberRequest) -> bool:
-    return request.membership.role == Role.OWNER
 
 
 def _address(request: MemberRequest, connection: Connection, operation: Operation) -> str:

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods
 from connections.vault.models import Connection
 from connections.vault.services import Refused
 from portal.members.access import MemberRequest, member
-from portal.members.models import Role
+from portal.members.permissions import Action
 from portal.members.rows import own
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import moving
@@ -29,7 +29,7 @@ from portal.rate_limits.pages import limited
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@member(Role.OWNER)
+@member(Action.MOVE_SERVER)
 @limited(limits.SERVER_MOVE)
 def move(request: MemberRequest, connection: UUID) -> HttpResponse:
     """Nothing changes before old and new have been shown and confirmed."""

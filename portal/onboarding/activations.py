@@ -17,7 +17,7 @@ from connections.tenancy.scope import SYSTEM
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
 from portal.members.access import MemberRequest, member, membership_of
-from portal.members.models import Role
+from portal.members.permissions import Action
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import consents
 from portal.onboarding.activating import NO_KEYS, Activating, shown
@@ -30,14 +30,14 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 def activation(request: MemberRequest, activation: UUID) -> HttpResponse:
     return render(request, "onboarding/activation.html", _context(request, shown(request, activation)))
 
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 def activation_poll(request: MemberRequest, activation: UUID) -> HttpResponse:
     """What htmx asks for while a worker is at it."""
     found = shown(request, activation)
@@ -47,7 +47,7 @@ def activation_poll(request: MemberRequest, activation: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.ACTIVATION_DECISION)
 def decide_activation(request: MemberRequest, activation: UUID) -> HttpResponse:
     """A person's word: the companies that are ticked are connected, all others declined."""
@@ -66,7 +66,7 @@ def decide_activation(request: MemberRequest, activation: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CONSENT_MAIL)
 def ask_consent(request: MemberRequest, activation: UUID) -> HttpResponse:
     """A mail to whoever chose the companies at the provider."""
@@ -106,7 +106,7 @@ def _consent_again(request: HttpRequest, token: str) -> HttpResponse:
     question = consents.answered_by(token, user) if user.is_authenticated else None
     if question is None or not user.is_authenticated:
         return render(request, "onboarding/consent_void.html", status=404)
-    if membership_of(user, question.tenant.id, Role.OPERATOR) is not None:
+    if membership_of(user, question.tenant.id, Action.CONNECT) is not None:
         return redirect("activation", question.tenant.slug, question.activation.id)
     is_meant = question.row.confirmed_at is not None
     return render(request, "onboarding/consent_given.html", {"question": question, "is_meant": is_meant})

@@ -20,7 +20,7 @@ from connections.spec.provider import Provider
 from connections.transport.oauth import authorization
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
-from portal.members.lookups import tenants_to_act_for
+from portal.members.lookups import tenants_to_connect_for
 from portal.onboarding import activating, logins
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
@@ -116,7 +116,7 @@ def activation_arrived(request: HttpRequest, provider: str, environment: str) ->
     if not request_id or _repeats(given, name):
         return _void(request, found)
     user = request.user
-    offered = tenants_to_act_for(user)
+    offered = tenants_to_connect_for(user)
     if request.method == "POST":
         chosen = next((tenant for tenant in offered if tenant.slug == given.get("tenant")), None)
         if chosen is None:

@@ -25,8 +25,8 @@ from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ConnectionState
 from connections.vault.services import Refused
-from portal.members.access import RANK, MemberRequest, member
-from portal.members.models import Role
+from portal.members.access import MemberRequest, member
+from portal.members.permissions import Action
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import activating, logins, services
 from portal.onboarding.activating import NO_KEYS
@@ -46,7 +46,7 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.NEW_CONNECTION, by_view=True)
 def before(request: MemberRequest, provider: str) -> HttpResponse:
     """What a person should know before they begin; sending it opens the connection."""
@@ -78,7 +78,7 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
     """The whole list with the current checkpoint open."""
     return _show(request, checklist_page(onboarding_of(request, connection)), own_page=False)
@@ -86,7 +86,7 @@ def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     """The list with this checkpoint open. Where the way is no longer offered, the page that says so."""
     onboarding = onboarding_of(request, connection)
@@ -97,7 +97,7 @@ def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> Htt
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def checklist_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
     """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
     opened = request.GET.get("open", "")
@@ -109,7 +109,7 @@ def checklist_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
 def attest(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     mark = mark_of(request, connection, checkpoint)
@@ -122,7 +122,7 @@ def attest(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CHECK)
 def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     """Queue the probe that answers for this checkpoint: its own, or that of the one it is inferred from."""
@@ -137,7 +137,7 @@ def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResp
 
 @sensitive_post_parameters()
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP, by_view=True)
 def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     """Take what is typed in: secrets sealed, all checked, or refused at its field; a secret is not shown again."""
@@ -172,7 +172,7 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
 
 @require_POST
 @unreferred
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.LOGIN_BEGUN)
 def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: str) -> HttpResponse:
     """A page that leads to the provider's login page: our content policy lets no form go elsewhere, nor be sent on."""
@@ -199,13 +199,13 @@ def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: st
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
 def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
     compared = request.POST.get("compared", "").split()
     mark = mark_of(request, connection, checkpoint)
     if mark.onboarding.connection.fault in faults.HOLDING and not checkpoint_of(mark).pins:
-        if Role(request.membership.role) is not Role.OWNER:
+        if not request.membership.can(Action.CONFIRM_COMPANY):
             messages.error(request, _("Only an owner of your company can say that these are still its books."))
             return _to_checkpoint(request, connection, checkpoint)
         if not recently_proved(request):
@@ -246,9 +246,9 @@ def _context(
         "provider": shown.progress.provider,
         "own_page": own_page,
         "form": form or (_form(shown) if shown.fields else None),
-        "may_confirm": shown.connection.fault not in faults.HOLDING or Role(request.membership.role) is Role.OWNER,
-        "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR] and not shown.has_left,
-        "may_remove": shown.connection.state == ConnectionState.SETUP and Role(request.membership.role) is Role.OWNER,
+        "may_confirm": shown.connection.fault not in faults.HOLDING or request.membership.can(Action.CONFIRM_COMPANY),
+        "may_act": request.membership.can(Action.CONNECT) and not shown.has_left,
+        "may_remove": shown.connection.state == ConnectionState.SETUP and request.membership.can(Action.DISCONNECT),
         "proved": recently_proved(request),
         "trouble_since": trouble_since(shown.connection),
     }

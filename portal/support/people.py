@@ -23,7 +23,8 @@ from django.views.decorators.cache import never_cache
 
 from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from portal.members import enrolment, staff
-from portal.members.models import Membership, StaffRole, User
+from portal.members.models import Membership, User
+from portal.members.permissions import StaffAction, StaffRole
 from portal.members.services import NotAllowed
 from portal.support.admin_actions import NotPosted, ask_first
 from portal.support.filters import Choices
@@ -57,7 +58,7 @@ class StaffForm(RowForm):
         super().__init__(*args, **kwargs)
         role = cast(forms.ChoiceField, self.fields["staff_role"])
         role.required = True
-        role.choices = [(role.value, role.label) for role in (StaffRole.SUPPORT, StaffRole.ADMIN)]
+        role.choices = [(role.value, role.label) for role in StaffRole.that_can(StaffAction.VIEW)]
 
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"]).strip().lower()

@@ -17,7 +17,7 @@ from connections.transport.http import addresses
 from connections.vault.key_models import TenantKey
 from connections.vault.models import Connection, Exemption
 from connections.vault.services import Refused, create_tenant, set_exemption
-from portal.members.models import Role
+from portal.members.permissions import HIGHEST_ROLE
 from portal.members.services import invite
 
 
@@ -26,7 +26,7 @@ def found(*, name: str, slug: str, owner_email: str, actor: Actor) -> Tenant:
     with transaction.atomic():
         tenant = create_tenant(name=name, slug=slug)
         audit.record(tenant_id=tenant.id, actor=actor, action="tenant.founded", subject=slug, name=name)
-        invite(tenant=tenant, email=owner_email, role=Role.OWNER, actor=actor, up_to=Role.OWNER)
+        invite(tenant=tenant, email=owner_email, role=HIGHEST_ROLE, actor=actor, up_to=HIGHEST_ROLE)
     return tenant
 
 

@@ -23,7 +23,8 @@ from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import Connection
 from portal.members import services as team
 from portal.members.lookups import team_of
-from portal.members.models import Invitation, Membership, Role, User
+from portal.members.models import Invitation, Membership, User
+from portal.members.permissions import HIGHEST_ROLE, STAFF_INVITE_AS, Role
 from portal.support import services
 from portal.support.admin_actions import Posted, ask_first, posted
 from portal.support.filters import Choices
@@ -68,7 +69,7 @@ class InvitationForm(forms.Form):
     """One more person for a tenant."""
 
     email = forms.EmailField(label=_("E-mail address"))
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.VIEWER)
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=STAFF_INVITE_AS)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -229,7 +230,7 @@ class TenantAdmin(Editable):
         if form.is_valid():
             email, role = form.cleaned_data["email"], Role(form.cleaned_data["role"])
             try:
-                team.invite(tenant=asked.row, email=email, role=role, actor=asked.actor, up_to=Role.OWNER)
+                team.invite(tenant=asked.row, email=email, role=role, actor=asked.actor, up_to=HIGHEST_ROLE)
             except team.NotAllowed as refused:
                 form.add_error(refused.field or None, str(refused.sentence))
             else:
@@ -265,7 +266,7 @@ class TenantAdmin(Editable):
         if question is not None:
             return question
         try:
-            team.remove(membership=asked.row, actor=asked.actor, up_to=Role.OWNER)
+            team.remove(membership=asked.row, actor=asked.actor, up_to=HIGHEST_ROLE)
         except team.NotAllowed as refused:
             messages.error(request, str(refused.sentence))
         else:

@@ -26,7 +26,8 @@ from connections.tenancy.scope import SYSTEM, staff_scope, tenant_scope
 from connections.transport.models import ActivationRequest, AuthorizationAttempt, RequestLogEntry
 from connections.vault.models import Connection, Credential, Grant, Pin
 from portal.members import enrolment
-from portal.members.models import Invitation, Role
+from portal.members.models import Invitation
+from portal.members.permissions import Role
 from portal.members.services import invite
 from portal.onboarding.models import Mark, Onboarding
 from portal.support import matching

@@ -16,10 +16,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from connections.spec.text import isolate
 from portal.members import services
-from portal.members.access import RANK, MemberRequest, member
+from portal.members.access import MemberRequest, member
 from portal.members.forms import InviteAgainForm, InviteForm, RoleForm, roles_within
 from portal.members.lookups import team_of
-from portal.members.models import Invitation, Membership, Role
+from portal.members.models import Invitation, Membership
+from portal.members.permissions import MEMBERS_INVITE_AS, Action, Role
 from portal.members.rows import own
 from portal.members.sessions import keep_this_session
 from portal.members.stepup import step_up_required
@@ -50,7 +51,7 @@ def _sensitive(view: View) -> View:
 
 
 @require_GET
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def team(request: MemberRequest) -> HttpResponse:
     return _show(request)
 
@@ -70,15 +71,14 @@ def _show(
         "members/team.html",
         {
             "team": people,
-            "form": form or InviteForm(up_to=mine, initial={"role": Role.OPERATOR.value}),
+            "form": form or InviteForm(up_to=mine, initial={"role": MEMBERS_INVITE_AS.value}),
             "roles": roles_within(mine),
-            "may_change": mine == Role.OWNER,
         },
     )
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.INVITATION, by_view=True)
 @_sensitive
 def invite(request: MemberRequest) -> HttpResponse:
@@ -106,7 +106,7 @@ def invite(request: MemberRequest) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.INVITATION, by_view=True)
 @_sensitive
 def invite_again(request: MemberRequest, invitation: UUID) -> HttpResponse:
@@ -135,7 +135,7 @@ def invite_again(request: MemberRequest, invitation: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
 def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
@@ -152,7 +152,7 @@ def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
 def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
@@ -161,7 +161,7 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose one of the roles."))
         return redirect("team", request.tenant.slug)
-    is_less = found.user_id == request.user.pk and RANK[form.chosen] < RANK[Role(found.role)]
+    is_less = found.user_id == request.user.pk and not form.chosen.includes(Role(found.role))
     if is_less and "sure" not in request.POST and not services.is_last_owner(found):
         return render(request, "members/own_role.html", {"role": form.chosen})  # what nobody can undo themselves
     services.change_role(
@@ -173,7 +173,7 @@ def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
 def remove(request: MemberRequest, membership: UUID) -> HttpResponse:
