@@ -20,10 +20,11 @@ from django.utils.translation import gettext_lazy as _
 from connections.calls.services import undecided
 from connections.providers import registry
 from connections.spec.provider import GivenByCustomer
-from connections.sync.models import RunState, SyncRun
+from connections.sync.models import SyncRun
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Grant, NetworkExemption, Pin
 from connections.vault.services import Refused, exemptions_of
+from portal.members.statuses import status, status_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, progress
 from portal.support import services
@@ -48,7 +49,7 @@ class Kept:
     """One credential or grant as anybody may see it: its state, its last characters, when and by whom."""
 
     label: str
-    state: str  # one of LOOKS: stored, refused, missing, absent
+    state: str  # of "secret" in portal.members.statuses: stored, refused, missing, absent
     hint: str = ""
     changed_at: datetime | None = None
     changed_by: str = ""
@@ -170,7 +171,7 @@ class ConnectionAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, connection: Connection) -> SafeString:
-        return badge(connection.state, connection.get_state_display())
+        return badge(status_of(connection))
 
     @admin.display(description=_("fault"))
     def fault_words(self, connection: Connection) -> str:
@@ -218,7 +219,7 @@ class ConnectionAdmin(LookOnly):
 
     @admin.display(description=_("last run"))
     def last_run(self, connection: Any) -> SafeString | str:
-        return badge(connection.run_state, RunState(connection.run_state).label) if connection.run_state else NOTHING
+        return badge(status("sync.SyncRun.state", connection.run_state)) if connection.run_state else NOTHING
 
 
 def kept(connection: Connection) -> list[Kept]:

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.models import Job, JobState
 from portal.members.models import User
+from portal.members.statuses import status_of
 from portal.notices.models import MailState, OutgoingMail
 from portal.support import services
 from portal.support.admin_actions import Posted, posted
@@ -99,7 +100,7 @@ class JobAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, job: Job) -> SafeString:
-        return badge(job.state, job.get_state_display())
+        return badge(status_of(job))
 
     @admin.display(description=_("created"))
     def created(self, job: Job) -> SafeString | str:
@@ -143,7 +144,7 @@ class MailAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, mail: OutgoingMail) -> SafeString:
-        return badge(mail.state, mail.get_state_display())
+        return badge(status_of(mail))
 
     @admin.display(description=_("asked for"))
     def created(self, mail: OutgoingMail) -> SafeString | str:

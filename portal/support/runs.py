@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.transport.models import RequestLogEntry
+from portal.members.statuses import status_of
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, when, with_more
 from portal.support.moments import moment_in
@@ -116,7 +117,7 @@ class SyncRunAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, run: SyncRun) -> SafeString:
-        return badge(run.state, run.get_state_display())
+        return badge(status_of(run))
 
     @admin.display(description=_("fault"))
     def fault_words(self, run: SyncRun) -> str:

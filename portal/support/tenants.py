@@ -25,6 +25,7 @@ from portal.members import services as team
 from portal.members.lookups import team_of
 from portal.members.models import Invitation, Membership, User
 from portal.members.permissions import HIGHEST_ROLE, STAFF_INVITE_AS, Role
+from portal.members.statuses import status_of
 from portal.support import services
 from portal.support.admin_actions import Posted, ask_first, posted
 from portal.support.filters import Choices
@@ -142,7 +143,7 @@ class TenantAdmin(Editable):
 
     @admin.display(description=_("state"))
     def state_badge(self, tenant: Tenant) -> SafeString:
-        return badge(tenant.state, tenant.get_state_display())
+        return badge(status_of(tenant))
 
     @admin.display(description=_("connections"))
     def connections(self, tenant: Any) -> int:

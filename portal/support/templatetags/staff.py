@@ -7,18 +7,18 @@ from typing import Any
 
 from django import template
 from django.contrib.admin.templatetags.admin_list import result_headers, results
+from django.db.models import Model
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from connections.transport.models import RequestLogEntry
-from portal.onboarding.models import Mark
+from portal.members.statuses import status, status_of
 from portal.support import formatting
 
 register = template.Library()
 
 register.simple_tag(formatting.place, name="place")
-register.simple_tag(formatting.kept_badge, name="kept_badge")
 
 
 @register.simple_tag
@@ -38,8 +38,15 @@ def _labelled(cell: str, name: object) -> SafeString:
 
 
 @register.simple_tag
-def state(value: str, word: object) -> SafeString:
-    return formatting.badge(str(value), word)
+def badge(row: Model, field: str = "state") -> SafeString:
+    """Of the status of a row."""
+    return formatting.badge(status_of(row, field))
+
+
+@register.simple_tag
+def badge_of(of: str, value: str) -> SafeString:
+    """Of a status that stands in no row at hand: `{% badge_of "secret" "stored" %}`."""
+    return formatting.badge(status(of, value))
 
 
 @register.simple_tag
@@ -50,8 +57,3 @@ def outcome(entry: RequestLogEntry) -> SafeString:
 @register.simple_tag
 def fault(provider: str, code: str) -> str:
     return formatting.fault_words(provider, code) or formatting.NOTHING
-
-
-@register.simple_tag
-def mark_badge(mark: Mark) -> SafeString:
-    return formatting.mark_badge(mark.state)
