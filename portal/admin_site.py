@@ -78,7 +78,7 @@ class PortalAdminSite(AdminSite):
         return is_admitted_staff(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().each_context(request), "pasted": ""}
+        return {**super().each_context(request), "query": ""}
 
     def get_log_entries(self, request: HttpRequest) -> Any:
         # With the people who made them, and the staff's role has no right on passwords.

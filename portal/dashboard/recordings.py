@@ -25,7 +25,7 @@ from portal.dashboard.details import labels_of
 from portal.dashboard.forms import RecordingForm
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
-from portal.members.rows import own
+from portal.members.shortcuts import get_own_or_404 as own
 from portal.members.stepup import step_up_required
 from portal.onboarding.marks import provider_of
 from portal.rate_limits import limits

@@ -25,9 +25,9 @@ from portal.dashboard.details import RunDetail, detail, run_detail
 from portal.dashboard.forms import ScheduleForm
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
-from portal.members.rows import own
+from portal.members.shortcuts import get_own_or_404 as own
 from portal.members.stepup import step_up_required
-from portal.onboarding import moving
+from portal.onboarding import server_move
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
@@ -62,7 +62,7 @@ def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | 
             "card": shown.card,
             "connection": found,
             "provider": shown.card.provider,
-            "may_move": moving.can_move(found) and request.membership.can(Action.MOVE_SERVER),
+            "may_move": server_move.can_move(found) and request.membership.can(Action.MOVE_SERVER),
             "form": form or ScheduleForm(initial={"every_hours": found.sync_every_hours}),
             **_may(request),
             "trouble_since": trouble_since(found),

@@ -21,7 +21,7 @@ from connections.transport.oauth import authorization
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
 from portal.members.lookups import tenants_to_connect_for
-from portal.onboarding import activating, logins
+from portal.onboarding import activation_requests, logins
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
@@ -122,14 +122,14 @@ def activation_arrived(request: HttpRequest, provider: str, environment: str) ->
         if chosen is None:
             return _void(request, found)
         try:
-            asked = activating.ask(
+            asked = activation_requests.ask(
                 tenant=chosen, provider=found, environment=environment, request_id=request_id, actor=user.actor
             )
         except Refused as refused:
             context = {"provider": found, "sentence": str(refused)}
             return render(request, "onboarding/activation_refused.html", context, status=400)
         except KeyUnavailable:
-            messages.error(request, activating.NO_KEYS)
+            messages.error(request, activation_requests.NO_KEYS)
         else:
             return redirect("activation", chosen.slug, asked.id)
     context = {"provider": found, "tenants": offered, "parameter": name, "request_id": request_id}
@@ -144,7 +144,7 @@ def _to_activation(request: HttpRequest, provider: Provider) -> HttpResponse:
     query = request.GET.urlencode()
     pages = [
         (side, f"{reverse('activation_arrived', args=[provider.slug, side.value])}?{query}")
-        for side in activating.sides(provider)
+        for side in activation_requests.sides(provider)
     ]
     if len(pages) == 1:
         return redirect(pages[0][1])

@@ -6,14 +6,14 @@ from django.urls import path
 
 from portal.onboarding import activations, callbacks, views
 
-AT = "t/<slug:slug>/c/<uuid:connection>/checklist/"
+AT = "t/<slug:slug>/c/<uuid:connection_id>/checklist/"
 ONE = f"{AT}<slug:checkpoint>/"
-ACTIVATION = "t/<slug:slug>/activations/<uuid:activation>/"
+ACTIVATION = "t/<slug:slug>/activations/<uuid:activation_id>/"
 
 urlpatterns = [
     path("t/<slug:slug>/connect/<slug:provider>/", views.before, name="before"),
     path(AT, views.checklist, name="checklist"),
-    path("t/<slug:slug>/c/<uuid:connection>/checklist-poll/", views.checklist_poll, name="checklist_poll"),
+    path("t/<slug:slug>/c/<uuid:connection_id>/checklist-poll/", views.checklist_poll, name="checklist_poll"),
     path(ONE, views.checkpoint, name="checkpoint"),
     path(f"{ONE}attest/", views.attest, name="attest"),
     path(f"{ONE}check/", views.check, name="check"),

@@ -28,15 +28,14 @@ from connections.vault.services import Refused
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
 from portal.members.stepup import ask_again, recently_proved
-from portal.onboarding import activating, logins, services
-from portal.onboarding.activating import NO_KEYS
+from portal.onboarding import activation_requests, logins, services
+from portal.onboarding.activation_requests import NO_KEYS
 from portal.onboarding.callbacks import unreferred
 from portal.onboarding.checklist_page import ChecklistPage, checklist_page
-from portal.onboarding.forms import BeginForm, FieldsForm
-from portal.onboarding.lookups import mark_of, onboarding_of
+from portal.onboarding.forms import BeginForm, CredentialsForm, FieldsForm
+from portal.onboarding.lookups import get_mark_or_404, get_onboarding_or_404
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Onboarding
-from portal.onboarding.typed import BadInput
 from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by
@@ -71,7 +70,7 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
         else:
             return redirect("checklist", request.tenant.slug, onboarding.connection_id)
     auth_methods = [(grant, found.checkpoints(grant.name)) for grant in found.grants]
-    links = [(side, link, urlsplit(link).netloc) for side, link in activating.links(found)]
+    links = [(side, link, urlsplit(link).netloc) for side, link in activation_requests.links(found)]
     context = {"provider": found, "form": form, "auth_methods": auth_methods, "links": links}
     return render(request, "onboarding/before.html", context)
 
@@ -79,29 +78,29 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
 @require_GET
 @never_cache
 @member(Action.VIEW)
-def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
+def checklist(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """The whole list with the current checkpoint open."""
-    return _show(request, checklist_page(onboarding_of(request, connection)), own_page=False)
+    return _show(request, checklist_page(get_onboarding_or_404(request, connection_id)), own_page=False)
 
 
 @require_GET
 @never_cache
 @member(Action.VIEW)
-def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+def checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """The list with this checkpoint open. Where the way is no longer offered, the page that says so."""
-    onboarding = onboarding_of(request, connection)
+    onboarding = get_onboarding_or_404(request, connection_id)
     if not provider_of(onboarding.connection).offers(onboarding.connection.auth_method):
-        return redirect("checklist", request.tenant.slug, connection)
+        return redirect("checklist", request.tenant.slug, connection_id)
     return _show(request, _checklist_page_at(onboarding, checkpoint), own_page=True)
 
 
 @require_GET
 @never_cache
 @member(Action.VIEW)
-def checklist_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
+def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
     opened = request.GET.get("open", "")
-    onboarding = onboarding_of(request, connection)
+    onboarding = get_onboarding_or_404(request, connection_id)
     shown = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
     if shown.fingerprint == request.GET.get("seen"):
         return HttpResponse(status=UNCHANGED)
@@ -111,62 +110,67 @@ def checklist_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
-def attest(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
-    mark = mark_of(request, connection, checkpoint)
+def attest(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     try:
         services.attest(mark=mark, actor=request.user.actor)
     except Refused as refused:
         messages.error(request, str(refused))
-        return _to_checkpoint(request, connection, checkpoint)
-    return _to_current(request, connection)
+        return _to_checkpoint(request, connection_id, checkpoint)
+    return _to_current(request, connection_id)
 
 
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECK)
-def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+def check(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """Queue the probe that answers for this checkpoint: its own, or that of the one it is inferred from."""
-    mark = mark_of(request, connection, checkpoint)
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     proof = checkpoint_of(mark).proof
     try:
-        services.check(mark=mark_of(request, connection, proof.follows) if isinstance(proof, Inference) else mark)
+        services.check(
+            mark=get_mark_or_404(request, connection_id, proof.follows) if isinstance(proof, Inference) else mark
+        )
     except Refused as refused:
         messages.error(request, str(refused))
-    return _to_checkpoint(request, connection, checkpoint)
+    return _to_checkpoint(request, connection_id, checkpoint)
 
 
 @sensitive_post_parameters()
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP, by_view=True)
-def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """Take what is typed in: secrets sealed, all checked, or refused at its field; a secret is not shown again."""
-    mark = mark_of(request, connection, checkpoint)
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     if not checkpoint_of(mark).fields:
         raise Http404
     if not recently_proved(request):
-        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
+        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
     shown = _checklist_page_at(mark.onboarding, checkpoint)
-    form = _form(shown, request.POST)
+    form = CredentialsForm(
+        request.POST,
+        mark=mark,
+        fields=shown.fields,
+        settings=shown.connection.settings,
+        stored=shown.credentials,
+    )
     if form.is_valid():
         try:
-            spend_by(request, limits.CHECKLIST_STEP, connection=connection)
-            left_out = services.give(mark=mark, values=form.cleaned_data, actor=request.user.actor)
+            spend_by(request, limits.CHECKLIST_STEP, connection=connection_id)
+            services.store_credentials(credentials=form.credentials, actor=request.user.actor)
         except RateLimited as reached:
             form.add_error(None, limit_sentence(request, reached))
-        except BadInput as bad:
-            for name, sentence in bad.sentences.items():
-                form.add_error(name, str(sentence))
         except Refused as refused:
             messages.error(request, str(refused))
-            return _to_checkpoint(request, connection, checkpoint)
+            return _to_checkpoint(request, connection_id, checkpoint)
         except KeyUnavailable:
             form.add_error(None, str(NO_KEYS))
         else:
-            if left_out:
-                what = ", ".join(map(str, left_out))
+            if form.credentials.left_out:
+                what = ", ".join(map(str, form.credentials.left_out))
                 messages.info(request, _("We left out what is no part of the value: %(what)s.") % {"what": what})
-            return _to_checkpoint(request, connection, checkpoint)
+            return _to_checkpoint(request, connection_id, checkpoint)
     return _show(request, shown, own_page=True, form=form)
 
 
@@ -174,20 +178,20 @@ def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpRes
 @unreferred
 @member(Action.CONNECT)
 @limited(limits.LOGIN_BEGUN)
-def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: str) -> HttpResponse:
+def connect(request: MemberRequest, connection_id: UUID, checkpoint: str, login: str) -> HttpResponse:
     """A page that leads to the provider's login page: our content policy lets no form go elsewhere, nor be sent on."""
-    mark = mark_of(request, connection, checkpoint)
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     found = logins.login_of(mark, login)
     if found is None:
         raise Http404
     if not recently_proved(request):
-        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
+        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
     session = request.session.session_key or ""
     try:
         address = logins.start(mark=mark, login=found, session=session, actor=request.user.actor)
     except (Refused, KeyUnavailable) as refused:
         messages.error(request, str(refused if isinstance(refused, Refused) else NO_KEYS))
-        return _to_checkpoint(request, connection, checkpoint)
+        return _to_checkpoint(request, connection_id, checkpoint)
     context = {
         "address": address,
         "host": urlsplit(address).netloc,
@@ -201,23 +205,23 @@ def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: st
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
-def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+def confirm(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     compared = request.POST.get("compared", "").split()
-    mark = mark_of(request, connection, checkpoint)
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     if mark.onboarding.connection.fault in faults.HOLDING and not checkpoint_of(mark).pins:
         if not request.membership.can(Action.CONFIRM_COMPANY):
             messages.error(request, _("Only an owner of your company can say that these are still its books."))
-            return _to_checkpoint(request, connection, checkpoint)
+            return _to_checkpoint(request, connection_id, checkpoint)
         if not recently_proved(request):
-            return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
+            return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
     try:
         services.confirm(
             mark=mark, compared=compared, evidence=request.POST.get("evidence", ""), actor=request.user.actor
         )
     except Refused as refused:
         messages.error(request, str(refused))
-        return _to_checkpoint(request, connection, checkpoint)
-    return _to_current(request, connection)
+        return _to_checkpoint(request, connection_id, checkpoint)
+    return _to_current(request, connection_id)
 
 
 def _checklist_page_at(onboarding: Onboarding, slug: str) -> ChecklistPage:
@@ -264,13 +268,13 @@ def _own_words(provider: Provider, checkpoint: str) -> str:
     return name
 
 
-def _form(shown: ChecklistPage, typed: Any = None) -> FieldsForm:
-    return FieldsForm(typed, fields=shown.fields, settings=shown.connection.settings, stored=shown.credentials)
+def _form(shown: ChecklistPage) -> FieldsForm:
+    return FieldsForm(fields=shown.fields, settings=shown.connection.settings, stored=shown.credentials)
 
 
-def _to_checkpoint(request: MemberRequest, connection: UUID, slug: str) -> HttpResponse:
-    return redirect(f"{reverse('checkpoint', args=[request.tenant.slug, connection, slug])}#step-{slug}")
+def _to_checkpoint(request: MemberRequest, connection_id: UUID, slug: str) -> HttpResponse:
+    return redirect(f"{reverse('checkpoint', args=[request.tenant.slug, connection_id, slug])}#step-{slug}")
 
 
-def _to_current(request: MemberRequest, connection: UUID) -> HttpResponse:
-    return redirect(f"{reverse('checklist', args=[request.tenant.slug, connection])}#open")
+def _to_current(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    return redirect(f"{reverse('checklist', args=[request.tenant.slug, connection_id])}#open")

@@ -41,7 +41,7 @@ class Posted(Generic[Row]):
     actor: Actor
 
 
-def posted(request: HttpRequest, model: type[Row], key: UUID, **narrowed: Any) -> Posted[Row]:
+def posted(request: HttpRequest, model: type[Row], key: UUID, **lookup: Any) -> Posted[Row]:
     """Admins only, by POST only. Raises PermissionDenied, Http404."""
     user = cast(User, request.user)
     meta = model._meta
@@ -49,7 +49,7 @@ def posted(request: HttpRequest, model: type[Row], key: UUID, **narrowed: Any) -
         raise PermissionDenied
     if request.method != "POST":
         raise NotPosted
-    row = model._default_manager.filter(pk=key, **narrowed).first()
+    row = model._default_manager.filter(pk=key, **lookup).first()
     if row is None:
         raise Http404
     return Posted(row, user.actor)

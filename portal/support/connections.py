@@ -31,7 +31,7 @@ from portal.support import services
 from portal.support.admin_actions import Posted, posted
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more
-from portal.support.narrowing import connections
+from portal.support.list_search import search_connections
 from portal.support.read_only_admin import LookOnly
 
 LATEST_RUNS = 10
@@ -66,7 +66,7 @@ class ConnectionAdmin(LookOnly):
         "Connection id, company or client id, part of the company's or tenant's name, a fingerprint, a server."
     )
     paged_by = "-created_at"
-    narrowing = staticmethod(connections)
+    row_search = staticmethod(search_connections)
     fields = (
         "id",
         "tenant_link",

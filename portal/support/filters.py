@@ -19,8 +19,8 @@ from connections.spec.provider import Environment
 from connections.spec.text import Text
 from connections.tenancy.models import Tenant
 from portal.members.models import User
-from portal.support.moments import DAY, SINCE, UNTIL, moment_in
 from portal.support.read_only_admin import BEFORE
+from portal.support.time_parameters import DAY, SINCE, UNTIL, parse_time
 
 
 class Choices(admin.SimpleListFilter):
@@ -87,7 +87,7 @@ class TimeFilter(admin.SimpleListFilter):
         return queryset.filter(**{name: at for name, at in bounds.items() if at is not None})
 
     def _moment(self, name: str) -> datetime | None:
-        return moment_in(str(self.used_parameters.get(name) or ""))
+        return parse_time(str(self.used_parameters.get(name) or ""))
 
 
 class TypedFilter(admin.SimpleListFilter):
@@ -131,9 +131,9 @@ class TypedFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         typed = (self.value() or "").strip()
-        return self.narrowed(queryset, typed) if typed else queryset
+        return self.filter_rows(queryset, typed) if typed else queryset
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         raise NotImplementedError
 
     def offer(self, found: Sequence[tuple[str, str]], everything: str, typed: str) -> None:
@@ -156,7 +156,7 @@ class TenantFilter(TypedFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(Tenant.objects.order_by("name", "id").values_list("slug", "name")[: self.suggested])
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         found = self._named(typed)
         self.offer([(slug, name) for _key, slug, name in found], "admin:tenancy_tenant_changelist", typed)
         ids = [key for key, _slug, _name in found[: self.most]]
@@ -179,7 +179,7 @@ class PersonFilter(TypedFilter):
     parameter_name = "person"
     label = placeholder = _("E-mail address, or part of it")
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         people = User.objects.filter(Q(email__icontains=typed) | Q(name__icontains=typed)).order_by("email")
         found = list(people.values_list("pk", "email")[: self.most + 1])
         whole = [each for each in found if each[1] == typed.lower()]
@@ -196,7 +196,7 @@ class ActionFilter(TypedFilter):
     label = _("An action, or its first word")
     placeholder = "session"
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         return queryset.filter(Q(action=typed) | Q(action__startswith=f"{typed}."))
 
 
@@ -208,7 +208,7 @@ class DayFilter(TypedFilter):
     label = placeholder = _("Day")
     kind = "date"
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         return queryset
 
 

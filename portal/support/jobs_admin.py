@@ -22,7 +22,7 @@ from portal.support import services
 from portal.support.admin_actions import Posted, posted
 from portal.support.filters import Choices, TenantFilter
 from portal.support.formatting import NOTHING, badge, link, text, when, with_more
-from portal.support.narrowing import jobs, mails
+from portal.support.list_search import search_jobs, search_mails
 from portal.support.read_only_admin import LookOnly
 
 
@@ -37,7 +37,7 @@ class JobAdmin(LookOnly):
     """The queue. What a job is to do stands in rows of its tenant; here are ids and times."""
 
     paged_by = "-created_at"
-    narrowing = staticmethod(jobs)
+    row_search = staticmethod(search_jobs)
     list_display = ("created", "kind", "tenant", "state_and_reason", "due", "failures")
     list_filter = (JobStateFilter, TenantFilter)
     list_select_related = ("tenant",)
@@ -130,8 +130,8 @@ class MailAdmin(LookOnly):
     """Whether mails leave. Who they are for and what they say is sealed for the workers."""
 
     paged_by = "-created_at"
-    narrowing = staticmethod(mails)
-    search_fields = ("id",)  # shows the box; what it means stands in narrowing.py
+    row_search = staticmethod(search_mails)
+    search_fields = ("id",)  # shows the box; what it means stands in list_search.py
     search_help_text = _("Mail id, or the id of what it was about.")
     list_display = ("created", "state_badge", "tries", "trouble", "sent")
     list_filter = (MailStateFilter,)

@@ -21,8 +21,8 @@ from django.urls import URLPattern
 from django.utils import timezone
 
 from portal.support.formatting import NOTHING
-from portal.support.moments import absolute, moment_in
-from portal.support.narrowing import Narrowing, narrowed
+from portal.support.list_search import RowSearch, search_rows
+from portal.support.time_parameters import parse_time, with_absolute_times
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
@@ -92,7 +92,7 @@ class PagedByPosition(ChangeList):
         name = self.order[0]
         column: Any = self.lookup_opts.pk if name == "pk" else self.lookup_opts.get_field(name)
         try:
-            value = moment_in(shown) if isinstance(column, DateTimeField) else column.to_python(shown)
+            value = parse_time(shown) if isinstance(column, DateTimeField) else column.to_python(shown)
             return (value, self.lookup_opts.pk.to_python(key)) if value not in (None, "") else None
         except ValidationError:
             return None
@@ -106,7 +106,7 @@ class StaffAdmin(Admin):
 
     page_parameters: tuple[str, ...] = ()  # of the page of one row
     paged_by = "pk"  # the indexed column that orders the list, with a minus where it falls
-    narrowing: Narrowing | None = None  # how a log reads what is typed into the box of its list
+    row_search: RowSearch | None = None  # how a log reads what is typed into the box of its list
     list_per_page = 50
     list_max_show_all = 0
     sortable_by = ()
@@ -122,14 +122,14 @@ class StaffAdmin(Admin):
     ) -> tuple[QuerySet[Any], bool]:
         if not search_term.strip():
             return queryset, False
-        found = narrowed(queryset, search_term, self.narrowing)
+        found = search_rows(queryset, search_term, self.row_search)
         if found.left_out:
             messages.warning(request, found.left_out)
         return found.rows, False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """A time that is counted back from now means something else tomorrow: what stays in the address is a moment."""
-        moments = absolute(request.GET, timezone.now())
+        moments = with_absolute_times(request.GET, timezone.now())
         if moments is not None and request.method in ("GET", "HEAD"):
             return redirect(f"{request.path}?{moments.urlencode()}")
         return super().changelist_view(request, extra_context)

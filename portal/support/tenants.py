@@ -165,7 +165,7 @@ class TenantAdmin(Editable):
             services.rename(tenant_id=obj.pk, name=obj.name, actor=actor)
             return
         owner_email = form.cleaned_data["owner_email"]
-        obj.pk = services.found(name=obj.name, slug=obj.slug, owner_email=owner_email, actor=actor).pk
+        obj.pk = services.create_tenant(name=obj.name, slug=obj.slug, owner_email=owner_email, actor=actor).pk
 
     def get_urls(self) -> list[URLPattern]:
         own: list[tuple[str, Any, str]] = [

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django import template
 from django.contrib.admin.templatetags.admin_list import result_headers, results
 from django.db.models import Model
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
@@ -35,6 +37,35 @@ def _labelled(cell: str, name: object) -> SafeString:
     start, _end, rest = cell.partition(">")
     label = format_html('<span class="cell-name" aria-hidden="true">{}</span>', capfirst(str(name)))
     return mark_safe(f"{start}>{label}{rest}")  # noqa: S308  # nosec B308 B703  (its parts are escaped)
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column of `{% table %}`."""
+
+    name: object
+    is_count: bool = False
+    is_hidden: bool = False
+
+
+@register.filter
+def count_column(name: object) -> Column:
+    """A column of numbers."""
+    return Column(name, is_count=True)
+
+
+@register.filter
+def hidden_column(name: object) -> Column:
+    """A column whose head is read out and not seen, such as that of buttons."""
+    return Column(name, is_hidden=True)
+
+
+@register.simple_block_tag
+def table(content: str, label: object, *columns: object, kind: str = "", has_caption: bool = False) -> SafeString:
+    """`{% table _("Runs") _("Started") _("Read")|count_column %}<tr>...</tr>{% endtable %}`: the rows in the one markup."""
+    heads = [column if isinstance(column, Column) else Column(column) for column in columns]
+    words = {"label": label, "columns": heads, "kind": kind, "has_caption": has_caption, "rows": content}
+    return render_to_string("components/table.html", words)
 
 
 @register.simple_tag

@@ -18,7 +18,7 @@ from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation
 from connections.vault.models import ClientRegistration, Connection
 from portal.members.access import MemberRequest
-from portal.members.rows import own
+from portal.members.shortcuts import get_own_or_404
 from portal.onboarding.consents import Consent, address_of, consent_of, masked
 from portal.onboarding.marks import ask_check, provider_of
 from portal.onboarding.models import Mark, Onboarding
@@ -43,7 +43,7 @@ class Company:
 
 
 @dataclass(frozen=True)
-class Activating:
+class ActivationPage:
     """One request as its page shows it."""
 
     row: ActivationRequest
@@ -142,12 +142,12 @@ def sides(provider: Provider) -> list[Environment]:
     return [side for side in registry.environments(provider) if side in registered]
 
 
-def shown(request: MemberRequest, activation: UUID) -> Activating:
+def get_activation_or_404(request: MemberRequest, activation_id: UUID) -> ActivationPage:
     """Five queries at most. Raises Http404, also where the provider no longer offers it."""
-    row = own(request, ActivationRequest.objects.defer(*SEALED), id=activation)
+    row = get_own_or_404(request, ActivationRequest.objects.defer(*SEALED), id=activation_id)
     laid_out = Onboarding.objects.filter(connection_id__in=row.opened.values())
     ready = {str(connection): connection for connection in laid_out.values_list("connection_id", flat=True)}
-    return Activating(
+    return ActivationPage(
         row,
         registry.all_providers()[row.provider],
         [
