@@ -136,8 +136,8 @@ class Detail:
 
     @property
     def fault(self) -> str:
-        found = faults.find(provider=self.provider.slug, code=self.call.fault) if self.call.fault else None
-        return str(found.customer) if found else self.call.fault
+        known = faults.find(provider=self.provider.slug, code=self.call.fault) if self.call.fault else None
+        return str(known.customer) if known else self.call.fault
 
     @property
     def sentence(self) -> str:

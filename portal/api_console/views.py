@@ -41,8 +41,8 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 @member(Action.TRY_REQUESTS)
 def offered(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What the provider lets us do, and the latest requests that were tried."""
-    shown = offer(get_own_or_404(request, Connection, id=connection_id))
-    context = {"offer": shown, "connection": shown.connection, "provider": shown.provider}
+    offer_page = offer(get_own_or_404(request, Connection, id=connection_id))
+    context = {"offer": offer_page, "connection": offer_page.connection, "provider": offer_page.provider}
     return render(request, "api_console/offered.html", context)
 
 
@@ -100,10 +100,10 @@ def call_page(request: MemberRequest, connection_id: UUID, call_id: UUID) -> Htt
 @member(Action.TRY_REQUESTS)
 def call_poll(request: MemberRequest, connection_id: UUID, call_id: UUID) -> HttpResponse:
     """What htmx asks for while a worker goes on with it."""
-    shown = _of_call(request, get_own_or_404(request, Call, id=call_id, connection_id=connection_id))
-    if shown["detail"].fingerprint == request.GET.get("seen"):
+    context = _of_call(request, get_own_or_404(request, Call, id=call_id, connection_id=connection_id))
+    if context["detail"].fingerprint == request.GET.get("seen"):
         return HttpResponse(status=UNCHANGED)
-    return render(request, "api_console/call_poll.html", shown)
+    return render(request, "api_console/call_poll.html", context)
 
 
 @require_POST
@@ -172,10 +172,10 @@ def _operation(request: MemberRequest, connection_id: UUID, name: str) -> tuple[
 
 def _like(request: MemberRequest, connection: Connection, operation: Operation) -> Call | None:
     """The earlier call that the form begins as, if one is named. Raises Http404 for one that is not there."""
-    named = request.GET.get("like", "")
-    if not named:
+    like = request.GET.get("like", "")
+    if not like:
         return None
-    call_id = _uuid(named)
+    call_id = _uuid(like)
     if call_id is None:
         raise Http404
     return get_own_or_404(request, Call, id=call_id, connection=connection, operation=operation.name)
@@ -192,13 +192,14 @@ def _about(connection: Connection, operation: Operation) -> dict[str, Any]:
 
 
 def _of_call(request: MemberRequest, call: Call) -> dict[str, Any]:
-    shown = detail(call)
+    call_detail = detail(call)
     return {
-        "detail": shown,
+        "detail": call_detail,
         "call": call,
         "connection": call.connection,
-        "provider": shown.provider,
-        "may_fill": shown.operation is not None and (not call.is_write or request.membership.can(Action.SEND_WRITES)),
+        "provider": call_detail.provider,
+        "may_fill": call_detail.operation is not None
+        and (not call.is_write or request.membership.can(Action.SEND_WRITES)),
     }
 
 

@@ -35,17 +35,17 @@ class MemberRequest(HttpRequest):
 
 def to_sign_in(request: HttpRequest, *, may_keep: bool = True, within: str = "/") -> HttpResponse:
     """To the sign-in, and back to the page; who sent a form comes back to what they sent, as far as it may be kept."""
-    wanted = request.get_full_path()
+    next_address = request.get_full_path()
     if request.method not in READING:
         page = page_of_the_form(request, within)
-        wanted = suspend(request, page) if may_keep else ""
-        if wanted:
+        next_address = suspend(request, page) if may_keep else ""
+        if next_address:
             messages.warning(
                 request,
                 _("You are not signed in, so nothing was carried out. Sign in, and send it from the next page."),
             )
         else:
-            wanted = page
+            next_address = page
             messages.warning(
                 request,
                 _(
@@ -53,7 +53,7 @@ def to_sign_in(request: HttpRequest, *, may_keep: bool = True, within: str = "/"
                     " typed was not kept: fill it in again there."
                 ),
             )
-    return redirect_to_login(wanted, resolve_url("account_login"))
+    return redirect_to_login(next_address, resolve_url("account_login"))
 
 
 def signed_in(view: View) -> View:

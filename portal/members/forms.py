@@ -29,7 +29,7 @@ class RoleForm(forms.Form):
         field.choices = [(role.value, ROLE_DESCRIPTIONS[role]) for role in roles_within(up_to)]
 
     @property
-    def chosen(self) -> Role:
+    def selected_role(self) -> Role:
         return Role(self.cleaned_data["role"])
 
 
@@ -88,7 +88,7 @@ class YouForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kept = self.initial.get("time_zone")
-        if kept:  # also one that is no longer offered
+        current = self.initial.get("time_zone")
+        if current:  # also one that is no longer offered
             field = cast(TimeZoneField, self.fields["time_zone"])
-            field.choices = [*choices(), ("", [(kept, kept)])]
+            field.choices = [*choices(), ("", [(current, current)])]

@@ -83,8 +83,8 @@ def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role,
                 Scope.TENANT_AND_RECIPIENT: f"{tenant.id} {email}",
             },
         )
-    for waiting in _waiting().filter(tenant=tenant, email=email):
-        _withdraw(waiting)
+    for earlier in _waiting().filter(tenant=tenant, email=email):
+        _withdraw(earlier)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     invitation = Invitation(
         tenant=tenant,
@@ -280,8 +280,8 @@ def withdraw_invitations_of(user_id: int, tenant_id: UUID | None = None) -> None
 
     In one tenant, in its scope; or everywhere, in the staff's.
     """
-    waiting = _waiting().filter(inviter_id=user_id)
-    for invitation in waiting if tenant_id is None else waiting.filter(tenant_id=tenant_id):
+    invitations = _waiting().filter(inviter_id=user_id)
+    for invitation in invitations if tenant_id is None else invitations.filter(tenant_id=tenant_id):
         _withdraw(invitation)
 
 
@@ -305,8 +305,8 @@ def is_addressee(user: User, offer: Offer) -> bool:
 
 def _user_ids_with_address(email: str) -> list[int]:
     """Who has shown that this address is theirs, primary or not: one person at most, by the database's own rule."""
-    found = EmailAddress.objects.filter(email__iexact=email, verified=True).values_list("user_id", flat=True)
-    return list(found) or list(User.objects.filter(email=email).values_list("pk", flat=True))
+    user_ids = EmailAddress.objects.filter(email__iexact=email, verified=True).values_list("user_id", flat=True)
+    return list(user_ids) or list(User.objects.filter(email=email).values_list("pk", flat=True))
 
 
 def _forget(invitation_id: UUID) -> None:
@@ -317,10 +317,10 @@ def _forget(invitation_id: UUID) -> None:
 
 def _prove(user: User) -> None:
     """The address is verified, as allauth keeps it."""
-    address, made = EmailAddress.objects.get_or_create(
+    address, is_new = EmailAddress.objects.get_or_create(
         user=user, email=user.email, defaults={"verified": True, "primary": True}
     )
-    if not made and not address.verified:
+    if not is_new and not address.verified:
         EmailAddress.objects.filter(pk=address.pk).update(verified=True)
 
 

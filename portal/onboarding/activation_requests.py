@@ -103,8 +103,10 @@ class ActivationPage:
     @property
     def fingerprint(self) -> str:
         ready = [str(company.connection) for company in self.companies]
-        asked = f"{self.consent.name} {self.consent.delivery} {self.consent.may_ask_again}" if self.consent else ""
-        return hashlib.sha256("\n".join([self.row.state, asked, *ready]).encode()).hexdigest()[:16]
+        consent_state = (
+            f"{self.consent.name} {self.consent.delivery} {self.consent.may_ask_again}" if self.consent else ""
+        )
+        return hashlib.sha256("\n".join([self.row.state, consent_state, *ready]).encode()).hexdigest()[:16]
 
 
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
@@ -131,8 +133,8 @@ def links(provider: Provider) -> list[tuple[Environment, str]]:
         return []
     offered = registry.environments(provider)
     rows = ClientRegistration.objects.filter(provider=provider.slug, environment__in=offered)
-    found = dict(rows.exclude(activation_link="").values_list("environment", "activation_link"))
-    return [(side, found[side]) for side in offered if side in found]
+    links_by_side = dict(rows.exclude(activation_link="").values_list("environment", "activation_link"))
+    return [(side, links_by_side[side]) for side in offered if side in links_by_side]
 
 
 def sides(provider: Provider) -> list[Environment]:

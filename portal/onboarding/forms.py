@@ -58,11 +58,11 @@ class FieldsForm(forms.Form):
             self.fields[field.name] = self._form_field(field, settings.get(field.name, ""), keeps=keeps)
 
     @staticmethod
-    def _form_field(field: CredentialField, kept: str, *, keeps: bool) -> forms.Field:
+    def _form_field(field: CredentialField, stored_value: str, *, keeps: bool) -> forms.Field:
         attributes = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
         words: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": False}
         if field.kind is Kind.CHOICE:
-            return forms.ChoiceField(choices=field.choices, initial=kept or field.choices[0][0], **words)
+            return forms.ChoiceField(choices=field.choices, initial=stored_value or field.choices[0][0], **words)
         if field.secret:
             if keeps:
                 words["help_text"] = _("Stored and sealed. Leave it empty to keep it.")
@@ -71,7 +71,7 @@ class FieldsForm(forms.Form):
             widget = forms.TextInput(attrs={**attributes, "inputmode": "url"})
         else:
             widget = forms.TextInput(attrs=attributes)
-        return forms.CharField(strip=False, max_length=20_000, widget=widget, initial=kept or None, **words)
+        return forms.CharField(strip=False, max_length=20_000, widget=widget, initial=stored_value or None, **words)
 
 
 class CredentialsForm(FieldsForm):

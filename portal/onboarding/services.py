@@ -212,14 +212,14 @@ def _to_confirm(mark: Mark) -> Evidence | None:
     return found
 
 
-def _refuse_unseen(latest: Evidence, shown: str | None, connection: Connection) -> None:
+def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connection) -> None:
     """Raises Refused where the page showed something else than what waits now."""
     is_held = connection.fault in faults.HOLDING
-    if shown == str(latest.id) or shown is None or (not shown and not is_held):
+    if evidence_id == str(latest.id) or evidence_id is None or (not evidence_id and not is_held):
         return
     # Where it reads the same it is the same; while reading is held, only what was found since the access was changed counts.
     same = Evidence.objects.filter(mark_id=latest.mark_id, code=latest.code, values=latest.values)
-    if is_held or shown not in map(str, same.values_list("id", flat=True)):
+    if is_held or evidence_id not in map(str, same.values_list("id", flat=True)):
         raise Refused(_("Something else was found since your page was shown. Look once more, then confirm."))
 
 

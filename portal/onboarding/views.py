@@ -47,18 +47,18 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 @require_http_methods(["GET", "HEAD", "POST"])
 @member(Action.CONNECT)
 @limited(limits.NEW_CONNECTION, by_view=True)
-def before(request: MemberRequest, provider: str) -> HttpResponse:
+def before(request: MemberRequest, provider_slug: str) -> HttpResponse:
     """What a person should know before they begin; sending it opens the connection."""
-    found = registry.find(provider)
-    if found is None or not registry.environments(found):
+    provider = registry.find(provider_slug)
+    if provider is None or not registry.environments(provider):
         raise Http404
-    form = BeginForm(request.POST or None, provider=found)
+    form = BeginForm(request.POST or None, provider=provider)
     if request.method == "POST" and form.is_valid():
         try:
             spend_by(request, limits.NEW_CONNECTION)
             onboarding = services.begin(
                 tenant=request.tenant,
-                provider=found.slug,
+                provider=provider.slug,
                 environment=form.cleaned_data["environment"],
                 auth_method=form.cleaned_data["auth_method"],
                 actor=request.user.actor,
@@ -69,9 +69,9 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
             form.add_error(None, str(refused))
         else:
             return redirect("checklist", request.tenant.slug, onboarding.connection_id)
-    auth_methods = [(grant, found.checkpoints(grant.name)) for grant in found.grants]
-    links = [(side, link, urlsplit(link).netloc) for side, link in activation_requests.links(found)]
-    context = {"provider": found, "form": form, "auth_methods": auth_methods, "links": links}
+    auth_methods = [(grant, provider.checkpoints(grant.name)) for grant in provider.grants]
+    links = [(side, link, urlsplit(link).netloc) for side, link in activation_requests.links(provider)]
+    context = {"provider": provider, "form": form, "auth_methods": auth_methods, "links": links}
     return render(request, "onboarding/before.html", context)
 
 
@@ -101,10 +101,10 @@ def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
     opened = request.GET.get("open", "")
     onboarding = get_onboarding_or_404(request, connection_id)
-    shown = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
-    if shown.fingerprint == request.GET.get("seen"):
+    page = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
+    if page.fingerprint == request.GET.get("seen"):
         return HttpResponse(status=UNCHANGED)
-    return render(request, "onboarding/poll.html", _context(request, shown, own_page=bool(opened)))
+    return render(request, "onboarding/poll.html", _context(request, page, own_page=bool(opened)))
 
 
 @require_POST
@@ -147,13 +147,13 @@ def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Http
         raise Http404
     if not recently_proved(request):
         return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
-    shown = _checklist_page_at(mark.onboarding, checkpoint)
+    page = _checklist_page_at(mark.onboarding, checkpoint)
     form = CredentialsForm(
         request.POST,
         mark=mark,
-        fields=shown.fields,
-        settings=shown.connection.settings,
-        stored=shown.credentials,
+        fields=page.fields,
+        settings=page.connection.settings,
+        stored=page.credentials,
     )
     if form.is_valid():
         try:
@@ -171,7 +171,7 @@ def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Http
                 what = ", ".join(map(str, form.credentials.left_out))
                 messages.info(request, _("We left out what is no part of the value: %(what)s.") % {"what": what})
             return _to_checkpoint(request, connection_id, checkpoint)
-    return _show(request, shown, own_page=True, form=form)
+    return _show(request, page, own_page=True, form=form)
 
 
 @require_POST
@@ -181,14 +181,14 @@ def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Http
 def connect(request: MemberRequest, connection_id: UUID, checkpoint: str, login: str) -> HttpResponse:
     """A page that leads to the provider's login page: our content policy lets no form go elsewhere, nor be sent on."""
     mark = get_mark_or_404(request, connection_id, checkpoint)
-    found = logins.login_of(mark, login)
-    if found is None:
+    provider_login = logins.login_of(mark, login)
+    if provider_login is None:
         raise Http404
     if not recently_proved(request):
         return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
     session = request.session.session_key or ""
     try:
-        address = logins.start(mark=mark, login=found, session=session, actor=request.user.actor)
+        address = logins.start(mark=mark, login=provider_login, session=session, actor=request.user.actor)
     except (Refused, KeyUnavailable) as refused:
         messages.error(request, str(refused if isinstance(refused, Refused) else NO_KEYS))
         return _to_checkpoint(request, connection_id, checkpoint)
@@ -233,28 +233,28 @@ def _checklist_page_at(onboarding: Onboarding, slug: str) -> ChecklistPage:
 
 
 def _show(
-    request: MemberRequest, shown: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
 ) -> HttpResponse:
-    return render(request, "onboarding/checklist.html", _context(request, shown, own_page=own_page, form=form))
+    return render(request, "onboarding/checklist.html", _context(request, page, own_page=own_page, form=form))
 
 
 def _context(
-    request: MemberRequest, shown: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
 ) -> dict[str, Any]:
-    step = shown.opened
+    step = page.opened
     return {
-        "checklist_page": shown,
-        "own_words": _own_words(shown.progress.provider, step.checkpoint.slug) if step else "",
-        "progress": shown.progress,
-        "connection": shown.connection,
-        "provider": shown.progress.provider,
+        "checklist_page": page,
+        "own_words": _own_words(page.progress.provider, step.checkpoint.slug) if step else "",
+        "progress": page.progress,
+        "connection": page.connection,
+        "provider": page.progress.provider,
         "own_page": own_page,
-        "form": form or (_form(shown) if shown.fields else None),
-        "may_confirm": shown.connection.fault not in faults.HOLDING or request.membership.can(Action.CONFIRM_COMPANY),
-        "may_act": request.membership.can(Action.CONNECT) and not shown.has_left,
-        "may_remove": shown.connection.state == ConnectionState.SETUP and request.membership.can(Action.DISCONNECT),
+        "form": form or (_form(page) if page.fields else None),
+        "may_confirm": page.connection.fault not in faults.HOLDING or request.membership.can(Action.CONFIRM_COMPANY),
+        "may_act": request.membership.can(Action.CONNECT) and not page.has_left,
+        "may_remove": page.connection.state == ConnectionState.SETUP and request.membership.can(Action.DISCONNECT),
         "proved": recently_proved(request),
-        "trouble_since": trouble_since(shown.connection),
+        "trouble_since": trouble_since(page.connection),
     }
 
 
@@ -268,8 +268,8 @@ def _own_words(provider: Provider, checkpoint: str) -> str:
     return name
 
 
-def _form(shown: ChecklistPage) -> FieldsForm:
-    return FieldsForm(fields=shown.fields, settings=shown.connection.settings, stored=shown.credentials)
+def _form(page: ChecklistPage) -> FieldsForm:
+    return FieldsForm(fields=page.fields, settings=page.connection.settings, stored=page.credentials)
 
 
 def _to_checkpoint(request: MemberRequest, connection_id: UUID, slug: str) -> HttpResponse:

@@ -103,10 +103,10 @@ class SystemAuditEventAdmin(TrailAdmin):
 
 def _flat(details: dict[str, Any]) -> list[tuple[str, Any]]:
     """Names with their values; those of a dictionary within beside the others."""
-    found: list[tuple[str, Any]] = []
+    pairs: list[tuple[str, Any]] = []
     for name, value in sorted(details.items()):
-        found += sorted(value.items()) if isinstance(value, dict) else [(name, value)]
-    return found
+        pairs += sorted(value.items()) if isinstance(value, dict) else [(name, value)]
+    return pairs
 
 
 @admin.register(LogEntry)

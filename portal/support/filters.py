@@ -111,14 +111,16 @@ class TypedFilter(admin.SimpleListFilter):
         return True
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        kept = {name: value for name, value in changelist.params.items() if name not in (self.parameter_name, BEFORE)}
+        other_parameters = {
+            name: value for name, value in changelist.params.items() if name not in (self.parameter_name, BEFORE)
+        }
         yield {
             "name": self.parameter_name,
             "label": self.label,
             "placeholder": self.placeholder,
             "kind": self.kind,
             "typed": self.value() or "",
-            "kept": kept,
+            "kept": other_parameters,
             "suggestions": self.lookup_choices,
             "narrower": [
                 (changelist.get_query_string({self.parameter_name: value}), label) for value, label in self.narrower
@@ -136,12 +138,12 @@ class TypedFilter(admin.SimpleListFilter):
     def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         raise NotImplementedError
 
-    def offer(self, found: Sequence[tuple[str, str]], everything: str, typed: str) -> None:
+    def offer(self, matches: Sequence[tuple[str, str]], everything: str, typed: str) -> None:
         """Where several go by what was typed, each by itself, and the list of all where there are many."""
-        self.narrower = found[: self.offered] if len(found) > 1 else ()
-        if len(found) > self.offered:
+        self.narrower = matches[: self.offered] if len(matches) > 1 else ()
+        if len(matches) > self.offered:
             self.all_of_them = f"{reverse(everything)}?{urlencode({'q': typed})}"
-        self.is_cut = len(found) > self.most
+        self.is_cut = len(matches) > self.most
 
 
 class TenantFilter(TypedFilter):
@@ -157,9 +159,9 @@ class TenantFilter(TypedFilter):
         return list(Tenant.objects.order_by("name", "id").values_list("slug", "name")[: self.suggested])
 
     def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        found = self._named(typed)
-        self.offer([(slug, name) for _key, slug, name in found], "admin:tenancy_tenant_changelist", typed)
-        ids = [key for key, _slug, _name in found[: self.most]]
+        matches = self._named(typed)
+        self.offer([(slug, name) for _key, slug, name in matches], "admin:tenancy_tenant_changelist", typed)
+        ids = [key for key, _slug, _name in matches[: self.most]]
         return queryset.filter(tenant_id=ids[0]) if len(ids) == 1 else queryset.filter(tenant_id__in=ids)
 
     def _named(self, typed: str) -> list[tuple[Any, str, str]]:
@@ -168,8 +170,8 @@ class TenantFilter(TypedFilter):
         if exact := list(Tenant.objects.filter(slug=typed.lower()).values_list(*columns)):
             return exact
         named = Tenant.objects.filter(name__icontains=typed).order_by("name", "id")
-        found = list(named.values_list(*columns)[: self.most + 1])
-        return [each for each in found if each[2].casefold() == typed.casefold()] or found
+        matches = list(named.values_list(*columns)[: self.most + 1])
+        return [each for each in matches if each[2].casefold() == typed.casefold()] or matches
 
 
 class PersonFilter(TypedFilter):
@@ -181,10 +183,10 @@ class PersonFilter(TypedFilter):
 
     def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         people = User.objects.filter(Q(email__icontains=typed) | Q(name__icontains=typed)).order_by("email")
-        found = list(people.values_list("pk", "email")[: self.most + 1])
-        whole = [each for each in found if each[1] == typed.lower()]
-        self.offer([(email, email) for _key, email in whole or found], "admin:members_user_changelist", typed)
-        keys = [key for key, _email in (whole or found)[: self.most]]
+        matches = list(people.values_list("pk", "email")[: self.most + 1])
+        whole = [each for each in matches if each[1] == typed.lower()]
+        self.offer([(email, email) for _key, email in whole or matches], "admin:members_user_changelist", typed)
+        keys = [key for key, _email in (whole or matches)[: self.most]]
         return queryset.filter(Q(actor_id__in=keys) | Q(actor_name__in={typed, typed.lower()}))
 
 

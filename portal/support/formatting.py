@@ -53,8 +53,8 @@ def link(instance_or_model: Any, key: object, text: object) -> SafeString:
 
 
 def provider_name(slug: str) -> str:
-    found = registry.find(slug)
-    return found.name if found else slug
+    provider = registry.find(slug)
+    return provider.name if provider else slug
 
 
 def place(provider: str, environment: str) -> str:
@@ -70,8 +70,8 @@ def fault_words(provider: str, code: str) -> str:
     """What a fault means, as staff read it."""
     if not code:
         return ""
-    found = faults.find(provider=provider, code=code) or call_faults.find(provider=provider, code=code)
-    return found.staff if found else code
+    fault = faults.find(provider=provider, code=code) or call_faults.find(provider=provider, code=code)
+    return fault.staff if fault else code
 
 
 def when(at: datetime | None) -> SafeString | str:

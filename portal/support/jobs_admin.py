@@ -19,7 +19,7 @@ from portal.members.models import User
 from portal.members.statuses import status_of
 from portal.notices.models import MailState, OutgoingMail
 from portal.support import services
-from portal.support.admin_actions import Posted, posted
+from portal.support.admin_actions import ButtonPress, get_button_press
 from portal.support.filters import Choices, TenantFilter
 from portal.support.formatting import NOTHING, badge, link, text, when, with_more
 from portal.support.list_search import search_jobs, search_mails
@@ -79,13 +79,13 @@ class JobAdmin(LookOnly):
 
     def queue_again(self, request: HttpRequest, job_id: Any) -> HttpResponse:
         """Admins, by a button."""
-        asked: Posted[Job] = posted(request, Job, job_id)
-        again = services.queue_again(job=asked.row, actor=asked.actor)
+        press: ButtonPress[Job] = get_button_press(request, Job, job_id)
+        again = services.queue_again(job=press.row, actor=press.actor)
         if again is None:
             messages.warning(request, gettext("This job is not parked any more."))
             return redirect("admin:jobs_job_change", job_id)
         LogEntry.objects.log_actions(
-            cast(User, request.user).pk, [asked.row], CHANGE, gettext("Queued again."), single_object=True
+            cast(User, request.user).pk, [press.row], CHANGE, gettext("Queued again."), single_object=True
         )
         messages.success(request, gettext("Queued again as a new job."))
         return redirect("admin:jobs_job_change", again)

@@ -73,8 +73,8 @@ def search_requests(rows: QuerySet[Any], search_text: SearchText) -> SearchedRow
     keys = ids_in(search_text)
     readings = [Q(id__in=keys), search_queries.with_request_ids(search_queries.request_ids(search_text))]
     named = [each for each in readings if RequestLogEntry.objects.filter(each).exists()]
-    if found := _ids_beginning_so(RequestLogEntry, search_text):
-        named.append(Q(id__in=found))
+    if ids := _ids_beginning_so(RequestLogEntry, search_text):
+        named.append(Q(id__in=ids))
     if named:
         return SearchedRows(rows.filter(reduce(or_, named)))
     if keys:
@@ -92,8 +92,8 @@ def search_runs(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
     keys = ids_in(search_text)
     if keys and SyncRun.objects.filter(id__in=keys).exists():
         return SearchedRows(rows.filter(id__in=keys))
-    if found := _ids_beginning_so(SyncRun, search_text):
-        return SearchedRows(rows.filter(id__in=found))
+    if ids := _ids_beginning_so(SyncRun, search_text):
+        return SearchedRows(rows.filter(id__in=ids))
     if keys and (pairs := _pairs(Connection.objects.filter(id__in=keys))):
         return SearchedRows(rows.filter(_of(pairs)))
     if entries := _entries(search_text, keys):
@@ -106,8 +106,8 @@ def search_calls(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
     keys = ids_in(search_text)
     if keys and Call.objects.filter(id__in=keys).exists():
         return SearchedRows(rows.filter(id__in=keys))
-    if found := _ids_beginning_so(Call, search_text):
-        return SearchedRows(rows.filter(id__in=found))
+    if ids := _ids_beginning_so(Call, search_text):
+        return SearchedRows(rows.filter(id__in=ids))
     if keys and (pairs := _pairs(Connection.objects.filter(id__in=keys))):
         return SearchedRows(rows.filter(_of(pairs)))
     if entries := _entries(search_text, keys):
@@ -124,16 +124,16 @@ def search_jobs(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
     keys = ids_in(search_text)
     if keys:
         return SearchedRows(rows.filter(Q(id__in=keys) | search_queries.jobs_about(keys)))
-    if found := _ids_beginning_so(rows.model, search_text):
-        return SearchedRows(rows.filter(id__in=found))
+    if ids := _ids_beginning_so(rows.model, search_text):
+        return SearchedRows(rows.filter(id__in=ids))
     return SearchedRows(rows.filter(Q(kind=search_text.text) | Q(kind__startswith=f"{search_text.text}.")))
 
 
 def search_mails(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
     """Mails by their id or what they were about, such as an invitation."""
     keys = ids_in(search_text)
-    if not keys and (found := _ids_beginning_so(rows.model, search_text)):
-        return SearchedRows(rows.filter(id__in=found))
+    if not keys and (ids := _ids_beginning_so(rows.model, search_text)):
+        return SearchedRows(rows.filter(id__in=ids))
     return SearchedRows(rows.filter(Q(id__in=keys) | Q(about__in=keys)))
 
 
@@ -158,8 +158,8 @@ def search_events(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
             return SearchedRows(
                 rows.filter(question), _sentence_left_out(User, search_text) if len(people) > MOST else ""
             )
-    if found := _ids_beginning_so(rows.model, search_text):
-        return SearchedRows(rows.filter(id__in=found))
+    if ids := _ids_beginning_so(rows.model, search_text):
+        return SearchedRows(rows.filter(id__in=ids))
     return SearchedRows(rows.none())
 
 
@@ -187,8 +187,8 @@ def _search_tenants_and_companies(rows: QuerySet[Any], search_text: SearchText) 
 def _ids_beginning_so(model: type[Model], search_text: SearchText) -> list[UUID]:
     if not search_text.beginnings:
         return []
-    found = model._default_manager.filter(search_queries.pk_in_ranges(search_text.beginnings)).order_by("pk")
-    return list(found.values_list("pk", flat=True)[:MOST])
+    matches = model._default_manager.filter(search_queries.pk_in_ranges(search_text.beginnings)).order_by("pk")
+    return list(matches.values_list("pk", flat=True)[:MOST])
 
 
 def _entries(search_text: SearchText, keys: Collection[UUID]) -> list[tuple[UUID, Pair, UUID | None]]:

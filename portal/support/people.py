@@ -27,7 +27,7 @@ from portal.members.models import Membership, User
 from portal.members.permissions import StaffAction, StaffRole
 from portal.members.services import NotAllowed
 from portal.members.statuses import status
-from portal.support.admin_actions import NotPosted, ask_first
+from portal.support.admin_actions import NotAPost, ask_first
 from portal.support.filters import Choices
 from portal.support.formatting import NOTHING, badge, link, text, when
 from portal.support.read_only_admin import Editable, RowForm
@@ -198,7 +198,7 @@ class PersonAdmin(Editable):
         if not self.has_change_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            raise NotPosted
+            raise NotAPost
         user = self.get_queryset(request).filter(pk=key).first()
         if user is None:
             raise Http404

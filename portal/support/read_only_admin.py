@@ -39,9 +39,9 @@ class PagedByPosition(ChangeList):
     """A list in one fixed order, paged by where the last page ended: no counting, no offsets, however long the table."""
 
     def get_filters_params(self, params: Any = None) -> Any:
-        found = super().get_filters_params(params)
-        found.pop(BEFORE, None)
-        return found
+        remaining = super().get_filters_params(params)
+        remaining.pop(BEFORE, None)
+        return remaining
 
     def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
         # Another filter begins at the first row again.
@@ -88,11 +88,11 @@ class PagedByPosition(ChangeList):
 
     def _position(self, text: str) -> tuple[Any, Any] | None:
         """Where a page begins; None for nonsense, which is the first page."""
-        shown, _tilde, key = text.rpartition("~")
+        position, _tilde, key = text.rpartition("~")
         name = self.order[0]
         column: Any = self.lookup_opts.pk if name == "pk" else self.lookup_opts.get_field(name)
         try:
-            value = parse_time(shown) if isinstance(column, DateTimeField) else column.to_python(shown)
+            value = parse_time(position) if isinstance(column, DateTimeField) else column.to_python(position)
             return (value, self.lookup_opts.pk.to_python(key)) if value not in (None, "") else None
         except ValidationError:
             return None
@@ -122,10 +122,10 @@ class StaffAdmin(Admin):
     ) -> tuple[QuerySet[Any], bool]:
         if not search_term.strip():
             return queryset, False
-        found = search_rows(queryset, search_term, self.row_search)
-        if found.left_out:
-            messages.warning(request, found.left_out)
-        return found.rows, False
+        result = search_rows(queryset, search_term, self.row_search)
+        if result.left_out:
+            messages.warning(request, result.left_out)
+        return result.rows, False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """A time that is counted back from now means something else tomorrow: what stays in the address is a moment."""
@@ -159,8 +159,8 @@ class StaffAdmin(Admin):
             return LIST
         if not all(map(self._is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             return ACTION_CHECKBOX_NAME
-        posted = (name for name in (IS_POPUP_VAR, TO_FIELD_VAR) if name in request.POST)
-        return next((name for name in request.GET if name not in declared), next(posted, None))
+        get_button_press = (name for name in (IS_POPUP_VAR, TO_FIELD_VAR) if name in request.POST)
+        return next((name for name in request.GET if name not in declared), next(get_button_press, None))
 
     def _is_key(self, text: str) -> bool:
         try:

@@ -120,12 +120,12 @@ def addresses(slug: str, environment: str) -> list[tuple[str, str]]:
     if provider is None:
         return []
     name = provider.name
-    found = [(gettext("%(name)s, after a sign-in:") % {"name": name}, callback_address(slug))]
+    lines = [(gettext("%(name)s, after a sign-in:") % {"name": name}, callback_address(slug))]
     if provider.activation is not None:
         address = settings.ORIGIN + reverse("activation_arrived", args=[slug, environment])
-        told = {"where": place(slug, environment)}
-        found.append((gettext("%(where)s, after companies were chosen:") % told, address))
-    return found
+        words = {"where": place(slug, environment)}
+        lines.append((gettext("%(where)s, after companies were chosen:") % words, address))
+    return lines
 
 
 def is_needed(slug: str) -> bool:

@@ -193,28 +193,28 @@ def find(text: str) -> SearchResult:
         return result
     pages = [row_owners.keys_of(page) for page in search_text.pages]
     keys = {*search_text.ids, *(key for keys in pages for key in keys)}
-    wanted = list(_rows_matching(KINDS[0], search_text, [], result, is_named=False))
-    if wanted and len(search_text.text.split()) == 1 and search_text.text in search_text.words:
+    all_hits = list(_rows_matching(KINDS[0], search_text, [], result, is_named=False))
+    if all_hits and len(search_text.text.split()) == 1 and search_text.text in search_text.words:
         # One word, and it is a provider's id of requests: every other table is spared the question. Ours may stand there,
         # too, where a provider gives back what it was sent.
         ours = KINDS[0].rows().filter(pk__in=keys) if keys else ()
-        result.hits = list({hit.address: hit for hit in [*wanted, *map(KINDS[0].hit, ours)]}.values())
+        result.hits = list({hit.address: hit for hit in [*all_hits, *map(KINDS[0].hit, ours)]}.values())
         return result
-    numbers = {key for key in keys if any(hit.number in (str(key), key.hex) for hit in wanted)}
+    numbers = {key for key in keys if any(hit.number in (str(key), key.hex) for hit in all_hits)}
     hits = _by_key(keys, search_text, result, is_theirs=numbers)
-    chosen = [*search_text.ids, *(next((key for key in each if key in hits), None) for each in pages)]
-    wanted += [hit for key in chosen if key is not None for hit in hits.get(key, ())]
-    wanted += [hit for key in hits.keys() - keys for hit in hits[key]]  # by their beginnings
-    unread = [
+    ordered_keys = [*search_text.ids, *(next((key for key in each if key in hits), None) for each in pages)]
+    all_hits += [hit for key in ordered_keys if key is not None for hit in hits.get(key, ())]
+    all_hits += [hit for key in hits.keys() - keys for hit in hits[key]]  # by their beginnings
+    pages_without_row = [
         page for page, each in zip(search_text.pages, pages, strict=True) if not any(key in hits for key in each)
     ]
-    is_named = not any(hit.kind == str(KINDS[0].label) for hit in wanted)
+    is_named = not any(hit.kind == str(KINDS[0].label) for hit in all_hits)
     for kind in KINDS[1:]:
-        wanted += _rows_matching(kind, search_text, unread, result, is_named=is_named)
-    wanted += _invited(search_text, result)
+        all_hits += _rows_matching(kind, search_text, pages_without_row, result, is_named=is_named)
+    all_hits += _invited(search_text, result)
     order = [str(kind.label) for kind in KINDS]
     rank = {label: place for place, label in enumerate(order)}
-    distinct = {hit.address: hit for hit in reversed(wanted)}
+    distinct = {hit.address: hit for hit in reversed(all_hits)}
     result.hits = sorted(reversed(distinct.values()), key=lambda hit: rank.get(hit.kind, len(rank)))
     result.around = [(at, _requests_around(at, result.hits)) for at in search_text.times]
     return result
@@ -235,10 +235,10 @@ def _by_key(
     if missing := keys - hits.keys() - is_theirs:
         for owner, name, owned in row_owners.owners(missing):
             kind = _KIND_OF[owner]
-            shown = {row.pk: kind.hit(row) for row in kind.rows().filter(pk__in=set(owned.values()))}
+            hits_by_owner = {row.pk: kind.hit(row) for row in kind.rows().filter(pk__in=set(owned.values()))}
             for key, of in owned.items():
-                if of in shown:
-                    hits.setdefault(key, []).append(replace(shown[of], kind=capfirst(str(name))))
+                if of in hits_by_owner:
+                    hits.setdefault(key, []).append(replace(hits_by_owner[of], kind=capfirst(str(name))))
     if missing := keys - hits.keys() - is_theirs:
         rows = list(_KIND_OF[Job].rows().filter(search_queries.jobs_about(missing))[: MOST + 1])
         for job in rows[:MOST]:
@@ -251,12 +251,12 @@ def _by_key(
 def _there(question: Q) -> Iterator[tuple[Kind, list[UUID]]]:
     """The kinds that have such ids, with the ids. One query, of primary keys alone."""
     kinds = [kind for kind in KINDS if kind.model is not User]
-    asked = [
+    queries = [
         kind.model._default_manager.order_by().filter(question).values_list(Value(number), "pk")
         for number, kind in enumerate(kinds)
     ]
     there: dict[int, list[UUID]] = {}
-    for number, key in asked[0].union(*asked[1:], all=True):
+    for number, key in queries[0].union(*queries[1:], all=True):
         there.setdefault(number, []).append(key)
     for number, ids in sorted(there.items()):
         yield kinds[number], ids

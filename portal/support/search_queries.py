@@ -134,7 +134,7 @@ def _people(search_text: SearchText, pages: Iterable[ResolverMatch], *, is_named
 
 
 def _registrations(search_text: SearchText, pages: Iterable[ResolverMatch]) -> Q:
-    providers = [page.kwargs["provider"] for page in pages if page.url_name in ("callback", "activation_arrived")]
+    providers = [page.kwargs["provider_slug"] for page in pages if page.url_name in ("callback", "activation_arrived")]
     return Q(client_id__in=search_text.words) | Q(redirect_uri__in=search_text.addresses) | Q(provider__in=providers)
 
 

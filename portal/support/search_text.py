@@ -69,7 +69,7 @@ def parse_search_text(text_as_typed: str) -> SearchText:
     text = _UNSEEN.sub("", text_as_typed[:LONGEST]).strip().strip(_AROUND).strip()
     addresses = _unique(each.rstrip(_AROUND) for each in _ADDRESS.findall(text))
     pages = [page for page in map(_page, addresses) if page is not None]
-    rest = _ADDRESS.sub(lambda found: _parts(found[0].rstrip(_AROUND)), text)
+    rest = _ADDRESS.sub(lambda match: _parts(match[0].rstrip(_AROUND)), text)
     fingerprints = _unique(map(_colons, _FINGERPRINT.findall(rest)))
     emails = _unique(each.strip(_AROUND).lower() for each in _EMAIL.findall(rest) if len(each.strip(_AROUND)) > 2)
     ids = _unique(UUID(each) for each in _UUID.findall(rest))
@@ -135,12 +135,12 @@ def _colons(fingerprint: str) -> str:
 
 def _times(text: str) -> Iterator[datetime]:
     """Those without a zone are in the reader's."""
-    for found in _TIME.finditer(text):
-        month = found["month"] and _MONTHS.index(found["month"]) + 1
-        date = found["date"] or f"{found['year']}-{month:02}-{int(found['day']):02}"
-        zone = (found["zone"] or "").replace("UTC", "Z").replace("GMT", "Z")
+    for match in _TIME.finditer(text):
+        month = match["month"] and _MONTHS.index(match["month"]) + 1
+        date = match["date"] or f"{match['year']}-{month:02}-{int(match['day']):02}"
+        zone = (match["zone"] or "").replace("UTC", "Z").replace("GMT", "Z")
         try:
-            at = datetime.fromisoformat(f"{date}T{found['clock']}{zone}")
+            at = datetime.fromisoformat(f"{date}T{match['clock']}{zone}")
         except ValueError:
             continue
         if 2000 <= at.year < 2100:

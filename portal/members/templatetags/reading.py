@@ -37,8 +37,8 @@ def visible(text: object) -> str:
         plain = plain[:LONGEST] + "…"
     # What we have isolated ourselves stays so; a pair that somebody else wrote holds nothing but their own text.
     parts = ISOLATED.split(plain)
-    shown = [UNSEEN.sub(_code_point, part) for part in parts]
-    return "".join(f"{ISOLATE}{part}{END}" if number % 2 else part for number, part in enumerate(shown))
+    escaped = [UNSEEN.sub(_code_point, part) for part in parts]
+    return "".join(f"{ISOLATE}{part}{END}" if number % 2 else part for number, part in enumerate(escaped))
 
 
 @register.filter
@@ -47,8 +47,8 @@ def whole(text: object) -> str:
     return UNSEEN_IN_LINES.sub(_code_point, str(text))
 
 
-def _code_point(found: re.Match[str]) -> str:
-    return f"[U+{ord(found.group()):04X}]"
+def _code_point(match: re.Match[str]) -> str:
+    return f"[U+{ord(match.group()):04X}]"
 
 
 @register.simple_tag
@@ -61,13 +61,13 @@ def moment(at: datetime | None, form: str = "") -> str | SafeString:
     if at is None:
         return _("never")
     utc = at.astimezone(timezone.utc)
-    shown = naturaltime(at) if form == "ago" else format_local_time(at, seconds=form == "clock")
+    label = naturaltime(at) if form == "ago" else format_local_time(at, seconds=form == "clock")
     return format_html(
         '<time datetime="{}" title="{} = {} UTC" dir="auto">{}</time>',
         utc.isoformat(timespec="seconds"),
         format_time(at, seconds=True),
         utc.strftime("%Y-%m-%d %H:%M:%S"),
-        shown,
+        label,
     )
 
 
@@ -118,5 +118,5 @@ def copyable(value: object, label: str, key: str = "", size: str = "") -> dict[s
 
     `size` is "big" for what a person must copy, "compact" in tables: cut short for the eye, whole for the copy.
     """
-    shown = visible(value)
-    return {"value": shown, "label": label, "id": f"copy-{key}{slugify(shown)[:60]}", "size": size}
+    text = visible(value)
+    return {"value": text, "label": label, "id": f"copy-{key}{slugify(text)[:60]}", "size": size}

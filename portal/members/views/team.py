@@ -88,7 +88,7 @@ def invite(request: MemberRequest) -> HttpResponse:
             services.invite(
                 tenant=request.tenant,
                 email=form.cleaned_data["email"],
-                role=form.chosen,
+                role=form.selected_role,
                 actor=request.user.actor,
                 up_to=Role(request.membership.role),
             )
@@ -161,11 +161,12 @@ def change_role(request: MemberRequest, membership_id: UUID) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, _("Choose one of the roles."))
         return redirect("team", request.tenant.slug)
-    is_less = membership.user_id == request.user.pk and not form.chosen.includes(Role(membership.role))
+    is_less = membership.user_id == request.user.pk and not form.selected_role.includes(Role(membership.role))
     if is_less and "sure" not in request.POST and not services.is_last_owner(membership):
-        return render(request, "members/own_role.html", {"role": form.chosen})  # what nobody can undo themselves
+        # Nobody can undo this themselves.
+        return render(request, "members/own_role.html", {"role": form.selected_role})
     services.change_role(
-        membership=membership, role=form.chosen, actor=request.user.actor, up_to=Role(request.membership.role)
+        membership=membership, role=form.selected_role, actor=request.user.actor, up_to=Role(request.membership.role)
     )
     _keep_own_session(request, membership)
     messages.success(request, _("%(person)s has the new role.") % {"person": isolate(membership.user)})
