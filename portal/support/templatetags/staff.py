@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django import template
@@ -39,31 +38,24 @@ def _labelled(cell: str, name: object) -> SafeString:
     return mark_safe(f"{start}>{label}{rest}")  # noqa: S308  # nosec B308 B703  (its parts are escaped)
 
 
-@dataclass(frozen=True)
-class Column:
-    """The head of a column of `{% table %}`."""
-
-    name: object
-    is_count: bool = False
-    is_hidden: bool = False
-
-
-@register.filter
-def count_column(name: object) -> Column:
-    """A column of numbers."""
-    return Column(name, is_count=True)
-
-
-@register.filter
-def hidden_column(name: object) -> Column:
-    """A column whose head is read out and not seen, such as that of buttons."""
-    return Column(name, is_hidden=True)
-
-
 @register.simple_block_tag
-def table(content: str, label: object, *columns: object, kind: str = "", has_caption: bool = False) -> SafeString:
-    """`{% table _("Runs") _("Started") _("Read")|count_column %}<tr>...</tr>{% endtable %}`: the rows in the one markup."""
-    heads = [column if isinstance(column, Column) else Column(column) for column in columns]
+def table(
+    content: str,
+    label: object,
+    *columns: object,
+    numbers: str = "",
+    unseen: str = "",
+    kind: str = "",
+    has_caption: bool = False,
+) -> SafeString:
+    """`{% table _("Runs") _("Started") _("Read") numbers="2" %}<tr>...</tr>{% endtable %}`: rows in the one markup.
+
+    `numbers` and `unseen` name columns, from 1: those that hold numbers, and those whose head is only read out.
+    """
+    heads = [
+        {"name": name, "is_number": str(place) in numbers.split(), "is_unseen": str(place) in unseen.split()}
+        for place, name in enumerate(columns, start=1)
+    ]
     words = {"label": label, "columns": heads, "kind": kind, "has_caption": has_caption, "rows": content}
     return render_to_string("components/table.html", words)
 
