@@ -21,8 +21,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, Credential, Exemption, Grant, Pin
 from connections.vault.services import Refused, exemptions_of
 from portal.env import SandboxHosts
-from portal.onboarding import marks, server_move, services
-from portal.onboarding.credentials import clean_credentials
+from portal.onboarding import credentials, marks, server_move, services
 from portal.onboarding.models import Mark
 from portal.onboarding.probing import ConnectionAsker
 from tests.conftest import joined, person
@@ -301,7 +300,7 @@ def test_a_page_that_is_out_of_date_brings_no_old_address_back(
     moved = made.connection.settings
     values = {"api_url": row.settings["api_url"], "client_id": "x", "client_secret": "s3cret-0123456789"}
     with acting_as("web"), tenant_scope(aamu.id), pytest.raises(Refused, match="somebody else meanwhile"):
-        services.store_credentials(credentials=clean_credentials(mark=mark, values=values), actor=AINO)
+        services.store_credentials(credentials=credentials.clean_credentials(mark=mark, values=values), actor=AINO)
     with acting_as("web"), tenant_scope(aamu.id), pytest.raises(Refused, match="somebody else meanwhile"):
         server_move.move(connection=row, values={"api_url": "https://third.example"}, actor=AINO)
     assert made.connection.settings == moved
