@@ -107,6 +107,6 @@ class CompaniesForm(forms.Form):
         cleaned = super().clean() or self.cleaned_data
         if cleaned.get("none"):
             cleaned["company"] = []
-        elif not cleaned.get("company"):
+        elif not cleaned.get("company") and not self.errors:
             raise forms.ValidationError(_("Choose at least one company, or decline them all."))
         return cleaned
