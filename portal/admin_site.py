@@ -78,7 +78,7 @@ class PortalAdminSite(AdminSite):
         return is_admitted_staff(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().each_context(request), "pasted": ""}
+        return {**super().each_context(request), "query": ""}
 
     def get_log_entries(self, request: HttpRequest) -> Any:
         # With the people who made them, and the staff's role has no right on passwords.
@@ -159,7 +159,7 @@ class PortalAdminSite(AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         if app_label is not None:
             return super().get_app_list(request, app_label)
-        found = {
+        models_by_name = {
             model["object_name"]: model for app in self._build_app_dict(request).values() for model in app["models"]
         }
         sections = [
@@ -168,7 +168,7 @@ class PortalAdminSite(AdminSite):
                 "app_label": label,
                 "app_url": reverse("admin:index"),
                 "has_module_perms": True,
-                "models": [found[model] for model in models if model in found],
+                "models": [models_by_name[model] for model in models if model in models_by_name],
             }
             for label, name, models in SECTIONS
         ]
@@ -212,19 +212,19 @@ def _nothing_there(request: HttpRequest, **kwargs: Any) -> HttpResponse:
     raise Http404
 
 
-def turn_away(request: HttpRequest, wanted: str = "") -> HttpResponse:
+def turn_away(request: HttpRequest, next_address: str = "") -> HttpResponse:
     """To the sign-in; to the second factor; and for everybody else there is nothing here. Raises Http404."""
-    wanted = wanted or request.get_full_path()
+    next_address = next_address or request.get_full_path()
     user = request.user
     is_form, index = request.method not in READING, reverse("admin:index")
     if not user.is_authenticated and is_form:
         return to_sign_in(request, within=index)
     if not user.is_authenticated:
-        return redirect_to_login(wanted, resolve_url("account_login"))
+        return redirect_to_login(next_address, resolve_url("account_login"))
     if not (user.is_active and user.is_staff):
         raise Http404
     if has_second_factor(user):
         if is_form:
             return ask_again(request, page_of_the_form(request, within=index))
-        return redirect_to_login(wanted, resolve_url("mfa_reauthenticate"))
+        return redirect_to_login(next_address, resolve_url("mfa_reauthenticate"))
     return whom_to_ask(request, user)

@@ -23,6 +23,7 @@ from connections.transport.client import filled
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection
 from portal.api_console.forms import pretty
+from portal.members.statuses import Colour, status_of
 from portal.onboarding.marks import provider_of
 
 CALLS_SHOWN = 20
@@ -38,18 +39,6 @@ WHY: dict[str, Text] = {
     ),
     Why.NO_NEWS: gettext_lazy("The provider wanted it confirmed, and we could not find out whether it was."),
 }
-# Look and icon of each state; the word is the state's own.
-LOOKS: dict[str, tuple[str, str]] = {
-    CallState.QUEUED: ("busy", "loader-circle"),
-    CallState.SENT: ("busy", "loader-circle"),
-    CallState.WAITING: ("busy", "loader-circle"),
-    CallState.UNKNOWN: ("failing", "circle-question-mark"),
-    CallState.ANSWERED: ("verified", "circle-check"),
-    CallState.REFUSED: ("failing", "circle-alert"),
-    CallState.FAILED: ("failing", "circle-alert"),
-    CallState.SETTLED_DONE: ("attested", "user-round-check"),
-    CallState.SETTLED_NOT_DONE: ("open", "circle-slash"),
-}
 
 
 @dataclass(frozen=True)
@@ -58,14 +47,6 @@ class CallRow:
 
     call: Call
     label: Text
-
-    @property
-    def look(self) -> str:
-        return LOOKS[self.call.state][0]
-
-    @property
-    def icon(self) -> str:
-        return LOOKS[self.call.state][1]
 
 
 @dataclass(frozen=True)
@@ -149,17 +130,14 @@ class Detail:
         return self.operation.label if self.operation else self.call.operation
 
     @property
-    def look(self) -> str:
-        return LOOKS[self.call.state][0]
-
-    @property
-    def icon(self) -> str:
-        return LOOKS[self.call.state][1]
+    def is_trouble(self) -> bool:
+        """Refused or not sent."""
+        return status_of(self.call).colour is Colour.BAD
 
     @property
     def fault(self) -> str:
-        found = faults.find(provider=self.provider.slug, code=self.call.fault) if self.call.fault else None
-        return str(found.customer) if found else self.call.fault
+        known = faults.find(provider=self.provider.slug, code=self.call.fault) if self.call.fault else None
+        return str(known.customer) if known else self.call.fault
 
     @property
     def sentence(self) -> str:

@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from connections.calls.models import Call
-from connections.calls.validation import BadCall, parameters_of
+from connections.calls.validation import BadCall, check, parameters_of
 from connections.spec import json_numbers
 from connections.spec.operations import Arguments, Operation, Parameter, Place
 from connections.spec.text import Text
@@ -23,7 +23,7 @@ MACHINE = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false
 LONGEST_BODY = 300_000
 
 
-def place_of(parameter: Parameter) -> str:
+def field_name(parameter: Parameter) -> str:
     """The name of its form field."""
     return f"{parameter.place.value}-{parameter.name}"
 
@@ -37,8 +37,8 @@ class CallForm(forms.Form):
         self._parameters = parameters_of(operation)
         filled = like.filled if like else None
         for parameter in self._parameters:
-            initial = _given(filled, parameter.place).get(parameter.name, "") if filled else parameter.example
-            self.fields[place_of(parameter)] = self._made(parameter, initial)
+            initial = _arguments_at(filled, parameter.place).get(parameter.name, "") if filled else parameter.example
+            self.fields[field_name(parameter)] = self._form_field(parameter, initial)
         if operation.example is not None:
             body = filled.body if filled and filled.body is not None else operation.example
             self.fields["body"] = forms.CharField(
@@ -51,7 +51,7 @@ class CallForm(forms.Form):
             )
 
     @staticmethod
-    def _made(parameter: Parameter, initial: str) -> forms.Field:
+    def _form_field(parameter: Parameter, initial: str) -> forms.Field:
         required = parameter.required or parameter.place is Place.PATH
         needed = "" if parameter.place is Place.QUERY and required else PLACES[parameter.place]
         words: dict[str, Any] = {
@@ -80,16 +80,26 @@ class CallForm(forms.Form):
         except RecursionError:
             return body  # which the check of a call refuses
 
-    def arguments(self) -> Arguments:
-        """Of a valid form."""
-        given: dict[Place, dict[str, str]] = {place: {} for place in Place}
-        for parameter in self._parameters:
-            if value := self.cleaned_data[place_of(parameter)]:
-                given[parameter.place][parameter.name] = value
-        body = self.cleaned_data.get("body")
-        return Arguments(given[Place.PATH], given[Place.QUERY], given[Place.HEADER], body)
+    def clean(self) -> dict[str, Any]:
+        """What the operation's description says is wrong becomes errors of the fields."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                check(self.operation, self.arguments())
+            except BadCall as bad:
+                self._add_errors_of(bad)
+        return cleaned
 
-    def add_troubles(self, bad: BadCall) -> None:
+    def arguments(self) -> Arguments:
+        """Of a form without errors."""
+        values: dict[Place, dict[str, str]] = {place: {} for place in Place}
+        for parameter in self._parameters:
+            if value := self.cleaned_data[field_name(parameter)]:
+                values[parameter.place][parameter.name] = value
+        body = self.cleaned_data.get("body")
+        return Arguments(values[Place.PATH], values[Place.QUERY], values[Place.HEADER], body)
+
+    def _add_errors_of(self, bad: BadCall) -> None:
         """Each at its field; what has no field of its own stands above the form."""
         for (place, name), sentence in bad.parameters.items():
             field = f"{place.value}-{name}"
@@ -98,13 +108,29 @@ class CallForm(forms.Form):
             else:
                 self.add_error(None, f"{name}: {sentence}")
         for trouble in bad.body:
-            said = f"{trouble.path}: {trouble.sentence}" if trouble.path else str(trouble.sentence)
-            self.add_error("body" if "body" in self.fields else None, said)
+            error = f"{trouble.path}: {trouble.sentence}" if trouble.path else str(trouble.sentence)
+            self.add_error("body" if "body" in self.fields else None, error)
+
+
+class SettleForm(forms.Form):
+    """What a person found at the provider about a call whose outcome is unknown."""
+
+    DONE, NOT_DONE = "done", "not-done"
+    SENTENCE = _("Say whether it was carried out or not.")
+
+    outcome = forms.ChoiceField(
+        choices=[(DONE, DONE), (NOT_DONE, NOT_DONE)],
+        error_messages={"required": SENTENCE, "invalid_choice": SENTENCE},
+    )
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self.cleaned_data["outcome"] == self.DONE)
 
 
 def pretty(value: Any) -> str:
     return json_numbers.written(value, indented=True).decode()
 
 
-def _given(filled: Arguments, place: Place) -> dict[str, str]:
+def _arguments_at(filled: Arguments, place: Place) -> dict[str, str]:
     return dict({Place.PATH: filled.path, Place.QUERY: filled.query, Place.HEADER: filled.headers}[place])

@@ -17,15 +17,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from connections.calls import services
 from connections.calls.models import Call
-from connections.calls.validation import BadCall, check
+from connections.calls.validation import BadCall
 from connections.spec.operations import Operation
 from connections.vault.models import Connection
 from connections.vault.services import ActionRefused
 from portal.api_console.details import detail, offer, request_of
-from portal.api_console.forms import CallForm
+from portal.api_console.forms import CallForm, SettleForm
 from portal.members.access import MemberRequest, member
-from portal.members.models import Role
-from portal.members.rows import own
+from portal.members.permissions import Action
+from portal.members.shortcuts import get_own_or_404
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding.marks import provider_of
 from portal.rate_limits import limits
@@ -38,155 +38,147 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
-def offered(request: MemberRequest, connection: UUID) -> HttpResponse:
+@member(Action.TRY_REQUESTS)
+def offered(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What the provider lets us do, and the latest requests that were tried."""
-    shown = offer(own(request, Connection, id=connection))
-    context = {"offer": shown, "connection": shown.connection, "provider": shown.provider}
-    return render(request, "api_console/offered.html", {**context, "is_owner": _is_owner(request)})
+    offer_page = offer(get_own_or_404(request, Connection, id=connection_id))
+    context = {"offer": offer_page, "connection": offer_page.connection, "provider": offer_page.provider}
+    return render(request, "api_console/offered.html", context)
 
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@member(Role.OPERATOR)
+@member(Action.TRY_REQUESTS)
 @limited(limits.CALL, by_view=True)
-def fill(request: MemberRequest, connection: UUID, operation: str) -> HttpResponse:
+def fill(request: MemberRequest, connection_id: UUID, operation: str) -> HttpResponse:
     """The operation's form. Sending it makes a read; for a write it shows what would leave."""
-    found, declared = _operation(request, connection, operation)
+    connection, declared = _operation(request, connection_id, operation)
     if request.method != "POST":
-        like = _like(request, found, declared)
-        return _form(request, found, declared, CallForm(operation=declared, like=like))
+        like = _like(request, connection, declared)
+        return _form(request, connection, declared, CallForm(operation=declared, like=like))
     if declared.is_write and not recently_proved(request):
-        return ask_again(request, _address(request, found, declared))
+        return ask_again(request, _address(request, connection, declared))
     form = CallForm(request.POST, operation=declared)
     if "edit" in request.POST or not form.is_valid():
-        return _form(request, found, declared, form)
+        return _form(request, connection, declared, form)
     if not declared.is_write:
-        return _ask(request, found, declared, form, None)
-    try:
-        check(declared, form.arguments())
-    except BadCall as bad:
-        form.add_troubles(bad)
-        return _form(request, found, declared, form)
+        return _send(request, connection, declared, form, None)
     context = {
         "form": form,
-        "asked": request_of(found, declared, form.arguments()),
+        "asked": request_of(connection, declared, form.arguments()),
         "call_id": uuid.uuid4(),  # pressing the button twice sends one
     }
-    return render(request, "api_console/confirm.html", {**context, **_about(found, declared)})
+    return render(request, "api_console/confirm.html", {**context, **_about(connection, declared)})
 
 
 @sensitive_post_parameters()
 @require_POST
-@member(Role.OWNER)
+@member(Action.SEND_WRITES)
 @limited(limits.CALL, by_view=True)
-def send(request: MemberRequest, connection: UUID, operation: str) -> HttpResponse:
+def send(request: MemberRequest, connection_id: UUID, operation: str) -> HttpResponse:
     """What was shown is sent."""
-    found, declared = _operation(request, connection, operation)
+    connection, declared = _operation(request, connection_id, operation)
     if not recently_proved(request):
-        return ask_again(request, _address(request, found, declared))
+        return ask_again(request, _address(request, connection, declared))
     form = CallForm(request.POST, operation=declared)
     if not form.is_valid():
-        return _form(request, found, declared, form)
-    return _ask(request, found, declared, form, _call_id(found, request.POST.get("call", "")))
+        return _form(request, connection, declared, form)
+    return _send(request, connection, declared, form, _call_id(connection, request.POST.get("call", "")))
 
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
-def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
-    return render(
-        request, "api_console/call.html", _of_call(request, own(request, Call, id=call, connection=connection))
-    )
+@member(Action.TRY_REQUESTS)
+def call_page(request: MemberRequest, connection_id: UUID, call_id: UUID) -> HttpResponse:
+    call = get_own_or_404(request, Call, id=call_id, connection_id=connection_id)
+    return render(request, "api_console/call.html", _of_call(request, call))
 
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
-def call_poll(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
+@member(Action.TRY_REQUESTS)
+def call_poll(request: MemberRequest, connection_id: UUID, call_id: UUID) -> HttpResponse:
     """What htmx asks for while a worker goes on with it."""
-    shown = _of_call(request, own(request, Call, id=call, connection=connection))
-    if shown["detail"].fingerprint == request.GET.get("seen"):
+    context = _of_call(request, get_own_or_404(request, Call, id=call_id, connection_id=connection_id))
+    if context["detail"].fingerprint == request.GET.get("seen"):
         return HttpResponse(status=UNCHANGED)
-    return render(request, "api_console/call_poll.html", shown)
+    return render(request, "api_console/call_poll.html", context)
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.SEND_WRITES)
 @limited(limits.CONNECTION_SETTING)
-def settle(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
+def settle(request: MemberRequest, connection_id: UUID, call_id: UUID) -> HttpResponse:
     """A person looked at the provider and says what became of it."""
-    found = own(request, Call, id=call, connection=connection)
-    outcome = request.POST.get("outcome", "")
-    if outcome not in ("done", "not-done"):
-        messages.error(request, _("Say whether it was carried out or not."))
-    elif not services.settle(call=found, done=outcome == "done", actor=request.user.actor):
+    call = get_own_or_404(request, Call, id=call_id, connection_id=connection_id)
+    form = SettleForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, str(form.errors["outcome"][0]))
+    elif not services.settle(call=call, done=form.is_done, actor=request.user.actor):
         messages.info(request, _("There is nothing to decide here: see what became of it."))
-    return redirect("call", request.tenant.slug, connection, call)
+    return redirect("call", request.tenant.slug, connection_id, call_id)
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.SEND_WRITES)
 @limited(limits.CALL)
-def again(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
+def again(request: MemberRequest, connection_id: UUID, call_id: UUID) -> HttpResponse:
     """The same once more, after a person said that it was not carried out."""
-    found = own(request, Call, id=call, connection=connection)
+    call = get_own_or_404(request, Call, id=call_id, connection_id=connection_id)
     if not recently_proved(request):
-        return ask_again(request, reverse("call", args=[request.tenant.slug, connection, call]))
+        return ask_again(request, reverse("call", args=[request.tenant.slug, connection_id, call_id]))
     try:
-        found = services.send_again(call=found, actor=request.user.actor)
+        call = services.send_again(call=call, actor=request.user.actor)
     except ActionRefused as refused:
         messages.error(request, str(refused))
     except BadCall:
         messages.error(request, _("The provider no longer takes this as it is. Fill it in anew."))
-    return redirect("call", request.tenant.slug, connection, found.id)
+    return redirect("call", request.tenant.slug, connection_id, call.id)
 
 
-def _ask(
+def _send(
     request: MemberRequest, connection: Connection, operation: Operation, form: CallForm, call_id: UUID | None
 ) -> HttpResponse:
     try:
         spend_by(request, limits.CALL, connection=connection.id)
-        asked = services.ask(
+        call = services.ask(
             connection=connection,
             operation=operation.name,
             arguments=form.arguments(),
             actor=request.user.actor,
             call_id=call_id,
         )
-    except BadCall as bad:
-        form.add_troubles(bad)
     except RateLimited as reached:
         form.add_error(None, limit_sentence(request, reached))
     except ActionRefused as refused:
         form.add_error(None, str(refused))
     else:
-        return redirect("call", request.tenant.slug, connection.id, asked.id)
+        return redirect("call", request.tenant.slug, connection.id, call.id)
     return _form(request, connection, operation, form)
 
 
-def _operation(request: MemberRequest, connection: UUID, name: str) -> tuple[Connection, Operation]:
+def _operation(request: MemberRequest, connection_id: UUID, name: str) -> tuple[Connection, Operation]:
     """Raises Http404 for what is not there, and for a write that this person may not make."""
-    found = own(request, Connection, id=connection)
+    connection = get_own_or_404(request, Connection, id=connection_id)
     try:
-        operation = provider_of(found).operation(name)
+        operation = provider_of(connection).operation(name)
     except KeyError:
         raise Http404 from None
-    if operation.is_write and not _is_owner(request):
+    if operation.is_write and not request.membership.can(Action.SEND_WRITES):
         raise Http404
-    return found, operation
+    return connection, operation
 
 
 def _like(request: MemberRequest, connection: Connection, operation: Operation) -> Call | None:
     """The earlier call that the form begins as, if one is named. Raises Http404 for one that is not there."""
-    named = request.GET.get("like", "")
-    if not named:
+    like = request.GET.get("like", "")
+    if not like:
         return None
-    call_id = _uuid(named)
+    call_id = _uuid(like)
     if call_id is None:
         raise Http404
-    return own(request, Call, id=call_id, connection=connection, operation=operation.name)
+    return get_own_or_404(request, Call, id=call_id, connection=connection, operation=operation.name)
 
 
 def _form(request: MemberRequest, connection: Connection, operation: Operation, form: CallForm) -> HttpResponse:
@@ -199,20 +191,16 @@ def _about(connection: Connection, operation: Operation) -> dict[str, Any]:
     return {"connection": connection, "provider": provider_of(connection), "operation": operation}
 
 
-def _of_call(request: MemberRequest, found: Call) -> dict[str, Any]:
-    shown = detail(found)
+def _of_call(request: MemberRequest, call: Call) -> dict[str, Any]:
+    call_detail = detail(call)
     return {
-        "detail": shown,
-        "call": found,
-        "connection": found.connection,
-        "provider": shown.provider,
-        "is_owner": _is_owner(request),
-        "may_fill": shown.operation is not None and (not found.is_write or _is_owner(request)),
+        "detail": call_detail,
+        "call": call,
+        "connection": call.connection,
+        "provider": call_detail.provider,
+        "may_fill": call_detail.operation is not None
+        and (not call.is_write or request.membership.can(Action.SEND_WRITES)),
     }
-
-
-def _is_owner(request: MemberRequest) -> bool:
-    return request.membership.role == Role.OWNER
 
 
 def _address(request: MemberRequest, connection: Connection, operation: Operation) -> str:

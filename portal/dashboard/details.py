@@ -22,10 +22,10 @@ from connections.transport.models import Recording, RequestLogEntry
 from connections.vault.models import Connection, Credential, Grant
 from connections.vault.services import exemptions_of
 from portal.dashboard.cards import Card, Kind, cards
+from portal.onboarding.credentials import address_fields
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, progress, sentence
-from portal.onboarding.typed import address_fields
 
 # How transport names the requests that no provider declares as an operation.
 UNDECLARED = {

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,25 +17,25 @@ from django.views.decorators.http import require_http_methods
 from connections.vault.models import Connection
 from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member
-from portal.members.models import Role
-from portal.members.rows import own
+from portal.members.permissions import Action
+from portal.members.shortcuts import get_own_or_404 as own
 from portal.members.stepup import ask_again, recently_proved
-from portal.onboarding import moving
+from portal.onboarding import server_move
+from portal.onboarding.credentials import address_fields
 from portal.onboarding.forms import FieldsForm
 from portal.onboarding.marks import provider_of
-from portal.onboarding.typed import BadInput, address_fields
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@member(Role.OWNER)
+@member(Action.MOVE_SERVER)
 @limited(limits.SERVER_MOVE)
 def move(request: MemberRequest, connection: UUID) -> HttpResponse:
     """Nothing changes before old and new have been shown and confirmed."""
     row = own(request, Connection, id=connection)
-    if not moving.can_move(row):
+    if not server_move.can_move(row):
         raise Http404
     fields = address_fields(row)
     form = FieldsForm(request.POST or None, fields=fields, settings=row.settings, stored=())
@@ -44,17 +45,16 @@ def move(request: MemberRequest, connection: UUID) -> HttpResponse:
             return ask_again(request, reverse("move", args=[request.tenant.slug, row.id]))
         if form.is_valid():
             try:
-                changes = moving.changes(connection=row, values=form.cleaned_data)
+                changes = server_move.changes(connection=row, values=form.cleaned_data)
                 if "confirmed" in request.POST:
-                    moving.move(connection=row, values=form.cleaned_data, actor=request.user.actor)
+                    server_move.move(connection=row, values=form.cleaned_data, actor=request.user.actor)
                     messages.success(
                         request,
                         _("The server is changed. What was stored for the old one is destroyed: go on below."),
                     )
                     return redirect("checklist", request.tenant.slug, row.id)
-            except BadInput as bad:
-                for name, sentence in bad.sentences.items():
-                    form.add_error(name, str(sentence))
+            except ValidationError as error:
+                form.add_error(None, error)
             except ActionRefused as refused:
                 form.add_error(None, str(refused))
             else:

@@ -24,8 +24,8 @@ from connections.vault.services import ActionRefused
 from portal.dashboard.details import labels_of
 from portal.dashboard.forms import RecordingForm
 from portal.members.access import MemberRequest, member
-from portal.members.models import Role
-from portal.members.rows import own
+from portal.members.permissions import Action
+from portal.members.shortcuts import get_own_or_404 as own
 from portal.members.stepup import step_up_required
 from portal.onboarding.marks import provider_of
 from portal.rate_limits import limits
@@ -44,7 +44,7 @@ def _this_page(request: MemberRequest, **kwargs: Any) -> str:
 
 @require_GET
 @never_cache
-@member(Role.OWNER)
+@member(Action.RECORD)
 def recording(request: MemberRequest, connection: UUID) -> HttpResponse:
     return _page(request, own(request, Connection, id=connection), RecordingForm())
 
@@ -74,7 +74,7 @@ def _page(request: MemberRequest, found: Connection, form: RecordingForm) -> Htt
 
 @require_GET
 @never_cache
-@member(Role.OWNER)
+@member(Action.RECORD)
 @step_up_required(_this_page, reading=True)
 def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
@@ -99,7 +99,7 @@ def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.RECORD)
 @step_up_required(_recording_page)
 @limited(limits.RECORDING)
 def start(request: MemberRequest, connection: UUID) -> HttpResponse:
@@ -124,7 +124,7 @@ def start(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.RECORD)
 @limited(limits.RECORDING)
 def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
     for kept in _kept(request, connection):
@@ -135,7 +135,7 @@ def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@member(Role.OWNER)
+@member(Action.RECORD)
 @step_up_required(_recording_page)
 @limited(limits.RECORDING)
 def delete(request: MemberRequest, connection: UUID) -> HttpResponse:

@@ -23,11 +23,11 @@ from portal.dashboard import departure
 from portal.dashboard.cards import cards, cards_of
 from portal.dashboard.details import RunDetail, detail, run_detail
 from portal.dashboard.forms import ScheduleForm
-from portal.members.access import RANK, MemberRequest, member
-from portal.members.models import Role
-from portal.members.rows import own
+from portal.members.access import MemberRequest, member
+from portal.members.permissions import Action
+from portal.members.shortcuts import get_own_or_404 as own
 from portal.members.stepup import step_up_required
-from portal.onboarding import moving
+from portal.onboarding import server_move
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
@@ -35,7 +35,7 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_GET
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def home(request: MemberRequest) -> HttpResponse:
     offered = [provider for provider in registry.all_providers().values() if registry.environments(provider)]
     return render(
@@ -47,7 +47,7 @@ def home(request: MemberRequest) -> HttpResponse:
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def connection(request: MemberRequest, connection: UUID) -> HttpResponse:
     return _connection(request, own(request, Connection, id=connection))
 
@@ -62,7 +62,7 @@ def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | 
             "card": shown.card,
             "connection": found,
             "provider": shown.card.provider,
-            "may_move": moving.can_move(found) and Role(request.membership.role) is Role.OWNER,
+            "may_move": server_move.can_move(found) and request.membership.can(Action.MOVE_SERVER),
             "form": form or ScheduleForm(initial={"every_hours": found.sync_every_hours}),
             **_may(request),
             "trouble_since": trouble_since(found),
@@ -72,7 +72,7 @@ def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | 
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def connection_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
     """What htmx asks for while a run is active: the moving parts anew, or nothing when nothing has changed."""
     shown = detail(own(request, Connection, id=connection))
@@ -97,7 +97,7 @@ def _disconnect_page(request: MemberRequest, connection: UUID) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-@member(Role.OWNER)
+@member(Action.DISCONNECT)
 @step_up_required(_disconnect_page)
 @limited(limits.CONNECTION_SETTING)
 def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
@@ -116,7 +116,7 @@ def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.SYNC)
 @limited(limits.SYNC)
 def sync_now(request: MemberRequest, connection: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
@@ -129,7 +129,7 @@ def sync_now(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.SYNC)
 @limited(limits.CONNECTION_SETTING)
 def schedule(request: MemberRequest, connection: UUID) -> HttpResponse:
     found = own(request, Connection, id=connection)
@@ -147,7 +147,7 @@ def schedule(request: MemberRequest, connection: UUID) -> HttpResponse:
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def run(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
     shown = run_detail(own(request, SyncRun, id=run, connection_id=connection))
     return render(request, "dashboard/run.html", _of_run(request, shown))
@@ -155,7 +155,7 @@ def run(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def run_poll(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
     shown = run_detail(own(request, SyncRun, id=run, connection_id=connection))
     if shown.fingerprint == request.GET.get("seen"):
@@ -164,7 +164,7 @@ def run_poll(request: MemberRequest, connection: UUID, run: UUID) -> HttpRespons
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.SYNC)
 @limited(limits.CONNECTION_SETTING)
 def cancel_run(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
     found = own(request, SyncRun, id=run, connection_id=connection)
@@ -183,8 +183,8 @@ def _of_run(request: MemberRequest, shown: RunDetail) -> dict[str, Any]:
 
 
 def _may(request: MemberRequest) -> dict[str, bool]:
-    return {"may_act": _may_act(request), "may_leave": Role(request.membership.role) is Role.OWNER}
+    return {"may_act": _may_act(request), "may_leave": request.membership.can(Action.DISCONNECT)}
 
 
 def _may_act(request: MemberRequest) -> bool:
-    return RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR]
+    return request.membership.can(Action.SYNC)

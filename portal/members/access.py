@@ -1,4 +1,4 @@
-"""The only authorisation words: @signed_in, @member(role) for a tenant's pages, is_admitted_staff for the admin."""
+"""Who may open a page: @signed_in, @member(action) for a tenant's pages, is_admitted_staff for the admin."""
 
 from __future__ import annotations
 
@@ -17,14 +17,12 @@ from django.utils.translation import gettext as _
 
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import tenant_scope
-from portal.members.models import Membership, Role, User
+from portal.members.models import Membership, User
 from portal.members.pending_request import page_of_the_form, suspend
+from portal.members.permissions import Action
 
 View = Callable[..., HttpResponse]
 READING = ("GET", "HEAD", "OPTIONS")
-
-# What each role may do includes what the ones after it may.
-RANK = {Role.OWNER: 3, Role.OPERATOR: 2, Role.VIEWER: 1}
 
 
 class MemberRequest(HttpRequest):
@@ -37,17 +35,17 @@ class MemberRequest(HttpRequest):
 
 def to_sign_in(request: HttpRequest, *, may_keep: bool = True, within: str = "/") -> HttpResponse:
     """To the sign-in, and back to the page; who sent a form comes back to what they sent, as far as it may be kept."""
-    wanted = request.get_full_path()
+    next_address = request.get_full_path()
     if request.method not in READING:
         page = page_of_the_form(request, within)
-        wanted = suspend(request, page) if may_keep else ""
-        if wanted:
+        next_address = suspend(request, page) if may_keep else ""
+        if next_address:
             messages.warning(
                 request,
                 _("You are not signed in, so nothing was carried out. Sign in, and send it from the next page."),
             )
         else:
-            wanted = page
+            next_address = page
             messages.warning(
                 request,
                 _(
@@ -55,7 +53,7 @@ def to_sign_in(request: HttpRequest, *, may_keep: bool = True, within: str = "/"
                     " typed was not kept: fill it in again there."
                 ),
             )
-    return redirect_to_login(wanted, resolve_url("account_login"))
+    return redirect_to_login(next_address, resolve_url("account_login"))
 
 
 def signed_in(view: View) -> View:
@@ -77,8 +75,8 @@ def needs_sign_in(request: HttpRequest) -> bool:
     return match is not None and ("admin" in match.namespaces or getattr(match.func, "needs_sign_in", False))
 
 
-def member(role: Role) -> Callable[[View], View]:
-    """Enter the tenant named by `slug` in the address, for members with at least `role`.
+def member(action: Action) -> Callable[[View], View]:
+    """Enter the tenant named by `slug` in the address, for members whose role allows `action`.
 
     Whoever may not see it gets the same 404 as for a tenant that does not exist. The view must return a rendered
     response: the scope ends with it.
@@ -89,28 +87,32 @@ def member(role: Role) -> Callable[[View], View]:
         @signed_in
         def inside(request: HttpRequest, slug: str, *args: Any, **kwargs: Any) -> HttpResponse:
             user = cast(User, request.user)
-            membership = Membership.objects.select_related("tenant").filter(user_id=user.pk, tenant__slug=slug).first()
-            if membership is None or membership.tenant.state == TenantState.SUSPENDED:
+            membership = _allowed_membership(user, action, tenant__slug=slug)
+            if membership is None:
                 raise Http404
-            if RANK[Role(membership.role)] < RANK[role]:
-                raise Http404
-            asked = cast(MemberRequest, request)
-            asked.tenant, asked.membership = membership.tenant, membership
+            member_request = cast(MemberRequest, request)
+            member_request.tenant, member_request.membership = membership.tenant, membership
             with tenant_scope(membership.tenant_id):
-                return view(asked, *args, **kwargs)
+                return view(member_request, *args, **kwargs)
 
         inside.needs_sign_in = True  # type: ignore[attr-defined]
+        inside.action = action  # type: ignore[attr-defined]
         return inside
 
     return decorate
 
 
-def membership_of(user: User, tenant_id: UUID, role: Role) -> Membership | None:
-    """This person's membership of a tenant, with at least `role`; None for whatever the person may not. Person's scope."""
-    found = Membership.objects.select_related("tenant").filter(user_id=user.pk, tenant_id=tenant_id).first()
-    if found is None or found.tenant.state == TenantState.SUSPENDED or RANK[Role(found.role)] < RANK[role]:
+def membership_of(user: User, tenant_id: UUID, action: Action) -> Membership | None:
+    """This person's membership of a tenant, if it allows `action`; None alike for all else. Needs the person's scope."""
+    return _allowed_membership(user, action, tenant_id=tenant_id)
+
+
+def _allowed_membership(user: User, action: Action, **tenant: Any) -> Membership | None:
+    """None where there is no membership, the tenant is suspended, or the role does not allow the action."""
+    membership = Membership.objects.select_related("tenant").filter(user_id=user.pk, **tenant).first()
+    if membership is None or membership.tenant.state == TenantState.SUSPENDED or not membership.can(action):
         return None
-    return found
+    return membership
 
 
 def used_second_factor(request: HttpRequest) -> bool:

@@ -93,9 +93,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return [each for each in methods if each["id"] != "reauthenticate"] or methods
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        asked, ours = self.request.build_absolute_uri("/"), f"{settings.ORIGIN}/"
+        request_origin, ours = self.request.build_absolute_uri("/"), f"{settings.ORIGIN}/"
         words = {
-            key: value.replace(asked, ours) if isinstance(value, str) else value for key, value in context.items()
+            key: value.replace(request_origin, ours) if isinstance(value, str) else value
+            for key, value in context.items()
         }
         house = House("Pilotage", urlsplit(settings.ORIGIN).netloc)
         if not self._has_budget(template_prefix, email):

@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from portal.members.models import EnrolmentLink, StaffRole, User
+from portal.members.models import EnrolmentLink, User
+from portal.members.permissions import StaffAction, StaffRole
 from portal.members.security_events import notify_security, record
 from portal.members.services import NotAllowed
 from portal.members.sessions import end_sessions
@@ -102,8 +103,8 @@ def use_link(request: HttpRequest, user: User) -> None:
 
 def admins_to_ask(user: User) -> list[str]:
     """Names of those who can make a link for this person; no addresses, as a password may be all that was shown."""
-    admins = User.objects.filter(staff_role=StaffRole.ADMIN, is_active=True).exclude(pk=user.pk).exclude(name="")
-    return list(admins.order_by("name").values_list("name", flat=True))
+    admins = User.objects.filter(staff_role__in=StaffRole.that_can(StaffAction.CHANGE), is_active=True)
+    return list(admins.exclude(pk=user.pk).exclude(name="").order_by("name").values_list("name", flat=True))
 
 
 def _digest(token: str) -> str:

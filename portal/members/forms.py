@@ -10,20 +10,14 @@ from django.contrib.auth.password_validation import validate_password
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from portal.members.access import RANK
-from portal.members.models import Role, User
+from portal.members.models import User
+from portal.members.permissions import ROLE_DESCRIPTIONS, Role
 from portal.members.time_zones import TimeZoneField, choices
-
-MEANINGS = {
-    Role.VIEWER: _("viewer: sees everything, changes nothing"),
-    Role.OPERATOR: _("operator: connects systems and runs syncs"),
-    Role.OWNER: _("owner: all of that, and decides who belongs to the team"),
-}
 
 
 def roles_within(limit: Role) -> list[Role]:
     """What somebody with the role `limit` can give, least first."""
-    return [role for role in MEANINGS if RANK[role] <= RANK[limit]]
+    return [role for role in ROLE_DESCRIPTIONS if limit.includes(role)]
 
 
 class RoleForm(forms.Form):
@@ -32,10 +26,10 @@ class RoleForm(forms.Form):
     def __init__(self, *args: Any, up_to: Role, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = cast(forms.ChoiceField, self.fields["role"])
-        field.choices = [(role.value, MEANINGS[role]) for role in roles_within(up_to)]
+        field.choices = [(role.value, ROLE_DESCRIPTIONS[role]) for role in roles_within(up_to)]
 
     @property
-    def chosen(self) -> Role:
+    def selected_role(self) -> Role:
         return Role(self.cleaned_data["role"])
 
 
@@ -94,7 +88,7 @@ class YouForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kept = self.initial.get("time_zone")
-        if kept:  # also one that is no longer offered
+        current = self.initial.get("time_zone")
+        if current:  # also one that is no longer offered
             field = cast(TimeZoneField, self.fields["time_zone"])
-            field.choices = [*choices(), ("", [(kept, kept)])]
+            field.choices = [*choices(), ("", [(current, current)])]

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from connections.tenancy.models import Tenant, TenantState
 from portal.members.mailing import deliveries_of, mailbox
-from portal.members.models import Invitation, Membership, Role, User
+from portal.members.models import Invitation, Membership, User
+from portal.members.permissions import Action
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ def memberships_of(user: User) -> list[Membership]:
     )
 
 
-def tenants_to_act_for(user: User) -> list[Tenant]:
-    """Those in which the person may do what an operator does, by name. Needs the person's scope."""
-    return [m.tenant for m in memberships_of(user) if m.role in (Role.OWNER, Role.OPERATOR)]
+def tenants_to_connect_for(user: User) -> list[Tenant]:
+    """Those in which the person may open connections, by name. Needs the person's scope."""
+    return [membership.tenant for membership in memberships_of(user) if membership.can(Action.CONNECT)]
 
 
 def team_of(tenant: Tenant) -> Team:

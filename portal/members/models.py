@@ -16,13 +16,7 @@ from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity
 from connections.tenancy.scope import Actor
 from portal.members.mailing import Delivery
-
-
-class StaffRole(models.TextChoices):
-    NONE = "", _("no staff")
-    SUPPORT = "support", _("support")
-    ADMIN = "admin", _("admin")
-
+from portal.members.permissions import Action, Role, StaffAction, StaffRole
 
 # What the database itself writes as the password of a person who has set none.
 NO_PASSWORD = "!"  # noqa: S105
@@ -106,18 +100,15 @@ class User(AbstractBaseUser):
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Django's admin asks: admins may do what an admin page offers, support may look."""
-        if not self.is_active or not self.staff_role:
-            return False
-        return self.staff_role == StaffRole.ADMIN or perm.split(".")[-1].startswith("view_")
+        is_look = perm.split(".")[-1].startswith("view_")
+        return self.is_active and self.can(StaffAction.VIEW if is_look else StaffAction.CHANGE)
+
+    def can(self, action: StaffAction) -> bool:
+        """Whether the staff role allows this; what somebody may do in a tenant says their membership."""
+        return StaffRole(self.staff_role).can(action)
 
     def has_module_perms(self, app_label: str) -> bool:
         return self.is_active and self.is_staff
-
-
-class Role(models.TextChoices):
-    OWNER = "owner", _("owner")
-    OPERATOR = "operator", _("operator")
-    VIEWER = "viewer", _("viewer")
 
 
 class Membership(TenantOwned):
@@ -145,6 +136,10 @@ class Membership(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.user_id} {self.role}"
+
+    def can(self, action: Action) -> bool:
+        """Whether the role allows this (portal.members.permissions)."""
+        return Role(self.role).can(action)
 
 
 class Invitation(TenantOwned):

@@ -65,10 +65,10 @@ def suspend(request: HttpRequest, page: str, *, by_confirmation: bool = False) -
     if not is_whole or (person is None and not browser):
         return ""
     name = request.resolver_match.view_name if request.resolver_match else ""
-    found = PendingRequest(request.get_full_path(), page, name, typed, person, browser, by_confirmation)
+    pending_request = PendingRequest(request.get_full_path(), page, name, typed, person, browser, by_confirmation)
     number = uuid4().hex
     try:
-        sealed = seal_for_web(_place(number), Secret(json.dumps(asdict(found))))
+        sealed = seal_for_web(_place(number), Secret(json.dumps(asdict(pending_request))))
     except KeyUnavailable:
         return ""
     others = {key: each for key, each in _kept(request).items() if time.time() - each["at"] < KEPT_SECONDS}
@@ -87,8 +87,8 @@ def pending(request: HttpRequest, number: str) -> PendingRequest | None:
     except (Unopenable, KeyUnavailable):
         return None
     values = json.loads(text)
-    found = PendingRequest(**{**values, "typed": [(name, value) for name, value in values["typed"]]})
-    return found if found.is_of(request.user) else None  # type: ignore[arg-type]
+    pending_request = PendingRequest(**{**values, "typed": [(name, value) for name, value in values["typed"]]})
+    return pending_request if pending_request.is_of(request.user) else None  # type: ignore[arg-type]
 
 
 def page_of(request: HttpRequest, number: str) -> str:
@@ -97,9 +97,9 @@ def page_of(request: HttpRequest, number: str) -> str:
 
 
 def drop(request: HttpRequest, number: str) -> None:
-    kept = _kept(request)
-    if kept.pop(number, None) is not None:
-        request.session[IN_SESSION] = kept
+    entries = _kept(request)
+    if entries.pop(number, None) is not None:
+        request.session[IN_SESSION] = entries
 
 
 def resume(request: HttpRequest, address: str) -> HttpResponse | None:
@@ -114,17 +114,17 @@ def resume(request: HttpRequest, address: str) -> HttpResponse | None:
     if match.view_name != "resume":
         return None
     number = match.kwargs["number"]
-    found = pending(request, number)
+    pending_request = pending(request, number)
     drop(request, number)
-    if found is None or not found.by_confirmation:
+    if pending_request is None or not pending_request.by_confirmation:
         return None
-    parts = urlsplit(found.address)
+    parts = urlsplit(pending_request.address)
     request.method, request.path, request.path_info = "POST", parts.path, parts.path
     request.META.update(
-        PATH_INFO=parts.path, QUERY_STRING=parts.query, HTTP_REFERER=request.build_absolute_uri(found.page)
+        PATH_INFO=parts.path, QUERY_STRING=parts.query, HTTP_REFERER=request.build_absolute_uri(pending_request.page)
     )
     request.GET = QueryDict(parts.query)
-    request.POST = QueryDict(urlencode(found.typed))
+    request.POST = QueryDict(urlencode(pending_request.typed))
     request._files = MultiValueDict()  # type: ignore[attr-defined]
     request.resolver_match = resolve(parts.path)
     response: HttpResponse = request.resolver_match.func(

@@ -23,9 +23,9 @@ from connections.spec.text import Text
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
-from portal.members.access import RANK
 from portal.members.mailing import TrackedMail
-from portal.members.models import Invitation, Membership, Role, StaffRole, User
+from portal.members.models import Invitation, Membership, User
+from portal.members.permissions import Action, Role, StaffAction, StaffRole
 from portal.members.sessions import end_sessions
 from portal.rate_limits import limits
 from portal.rate_limits.limits import Scope
@@ -83,8 +83,8 @@ def invite(*, tenant: Tenant, email: str, role: Role, actor: Actor, up_to: Role,
                 Scope.TENANT_AND_RECIPIENT: f"{tenant.id} {email}",
             },
         )
-    for waiting in _waiting().filter(tenant=tenant, email=email):
-        _withdraw(waiting)
+    for earlier in _waiting().filter(tenant=tenant, email=email):
+        _withdraw(earlier)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     invitation = Invitation(
         tenant=tenant,
@@ -203,10 +203,10 @@ def change_role(*, membership: Membership, role: Role, actor: Actor, up_to: Role
     if membership.role == role:
         return
     with transaction.atomic():
-        if membership.role == Role.OWNER:
+        if membership.can(Action.MANAGE_TEAM) and not role.can(Action.MANAGE_TEAM):
             _keep_an_owner(membership)
         Membership.objects.filter(id=membership.id).update(role=role)
-        if RANK[role] < RANK[Role(membership.role)]:
+        if not role.includes(Role(membership.role)):
             withdraw_invitations_of(membership.user_id, membership.tenant_id)
         end_sessions(membership.user_id)
         _audit(
@@ -225,7 +225,7 @@ def remove(*, membership: Membership, actor: Actor, up_to: Role) -> None:
     """End a membership at once, with the invitations its person had sent. Raises NotAllowed for the last owner."""
     _within(Role(membership.role), up_to)
     with transaction.atomic():
-        if membership.role == Role.OWNER:
+        if membership.can(Action.MANAGE_TEAM):
             _keep_an_owner(membership)
         withdraw_invitations_of(membership.user_id, membership.tenant_id)
         end_sessions(membership.user_id)
@@ -240,12 +240,12 @@ def describe(*, user: User, name: str, time_zone: str) -> None:
 
 def is_last_owner(membership: Membership) -> bool:
     """Whether nobody else could change the team. For pages: the deed asks once more, under a lock."""
-    owners = Membership.objects.filter(tenant_id=membership.tenant_id, role=Role.OWNER)
-    return membership.role == Role.OWNER and not owners.exclude(id=membership.id).exists()
+    owners = Membership.objects.filter(tenant_id=membership.tenant_id, role__in=Role.that_can(Action.MANAGE_TEAM))
+    return membership.can(Action.MANAGE_TEAM) and not owners.exclude(id=membership.id).exists()
 
 
 def _within(role: Role, up_to: Role) -> None:
-    if RANK[role] > RANK[up_to]:
+    if not up_to.includes(role):
         raise NotAllowed(_("Nobody can give or take more than their own role."), field="role")
 
 
@@ -253,7 +253,7 @@ def _keep_an_owner(leaving: Membership) -> None:
     # Locks every owner's row: two owners who demote each other at the same moment do it one after the other.
     owners = list(
         Membership.objects.select_for_update()
-        .filter(tenant_id=leaving.tenant_id, role=Role.OWNER)
+        .filter(tenant_id=leaving.tenant_id, role__in=Role.that_can(Action.MANAGE_TEAM))
         .order_by("id")
         .values_list("id", flat=True)
     )
@@ -280,8 +280,8 @@ def withdraw_invitations_of(user_id: int, tenant_id: UUID | None = None) -> None
 
     In one tenant, in its scope; or everywhere, in the staff's.
     """
-    waiting = _waiting().filter(inviter_id=user_id)
-    for invitation in waiting if tenant_id is None else waiting.filter(tenant_id=tenant_id):
+    invitations = _waiting().filter(inviter_id=user_id)
+    for invitation in invitations if tenant_id is None else invitations.filter(tenant_id=tenant_id):
         _withdraw(invitation)
 
 
@@ -289,12 +289,13 @@ def _inviter_may_still_give(invitation: Invitation) -> bool:
     """Whether its inviter may still give that role: as a member, as an admin of the house, or as the portal itself."""
     if invitation.inviter_id is None:
         return True
-    if User.objects.filter(pk=invitation.inviter_id, staff_role=StaffRole.ADMIN, is_active=True).exists():
+    admins = User.objects.filter(staff_role__in=StaffRole.that_can(StaffAction.CHANGE), is_active=True)
+    if admins.filter(pk=invitation.inviter_id).exists():
         return True
     inviter = Membership.objects.filter(
         tenant_id=invitation.tenant_id, user_id=invitation.inviter_id, user__is_active=True
     ).first()
-    return inviter is not None and RANK[Role(inviter.role)] >= RANK[Role(invitation.role)]
+    return inviter is not None and Role(inviter.role).includes(Role(invitation.role))
 
 
 def is_addressee(user: User, offer: Offer) -> bool:
@@ -304,8 +305,8 @@ def is_addressee(user: User, offer: Offer) -> bool:
 
 def _user_ids_with_address(email: str) -> list[int]:
     """Who has shown that this address is theirs, primary or not: one person at most, by the database's own rule."""
-    found = EmailAddress.objects.filter(email__iexact=email, verified=True).values_list("user_id", flat=True)
-    return list(found) or list(User.objects.filter(email=email).values_list("pk", flat=True))
+    user_ids = EmailAddress.objects.filter(email__iexact=email, verified=True).values_list("user_id", flat=True)
+    return list(user_ids) or list(User.objects.filter(email=email).values_list("pk", flat=True))
 
 
 def _forget(invitation_id: UUID) -> None:
@@ -316,10 +317,10 @@ def _forget(invitation_id: UUID) -> None:
 
 def _prove(user: User) -> None:
     """The address is verified, as allauth keeps it."""
-    address, made = EmailAddress.objects.get_or_create(
+    address, is_new = EmailAddress.objects.get_or_create(
         user=user, email=user.email, defaults={"verified": True, "primary": True}
     )
-    if not made and not address.verified:
+    if not is_new and not address.verified:
         EmailAddress.objects.filter(pk=address.pk).update(verified=True)
 
 

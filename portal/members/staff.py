@@ -14,12 +14,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from portal.members.enrolment import remove_factors, revoke_links
-from portal.members.models import NO_PASSWORD, StaffRole, User
+from portal.members.models import NO_PASSWORD, User
+from portal.members.permissions import StaffAction, StaffRole
 from portal.members.security_events import notify_security, record
 from portal.members.services import NotAllowed, withdraw_invitations_of
 from portal.members.sessions import end_sessions
-
-RANK = {StaffRole.NONE: 0, StaffRole.SUPPORT: 1, StaffRole.ADMIN: 2}
 
 
 @transaction.atomic
@@ -49,7 +48,7 @@ def change(*, user: User, staff_role: StaffRole, is_active: bool, actor: User, r
     # Locks every admin's row: two who demote each other at the same moment do it one after the other.
     admins = set(
         User.objects.select_for_update()
-        .filter(staff_role=StaffRole.ADMIN, is_active=True)
+        .filter(staff_role__in=StaffRole.that_can(StaffAction.CHANGE), is_active=True)
         .order_by("id")
         .values_list("id", flat=True)
     )
@@ -62,7 +61,7 @@ def change(*, user: User, staff_role: StaffRole, is_active: bool, actor: User, r
         return
     User.objects.filter(pk=user.pk).update(staff_role=staff_role, is_active=is_active)
     end_sessions(user.pk)
-    if RANK[staff_role] < RANK[StaffRole(before_role)] or not is_active:
+    if not staff_role.includes(StaffRole(before_role)) or not is_active:
         withdraw_invitations_of(user.pk)
         revoke_links(user=user, request=request)
     if before_role != staff_role:

@@ -73,11 +73,11 @@ def ask_again(request: HttpRequest, back_to: str) -> HttpResponse:
 
     What may hold a secret is not kept: its person comes back to the form, and is told so before.
     """
-    wanted = back_to
+    next_address = back_to
     if request.method in READING:
         messages.warning(request, _("Confirm first that it is you; then the page opens."))
-    elif kept := suspend(request, back_to, by_confirmation=True):
-        wanted = kept
+    elif resume_address := suspend(request, back_to, by_confirmation=True):
+        next_address = resume_address
         name = request.resolver_match.view_name if request.resolver_match else ""
         messages.warning(
             request,
@@ -93,7 +93,7 @@ def ask_again(request: HttpRequest, back_to: str) -> HttpResponse:
             ),
         )
     page = "mfa_reauthenticate" if has_second_factor(request.user) else "account_reauthenticate"
-    return redirect(f"{reverse(page)}?{urlencode({'next': wanted})}")
+    return redirect(f"{reverse(page)}?{urlencode({'next': next_address})}")
 
 
 def step_up_required(back_to: Callable[..., str], *, reading: bool = False) -> Callable[[View], View]:

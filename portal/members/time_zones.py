@@ -22,7 +22,7 @@ def choices() -> list[tuple[str, list[tuple[str, str]]]]:
     """Each area with its zones, for as long as the process lives: the names change with the system's packages alone."""
     names = sorted(available_timezones())
     by_area = [(area, [name for name in names if name.startswith(f"{area}/")]) for area in AREAS]
-    groups = [(area, [(name, name.replace("_", " ")) for name in found]) for area, found in by_area]
+    groups = [(area, [(name, name.replace("_", " ")) for name in names]) for area, names in by_area]
     return [*groups, (UTC, [(UTC, UTC)])]
 
 
@@ -30,12 +30,12 @@ class TimeZoneSelect(forms.Select):
     """A plain select, written in one go. A zone that is no longer offered stays, as long as nobody chooses another."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> Any:
-        chosen = str(value or UTC)
+        current = str(value or UTC)
         groups = choices()
-        if not any(chosen == key for _area, zones in groups for key, _label in zones):
-            groups = [("", [(chosen, chosen)]), *groups]
+        if not any(current == key for _area, zones in groups for key, _label in zones):
+            groups = [("", [(current, current)]), *groups]
         options = [
-            (area, format_html_join("", '<option value="{}"{}>{}</option>', _options(zones, chosen)))
+            (area, format_html_join("", '<option value="{}"{}>{}</option>', _options(zones, current)))
             for area, zones in groups
         ]
         return format_html(
@@ -45,9 +45,9 @@ class TimeZoneSelect(forms.Select):
         )
 
 
-def _options(zones: list[tuple[str, str]], chosen: str) -> Any:
+def _options(zones: list[tuple[str, str]], current: str) -> Any:
     selected = format_html("{}", " selected")
-    return ((key, selected if key == chosen else "", label) for key, label in zones)
+    return ((key, selected if key == current else "", label) for key, label in zones)
 
 
 class TimeZoneField(forms.ChoiceField):

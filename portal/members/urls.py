@@ -15,8 +15,8 @@ urlpatterns = [
     path("second-factor/<str:token>/", enrolling.enrol, name="enrolment"),
     path("t/<slug:slug>/team/", team.team, name="team"),
     path("t/<slug:slug>/team/invite/", team.invite, name="invite"),
-    path("t/<slug:slug>/team/invitations/<uuid:invitation>/revoke/", team.revoke, name="revoke_invitation"),
-    path("t/<slug:slug>/team/invitations/<uuid:invitation>/again/", team.invite_again, name="invite_again"),
-    path("t/<slug:slug>/team/members/<uuid:membership>/role/", team.change_role, name="change_role"),
-    path("t/<slug:slug>/team/members/<uuid:membership>/remove/", team.remove, name="remove_member"),
+    path("t/<slug:slug>/team/invitations/<uuid:invitation_id>/revoke/", team.revoke, name="revoke_invitation"),
+    path("t/<slug:slug>/team/invitations/<uuid:invitation_id>/again/", team.invite_again, name="invite_again"),
+    path("t/<slug:slug>/team/members/<uuid:membership_id>/role/", team.change_role, name="change_role"),
+    path("t/<slug:slug>/team/members/<uuid:membership_id>/remove/", team.remove, name="remove_member"),
 ]

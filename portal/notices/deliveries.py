@@ -12,8 +12,8 @@ from portal.notices.models import MailState, OutgoingMail
 def deliveries_of(rows: Collection[UUID]) -> Mapping[UUID, Delivery]:
     """By the id of the row that a mail is about; the newest mail counts."""
     newest = OutgoingMail.objects.filter(about__in=rows).order_by("about", "-created_at").distinct("about")
-    found = newest.values_list("about", "state", "tries")
-    return {about: _delivery(state, tries) for about, state, tries in found if about is not None}
+    states = newest.values_list("about", "state", "tries")
+    return {about: _delivery(state, tries) for about, state, tries in states if about is not None}
 
 
 def _delivery(state: str, tries: int) -> Delivery:

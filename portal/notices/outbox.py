@@ -25,12 +25,12 @@ class SentMail:
 
 def sent_mails(folder: Path) -> list[SentMail]:
     """Newest first, the latest 200."""
-    found: list[SentMail] = []
+    mails: list[SentMail] = []
     files = sorted(folder.glob("*.log"), reverse=True) if folder.is_dir() else []
     for file in files[:MOST]:
         parts = [part.strip() for part in file.read_bytes().split(RULE)]
-        found += [_mail(file, number, raw) for number, raw in enumerate(parts) if raw]
-    return sorted(found, key=lambda mail: mail.at, reverse=True)[:MOST]
+        mails += [_mail(file, number, raw) for number, raw in enumerate(parts) if raw]
+    return sorted(mails, key=lambda mail: mail.at, reverse=True)[:MOST]
 
 
 def _mail(file: Path, number: int, raw: bytes) -> SentMail:

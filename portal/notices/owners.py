@@ -8,7 +8,8 @@ from uuid import UUID
 from django.template.loader import render_to_string
 
 from portal.members.mailing import TrackedMail, mailbox
-from portal.members.models import Membership, Role
+from portal.members.models import Membership
+from portal.members.permissions import Action, Role
 
 
 def mail_owners(*, tenant_id: UUID, template: str, words: Mapping[str, object]) -> int:
@@ -16,7 +17,8 @@ def mail_owners(*, tenant_id: UUID, template: str, words: Mapping[str, object]) 
 
     `template`: a name below templates/, its subject in `{name}_subject.txt` and its text in `{name}.txt`. Gives how many.
     """
-    owners = Membership.objects.filter(tenant_id=tenant_id, role=Role.OWNER, user__is_active=True)
+    roles = Role.that_can(Action.RECEIVE_WARNINGS)
+    owners = Membership.objects.filter(tenant_id=tenant_id, role__in=roles, user__is_active=True)
     addresses = list(owners.order_by("joined_at").values_list("user__email", flat=True))
     for address in addresses:
         subject = " ".join(render_to_string(f"{template}_subject.txt", dict(words)).split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,6 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -17,11 +17,12 @@ from connections.tenancy.scope import SYSTEM
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member, membership_of
-from portal.members.models import Role
+from portal.members.permissions import Action
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import consents
-from portal.onboarding.activating import NO_KEYS, Activating, shown
+from portal.onboarding.activation_requests import NO_KEYS, ActivationPage, get_activation_or_404
 from portal.onboarding.callbacks import unreferred
+from portal.onboarding.forms import CompaniesForm
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
@@ -30,52 +31,56 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
-def activation(request: MemberRequest, activation: UUID) -> HttpResponse:
-    return render(request, "onboarding/activation.html", _context(request, shown(request, activation)))
+@member(Action.CONNECT)
+def activation(request: MemberRequest, activation_id: UUID) -> HttpResponse:
+    return render(
+        request, "onboarding/activation.html", _context(request, get_activation_or_404(request, activation_id))
+    )
 
 
 @require_GET
 @never_cache
-@member(Role.OPERATOR)
-def activation_poll(request: MemberRequest, activation: UUID) -> HttpResponse:
+@member(Action.CONNECT)
+def activation_poll(request: MemberRequest, activation_id: UUID) -> HttpResponse:
     """What htmx asks for while a worker is at it."""
-    found = shown(request, activation)
-    if found.fingerprint == request.GET.get("seen"):
+    page = get_activation_or_404(request, activation_id)
+    if page.fingerprint == request.GET.get("seen"):
         return HttpResponse(status=UNCHANGED)
-    return render(request, "onboarding/activation_moving.html", _context(request, found))
+    return render(request, "onboarding/activation_moving.html", _context(request, page))
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.ACTIVATION_DECISION)
-def decide_activation(request: MemberRequest, activation: UUID) -> HttpResponse:
+def decide_activation(request: MemberRequest, activation_id: UUID) -> HttpResponse:
     """A person's word: the companies that are ticked are connected, all others declined."""
-    found = shown(request, activation)
+    page = get_activation_or_404(request, activation_id)
     if not recently_proved(request):
-        return ask_again(request, reverse("activation", args=[request.tenant.slug, activation]))
-    chosen = [] if "none" in request.POST else request.POST.getlist("company")
-    if not chosen and "none" not in request.POST:
-        messages.error(request, _("Choose at least one company, or decline them all."))
-        return redirect("activation", request.tenant.slug, activation)
+        return ask_again(request, reverse("activation", args=[request.tenant.slug, activation_id]))
+    form = CompaniesForm(request.POST, companies=[company.id for company in page.companies])
+    if not form.is_valid():
+        for sentence in chain.from_iterable(form.errors.values()):
+            messages.error(request, str(sentence))
+        return redirect("activation", request.tenant.slug, activation_id)
+    approved = form.cleaned_data["company"]
     try:
-        consents.decide(activation=found.row, approved=chosen, tenant=request.tenant, user=request.user)
+        consents.decide(activation=page.row, approved=approved, tenant=request.tenant, user=request.user)
     except ActionRefused as refused:
         messages.error(request, str(refused))
-    return redirect("activation", request.tenant.slug, activation)
+    return redirect("activation", request.tenant.slug, activation_id)
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CONSENT_MAIL)
-def ask_consent(request: MemberRequest, activation: UUID) -> HttpResponse:
+def ask_consent(request: MemberRequest, activation_id: UUID) -> HttpResponse:
     """A mail to whoever chose the companies at the provider."""
-    found = shown(request, activation)
+    page = get_activation_or_404(request, activation_id)
     try:
-        consents.ask(activation=found.row, tenant=request.tenant, user=request.user)
+        consents.ask(activation=page.row, tenant=request.tenant, user=request.user)
     except (ActionRefused, KeyUnavailable) as refused:
         messages.error(request, str(refused if isinstance(refused, ActionRefused) else NO_KEYS))
-    return redirect("activation", request.tenant.slug, activation)
+    return redirect("activation", request.tenant.slug, activation_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -106,11 +111,11 @@ def _consent_again(request: HttpRequest, token: str) -> HttpResponse:
     question = consents.answered_by(token, user) if user.is_authenticated else None
     if question is None or not user.is_authenticated:
         return render(request, "onboarding/consent_void.html", status=404)
-    if membership_of(user, question.tenant.id, Role.OPERATOR) is not None:
+    if membership_of(user, question.tenant.id, Action.CONNECT) is not None:
         return redirect("activation", question.tenant.slug, question.activation.id)
     is_meant = question.row.confirmed_at is not None
     return render(request, "onboarding/consent_given.html", {"question": question, "is_meant": is_meant})
 
 
-def _context(request: MemberRequest, found: Activating) -> dict[str, Any]:
-    return {"found": found, "provider": found.provider, "proved": recently_proved(request)}
+def _context(request: MemberRequest, page: ActivationPage) -> dict[str, Any]:
+    return {"found": page, "provider": page.provider, "proved": recently_proved(request)}

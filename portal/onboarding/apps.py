@@ -14,11 +14,11 @@ class OnboardingConfig(AppConfig):
         from connections.sync.services import RUN_ENDED
         from connections.transport.oauth.activation import ACTIVATION_ENDED, connect_consent
         from connections.transport.oauth.authorization import ATTEMPT_ENDED
-        from portal.onboarding import activating, consents, diagnosis, logins, probing
+        from portal.onboarding import activation_requests, consents, diagnosis, logins, probing
         from portal.onboarding.marks import CHECK
 
         connect_consent(consents.has_consent)
         register(CHECK, queue="interactive", handler=probing.check, on_parked=probing.gave_up)
         register(ATTEMPT_ENDED, queue="interactive", handler=logins.attempt_ended)
-        register(ACTIVATION_ENDED, queue="interactive", handler=activating.go_on)
+        register(ACTIVATION_ENDED, queue="interactive", handler=activation_requests.go_on)
         register(RUN_ENDED, queue="interactive", handler=diagnosis.run_ended)

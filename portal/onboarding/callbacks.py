@@ -20,8 +20,8 @@ from connections.spec.provider import Provider
 from connections.transport.oauth import authorization
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import ActionRefused
-from portal.members.lookups import tenants_to_act_for
-from portal.onboarding import activating, logins
+from portal.members.lookups import tenants_to_connect_for
+from portal.onboarding import activation_requests, logins
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
@@ -51,8 +51,8 @@ def not_ahead(view: View) -> View:
 
     @wraps(view)
     def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        said = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
-        if "prefetch" in said.lower() or "preview" in said.lower():
+        purposes = " ".join(request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"))
+        if "prefetch" in purposes.lower() or "preview" in purposes.lower():
             return HttpResponse(status=NO_CONTENT)
         return view(request, *args, **kwargs)
 
@@ -62,35 +62,35 @@ def not_ahead(view: View) -> View:
 @require_GET
 @unreferred
 @not_ahead
-def callback(request: HttpRequest, provider: str) -> HttpResponse:
+def callback(request: HttpRequest, provider_slug: str) -> HttpResponse:
     """From the login page straight on to the checklist. What cannot be used is refused, and nothing is sent for it."""
-    found = registry.find(provider)
-    if found is None:
+    provider = registry.find(provider_slug)
+    if provider is None:
         raise Http404
     if not request.user.is_authenticated:
-        return render(request, "onboarding/callback_sign_in.html", {"provider": found}, status=403)
+        return render(request, "onboarding/callback_sign_in.html", {"provider": provider}, status=403)
     if _repeats(request.GET, *BROUGHT):
-        return _void(request, found)
+        return _void(request, provider)
     brought = {name: request.GET.get(name, "") for name in BROUGHT}
-    if not brought["state"] and found.activation is not None:
+    if not brought["state"] and provider.activation is not None:
         # Where no address of its own was registered for it, an activation link leads back to the one of sign-ins.
-        if request.GET.get(found.activation.parameter):
-            return _to_activation(request, found)
+        if request.GET.get(provider.activation.parameter):
+            return _to_activation(request, provider)
         if brought["error"]:
-            return _activation_declined(request, found, brought["error"])
+            return _activation_declined(request, provider, brought["error"])
     if not brought["state"]:
-        logger.warning("%s: a way back without a state", found.slug)
-        is_assumed = logins.state_is_assumed(found)
-        context = {"provider": found, "is_assumed": is_assumed}
+        logger.warning("%s: a way back without a state", provider.slug)
+        is_assumed = logins.state_is_assumed(provider)
+        context = {"provider": provider, "is_assumed": is_assumed}
         return render(request, "onboarding/callback_no_state.html", context, status=400)
     arrival = logins.arrive(
-        provider=found.slug,
+        provider=provider.slug,
         brought=brought,
         session=request.session.session_key or "",
         user=request.user,
     )
     if arrival is None:
-        return _void(request, found)
+        return _void(request, provider)
     slug, attempt = arrival.tenant.slug, arrival.attempt
     address = reverse("checkpoint", args=[slug, attempt.connection_id, attempt.checkpoint])
     return redirect(f"{address}#step-{attempt.checkpoint}")
@@ -101,38 +101,42 @@ def callback(request: HttpRequest, provider: str) -> HttpResponse:
 @unreferred
 @not_ahead
 @limited(limits.ACTIVATION, by_view=True)
-def activation_arrived(request: HttpRequest, provider: str, environment: str) -> HttpResponse:
+def activation_arrived(request: HttpRequest, provider_slug: str, environment: str) -> HttpResponse:
     """Somebody chose companies at the provider: for which company of theirs here? Nothing is asked before they say."""
-    found = registry.find(provider)
-    if found is None or found.activation is None or environment not in registry.environments(found):
+    provider = registry.find(provider_slug)
+    if provider is None or provider.activation is None or environment not in registry.environments(provider):
         raise Http404
     if not request.user.is_authenticated:
-        return render(request, "onboarding/callback_sign_in.html", {"provider": found}, status=403)
-    given = request.POST if request.method == "POST" else request.GET
-    if given.get("error"):
-        return _activation_declined(request, found, given["error"])
-    name = found.activation.parameter
-    request_id = given.get(name, "")
-    if not request_id or _repeats(given, name):
-        return _void(request, found)
+        return render(request, "onboarding/callback_sign_in.html", {"provider": provider}, status=403)
+    parameters = request.POST if request.method == "POST" else request.GET
+    if parameters.get("error"):
+        return _activation_declined(request, provider, parameters["error"])
+    name = provider.activation.parameter
+    request_id = parameters.get(name, "")
+    if not request_id or _repeats(parameters, name):
+        return _void(request, provider)
     user = request.user
-    offered = tenants_to_act_for(user)
+    offered = tenants_to_connect_for(user)
     if request.method == "POST":
-        chosen = next((tenant for tenant in offered if tenant.slug == given.get("tenant")), None)
-        if chosen is None:
-            return _void(request, found)
+        selected_tenant = next((tenant for tenant in offered if tenant.slug == parameters.get("tenant")), None)
+        if selected_tenant is None:
+            return _void(request, provider)
         try:
-            asked = activating.ask(
-                tenant=chosen, provider=found, environment=environment, request_id=request_id, actor=user.actor
+            activation_request = activation_requests.ask(
+                tenant=selected_tenant,
+                provider=provider,
+                environment=environment,
+                request_id=request_id,
+                actor=user.actor,
             )
         except ActionRefused as refused:
-            context = {"provider": found, "sentence": str(refused)}
+            context = {"provider": provider, "sentence": str(refused)}
             return render(request, "onboarding/activation_refused.html", context, status=400)
         except KeyUnavailable:
-            messages.error(request, activating.NO_KEYS)
+            messages.error(request, activation_requests.NO_KEYS)
         else:
-            return redirect("activation", chosen.slug, asked.id)
-    context = {"provider": found, "tenants": offered, "parameter": name, "request_id": request_id}
+            return redirect("activation", selected_tenant.slug, activation_request.id)
+    context = {"provider": provider, "tenants": offered, "parameter": name, "request_id": request_id}
     response = render(request, "onboarding/activation_arrived.html", context)
     # A form of a page that names no origin at all would be taken for somebody else's.
     response.headers["Referrer-Policy"] = "strict-origin"
@@ -144,7 +148,7 @@ def _to_activation(request: HttpRequest, provider: Provider) -> HttpResponse:
     query = request.GET.urlencode()
     pages = [
         (side, f"{reverse('activation_arrived', args=[provider.slug, side.value])}?{query}")
-        for side in activating.sides(provider)
+        for side in activation_requests.sides(provider)
     ]
     if len(pages) == 1:
         return redirect(pages[0][1])
@@ -158,9 +162,9 @@ def _activation_declined(request: HttpRequest, provider: Provider, error: str) -
     )
 
 
-def _repeats(given: QueryDict, *names: str) -> bool:
+def _repeats(parameters: QueryDict, *names: str) -> bool:
     """RFC 6749 3.1: a parameter may stand in a request once."""
-    return any(len(given.getlist(name)) > 1 for name in names)
+    return any(len(parameters.getlist(name)) > 1 for name in names)
 
 
 def _void(request: HttpRequest, provider: Provider) -> HttpResponse:

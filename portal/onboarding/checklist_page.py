@@ -207,15 +207,15 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
     Raises KeyError for a checkpoint the provider does not declare.
     """
     provider = provider_of(onboarding.connection)
-    found = progress(onboarding, provider)
+    checklist_progress = progress(onboarding, provider)
     if opened:
         provider.checkpoint(opened, onboarding.connection.auth_method)
-        shown: Step | None = next(step for step in found.steps if step.checkpoint.slug == opened)
+        opened_step: Step | None = next(step for step in checklist_progress.steps if step.checkpoint.slug == opened)
     else:
-        shown = found.current
+        opened_step = checklist_progress.current
     return ChecklistPage(
-        progress=found,
-        opened=shown,
+        progress=checklist_progress,
+        opened=opened_step,
         credentials={
             row.name: row
             for row in Credential.objects.for_connection(onboarding.connection).only(
@@ -223,16 +223,18 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
             )
         },
         our_client_id=our_client_id(onboarding.connection),
-        pins=list(Pin.objects.for_connection(onboarding.connection).order_by("host", "seen_at"))
-        if shown and shown.checkpoint.pins
+        pins=list(Pin.objects.filter(connection=onboarding.connection).order_by("host", "seen_at"))
+        if opened_step and opened_step.checkpoint.pins
         else [],
         latest_run=_latest_run(onboarding.connection),
         attempt=_latest_attempt(onboarding.connection)
-        if any(step.checkpoint.connect for step in found.steps)
+        if any(step.checkpoint.connect for step in checklist_progress.steps)
         else None,
-        has_access=_has_access(onboarding.connection) if any(_is_login(step) for step in found.steps) else True,
+        has_access=_has_access(onboarding.connection)
+        if any(_is_login(step) for step in checklist_progress.steps)
+        else True,
         asked_again_at=refusal_waits.asked_again_at(onboarding.connection)
-        if any(step.is_pending for step in found.steps)
+        if any(step.is_pending for step in checklist_progress.steps)
         else None,
     )
 

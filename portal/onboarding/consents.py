@@ -127,9 +127,9 @@ def is_own(email: str, user: User) -> bool:
 
     Other alphabets hold letters that turn into ASCII ones when they are made small.
     """
-    wanted = _folded(email)
+    folded_email = _folded(email)
     theirs = EmailAddress.objects.filter(user_id=user.pk, verified=True).values_list("email", flat=True)
-    return any(_folded(address) == wanted for address in theirs)
+    return any(_folded(address) == folded_email for address in theirs)
 
 
 def _folded(email: str) -> str:
@@ -187,8 +187,8 @@ def _mail(question: Question, address: str) -> None:
 def opened(token: str) -> Iterator[Question | None]:
     """What the link asks, inside its tenant's scope; None where it cannot be answered (any more), whatever the reason."""
     digest = _digest(token)
-    found = Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")
-    tenant = Tenant.objects.filter(id__in=found).exclude(state=TenantState.SUSPENDED).first()
+    tenant_ids = Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")
+    tenant = Tenant.objects.filter(id__in=tenant_ids).exclude(state=TenantState.SUSPENDED).first()
     if tenant is None:
         yield None
         return
@@ -205,8 +205,8 @@ def opened(token: str) -> Iterator[Question | None]:
 def answered_by(token: str, user: User) -> Question | None:
     """What this person answered by the link before; None, alike, for everybody but whom it was mailed to."""
     digest = _digest(token)
-    found = Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")
-    tenant = Tenant.objects.filter(id__in=found).exclude(state=TenantState.SUSPENDED).first()
+    tenant_ids = Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")
+    tenant = Tenant.objects.filter(id__in=tenant_ids).exclude(state=TenantState.SUSPENDED).first()
     if tenant is None:
         return None
     with tenant_scope(tenant.id):
@@ -262,8 +262,8 @@ def decide(*, activation: ActivationRequest, approved: Collection[str], tenant: 
 
 def has_consent(activation: ActivationRequest) -> bool:
     """For the worker that is about to tell the provider; in the tenant's scope."""
-    given = ActivationConsent.objects.filter(activation=activation, declined_at=None)
-    return given.exclude(confirmed_at=None).exists()
+    consents = ActivationConsent.objects.filter(activation=activation, declined_at=None)
+    return consents.exclude(confirmed_at=None).exists()
 
 
 def _forget(row: ActivationConsent) -> None:

@@ -74,18 +74,18 @@ def _to_ask(marks: Mapping[str, Mark], *, is_green: bool) -> list[str]:
 
     A checkpoint that a release brought after the connection was set up is asked in this way, and nobody need press.
     """
-    asked: list[str] = []
+    slugs: list[str] = []
     for slug, mark in marks.items():
         proof = checkpoint_of(mark).proof
         was_never_asked = mark.state == MarkState.OPEN and mark.checked_at is None
         is_new = mark._state.adding or (was_never_asked and mark.onboarding.completed_at is not None)
         if isinstance(proof, LogProbe):
-            asked += [slug] if mark.state != MarkState.VERIFIED else []
+            slugs += [slug] if mark.state != MarkState.VERIFIED else []
         elif is_green and isinstance(proof, Probe):
-            asked += [slug] if is_new or mark.state == MarkState.FAILING else []
+            slugs += [slug] if is_new or mark.state == MarkState.FAILING else []
         elif is_green and isinstance(proof, Inference):
-            asked += [proof.follows] if is_new or mark.state == MarkState.FAILING else []
-    return list(dict.fromkeys(asked))
+            slugs += [proof.follows] if is_new or mark.state == MarkState.FAILING else []
+    return list(dict.fromkeys(slugs))
 
 
 def _heal(run: SyncRun) -> None:

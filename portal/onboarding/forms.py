@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.provider import CredentialField, Environment, Kind, Provider
+from portal.onboarding.credentials import CleanCredentials, clean_credentials
+from portal.onboarding.models import Mark
 
 EXPLAINED = {
     Environment.PRODUCTION: _("Production: your company's real books."),
@@ -53,14 +55,14 @@ class FieldsForm(forms.Form):
         for field in fields:
             # Beside other fields an empty secret keeps what is stored; alone there would be nothing to send.
             keeps = field.name in stored and len(fields) > 1
-            self.fields[field.name] = self._made(field, settings.get(field.name, ""), keeps=keeps)
+            self.fields[field.name] = self._form_field(field, settings.get(field.name, ""), keeps=keeps)
 
     @staticmethod
-    def _made(field: CredentialField, kept: str, *, keeps: bool) -> forms.Field:
+    def _form_field(field: CredentialField, stored_value: str, *, keeps: bool) -> forms.Field:
         attributes = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
         words: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": False}
         if field.kind is Kind.CHOICE:
-            return forms.ChoiceField(choices=field.choices, initial=kept or field.choices[0][0], **words)
+            return forms.ChoiceField(choices=field.choices, initial=stored_value or field.choices[0][0], **words)
         if field.secret:
             if keeps:
                 words["help_text"] = _("Stored and sealed. Leave it empty to keep it.")
@@ -69,4 +71,42 @@ class FieldsForm(forms.Form):
             widget = forms.TextInput(attrs={**attributes, "inputmode": "url"})
         else:
             widget = forms.TextInput(attrs=attributes)
-        return forms.CharField(strip=False, max_length=20_000, widget=widget, initial=kept or None, **words)
+        return forms.CharField(strip=False, max_length=20_000, widget=widget, initial=stored_value or None, **words)
+
+
+class CredentialsForm(FieldsForm):
+    """The fields of a checkpoint. A valid form has `credentials`, ready to be stored."""
+
+    credentials: CleanCredentials
+
+    def __init__(self, *args: Any, mark: Mark, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.mark = mark
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            self.credentials = clean_credentials(mark=self.mark, values=cleaned)
+        return cleaned
+
+
+class CompaniesForm(forms.Form):
+    """Which companies of a request are connected: the ticked ones, or none where the button to decline was pressed."""
+
+    company = forms.MultipleChoiceField(
+        required=False, error_messages={"invalid_choice": _("Choose from the companies that are listed.")}
+    )
+    none = forms.CharField(required=False)
+
+    def __init__(self, *args: Any, companies: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast(forms.MultipleChoiceField, self.fields["company"])
+        field.choices = [(company, company) for company in companies]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("none"):
+            cleaned["company"] = []
+        elif not cleaned.get("company") and not self.errors:
+            raise forms.ValidationError(_("Choose at least one company, or decline them all."))
+        return cleaned

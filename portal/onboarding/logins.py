@@ -23,7 +23,8 @@ from connections.transport.oauth import authorization
 from connections.vault.models import ClientRegistration
 from connections.vault.services import ActionRefused, refuse_disconnected
 from portal.members.access import membership_of
-from portal.members.models import Role, User
+from portal.members.models import User
+from portal.members.permissions import Action
 from portal.onboarding import diagnosis
 from portal.onboarding.marks import Proof, ask_check, checkpoint_of, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
@@ -83,7 +84,7 @@ def arrive(*, provider: str, brought: Mapping[str, str], session: str, user: Use
     """
     state = brought["state"]
     tenant_id = authorization.tenant_of(state=state)
-    membership = membership_of(user, tenant_id, Role.OPERATOR) if tenant_id else None
+    membership = membership_of(user, tenant_id, Action.CONNECT) if tenant_id else None
     if membership is None:
         return None
     with tenant_scope(membership.tenant_id):

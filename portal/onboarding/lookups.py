@@ -1,4 +1,4 @@
-"""How a page takes hold of a walk and of one of its marks."""
+"""How a page gets an onboarding and one of its marks."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from uuid import UUID
 from django.http import Http404
 
 from portal.members.access import MemberRequest
-from portal.members.rows import own
+from portal.members.shortcuts import get_own_or_404
 from portal.onboarding.marks import marks_of
 from portal.onboarding.models import Mark, Onboarding
 
 
-def onboarding_of(request: MemberRequest, connection: UUID) -> Onboarding:
+def get_onboarding_or_404(request: MemberRequest, connection_id: UUID) -> Onboarding:
     """Raises Http404, alike for a missing connection and another tenant's."""
-    return own(request, Onboarding.objects.select_related("connection"), connection_id=connection)
+    return get_own_or_404(request, Onboarding.objects.select_related("connection"), connection_id=connection_id)
 
 
-def mark_of(request: MemberRequest, connection: UUID, checkpoint: str) -> Mark:
+def get_mark_or_404(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Mark:
     """The mark of a checkpoint that is declared today, stored or not yet. Raises Http404 as above, and for any other."""
-    marks = marks_of(onboarding_of(request, connection))
+    marks = marks_of(get_onboarding_or_404(request, connection_id))
     if checkpoint not in marks:
         raise Http404
     return marks[checkpoint]

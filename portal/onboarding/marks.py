@@ -54,12 +54,12 @@ def marks_of(onboarding: Onboarding) -> dict[str, Mark]:
     """
     connection = onboarding.connection
     rows = {mark.checkpoint: mark for mark in Mark.objects.filter(onboarding=onboarding)}
-    found = {}
+    marks = {}
     for checkpoint in provider_of(connection).checkpoints(connection.auth_method):
         new = Mark(tenant_id=onboarding.tenant_id, checkpoint=checkpoint.slug)
-        found[checkpoint.slug] = mark = rows.get(checkpoint.slug, new)
+        marks[checkpoint.slug] = mark = rows.get(checkpoint.slug, new)
         mark.onboarding = onboarding
-    return found
+    return marks
 
 
 def keep(mark: Mark) -> None:

@@ -243,7 +243,7 @@ def _refused(
 ) -> Again | None:
     """A refused probe fails the checkpoint its fault names, which need not be the one that was asked about."""
     # Not this checkpoint's fault, or nobody's: it stays what it was, and says why it could not be checked.
-    kept = Proof(
+    unchanged_proof = Proof(
         _keep(mark), failed.fault.code, entry_id=failed.entry_id, provider_request_id=failed.provider_request_id
     )
     with lease.scope():
@@ -251,20 +251,20 @@ def _refused(
         if (again := _again(mark, failed)) is not None:
             is_said = (
                 failed.asked_again_at is not None
-                or Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=kept.code).exists()
+                or Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=unchanged_proof.code).exists()
             )
             if not is_said:
-                append(mark=mark, proof=kept)
+                append(mark=mark, proof=unchanged_proof)
             return again
-        named = marks.get(failed.fault.checkpoint)
+        blamed = marks.get(failed.fault.checkpoint)
         blames_customer = failed.fault.acts is Acts.CUSTOMER and not isinstance(failed, Unavailable)
-        if named is not None and blames_customer:
-            diagnosis.fail_mark(mark=named, failed=failed)
-            if named.id == mark.id:
+        if blamed is not None and blames_customer:
+            diagnosis.fail_mark(mark=blamed, failed=failed)
+            if blamed.id == mark.id:
                 return None
         passes = isinstance(failed, Unavailable) and failed.fault.acts is not Acts.CUSTOMER
         passes = passes and failed.fault.code not in TELLING
-        record(mark=mark, proof=replace(kept, code=NO_WORD) if passes else kept)
+        record(mark=mark, proof=replace(unchanged_proof, code=NO_WORD) if passes else unchanged_proof)
     return None
 
 

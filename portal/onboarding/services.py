@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.checklist import Attestation, LogProbe, MarkState, Probe
 from connections.spec.proofs import MEANT
-from connections.spec.text import Text
 from connections.sync import faults
 from connections.sync.models import Trigger
 from connections.sync.services import cancel_active, start_run
@@ -29,7 +28,7 @@ from connections.vault.services import (
     refuse_changed,
     refuse_disconnected,
 )
-from portal.onboarding import typed
+from portal.onboarding.credentials import CleanCredentials, address_fields, save_values
 from portal.onboarding.marks import (
     Proof,
     ask_at_once,
@@ -94,22 +93,20 @@ def check(*, mark: Mark) -> None:
     ask_check(mark=mark)
 
 
-def give(*, mark: Mark, values: Mapping[str, str], actor: Actor) -> Sequence[Text]:
-    """Keep what was typed and check it; gives what stood around it and was left out. Raises BadInput, ActionRefused."""
-    entry = typed.read(mark=mark, typed=values)
-    connection = mark.onboarding.connection
+def store_credentials(*, credentials: CleanCredentials, actor: Actor) -> None:
+    """Store what was typed at a checkpoint, and check it. Needs the tenant's scope. Raises ActionRefused, KeyUnavailable."""
+    mark, connection = credentials.mark, credentials.connection
     with transaction.atomic():
         ask_check(mark=mark)
-        if entry.changes_access:
+        if credentials.changes_access:
             hold_reading(connection=connection, actor=actor)
             forget_tokens(connection)
         hold_open(connection)
         refuse_changed(connection)
         ask_at_once(mark, is_typed=True)
-        typed.store(entry=entry, actor=actor)
-        if entry.moves_server:
+        save_values(credentials=credentials, actor=actor)
+        if credentials.moves_server:
             reopen_for_server(connection, but=mark)
-    return entry.left_out
 
 
 def reopen_for_server(connection: Connection, *, but: Mark | None = None) -> None:
@@ -118,7 +115,7 @@ def reopen_for_server(connection: Connection, *, but: Mark | None = None) -> Non
     `but`: the one that is being checked already. Needs the tenant's scope.
     """
     secret = {field.name for field in provider_of(connection).credentials if field.secret}
-    addresses = {field.name for field in typed.address_fields(connection)}
+    addresses = {field.name for field in address_fields(connection)}
     onboarding = Onboarding.objects.select_related("connection").get(connection_id=connection.id)
     for mark in marks_of(onboarding).values():
         checkpoint = checkpoint_of(mark)
@@ -215,14 +212,14 @@ def _to_confirm(mark: Mark) -> Evidence | None:
     return found
 
 
-def _refuse_unseen(latest: Evidence, shown: str | None, connection: Connection) -> None:
+def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connection) -> None:
     """Raises ActionRefused where the page showed something else than what waits now."""
     is_held = connection.fault in faults.HOLDING
-    if shown == str(latest.id) or shown is None or (not shown and not is_held):
+    if evidence_id == str(latest.id) or evidence_id is None or (not evidence_id and not is_held):
         return
     # Where it reads the same it is the same; while reading is held, only what was found since the access was changed counts.
     same = Evidence.objects.filter(mark_id=latest.mark_id, code=latest.code, values=latest.values)
-    if is_held or shown not in map(str, same.values_list("id", flat=True)):
+    if is_held or evidence_id not in map(str, same.values_list("id", flat=True)):
         raise ActionRefused(_("Something else was found since your page was shown. Look once more, then confirm."))
 
 

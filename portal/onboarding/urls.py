@@ -6,23 +6,23 @@ from django.urls import path
 
 from portal.onboarding import activations, callbacks, views
 
-AT = "t/<slug:slug>/c/<uuid:connection>/checklist/"
+AT = "t/<slug:slug>/c/<uuid:connection_id>/checklist/"
 ONE = f"{AT}<slug:checkpoint>/"
-ACTIVATION = "t/<slug:slug>/activations/<uuid:activation>/"
+ACTIVATION = "t/<slug:slug>/activations/<uuid:activation_id>/"
 
 urlpatterns = [
-    path("t/<slug:slug>/connect/<slug:provider>/", views.before, name="before"),
+    path("t/<slug:slug>/connect/<slug:provider_slug>/", views.before, name="before"),
     path(AT, views.checklist, name="checklist"),
-    path("t/<slug:slug>/c/<uuid:connection>/checklist-poll/", views.checklist_poll, name="checklist_poll"),
+    path("t/<slug:slug>/c/<uuid:connection_id>/checklist-poll/", views.checklist_poll, name="checklist_poll"),
     path(ONE, views.checkpoint, name="checkpoint"),
     path(f"{ONE}attest/", views.attest, name="attest"),
     path(f"{ONE}check/", views.check, name="check"),
     path(f"{ONE}fields/", views.fields, name="fields"),
     path(f"{ONE}confirm/", views.confirm, name="confirm"),
     path(f"{ONE}connect/<slug:login>/", views.connect, name="connect"),
-    path("callback/<slug:provider>/", callbacks.callback, name="callback"),
+    path("callback/<slug:provider_slug>/", callbacks.callback, name="callback"),
     path(
-        "callback/<slug:provider>/activation/<slug:environment>/",
+        "callback/<slug:provider_slug>/activation/<slug:environment>/",
         callbacks.activation_arrived,
         name="activation_arrived",
     ),

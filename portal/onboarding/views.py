@@ -25,18 +25,17 @@ from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import ConnectionState
 from connections.vault.services import ActionRefused
-from portal.members.access import RANK, MemberRequest, member
-from portal.members.models import Role
+from portal.members.access import MemberRequest, member
+from portal.members.permissions import Action
 from portal.members.stepup import ask_again, recently_proved
-from portal.onboarding import activating, logins, services
-from portal.onboarding.activating import NO_KEYS
+from portal.onboarding import activation_requests, logins, services
+from portal.onboarding.activation_requests import NO_KEYS
 from portal.onboarding.callbacks import unreferred
 from portal.onboarding.checklist_page import ChecklistPage, checklist_page
-from portal.onboarding.forms import BeginForm, FieldsForm
-from portal.onboarding.lookups import mark_of, onboarding_of
+from portal.onboarding.forms import BeginForm, CredentialsForm, FieldsForm
+from portal.onboarding.lookups import get_mark_or_404, get_onboarding_or_404
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Onboarding
-from portal.onboarding.typed import BadInput
 from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by
@@ -46,20 +45,20 @@ UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.NEW_CONNECTION, by_view=True)
-def before(request: MemberRequest, provider: str) -> HttpResponse:
+def before(request: MemberRequest, provider_slug: str) -> HttpResponse:
     """What a person should know before they begin; sending it opens the connection."""
-    found = registry.find(provider)
-    if found is None or not registry.environments(found):
+    provider = registry.find(provider_slug)
+    if provider is None or not registry.environments(provider):
         raise Http404
-    form = BeginForm(request.POST or None, provider=found)
+    form = BeginForm(request.POST or None, provider=provider)
     if request.method == "POST" and form.is_valid():
         try:
             spend_by(request, limits.NEW_CONNECTION)
             onboarding = services.begin(
                 tenant=request.tenant,
-                provider=found.slug,
+                provider=provider.slug,
                 environment=form.cleaned_data["environment"],
                 auth_method=form.cleaned_data["auth_method"],
                 actor=request.user.actor,
@@ -70,124 +69,129 @@ def before(request: MemberRequest, provider: str) -> HttpResponse:
             form.add_error(None, str(refused))
         else:
             return redirect("checklist", request.tenant.slug, onboarding.connection_id)
-    auth_methods = [(grant, found.checkpoints(grant.name)) for grant in found.grants]
-    links = [(side, link, urlsplit(link).netloc) for side, link in activating.links(found)]
-    context = {"provider": found, "form": form, "auth_methods": auth_methods, "links": links}
+    auth_methods = [(grant, provider.checkpoints(grant.name)) for grant in provider.grants]
+    links = [(side, link, urlsplit(link).netloc) for side, link in activation_requests.links(provider)]
+    context = {"provider": provider, "form": form, "auth_methods": auth_methods, "links": links}
     return render(request, "onboarding/before.html", context)
 
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
-def checklist(request: MemberRequest, connection: UUID) -> HttpResponse:
+@member(Action.VIEW)
+def checklist(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """The whole list with the current checkpoint open."""
-    return _show(request, checklist_page(onboarding_of(request, connection)), own_page=False)
+    return _show(request, checklist_page(get_onboarding_or_404(request, connection_id)), own_page=False)
 
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
-def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+@member(Action.VIEW)
+def checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """The list with this checkpoint open. Where the way is no longer offered, the page that says so."""
-    onboarding = onboarding_of(request, connection)
+    onboarding = get_onboarding_or_404(request, connection_id)
     if not provider_of(onboarding.connection).offers(onboarding.connection.auth_method):
-        return redirect("checklist", request.tenant.slug, connection)
+        return redirect("checklist", request.tenant.slug, connection_id)
     return _show(request, _checklist_page_at(onboarding, checkpoint), own_page=True)
 
 
 @require_GET
 @never_cache
-@member(Role.VIEWER)
-def checklist_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
+@member(Action.VIEW)
+def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
     opened = request.GET.get("open", "")
-    onboarding = onboarding_of(request, connection)
-    shown = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
-    if shown.fingerprint == request.GET.get("seen"):
+    onboarding = get_onboarding_or_404(request, connection_id)
+    page = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
+    if page.fingerprint == request.GET.get("seen"):
         return HttpResponse(status=UNCHANGED)
-    return render(request, "onboarding/poll.html", _context(request, shown, own_page=bool(opened)))
+    return render(request, "onboarding/poll.html", _context(request, page, own_page=bool(opened)))
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
-def attest(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
-    mark = mark_of(request, connection, checkpoint)
+def attest(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     try:
         services.attest(mark=mark, actor=request.user.actor)
     except ActionRefused as refused:
         messages.error(request, str(refused))
-        return _to_checkpoint(request, connection, checkpoint)
-    return _to_current(request, connection)
+        return _to_checkpoint(request, connection_id, checkpoint)
+    return _to_current(request, connection_id)
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CHECK)
-def check(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+def check(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """Queue the probe that answers for this checkpoint: its own, or that of the one it is inferred from."""
-    mark = mark_of(request, connection, checkpoint)
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     proof = checkpoint_of(mark).proof
     try:
-        services.check(mark=mark_of(request, connection, proof.follows) if isinstance(proof, Inference) else mark)
+        services.check(
+            mark=get_mark_or_404(request, connection_id, proof.follows) if isinstance(proof, Inference) else mark
+        )
     except ActionRefused as refused:
         messages.error(request, str(refused))
-    return _to_checkpoint(request, connection, checkpoint)
+    return _to_checkpoint(request, connection_id, checkpoint)
 
 
 @sensitive_post_parameters()
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP, by_view=True)
-def fields(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """Take what is typed in: secrets sealed, all checked, or refused at its field; a secret is not shown again."""
-    mark = mark_of(request, connection, checkpoint)
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     if not checkpoint_of(mark).fields:
         raise Http404
     if not recently_proved(request):
-        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
-    shown = _checklist_page_at(mark.onboarding, checkpoint)
-    form = _form(shown, request.POST)
+        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
+    page = _checklist_page_at(mark.onboarding, checkpoint)
+    form = CredentialsForm(
+        request.POST,
+        mark=mark,
+        fields=page.fields,
+        settings=page.connection.settings,
+        stored=page.credentials,
+    )
     if form.is_valid():
         try:
-            spend_by(request, limits.CHECKLIST_STEP, connection=connection)
-            left_out = services.give(mark=mark, values=form.cleaned_data, actor=request.user.actor)
+            spend_by(request, limits.CHECKLIST_STEP, connection=connection_id)
+            services.store_credentials(credentials=form.credentials, actor=request.user.actor)
         except RateLimited as reached:
             form.add_error(None, limit_sentence(request, reached))
-        except BadInput as bad:
-            for name, sentence in bad.sentences.items():
-                form.add_error(name, str(sentence))
         except ActionRefused as refused:
             messages.error(request, str(refused))
-            return _to_checkpoint(request, connection, checkpoint)
+            return _to_checkpoint(request, connection_id, checkpoint)
         except KeyUnavailable:
             form.add_error(None, str(NO_KEYS))
         else:
-            if left_out:
-                what = ", ".join(map(str, left_out))
+            if form.credentials.left_out:
+                what = ", ".join(map(str, form.credentials.left_out))
                 messages.info(request, _("We left out what is no part of the value: %(what)s.") % {"what": what})
-            return _to_checkpoint(request, connection, checkpoint)
-    return _show(request, shown, own_page=True, form=form)
+            return _to_checkpoint(request, connection_id, checkpoint)
+    return _show(request, page, own_page=True, form=form)
 
 
 @require_POST
 @unreferred
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.LOGIN_BEGUN)
-def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: str) -> HttpResponse:
+def connect(request: MemberRequest, connection_id: UUID, checkpoint: str, login: str) -> HttpResponse:
     """A page that leads to the provider's login page: our content policy lets no form go elsewhere, nor be sent on."""
-    mark = mark_of(request, connection, checkpoint)
-    found = logins.login_of(mark, login)
-    if found is None:
+    mark = get_mark_or_404(request, connection_id, checkpoint)
+    provider_login = logins.login_of(mark, login)
+    if provider_login is None:
         raise Http404
     if not recently_proved(request):
-        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
+        return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
     session = request.session.session_key or ""
     try:
-        address = logins.start(mark=mark, login=found, session=session, actor=request.user.actor)
+        address = logins.start(mark=mark, login=provider_login, session=session, actor=request.user.actor)
     except (ActionRefused, KeyUnavailable) as refused:
         messages.error(request, str(refused if isinstance(refused, ActionRefused) else NO_KEYS))
-        return _to_checkpoint(request, connection, checkpoint)
+        return _to_checkpoint(request, connection_id, checkpoint)
     context = {
         "address": address,
         "host": urlsplit(address).netloc,
@@ -199,25 +203,25 @@ def connect(request: MemberRequest, connection: UUID, checkpoint: str, login: st
 
 
 @require_POST
-@member(Role.OPERATOR)
+@member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
-def confirm(request: MemberRequest, connection: UUID, checkpoint: str) -> HttpResponse:
+def confirm(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     compared = request.POST.get("compared", "").split()
-    mark = mark_of(request, connection, checkpoint)
+    mark = get_mark_or_404(request, connection_id, checkpoint)
     if mark.onboarding.connection.fault in faults.HOLDING and not checkpoint_of(mark).pins:
-        if Role(request.membership.role) is not Role.OWNER:
+        if not request.membership.can(Action.CONFIRM_COMPANY):
             messages.error(request, _("Only an owner of your company can say that these are still its books."))
-            return _to_checkpoint(request, connection, checkpoint)
+            return _to_checkpoint(request, connection_id, checkpoint)
         if not recently_proved(request):
-            return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection, checkpoint]))
+            return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
     try:
         services.confirm(
             mark=mark, compared=compared, evidence=request.POST.get("evidence", ""), actor=request.user.actor
         )
     except ActionRefused as refused:
         messages.error(request, str(refused))
-        return _to_checkpoint(request, connection, checkpoint)
-    return _to_current(request, connection)
+        return _to_checkpoint(request, connection_id, checkpoint)
+    return _to_current(request, connection_id)
 
 
 def _checklist_page_at(onboarding: Onboarding, slug: str) -> ChecklistPage:
@@ -229,28 +233,28 @@ def _checklist_page_at(onboarding: Onboarding, slug: str) -> ChecklistPage:
 
 
 def _show(
-    request: MemberRequest, shown: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
 ) -> HttpResponse:
-    return render(request, "onboarding/checklist.html", _context(request, shown, own_page=own_page, form=form))
+    return render(request, "onboarding/checklist.html", _context(request, page, own_page=own_page, form=form))
 
 
 def _context(
-    request: MemberRequest, shown: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
 ) -> dict[str, Any]:
-    step = shown.opened
+    step = page.opened
     return {
-        "checklist_page": shown,
-        "own_words": _own_words(shown.progress.provider, step.checkpoint.slug) if step else "",
-        "progress": shown.progress,
-        "connection": shown.connection,
-        "provider": shown.progress.provider,
+        "checklist_page": page,
+        "own_words": _own_words(page.progress.provider, step.checkpoint.slug) if step else "",
+        "progress": page.progress,
+        "connection": page.connection,
+        "provider": page.progress.provider,
         "own_page": own_page,
-        "form": form or (_form(shown) if shown.fields else None),
-        "may_confirm": shown.connection.fault not in faults.HOLDING or Role(request.membership.role) is Role.OWNER,
-        "may_act": RANK[Role(request.membership.role)] >= RANK[Role.OPERATOR] and not shown.has_left,
-        "may_remove": shown.connection.state == ConnectionState.SETUP and Role(request.membership.role) is Role.OWNER,
+        "form": form or (_form(page) if page.fields else None),
+        "may_confirm": page.connection.fault not in faults.HOLDING or request.membership.can(Action.CONFIRM_COMPANY),
+        "may_act": request.membership.can(Action.CONNECT) and not page.has_left,
+        "may_remove": page.connection.state == ConnectionState.SETUP and request.membership.can(Action.DISCONNECT),
         "proved": recently_proved(request),
-        "trouble_since": trouble_since(shown.connection),
+        "trouble_since": trouble_since(page.connection),
     }
 
 
@@ -264,13 +268,13 @@ def _own_words(provider: Provider, checkpoint: str) -> str:
     return name
 
 
-def _form(shown: ChecklistPage, typed: Any = None) -> FieldsForm:
-    return FieldsForm(typed, fields=shown.fields, settings=shown.connection.settings, stored=shown.credentials)
+def _form(page: ChecklistPage) -> FieldsForm:
+    return FieldsForm(fields=page.fields, settings=page.connection.settings, stored=page.credentials)
 
 
-def _to_checkpoint(request: MemberRequest, connection: UUID, slug: str) -> HttpResponse:
-    return redirect(f"{reverse('checkpoint', args=[request.tenant.slug, connection, slug])}#step-{slug}")
+def _to_checkpoint(request: MemberRequest, connection_id: UUID, slug: str) -> HttpResponse:
+    return redirect(f"{reverse('checkpoint', args=[request.tenant.slug, connection_id, slug])}#step-{slug}")
 
 
-def _to_current(request: MemberRequest, connection: UUID) -> HttpResponse:
-    return redirect(f"{reverse('checklist', args=[request.tenant.slug, connection])}#open")
+def _to_current(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    return redirect(f"{reverse('checklist', args=[request.tenant.slug, connection_id])}#open")

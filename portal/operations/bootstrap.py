@@ -16,7 +16,8 @@ from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.key_models import SystemKey
 from connections.vault.services import create_tenant
 from portal.members.enrolment import make_link
-from portal.members.models import Role, StaffRole, User
+from portal.members.models import User
+from portal.members.permissions import HIGHEST_ROLE, StaffRole
 from portal.members.services import invite
 from portal.members.staff import password_link
 
@@ -65,7 +66,7 @@ def found(*, admin_email: str, tenant_name: str, slug: str, owner_email: str) ->
     tenant = create_tenant(name=tenant.name, slug=tenant.slug)
     with tenant_scope(tenant.id):
         owner_link = invite(
-            tenant=tenant, email=owner_email, role=Role.OWNER, actor=SYSTEM, up_to=Role.OWNER, by_mail=mailed
+            tenant=tenant, email=owner_email, role=HIGHEST_ROLE, actor=SYSTEM, up_to=HIGHEST_ROLE, by_mail=mailed
         )
     enrolment_link = make_link(user=admin, made_by=None)
     admin_link = password_link(admin)

@@ -23,7 +23,8 @@ from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.key_models import SystemKey
 from connections.vault.secret import Secret
 from connections.vault.services import create_tenant, register_client
-from portal.members.models import Membership, Role, StaffRole, User
+from portal.members.models import Membership, User
+from portal.members.permissions import Role, StaffRole
 
 KEY_PATIENCE = 30.0  # seconds until a worker has made the house's key
 TENANTS = {"aamu": "Aamu Oy", "kaste": "Kaste Oy"}

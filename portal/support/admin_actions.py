@@ -17,7 +17,7 @@ from portal.members.models import User
 Row = TypeVar("Row", bound=Model)
 
 
-class NotPosted(PermissionDenied):
+class NotAPost(PermissionDenied):
     """Looking at a page changes nothing."""
 
 
@@ -34,22 +34,22 @@ def ask_first(
 
 
 @dataclass(frozen=True)
-class Posted(Generic[Row]):
+class ButtonPress(Generic[Row]):
     """The row a button is about, and who pressed it."""
 
     row: Row
     actor: Actor
 
 
-def posted(request: HttpRequest, model: type[Row], key: UUID, **narrowed: Any) -> Posted[Row]:
+def get_button_press(request: HttpRequest, model: type[Row], key: UUID, **lookup: Any) -> ButtonPress[Row]:
     """Admins only, by POST only. Raises PermissionDenied, Http404."""
     user = cast(User, request.user)
     meta = model._meta
     if not user.has_perm(f"{meta.app_label}.change_{meta.model_name}"):
         raise PermissionDenied
     if request.method != "POST":
-        raise NotPosted
-    row = model._default_manager.filter(pk=key, **narrowed).first()
+        raise NotAPost
+    row = model._default_manager.filter(pk=key, **lookup).first()
     if row is None:
         raise Http404
-    return Posted(row, user.actor)
+    return ButtonPress(row, user.actor)

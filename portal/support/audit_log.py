@@ -15,10 +15,10 @@ from django.utils.translation import gettext_lazy as _
 from connections.tenancy.models import AuditEvent, SystemAuditEvent, Tenant, WhoDidWhat
 from portal.support.filters import ActionFilter, DayFilter, PersonFilter, TenantFilter, TimeFilter
 from portal.support.formatting import NOTHING, link, text, when, with_more
-from portal.support.narrowing import events, house_log
-from portal.support.pasted import as_uuid
+from portal.support.list_search import search_events, search_log_entries
 from portal.support.read_only_admin import LookOnly
 from portal.support.search import find
+from portal.support.search_text import as_uuid
 
 
 class EventTimeFilter(TimeFilter):
@@ -29,7 +29,7 @@ class TrailAdmin(LookOnly):
     """Append-only: no role may change or delete an event."""
 
     paged_by = "-happened_at"
-    narrowing = staticmethod(events)
+    row_search = staticmethod(search_events)
     search_fields = ("action",)
     search_help_text = _(
         "An event's or a subject's id, an action such as member.invited or its beginning, a person's e-mail or a part of it."
@@ -103,10 +103,10 @@ class SystemAuditEventAdmin(TrailAdmin):
 
 def _flat(details: dict[str, Any]) -> list[tuple[str, Any]]:
     """Names with their values; those of a dictionary within beside the others."""
-    found: list[tuple[str, Any]] = []
+    pairs: list[tuple[str, Any]] = []
     for name, value in sorted(details.items()):
-        found += sorted(value.items()) if isinstance(value, dict) else [(name, value)]
-    return found
+        pairs += sorted(value.items()) if isinstance(value, dict) else [(name, value)]
+    return pairs
 
 
 @admin.register(LogEntry)
@@ -116,7 +116,7 @@ class HouseLogAdmin(LookOnly):
     list_display = ("when_done", "user", "what", "told")
     list_select_related = ("user", "content_type")
     paged_by = "-pk"
-    narrowing = staticmethod(house_log)
+    row_search = staticmethod(search_log_entries)
     search_fields = ("object_repr",)
     search_help_text = _("The id or name of what was changed, or who changed it.")
     fields = ("when_done", "user", "what", "told")

@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.calls.models import METADATA, Call, CallState
 from connections.transport.models import RequestLogEntry
+from portal.members.statuses import status_of
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more, yes_or_no
-from portal.support.narrowing import calls
+from portal.support.list_search import search_calls
 from portal.support.read_only_admin import LookOnly
 
 
@@ -31,7 +32,7 @@ class CallAdmin(LookOnly):
     """Unknown outcomes are a customer's to decide; here staff see which ones wait, and since when."""
 
     paged_by = "-asked_at"
-    narrowing = staticmethod(calls)
+    row_search = staticmethod(search_calls)
     list_display = ("asked", "whose", "operation", "state_and_fault", "whose_turn")
     list_filter = (CallStateFilter, TenantFilter, CallProviderFilter)
     list_select_related = ("tenant", "connection")
@@ -98,7 +99,7 @@ class CallAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, call: Call) -> SafeString:
-        return badge("running" if call.state == CallState.SENT else call.state, call.get_state_display())
+        return badge(status_of(call))
 
     @admin.display(description=_("whose turn"))
     def whose_turn(self, call: Call) -> SafeString | str:

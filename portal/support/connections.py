@@ -20,17 +20,18 @@ from django.utils.translation import gettext_lazy as _
 from connections.calls.services import undecided
 from connections.providers import registry
 from connections.spec.provider import CustomerHosts
-from connections.sync.models import RunState, SyncRun
+from connections.sync.models import SyncRun
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Grant, NetworkExemption, Pin
 from connections.vault.services import ActionRefused, exemptions_of
+from portal.members.statuses import status, status_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, progress
 from portal.support import services
-from portal.support.admin_actions import Posted, posted
+from portal.support.admin_actions import ButtonPress, get_button_press
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more
-from portal.support.narrowing import connections
+from portal.support.list_search import search_connections
 from portal.support.read_only_admin import LookOnly
 
 LATEST_RUNS = 10
@@ -44,11 +45,11 @@ class ConnectionStateFilter(Choices):
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredSecret:
     """One credential or grant as anybody may see it: its state, its last characters, when and by whom."""
 
     label: str
-    state: str  # one of LOOKS: stored, refused, missing, absent
+    state: str  # of "secret" in portal.members.statuses: stored, refused, missing, absent
     hint: str = ""
     changed_at: datetime | None = None
     changed_by: str = ""
@@ -65,7 +66,7 @@ class ConnectionAdmin(LookOnly):
         "Connection id, company or client id, part of the company's or tenant's name, a fingerprint, a server."
     )
     paged_by = "-created_at"
-    narrowing = staticmethod(connections)
+    row_search = staticmethod(search_connections)
     fields = (
         "id",
         "tenant_link",
@@ -99,7 +100,7 @@ class ConnectionAdmin(LookOnly):
             grant = grant_of(connection)
             waiting = len(undecided(connection, MOST_UNDECIDED + 1))
             context |= {
-                "credentials": kept(connection),
+                "credentials": stored_secrets(connection),
                 "grant": grant,
                 "grant_state": grant_state(connection, grant),
                 "progress": progress_of(connection),
@@ -127,11 +128,11 @@ class ConnectionAdmin(LookOnly):
 
     def plain(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """An admin's leave for plain HTTP, given or taken back."""
-        asked: Posted[Connection] = posted(request, Connection, key)
+        press: ButtonPress[Connection] = get_button_press(request, Connection, key)
         is_allowed = "allow" in request.POST
         reason = request.POST.get("reason", "")
         try:
-            services.allow_plain_http(connection=asked.row, is_allowed=is_allowed, reason=reason, actor=asked.actor)
+            services.allow_plain_http(connection=press.row, is_allowed=is_allowed, reason=reason, actor=press.actor)
         except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
@@ -141,11 +142,11 @@ class ConnectionAdmin(LookOnly):
 
     def allow_private(self, request: HttpRequest, key: UUID) -> HttpResponse:
         """An admin's leave for a customer's server inside a private network."""
-        asked: Posted[Connection] = posted(request, Connection, key)
+        press: ButtonPress[Connection] = get_button_press(request, Connection, key)
         networks, reason = request.POST.get("networks", ""), request.POST.get("reason", "")
         try:
             allowed = services.allow_private_networks(
-                connection=asked.row, text=networks, reason=reason, actor=asked.actor
+                connection=press.row, text=networks, reason=reason, actor=press.actor
             )
         except ActionRefused as refused:
             messages.error(request, str(refused))
@@ -172,7 +173,7 @@ class ConnectionAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, connection: Connection) -> SafeString:
-        return badge(connection.state, connection.get_state_display())
+        return badge(status_of(connection))
 
     @admin.display(description=_("fault"))
     def fault_words(self, connection: Connection) -> str:
@@ -220,10 +221,10 @@ class ConnectionAdmin(LookOnly):
 
     @admin.display(description=_("last run"))
     def last_run(self, connection: Any) -> SafeString | str:
-        return badge(connection.run_state, RunState(connection.run_state).label) if connection.run_state else NOTHING
+        return badge(status("sync.SyncRun.state", connection.run_state)) if connection.run_state else NOTHING
 
 
-def kept(connection: Connection) -> list[Kept]:
+def stored_secrets(connection: Connection) -> list[StoredSecret]:
     """Everything the provider asks for, and whatever else is stored. One query, of the columns staff may read."""
     rows = {
         row.name: row
@@ -235,7 +236,7 @@ def kept(connection: Connection) -> list[Kept]:
     labels = {field.name: str(field.label) for field in provider.credentials if field.secret} if provider else {}
     needed, refused = needed_by(connection), refused_at(connection)
     return [
-        Kept(
+        StoredSecret(
             labels.get(name, name),
             "refused" if name in refused else "stored",
             rows[name].hint,
@@ -243,7 +244,7 @@ def kept(connection: Connection) -> list[Kept]:
             rows[name].changed_by,
         )
         if name in rows
-        else Kept(labels[name], "missing" if name in needed else "absent")
+        else StoredSecret(labels[name], "missing" if name in needed else "absent")
         for name in [*labels, *(name for name in rows if name not in labels)]
     ]
 
@@ -253,9 +254,11 @@ def needed_by(connection: Connection) -> set[str]:
     provider = registry.find(connection.provider)
     if provider is None or connection.is_disconnected:
         return set()
-    asked = {name for checkpoint in provider.checkpoints(connection.auth_method) for name in checkpoint.fields}
+    fields_in_use = {name for checkpoint in provider.checkpoints(connection.auth_method) for name in checkpoint.fields}
     return {
-        field.name for field in provider.credentials if field.secret and not field.optional and field.name in asked
+        field.name
+        for field in provider.credentials
+        if field.secret and not field.optional and field.name in fields_in_use
     }
 
 

@@ -19,8 +19,8 @@ from connections.spec.provider import Environment
 from connections.spec.text import Text
 from connections.tenancy.models import Tenant
 from portal.members.models import User
-from portal.support.moments import DAY, SINCE, UNTIL, moment_in
 from portal.support.read_only_admin import BEFORE
+from portal.support.time_parameters import DAY, SINCE, UNTIL, parse_time
 
 
 class Choices(admin.SimpleListFilter):
@@ -87,7 +87,7 @@ class TimeFilter(admin.SimpleListFilter):
         return queryset.filter(**{name: at for name, at in bounds.items() if at is not None})
 
     def _moment(self, name: str) -> datetime | None:
-        return moment_in(str(self.used_parameters.get(name) or ""))
+        return parse_time(str(self.used_parameters.get(name) or ""))
 
 
 class TypedFilter(admin.SimpleListFilter):
@@ -111,14 +111,16 @@ class TypedFilter(admin.SimpleListFilter):
         return True
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        kept = {name: value for name, value in changelist.params.items() if name not in (self.parameter_name, BEFORE)}
+        other_parameters = {
+            name: value for name, value in changelist.params.items() if name not in (self.parameter_name, BEFORE)
+        }
         yield {
             "name": self.parameter_name,
             "label": self.label,
             "placeholder": self.placeholder,
             "kind": self.kind,
             "typed": self.value() or "",
-            "kept": kept,
+            "kept": other_parameters,
             "suggestions": self.lookup_choices,
             "narrower": [
                 (changelist.get_query_string({self.parameter_name: value}), label) for value, label in self.narrower
@@ -131,17 +133,17 @@ class TypedFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         typed = (self.value() or "").strip()
-        return self.narrowed(queryset, typed) if typed else queryset
+        return self.filter_rows(queryset, typed) if typed else queryset
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         raise NotImplementedError
 
-    def offer(self, found: Sequence[tuple[str, str]], everything: str, typed: str) -> None:
+    def offer(self, matches: Sequence[tuple[str, str]], everything: str, typed: str) -> None:
         """Where several go by what was typed, each by itself, and the list of all where there are many."""
-        self.narrower = found[: self.offered] if len(found) > 1 else ()
-        if len(found) > self.offered:
+        self.narrower = matches[: self.offered] if len(matches) > 1 else ()
+        if len(matches) > self.offered:
             self.all_of_them = f"{reverse(everything)}?{urlencode({'q': typed})}"
-        self.is_cut = len(found) > self.most
+        self.is_cut = len(matches) > self.most
 
 
 class TenantFilter(TypedFilter):
@@ -156,10 +158,10 @@ class TenantFilter(TypedFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(Tenant.objects.order_by("name", "id").values_list("slug", "name")[: self.suggested])
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        found = self._named(typed)
-        self.offer([(slug, name) for _key, slug, name in found], "admin:tenancy_tenant_changelist", typed)
-        ids = [key for key, _slug, _name in found[: self.most]]
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+        matches = self._named(typed)
+        self.offer([(slug, name) for _key, slug, name in matches], "admin:tenancy_tenant_changelist", typed)
+        ids = [key for key, _slug, _name in matches[: self.most]]
         return queryset.filter(tenant_id=ids[0]) if len(ids) == 1 else queryset.filter(tenant_id__in=ids)
 
     def _named(self, typed: str) -> list[tuple[Any, str, str]]:
@@ -168,8 +170,8 @@ class TenantFilter(TypedFilter):
         if exact := list(Tenant.objects.filter(slug=typed.lower()).values_list(*columns)):
             return exact
         named = Tenant.objects.filter(name__icontains=typed).order_by("name", "id")
-        found = list(named.values_list(*columns)[: self.most + 1])
-        return [each for each in found if each[2].casefold() == typed.casefold()] or found
+        matches = list(named.values_list(*columns)[: self.most + 1])
+        return [each for each in matches if each[2].casefold() == typed.casefold()] or matches
 
 
 class PersonFilter(TypedFilter):
@@ -179,12 +181,12 @@ class PersonFilter(TypedFilter):
     parameter_name = "person"
     label = placeholder = _("E-mail address, or part of it")
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         people = User.objects.filter(Q(email__icontains=typed) | Q(name__icontains=typed)).order_by("email")
-        found = list(people.values_list("pk", "email")[: self.most + 1])
-        whole = [each for each in found if each[1] == typed.lower()]
-        self.offer([(email, email) for _key, email in whole or found], "admin:members_user_changelist", typed)
-        keys = [key for key, _email in (whole or found)[: self.most]]
+        matches = list(people.values_list("pk", "email")[: self.most + 1])
+        whole = [each for each in matches if each[1] == typed.lower()]
+        self.offer([(email, email) for _key, email in whole or matches], "admin:members_user_changelist", typed)
+        keys = [key for key, _email in (whole or matches)[: self.most]]
         return queryset.filter(Q(actor_id__in=keys) | Q(actor_name__in={typed, typed.lower()}))
 
 
@@ -196,7 +198,7 @@ class ActionFilter(TypedFilter):
     label = _("An action, or its first word")
     placeholder = "session"
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         return queryset.filter(Q(action=typed) | Q(action__startswith=f"{typed}."))
 
 
@@ -208,7 +210,7 @@ class DayFilter(TypedFilter):
     label = placeholder = _("Day")
     kind = "date"
 
-    def narrowed(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
+    def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
         return queryset
 
 

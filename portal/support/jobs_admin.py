@@ -16,12 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.models import Job, JobState
 from portal.members.models import User
+from portal.members.statuses import status_of
 from portal.notices.models import MailState, OutgoingMail
 from portal.support import services
-from portal.support.admin_actions import Posted, posted
+from portal.support.admin_actions import ButtonPress, get_button_press
 from portal.support.filters import Choices, TenantFilter
 from portal.support.formatting import NOTHING, badge, link, text, when, with_more
-from portal.support.narrowing import jobs, mails
+from portal.support.list_search import search_jobs, search_mails
 from portal.support.read_only_admin import LookOnly
 
 
@@ -36,7 +37,7 @@ class JobAdmin(LookOnly):
     """The queue. What a job is to do stands in rows of its tenant; here are ids and times."""
 
     paged_by = "-created_at"
-    narrowing = staticmethod(jobs)
+    row_search = staticmethod(search_jobs)
     list_display = ("created", "kind", "tenant", "state_and_reason", "due", "failures")
     list_filter = (JobStateFilter, TenantFilter)
     list_select_related = ("tenant",)
@@ -78,13 +79,13 @@ class JobAdmin(LookOnly):
 
     def queue_again(self, request: HttpRequest, job_id: Any) -> HttpResponse:
         """Admins, by a button."""
-        asked: Posted[Job] = posted(request, Job, job_id)
-        again = services.queue_again(job=asked.row, actor=asked.actor)
+        press: ButtonPress[Job] = get_button_press(request, Job, job_id)
+        again = services.queue_again(job=press.row, actor=press.actor)
         if again is None:
             messages.warning(request, gettext("This job is not parked any more."))
             return redirect("admin:jobs_job_change", job_id)
         LogEntry.objects.log_actions(
-            cast(User, request.user).pk, [asked.row], CHANGE, gettext("Queued again."), single_object=True
+            cast(User, request.user).pk, [press.row], CHANGE, gettext("Queued again."), single_object=True
         )
         messages.success(request, gettext("Queued again as a new job."))
         return redirect("admin:jobs_job_change", again)
@@ -99,7 +100,7 @@ class JobAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, job: Job) -> SafeString:
-        return badge(job.state, job.get_state_display())
+        return badge(status_of(job))
 
     @admin.display(description=_("created"))
     def created(self, job: Job) -> SafeString | str:
@@ -129,8 +130,8 @@ class MailAdmin(LookOnly):
     """Whether mails leave. Who they are for and what they say is sealed for the workers."""
 
     paged_by = "-created_at"
-    narrowing = staticmethod(mails)
-    search_fields = ("id",)  # shows the box; what it means stands in narrowing.py
+    row_search = staticmethod(search_mails)
+    search_fields = ("id",)  # shows the box; what it means stands in list_search.py
     search_help_text = _("Mail id, or the id of what it was about.")
     list_display = ("created", "state_badge", "tries", "trouble", "sent")
     list_filter = (MailStateFilter,)
@@ -143,7 +144,7 @@ class MailAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, mail: OutgoingMail) -> SafeString:
-        return badge(mail.state, mail.get_state_display())
+        return badge(status_of(mail))
 
     @admin.display(description=_("asked for"))
     def created(self, mail: OutgoingMail) -> SafeString | str:

@@ -23,9 +23,11 @@ from django.views.decorators.cache import never_cache
 
 from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from portal.members import enrolment, staff
-from portal.members.models import Membership, StaffRole, User
+from portal.members.models import Membership, User
+from portal.members.permissions import StaffAction, StaffRole
 from portal.members.services import NotAllowed
-from portal.support.admin_actions import NotPosted, ask_first
+from portal.members.statuses import status
+from portal.support.admin_actions import NotAPost, ask_first
 from portal.support.filters import Choices
 from portal.support.formatting import NOTHING, badge, link, text, when
 from portal.support.read_only_admin import Editable, RowForm
@@ -57,7 +59,7 @@ class StaffForm(RowForm):
         super().__init__(*args, **kwargs)
         role = cast(forms.ChoiceField, self.fields["staff_role"])
         role.required = True
-        role.choices = [(role.value, role.label) for role in (StaffRole.SUPPORT, StaffRole.ADMIN)]
+        role.choices = [(role.value, role.label) for role in StaffRole.that_can(StaffAction.VIEW)]
 
     def clean_email(self) -> str:
         email = str(self.cleaned_data["email"]).strip().lower()
@@ -196,7 +198,7 @@ class PersonAdmin(Editable):
         if not self.has_change_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            raise NotPosted
+            raise NotAPost
         user = self.get_queryset(request).filter(pk=key).first()
         if user is None:
             raise Http404
@@ -220,7 +222,7 @@ class PersonAdmin(Editable):
 
     @admin.display(description=_("sign-in"))
     def sign_in(self, user: User) -> SafeString:
-        return badge("active", gettext("on")) if user.is_active else badge("off", gettext("off"))
+        return badge(status("sign_in", "on" if user.is_active else "off"))
 
     @admin.display(description=_("joined"))
     def joined(self, user: User) -> SafeString | str:
@@ -231,10 +233,8 @@ class PersonAdmin(Editable):
         # Only what the staff's role may read: never the seed.
         kinds = set(Authenticator.objects.filter(user_id=user.pk).values_list("type", flat=True))
         if Authenticator.Type.TOTP in kinds:
-            return badge("active", gettext("set up"))
-        if user.is_staff:
-            return badge("missing", gettext("not set up: the staff pages stay closed"))
-        return badge("absent", gettext("not set up"))
+            return badge(status("second_factor", "set-up"))
+        return badge(status("second_factor", "missing" if user.is_staff else "absent"))
 
     @admin.display(description=_("belongs to"))
     def belongs(self, user: User) -> SafeString | str:

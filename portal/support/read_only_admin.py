@@ -21,8 +21,8 @@ from django.urls import URLPattern
 from django.utils import timezone
 
 from portal.support.formatting import NOTHING
-from portal.support.moments import absolute, moment_in
-from portal.support.narrowing import Narrowing, narrowed
+from portal.support.list_search import RowSearch, search_rows
+from portal.support.time_parameters import parse_time, with_absolute_times
 
 if TYPE_CHECKING:
     Admin = admin.ModelAdmin[Any]
@@ -39,9 +39,9 @@ class PagedByPosition(ChangeList):
     """A list in one fixed order, paged by where the last page ended: no counting, no offsets, however long the table."""
 
     def get_filters_params(self, params: Any = None) -> Any:
-        found = super().get_filters_params(params)
-        found.pop(BEFORE, None)
-        return found
+        remaining = super().get_filters_params(params)
+        remaining.pop(BEFORE, None)
+        return remaining
 
     def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
         # Another filter begins at the first row again.
@@ -88,11 +88,11 @@ class PagedByPosition(ChangeList):
 
     def _position(self, text: str) -> tuple[Any, Any] | None:
         """Where a page begins; None for nonsense, which is the first page."""
-        shown, _tilde, key = text.rpartition("~")
+        position, _tilde, key = text.rpartition("~")
         name = self.order[0]
         column: Any = self.lookup_opts.pk if name == "pk" else self.lookup_opts.get_field(name)
         try:
-            value = moment_in(shown) if isinstance(column, DateTimeField) else column.to_python(shown)
+            value = parse_time(position) if isinstance(column, DateTimeField) else column.to_python(position)
             return (value, self.lookup_opts.pk.to_python(key)) if value not in (None, "") else None
         except ValidationError:
             return None
@@ -106,7 +106,7 @@ class StaffAdmin(Admin):
 
     page_parameters: tuple[str, ...] = ()  # of the page of one row
     paged_by = "pk"  # the indexed column that orders the list, with a minus where it falls
-    narrowing: Narrowing | None = None  # how a log reads what is typed into the box of its list
+    row_search: RowSearch | None = None  # how a log reads what is typed into the box of its list
     list_per_page = 50
     list_max_show_all = 0
     sortable_by = ()
@@ -122,14 +122,14 @@ class StaffAdmin(Admin):
     ) -> tuple[QuerySet[Any], bool]:
         if not search_term.strip():
             return queryset, False
-        found = narrowed(queryset, search_term, self.narrowing)
-        if found.left_out:
-            messages.warning(request, found.left_out)
-        return found.rows, False
+        result = search_rows(queryset, search_term, self.row_search)
+        if result.left_out:
+            messages.warning(request, result.left_out)
+        return result.rows, False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """A time that is counted back from now means something else tomorrow: what stays in the address is a moment."""
-        moments = absolute(request.GET, timezone.now())
+        moments = with_absolute_times(request.GET, timezone.now())
         if moments is not None and request.method in ("GET", "HEAD"):
             return redirect(f"{request.path}?{moments.urlencode()}")
         return super().changelist_view(request, extra_context)
@@ -159,8 +159,8 @@ class StaffAdmin(Admin):
             return LIST
         if not all(map(self._is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             return ACTION_CHECKBOX_NAME
-        posted = (name for name in (IS_POPUP_VAR, TO_FIELD_VAR) if name in request.POST)
-        return next((name for name in request.GET if name not in declared), next(posted, None))
+        get_button_press = (name for name in (IS_POPUP_VAR, TO_FIELD_VAR) if name in request.POST)
+        return next((name for name in request.GET if name not in declared), next(get_button_press, None))
 
     def _is_key(self, text: str) -> bool:
         try:

@@ -21,6 +21,7 @@ from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
+from portal.members.statuses import status
 from portal.onboarding.logins import callback_address
 from portal.support.formatting import badge, place, when
 from portal.support.read_only_admin import Editable, RowForm
@@ -119,12 +120,12 @@ def addresses(slug: str, environment: str) -> list[tuple[str, str]]:
     if provider is None:
         return []
     name = provider.name
-    found = [(gettext("%(name)s, after a sign-in:") % {"name": name}, callback_address(slug))]
+    lines = [(gettext("%(name)s, after a sign-in:") % {"name": name}, callback_address(slug))]
     if provider.activation is not None:
         address = settings.ORIGIN + reverse("activation_arrived", args=[slug, environment])
-        told = {"where": place(slug, environment)}
-        found.append((gettext("%(where)s, after companies were chosen:") % told, address))
-    return found
+        words = {"where": place(slug, environment)}
+        lines.append((gettext("%(where)s, after companies were chosen:") % words, address))
+    return lines
 
 
 def is_needed(slug: str) -> bool:
@@ -202,11 +203,9 @@ class ClientRegistrationAdmin(Editable):
     @admin.display(description=_("client secret"))
     def secret(self, registration: ClientRegistration) -> SafeString:
         if not registration.key_version:
-            if is_needed(registration.provider):
-                return badge("missing", gettext("not set"))
-            return badge("absent", gettext("not set, and not needed"))
+            return badge(status("registration_secret", "missing" if is_needed(registration.provider) else "absent"))
         ends = gettext("stored, ends with %(hint)s") % {"hint": registration.secret_hint}
-        return badge("stored", ends if registration.secret_hint else gettext("stored"))
+        return badge(status("registration_secret", "stored"), ends if registration.secret_hint else "")
 
     @admin.display(description=_("changed"))
     def changed(self, registration: ClientRegistration) -> SafeString | str:

@@ -16,7 +16,7 @@ from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter, TimeFilter
 from portal.support.formatting import NOTHING, fault_words, link, outcome, place, text, when, with_more
-from portal.support.narrowing import requests
+from portal.support.list_search import search_requests
 from portal.support.read_only_admin import LookOnly
 
 NEIGHBOURS = 5
@@ -51,8 +51,8 @@ class RequestLogAdmin(LookOnly):
     list_filter = (TimeFilter, OutcomeFilter, StatusFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
     list_per_page = 100
     paged_by = "-at"
-    narrowing = staticmethod(requests)
-    search_fields = ("id",)  # shows the box; what it means stands in narrowing.py
+    row_search = staticmethod(search_requests)
+    search_fields = ("id",)  # shows the box; what it means stands in list_search.py
     search_help_text = _(
         "Entry or request id, status, run, connection or call id, part of a tenant's name, company or client id."
     )

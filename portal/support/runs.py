@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.transport.models import RequestLogEntry
+from portal.members.statuses import status_of
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, when, with_more
-from portal.support.moments import moment_in
-from portal.support.narrowing import runs
+from portal.support.list_search import search_runs
 from portal.support.read_only_admin import LookOnly
+from portal.support.time_parameters import parse_time
 from portal.support.timeline import streams, timeline
 
 
@@ -41,7 +42,7 @@ class SyncRunAdmin(LookOnly):
     """What a run read, how it ended and why."""
 
     paged_by = "-queued_at"
-    narrowing = staticmethod(runs)
+    row_search = staticmethod(search_runs)
     list_display = ("queued", "whose", "state_and_fault", "trigger", "started", "ended")
     list_filter = (RunStateFilter, TriggerFilter, TenantFilter, RunProviderFilter)
     list_select_related = ("tenant", "connection")
@@ -75,7 +76,7 @@ class SyncRunAdmin(LookOnly):
         run = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if run is not None:
-            context |= {"timeline": timeline(run, moment_in(request.GET.get("since", ""))), "streams": streams(run)}
+            context |= {"timeline": timeline(run, parse_time(request.GET.get("since", ""))), "streams": streams(run)}
         return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description=_("tenant and provider"))
@@ -116,7 +117,7 @@ class SyncRunAdmin(LookOnly):
 
     @admin.display(description=_("state"))
     def state_badge(self, run: SyncRun) -> SafeString:
-        return badge(run.state, run.get_state_display())
+        return badge(status_of(run))
 
     @admin.display(description=_("fault"))
     def fault_words(self, run: SyncRun) -> str:

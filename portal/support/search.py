@@ -25,12 +25,12 @@ from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection
 from portal.members.models import Invitation, User
 from portal.notices.models import OutgoingMail
-from portal.support import belongings, matching
+from portal.support import row_owners, search_queries
 from portal.support.formatting import place
 from portal.support.formatting import text as harmless
 from portal.support.formatting import when_in_words as when
-from portal.support.moments import written
-from portal.support.pasted import Pasted, read
+from portal.support.search_text import SearchText, parse_search_text
+from portal.support.time_parameters import format_time_parameter
 
 MOST = 10  # of each kind; its list shows the rest
 MOST_INVITED = 50
@@ -50,7 +50,7 @@ class Hit:
 
 
 @dataclass
-class Found:
+class SearchResult:
     """What goes by the text. `more`: lists with the rest of a kind. `around`: the request log at the times in it."""
 
     hits: list[Hit] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Kind:
-    """What has a staff page. `rows` are those that an id of ours, or what `matching` reads for the model, may name."""
+    """What has a staff page. `rows` are those that an id of ours, or what `search_queries` reads for the model, may name."""
 
     model: type[Model]
     label: Promise | str
@@ -180,102 +180,108 @@ KINDS = (
 _KIND_OF = {kind.model: kind for kind in KINDS}
 
 
-def find(text: str) -> Found:
+def find(text: str) -> SearchResult:
     """Everything that a text names, ten of a kind at most, with the lists that show the rest. Needs the staff's scope.
 
     The number of queries depends on the text's sorts of ids, never on how many there are. Each look-up is an equality
     or a range on an index; only names of tenants, companies and people, and parts of people's e-mail addresses, are
     searched in the middle.
     """
-    pasted = read(text)
-    found = Found(is_cut=pasted.is_cut)
-    if not pasted.text:
-        return found
-    pages = [belongings.keys_of(page) for page in pasted.pages]
-    keys = {*pasted.ids, *(key for keys in pages for key in keys)}
-    wanted = list(_matched(KINDS[0], pasted, [], found, is_named=False))
-    if wanted and len(pasted.text.split()) == 1 and pasted.text in pasted.words:
+    search_text = parse_search_text(text)
+    result = SearchResult(is_cut=search_text.is_cut)
+    if not search_text.text:
+        return result
+    pages = [row_owners.keys_of(page) for page in search_text.pages]
+    keys = {*search_text.ids, *(key for keys in pages for key in keys)}
+    all_hits = list(_rows_matching(KINDS[0], search_text, [], result, is_named=False))
+    if all_hits and len(search_text.text.split()) == 1 and search_text.text in search_text.words:
         # One word, and it is a provider's id of requests: every other table is spared the question. Ours may stand there,
         # too, where a provider gives back what it was sent.
         ours = KINDS[0].rows().filter(pk__in=keys) if keys else ()
-        found.hits = list({hit.address: hit for hit in [*wanted, *map(KINDS[0].hit, ours)]}.values())
-        return found
-    numbers = {key for key in keys if any(hit.number in (str(key), key.hex) for hit in wanted)}
-    hits = _by_key(keys, pasted, found, is_theirs=numbers)
-    chosen = [*pasted.ids, *(next((key for key in each if key in hits), None) for each in pages)]
-    wanted += [hit for key in chosen if key is not None for hit in hits.get(key, ())]
-    wanted += [hit for key in hits.keys() - keys for hit in hits[key]]  # by their beginnings
-    unread = [page for page, each in zip(pasted.pages, pages, strict=True) if not any(key in hits for key in each)]
-    is_named = not any(hit.kind == str(KINDS[0].label) for hit in wanted)
+        result.hits = list({hit.address: hit for hit in [*all_hits, *map(KINDS[0].hit, ours)]}.values())
+        return result
+    numbers = {key for key in keys if any(hit.number in (str(key), key.hex) for hit in all_hits)}
+    hits = _by_key(keys, search_text, result, is_theirs=numbers)
+    ordered_keys = [*search_text.ids, *(next((key for key in each if key in hits), None) for each in pages)]
+    all_hits += [hit for key in ordered_keys if key is not None for hit in hits.get(key, ())]
+    all_hits += [hit for key in hits.keys() - keys for hit in hits[key]]  # by their beginnings
+    pages_without_row = [
+        page for page, each in zip(search_text.pages, pages, strict=True) if not any(key in hits for key in each)
+    ]
+    is_named = not any(hit.kind == str(KINDS[0].label) for hit in all_hits)
     for kind in KINDS[1:]:
-        wanted += _matched(kind, pasted, unread, found, is_named=is_named)
-    wanted += _invited(pasted, found)
+        all_hits += _rows_matching(kind, search_text, pages_without_row, result, is_named=is_named)
+    all_hits += _invited(search_text, result)
     order = [str(kind.label) for kind in KINDS]
     rank = {label: place for place, label in enumerate(order)}
-    distinct = {hit.address: hit for hit in reversed(wanted)}
-    found.hits = sorted(reversed(distinct.values()), key=lambda hit: rank.get(hit.kind, len(rank)))
-    found.around = [(at, _requests_around(at, found.hits)) for at in pasted.times]
-    return found
+    distinct = {hit.address: hit for hit in reversed(all_hits)}
+    result.hits = sorted(reversed(distinct.values()), key=lambda hit: rank.get(hit.kind, len(rank)))
+    result.around = [(at, _requests_around(at, result.hits)) for at in search_text.times]
+    return result
 
 
-def _by_key(keys: set[UUID], pasted: Pasted, found: Found, *, is_theirs: set[UUID]) -> dict[UUID, list[Hit]]:
+def _by_key(
+    keys: set[UUID], search_text: SearchText, result: SearchResult, *, is_theirs: set[UUID]
+) -> dict[UUID, list[Hit]]:
     """What these ids, and those that begin so, are of; where an id has no page, the page of what it belongs to; else the
     jobs that work on it. `is_theirs`: ids that are a provider's, and are not looked for everywhere.
     """
-    if not keys and not pasted.beginnings:
+    if not keys and not search_text.beginnings:
         return {}
     hits: dict[UUID, list[Hit]] = {}
-    for kind, there in _there(Q(pk__in=keys) | matching.of_spans(pasted.beginnings)):
+    for kind, there in _there(Q(pk__in=keys) | search_queries.pk_in_ranges(search_text.beginnings)):
         for row in kind.rows().filter(pk__in=there):
             hits.setdefault(row.pk, []).append(kind.hit(row))
     if missing := keys - hits.keys() - is_theirs:
-        for owner, name, owned in belongings.owners(missing):
+        for owner, name, owned in row_owners.owners(missing):
             kind = _KIND_OF[owner]
-            shown = {row.pk: kind.hit(row) for row in kind.rows().filter(pk__in=set(owned.values()))}
+            hits_by_owner = {row.pk: kind.hit(row) for row in kind.rows().filter(pk__in=set(owned.values()))}
             for key, of in owned.items():
-                if of in shown:
-                    hits.setdefault(key, []).append(replace(shown[of], kind=capfirst(str(name))))
+                if of in hits_by_owner:
+                    hits.setdefault(key, []).append(replace(hits_by_owner[of], kind=capfirst(str(name))))
     if missing := keys - hits.keys() - is_theirs:
-        rows = list(_KIND_OF[Job].rows().filter(matching.jobs_about(missing))[: MOST + 1])
+        rows = list(_KIND_OF[Job].rows().filter(search_queries.jobs_about(missing))[: MOST + 1])
         for job in rows[:MOST]:
             hits.setdefault(job.subject, []).append(_KIND_OF[Job].hit(job))
         if len(rows) > MOST:
-            found.more.append((str(Job._meta.verbose_name_plural), list_of(Job, q=" ".join(map(str, missing)))))
+            result.more.append((str(Job._meta.verbose_name_plural), list_of(Job, q=" ".join(map(str, missing)))))
     return hits
 
 
 def _there(question: Q) -> Iterator[tuple[Kind, list[UUID]]]:
     """The kinds that have such ids, with the ids. One query, of primary keys alone."""
     kinds = [kind for kind in KINDS if kind.model is not User]
-    asked = [
+    queries = [
         kind.model._default_manager.order_by().filter(question).values_list(Value(number), "pk")
         for number, kind in enumerate(kinds)
     ]
     there: dict[int, list[UUID]] = {}
-    for number, key in asked[0].union(*asked[1:], all=True):
+    for number, key in queries[0].union(*queries[1:], all=True):
         there.setdefault(number, []).append(key)
     for number, ids in sorted(there.items()):
         yield kinds[number], ids
 
 
-def _matched(kind: Kind, pasted: Pasted, pages: list[Any], found: Found, *, is_named: bool) -> Iterable[Hit]:
+def _rows_matching(
+    kind: Kind, search_text: SearchText, pages: list[Any], result: SearchResult, *, is_named: bool
+) -> Iterable[Hit]:
     """By everything that is no id of ours."""
     rows: dict[Any, Any] = {}
-    for question in matching.questions(kind.model, pasted, pages, is_named=is_named):
+    for question in search_queries.search_conditions(kind.model, search_text, pages, is_named=is_named):
         for row in kind.rows().filter(question)[: MOST + 1]:
             rows[row.pk] = row
     if len(rows) > MOST:
-        found.more.append((str(kind.model._meta.verbose_name_plural), list_of(kind.model, q=pasted.text)))
+        result.more.append((str(kind.model._meta.verbose_name_plural), list_of(kind.model, q=search_text.text)))
     return [kind.hit(row) for row in islice(rows.values(), MOST)]
 
 
-def _invited(pasted: Pasted, found: Found) -> Iterator[Hit]:
+def _invited(search_text: SearchText, result: SearchResult) -> Iterator[Hit]:
     """People who were invited and have not come: the page is the tenant's."""
-    if not pasted.emails:
+    if not search_text.emails:
         return
-    invited = Invitation.objects.select_related("tenant").filter(email__in=pasted.emails, accepted_at=None)
+    invited = Invitation.objects.select_related("tenant").filter(email__in=search_text.emails, accepted_at=None)
     rows = list(invited.order_by("-created_at")[: MOST_INVITED + 1])
-    found.is_cut |= len(rows) > MOST_INVITED  # there is no list of them: whoever reads pastes fewer addresses at once
+    result.is_cut |= len(rows) > MOST_INVITED  # there is no list of them: whoever reads pastes fewer addresses at once
     for invitation in rows[:MOST_INVITED]:
         tenant = invitation.tenant
         yield Hit(_("Invitation"), invitation.email, tenant.name, address_of(Tenant, tenant.pk), tenant.slug)
@@ -284,5 +290,7 @@ def _invited(pasted: Pasted, found: Found) -> Iterator[Hit]:
 def _requests_around(at: datetime, hits: list[Hit]) -> str:
     """The request log around a moment, of the one tenant that the rest of the text is about."""
     tenants = {hit.tenant for hit in hits if hit.tenant}
-    narrowed = {"tenant": next(iter(tenants))} if len(tenants) == 1 else {}
-    return list_of(RequestLogEntry, since=written(at - AROUND), until=written(at + AROUND), **narrowed)
+    filters = {"tenant": next(iter(tenants))} if len(tenants) == 1 else {}
+    return list_of(
+        RequestLogEntry, since=format_time_parameter(at - AROUND), until=format_time_parameter(at + AROUND), **filters
+    )

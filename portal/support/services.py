@@ -14,19 +14,20 @@ from connections.tenancy import audit
 from connections.tenancy.models import Tenant, TenantState
 from connections.tenancy.scope import Actor
 from connections.transport.http import addresses
+from connections.vault import services as vault
 from connections.vault.key_models import TenantKey
 from connections.vault.models import Connection, Exemption
-from connections.vault.services import ActionRefused, create_tenant, set_exemption
-from portal.members.models import Role
+from connections.vault.services import ActionRefused, set_exemption
+from portal.members.permissions import HIGHEST_ROLE
 from portal.members.services import invite
 
 
-def found(*, name: str, slug: str, owner_email: str, actor: Actor) -> Tenant:
+def create_tenant(*, name: str, slug: str, owner_email: str, actor: Actor) -> Tenant:
     """A new tenant, its keys queued, its first owner invited by mail. Needs the staff's scope. Raises KeyUnavailable."""
     with transaction.atomic():
-        tenant = create_tenant(name=name, slug=slug)
+        tenant = vault.create_tenant(name=name, slug=slug)
         audit.record(tenant_id=tenant.id, actor=actor, action="tenant.founded", subject=slug, name=name)
-        invite(tenant=tenant, email=owner_email, role=Role.OWNER, actor=actor, up_to=Role.OWNER)
+        invite(tenant=tenant, email=owner_email, role=HIGHEST_ROLE, actor=actor, up_to=HIGHEST_ROLE)
     return tenant
 
 

@@ -23,9 +23,11 @@ from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import Connection
 from portal.members import services as team
 from portal.members.lookups import team_of
-from portal.members.models import Invitation, Membership, Role, User
+from portal.members.models import Invitation, Membership, User
+from portal.members.permissions import HIGHEST_ROLE, STAFF_INVITE_AS, Role
+from portal.members.statuses import status_of
 from portal.support import services
-from portal.support.admin_actions import Posted, ask_first, posted
+from portal.support.admin_actions import ButtonPress, ask_first, get_button_press
 from portal.support.filters import Choices
 from portal.support.formatting import badge, when
 from portal.support.read_only_admin import Editable, RowForm
@@ -68,7 +70,7 @@ class InvitationForm(forms.Form):
     """One more person for a tenant."""
 
     email = forms.EmailField(label=_("E-mail address"))
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.VIEWER)
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=STAFF_INVITE_AS)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -141,7 +143,7 @@ class TenantAdmin(Editable):
 
     @admin.display(description=_("state"))
     def state_badge(self, tenant: Tenant) -> SafeString:
-        return badge(tenant.state, tenant.get_state_display())
+        return badge(status_of(tenant))
 
     @admin.display(description=_("connections"))
     def connections(self, tenant: Any) -> int:
@@ -163,7 +165,7 @@ class TenantAdmin(Editable):
             services.rename(tenant_id=obj.pk, name=obj.name, actor=actor)
             return
         owner_email = form.cleaned_data["owner_email"]
-        obj.pk = services.found(name=obj.name, slug=obj.slug, owner_email=owner_email, actor=actor).pk
+        obj.pk = services.create_tenant(name=obj.name, slug=obj.slug, owner_email=owner_email, actor=actor).pk
 
     def get_urls(self) -> list[URLPattern]:
         own: list[tuple[str, Any, str]] = [
@@ -179,15 +181,15 @@ class TenantAdmin(Editable):
         return [*wrapped, *super().get_urls()]
 
     def suspend(self, request: HttpRequest, tenant_id: Any) -> HttpResponse:
-        asked: Posted[Tenant] = posted(request, Tenant, tenant_id)
+        press: ButtonPress[Tenant] = get_button_press(request, Tenant, tenant_id)
         if "sure" not in request.POST:
-            return self._ask_first(request, [asked.row])
-        self._suspend(request, [asked.row], asked.actor)
+            return self._ask_first(request, [press.row])
+        self._suspend(request, [press.row], press.actor)
         return redirect("admin:tenancy_tenant_change", tenant_id)
 
     def reactivate(self, request: HttpRequest, tenant_id: Any) -> HttpResponse:
-        asked: Posted[Tenant] = posted(request, Tenant, tenant_id)
-        self._reactivate(request, [asked.row], asked.actor)
+        press: ButtonPress[Tenant] = get_button_press(request, Tenant, tenant_id)
+        self._reactivate(request, [press.row], press.actor)
         return redirect("admin:tenancy_tenant_change", tenant_id)
 
     @admin.action(description=_("Suspend the chosen tenants"), permissions=["change"])
@@ -224,35 +226,35 @@ class TenantAdmin(Editable):
         return TemplateResponse(request, "admin/tenancy/tenant/suspend.html", context)
 
     def invite(self, request: HttpRequest, tenant_id: Any) -> HttpResponse:
-        asked: Posted[Tenant] = posted(request, Tenant, tenant_id)
+        press: ButtonPress[Tenant] = get_button_press(request, Tenant, tenant_id)
         form = InvitationForm(request.POST, auto_id="invite_%s")
         if form.is_valid():
             email, role = form.cleaned_data["email"], Role(form.cleaned_data["role"])
             try:
-                team.invite(tenant=asked.row, email=email, role=role, actor=asked.actor, up_to=Role.OWNER)
+                team.invite(tenant=press.row, email=email, role=role, actor=press.actor, up_to=HIGHEST_ROLE)
             except team.NotAllowed as refused:
                 form.add_error(refused.field or None, str(refused.sentence))
             else:
-                self._told(request, asked.row, gettext("Invited %(email)s.") % {"email": email})
+                self._told(request, press.row, gettext("Invited %(email)s.") % {"email": email})
                 messages.success(request, gettext("%(email)s is invited.") % {"email": email})
                 return redirect("admin:tenancy_tenant_change", tenant_id)
         request.method = "GET"  # the tenant's own form below was not what was sent
         return self.change_view(request, str(tenant_id), extra_context={"invitation_form": form})
 
     def revoke(self, request: HttpRequest, tenant_id: Any, key: Any) -> HttpResponse:
-        asked: Posted[Invitation] = posted(request, Invitation, key, tenant_id=tenant_id)
-        team.revoke(invitation=asked.row, actor=asked.actor)
-        messages.success(request, gettext("The invitation of %(email)s is withdrawn.") % {"email": asked.row.email})
+        press: ButtonPress[Invitation] = get_button_press(request, Invitation, key, tenant_id=tenant_id)
+        team.revoke(invitation=press.row, actor=press.actor)
+        messages.success(request, gettext("The invitation of %(email)s is withdrawn.") % {"email": press.row.email})
         return redirect("admin:tenancy_tenant_change", tenant_id)
 
     def remove(self, request: HttpRequest, tenant_id: Any, key: Any) -> HttpResponse:
-        asked: Posted[Membership] = posted(request, Membership, key, tenant_id=tenant_id)
-        asked.row.user = User.objects.defer("password").get(pk=asked.row.user_id)  # no right on passwords
-        words = {"who": asked.row.user.email, "name": asked.row.tenant.name}
+        press: ButtonPress[Membership] = get_button_press(request, Membership, key, tenant_id=tenant_id)
+        press.row.user = User.objects.defer("password").get(pk=press.row.user_id)  # no right on passwords
+        words = {"who": press.row.user.email, "name": press.row.tenant.name}
         question = ask_first(
             request,
             {**self.admin_site.each_context(request), "title": gettext("Remove a member?")},
-            about=asked.row.tenant,
+            about=press.row.tenant,
             sentences=[
                 gettext("%(who)s no longer sees or changes anything of %(name)s, and is signed out everywhere.")
                 % words,
@@ -265,11 +267,11 @@ class TenantAdmin(Editable):
         if question is not None:
             return question
         try:
-            team.remove(membership=asked.row, actor=asked.actor, up_to=Role.OWNER)
+            team.remove(membership=press.row, actor=press.actor, up_to=HIGHEST_ROLE)
         except team.NotAllowed as refused:
             messages.error(request, str(refused.sentence))
         else:
-            messages.success(request, gettext("%(who)s is no longer a member.") % {"who": asked.row.user.email})
+            messages.success(request, gettext("%(who)s is no longer a member.") % {"who": press.row.user.email})
         return redirect("admin:tenancy_tenant_change", tenant_id)
 
     def _told(self, request: HttpRequest, tenant: Tenant, message: str) -> None:

@@ -40,15 +40,15 @@ def timeline(run: SyncRun, since: datetime | None = None) -> Timeline:
     if since is not None:
         lines, entries = lines.filter(at__gte=since), entries.filter(at__gte=since)
     provider = run.connection.provider
-    told = (Moment(line.at, line=sentences.read(line, provider)) for line in lines[: AT_ONCE + 1])
-    asked = (Moment(entry.at, entry=entry) for entry in entries[: AT_ONCE + 1])
-    moments = list(merge(told, asked, key=lambda moment: moment.at))
+    line_moments = (Moment(line.at, line=sentences.read(line, provider)) for line in lines[: AT_ONCE + 1])
+    entry_moments = (Moment(entry.at, entry=entry) for entry in entries[: AT_ONCE + 1])
+    moments = list(merge(line_moments, entry_moments, key=lambda moment: moment.at))
     if len(moments) <= AT_ONCE:
         return Timeline(moments, None)
     later = moments[AT_ONCE].at
     # Moments of one and the same instant stay together, or the next part would begin in their middle and lose some.
-    kept = [moment for moment in moments[:AT_ONCE] if moment.at < later]
-    return Timeline(kept or moments[:AT_ONCE], later)
+    part = [moment for moment in moments[:AT_ONCE] if moment.at < later]
+    return Timeline(part or moments[:AT_ONCE], later)
 
 
 @dataclass(frozen=True)

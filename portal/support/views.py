@@ -8,20 +8,20 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
-from portal.support.pasted import LONGEST
 from portal.support.search import find
+from portal.support.search_text import LONGEST
 
 
 def search(request: HttpRequest) -> HttpResponse:
-    """Straight to the one thing that was found, or a short list. What was pasted is kept."""
-    pasted = request.GET.get("q", "")
-    found = find(pasted)
-    if len(found.hits) == 1 and not found.more:
-        return redirect(found.hits[0].address)
+    """Straight to the one thing that was found, or a short list. The text stays in the box."""
+    query = request.GET.get("q", "")
+    result = find(query)
+    if len(result.hits) == 1 and not result.more:
+        return redirect(result.hits[0].address)
     context = {
         **admin.site.each_context(request),
         "title": _("Find"),
-        "pasted": pasted[:LONGEST],
-        "found": found,
+        "query": query[:LONGEST],
+        "result": result,
     }
     return TemplateResponse(request, "admin/search.html", context)

@@ -28,6 +28,7 @@ from connections.vault.models import Connection, Grant, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import bind_company, confirm_pins, mark_healthy, store_credential, store_settings
 from portal.onboarding import marks, services
+from portal.onboarding.credentials import clean_credentials
 from portal.onboarding.models import Mark, Onboarding
 from tests.contract.auth_methods import AuthMethod, typed_in
 from tests.roles import acting_as
@@ -234,7 +235,9 @@ class Customer:
         typed = {name: self.given[name] for name in checkpoint.fields if name in self.given}
         if typed:
             with self.here():
-                services.give(mark=self.mark(checkpoint), values=typed, actor=AINO)
+                services.store_credentials(
+                    credentials=clean_credentials(mark=self.mark(checkpoint), values=typed), actor=AINO
+                )
         if self.auth_method.login and self.auth_method.login in checkpoint.connect:
             assert self.sign_in().state == "exchanged"
         if checkpoint.attest and isinstance(checkpoint.proof, Attestation):

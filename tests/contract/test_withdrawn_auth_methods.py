@@ -18,7 +18,7 @@ from connections.transport.client import Client
 from connections.vault.models import Connection, Credential, Grant
 from connections.vault.services import ActionRefused
 from portal.dashboard.cards import Kind, cards
-from portal.onboarding import marks, moving
+from portal.onboarding import marks, server_move
 from portal.support.connections import needed_by, progress_of
 from tests.contract.customers import AINO, Customer
 from tests.roles import acting_as
@@ -107,7 +107,7 @@ def test_a_connection_whose_way_is_gone(
         shown = progress_of(first.connection)
         [card] = cards([first.connection])
         assert needed_by(first.connection) == set()
-        assert not moving.can_move(first.connection)
+        assert not server_move.can_move(first.connection)
     assert shown is not None
     assert shown.is_withdrawn
     assert card.kind is Kind.WITHDRAWN

@@ -116,7 +116,8 @@ class Drill:
 
     def _company(self, slug: str) -> Any:
         """A tenant whose owner is the demo's."""
-        from portal.members.models import Membership, Role, User
+        from portal.members.models import Membership, User
+        from portal.members.permissions import Role
 
         tenant = self.house.tenant(f"Vieras {slug} Oy", slug)
         owner = User.objects.get(email=OWNER)

@@ -160,8 +160,7 @@ class Customer:
         self.page.click("#confirm")
 
     def state(self, checkpoint: str) -> str:
-        classes = self.page.locator(f"#step-{checkpoint} .step-row .mark").get_attribute("class") or ""
-        return classes.split("mark-")[-1]
+        return self.page.locator(f"#step-{checkpoint} .step-row .mark").get_attribute("data-status") or ""
 
     def states(self) -> dict[str, str]:
         self.page.goto(self.checklist)
@@ -173,6 +172,6 @@ class Customer:
 
     def expect_state(self, checkpoint: str, state: str, seconds: float = 20) -> None:
         """Wait, without reloading the page: htmx brings the finding."""
-        expect(self.page.locator(f"#step-{checkpoint} .step-row .mark")).to_have_class(
-            f"mark mark-{state}", timeout=seconds * 1000
+        expect(self.page.locator(f"#step-{checkpoint} .step-row .mark")).to_have_attribute(
+            "data-status", state, timeout=seconds * 1000
         )

@@ -18,7 +18,8 @@ from django.utils import timezone
 from connections.tenancy.models import AuditEvent, Lookup, Tenant, TenantState
 from connections.tenancy.scope import tenant_scope
 from portal.members import services
-from portal.members.models import Invitation, Membership, Role, User
+from portal.members.models import Invitation, Membership, User
+from portal.members.permissions import Role
 from portal.notices.outbox import sent_mails
 from tests.conftest import PASSWORD, joined, person
 from tests.roles import acting_as

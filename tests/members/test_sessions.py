@@ -12,7 +12,8 @@ from django.urls import reverse
 
 from connections.tenancy.scope import tenant_scope
 from portal.members import services
-from portal.members.models import Membership, Role, User
+from portal.members.models import Membership, User
+from portal.members.permissions import Role
 from portal.members.sessions import ACTIVE_AT, STARTED_AT
 from portal.members.stepup import JOINED_AT
 from tests.conftest import PASSWORD, RoleClient, joined, person

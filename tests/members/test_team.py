@@ -14,7 +14,8 @@ from django.db import connection as database
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import tenant_scope
 from portal.members import services
-from portal.members.models import Invitation, Membership, Role
+from portal.members.models import Invitation, Membership
+from portal.members.permissions import Role
 from portal.members.stepup import JOINED_AT
 from tests.conftest import PASSWORD, joined, person
 from tests.roles import acting_as

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import SYSTEM, tenant_scope
-from portal.members.models import Invitation, LegacySeed, Role, User
+from portal.members.models import Invitation, LegacySeed, User
+from portal.members.permissions import Role
 from portal.members.services import invite
 from tests.conftest import RoleClient, joined, person
 from tests.factors import SEED, with_totp

@@ -14,6 +14,7 @@ from connections.transport import faults
 from connections.transport.models import Breaker
 from connections.vault.services import ActionRefused
 from portal.onboarding import marks, probing, services
+from portal.onboarding.credentials import clean_credentials
 from portal.onboarding.marks import Proof, provider_of, record
 from portal.onboarding.models import Evidence, Mark
 from portal.onboarding.progress import progress
@@ -153,14 +154,20 @@ def test_an_answer_to_an_earlier_question_does_not_end_the_waiting_for_the_newes
     made = sandbox.setup_company()
     walker.attest("usage-settings", "technical-user", "rights", "m2m-only")
     with walker.inside():
-        services.give(mark=walker.mark("api-key"), values={"api_key": "a-key-that-was-mistyped"}, actor=AINO)
+        services.store_credentials(
+            credentials=clean_credentials(mark=walker.mark("api-key"), values={"api_key": "a-key-that-was-mistyped"}),
+            actor=AINO,
+        )
     asked = []
 
     def fresh_token(asker):
         if not asked:
             asked.append(asker)
             with walker.inside():
-                services.give(mark=walker.mark("api-key"), values={"api_key": made["api_key"]}, actor=AINO)
+                services.store_credentials(
+                    credentials=clean_credentials(mark=walker.mark("api-key"), values={"api_key": made["api_key"]}),
+                    actor=AINO,
+                )
             raise Unauthorized(faults.NO_CREDENTIAL)
         asker.client.new_token()
 

@@ -49,7 +49,7 @@ class Visitor:
         rows = re.findall(
             r'<li class="step[^"]*" id="step-([\w-]+)">(.*?)</li>\s*(?=<li class="step|</ol>)', page, re.S
         )
-        return {slug: re.findall(r'class="mark mark-(\w+)"', row)[0] for slug, row in rows}
+        return {slug: re.findall(r'class="mark mark-\w+" data-status="(\w+)"', row)[0] for slug, row in rows}
 
     def polls(self, page: str) -> str:
         """The address htmx asks, or nothing."""

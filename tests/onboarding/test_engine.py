@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from connections.jobs.services import enqueue
 from connections.spec.checklist import MarkState
@@ -13,10 +14,10 @@ from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential
 from connections.vault.services import ActionRefused
 from portal.onboarding import marks, services
+from portal.onboarding.credentials import clean_credentials
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.progress import progress
-from portal.onboarding.typed import BadInput
 from tests.roles import acting_as
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -61,7 +62,9 @@ class Walker:
 
     def give(self, key):
         with self.inside():
-            services.give(mark=self.mark("api-key"), values={"api_key": key}, actor=AINO)
+            services.store_credentials(
+                credentials=clean_credentials(mark=self.mark("api-key"), values={"api_key": key}), actor=AINO
+            )
         self.work_off()
 
     def confirm(self, checkpoint="company"):
@@ -321,9 +324,11 @@ def test_the_key_is_nowhere_but_sealed(live):
     ],
 )
 def test_what_cannot_be_a_key_is_told_at_the_field(walker, typed, said):
-    with pytest.raises(BadInput) as caught, walker.inside():
-        services.give(mark=walker.mark("api-key"), values={"api_key": typed}, actor=AINO)
-    sentence = str(caught.value.sentences["api_key"])
+    with pytest.raises(ValidationError) as caught, walker.inside():
+        services.store_credentials(
+            credentials=clean_credentials(mark=walker.mark("api-key"), values={"api_key": typed}), actor=AINO
+        )
+    sentence = str(caught.value.message_dict["api_key"][0])
     assert said in sentence
     if len(typed) > 8 and typed.strip():
         assert typed not in sentence + str(caught.value)
@@ -332,7 +337,10 @@ def test_what_cannot_be_a_key_is_told_at_the_field(walker, typed, said):
 
 def test_blanks_around_a_key_are_removed_and_said(walker):
     with walker.inside():
-        assert services.give(mark=walker.mark("api-key"), values={"api_key": "  padded-key-0123456789 \n"}, actor=AINO)
+        values = {"api_key": "  padded-key-0123456789 \n"}
+        credentials = clean_credentials(mark=walker.mark("api-key"), values=values)
+        services.store_credentials(credentials=credentials, actor=AINO)
+        assert credentials.left_out
 
 
 def test_the_page_takes_two_queries_whatever_it_shows(live, django_assert_num_queries):

@@ -21,7 +21,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, Credential, Exemption, Grant, Pin
 from connections.vault.services import ActionRefused, exemptions_of
 from portal.env import SandboxHosts
-from portal.onboarding import marks, moving, services
+from portal.onboarding import credentials, marks, server_move, services
 from portal.onboarding.models import Mark
 from portal.onboarding.probing import ConnectionAsker
 from tests.conftest import joined, person
@@ -300,9 +300,9 @@ def test_a_page_that_is_out_of_date_brings_no_old_address_back(
     moved = made.connection.settings
     values = {"api_url": row.settings["api_url"], "client_id": "x", "client_secret": "s3cret-0123456789"}
     with acting_as("web"), tenant_scope(aamu.id), pytest.raises(ActionRefused, match="somebody else meanwhile"):
-        services.give(mark=mark, values=values, actor=AINO)
+        services.store_credentials(credentials=credentials.clean_credentials(mark=mark, values=values), actor=AINO)
     with acting_as("web"), tenant_scope(aamu.id), pytest.raises(ActionRefused, match="somebody else meanwhile"):
-        moving.move(connection=row, values={"api_url": "https://third.example"}, actor=AINO)
+        server_move.move(connection=row, values={"api_url": "https://third.example"}, actor=AINO)
     assert made.connection.settings == moved
     assert not Credential.objects.exists()
 

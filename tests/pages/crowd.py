@@ -13,17 +13,15 @@ from django.utils import timezone
 
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.models import ClientRegistration
-from portal.members.models import Role
-
-ORDER = ("viewer", "operator", "owner")
+from portal.members.permissions import HIGHEST_ROLE, Action, Role
 
 
 @dataclass(frozen=True)
 class Address:
-    """One address inside a tenant: who may use it at least, and how."""
+    """One address inside a tenant: the action that it is a part of, and how it is asked for."""
 
     name: str
-    at_least: Role
+    action: Action
     args: tuple[str, ...] = ()  # keys of what `settle` returns
     method: str = "get"
     data: dict[str, str] = field(default_factory=dict)
@@ -37,53 +35,53 @@ class Address:
 
 
 ADDRESSES = [
-    Address("home", Role.VIEWER),
-    Address("team", Role.VIEWER),
-    Address("before", Role.OPERATOR, ("provider",)),
-    Address("before", Role.OPERATOR, ("provider",), "post", {"environment": "test"}),
-    Address("connection", Role.VIEWER, ("connection",)),
-    Address("connection_poll", Role.VIEWER, ("connection",)),
-    Address("checklist", Role.VIEWER, ("connection",)),
-    Address("checklist_poll", Role.VIEWER, ("connection",)),
-    Address("checkpoint", Role.VIEWER, ("connection", "checkpoint")),
-    Address("attest", Role.OPERATOR, ("connection", "checkpoint"), "post"),
-    Address("check", Role.OPERATOR, ("connection", "checkpoint"), "post"),
-    Address("fields", Role.OPERATOR, ("connection", "key_checkpoint"), "post", {"api_key": "k" * 40}),
-    Address("confirm", Role.OPERATOR, ("connection", "checkpoint"), "post"),
-    Address("connect", Role.OPERATOR, ("connection", "key_checkpoint", "login"), "post"),
-    Address("activation", Role.OPERATOR, ("activation",)),
-    Address("activation_poll", Role.OPERATOR, ("activation",)),
-    Address("ask_consent", Role.OPERATOR, ("activation",), "post"),
-    Address("decide_activation", Role.OPERATOR, ("activation",), "post", {"company": "101"}),
-    Address("sync_now", Role.OPERATOR, ("connection",), "post"),
-    Address("schedule", Role.OPERATOR, ("connection",), "post", {"every_hours": "6"}),
-    Address("run", Role.VIEWER, ("connection", "run")),
-    Address("run_poll", Role.VIEWER, ("connection", "run")),
-    Address("cancel_run", Role.OPERATOR, ("connection", "run"), "post"),
-    Address("try", Role.OPERATOR, ("connection",)),
-    Address("try_fill", Role.OPERATOR, ("connection", "operation")),
-    Address("try_fill", Role.OPERATOR, ("connection", "operation"), "post"),
-    Address("try_send", Role.OWNER, ("connection", "operation"), "post"),
-    Address("call", Role.OPERATOR, ("connection", "call")),
-    Address("call_poll", Role.OPERATOR, ("connection", "call")),
-    Address("call_settle", Role.OWNER, ("connection", "call"), "post", {"outcome": "done"}),
-    Address("call_again", Role.OWNER, ("connection", "call"), "post"),
-    Address("invite", Role.OWNER, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
-    Address("invite_again", Role.OWNER, ("invitation",), "post", {"email": "corrected@aamu.example"}),
-    Address("revoke_invitation", Role.OWNER, ("invitation",), "post"),
-    Address("change_role", Role.OWNER, ("membership",), "post", {"role": "viewer"}),
-    Address("disconnect", Role.OWNER, ("connection",)),
-    Address("move", Role.OWNER, ("movable",)),
-    Address("move", Role.OWNER, ("movable",), "post", {"api_url": "https://other.example"}),
-    Address("disconnect", Role.OWNER, ("connection",), "post"),
-    Address("recording", Role.OWNER, ("connection",)),
-    Address("recorded_call", Role.OWNER, ("connection", "recorded")),
-    Address("stop_recording", Role.OWNER, ("connection",), "post"),
-    Address("delete_recording", Role.OWNER, ("connection",), "post"),
-    Address("start_recording", Role.OWNER, ("connection",), "post", {"minutes": "15"}),
-    Address("remove_member", Role.OWNER, ("membership",)),
-    Address("delete_recording", Role.OWNER, ("connection",)),
-    Address("remove_member", Role.OWNER, ("membership",), "post"),
+    Address("home", Action.VIEW),
+    Address("team", Action.VIEW),
+    Address("before", Action.CONNECT, ("provider",)),
+    Address("before", Action.CONNECT, ("provider",), "post", {"environment": "test"}),
+    Address("connection", Action.VIEW, ("connection",)),
+    Address("connection_poll", Action.VIEW, ("connection",)),
+    Address("checklist", Action.VIEW, ("connection",)),
+    Address("checklist_poll", Action.VIEW, ("connection",)),
+    Address("checkpoint", Action.VIEW, ("connection", "checkpoint")),
+    Address("attest", Action.CONNECT, ("connection", "checkpoint"), "post"),
+    Address("check", Action.CONNECT, ("connection", "checkpoint"), "post"),
+    Address("fields", Action.CONNECT, ("connection", "key_checkpoint"), "post", {"api_key": "k" * 40}),
+    Address("confirm", Action.CONNECT, ("connection", "checkpoint"), "post"),
+    Address("connect", Action.CONNECT, ("connection", "key_checkpoint", "login"), "post"),
+    Address("activation", Action.CONNECT, ("activation",)),
+    Address("activation_poll", Action.CONNECT, ("activation",)),
+    Address("ask_consent", Action.CONNECT, ("activation",), "post"),
+    Address("decide_activation", Action.CONNECT, ("activation",), "post", {"company": "101"}),
+    Address("sync_now", Action.SYNC, ("connection",), "post"),
+    Address("schedule", Action.SYNC, ("connection",), "post", {"every_hours": "6"}),
+    Address("run", Action.VIEW, ("connection", "run")),
+    Address("run_poll", Action.VIEW, ("connection", "run")),
+    Address("cancel_run", Action.SYNC, ("connection", "run"), "post"),
+    Address("try", Action.TRY_REQUESTS, ("connection",)),
+    Address("try_fill", Action.TRY_REQUESTS, ("connection", "operation")),
+    Address("try_fill", Action.TRY_REQUESTS, ("connection", "operation"), "post"),
+    Address("try_send", Action.SEND_WRITES, ("connection", "operation"), "post"),
+    Address("call", Action.TRY_REQUESTS, ("connection", "call")),
+    Address("call_poll", Action.TRY_REQUESTS, ("connection", "call")),
+    Address("call_settle", Action.SEND_WRITES, ("connection", "call"), "post", {"outcome": "done"}),
+    Address("call_again", Action.SEND_WRITES, ("connection", "call"), "post"),
+    Address("invite", Action.MANAGE_TEAM, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
+    Address("invite_again", Action.MANAGE_TEAM, ("invitation",), "post", {"email": "corrected@aamu.example"}),
+    Address("revoke_invitation", Action.MANAGE_TEAM, ("invitation",), "post"),
+    Address("change_role", Action.MANAGE_TEAM, ("membership",), "post", {"role": "viewer"}),
+    Address("disconnect", Action.DISCONNECT, ("connection",)),
+    Address("move", Action.MOVE_SERVER, ("movable",)),
+    Address("move", Action.MOVE_SERVER, ("movable",), "post", {"api_url": "https://other.example"}),
+    Address("disconnect", Action.DISCONNECT, ("connection",), "post"),
+    Address("recording", Action.RECORD, ("connection",)),
+    Address("recorded_call", Action.RECORD, ("connection", "recorded")),
+    Address("stop_recording", Action.RECORD, ("connection",), "post"),
+    Address("delete_recording", Action.RECORD, ("connection",), "post"),
+    Address("start_recording", Action.RECORD, ("connection",), "post", {"minutes": "15"}),
+    Address("remove_member", Action.MANAGE_TEAM, ("membership",)),
+    Address("delete_recording", Action.RECORD, ("connection",)),
+    Address("remove_member", Action.MANAGE_TEAM, ("membership",), "post"),
 ]
 
 
@@ -114,7 +112,7 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             email=f"invited@{tenant.slug}.example",
             role=Role.VIEWER,
             actor=owner.actor,
-            up_to=Role.OWNER,
+            up_to=HIGHEST_ROLE,
         )
         asked = ActivationRequest(
             tenant=tenant, provider="procountor", environment="test", key_version=1, request_ciphertext=b"sealed"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from portal.members.models import Role
+from portal.members.permissions import Role
 from tests.hostile_values import NUL, VALUES, broken, patterns
 from tests.pages.crowd import ADDRESSES, settle
 from tests.pages.test_foreign_ids import READ

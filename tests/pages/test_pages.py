@@ -183,7 +183,7 @@ def test_a_page_takes_no_more_queries_than_it_should(looks: Any) -> None:
 def test_the_number_of_queries_does_not_grow_with_what_is_shown(
     sign_in: Callable[..., Any], aamu: Any, alice: Any, ids: dict[str, Any]
 ) -> None:
-    from portal.members.models import Role
+    from portal.members.permissions import Role
     from portal.members.services import invite
     from tests.conftest import joined, person
 

@@ -16,6 +16,7 @@ from connections.vault.models import Connection, Pin
 from connections.vault.secret import Secret
 from connections.vault.services import register_client
 from portal.onboarding import marks, services
+from portal.onboarding.credentials import clean_credentials
 from portal.onboarding.models import Mark
 from tests.roles import acting_as
 
@@ -80,7 +81,9 @@ class Walker:
         declared = self.provider.checkpoint(checkpoint, self.connection.auth_method)
         with self.inside():
             values = {**self.typed(declared), **changed}
-            services.give(mark=self.mark(checkpoint), values=values, actor=AINO)
+            services.store_credentials(
+                credentials=clean_credentials(mark=self.mark(checkpoint), values=values), actor=AINO
+            )
         self.work_off()
 
     def connect(self, checkpoint: str, login: str, *, deny: bool = False) -> Any:

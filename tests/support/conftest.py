@@ -20,7 +20,8 @@ from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection, Grant
 from connections.vault.secret import Secret
 from connections.vault.services import bind_company, mark_healthy, register_client, store_credential
-from portal.members.models import Invitation, Membership, Role
+from portal.members.models import Invitation, Membership
+from portal.members.permissions import Role
 from portal.members.services import invite
 from portal.notices.models import OutgoingMail
 from portal.onboarding.services import begin

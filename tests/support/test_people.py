@@ -18,7 +18,8 @@ from django.urls import reverse
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import staff_scope, tenant_scope
 from portal.members import staff
-from portal.members.models import Invitation, Membership, Role, StaffRole, User
+from portal.members.models import Invitation, Membership, User
+from portal.members.permissions import Role, StaffRole
 from portal.members.services import NotAllowed, invite
 from tests.conftest import person
 from tests.roles import acting_as

@@ -26,10 +26,11 @@ from connections.tenancy.scope import SYSTEM, staff_scope, tenant_scope
 from connections.transport.models import ActivationRequest, AuthorizationAttempt, RequestLogEntry
 from connections.vault.models import Connection, Credential, Grant, Pin
 from portal.members import enrolment
-from portal.members.models import Invitation, Role
+from portal.members.models import Invitation
+from portal.members.permissions import Role
 from portal.members.services import invite
 from portal.onboarding.models import Mark, Onboarding
-from portal.support import matching
+from portal.support import search_queries
 from tests.pages.test_foreign_ids import patterns
 from tests.roles import acting_as
 from tests.support.conftest import House, asked
@@ -330,7 +331,7 @@ def test_the_number_of_queries_does_not_grow_with_what_is_pasted(house: House, s
 @pytest.mark.parametrize(
     ("index", "question"),
     [
-        ("vault_connection_client_id", lambda house: matching.client_ids_among(["a", "b"])),
+        ("vault_connection_client_id", lambda house: search_queries.connections_with_client_ids(["a", "b"])),
         ("vault_pin_fingerprint", lambda house: Pin.objects.filter(sha256__in=[FINGERPRINT])),
         ("vault_connection_settings", lambda house: Connection.objects.filter(settings__contains={"api_url": "x"})),
         ("tenancy_system_audit_subject", lambda house: SystemAuditEvent.objects.filter(subject__in=["a"])),
@@ -340,9 +341,9 @@ def test_the_number_of_queries_does_not_grow_with_what_is_pasted(house: House, s
         ("tenancy_audit_of_actor", lambda house: AuditEvent.objects.filter(actor_id__in=[1])),
         ("tenancy_audit_action_begins", lambda house: AuditEvent.objects.filter(action__startswith="member.")),
         ("provider_request_id", lambda house: RequestLogEntry.objects.filter(
-            matching.request_ids_among([f"n{number}" for number in range(130)]))),
-        ("_id_idx", lambda house: RequestLogEntry.objects.filter(matching.of_spans([(house.run.id, house.run.id)]))),
-        ("jobs_of_subject", lambda house: Job.objects.filter(matching.jobs_about([house.run.id]))),
+            search_queries.with_request_ids([f"n{number}" for number in range(130)]))),
+        ("_id_idx", lambda house: RequestLogEntry.objects.filter(search_queries.pk_in_ranges([(house.run.id, house.run.id)]))),
+        ("jobs_of_subject", lambda house: Job.objects.filter(search_queries.jobs_about([house.run.id]))),
         ("members_invitation_email", lambda house: Invitation.objects.filter(email__in=["a@b.example"])),
     ],
 )  # fmt: skip

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from connections.spec.checklist import MarkState
 from connections.sync.models import SyncRun
 from connections.tenancy.models import Tenant
 from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential
-from portal.support import formatting
 from tests.support.conftest import House
 from tests.support.pages import Page
 from tests.support.test_who_may import ADDED_BY_ADMINS, LISTS, of
@@ -151,22 +149,4 @@ def test_what_was_decided_on_purpose_is_not_red(house: House, badges: Any, alice
     Tenant.objects.filter(id=house.tenant.id).update(state="suspended")
     assert badges("tenancy_tenant")["suspended"] == "warn"
     SyncRun.objects.update(state="waiting")
-    assert badges("sync_syncrun")["waiting"] == "busy", "it goes on by itself"
-
-
-def test_every_mark_has_a_word_an_icon_and_a_colour() -> None:
-    for state in MarkState:
-        assert re.search(r"<svg.*</svg>\w", formatting.mark_badge(state), re.DOTALL), state
-
-
-def test_every_state_that_a_list_shows_has_a_look_of_its_own() -> None:
-    from connections.calls.models import CallState
-    from connections.jobs.models import JobState
-    from connections.sync.models import Level, ProgressState, RunState
-    from connections.tenancy.models import TenantState
-    from connections.transport.models import AttemptState, Outcome
-    from portal.notices.models import MailState
-
-    kinds = (CallState, JobState, Level, ProgressState, RunState, TenantState, AttemptState, Outcome, MailState,
-             ConnectionState)  # fmt: skip
-    assert [state for kind in kinds for state in kind if str(state.value) not in formatting.LOOKS] == []
+    assert badges("sync_syncrun")["waiting"] == "waiting", "it goes on by itself"

@@ -63,7 +63,9 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
         started_at=now,
         until_at=now + min(lasts, LONGEST),
     )
-    recording.public_keyset, recording.wrapped_keyset = make_web_pair(recording.tenant_id, _place_of_pair(recording.id))
+    recording.public_keyset, recording.wrapped_keyset = make_web_pair(
+        recording.tenant_id, _place_of_pair(recording.id)
+    )
     recording.save(force_insert=True)
     enqueue(kind=FORGET, subject=recording.id, tenant_id=recording.tenant_id, due_at=now + KEPT_FOR)
     _audit(connection, actor, "recording.started", until=recording.until_at.isoformat())

@@ -9,16 +9,16 @@ from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.db.models import Model
 from django.utils import timezone as django_timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from connections.spec.checklist import MarkState
 from connections.spec.text import END, ISOLATE, duration
 from connections.spec.times import format_local_time, format_time, zone_name
+from portal.members.statuses import status, status_of
 
 register = template.Library()
 
@@ -27,38 +27,6 @@ LONGEST = 400
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 ISOLATED = re.compile(f"{ISOLATE}([^\u2066-\u2069]*){END}")
 UNSEEN_IN_LINES = re.compile(UNSEEN.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
-
-# Look, icon, word, meaning: three marks that pass are three different things.
-MARKS: dict[str, tuple[str, Any, Any]] = {
-    MarkState.OPEN: (
-        "circle-dashed",
-        gettext_lazy("Open"),
-        gettext_lazy("Nobody has said or shown that it is done."),
-    ),
-    MarkState.UNCONFIRMED: (
-        "circle-question-mark",
-        gettext_lazy("Unconfirmed"),
-        gettext_lazy("We found it; a person must say that it is meant."),
-    ),
-    MarkState.ATTESTED: (
-        "user-round-check",
-        gettext_lazy("Attested"),
-        gettext_lazy("A person said that it is done."),
-    ),
-    MarkState.INFERRED: (
-        "link-2",
-        gettext_lazy("Inferred"),
-        gettext_lazy("Something else that we checked implies it."),
-    ),
-    MarkState.VERIFIED: ("badge-check", gettext_lazy("Verified"), gettext_lazy("We asked, and it is so.")),
-    MarkState.FAILING: ("circle-alert", gettext_lazy("Failing"), gettext_lazy("We asked, and it is not so.")),
-    MarkState.WAIVED: (
-        "circle-minus",
-        gettext_lazy("Waived"),
-        gettext_lazy("Our staff decided that it is not needed."),
-    ),
-    "busy": ("loader-circle", gettext_lazy("Checking"), gettext_lazy("We are asking; the answer appears here.")),
-}
 
 
 @register.filter
@@ -69,8 +37,8 @@ def visible(text: object) -> str:
         plain = plain[:LONGEST] + "…"
     # What we have isolated ourselves stays so; a pair that somebody else wrote holds nothing but their own text.
     parts = ISOLATED.split(plain)
-    shown = [UNSEEN.sub(_code_point, part) for part in parts]
-    return "".join(f"{ISOLATE}{part}{END}" if number % 2 else part for number, part in enumerate(shown))
+    escaped = [UNSEEN.sub(_code_point, part) for part in parts]
+    return "".join(f"{ISOLATE}{part}{END}" if number % 2 else part for number, part in enumerate(escaped))
 
 
 @register.filter
@@ -79,8 +47,8 @@ def whole(text: object) -> str:
     return UNSEEN_IN_LINES.sub(_code_point, str(text))
 
 
-def _code_point(found: re.Match[str]) -> str:
-    return f"[U+{ord(found.group()):04X}]"
+def _code_point(match: re.Match[str]) -> str:
+    return f"[U+{ord(match.group()):04X}]"
 
 
 @register.simple_tag
@@ -93,13 +61,13 @@ def moment(at: datetime | None, form: str = "") -> str | SafeString:
     if at is None:
         return _("never")
     utc = at.astimezone(timezone.utc)
-    shown = naturaltime(at) if form == "ago" else format_local_time(at, seconds=form == "clock")
+    label = naturaltime(at) if form == "ago" else format_local_time(at, seconds=form == "clock")
     return format_html(
         '<time datetime="{}" title="{} = {} UTC" dir="auto">{}</time>',
         utc.isoformat(timespec="seconds"),
         format_time(at, seconds=True),
         utc.strftime("%Y-%m-%d %H:%M:%S"),
-        shown,
+        label,
     )
 
 
@@ -127,12 +95,21 @@ def zone() -> str:
     return name if name == short else f"{name} ({short})"
 
 
+@register.inclusion_tag("components/mark.html", name="status")
+def status_badge(row: Model, field: str = "state") -> dict[str, Any]:
+    """The badge of a row's status: colour, icon and word."""
+    return {"status": status_of(row, field), "value": getattr(row, field)}
+
+
 @register.inclusion_tag("components/mark.html")
 def mark(state: str, pending: bool = False) -> dict[str, Any]:
-    """The badge of one mark: colour, icon and word."""
-    look = "busy" if pending else str(state)
-    icon, word, meaning = MARKS[look]
-    return {"look": look, "icon": icon, "word": word, "meaning": meaning}
+    """The badge of a mark, or of the check that is pending for it."""
+    of, value = ("check", "busy") if pending else ("onboarding.Mark.state", str(state))
+    return {"status": status(of, value), "value": value}
+
+
+# `{% status_entry "card" card.kind as look %}`: the colour and icon for a template with a markup of its own.
+register.simple_tag(status, name="status_entry")
 
 
 @register.inclusion_tag("components/copyable.html")
@@ -141,5 +118,5 @@ def copyable(value: object, label: str, key: str = "", size: str = "") -> dict[s
 
     `size` is "big" for what a person must copy, "compact" in tables: cut short for the eye, whole for the copy.
     """
-    shown = visible(value)
-    return {"value": shown, "label": label, "id": f"copy-{key}{slugify(shown)[:60]}", "size": size}
+    text = visible(value)
+    return {"value": text, "label": label, "id": f"copy-{key}{slugify(text)[:60]}", "size": size}

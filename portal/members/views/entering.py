@@ -29,10 +29,10 @@ from portal.rate_limits.pages import limited
 @signed_in
 def front(request: HttpRequest) -> HttpResponse:
     """Straight to the only company's home, staff to their pages; else to the list."""
-    found = memberships_of(cast(User, request.user))
-    if len(found) == 1:
-        return redirect("home", found[0].tenant.slug)
-    if not found and cast(User, request.user).is_staff:
+    memberships = memberships_of(cast(User, request.user))
+    if len(memberships) == 1:
+        return redirect("home", memberships[0].tenant.slug)
+    if not memberships and cast(User, request.user).is_staff:
         return redirect("admin:index")  # which says what is missing, if anything is
     return redirect("tenants")
 
@@ -40,8 +40,10 @@ def front(request: HttpRequest) -> HttpResponse:
 @require_GET
 @signed_in
 def tenants(request: HttpRequest) -> HttpResponse:
-    found = memberships_of(cast(User, request.user))
-    return render(request, "members/tenants.html", {"memberships": found, "admitted": is_admitted_staff(request)})
+    memberships = memberships_of(cast(User, request.user))
+    return render(
+        request, "members/tenants.html", {"memberships": memberships, "admitted": is_admitted_staff(request)}
+    )
 
 
 @never_cache

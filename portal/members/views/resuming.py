@@ -18,8 +18,8 @@ from portal.members.request_labels import label_of
 @never_cache
 @signed_in
 def resume(request: HttpRequest, number: str) -> HttpResponse:
-    found = pending(request, number)
-    if found is None:
+    pending_request = pending(request, number)
+    if pending_request is None:
         messages.warning(
             request,
             _(
@@ -29,5 +29,9 @@ def resume(request: HttpRequest, number: str) -> HttpResponse:
             % {"minutes": KEPT_SECONDS // 60},
         )
         return redirect(page_of(request, number))
-    context = {"found": found, "label": label_of(found.name), "minutes": KEPT_SECONDS // 60}
+    context = {
+        "pending_request": pending_request,
+        "label": label_of(pending_request.name),
+        "minutes": KEPT_SECONDS // 60,
+    }
     return render(request, "members/resume.html", context)

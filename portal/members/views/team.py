@@ -16,12 +16,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from connections.spec.text import isolate
 from portal.members import services
-from portal.members.access import RANK, MemberRequest, member
+from portal.members.access import MemberRequest, member
 from portal.members.forms import InviteAgainForm, InviteForm, RoleForm, roles_within
 from portal.members.lookups import team_of
-from portal.members.models import Invitation, Membership, Role
-from portal.members.rows import own
+from portal.members.models import Invitation, Membership
+from portal.members.permissions import MEMBERS_INVITE_AS, Action, Role
 from portal.members.sessions import keep_this_session
+from portal.members.shortcuts import get_own_or_404
 from portal.members.stepup import step_up_required
 from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
@@ -50,7 +51,7 @@ def _sensitive(view: View) -> View:
 
 
 @require_GET
-@member(Role.VIEWER)
+@member(Action.VIEW)
 def team(request: MemberRequest) -> HttpResponse:
     return _show(request)
 
@@ -70,15 +71,14 @@ def _show(
         "members/team.html",
         {
             "team": people,
-            "form": form or InviteForm(up_to=mine, initial={"role": Role.OPERATOR.value}),
+            "form": form or InviteForm(up_to=mine, initial={"role": MEMBERS_INVITE_AS.value}),
             "roles": roles_within(mine),
-            "may_change": mine == Role.OWNER,
         },
     )
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.INVITATION, by_view=True)
 @_sensitive
 def invite(request: MemberRequest) -> HttpResponse:
@@ -88,7 +88,7 @@ def invite(request: MemberRequest) -> HttpResponse:
             services.invite(
                 tenant=request.tenant,
                 email=form.cleaned_data["email"],
-                role=form.chosen,
+                role=form.selected_role,
                 actor=request.user.actor,
                 up_to=Role(request.membership.role),
             )
@@ -106,17 +106,17 @@ def invite(request: MemberRequest) -> HttpResponse:
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.INVITATION, by_view=True)
 @_sensitive
-def invite_again(request: MemberRequest, invitation: UUID) -> HttpResponse:
+def invite_again(request: MemberRequest, invitation_id: UUID) -> HttpResponse:
     """One that expired or could not be delivered; its old link no longer works, wherever it went."""
-    found = own(request, Invitation, id=invitation)
-    form = InviteAgainForm(request.POST, auto_id=f"again-{found.id}-%s")
+    invitation = get_own_or_404(request, Invitation, id=invitation_id)
+    form = InviteAgainForm(request.POST, auto_id=f"again-{invitation.id}-%s")
     if form.is_valid():
         try:
             services.invite_again(
-                invitation=found,
+                invitation=invitation,
                 email=form.cleaned_data["email"],
                 actor=request.user.actor,
                 up_to=Role(request.membership.role),
@@ -131,63 +131,64 @@ def invite_again(request: MemberRequest, invitation: UUID) -> HttpResponse:
                 _("The invitation is on its way to %(email)s.") % {"email": isolate(form.cleaned_data["email"])},
             )
             return redirect("team", request.tenant.slug)
-    return _show(request, again={found.id: form})
+    return _show(request, again={invitation.id: form})
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
-def revoke(request: MemberRequest, invitation: UUID) -> HttpResponse:
-    found = own(request, Invitation, id=invitation)
-    services.revoke(invitation=found, actor=request.user.actor)
+def revoke(request: MemberRequest, invitation_id: UUID) -> HttpResponse:
+    invitation = get_own_or_404(request, Invitation, id=invitation_id)
+    services.revoke(invitation=invitation, actor=request.user.actor)
     messages.success(
         request,
         _(
             "The invitation to %(email)s is withdrawn: its link no longer works. If that was not meant, invite anew below."
         )
-        % {"email": isolate(found.email)},
+        % {"email": isolate(invitation.email)},
     )
     return redirect("team", request.tenant.slug)
 
 
 @require_POST
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
-def change_role(request: MemberRequest, membership: UUID) -> HttpResponse:
-    found = own(request, Membership, id=membership)
+def change_role(request: MemberRequest, membership_id: UUID) -> HttpResponse:
+    membership = get_own_or_404(request, Membership, id=membership_id)
     form = RoleForm(request.POST, up_to=Role(request.membership.role))
     if not form.is_valid():
         messages.error(request, _("Choose one of the roles."))
         return redirect("team", request.tenant.slug)
-    is_less = found.user_id == request.user.pk and RANK[form.chosen] < RANK[Role(found.role)]
-    if is_less and "sure" not in request.POST and not services.is_last_owner(found):
-        return render(request, "members/own_role.html", {"role": form.chosen})  # what nobody can undo themselves
+    is_less = membership.user_id == request.user.pk and not form.selected_role.includes(Role(membership.role))
+    if is_less and "sure" not in request.POST and not services.is_last_owner(membership):
+        # Nobody can undo this themselves.
+        return render(request, "members/own_role.html", {"role": form.selected_role})
     services.change_role(
-        membership=found, role=form.chosen, actor=request.user.actor, up_to=Role(request.membership.role)
+        membership=membership, role=form.selected_role, actor=request.user.actor, up_to=Role(request.membership.role)
     )
-    _keep_own_session(request, found)
-    messages.success(request, _("%(person)s has the new role.") % {"person": isolate(found.user)})
+    _keep_own_session(request, membership)
+    messages.success(request, _("%(person)s has the new role.") % {"person": isolate(membership.user)})
     return redirect("team", request.tenant.slug)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@member(Role.OWNER)
+@member(Action.MANAGE_TEAM)
 @limited(limits.TEAM_CHANGE)
 @_sensitive
-def remove(request: MemberRequest, membership: UUID) -> HttpResponse:
+def remove(request: MemberRequest, membership_id: UUID) -> HttpResponse:
     """What it means, and then the deed."""
-    found = own(request, Membership, id=membership)
+    membership = get_own_or_404(request, Membership, id=membership_id)
     if request.method != "POST":
-        if services.is_last_owner(found):
+        if services.is_last_owner(membership):
             raise services.NotAllowed(services.LAST_OWNER)
-        context = {"found": found, "is_own": found.user_id == request.user.pk}
+        context = {"membership": membership, "is_own": membership.user_id == request.user.pk}
         return render(request, "members/remove.html", context)
-    services.remove(membership=found, actor=request.user.actor, up_to=Role(request.membership.role))
-    _keep_own_session(request, found)
-    messages.success(request, _("%(person)s is no longer in the team.") % {"person": isolate(found.user)})
-    if found.user_id == request.user.pk:
+    services.remove(membership=membership, actor=request.user.actor, up_to=Role(request.membership.role))
+    _keep_own_session(request, membership)
+    messages.success(request, _("%(person)s is no longer in the team.") % {"person": isolate(membership.user)})
+    if membership.user_id == request.user.pk:
         return redirect("front")
     return redirect("team", request.tenant.slug)
 

@@ -7,18 +7,19 @@ from typing import Any
 
 from django import template
 from django.contrib.admin.templatetags.admin_list import result_headers, results
+from django.db.models import Model
+from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from connections.transport.models import RequestLogEntry
-from portal.onboarding.models import Mark
+from portal.members.statuses import status, status_of
 from portal.support import formatting
 
 register = template.Library()
 
 register.simple_tag(formatting.place, name="place")
-register.simple_tag(formatting.kept_badge, name="kept_badge")
 
 
 @register.simple_tag
@@ -37,9 +38,38 @@ def _labelled(cell: str, name: object) -> SafeString:
     return mark_safe(f"{start}>{label}{rest}")  # noqa: S308  # nosec B308 B703  (its parts are escaped)
 
 
+@register.simple_block_tag
+def table(
+    content: str,
+    label: object,
+    *columns: object,
+    numbers: str = "",
+    unseen: str = "",
+    kind: str = "",
+    has_caption: bool = False,
+) -> SafeString:
+    """`{% table _("Runs") _("Started") _("Read") numbers="2" %}<tr>...</tr>{% endtable %}`: rows in the one markup.
+
+    `numbers` and `unseen` name columns, from 1: those that hold numbers, and those whose head is only read out.
+    """
+    heads = [
+        {"name": name, "is_number": str(place) in numbers.split(), "is_unseen": str(place) in unseen.split()}
+        for place, name in enumerate(columns, start=1)
+    ]
+    words = {"label": label, "columns": heads, "kind": kind, "has_caption": has_caption, "rows": content}
+    return render_to_string("components/table.html", words)
+
+
 @register.simple_tag
-def state(value: str, word: object) -> SafeString:
-    return formatting.badge(str(value), word)
+def badge(row: Model, field: str = "state") -> SafeString:
+    """Of the status of a row."""
+    return formatting.badge(status_of(row, field))
+
+
+@register.simple_tag
+def badge_of(of: str, value: str) -> SafeString:
+    """Of a status that stands in no row at hand: `{% badge_of "secret" "stored" %}`."""
+    return formatting.badge(status(of, value))
 
 
 @register.simple_tag
@@ -50,8 +80,3 @@ def outcome(entry: RequestLogEntry) -> SafeString:
 @register.simple_tag
 def fault(provider: str, code: str) -> str:
     return formatting.fault_words(provider, code) or formatting.NOTHING
-
-
-@register.simple_tag
-def mark_badge(mark: Mark) -> SafeString:
-    return formatting.mark_badge(mark.state)

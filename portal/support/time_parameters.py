@@ -11,7 +11,7 @@ SINCE, UNTIL, DAY = "since", "until", "day"
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
 
-def moment_in(text: str) -> datetime | None:
+def parse_time(text: str) -> datetime | None:
     """The time that an address names, None for nonsense and for what is too early or late for the database."""
     try:
         at = datetime.fromisoformat(text)
@@ -20,17 +20,17 @@ def moment_in(text: str) -> datetime | None:
         return None
 
 
-def absolute(query: QueryDict, now: datetime) -> QueryDict | None:
+def with_absolute_times(query: QueryDict, now: datetime) -> QueryDict | None:
     """The same query with the moments that a relative time means now, or a day for this reader; None where it has neither."""
     span, day = SPANS.get(query.get(SINCE, "")), _bounds(query.get(DAY, ""))
     if span is None and day is None:
         return None
     changed = query.copy()
     if span is not None:
-        changed[SINCE] = written(now - span)
+        changed[SINCE] = format_time_parameter(now - span)
     if day is not None:
         del changed[DAY]
-        changed[SINCE], changed[UNTIL] = map(written, day)
+        changed[SINCE], changed[UNTIL] = map(format_time_parameter, day)
     return changed
 
 
@@ -45,6 +45,6 @@ def _bounds(text: str) -> tuple[datetime, datetime] | None:
     return first, last
 
 
-def written(at: datetime) -> str:
+def format_time_parameter(at: datetime) -> str:
     """As an address holds it: in UTC, to the second."""
     return at.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

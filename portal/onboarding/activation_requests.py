@@ -18,7 +18,7 @@ from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation
 from connections.vault.models import ClientRegistration, Connection
 from portal.members.access import MemberRequest
-from portal.members.rows import own
+from portal.members.shortcuts import get_own_or_404
 from portal.onboarding.consents import Consent, address_of, consent_of, masked
 from portal.onboarding.marks import ask_check, provider_of
 from portal.onboarding.models import Mark, Onboarding
@@ -43,7 +43,7 @@ class Company:
 
 
 @dataclass(frozen=True)
-class Activating:
+class ActivationPage:
     """One request as its page shows it."""
 
     row: ActivationRequest
@@ -103,8 +103,10 @@ class Activating:
     @property
     def fingerprint(self) -> str:
         ready = [str(company.connection) for company in self.companies]
-        asked = f"{self.consent.name} {self.consent.delivery} {self.consent.may_ask_again}" if self.consent else ""
-        return hashlib.sha256("\n".join([self.row.state, asked, *ready]).encode()).hexdigest()[:16]
+        consent_state = (
+            f"{self.consent.name} {self.consent.delivery} {self.consent.may_ask_again}" if self.consent else ""
+        )
+        return hashlib.sha256("\n".join([self.row.state, consent_state, *ready]).encode()).hexdigest()[:16]
 
 
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:
@@ -131,8 +133,8 @@ def links(provider: Provider) -> list[tuple[Environment, str]]:
         return []
     offered = registry.environments(provider)
     rows = ClientRegistration.objects.filter(provider=provider.slug, environment__in=offered)
-    found = dict(rows.exclude(activation_link="").values_list("environment", "activation_link"))
-    return [(side, found[side]) for side in offered if side in found]
+    links_by_side = dict(rows.exclude(activation_link="").values_list("environment", "activation_link"))
+    return [(side, links_by_side[side]) for side in offered if side in links_by_side]
 
 
 def sides(provider: Provider) -> list[Environment]:
@@ -142,12 +144,12 @@ def sides(provider: Provider) -> list[Environment]:
     return [side for side in registry.environments(provider) if side in registered]
 
 
-def shown(request: MemberRequest, activation: UUID) -> Activating:
+def get_activation_or_404(request: MemberRequest, activation_id: UUID) -> ActivationPage:
     """Five queries at most. Raises Http404, also where the provider no longer offers it."""
-    row = own(request, ActivationRequest.objects.defer(*SEALED), id=activation)
+    row = get_own_or_404(request, ActivationRequest.objects.defer(*SEALED), id=activation_id)
     laid_out = Onboarding.objects.filter(connection_id__in=row.opened.values())
     ready = {str(connection): connection for connection in laid_out.values_list("connection_id", flat=True)}
-    return Activating(
+    return ActivationPage(
         row,
         registry.all_providers()[row.provider],
         [

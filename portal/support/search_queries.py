@@ -1,4 +1,4 @@
-"""What a pasted text asks of each table, for the one box and for the boxes of the lists alike."""
+"""The conditions (`Q`) by which a search text finds rows in each table, for the search over all and for that of each list."""
 
 from __future__ import annotations
 
@@ -19,64 +19,71 @@ from connections.tenancy.models import Lookup, Tenant
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection, Pin
 from portal.members.models import EnrolmentLink, Invitation, User
-from portal.support.belongings import person_of, slug_of, token_of
-from portal.support.pasted import Pasted
+from portal.support.row_owners import person_of, slug_of, token_of
+from portal.support.search_text import SearchText
 
 
-def questions(
-    model: type[Model], pasted: Pasted, pages: Iterable[ResolverMatch] = (), *, is_named: bool = True
+def search_conditions(
+    model: type[Model], search_text: SearchText, pages: Iterable[ResolverMatch] = (), *, is_named: bool = True
 ) -> Iterator[Q]:
-    """Everything but ids of ours. `pages`: addresses of ours without a row of their own. `is_named`: names count, too."""
+    """Conditions of which a row must meet one; ids of ours are not among them.
+
+    `pages`: addresses of ours without a row of their own. `is_named`: names count, too.
+    """
     if model is RequestLogEntry:
-        if numbers := request_ids(pasted):
-            yield request_ids_among(numbers)
+        if numbers := request_ids(search_text):
+            yield with_request_ids(numbers)
     elif model is Connection:
-        yield from _connections(pasted, is_named=is_named)
+        yield from _connections(search_text, is_named=is_named)
     elif model is Tenant:
-        yield from _tenants(pasted, pages, is_named=is_named)
+        yield from _tenants(search_text, pages, is_named=is_named)
     elif model is User:
-        yield from _people(pasted, pages, is_named=is_named)
+        yield from _people(search_text, pages, is_named=is_named)
     elif model is ClientRegistration:
-        yield _registrations(pasted, pages)
+        yield _registrations(search_text, pages)
 
 
-def of_spans(spans: Collection[tuple[UUID, UUID]]) -> Q:
+def pk_in_ranges(spans: Collection[tuple[UUID, UUID]]) -> Q:
     question = Q()
     for first, last in spans:
         question |= Q(pk__range=(first, last))
     return question
 
 
-def request_ids(pasted: Pasted) -> set[str]:
+def request_ids(search_text: SearchText) -> set[str]:
     """A provider's request id may look like one of our own, with hyphens or without."""
-    return {*pasted.words, *(form for key in pasted.ids for form in (str(key), key.hex)), *_upper(pasted)}
+    return {
+        *search_text.words,
+        *(form for key in search_text.ids for form in (str(key), key.hex)),
+        *_upper_case(search_text),
+    }
 
 
-def _upper(pasted: Pasted) -> Iterator[str]:
-    return (form.upper() for key in pasted.ids for form in (str(key), key.hex))
+def _upper_case(search_text: SearchText) -> Iterator[str]:
+    return (form.upper() for key in search_text.ids for form in (str(key), key.hex))
 
 
-def request_ids_among(numbers: Collection[str]) -> Q:
+def with_request_ids(numbers: Collection[str]) -> Q:
     # What is said twice is what lets the database take its index, which leaves out those without an id.
     return Q(provider_request_id__in=[each for each in numbers if len(each) <= 140]) & ~Q(provider_request_id="")
 
 
-def client_ids_among(numbers: Collection[str]) -> QuerySet[Connection]:
+def connections_with_client_ids(numbers: Collection[str]) -> QuerySet[Connection]:
     """Connections by the client id that the customer typed."""
     return Connection.objects.annotate(client=KeyTextTransform("client_id", "settings")).filter(client__in=numbers)
 
 
-def _connections(pasted: Pasted, *, is_named: bool) -> Iterator[Q]:
-    if pasted.words:
-        yield Q(company_id__in=pasted.words)
-        yield Q(pk__in=client_ids_among(pasted.words).values("pk"))
-    if pasted.fingerprints:
-        yield Q(pk__in=Pin.objects.filter(sha256__in=pasted.fingerprints).values("connection_id"))
-    servers = [each for each in pasted.addresses if each.startswith("http")]
+def _connections(search_text: SearchText, *, is_named: bool) -> Iterator[Q]:
+    if search_text.words:
+        yield Q(company_id__in=search_text.words)
+        yield Q(pk__in=connections_with_client_ids(search_text.words).values("pk"))
+    if search_text.fingerprints:
+        yield Q(pk__in=Pin.objects.filter(sha256__in=search_text.fingerprints).values("connection_id"))
+    servers = [each for each in search_text.addresses if each.startswith("http")]
     if servers:
         yield _typed_addresses(servers)
-    if pasted.name and is_named:
-        yield Q(company_name__icontains=pasted.name)
+    if search_text.name and is_named:
+        yield Q(company_name__icontains=search_text.name)
 
 
 def _typed_addresses(servers: Iterable[str]) -> Q:
@@ -94,41 +101,41 @@ def _typed_addresses(servers: Iterable[str]) -> Q:
     return question
 
 
-def _tenants(pasted: Pasted, pages: Iterable[ResolverMatch], *, is_named: bool) -> Iterator[Q]:
-    slugs = {each.lower() for each in (*pasted.words, *filter(None, map(slug_of, pages)))}
+def _tenants(search_text: SearchText, pages: Iterable[ResolverMatch], *, is_named: bool) -> Iterator[Q]:
+    slugs = {each.lower() for each in (*search_text.words, *filter(None, map(slug_of, pages)))}
     if slugs:
         yield Q(slug__in=slugs)
     if digests := [sha256(token.encode()).hexdigest() for token in filter(None, map(token_of, pages))]:
         # Of a link that we mailed, nobody keeps more than this.
         yield Q(pk__in=Lookup.objects.filter(digest__in=digests).values("tenant_id"))
         yield Q(pk__in=Invitation.objects.filter(digest__in=digests).values("tenant_id"))
-    if pasted.name and is_named:
-        yield Q(name__icontains=pasted.name)
+    if search_text.name and is_named:
+        yield Q(name__icontains=search_text.name)
 
 
-def _people(pasted: Pasted, pages: Iterable[ResolverMatch], *, is_named: bool) -> Iterator[Q]:
+def _people(search_text: SearchText, pages: Iterable[ResolverMatch], *, is_named: bool) -> Iterator[Q]:
     pages = list(pages)
-    if people := {*pasted.people, *filter(None, map(person_of, pages))}:
+    if people := {*search_text.people, *filter(None, map(person_of, pages))}:
         yield Q(pk__in=people)
     if digests := [sha256(token.encode()).hexdigest() for token in filter(None, map(token_of, pages))]:
         yield Q(pk__in=EnrolmentLink.objects.filter(digest__in=digests).values("user_id"))
-    parts = [pasted.name] if pasted.name and is_named else []
-    if pasted.emails:
+    parts = [search_text.name] if search_text.name and is_named else []
+    if search_text.emails:
         # Somebody may sign in with several addresses. What is nobody's whole address is a part of one.
-        other = EmailAddress.objects.filter(email__in=pasted.emails).values("user_id")
-        whole = Q(email__in=pasted.emails) | Q(pk__in=other)
+        other = EmailAddress.objects.filter(email__in=search_text.emails).values("user_id")
+        whole = Q(email__in=search_text.emails) | Q(pk__in=other)
         if User.objects.filter(whole).exists():
             yield whole
         else:
-            parts += pasted.emails
+            parts += search_text.emails
     for part in parts:
         other = EmailAddress.objects.filter(email__icontains=part).values("user_id")
         yield Q(email__icontains=part) | Q(pk__in=other) | Q(name__icontains=part)
 
 
-def _registrations(pasted: Pasted, pages: Iterable[ResolverMatch]) -> Q:
-    providers = [page.kwargs["provider"] for page in pages if page.url_name in ("callback", "activation_arrived")]
-    return Q(client_id__in=pasted.words) | Q(redirect_uri__in=pasted.addresses) | Q(provider__in=providers)
+def _registrations(search_text: SearchText, pages: Iterable[ResolverMatch]) -> Q:
+    providers = [page.kwargs["provider_slug"] for page in pages if page.url_name in ("callback", "activation_arrived")]
+    return Q(client_id__in=search_text.words) | Q(redirect_uri__in=search_text.addresses) | Q(provider__in=providers)
 
 
 def jobs_about(subjects: Collection[Any]) -> Q:

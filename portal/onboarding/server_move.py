@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
@@ -18,7 +19,7 @@ from connections.tenancy.scope import Actor
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import ActionRefused, destroy_secrets, hold_open, refuse_changed, store_settings
 from portal.notices.owners import mail_owners
-from portal.onboarding import typed
+from portal.onboarding.credentials import address_fields, clean_value
 from portal.onboarding.marks import provider_of
 from portal.onboarding.services import hold_reading, reopen_for_server
 
@@ -35,30 +36,33 @@ class Change:
 def can_move(connection: Connection) -> bool:
     """Whether this is offered: the customer gave the address, and it has been connected there in a way that still is."""
     stands = connection.state not in (ConnectionState.SETUP, ConnectionState.DISCONNECTED)
-    return stands and provider_of(connection).offers(connection.auth_method) and bool(typed.address_fields(connection))
+    return stands and provider_of(connection).offers(connection.auth_method) and bool(address_fields(connection))
 
 
 def changes(*, connection: Connection, values: Mapping[str, str]) -> list[Change]:
-    """What a move would change; empty where every address is the same. Raises BadInput. Needs the tenant's scope."""
-    wrong, found = {}, []
-    for field in typed.address_fields(connection):
+    """What a move would change; empty where every address is the same. Needs the tenant's scope.
+
+    Raises ValidationError with a sentence for each field by name.
+    """
+    errors, addresses = {}, []
+    for field in address_fields(connection):
         before = connection.settings.get(field.name, "")
         try:
-            after = typed.clean(field, values.get(field.name, ""), connection)
-        except typed.Wrong as problem:
-            wrong[field.name] = problem.sentence
+            after = clean_value(field, values.get(field.name, ""), connection)
+        except ValidationError as error:
+            errors[field.name] = error
         else:
-            found.append(Change(field, before, after))
-    if wrong:
-        raise typed.BadInput(wrong)
-    return [change for change in found if change.before != change.after]
+            addresses.append(Change(field, before, after))
+    if errors:
+        raise ValidationError(errors)
+    return [change for change in addresses if change.before != change.after]
 
 
 def move(*, connection: Connection, values: Mapping[str, str], actor: Actor) -> None:
     """Change the addresses, destroy what was stored for the old server, and hold reading until the company is proved.
 
     In the tenant's scope; that an owner asks, and who they are, the caller has checked. Every owner is told by mail.
-    Raises BadInput; ActionRefused where there is nothing to move.
+    Raises ValidationError; ActionRefused where there is nothing to move.
     """
     moved = changes(connection=connection, values=values)
     if not moved or not can_move(connection):

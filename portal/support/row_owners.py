@@ -21,7 +21,7 @@ from connections.transport.models import ActivationRequest, AuthorizationAttempt
 from connections.vault.models import Connection, Credential, Grant, NetworkExemption, Pin, TenantKey
 from portal.members.models import EnrolmentLink, Invitation, Membership, User
 from portal.onboarding.models import ActivationConsent, Evidence, Mark, Onboarding
-from portal.support.pasted import as_uuid
+from portal.support.search_text import as_uuid
 
 # Each with the page that shows it and the way there. All are asked by their primary key, for these two columns alone.
 OWNED: tuple[tuple[type[Model], type[Model], str], ...] = (

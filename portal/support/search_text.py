@@ -1,4 +1,4 @@
-"""Reads what staff paste - an id, an address of our pages, a customer's whole mail - into what it could name."""
+"""Parses what staff paste into a search box - an id, an address of our pages, a whole mail - into what it could name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _AROUND = ".,;:!?\"'`<>()[]{}|*\u2026«»„“”‚‘’‹›、。،؛"
 
 
 @dataclass(frozen=True)
-class Pasted:
+class SearchText:
     """What a text could name. `name` is '' where it is no name of one line; `beginnings` are first and last possible id."""
 
     text: str
@@ -64,19 +64,19 @@ def as_uuid(text: str) -> UUID | None:
         return None
 
 
-def read(pasted: str) -> Pasted:
-    """Quotes, brackets, line breaks and words around what is meant do no harm, and several things may be meant."""
-    text = _UNSEEN.sub("", pasted[:LONGEST]).strip().strip(_AROUND).strip()
+def parse_search_text(text_as_typed: str) -> SearchText:
+    """What a text could name, which may be several things. Quotes, brackets, line breaks and words around them do no harm."""
+    text = _UNSEEN.sub("", text_as_typed[:LONGEST]).strip().strip(_AROUND).strip()
     addresses = _unique(each.rstrip(_AROUND) for each in _ADDRESS.findall(text))
     pages = [page for page in map(_page, addresses) if page is not None]
-    rest = _ADDRESS.sub(lambda found: _parts(found[0].rstrip(_AROUND)), text)
+    rest = _ADDRESS.sub(lambda match: _parts(match[0].rstrip(_AROUND)), text)
     fingerprints = _unique(map(_colons, _FINGERPRINT.findall(rest)))
     emails = _unique(each.strip(_AROUND).lower() for each in _EMAIL.findall(rest) if len(each.strip(_AROUND)) > 2)
     ids = _unique(UUID(each) for each in _UUID.findall(rest))
     words = _unique(_words(text, _EMAIL.sub(" ", rest)))
     people = _unique(int(each) for each in [*_PERSON.findall(rest), *([text] if _NUMBER.fullmatch(text) else [])])
     beginnings = _unique(span for word in words if (span := _span(word)) is not None)
-    return Pasted(
+    return SearchText(
         text=text,
         name=text if len(text) <= LONGEST_NAME and not re.search("[\n@]", text) and not addresses else "",
         ids=tuple(ids[:MOST_IDS]),
@@ -88,7 +88,7 @@ def read(pasted: str) -> Pasted:
         pages=tuple(pages[:MOST_IDS]),
         addresses=tuple(addresses[:MOST_IDS]),
         times=tuple(_unique(_times(rest))[:3]),
-        is_cut=len(pasted) >= LONGEST
+        is_cut=len(text_as_typed) >= LONGEST
         or max(len(words), len(emails)) > MOST_WORDS
         or max(len(ids), len(beginnings), len(fingerprints), len(addresses)) > MOST_IDS,
     )
@@ -135,12 +135,12 @@ def _colons(fingerprint: str) -> str:
 
 def _times(text: str) -> Iterator[datetime]:
     """Those without a zone are in the reader's."""
-    for found in _TIME.finditer(text):
-        month = found["month"] and _MONTHS.index(found["month"]) + 1
-        date = found["date"] or f"{found['year']}-{month:02}-{int(found['day']):02}"
-        zone = (found["zone"] or "").replace("UTC", "Z").replace("GMT", "Z")
+    for match in _TIME.finditer(text):
+        month = match["month"] and _MONTHS.index(match["month"]) + 1
+        date = match["date"] or f"{match['year']}-{month:02}-{int(match['day']):02}"
+        zone = (match["zone"] or "").replace("UTC", "Z").replace("GMT", "Z")
         try:
-            at = datetime.fromisoformat(f"{date}T{found['clock']}{zone}")
+            at = datetime.fromisoformat(f"{date}T{match['clock']}{zone}")
         except ValueError:
             continue
         if 2000 <= at.year < 2100:

@@ -1,4 +1,4 @@
-"""The one way a page takes hold of a tenant's row: inside the scope, with the tenant named once more, or 404."""
+"""How a page gets a row of its tenant: inside the scope, with the tenant named once more, or 404."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from portal.members.access import MemberRequest
 Row = TypeVar("Row", bound=Model)
 
 
-def own(request: MemberRequest, rows: type[Row] | QuerySet[Row], **wanted: Any) -> Row:
+def get_own_or_404(request: MemberRequest, rows: type[Row] | QuerySet[Row], **lookup: Any) -> Row:
     """The row of the request's tenant. Raises Http404, alike for one that is missing and one that is another tenant's."""
-    found: Row = get_object_or_404(rows, tenant_id=request.tenant.id, **wanted)
-    return found
+    row: Row = get_object_or_404(rows, tenant_id=request.tenant.id, **lookup)
+    return row

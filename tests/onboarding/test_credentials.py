@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.vault import sealing
 from connections.vault.models import Connection, Credential, Exemption
 from portal.onboarding import services
+from portal.onboarding.credentials import clean_credentials
 from portal.onboarding.models import Mark
-from portal.onboarding.typed import BadInput
 from tests.exemptions import allow
 from tests.roles import acting_as
 
@@ -35,21 +36,23 @@ def give(aamu: Any, sandbox: Any) -> Any:
             mark = Mark.objects.select_related("onboarding__connection").get(
                 onboarding=begun[provider], checkpoint=checkpoint
             )
-            return tuple(map(str, services.give(mark=mark, values=typed, actor=AINO)))
+            credentials = clean_credentials(mark=mark, values=typed)
+            services.store_credentials(credentials=credentials, actor=AINO)
+            return tuple(map(str, credentials.left_out))
 
     return at
 
 
 def refused(give: Any, *place: str, **typed: str) -> dict[str, str]:
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(ValidationError) as caught:
         give(*place, **typed)
     for value in typed.values():
         if len(value) > 8:
             assert value not in str(caught.value)
-            assert not any(value in str(sentence) for sentence in caught.value.sentences.values())
+            assert not any(value in sentence for [sentence] in caught.value.message_dict.values())
     assert not Credential.objects.exists()
     assert Connection.objects.get().settings == {}
-    return {name: str(sentence) for name, sentence in caught.value.sentences.items()}
+    return {name: sentence for name, [sentence] in caught.value.message_dict.items()}
 
 
 @pytest.mark.parametrize(
@@ -112,9 +115,9 @@ def test_a_secret_is_asked_for_again_where_the_server_becomes_another_one(give: 
     give("simutek", "access", **typed)
     before = bytes(Credential.objects.get().ciphertext)
     for address in ("https://other.example", "https://gks.example:8443", "https://gks.example.other.example"):
-        with pytest.raises(BadInput) as caught:
+        with pytest.raises(ValidationError) as caught:
             give("simutek", "access", **{**typed, "api_url": address, "client_secret": ""})
-        assert "Enter it once more" in str(caught.value.sentences["client_secret"])
+        assert "Enter it once more" in str(caught.value.message_dict["client_secret"][0])
         assert Connection.objects.get().settings["api_url"] == "https://gks.example"
     # Written in another way it is the same server.
     give("simutek", "access", **{**typed, "api_url": "https://GKS.example:443/api/v1", "client_secret": ""})
@@ -133,7 +136,7 @@ def test_what_was_stored_for_another_server_is_destroyed_where_it_stands_elsewhe
     give("pentamic", "addresses", **address)
     give("pentamic", "access", client_id="p-1", client_secret="s3cret-0123456789", scope="api")
     assert Credential.objects.count() == 1
-    with pytest.raises(BadInput):
+    with pytest.raises(ValidationError):
         give("pentamic", "access", client_id="p-1", client_secret="p-1", scope="api")
     give("pentamic", "addresses", **{**address, "auth_url": "https://other.example"})
     assert not Credential.objects.exists()

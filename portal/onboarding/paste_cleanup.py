@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
@@ -45,12 +46,12 @@ class MoreThanValue(Exception):
 
 
 @dataclass(frozen=True)
-class Pasted:
-    value: str = field(repr=False)
+class CleanPaste:
+    value: str = dataclasses.field(repr=False)
     left_out: tuple[Text, ...] = ()
 
 
-def read(asked: CredentialField, text: str, others: Collection[CredentialField] = ()) -> Pasted:
+def clean_paste(field: CredentialField, text: str, others: Collection[CredentialField] = ()) -> CleanPaste:
     """The value alone, and what was left out. `others`: the fields beside it. Raises OtherField, MoreThanValue."""
     left_out: list[Text] = []
 
@@ -59,19 +60,19 @@ def read(asked: CredentialField, text: str, others: Collection[CredentialField] 
             left_out.append(what)
         return after
 
-    is_words = asked.kind is Kind.WORDS
+    is_words = field.kind is Kind.WORDS
     value = keep((INVISIBLE_IN_WORDS if is_words else INVISIBLE).sub("", text), text, HIDDEN)
     if is_words:
         value = re.sub("[\u00a0\u2007\u202f]", " ", value)  # look like blanks, and are meant as such
     value = keep(value.strip(), value, BLANKS)
-    if not is_words and asked.kind is not Kind.CHOICE:
-        value = keep(_unnamed(asked, value, others), value, NAME)
+    if not is_words and field.kind is not Kind.CHOICE:
+        value = keep(_without_name(field, value, others), value, NAME)
         bearer = BEARER.fullmatch(value.strip(QUOTES).strip())
         value = keep(bearer["value"], value, WORD) if bearer else value
-    return Pasted(keep(value.strip(QUOTES).strip(), value, MARKS), tuple(dict.fromkeys(left_out)))
+    return CleanPaste(keep(value.strip(QUOTES).strip(), value, MARKS), tuple(dict.fromkeys(left_out)))
 
 
-def _unnamed(field: CredentialField, value: str, others: Collection[CredentialField]) -> str:
+def _without_name(field: CredentialField, value: str, others: Collection[CredentialField]) -> str:
     if value.startswith("{"):
         return _member(field, value)
     named = NAMED.fullmatch(value)
@@ -88,13 +89,14 @@ def _unnamed(field: CredentialField, value: str, others: Collection[CredentialFi
 
 def _member(field: CredentialField, value: str) -> str:
     try:
-        told = json.loads(value)
+        document = json.loads(value)
     except ValueError:
         return value
-    found = [each for name, each in told.items() if _plain(name) in _names(field)] if isinstance(told, dict) else []
-    if len(found) != 1 or not isinstance(found[0], str):
+    members = document.items() if isinstance(document, dict) else ()
+    values = [member for name, member in members if _plain(name) in _names(field)]
+    if len(values) != 1 or not isinstance(values[0], str):
         raise MoreThanValue
-    return found[0]
+    return values[0]
 
 
 def _names(field: CredentialField) -> set[str]:
