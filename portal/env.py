@@ -16,6 +16,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 MODES = ("demo", "production")
 PROCESSES = ("web", "worker", "beat", "owner")
+# By this name a start in production recognises the server of `make run`, and refuses it.
+EMBEDDED_CLUSTER_NAME = "portal-embedded"
 
 # Milliseconds after which the database ends what a process of ours began. A page is short and a job is not; a migration
 # takes the time it takes. `make run` gives them to the roles, too.

@@ -77,6 +77,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "lucide",
 ]
+if DEMO:
+    INSTALLED_APPS.append("portal.devserver")
 
 MIDDLEWARE = [
     "portal.operations.headers.HeadersMiddleware",

@@ -15,7 +15,6 @@ from django.db.models import Model
 
 from connections.tenancy.row_security import OWNER, NoRowSecurity
 from portal import env
-from portal.operations.embedded import CLUSTER_NAME
 
 OLDEST_SERVER = 16
 MOST_DRIFT = 60.0  # seconds
@@ -48,7 +47,7 @@ def server(
         return []
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('cluster_name')")
-        if cursor.fetchone()[0] != CLUSTER_NAME:
+        if cursor.fetchone()[0] != env.EMBEDDED_CLUSTER_NAME:
             return []
     return [
         Error(

@@ -15,8 +15,9 @@ from django.utils.translation import override
 
 from connections.spec.text import duration
 from connections.transport.log import recording
+from portal.devserver import supervisor, up
 from portal.notices import mail
-from portal.operations import checks, health, supervisor, up, web_server
+from portal.operations import checks, health, web_server
 from tests.house.test_words import REPOSITORY, files, modules, shown
 
 TRANSLATED = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}

@@ -17,13 +17,13 @@ from connections.jobs import registry, services
 from connections.jobs.models import Job, JobState
 from connections.jobs.tasks import work
 from connections.tenancy.scope import staff_scope
+from portal.devserver.children import Plan
 from portal.members.adapters import House
 from portal.members.mailing import Delivery
 from portal.members.models import Invitation
 from portal.notices import error_groups, mail, smtp
 from portal.notices.deliveries import deliveries_of
 from portal.notices.models import MailState, OutgoingMail
-from portal.operations.children import Plan
 from tests.roles import acting_as
 
 pytestmark = pytest.mark.usefixtures("committed_db", "system_key")

@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from portal import env
+from portal.env import EMBEDDED_CLUSTER_NAME
 from portal.operations import checks, database_checks, role_checks, start
 from tests.roles import acting_as
 
@@ -259,7 +260,7 @@ def test_the_demos_own_server_is_refused_in_production(db: None, settings: Any) 
     settings.DEMO = True
     assert on_database(database_checks.server) == []
     settings.DEMO = False
-    assert on_database(database_checks.server) == (["portal.E025"] if name == database_checks.CLUSTER_NAME else [])
+    assert on_database(database_checks.server) == (["portal.E025"] if name == EMBEDDED_CLUSTER_NAME else [])
 
 
 @pytest.mark.parametrize("seconds", [-120, 120])

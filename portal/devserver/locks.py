@@ -9,8 +9,8 @@ import socket
 import time
 from typing import IO
 
+from portal.devserver.state import Folders
 from portal.operations.refusal import Refused
-from portal.operations.state import Folders
 
 ALREADY_RUNNING, PORT_TAKEN = 3, 4
 

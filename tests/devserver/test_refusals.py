@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from portal import env
-from portal.operations import binaries, locks
+from portal.devserver import binaries, locks
+from portal.devserver.state import Folders
+from portal.devserver.up import Start
 from portal.operations.refusal import Refused
-from portal.operations.state import Folders
-from portal.operations.up import Start
 
 
 @pytest.fixture(autouse=True)
@@ -140,7 +140,7 @@ def test_an_old_postgresql_is_named_with_its_version(monkeypatch: pytest.MonkeyP
 
 
 def test_a_cluster_of_another_version_is_not_touched(tmp_path: Path) -> None:
-    from portal.operations.embedded import Postgres
+    from portal.devserver.postgres import Postgres
 
     folders = Folders(tmp_path / "state")
     folders.make()

@@ -15,14 +15,14 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from portal.operations import binaries
-from portal.operations.process_user import Seat, seats
+from portal.devserver import binaries
+from portal.devserver.process_user import Seat, seats
+from portal.devserver.servers import Pause, await_ready, plain_environment, stop, tail
+from portal.devserver.state import Folders
+from portal.env import EMBEDDED_CLUSTER_NAME
 from portal.operations.refusal import Refused
-from portal.operations.servers import Pause, await_ready, plain_environment, stop, tail
-from portal.operations.state import Folders
 
 SUPERUSER = "postgres"
-CLUSTER_NAME = "portal-embedded"  # by which a production start recognises the demo's server, and refuses it
 HOME_NOTE = "postgres_home.json"
 
 _THROW_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -39,7 +39,7 @@ class Postgres:
         *,
         superuser_password: str = "",
         throw_away: bool = False,
-        cluster_name: str = CLUSTER_NAME,
+        cluster_name: str = EMBEDDED_CLUSTER_NAME,
     ) -> None:
         self.folders = folders
         self.programs = binaries.find_postgres()

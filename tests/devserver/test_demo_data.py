@@ -16,8 +16,8 @@ from django.urls import reverse
 from connections.tenancy.models import Tenant
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration
+from portal.devserver import demo_data as demo
 from portal.members.models import Membership, User
-from portal.operations import demo
 from tests.roles import acting_as
 
 ADDRESSES = {

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from portal.operations import binaries
-from portal.operations.process_user import Seat
-from portal.operations.servers import Pause, await_ready, plain_environment, stop
-from portal.operations.state import Folders, listens
+from portal.devserver import binaries
+from portal.devserver.process_user import Seat
+from portal.devserver.servers import Pause, await_ready, plain_environment, stop
+from portal.devserver.state import Folders, listens
 
 
 class Valkey:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portal.operations.process_user import Seat
-from portal.operations.servers import Step
-from portal.operations.state import Folders
+from portal.devserver.process_user import Seat
+from portal.devserver.servers import Step
+from portal.devserver.state import Folders
 
 _PLAIN: tuple[Step, ...] = ((signal.SIGTERM, 6.0),)
 # Celery lets running tasks finish at the first, hands them back at the second.

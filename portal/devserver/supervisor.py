@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal.operations.broker import Valkey
-from portal.operations.children import Child
-from portal.operations.embedded import Postgres
+from portal.devserver.children import Child
+from portal.devserver.postgres import Postgres
+from portal.devserver.servers import tail
+from portal.devserver.state import Folders
+from portal.devserver.stop_signals import Bell
+from portal.devserver.valkey import Valkey
 from portal.operations.refusal import Refused
-from portal.operations.servers import tail
-from portal.operations.state import Folders
-from portal.operations.stop_signals import Bell
 
 # Seconds before what ended is started again: at once, and then later and later, as a database or a broker that is
 # restarted needs its time as well. From the last one on it stays at that.

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.operations.running import ROOT, Up, free_ports
+from tests.devserver.running import ROOT, Up, free_ports
 
 pytestmark = pytest.mark.drill
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from portal.operations import supervisor as module
-from portal.operations.broker import Valkey
-from portal.operations.children import Child
-from portal.operations.state import Folders, listens
-from portal.operations.stop_signals import StopAsked
-from portal.operations.supervisor import ChildEnded, Supervisor
+from portal.devserver import supervisor as module
+from portal.devserver.children import Child
+from portal.devserver.state import Folders, listens
+from portal.devserver.stop_signals import StopAsked
+from portal.devserver.supervisor import ChildEnded, Supervisor
+from portal.devserver.valkey import Valkey
 
 WAITS = ("-c", "import time; time.sleep(60)")
 

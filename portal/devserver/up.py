@@ -16,17 +16,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from portal import env
+from portal.devserver.banner import what_is_where
+from portal.devserver.children import Plan, sandbox
+from portal.devserver.locks import check_port, claim_folder
+from portal.devserver.postgres import Postgres
+from portal.devserver.state import Folders
+from portal.devserver.stop_signals import Bell, StopAsked
+from portal.devserver.supervisor import ChildEnded, Supervisor
+from portal.devserver.valkey import Valkey
 from portal.operations import roles
-from portal.operations.banner import what_is_where
-from portal.operations.broker import Valkey
-from portal.operations.children import Plan, sandbox
-from portal.operations.embedded import Postgres
 from portal.operations.keys import ensure_keys
-from portal.operations.locks import check_port, claim_folder
 from portal.operations.refusal import Refused
-from portal.operations.state import Folders
-from portal.operations.stop_signals import Bell, StopAsked
-from portal.operations.supervisor import ChildEnded, Supervisor
 
 
 def main(arguments: Sequence[str]) -> int:
