@@ -194,7 +194,7 @@ def bootstrap_assets() -> list[tuple[str, Path]]:
     """Bootstrap's files as its wheel carries them, served under ``bootstrap/`` from our own origin."""
     spec = importlib.util.find_spec("bootstrap_wrapper")
     if spec is None or spec.origin is None:
-        message = "Bootstrap's wheel is not installed. Install the lock: make run, or uv pip sync requirements.lock"
+        message = "Bootstrap's wheel is not installed. Install the lock: `make runtime`."
         raise BadEnvironment(message)
     return [("bootstrap", Path(spec.origin).parent.parent / "bootstrap")]
 
