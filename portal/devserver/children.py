@@ -24,6 +24,9 @@ _KEPT = tuple(
 )
 _SECRETS = ("PORTAL_SECRET_KEY", "PORTAL_WEB_KEYSET", "PORTAL_KEK", "PORTAL_SMTP_URL")
 
+MAIL_QUEUES = "urgent-mail,mail"
+DEMO_WEB_THREADS = 4  # each has a connection to the database, which holds some 9 MB there
+
 
 @dataclass
 class Child:
@@ -109,25 +112,38 @@ class Plan:
         """A `manage.py` command that runs as the tables' owner and ends by itself."""
         return Child(name, ("manage.py", *arguments), self._environment("owner", self.owner_url))
 
-    def web(self) -> Child:
+    def web(self, *options: str) -> Child:
         """Never gets the KEK."""
-        server = ("manage.py", "serve", "--listen", f"127.0.0.1:{self.port}")
+        server = ("manage.py", "serve", "--listen", f"127.0.0.1:{self.port}", *options)
         return Child("web", server, self._environment("web", self.web_url, self.web_keyset))
 
-    def workers(self) -> tuple[Child, ...]:
-        """One for each line of work, so that none waits for another's."""
-        return self.worker("interactive"), self.worker("sync"), self.worker("mail")
+    def processes(self) -> tuple[Child, ...]:
+        """What serves people and does the jobs: in the demo fewer processes, as each holds all of Django."""
+        if self.mode == "production":
+            return self.web(), self.worker("interactive"), self.worker("sync"), self.worker("mail"), self.beat()
+        web, sync = self.web("--threads", str(DEMO_WEB_THREADS)), self._demo_worker("sync", "sync")
+        if self.smtp:
+            # A mail server may hang, and a check that somebody waits for must not wait for it.
+            mail = self._demo_worker("mail", MAIL_QUEUES, smtp=self.smtp)
+            return web, self._demo_worker("interactive", "interactive", "--beat"), sync, mail
+        return web, self._demo_worker("interactive", f"interactive,{MAIL_QUEUES}", "--beat"), sync
 
     def worker(self, queue: str) -> Child:
         """The one for mail serves urgent mail as well, in turns, and it alone is told how to reach the mail server."""
         is_mail = queue == "mail"
-        queues = "urgent-mail,mail" if is_mail else queue
+        queues = MAIL_QUEUES if is_mail else queue
         celery = f"-m celery --app portal worker --queues {queues} --concurrency 2 --pool prefork".split()
         # Workers have nothing to tell each other; and a heartbeat that finds no broker holds the whole worker up, time
         # limits of its tasks included, until there is one.
         quiet = f"--hostname {queue}@%h --without-mingle --without-gossip --without-heartbeat --loglevel INFO".split()
         environment = self._environment("worker", self.worker_url, self.kek, self.smtp if is_mail else {})
         return Child(f"worker-{queue}", (*celery, *quiet), environment, steps=_CELERY)
+
+    def _demo_worker(self, name: str, queues: str, *options: str, smtp: Mapping[str, str] | None = None) -> Child:
+        """With threads, see portal/devserver/worker.py. A sync's slices take long, so they have a worker of their own."""
+        arguments = ("-m", "portal.devserver.worker", "--name", name, "--queues", queues, *options)
+        environment = self._environment("worker", self.worker_url, self.kek, smtp or {})
+        return Child(f"worker-{name}", arguments, environment, steps=_CELERY)
 
     def beat(self) -> Child:
         """Rings the doorbell; has no key of any kind beside Django's."""

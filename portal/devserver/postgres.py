@@ -87,6 +87,8 @@ class Postgres:
             "cluster_name": self._cluster_name,
             **(_THROW_AWAY if self._throw_away else {}),
         }
+        if self.programs.major >= 18:
+            settings["io_method"] = "sync"  # no processes that read ahead for a database as small as ours
         command: list[str | Path] = [self.programs.postgres, "-D", self.data]
         command += [f"--{name}={value}" for name, value in settings.items()]
         log = self.folders.fresh_log("postgres")

@@ -137,7 +137,7 @@ class Start:
             hosts = json.loads(self.addresses.read_text(encoding="utf-8"))["hosts"]
             plan = self._plan(plan.owner_url, plan.web_url, plan.worker_url, hosts=json.dumps(hosts))
         _say("Starting the portal ...")
-        for child in (plan.web(), *plan.workers(), plan.beat()):
+        for child in plan.processes():
             supervisor.start(child)
         if self.demo and not self.notes.exists():
             where = ("--sandbox", str(self.addresses)) if self.own_sandbox else ()

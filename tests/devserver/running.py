@@ -95,6 +95,16 @@ class Up:
                 found[int(entry.name)] = command
         return found
 
+    def memory_mb(self) -> float:
+        """What all of them hold, each page that several share divided among them (PSS)."""
+        sizes = [
+            int(line.split()[1])
+            for pid in self.processes()
+            for line in (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines()
+            if line.startswith("Pss:")
+        ]
+        return sum(sizes) / 1024
+
     def left_after(self, seconds: float) -> dict[int, str]:
         deadline = time.monotonic() + seconds
         while (left := self.processes()) and time.monotonic() < deadline:
