@@ -28,6 +28,13 @@ run: export PORTAL_MODE ?= demo
 run: demo
 	@exec $(PYTHON_IN) manage.py up $(ARGS)
 
+# Against what `make run` has started; PORTAL_VAR names its folder where that is not var/.
+manage: demo
+	@exec $(PYTHON_IN) -m portal.devserver.manage $(ARGS)
+
+shell dbshell: demo
+	@exec $(PYTHON_IN) -m portal.devserver.manage $@ $(ARGS)
+
 test: dev browser
 	@exec $(PYTHON_IN) -m pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
 

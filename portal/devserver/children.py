@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ _CELERY: tuple[Step, ...] = ((signal.SIGTERM, 5.0), (signal.SIGQUIT, 5.0))
 _KEPT = tuple(
     ["PATH", "HOME", "USER", "LANG", "LANGUAGE", "TERM", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SSL_CERT_FILE"]
 )
+OURS = ("PORTAL_", "DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE")
 _SECRETS = ("PORTAL_SECRET_KEY", "PORTAL_WEB_KEYSET", "PORTAL_KEK", "PORTAL_SMTP_URL")
 
 MAIL_QUEUES = "urgent-mail,mail"
@@ -86,7 +88,7 @@ class Plan:
             "PORTAL_MODE": self.mode,
             "PORTAL_PROCESS": process,
             "PORTAL_VAR": str(self.state),
-            "DATABASE_URL_FILE": str(self._kept_address(process, database)),
+            "DATABASE_URL_FILE": str(self._address_file(process, database)),
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "PYTHONUNBUFFERED": "1",
         }
@@ -97,16 +99,17 @@ class Plan:
             environment |= part
         return environment
 
-    def _kept_address(self, process: str, address: str) -> Path:
+    def _address_file(self, process: str, address: str) -> Path:
         """A file, because it holds a password, and an environment is copied into every child and many a report."""
         path = self.state / "keys" / f"{process}.database"
-        draft = path.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(address)
-        draft.replace(path)  # whoever is just starting reads all of it
+        _write_private(path, address)
         return path
+
+    def write_owner_environment(self) -> None:
+        """For `make manage`, which runs commands beside these processes."""
+        environment = self._environment("owner", self.owner_url)
+        ours = {name: value for name, value in environment.items() if name.startswith(OURS)}
+        _write_private(owner_environment(self.state), json.dumps(ours))
 
     def command(self, name: str, *arguments: str) -> Child:
         """A `manage.py` command that runs as the tables' owner and ends by itself."""
@@ -151,6 +154,20 @@ class Plan:
         schedule.parent.mkdir(exist_ok=True)
         celery = ("-m", "celery", "--app", "portal", "beat", "--schedule", str(schedule), "--loglevel", "INFO")
         return Child("beat", celery, self._environment("beat", self.worker_url))
+
+
+def owner_environment(state: Path) -> Path:
+    """The file that holds it while everything runs, as JSON; the next start clears its folder."""
+    return state / "run" / "owner.environment"
+
+
+def _write_private(path: Path, text: str) -> None:
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    draft.replace(path)  # whoever is just starting reads all of it
 
 
 def sandbox(state: Path, port: int) -> Child:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import socket
 import time
+from pathlib import Path
 from typing import IO
 
 from portal.devserver.state import Folders
@@ -15,9 +16,24 @@ from portal.operations.refusal import Refused
 ALREADY_RUNNING, PORT_TAKEN = 3, 4
 
 
+LOCK = "up.lock"
+
+
+def is_locked(state: Path) -> bool:
+    """Whether a start has claimed this state folder and still lives."""
+    try:
+        with (state / LOCK).open("r", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # nobody has ever started anything there
+    return False
+
+
 def claim_folder(folders: Folders) -> tuple[IO[str], bool]:
     """Held by the kernel as long as we live, and whether the run before was killed (it left its number). Raises Refused."""
-    lock = (folders.state / "up.lock").open("a+", encoding="utf-8")
+    lock = (folders.state / LOCK).open("a+", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,10 +11,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal import env
 from portal.operations.refusal import Refused
 
 LONGEST_SOCKET_FOLDER = 90  # a socket's whole path may have 107 bytes
 EARLY = {"mail", "sandbox"}  # what other commands may have put into the state folder before the first start
+
+
+def state_folder() -> Path:
+    """What PORTAL_VAR names, else `var/` of this checkout."""
+    return Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var"))).resolve()
 
 
 @dataclass(frozen=True)

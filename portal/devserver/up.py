@@ -13,14 +13,13 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from portal import env
 from portal.devserver.banner import what_is_where
-from portal.devserver.children import Plan, sandbox
+from portal.devserver.children import Plan, owner_environment, sandbox
 from portal.devserver.locks import check_port, claim_folder
 from portal.devserver.postgres import Postgres
-from portal.devserver.state import Folders
+from portal.devserver.state import Folders, state_folder
 from portal.devserver.stop_signals import Bell, StopAsked
 from portal.devserver.supervisor import ChildEnded, Supervisor
 from portal.devserver.valkey import Valkey
@@ -56,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"up: {end}", file=sys.stderr)
         code = 1
     finally:
+        owner_environment(start.folders.state).unlink(missing_ok=True)
         start.supervisor.stop()
         start.lock.truncate(0)
         start.lock.close()
@@ -88,7 +88,7 @@ class Start:
         if self.mode == "production" and env.text("PORTAL_SANDBOX_HOSTS"):
             message = "PORTAL_SANDBOX_HOSTS is for the demo; remove it where real customers connect"
             raise Refused(message)
-        self.folders = Folders(Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var"))).resolve())
+        self.folders = Folders(state_folder())
         self.folders.make()
         self.postgres = None if env.text("DATABASE_URL") else Postgres(self.folders)
         if self.postgres:
@@ -144,6 +144,7 @@ class Start:
             # The workers make the keys that its secrets are sealed with, so it runs beside them.
             supervisor.finish(plan.command("demo_data", "demo_data", *where), seconds=120)
         supervisor.until(self._answers, seconds=60, what="the portal")
+        plan.write_owner_environment()
 
     def _databases(self) -> tuple[str, str, str]:
         """The URLs of owner, web and worker. Raises Refused."""

@@ -65,6 +65,21 @@ def test_it_answers_and_says_what_is_where(up: Up) -> None:
     assert all(person["email"] in said and person["password"] in said for person in sign_ins)
 
 
+def test_commands_run_beside_it_with_its_own_database(up: Up) -> None:
+    count = "from connections.tenancy.models import Tenant; print(Tenant.objects.count(), 'tenants')"
+    assert "2 tenants" in up.manage("shell", "-c", count).stdout
+    assert "[X] 0001_initial" in up.manage("showmigrations", "tenancy").stdout
+    told = up.manage("dbshell", "--", "-Atc", "SELECT current_user || ' of ' || current_database()", PGUSER="nobody")
+    assert told.stdout == "portal_owner of portal\n"
+
+
+def test_commands_say_so_where_nothing_runs(up: Up, tmp_path: Path) -> None:
+    other = Up(tmp_path / "state", up.port)
+    refused = other.manage("shell")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"nothing runs in {tmp_path / 'state'}. Start it with `make run`" in refused.stderr
+
+
 def test_all_its_processes_fit_into_the_memory_of_a_small_machine(up: Up) -> None:
     assert up.memory_mb() < MOST_MEMORY_MB, up.processes()
 
@@ -154,12 +169,14 @@ def test_an_interrupt_stops_everything_even_in_the_background(up: Up) -> None:
     assert up.ended() == 0
     assert up.left_after(0) == {}
     assert "Stopped." in up.says()
+    assert "nothing runs in" in up.manage("check").stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
 def test_a_stop_in_the_middle_of_starting(up: Up, number: int) -> None:
     up.start("--no-demo")
     up.until_it_says("Bringing the database up to date")
+    assert "is still starting" in up.manage("check").stderr
     up.send(number)
     assert up.ended() == 0
     assert up.left_after(0) == {}
