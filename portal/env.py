@@ -64,15 +64,15 @@ def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
     return value
 
 
-def number(name: str, default: int, *, least: int | None = None) -> int:
+def number(name: str, default: int, *, minimum: int | None = None) -> int:
     value = os.environ.get(name) or str(default)
     try:
         parsed = int(value)
     except ValueError:
         message = f"{name} must be a whole number."
         raise BadEnvironment(message) from None
-    if least is not None and parsed < least:
-        message = f"{name} must be {least} or more."
+    if minimum is not None and parsed < minimum:
+        message = f"{name} must be {minimum} or more."
         raise BadEnvironment(message)
     return parsed
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-def what_is_where(
+def ready_text(
     *, portal: str, simulator: str, logs: Path, data: str, notes: Path, is_demo: bool, seconds: float
 ) -> str:
     """Several lines. `notes` is the file demo_data writes: ``{"sign_ins": [{"email", "password", "what"}]}``."""

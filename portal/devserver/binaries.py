@@ -52,20 +52,20 @@ class PostgresPrograms:
 
 def find_postgres() -> PostgresPrograms:
     """PG_BIN, then the wheel, then the system's newest, then PATH; 16 or newer. Raises Refused."""
-    named = os.environ.get("PG_BIN")
-    if named:
-        found = _programs(Path(named))
-        if found is None:
-            message = f"PG_BIN={named} holds no runnable initdb and postgres; unset it, or name such a folder"
+    named_folder = os.environ.get("PG_BIN")
+    if named_folder:
+        programs = _read_programs(Path(named_folder))
+        if programs is None:
+            message = f"PG_BIN={named_folder} holds no runnable initdb and postgres; unset it, or name such a folder"
             raise Refused(message)
-        if found.major < OLDEST:
-            message = f"PG_BIN={named} is PostgreSQL {found.major}; name one of version {OLDEST} or newer, or unset it"
+        if programs.major < OLDEST:
+            message = f"PG_BIN={named_folder} is PostgreSQL {programs.major}; name one of version {OLDEST} or newer, or unset it"
             raise Refused(message)
-        return found
+        return programs
     for folder in _folders():
-        found = _programs(folder)
-        if found is not None and found.major >= OLDEST:
-            return found
+        programs = _read_programs(folder)
+        if programs is not None and programs.major >= OLDEST:
+            return programs
     message = (
         f"no PostgreSQL {OLDEST} or newer found: install the lock (make run does), set PG_BIN to a folder with initdb "
         "and postgres, or DATABASE_URL to a running server"
@@ -82,9 +82,9 @@ def find_valkey() -> Path:
             if os.access(program, os.X_OK):
                 return program
     for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found:
-            return Path(found)
+        programs = shutil.which(name)
+        if programs:
+            return Path(programs)
     message = "no Valkey server found: install the lock (make run does), or set BROKER_URL to a running one"
     raise Refused(message)
 
@@ -108,7 +108,7 @@ def _package(name: str) -> Path | None:
     return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
-def _programs(folder: Path) -> PostgresPrograms | None:
+def _read_programs(folder: Path) -> PostgresPrograms | None:
     if not all(os.access(folder / name, os.X_OK) for name in ("initdb", "postgres")):
         return None
     try:

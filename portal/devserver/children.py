@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from portal.devserver.process_user import Seat
+from portal.devserver.process_user import ProcessUser
 from portal.devserver.servers import Step
 from portal.devserver.state import Folders
 
@@ -20,7 +20,7 @@ _PLAIN: tuple[Step, ...] = ((signal.SIGTERM, 6.0),)
 _CELERY: tuple[Step, ...] = ((signal.SIGTERM, 5.0), (signal.SIGQUIT, 5.0))
 
 # Whatever else stands in our environment is nobody's business there.
-_KEPT = tuple(
+_INHERITED = tuple(
     ["PATH", "HOME", "USER", "LANG", "LANGUAGE", "TERM", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SSL_CERT_FILE"]
 )
 OURS = ("PORTAL_", "DATABASE_URL", "BROKER_URL", "DJANGO_SETTINGS_MODULE")
@@ -44,7 +44,7 @@ class Child:
     def start(self, folders: Folders, cwd: Path) -> None:
         """Start it in a session of its own, so that the terminal's Ctrl-C reaches us alone."""
         with folders.fresh_log(self.name).open("wb") as output:
-            self.process = Seat().spawn(
+            self.process = ProcessUser().spawn(
                 (sys.executable, *self.arguments),
                 output=output,
                 environment=dict(self.environment),
@@ -78,7 +78,7 @@ class Plan:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if name in _KEPT
+            if name in _INHERITED
             or name.startswith("LC_")
             or (name.startswith("PORTAL_") and not name.startswith(_SECRETS))
         }
@@ -184,5 +184,5 @@ def sandbox(state: Path, port: int) -> Child:
         "--portal",
         f"http://localhost:{port}",
     )
-    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return Child("sandbox", arguments, {**kept, "PYTHONUNBUFFERED": "1"})

@@ -13,7 +13,7 @@ from typing import IO
 from portal.devserver.state import Folders
 from portal.operations.refusal import Refused
 
-ALREADY_RUNNING, PORT_TAKEN = 3, 4
+ALREADY_RUNNING_EXIT_CODE, PORT_TAKEN_EXIT_CODE = 3, 4
 
 
 LOCK = "up.lock"
@@ -31,7 +31,7 @@ def is_locked(state: Path) -> bool:
     return False
 
 
-def claim_folder(folders: Folders) -> tuple[IO[str], bool]:
+def lock_state_folder(folders: Folders) -> tuple[IO[str], bool]:
     """Held by the kernel as long as we live, and whether the run before was killed (it left its number). Raises Refused."""
     lock = (folders.state / LOCK).open("a+", encoding="utf-8")
     try:
@@ -44,18 +44,18 @@ def claim_folder(folders: Folders) -> tuple[IO[str], bool]:
             f"the portal already runs in {folders.state} (process {holder}); stop that one first, or set PORTAL_VAR "
             "to another folder and PORT to another port for a second one"
         )
-        raise Refused(message, exit_code=ALREADY_RUNNING) from None
+        raise Refused(message, exit_code=ALREADY_RUNNING_EXIT_CODE) from None
     lock.seek(0)
-    killed_before = bool(lock.read())
+    was_killed = bool(lock.read())
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
-    return lock, killed_before
+    return lock, was_killed
 
 
-def check_port(port: int, first: int, *, patience: float) -> None:
+def check_port(port: int, first: int, *, wait_seconds: float) -> None:
     """Raises Refused."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + wait_seconds
     while not _free(port):
         if time.monotonic() >= deadline:
             whose = "" if port == first else ", which the simulator needs,"
@@ -63,7 +63,7 @@ def check_port(port: int, first: int, *, patience: float) -> None:
                 f"port {port}{whose} is taken by another program; stop it, or choose another one for the portal: "
                 f"make run PORT={first + 1000}"
             )
-            raise Refused(message, exit_code=PORT_TAKEN)
+            raise Refused(message, exit_code=PORT_TAKEN_EXIT_CODE)
         time.sleep(0.1)
 
 

@@ -13,15 +13,15 @@ from portal.devserver.children import Child
 from portal.devserver.postgres import Postgres
 from portal.devserver.servers import tail
 from portal.devserver.state import Folders
-from portal.devserver.stop_signals import Bell
+from portal.devserver.stop_signals import StopSignals
 from portal.devserver.valkey import Valkey
 from portal.operations.refusal import Refused
 
 # Seconds before what ended is started again: at once, and then later and later, as a database or a broker that is
 # restarted needs its time as well. From the last one on it stays at that.
-PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-MOST_ENDS = 20  # in a row, which takes about a quarter of an hour; then there is no use in going on
-LASTING_SECONDS = 300.0  # who has run for so long ends for a new reason
+RESTART_WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+MAX_ENDS_IN_A_ROW = 20  # in a row, which takes about a quarter of an hour; then there is no use in going on
+STABLE_SECONDS = 300.0  # who has run for so long ends for a new reason
 
 Process = Child | Postgres | Valkey
 
@@ -31,7 +31,7 @@ class ChildEnded(Exception):
 
 
 @dataclass
-class Ends:
+class EndHistory:
     """How often a process has ended in a row, and when (of time.monotonic) it was started, and is to be."""
 
     count: int = 0
@@ -42,21 +42,21 @@ class Ends:
 class Supervisor:
     """Servers first, then children; on the way down children first. The main thread alone may use it."""
 
-    def __init__(self, *, folders: Folders, cwd: Path, bell: Bell) -> None:
+    def __init__(self, *, folders: Folders, cwd: Path, stop_signals: StopSignals) -> None:
         self.folders = folders
         self.cwd = cwd
-        self.bell = bell
+        self.stop_signals = stop_signals
         self.servers: list[Postgres | Valkey] = []
         self.children: list[Child] = []
-        self._ends: dict[str, Ends] = {}
+        self._ends: dict[str, EndHistory] = {}
 
     def serve(self, server: Postgres | Valkey) -> None:
         """Start an embedded server. Raises Refused, StopAsked."""
         self.servers.append(server)
-        server.start(self.bell.pause)
+        server.start(self.stop_signals.pause)
 
     def start(self, child: Child) -> None:
-        self.bell.check()
+        self.stop_signals.check()
         self.children.append(child)
         child.start(self.folders, self.cwd)
 
@@ -78,16 +78,16 @@ class Supervisor:
             if time.monotonic() > deadline:
                 message = f"{what} was not ready within {seconds:.0f} s; see {self.folders.log}"
                 raise Refused(message, exit_code=1)
-            self.bell.wait(0.05)
-            self.bell.check()
+            self.stop_signals.wait(0.05)
+            self.stop_signals.check()
 
     def run(self) -> None:
         """Wait until somebody asks us to stop, starting again whatever ends. Raises StopAsked, ChildEnded."""
         begun = time.monotonic()
-        self._ends = {each.name: Ends(started_at=begun) for each in (*self.servers, *self.children)}
+        self._ends = {each.name: EndHistory(started_at=begun) for each in (*self.servers, *self.children)}
         while True:
-            self.bell.check()
-            self.bell.wait(self._restart_ended())
+            self.stop_signals.check()
+            self.stop_signals.wait(self._restart_ended())
 
     def _restart_ended(self) -> float | None:
         """Seconds until there is something to start; None where all run. Raises StopAsked, ChildEnded."""
@@ -108,13 +108,13 @@ class Supervisor:
             waits.append(0.0)  # waiting for a server may have used up the signal of somebody else's end
         return min(waits, default=None)
 
-    def _note_end(self, each: Process, ends: Ends, now: float) -> None:
+    def _note_end(self, each: Process, ends: EndHistory, now: float) -> None:
         """Say that it has ended and when it is started again. Raises ChildEnded after too many ends in a row."""
-        ends.count = 1 if now - ends.started_at > LASTING_SECONDS else ends.count + 1
+        ends.count = 1 if now - ends.started_at > STABLE_SECONDS else ends.count + 1
         code = each.process.returncode if each.process else 0
-        if ends.count > MOST_ENDS:
+        if ends.count > MAX_ENDS_IN_A_ROW:
             raise _ended(each.name, code, self.folders.log, f", {ends.count} times in a row")
-        pause = PAUSES[min(ends.count, len(PAUSES)) - 1]
+        pause = RESTART_WAITS_SECONDS[min(ends.count, len(RESTART_WAITS_SECONDS)) - 1]
         ends.due_at = now + pause
         when = f"in {pause:.0f} s" if pause else "at once"
         times = f", {ends.count} times in a row" if ends.count > 1 else ""
@@ -130,7 +130,7 @@ class Supervisor:
             each.start(self.folders, self.cwd)
             return
         try:
-            each.start(self.bell.pause)
+            each.start(self.stop_signals.pause)
         except Refused as refusal:
             _say(str(refusal))
 
@@ -142,11 +142,11 @@ class Supervisor:
 
     def stop(self) -> None:
         """Everybody, gently and then less so; a second request to stop skips the gentle part."""
-        asked = self.bell.asked
+        stop_requests = self.stop_signals.stop_requests
         alive = [child for child in self.children if child.process is not None and not child.ended]
         rounds = max((len(child.steps) for child in alive), default=0)
         for turn in range(rounds):
-            alive = self._turn(alive, turn, asked)
+            alive = self._turn(alive, turn, stop_requests)
         for child in alive:
             if child.process is not None:
                 child.process.kill()
@@ -154,17 +154,21 @@ class Supervisor:
         for server in reversed(self.servers):
             server.stop()
 
-    def _turn(self, alive: Sequence[Child], turn: int, asked: int) -> list[Child]:
-        patience = 0.0
+    def _turn(self, alive: Sequence[Child], turn: int, stop_requests: int) -> list[Child]:
+        wait_seconds = 0.0
         for child in alive:
             if child.process is not None and turn < len(child.steps):
                 number, seconds = child.steps[turn]
                 child.process.send_signal(number)
-                patience = max(patience, seconds)
-        deadline = time.monotonic() + patience
+                wait_seconds = max(wait_seconds, seconds)
+        deadline = time.monotonic() + wait_seconds
         left = [child for child in alive if not child.ended]
-        while left and self.bell.asked == asked and (remaining := deadline - time.monotonic()) > 0:
-            self.bell.wait(remaining)
+        while (
+            left
+            and self.stop_signals.stop_requests == stop_requests
+            and (remaining := deadline - time.monotonic()) > 0
+        ):
+            self.stop_signals.wait(remaining)
             left = [child for child in left if not child.ended]
         return left
 

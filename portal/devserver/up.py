@@ -15,12 +15,12 @@ import time
 from collections.abc import Mapping, Sequence
 
 from portal import env
-from portal.devserver.banner import what_is_where
+from portal.devserver.banner import ready_text
 from portal.devserver.children import Plan, owner_environment, sandbox
-from portal.devserver.locks import check_port, claim_folder
+from portal.devserver.locks import check_port, lock_state_folder
 from portal.devserver.postgres import Postgres
 from portal.devserver.state import Folders, state_folder
-from portal.devserver.stop_signals import Bell, StopAsked
+from portal.devserver.stop_signals import StopRequested, StopSignals
 from portal.devserver.supervisor import ChildEnded, Supervisor
 from portal.devserver.valkey import Valkey
 from portal.operations import roles
@@ -37,17 +37,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", help="the portal's port; the simulator takes the next ones (PORT, 8000)")
     parser.add_argument("--no-demo", action="store_true", help="no simulator and no demo data")
     options = parser.parse_args(arguments)
-    bell = Bell()
+    stop_signals = StopSignals()
     try:
-        start = Start(port=options.port, demo=not options.no_demo, bell=bell)
+        start = Start(port=options.port, demo=not options.no_demo, stop_signals=stop_signals)
     except (Refused, env.BadEnvironment) as refusal:
         return _refused(refusal)
     code = 0
     try:
         start.everything()
-        _say(start.what_is_where(seconds=time.monotonic() - started))
+        _say(start.ready_text(seconds=time.monotonic() - started))
         start.supervisor.run()
-    except StopAsked:
+    except StopRequested:
         _say("Stopping ...")
     except Refused as refusal:
         code = _refused(refusal)
@@ -69,7 +69,7 @@ SIMULATOR_PORTS = 10  # its pages take the port after ours; each simulator's doo
 class Start:
     """One start. Making it checks everything that can be checked before a process runs. Raises Refused, BadEnvironment."""
 
-    def __init__(self, *, port: str | None, demo: bool, bell: Bell) -> None:
+    def __init__(self, *, port: str | None, demo: bool, stop_signals: StopSignals) -> None:
         self.mode = env.choice("PORTAL_MODE", env.MODES, "demo")
         if port is not None:
             os.environ["PORT"] = port
@@ -94,9 +94,9 @@ class Start:
         if self.postgres:
             self.postgres.check_version()
         self.valkey = None if env.text("BROKER_URL") else Valkey(self.folders)
-        self.lock, killed_before = claim_folder(self.folders)
+        self.lock, was_killed = lock_state_folder(self.folders)
         try:
-            self._claim_ports(patience=3.0 if killed_before else 0.0)
+            self._claim_ports(wait_seconds=3.0 if was_killed else 0.0)
             self.folders.clear_run()
             in_use = self.postgres is not None and self.postgres.exists
             self.keys = ensure_keys(self.folders.state / "keys", in_use=in_use)
@@ -104,14 +104,14 @@ class Start:
             self.lock.truncate(0)
             self.lock.close()
             raise
-        self.supervisor = Supervisor(folders=self.folders, cwd=env.BASE_DIR, bell=bell)
+        self.supervisor = Supervisor(folders=self.folders, cwd=env.BASE_DIR, stop_signals=stop_signals)
         self.addresses = self.folders.state / "sandbox" / "addresses.json"
         self.notes = self.folders.state / "demo.json"
 
-    def _claim_ports(self, *, patience: float) -> None:
+    def _claim_ports(self, *, wait_seconds: float) -> None:
         """What a killed run's children still hold is given a moment. Raises Refused."""
         for needed in range(self.port, self.port + (2 + SIMULATOR_PORTS if self.own_sandbox else 1)):
-            check_port(needed, self.port, patience=patience)
+            check_port(needed, self.port, wait_seconds=wait_seconds)
 
     def everything(self) -> None:
         """Raises Refused, ChildEnded, StopAsked."""
@@ -173,10 +173,10 @@ class Start:
             web_url=web,
             worker_url=worker,
             broker_url=self.valkey.address if self.valkey else env.text("BROKER_URL"),
-            secret_key=_theirs("PORTAL_SECRET_KEY") or {"PORTAL_SECRET_KEY_FILE": str(self.keys.secret_key)},
-            web_keyset=_theirs("PORTAL_WEB_KEYSET") or {"PORTAL_WEB_KEYSET_FILE": str(self.keys.web_keyset)},
-            kek=_theirs("PORTAL_KEK") or {"PORTAL_KEK_FILE": str(self.keys.kek)},
-            smtp=_theirs("PORTAL_SMTP_URL"),
+            secret_key=_set_by_person("PORTAL_SECRET_KEY") or {"PORTAL_SECRET_KEY_FILE": str(self.keys.secret_key)},
+            web_keyset=_set_by_person("PORTAL_WEB_KEYSET") or {"PORTAL_WEB_KEYSET_FILE": str(self.keys.web_keyset)},
+            kek=_set_by_person("PORTAL_KEK") or {"PORTAL_KEK_FILE": str(self.keys.kek)},
+            smtp=_set_by_person("PORTAL_SMTP_URL"),
             sandbox_hosts=hosts,
         )
 
@@ -190,9 +190,9 @@ class Start:
         finally:
             connection.close()
 
-    def what_is_where(self, *, seconds: float) -> str:
+    def ready_text(self, *, seconds: float) -> str:
         sandbox = json.loads(self.addresses.read_text(encoding="utf-8")) if self.own_sandbox else {}
-        return what_is_where(
+        return ready_text(
             portal=os.environ.get("PORTAL_ORIGIN") or f"http://localhost:{self.port}",
             simulator=sandbox.get("ui", ""),
             logs=self.folders.log,
@@ -218,7 +218,7 @@ def _check_environment() -> None:
             env.database(name)
 
 
-def _theirs(name: str) -> Mapping[str, str]:
+def _set_by_person(name: str) -> Mapping[str, str]:
     """What the person set of `NAME` and `NAME_FILE`."""
     return {key: os.environ[key] for key in (name, f"{name}_FILE") if os.environ.get(key)}
 

@@ -16,8 +16,8 @@ from django.db.models import Model
 from connections.tenancy.row_security import OWNER, NoRowSecurity
 from portal import env
 
-OLDEST_SERVER = 16
-MOST_DRIFT = 60.0  # seconds
+MIN_SERVER_VERSION = 16
+MAX_CLOCK_DRIFT_SECONDS = 60.0  # seconds
 
 Messages = list[CheckMessage]
 
@@ -35,11 +35,11 @@ def server(
     if not databases:
         return []
     major = server_major()
-    if major < OLDEST_SERVER:
+    if major < MIN_SERVER_VERSION:
         return [
             Error(
                 f"The database server is PostgreSQL {major}.",
-                hint=f"Use version {OLDEST_SERVER} or newer.",
+                hint=f"Use version {MIN_SERVER_VERSION} or newer.",
                 id="portal.E005",
             )
         ]
@@ -58,7 +58,7 @@ def server(
     ]
 
 
-def fenced_models() -> Iterator[type[Model]]:
+def models_with_row_security() -> Iterator[type[Model]]:
     """Every model with a tenant that does not say why it stands outside the fence."""
     for model in apps.get_models():
         names = {field.name for field in model._meta.concrete_fields}
@@ -82,10 +82,12 @@ def row_security(
             " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')",
             [OWNER],
         )
-        seen = {name: forced and scoped and not strange for name, forced, scoped, strange in cursor.fetchall()}
+        is_secured = {name: forced and scoped and not strange for name, forced, scoped, strange in cursor.fetchall()}
     # A table that is not there yet is a pending migration's affair.
     open_tables = sorted(
-        table for model in fenced_models() if (table := model._meta.db_table) in seen and not seen[table]
+        table
+        for model in models_with_row_security()
+        if (table := model._meta.db_table) in is_secured and not is_secured[table]
     )
     if not open_tables:
         return []
@@ -129,7 +131,7 @@ def clock(app_configs: Sequence[Any] | None = None, databases: Iterable[str] | N
         there = cursor.fetchone()[0]
     after = time.time()
     drift = max(before - there, there - after, 0.0)
-    if drift <= MOST_DRIFT:
+    if drift <= MAX_CLOCK_DRIFT_SECONDS:
         return []
     return [
         Error(

@@ -136,7 +136,7 @@ def test_there_is_no_demo_data_in_production(system_key: None, settings: Any) ->
 def test_without_a_worker_it_gives_up_with_the_way_out(
     db: None, addresses: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "KEY_PATIENCE", 0.3)
+    monkeypatch.setattr(demo, "SYSTEM_KEY_WAIT_SECONDS", 0.3)
     with pytest.raises(CommandError, match="worker"):
         demo_data("--sandbox", str(addresses))
 

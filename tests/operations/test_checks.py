@@ -160,7 +160,7 @@ def test_a_broker_that_nobody_named_is_refused(settings: Any, process: str) -> N
     assert ids(checks.broker()) == ["portal.E017"]
 
 
-@pytest.mark.parametrize("name", checks.CELERYS_OWN)
+@pytest.mark.parametrize("name", checks.CELERY_VARIABLES)
 def test_what_celery_would_obey_before_our_settings_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "redis://elsewhere.example/0")
     assert ids(checks.broker()) == ["portal.E030"]

@@ -19,7 +19,7 @@ class Command(OwnerCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            notes = demo_data.invent(sandbox=options["sandbox"])
-        except demo_data.CannotInvent as reason:
+            notes = demo_data.create_demo_data(sandbox=options["sandbox"])
+        except demo_data.DemoDataError as reason:
             raise CommandError(str(reason)) from None
         self.stdout.write(f"Demo sign-ins are in {notes}.")
