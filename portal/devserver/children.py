@@ -1,4 +1,4 @@
-"""The portal's own processes: what each runs, with which part of the environment, and how it is stopped."""
+"""The portal's own processes: what each runs, which part of the environment it gets, and how it is stopped."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Plan:
     sandbox_hosts: str = ""
 
     def _environment(self, process: str, database: str, *more: Mapping[str, str]) -> dict[str, str]:
-        kept = {
+        inherited = {
             name: value
             for name, value in os.environ.items()
             if name in _INHERITED
@@ -92,9 +92,9 @@ class Plan:
             "DJANGO_SETTINGS_MODULE": "portal.settings",
             "PYTHONUNBUFFERED": "1",
         }
-        named = os.environ.get("BROKER_URL_FILE")
-        broker = {"BROKER_URL_FILE": named} if named else {"BROKER_URL": self.broker_url}
-        environment = demo | kept | hosts | ours | broker | dict(self.secret_key)
+        broker_file = os.environ.get("BROKER_URL_FILE")
+        broker = {"BROKER_URL_FILE": broker_file} if broker_file else {"BROKER_URL": self.broker_url}
+        environment = demo | inherited | hosts | ours | broker | dict(self.secret_key)
         for part in more:
             environment |= part
         return environment
@@ -184,5 +184,5 @@ def sandbox(state: Path, port: int) -> Child:
         "--portal",
         f"http://localhost:{port}",
     )
-    kept = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return Child("sandbox", arguments, {**kept, "PYTHONUNBUFFERED": "1"})
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return Child("sandbox", arguments, {**inherited, "PYTHONUNBUFFERED": "1"})

@@ -26,12 +26,12 @@ from connections.vault.secret import Secret
 from connections.vault.services import create_tenant, register_client
 from portal.members.models import Membership, Role, StaffRole, User
 
-SYSTEM_KEY_WAIT_SECONDS = 30.0  # seconds until a worker has made the house's key
+SYSTEM_KEY_WAIT_SECONDS = 30.0  # until a worker has made it
 TENANTS = {"aamu": "Aamu Oy", "kaste": "Kaste Oy"}
 
 
 class DemoDataError(Exception):
-    """Why there is no demo data, in one line."""
+    """The demo data cannot be made; the text says why in one line."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +59,21 @@ PEOPLE = (
 def create_demo_data(*, sandbox: Path | None) -> Path:
     """Make what is missing and return the file with the sign-ins. Safe to run again: passwords stay.
 
-    `sandbox` is the simulators' addresses.json. Raises CannotInvent.
+    `sandbox` is the simulators' addresses.json. Raises DemoDataError.
     """
     if not settings.DEMO:
         text = "demo data is for PORTAL_MODE=demo only."
         raise DemoDataError(text)
     clients = _clients(sandbox) if sandbox else {}
     notes = settings.VAR_DIR / "demo.json"
-    password = _kept_password(notes) or "-".join(secrets.token_hex(3) for _ in range(3))
+    password = _noted_password(notes) or "-".join(secrets.token_hex(3) for _ in range(3))
     hashed = make_password(password)  # once: it takes a third of a second, and is everybody's
     with transaction.atomic():
         tenants = {slug: _tenant(slug, name) for slug, name in TENANTS.items()}
         for person in PEOPLE:
             _person(person, password, hashed, tenants)
     if clients:
-        _wait_until(SystemKey.objects.exists, "no worker has made the house's key; start one beside this command")
+        _wait_until(SystemKey.objects.exists, "no worker has made the system key; start one beside this command")
         with transaction.atomic():
             for slug, client in clients.items():
                 if client:  # elsewhere the customer's own client is used
@@ -149,10 +149,10 @@ def _wait_until(is_reached: Callable[[], bool], message: str) -> None:
         time.sleep(0.2)
 
 
-def _kept_password(notes: Path) -> str:
+def _noted_password(notes: Path) -> str:
     try:
-        notes_data: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
-        return str(notes_data["sign_ins"][0]["password"])
+        noted: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
+        return str(noted["sign_ins"][0]["password"])
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return ""
 

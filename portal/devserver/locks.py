@@ -1,4 +1,4 @@
-"""What one start claims for itself: the state folder, by a lock, and its ports."""
+"""What belongs to one start alone: the state folder, by a lock, and its ports."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def is_locked(state: Path) -> bool:
 
 
 def lock_state_folder(folders: Folders) -> tuple[IO[str], bool]:
-    """Held by the kernel as long as we live, and whether the run before was killed (it left its number). Raises Refused."""
+    """The lock, which the kernel holds as long as we live, and whether the run before was killed. Raises Refused.
+
+    A run that was killed has left its process number in the file.
+    """
     lock = (folders.state / LOCK).open("a+", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,9 +57,9 @@ def lock_state_folder(folders: Folders) -> tuple[IO[str], bool]:
 
 
 def check_port(port: int, first: int, *, wait_seconds: float) -> None:
-    """Raises Refused."""
+    """Raises Refused where it is still taken after `wait_seconds`."""
     deadline = time.monotonic() + wait_seconds
-    while not _free(port):
+    while not _is_free(port):
         if time.monotonic() >= deadline:
             whose = "" if port == first else ", which the simulator needs,"
             message = (
@@ -67,7 +70,7 @@ def check_port(port: int, first: int, *, wait_seconds: float) -> None:
         time.sleep(0.1)
 
 
-def _free(port: int) -> bool:
+def _is_free(port: int) -> bool:
     for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         try:
             probe = socket.socket(family, socket.SOCK_STREAM)

@@ -115,20 +115,20 @@ class Postgres:
 
     def _choose_user(self) -> None:
         """Choose the user PostgreSQL runs as; where nobody can reach our folders, move the cluster to one it can."""
-        candidates = candidate_users()
-        self._process_user = candidates[0]
+        users = candidate_users()
+        self._process_user = users[0]
         if self._process_user.uid is None:
             return
         if self._home == self.folders.state:
-            for user in candidates:
+            for user in users:
                 if self._can_reach(user):
                     self._process_user = user
                     return
-            self._home = self._reachable_home()
+            self._home = self._make_reachable_home()
         self.programs = self.programs.copy_to(self._home)
 
     def _can_reach(self, user: ProcessUser) -> bool:
-        probe = self.folders.run / "seat"
+        probe = self.folders.run / "probe"
         probe.mkdir(mode=0o700, exist_ok=True)
         user.give_ownership(probe)
         try:
@@ -153,7 +153,7 @@ class Postgres:
             raise Refused(message)
         return home
 
-    def _reachable_home(self) -> Path:
+    def _make_reachable_home(self) -> Path:
         # Not the ordinary temporary folder: the data must outlive a reboot.
         home = Path(tempfile.mkdtemp(prefix="portal-postgres-", dir="/var/tmp"))  # nosec B108
         self._process_user.give_ownership(home)
@@ -165,11 +165,11 @@ class Postgres:
         note = self.data / "PG_VERSION"
         if not note.exists():
             return
-        kept = note.read_text(encoding="ascii").strip()
-        if kept != str(self.programs.major):
+        cluster_version = note.read_text(encoding="ascii").strip()
+        if cluster_version != str(self.programs.major):
             message = (
-                f"{self.data} was made by PostgreSQL {kept}, but {self.programs.folder} is version "
-                f"{self.programs.major}; set PG_BIN to version {kept}, "
+                f"{self.data} was made by PostgreSQL {cluster_version}, but {self.programs.folder} is version "
+                f"{self.programs.major}; set PG_BIN to version {cluster_version}, "
                 "or dump with the old one, move the folder away and restore"
             )
             raise Refused(message)

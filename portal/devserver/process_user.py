@@ -1,4 +1,4 @@
-"""Which system user an embedded server sits in: PostgreSQL refuses to run as root.
+"""Which system user an embedded server runs as: PostgreSQL refuses to run as root.
 
 As root an existing account is used (`postgres`, else `nobody`); none is created and no folder outside our own state
 is opened up for it. Where a closed parent folder keeps that account out, a user namespace lets PostgreSQL see the
@@ -25,14 +25,14 @@ _CLONE_NEWUSER = 0x10000000
 
 @dataclass(frozen=True)
 class ProcessUser:
-    """`uid` None: the current user. `mapped`: the numbers are only what the process sees of itself."""
+    """A system user. `uid` None: the current one. `in_namespace`: the numbers are only what the process sees of itself."""
 
     uid: int | None = None
     gid: int | None = None
     in_namespace: bool = False
 
     def give_ownership(self, path: Path) -> None:
-        """Give a file or a whole folder of our own state to whoever sits here."""
+        """Make this user the owner of a file or a whole folder of our state."""
         if self.uid is None or self.gid is None:
             return
         owner = (0, 0) if self.in_namespace else (self.uid, self.gid)
@@ -102,7 +102,7 @@ def _enter_namespace(uid: int, gid: int) -> None:
 
 
 def candidate_users() -> list[ProcessUser]:
-    """The seats to try, the plainest first. Raises Refused where root has no account to step down to."""
+    """The users to try, the plainest first. Raises Refused where root has no account to step down to."""
     if os.geteuid() != 0:
         return [ProcessUser()]
     for name in ("postgres", "nobody"):

@@ -42,8 +42,8 @@ def tail(log: Path, lines: int = 15) -> str:
 
 def server_environment() -> dict[str, str]:
     """A server reads nothing of ours from its environment."""
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+    inherited = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**inherited, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def await_ready(

@@ -59,7 +59,7 @@ class Folders:
                 folder.mkdir(parents=True, exist_ok=True)
             self.log.chmod(0o700)
             if os.geteuid() == 0 and self.state.stat().st_uid == 0:
-                # The account PostgreSQL sits in must pass through; what is secret below is closed by itself.
+                # The account PostgreSQL runs as must pass through; what is secret below is closed by itself.
                 for folder in (self.state, self.run):
                     folder.chmod(0o711)
             marker.touch()

@@ -1,4 +1,4 @@
-"""Waiting that a signal ends at once: for a person's Ctrl-C and for a child's death, without polling."""
+"""Counts requests to stop (Ctrl-C, SIGTERM, SIGHUP), and waits in a way that any signal ends at once, without polling."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StopRequested(Exception):
 class StopSignals:
     """Handles the stopping signals, also where the shell that put us in the background had them ignored.
 
-    Handlers only count: raising there could lose a child between its fork and our note of it.
+    The handlers only count: an exception there could lose a child between its fork and our note of it.
     """
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class StopSignals:
             os.read(self._read_end, 4096)
 
     def pause(self, seconds: float) -> None:
-        """The whole time, unless somebody asks us to stop. Raises StopAsked."""
+        """The whole time, unless somebody asks us to stop. Raises StopRequested."""
         deadline = time.monotonic() + seconds
         while not self.stop_requests and (left := deadline - time.monotonic()) > 0:
             self.wait(left)
         self.check()
 
     def check(self) -> None:
-        """Raises StopAsked."""
+        """Raises StopRequested."""
         if self.stop_requests:
             raise StopRequested

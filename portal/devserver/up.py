@@ -110,11 +110,11 @@ class Start:
 
     def _claim_ports(self, *, wait_seconds: float) -> None:
         """What a killed run's children still hold is given a moment. Raises Refused."""
-        for needed in range(self.port, self.port + (2 + SIMULATOR_PORTS if self.own_sandbox else 1)):
-            check_port(needed, self.port, wait_seconds=wait_seconds)
+        for port in range(self.port, self.port + (2 + SIMULATOR_PORTS if self.own_sandbox else 1)):
+            check_port(port, self.port, wait_seconds=wait_seconds)
 
     def everything(self) -> None:
-        """Raises Refused, ChildEnded, StopAsked."""
+        """Raises Refused, ChildEnded, StopRequested."""
         supervisor = self.supervisor
         if self.postgres:
             _say("Starting PostgreSQL ..." if self.postgres.exists else "Making a new PostgreSQL cluster ...")
@@ -140,10 +140,10 @@ class Start:
         for child in plan.processes():
             supervisor.start(child)
         if self.demo and not self.notes.exists():
-            where = ("--sandbox", str(self.addresses)) if self.own_sandbox else ()
+            sandbox_option = ("--sandbox", str(self.addresses)) if self.own_sandbox else ()
             # The workers make the keys that its secrets are sealed with, so it runs beside them.
-            supervisor.finish(plan.command("demo_data", "demo_data", *where), seconds=120)
-        supervisor.until(self._answers, seconds=60, what="the portal")
+            supervisor.finish(plan.command("demo_data", "demo_data", *sandbox_option), seconds=120)
+        supervisor.until(self._portal_answers, seconds=60, what="the portal")
         plan.write_owner_environment()
 
     def _databases(self) -> tuple[str, str, str]:
@@ -154,12 +154,12 @@ class Start:
             roles.ensure_roles(self.postgres.admin_address("portal"), passwords, reset_passwords=True)
             owner, web, worker = (self.postgres.address(role, passwords[role]) for role in roles.LOGINS)
             return owner, web, worker
-        given = env.text("DATABASE_URL")
+        owner_url = env.text("DATABASE_URL")
         web, worker = env.text("DATABASE_URL_WEB"), env.text("DATABASE_URL_WORKER")
         if web and worker:
-            return given, web, worker
-        roles.ensure_roles(given, passwords)
-        owner, web, worker = (roles.address_as(given, role, passwords[role]) for role in roles.LOGINS)
+            return owner_url, web, worker
+        roles.ensure_roles(owner_url, passwords)
+        owner, web, worker = (roles.address_as(owner_url, role, passwords[role]) for role in roles.LOGINS)
         for address in (owner, web, worker):
             roles.check_login(address)
         return owner, web, worker
@@ -180,7 +180,7 @@ class Start:
             sandbox_hosts=hosts,
         )
 
-    def _answers(self) -> bool:
+    def _portal_answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/health/live", headers={"Host": "localhost"})

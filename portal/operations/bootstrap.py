@@ -22,7 +22,7 @@ from portal.members.staff import password_link
 
 
 class InstallationInUse(Exception):
-    """Somebody is here already; the text names the way in."""
+    """There are people or tenants already; the text names the way in."""
 
 
 class PersonNotFound(Exception):
@@ -84,7 +84,7 @@ def new_enrolment_link(email: str) -> str:
 
 
 def can_mail() -> bool:
-    """Mail needs somebody to carry it, and the house's key to be sealed with, which the first worker makes."""
+    """Mail needs somebody to carry it, and the system key to be sealed with, which the first worker makes."""
     return bool(settings.SMTP or settings.DEMO) and SystemKey.objects.exists()
 
 

@@ -17,7 +17,7 @@ from connections.tenancy.row_security import OWNER, NoRowSecurity
 from portal import env
 
 MIN_SERVER_VERSION = 16
-MAX_CLOCK_DRIFT_SECONDS = 60.0  # seconds
+MAX_CLOCK_DRIFT_SECONDS = 60.0
 
 Messages = list[CheckMessage]
 
@@ -59,7 +59,7 @@ def server(
 
 
 def models_with_row_security() -> Iterator[type[Model]]:
-    """Every model with a tenant that does not say why it stands outside the fence."""
+    """Every model with a tenant that does not say why it has no row security."""
     for model in apps.get_models():
         names = {field.name for field in model._meta.concrete_fields}
         if "tenant" in names and not any(isinstance(c, NoRowSecurity) for c in model._meta.constraints):
@@ -70,7 +70,7 @@ def models_with_row_security() -> Iterator[type[Model]]:
 def row_security(
     app_configs: Sequence[Any] | None = None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> Messages:
-    """Compares the catalogue with the models: a fence may have been taken down by hand, or by a restore."""
+    """Compares the catalogue with the models: row security may have been switched off by hand, or by a restore."""
     if not databases:
         return []
     with connection.cursor() as cursor:

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 logger = logging.getLogger(__name__)
 
 LIVE, READY = "/health/live", "/health/ready"
-RECHECK_SECONDS = 30.0  # the checks of a start are made anew no more often than this
+RECHECK_SECONDS = 30.0  # the checks of a start are repeated no more often than this
 
 
 class HealthMiddleware:

@@ -12,7 +12,7 @@ MAX_SEEDS_TRIED = 5  # one that was damaged by hand keeps nobody from starting
 
 
 def prove_key_encryption_key() -> None:
-    """The house's keys are made by the first worker, and opened by every one."""
+    """The system key is made by the first worker, and opened by every one."""
     keys.make_system_key()
     version, _ = keys.newest_public(keys.SYSTEM_OWNER)
     keys.opener(keys.SYSTEM_OWNER, version)

@@ -23,7 +23,7 @@ UNSENT_MAILS_KEPT = timedelta(days=30)
 ERROR_GROUPS_KEPT = timedelta(days=30)
 AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
 TALLIES_KEPT = timedelta(days=2)  # each counts one hour
-LOCK_TIMEOUT = "10s"
+LOCK_TIMEOUT = "10s"  # as PostgreSQL spells it
 
 
 def run() -> list[str]:

@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 OURS = tuple(f"{BASE_DIR}/{room}/" for room in ("portal", "connections"))
 
-MAIL_WAIT_SECONDS = 5.0  # seconds that an answer of 500 waits for its mail to be written
-MAX_PART_CHARACTERS = 16 * 1024  # characters of one part of a line
+MAIL_WAIT_SECONDS = 5.0  # an answer of 500 waits so long for its mail to be written
+MAX_PART_CHARACTERS = 16 * 1024  # of a line
 
 
 class JSONLineFormatter(logging.Formatter):
