@@ -59,7 +59,8 @@ def find_postgres() -> PostgresPrograms:
             message = f"PG_BIN={named_folder} holds no runnable initdb and postgres; unset it, or name such a folder"
             raise Refused(message)
         if programs.major < MIN_MAJOR:
-            message = f"PG_BIN={named_folder} is PostgreSQL {programs.major}; name one of version {MIN_MAJOR} or newer, or unset it"
+            version = f"is PostgreSQL {programs.major}; name one of version {MIN_MAJOR} or newer"
+            message = f"PG_BIN={named_folder} {version}, or unset it"
             raise Refused(message)
         return programs
     for folder in _folders():
