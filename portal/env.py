@@ -94,13 +94,13 @@ def proxy(name: str) -> tuple[str, int] | None:
     value = text(name)
     if not value:
         return None
-    found = re.fullmatch(r"http://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})/?", value)
-    if found is None or not 0 < int(found[2]) < 65536:
+    match = re.fullmatch(r"http://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})/?", value)
+    if match is None or not 0 < int(match[2]) < 65536:
         message = (
             f"{name} must be of the form http://host:port, without a name and password: let our hosts in by address."
         )
         raise BadEnvironment(message)
-    return found[1].strip("[]"), int(found[2])
+    return match[1].strip("[]"), int(match[2])
 
 
 def database(name: str) -> dict[str, Any]:
@@ -175,10 +175,10 @@ def sandbox_hosts(name: str = "PORTAL_SANDBOX_HOSTS") -> dict[str, SandboxHosts]
     form = f'{name} must be JSON of the form {{"<slug>": {{"api": "https://...", "ca": "file"}}}}'
     try:
         parsed = json.loads(value)
-        found = {slug: SandboxHosts(**parts) for slug, parts in parsed.items()}
+        hosts_by_slug = {slug: SandboxHosts(**parts) for slug, parts in parsed.items()}
     except (ValueError, TypeError, AttributeError):
         raise BadEnvironment(form) from None
-    for slug, hosts in found.items():
+    for slug, hosts in hosts_by_slug.items():
         for part in ("api", "token", "authorize", "plain", "issuer"):
             address = getattr(hosts, part)
             if not isinstance(address, str) or (address and not urlsplit(address).netloc):
@@ -187,7 +187,7 @@ def sandbox_hosts(name: str = "PORTAL_SANDBOX_HOSTS") -> dict[str, SandboxHosts]
         if hosts.ca and not Path(hosts.ca).is_file():
             message = f"{name}: {slug}.ca names no file."
             raise BadEnvironment(message)
-    return found
+    return hosts_by_slug
 
 
 def bootstrap_assets() -> list[tuple[str, Path]]:

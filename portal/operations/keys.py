@@ -108,7 +108,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m portal.operations.keys FOLDER    makes what is missing there, each file 0600")
     try:
-        made = ensure_keys(Path(sys.argv[1]))
+        keys = ensure_keys(Path(sys.argv[1]))
     except Refused as refused:
         sys.exit(f"portal: {refused}")
-    sys.stdout.write(f"workers: {made.kek}\nweb: {made.web_keyset}\nboth: {made.secret_key}\n")
+    sys.stdout.write(f"workers: {keys.kek}\nweb: {keys.web_keyset}\nboth: {keys.secret_key}\n")

@@ -49,9 +49,9 @@ def run() -> list[str]:
 def _make_partitions() -> str:
     with transaction.atomic():
         _lock_out_other_runs()
-        made = partitions.make_ahead()
+        new_names = partitions.make_ahead()
     ahead = f"The request log has partitions for {partitions.MONTHS_AHEAD} months ahead"
-    return f"{ahead}; made {', '.join(made)}." if made else f"{ahead}."
+    return f"{ahead}; made {', '.join(new_names)}." if new_names else f"{ahead}."
 
 
 def _drop_partitions() -> str:
@@ -59,8 +59,8 @@ def _drop_partitions() -> str:
     with transaction.atomic():
         _lock_out_other_runs()
         dropped = partitions.drop_older(months)
-    kept = f"Requests are kept for {months} whole months"
-    return f"{kept}; dropped {', '.join(dropped)}." if dropped else f"{kept}; nothing is older."
+    months_kept = f"Requests are kept for {months} whole months"
+    return f"{months_kept}; dropped {', '.join(dropped)}." if dropped else f"{months_kept}; nothing is older."
 
 
 def _lock_out_other_runs() -> None:

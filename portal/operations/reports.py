@@ -129,12 +129,12 @@ def _label(record: logging.LogRecord) -> str:
     """The kind of error: what was raised, and the innermost place of ours that it came through."""
     kind, _error, trace = record.exc_info or (None, None, None)
     if kind is None:
-        return f"{record.name} at {_shown(record.pathname)}:{record.lineno}"
+        return f"{record.name} at {_relative_path(record.pathname)}:{record.lineno}"
     frames = list(walk_tb(trace))
     ours = [each for each in frames if str(each[0].f_code.co_filename).startswith(OURS)]
     name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     for frame, line in reversed(ours or frames):
-        return f"{name} at {_shown(frame.f_code.co_filename)}:{line} in {frame.f_code.co_name}"
+        return f"{name} at {_relative_path(frame.f_code.co_filename)}:{line} in {frame.f_code.co_name}"
     return name
 
 
@@ -156,7 +156,7 @@ def _described(record: logging.LogRecord) -> str:
     return "\n\n".join(parts)[:MAX_PART_CHARACTERS]
 
 
-def _shown(path: str) -> str:
+def _relative_path(path: str) -> str:
     return path.removeprefix(f"{BASE_DIR}/")
 
 

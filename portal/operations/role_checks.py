@@ -209,12 +209,12 @@ def rights(
     declared = declared_rights()
     granted, closed = granted_rights()
     errors: Messages = []
-    excess = {_spell(table, right) for table, given in granted.items() for right in given if table in declared} - {
-        _spell(table, right) for table, given in declared.items() for right in given
-    }
-    for table, given in granted.items():
+    excess = {
+        _spell(table, right) for table, table_rights in granted.items() for right in table_rights if table in declared
+    } - {_spell(table, right) for table, table_rights in declared.items() for right in table_rights}
+    for table, table_rights in granted.items():
         if table not in declared:
-            excess |= {_spell(table, right) for right in given if table in closed or _is_never_granted(right)}
+            excess |= {_spell(table, right) for right in table_rights if table in closed or _is_never_granted(right)}
     if excess:
         errors.append(
             Error(
