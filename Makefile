@@ -5,23 +5,35 @@ PYTHON_IN := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test check lock browser runtime dev
+.PHONY: help run manage shell dbshell test check lock browser runtime demo dev
 
 help:
 	@echo "make run [PORT=8000] [ARGS=--no-demo]   start the portal, its workers, database and sandbox"
+	@echo "make manage ARGS='showmigrations'       a command of Django's on the portal that runs; also: make shell, make dbshell"
 	@echo "make test [ARGS='tests/vault -k seal']  run the tests (starts what they need, fetches a browser)"
 	@echo "make check                              static checks, migrations, settings for production"
-	@echo "make lock [ARGS=--upgrade]               write the hashed locks anew from requirements*.in"
+	@echo "make lock [ARGS=--upgrade]              write the hashed locks anew from requirements*.in"
+	@echo "make runtime                            install what production runs, and nothing else"
 
 runtime:
 	@.ci/environment runtime
+
+demo:
+	@.ci/environment demo
 
 dev:
 	@.ci/environment dev
 
 run: export PORTAL_MODE ?= demo
-run: runtime
+run: demo
 	@exec $(PYTHON_IN) manage.py up $(ARGS)
+
+# Against what `make run` has started; PORTAL_VAR names its folder where that is not var/.
+manage: demo
+	@exec $(PYTHON_IN) -m portal.devserver.manage $(ARGS)
+
+shell dbshell: demo
+	@exec $(PYTHON_IN) -m portal.devserver.manage $@ $(ARGS)
 
 test: dev browser
 	@exec $(PYTHON_IN) -m pytest $(or $(ARGS),-n 3 --dist loadfile --no-loadscope-reorder)
@@ -32,7 +44,11 @@ browser: dev
 check: dev
 	@exec .ci/check
 
+# Each lock is the constraint of the next one, so that all have the same versions.
+COMPILE := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --generate-hashes
+
 lock: dev
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --generate-hashes $(ARGS) requirements-uv.in -o requirements-uv.lock
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --generate-hashes $(ARGS) requirements.in -o requirements.lock
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --generate-hashes $(ARGS) requirements-dev.in -o requirements-dev.lock
+	$(COMPILE) $(ARGS) requirements-uv.in -o requirements-uv.lock
+	$(COMPILE) $(ARGS) requirements.in -o requirements.lock
+	$(COMPILE) $(ARGS) requirements-demo.in -o requirements-demo.lock
+	$(COMPILE) $(ARGS) requirements-dev.in -o requirements-dev.lock

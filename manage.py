@@ -10,7 +10,7 @@ import sys
 def main() -> None:
     if sys.argv[1:2] == ["up"]:
         # It starts the database that the settings ask for, so it runs before they are read.
-        from portal.operations.up import main as up
+        from portal.devserver.up import main as up
 
         sys.exit(up(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")

@@ -11,10 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from portal.devserver.postgres import Postgres  # noqa: E402
+from portal.devserver.state import Folders  # noqa: E402
 from portal.operations import roles  # noqa: E402
-from portal.operations.embedded import Postgres  # noqa: E402
 from portal.operations.keys import ensure_keys  # noqa: E402
-from portal.operations.state import Folders  # noqa: E402
 
 
 def main() -> int:

@@ -16,6 +16,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 MODES = ("demo", "production")
 PROCESSES = ("web", "worker", "beat", "owner")
+# By this name a start in production recognises the server of `make run`, and refuses it.
+EMBEDDED_CLUSTER_NAME = "portal-embedded"
 
 # Milliseconds after which the database ends what a process of ours began. A page is short and a job is not; a migration
 # takes the time it takes. `make run` gives them to the roles, too.
@@ -62,15 +64,15 @@ def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
     return value
 
 
-def number(name: str, default: int, *, least: int | None = None) -> int:
+def number(name: str, default: int, *, minimum: int | None = None) -> int:
     value = os.environ.get(name) or str(default)
     try:
         parsed = int(value)
     except ValueError:
         message = f"{name} must be a whole number."
         raise BadEnvironment(message) from None
-    if least is not None and parsed < least:
-        message = f"{name} must be {least} or more."
+    if minimum is not None and parsed < minimum:
+        message = f"{name} must be {minimum} or more."
         raise BadEnvironment(message)
     return parsed
 
@@ -92,13 +94,13 @@ def proxy(name: str) -> tuple[str, int] | None:
     value = text(name)
     if not value:
         return None
-    found = re.fullmatch(r"http://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})/?", value)
-    if found is None or not 0 < int(found[2]) < 65536:
+    match = re.fullmatch(r"http://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})/?", value)
+    if match is None or not 0 < int(match[2]) < 65536:
         message = (
             f"{name} must be of the form http://host:port, without a name and password: let our hosts in by address."
         )
         raise BadEnvironment(message)
-    return found[1].strip("[]"), int(found[2])
+    return match[1].strip("[]"), int(match[2])
 
 
 def database(name: str) -> dict[str, Any]:
@@ -173,10 +175,10 @@ def sandbox_hosts(name: str = "PORTAL_SANDBOX_HOSTS") -> dict[str, SandboxHosts]
     form = f'{name} must be JSON of the form {{"<slug>": {{"api": "https://...", "ca": "file"}}}}'
     try:
         parsed = json.loads(value)
-        found = {slug: SandboxHosts(**parts) for slug, parts in parsed.items()}
+        hosts_by_slug = {slug: SandboxHosts(**parts) for slug, parts in parsed.items()}
     except (ValueError, TypeError, AttributeError):
         raise BadEnvironment(form) from None
-    for slug, hosts in found.items():
+    for slug, hosts in hosts_by_slug.items():
         for part in ("api", "token", "authorize", "plain", "issuer"):
             address = getattr(hosts, part)
             if not isinstance(address, str) or (address and not urlsplit(address).netloc):
@@ -185,14 +187,14 @@ def sandbox_hosts(name: str = "PORTAL_SANDBOX_HOSTS") -> dict[str, SandboxHosts]
         if hosts.ca and not Path(hosts.ca).is_file():
             message = f"{name}: {slug}.ca names no file."
             raise BadEnvironment(message)
-    return found
+    return hosts_by_slug
 
 
 def bootstrap_assets() -> list[tuple[str, Path]]:
     """Bootstrap's files as its wheel carries them, served under ``bootstrap/`` from our own origin."""
     spec = importlib.util.find_spec("bootstrap_wrapper")
     if spec is None or spec.origin is None:
-        message = "Bootstrap's wheel is not installed. Install the lock: make run, or uv pip sync requirements.lock"
+        message = "Bootstrap's wheel is not installed. Install the lock: `make runtime`."
         raise BadEnvironment(message)
     return [("bootstrap", Path(spec.origin).parent.parent / "bootstrap")]
 

@@ -23,11 +23,11 @@ try:
     SMTP = env.smtp()
     TRUSTED_PROXIES = env.number("PORTAL_TRUSTED_PROXIES", 0 if MODE == "demo" else -1)
     # How soon the work of a killed worker goes on: at most a lease and a sweep later.
-    JOBS_LEASE_SECONDS = env.number("PORTAL_LEASE_SECONDS", 30, least=2)
-    JOBS_SWEEP_SECONDS = env.number("PORTAL_SWEEP_SECONDS", 5, least=1)
+    JOBS_LEASE_SECONDS = env.number("PORTAL_LEASE_SECONDS", 30, minimum=2)
+    JOBS_SWEEP_SECONDS = env.number("PORTAL_SWEEP_SECONDS", 5, minimum=1)
     OWN_NETWORKS = env.networks("PORTAL_OWN_NETWORKS")  # no connection reaches these, whoever allows what
     EGRESS_PROXY = env.proxy("PORTAL_EGRESS_PROXY")  # every connection to a provider goes through it
-    REQUEST_LOG_MONTHS = env.number("PORTAL_REQUEST_LOG_MONTHS", 3, least=1)
+    REQUEST_LOG_MONTHS = env.number("PORTAL_REQUEST_LOG_MONTHS", 3, minimum=1)
 except env.BadEnvironment as problem:
     # 3, as of every start that is refused: servers with worker processes then do not try again.
     sys.stderr.write(f"portal: {problem}\n")
@@ -77,6 +77,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "lucide",
 ]
+if DEMO:
+    INSTALLED_APPS.append("portal.devserver")
 
 MIDDLEWARE = [
     "portal.operations.headers.HeadersMiddleware",
@@ -266,13 +268,13 @@ SILENCED_SYSTEM_CHECKS = ["account.W001"]
 # Reports of errors tell where, never with what; their mails go to these people, if there are any.
 ADMINS = [("", address) for address in env.names("PORTAL_ADMINS")]
 DEFAULT_EXCEPTION_REPORTER = "portal.operations.reports.Report"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.operations.reports.NothingGiven"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.operations.reports.ReportFilter"
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"redacting": {"()": "connections.transport.log.redaction.RedactingFilter"}},
-    "formatters": {"line": {"()": "portal.operations.reports.Line"}},
+    "formatters": {"line": {"()": "portal.operations.reports.JSONLineFormatter"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["redacting"]},
         "admins": {"class": "portal.operations.reports.AdminMail", "level": "ERROR", "filters": ["redacting"]},

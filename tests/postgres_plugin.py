@@ -16,12 +16,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from portal.devserver.postgres import Postgres
+from portal.devserver.state import Folders
+from portal.devserver.valkey import Valkey
 from portal.operations import roles
-from portal.operations.broker import Valkey
-from portal.operations.embedded import Postgres
 from portal.operations.keys import KeyFolder, ensure_keys
 from portal.operations.refusal import Refused
-from portal.operations.state import Folders
 
 # Emptying tables one by one is much faster than TRUNCATE, which makes every file of a table and its indexes anew.
 # It lies in a schema of its own: the portal's has no function that runs as its owner.

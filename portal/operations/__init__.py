@@ -1,1 +1,1 @@
-"""Running the portal: start, checks, health, demo data."""
+"""What runs the portal in production: start, checks, health, keys, maintenance, the web server."""

@@ -22,16 +22,16 @@ from portal.members.services import invite
 from portal.members.staff import password_link
 
 
-class NotEmpty(Exception):
-    """Somebody is here already; the text names the way in."""
+class InstallationInUse(Exception):
+    """There are people or tenants already; the text names the way in."""
 
 
-class NobodyThere(Exception):
+class PersonNotFound(Exception):
     """No person has that address."""
 
 
 @dataclass(frozen=True)
-class Founded:
+class BootstrapLinks:
     """The links that let the first people in, and whether the first two were mailed (then they need not be shown).
 
     The link for the admin's second factor is never mailed: it is what a password, or that mailbox, is not enough for.
@@ -47,11 +47,11 @@ def refuse_unless_empty() -> None:
     """Raises NotEmpty."""
     if User.objects.exists() or Tenant.objects.exists():
         text = "this installation has people or tenants already; an admin founds further tenants at /admin/."
-        raise NotEmpty(text)
+        raise InstallationInUse(text)
 
 
 @transaction.atomic
-def found(*, admin_email: str, tenant_name: str, slug: str, owner_email: str) -> Founded:
+def create_first_people(*, admin_email: str, tenant_name: str, slug: str, owner_email: str) -> BootstrapLinks:
     """All of it or nothing. Raises NotEmpty, and ValidationError for what cannot be an address or a name."""
     refuse_unless_empty()
     mailed = can_mail()
@@ -72,20 +72,20 @@ def found(*, admin_email: str, tenant_name: str, slug: str, owner_email: str) ->
     admin_link = password_link(admin)
     if mailed:
         _mail(admin, admin_link)
-    return Founded(admin_link, owner_link, enrolment_link, mailed)
+    return BootstrapLinks(admin_link, owner_link, enrolment_link, mailed)
 
 
-def renewed_enrolment_link(email: str) -> str:
+def new_enrolment_link(email: str) -> str:
     """Another link for a staff person's second factor, where no admin can make one. Raises NobodyThere, NotAllowed."""
     user = User.objects.filter(email=email.strip().lower()).first()
     if user is None:
         text = f"nobody signs in with {email}."
-        raise NobodyThere(text)
+        raise PersonNotFound(text)
     return make_link(user=user, made_by=None)
 
 
 def can_mail() -> bool:
-    """Mail needs somebody to carry it, and the house's key to be sealed with, which the first worker makes."""
+    """Mail needs somebody to carry it, and the system key to be sealed with, which the first worker makes."""
     return bool(settings.SMTP or settings.DEMO) and SystemKey.objects.exists()
 
 

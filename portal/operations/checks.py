@@ -16,10 +16,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from connections.vault.keys import KeyUnavailable, kek, web_class
 
-SHORTEST_KEY = 50
+MIN_SECRET_KEY_CHARACTERS = 50
 CACHE = "portal.rate_limits.cache.JSONTableCache"
 OAUTH_FLAGS = ("OAUTHLIB_INSECURE_TRANSPORT", "OAUTHLIB_RELAX_TOKEN_SCOPE")
-CELERYS_OWN = (
+CELERY_VARIABLES = (
     "CELERY_BROKER_URL",
     "CELERY_BROKER_READ_URL",
     "CELERY_BROKER_WRITE_URL",
@@ -27,8 +27,8 @@ CELERYS_OWN = (
     "CELERY_CONFIG_MODULE",
     "CELERY_LOADER",
 )
-TALKATIVE = ("requests_oauthlib", "oauthlib", "requests", "urllib3", "celery", "kombu", "django.db.backends")
-_UNDER_TALKATIVE = tuple(f"{name}." for name in TALKATIVE)
+VERBOSE_LOGGERS = ("requests_oauthlib", "oauthlib", "requests", "urllib3", "celery", "kombu", "django.db.backends")
+_BELOW_VERBOSE_LOGGERS = tuple(f"{name}." for name in VERBOSE_LOGGERS)
 
 Messages = list[CheckMessage]
 
@@ -36,14 +36,14 @@ Messages = list[CheckMessage]
 @register()
 def secret_key(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
     try:
-        long_enough = len(settings.SECRET_KEY) >= SHORTEST_KEY
+        long_enough = len(settings.SECRET_KEY) >= MIN_SECRET_KEY_CHARACTERS
     except ImproperlyConfigured:  # Django's word for an empty one
         long_enough = False
     if long_enough or settings.PROCESS == "owner":
         return []
     return [
         Error(
-            f"The secret key is missing or shorter than {SHORTEST_KEY} characters.",
+            f"The secret key is missing or shorter than {MIN_SECRET_KEY_CHARACTERS} characters.",
             hint="Set PORTAL_SECRET_KEY_FILE to a file that holds a long random text.",
             id="portal.E007",
         )
@@ -54,11 +54,11 @@ def secret_key(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
 def key_files(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
     """Each process has the keys of its own class and no others (ARCHITECTURE 2 and 6)."""
     if settings.PROCESS == "worker":
-        return [*_opens(kek, "portal.E008"), *_foreign("WEB_KEYSET_FILE", "portal.E011")]
+        return [*_opens(kek, "portal.E008"), *_not_allowed_here("WEB_KEYSET_FILE", "portal.E011")]
     if settings.PROCESS == "web":
-        return [*_opens(web_class, "portal.E010"), *_foreign("KEK_FILE", "portal.E009")]
+        return [*_opens(web_class, "portal.E010"), *_not_allowed_here("KEK_FILE", "portal.E009")]
     if settings.PROCESS == "beat":
-        return [*_foreign("KEK_FILE", "portal.E009"), *_foreign("WEB_KEYSET_FILE", "portal.E011")]
+        return [*_not_allowed_here("KEK_FILE", "portal.E009"), *_not_allowed_here("WEB_KEYSET_FILE", "portal.E011")]
     return []
 
 
@@ -76,7 +76,7 @@ def _opens(key: Any, code: str) -> Messages:
     return []
 
 
-def _foreign(setting: str, code: str) -> Messages:
+def _not_allowed_here(setting: str, code: str) -> Messages:
     if not getattr(settings, setting):
         return []
     return [
@@ -101,34 +101,37 @@ def oauth_flags(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Mess
 @register()
 def broker(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
     """Celery takes a broker from wherever one is named, and one on this machine where none is."""
-    ours = settings.CELERY_BROKER_URL
+    own_broker = settings.CELERY_BROKER_URL
     # Celery's command line puts BROKER_URL there by itself.
-    named = [name for name in CELERYS_OWN if os.environ.get(name, ours) != ours]
-    found: Messages = [
+    other_variables = [name for name in CELERY_VARIABLES if os.environ.get(name, own_broker) != own_broker]
+    messages: Messages = [
         Error(
             f"{name} says something else than our settings, and Celery would obey it first.",
             hint=f"Remove {name} from the environment; BROKER_URL_FILE or BROKER_URL names the broker, and one of them only.",
             id="portal.E030",
         )
-        for name in named
+        for name in other_variables
     ]
-    if ours.startswith("memory:") and settings.PROCESS != "owner":
-        found.append(
+    if own_broker.startswith("memory:") and settings.PROCESS != "owner":
+        messages.append(
             Error(
                 f"BROKER_URL is missing, so nobody would hear this {settings.PROCESS} process.",
                 hint="Name the Valkey or Redis of this installation: redis://host:6379/0, or a file by BROKER_URL_FILE.",
                 id="portal.E017",
             )
         )
-    return found
+    return messages
 
 
 @register(deploy=True)
-def talkative_loggers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
+def verbose_loggers(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
     """At DEBUG these write tokens, bodies, whole addresses or the parameters of statements (SECURITY LOG-5)."""
     if settings.DEMO:
         return []
-    names = [*TALKATIVE, *(name for name in logging.root.manager.loggerDict if name.startswith(_UNDER_TALKATIVE))]
+    names = [
+        *VERBOSE_LOGGERS,
+        *(name for name in logging.root.manager.loggerDict if name.startswith(_BELOW_VERBOSE_LOGGERS)),
+    ]
     return [
         Error(
             f"The logger {name} is at DEBUG, where it writes secrets.",
@@ -145,11 +148,11 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
     """What a demo may do and production may not."""
     if settings.DEMO:
         return []
-    found: Messages = []
+    messages: Messages = []
     if settings.DEBUG:
-        found.append(Error("Debug pages are on.", hint="Set DEBUG to False.", id="portal.E020"))
+        messages.append(Error("Debug pages are on.", hint="Set DEBUG to False.", id="portal.E020"))
     if urlsplit(settings.ORIGIN).scheme != "https":
-        found.append(
+        messages.append(
             Error(
                 "PORTAL_ORIGIN is not an https address.",
                 hint="Set it to what people type, such as https://portal.example.com",
@@ -157,7 +160,7 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
             )
         )
     if not settings.ALLOWED_HOSTS or any(host.startswith((".", "*")) for host in settings.ALLOWED_HOSTS):
-        found.append(
+        messages.append(
             Error(
                 "The allowed hosts are empty or hold a wildcard.",
                 hint="Name each host in full: PORTAL_ORIGIN gives one, PORTAL_HOSTS adds others.",
@@ -165,7 +168,7 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
             )
         )
     if settings.TRUSTED_PROXIES < 0:
-        found.append(
+        messages.append(
             Error(
                 "PORTAL_TRUSTED_PROXIES is not set, so limits per address could be fooled.",
                 hint="Set it to the number of proxies in front of the web process; 0 when there is none.",
@@ -173,7 +176,7 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
             )
         )
     if {cache["BACKEND"] for cache in settings.CACHES.values()} != {CACHE}:
-        found.append(
+        messages.append(
             Error(
                 "The cache is not the portal's own, so login limits and TOTP replay marks may be lost or be programs.",
                 hint=f"Use {CACHE}, as settings.py does.",
@@ -181,7 +184,7 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
             )
         )
     if settings.SANDBOX_HOSTS:
-        found.append(
+        messages.append(
             Error(
                 "PORTAL_SANDBOX_HOSTS is set: people could open connections to stand-ins over loopback or plain HTTP.",
                 hint="Remove it; an installation to try things out on has PORTAL_MODE=demo.",
@@ -189,14 +192,14 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
             )
         )
     if settings.PROCESS == "worker" and not settings.OWN_NETWORKS:
-        found.append(
+        messages.append(
             Warning(
                 "PORTAL_OWN_NETWORKS is empty: where an admin allows a connection private networks, ours are among them.",
                 hint="Name the networks that this installation itself stands in.",
                 id="portal.W031",
             )
         )
-    return found
+    return messages
 
 
 def collected_files(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:

@@ -15,10 +15,9 @@ from django.db.models import Model
 
 from connections.tenancy.row_security import OWNER, NoRowSecurity
 from portal import env
-from portal.operations.embedded import CLUSTER_NAME
 
-OLDEST_SERVER = 16
-MOST_DRIFT = 60.0  # seconds
+MIN_SERVER_VERSION = 16
+MAX_CLOCK_DRIFT_SECONDS = 60.0
 
 Messages = list[CheckMessage]
 
@@ -36,11 +35,11 @@ def server(
     if not databases:
         return []
     major = server_major()
-    if major < OLDEST_SERVER:
+    if major < MIN_SERVER_VERSION:
         return [
             Error(
                 f"The database server is PostgreSQL {major}.",
-                hint=f"Use version {OLDEST_SERVER} or newer.",
+                hint=f"Use version {MIN_SERVER_VERSION} or newer.",
                 id="portal.E005",
             )
         ]
@@ -48,7 +47,7 @@ def server(
         return []
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('cluster_name')")
-        if cursor.fetchone()[0] != CLUSTER_NAME:
+        if cursor.fetchone()[0] != env.EMBEDDED_CLUSTER_NAME:
             return []
     return [
         Error(
@@ -59,8 +58,8 @@ def server(
     ]
 
 
-def fenced_models() -> Iterator[type[Model]]:
-    """Every model with a tenant that does not say why it stands outside the fence."""
+def models_with_row_security() -> Iterator[type[Model]]:
+    """Every model with a tenant that does not say why it has no row security."""
     for model in apps.get_models():
         names = {field.name for field in model._meta.concrete_fields}
         if "tenant" in names and not any(isinstance(c, NoRowSecurity) for c in model._meta.constraints):
@@ -71,7 +70,7 @@ def fenced_models() -> Iterator[type[Model]]:
 def row_security(
     app_configs: Sequence[Any] | None = None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> Messages:
-    """Compares the catalogue with the models: a fence may have been taken down by hand, or by a restore."""
+    """Compares the catalogue with the models: row security may have been switched off by hand, or by a restore."""
     if not databases:
         return []
     with connection.cursor() as cursor:
@@ -83,10 +82,12 @@ def row_security(
             " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')",
             [OWNER],
         )
-        seen = {name: forced and scoped and not strange for name, forced, scoped, strange in cursor.fetchall()}
+        is_secured = {name: forced and scoped and not strange for name, forced, scoped, strange in cursor.fetchall()}
     # A table that is not there yet is a pending migration's affair.
     open_tables = sorted(
-        table for model in fenced_models() if (table := model._meta.db_table) in seen and not seen[table]
+        table
+        for model in models_with_row_security()
+        if (table := model._meta.db_table) in is_secured and not is_secured[table]
     )
     if not open_tables:
         return []
@@ -130,7 +131,7 @@ def clock(app_configs: Sequence[Any] | None = None, databases: Iterable[str] | N
         there = cursor.fetchone()[0]
     after = time.time()
     drift = max(before - there, there - after, 0.0)
-    if drift <= MOST_DRIFT:
+    if drift <= MAX_CLOCK_DRIFT_SECONDS:
         return []
     return [
         Error(

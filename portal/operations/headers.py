@@ -13,12 +13,12 @@ from django.shortcuts import render
 
 RESOURCE_POLICY = "same-origin"
 # What a page of ours never asks a browser for; copying to the clipboard is the one thing that static/js does.
-NEVER_ASKED = (
+UNUSED_BROWSER_FEATURES = (
     "accelerometer", "autoplay", "camera", "display-capture", "encrypted-media", "fullscreen", "geolocation", "gyroscope",
     "hid", "idle-detection", "magnetometer", "microphone", "midi", "payment", "picture-in-picture", "screen-wake-lock",
     "serial", "usb", "xr-spatial-tracking",
 )  # fmt: skip
-PERMISSIONS_POLICY = ", ".join([*(f"{name}=()" for name in NEVER_ASKED), "clipboard-write=(self)"])
+PERMISSIONS_POLICY = ", ".join([*(f"{name}=()" for name in UNUSED_BROWSER_FEATURES), "clipboard-write=(self)"])
 
 READING = ("GET", "HEAD", "OPTIONS", "TRACE")
 OWN_SITE = ("same-origin", "none")  # none: typed, or opened from a bookmark

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 logger = logging.getLogger(__name__)
 
 LIVE, READY = "/health/live", "/health/ready"
-CHECKED_SECONDS = 30.0  # the checks of a start are made anew no more often than this
+RECHECK_SECONDS = 30.0  # the checks of a start are repeated no more often than this
 
 
 class HealthMiddleware:
@@ -31,31 +31,31 @@ class HealthMiddleware:
         return self.get_response(request)
 
 
-class Fitness:
+class Readiness:
     """What the checks of a start say of a process that runs already: a restore may have changed the tables under it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._until = 0.0
-        self._is_fit = False
+        self._is_ready = False
 
-    def is_fit(self) -> bool:
+    def is_ready(self) -> bool:
         with self._lock:
             if time.monotonic() >= self._until:
-                self._is_fit = self._check()
-                self._until = time.monotonic() + CHECKED_SECONDS
-            return self._is_fit
+                self._is_ready = self._check()
+                self._until = time.monotonic() + RECHECK_SECONDS
+            return self._is_ready
 
     def _check(self) -> bool:
         from portal.operations.start import findings_on_database  # needs the apps, which load after this module
 
-        wrong = [message for message in findings_on_database() if message.is_serious()]
-        for message in wrong:
+        errors = [message for message in findings_on_database() if message.is_serious()]
+        for message in errors:
             logger.error("not ready: %s (%s)", message.msg, message.id)
-        return not wrong
+        return not errors
 
 
-fitness = Fitness()
+readiness = Readiness()
 
 
 def _ready() -> HttpResponse:
@@ -65,6 +65,6 @@ def _ready() -> HttpResponse:
             cursor.execute("SELECT 1")
     except DatabaseError:
         return JsonResponse({"status": "no database"}, status=503)
-    if not fitness.is_fit():
+    if not readiness.is_ready():
         return JsonResponse({"status": "not fit"}, status=503)
     return JsonResponse({"status": "ok"})

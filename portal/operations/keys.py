@@ -38,7 +38,7 @@ class KeyFolder:
 
     def password(self, role: str) -> str:
         """The generated database password of `role`, made at the first call. Raises Refused."""
-        return _kept(self.path / f"{role}.password", lambda: secrets.token_urlsafe(32))
+        return _read_or_create(self.path / f"{role}.password", lambda: secrets.token_urlsafe(32))
 
 
 def ensure_keys(folder: Path, *, in_use: bool = False) -> KeyFolder:
@@ -62,9 +62,9 @@ def ensure_keys(folder: Path, *, in_use: bool = False) -> KeyFolder:
     except OSError as error:
         message = f"{folder} cannot be made private: {error.strerror}"
         raise Refused(message) from None
-    _kept(keys.kek, _keyset)
-    _kept(keys.web_keyset, _keyset)
-    _kept(keys.secret_key, lambda: secrets.token_urlsafe(64))
+    _read_or_create(keys.kek, _keyset)
+    _read_or_create(keys.web_keyset, _keyset)
+    _read_or_create(keys.secret_key, lambda: secrets.token_urlsafe(64))
     return keys
 
 
@@ -75,7 +75,7 @@ def _keyset() -> str:
     return keyset
 
 
-def _kept(path: Path, make: Callable[[], str]) -> str:
+def _read_or_create(path: Path, make: Callable[[], str]) -> str:
     """The file's text. A new file appears whole or not at all, and a hard link cannot replace an old one."""
     try:
         if not path.exists():
@@ -108,7 +108,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m portal.operations.keys FOLDER    makes what is missing there, each file 0600")
     try:
-        made = ensure_keys(Path(sys.argv[1]))
+        keys = ensure_keys(Path(sys.argv[1]))
     except Refused as refused:
         sys.exit(f"portal: {refused}")
-    sys.stdout.write(f"workers: {made.kek}\nweb: {made.web_keyset}\nboth: {made.secret_key}\n")
+    sys.stdout.write(f"workers: {keys.kek}\nweb: {keys.web_keyset}\nboth: {keys.secret_key}\n")

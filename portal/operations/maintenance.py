@@ -23,7 +23,7 @@ UNSENT_MAILS_KEPT = timedelta(days=30)
 ERROR_GROUPS_KEPT = timedelta(days=30)
 AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
 TALLIES_KEPT = timedelta(days=2)  # each counts one hour
-LOCK_PATIENCE = "10s"
+LOCK_TIMEOUT = "10s"  # as PostgreSQL spells it
 
 
 def run() -> list[str]:
@@ -48,24 +48,24 @@ def run() -> list[str]:
 
 def _make_partitions() -> str:
     with transaction.atomic():
-        _alone()
-        made = partitions.make_ahead()
+        _lock_out_other_runs()
+        new_names = partitions.make_ahead()
     ahead = f"The request log has partitions for {partitions.MONTHS_AHEAD} months ahead"
-    return f"{ahead}; made {', '.join(made)}." if made else f"{ahead}."
+    return f"{ahead}; made {', '.join(new_names)}." if new_names else f"{ahead}."
 
 
 def _drop_partitions() -> str:
     months = settings.REQUEST_LOG_MONTHS
     with transaction.atomic():
-        _alone()
+        _lock_out_other_runs()
         dropped = partitions.drop_older(months)
-    kept = f"Requests are kept for {months} whole months"
-    return f"{kept}; dropped {', '.join(dropped)}." if dropped else f"{kept}; nothing is older."
+    months_kept = f"Requests are kept for {months} whole months"
+    return f"{months_kept}; dropped {', '.join(dropped)}." if dropped else f"{months_kept}; nothing is older."
 
 
-def _alone() -> None:
+def _lock_out_other_runs() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_PATIENCE])
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('portal maintenance'))")
 
 

@@ -27,11 +27,11 @@ logger = logging.getLogger(__name__)
 
 OURS = tuple(f"{BASE_DIR}/{room}/" for room in ("portal", "connections"))
 
-PATIENCE = 5.0  # seconds that an answer of 500 waits for its mail to be written
-LONGEST = 16 * 1024  # characters of one part of a line
+MAIL_WAIT_SECONDS = 5.0  # an answer of 500 waits so long for its mail to be written
+MAX_PART_CHARACTERS = 16 * 1024  # of a line
 
 
-class Line(logging.Formatter):
+class JSONLineFormatter(logging.Formatter):
     """One event, one line of JSON in ASCII: line ends, control characters and bidi marks can only stand escaped in it."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -40,16 +40,16 @@ class Line(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "process": record.process,
-            "message": record.getMessage()[:LONGEST],
+            "message": record.getMessage()[:MAX_PART_CHARACTERS],
         }
         trace = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
         for name, text in (("trace", trace), ("stack", record.stack_info)):
             if text:
-                fields[name] = text[-LONGEST:]
+                fields[name] = text[-MAX_PART_CHARACTERS:]
         return json.dumps(fields)
 
 
-class NothingGiven(SafeExceptionReporterFilter):
+class ReportFilter(SafeExceptionReporterFilter):
     """Of a request and of the frames of a traceback: no field, no header, no cookie, no variable; and no setting."""
 
     def is_active(self, request: HttpRequest | None) -> bool:
@@ -88,7 +88,7 @@ class Report(ExceptionReporter):
 
 
 # What somebody asked for badly is no error of ours, however often it is asked.
-OF_THE_CLIENT = (
+CLIENT_ERRORS = (
     SuspiciousOperation,  # DisallowedHost, RequestDataTooBig, TooManyFieldsSent and their siblings
     BadRequest,
     PermissionDenied,
@@ -111,7 +111,7 @@ class AdminMail(logging.Handler):
             label, text = _label(record), redact(_described(record))
             writing = Thread(target=_count, args=(label, text))
             writing.start()
-            writing.join(PATIENCE)
+            writing.join(MAIL_WAIT_SECONDS)
         except Exception:  # noqa: BLE001  (a report that fails must not fail the answer)
             self.handleError(record)
 
@@ -121,7 +121,7 @@ def _is_of_the_client(record: logging.LogRecord) -> bool:
     status = getattr(record, "status_code", None)
     is_4xx = isinstance(status, int) and 400 <= status < 500
     return (
-        is_4xx or record.name.startswith("django.security") or (kind is not None and issubclass(kind, OF_THE_CLIENT))
+        is_4xx or record.name.startswith("django.security") or (kind is not None and issubclass(kind, CLIENT_ERRORS))
     )
 
 
@@ -129,12 +129,12 @@ def _label(record: logging.LogRecord) -> str:
     """The kind of error: what was raised, and the innermost place of ours that it came through."""
     kind, _error, trace = record.exc_info or (None, None, None)
     if kind is None:
-        return f"{record.name} at {_shown(record.pathname)}:{record.lineno}"
+        return f"{record.name} at {_relative_path(record.pathname)}:{record.lineno}"
     frames = list(walk_tb(trace))
     ours = [each for each in frames if str(each[0].f_code.co_filename).startswith(OURS)]
     name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
     for frame, line in reversed(ours or frames):
-        return f"{name} at {_shown(frame.f_code.co_filename)}:{line} in {frame.f_code.co_name}"
+        return f"{name} at {_relative_path(frame.f_code.co_filename)}:{line} in {frame.f_code.co_name}"
     return name
 
 
@@ -153,10 +153,10 @@ def _described(record: logging.LogRecord) -> str:
             f"{type(error).__module__}.{type(error).__qualname__}\n" + "".join(format_tb(error.__traceback__))
         )
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return "\n\n".join(parts)[:LONGEST]
+    return "\n\n".join(parts)[:MAX_PART_CHARACTERS]
 
 
-def _shown(path: str) -> str:
+def _relative_path(path: str) -> str:
     return path.removeprefix(f"{BASE_DIR}/")
 
 

@@ -28,7 +28,7 @@ ATTRIBUTES = {
     "rolcreatedb": "CREATEDB",
     "rolreplication": "REPLICATION",
 }
-OWNERS_LIMIT = ("SUPERUSER", "BYPASSRLS")  # the owner makes tables, and of the demo's server databases for tests
+FORBIDDEN_TO_OWNER = ("SUPERUSER", "BYPASSRLS")  # the owner makes tables, and of the demo's server databases for tests
 NEVER_GRANTED = {"TRUNCATE", "TRIGGER", "REFERENCES", "MAINTAIN"}
 PUBLIC = "PUBLIC"
 
@@ -116,7 +116,7 @@ def session_role(current: Login) -> str:
 
 
 def _owners_power(current: Login) -> str:
-    excess = current.attributes & set(OWNERS_LIMIT)
+    excess = current.attributes & set(FORBIDDEN_TO_OWNER)
     return f"has {_listed(excess)}" if excess else ""
 
 
@@ -208,15 +208,15 @@ def rights(
         return []
     declared = declared_rights()
     granted, closed = granted_rights()
-    wrong: Messages = []
-    excess = {_spell(table, right) for table, given in granted.items() for right in given if table in declared} - {
-        _spell(table, right) for table, given in declared.items() for right in given
-    }
-    for table, given in granted.items():
+    errors: Messages = []
+    excess = {
+        _spell(table, right) for table, table_rights in granted.items() for right in table_rights if table in declared
+    } - {_spell(table, right) for table, table_rights in declared.items() for right in table_rights}
+    for table, table_rights in granted.items():
         if table not in declared:
-            excess |= {_spell(table, right) for right in given if table in closed or _is_never_granted(right)}
+            excess |= {_spell(table, right) for right in table_rights if table in closed or _is_never_granted(right)}
     if excess:
-        wrong.append(
+        errors.append(
             Error(
                 f"Rights were granted that nobody wrote: {_listed(excess)}.",
                 hint="Revoke them; what a role may is written in the models and comes with the migrations.",
@@ -227,7 +227,7 @@ def rights(
     missing = {_spell(table, right) for table in present for right in declared[table] - granted[table]}
     missing |= {_spell(table, right) for table in declared.keys() - present for right in declared[table]}
     if missing:
-        wrong.append(
+        errors.append(
             Error(
                 f"Rights are missing: {_listed(missing)}.",
                 hint="Restore the database with its privileges (without --no-privileges), or grant them as the owner.",
@@ -236,14 +236,14 @@ def rights(
         )
     in_advance = _granted_in_advance()
     if in_advance:
-        wrong.append(
+        errors.append(
             Error(
                 f"Rights on what is yet to come are granted: {_listed(in_advance)}.",
                 hint="Take them away with ALTER DEFAULT PRIVILEGES ... REVOKE, and REVOKE ... ON PARAMETER.",
                 id="portal.E015",
             )
         )
-    return wrong
+    return errors
 
 
 def _is_never_granted(right: tuple[str, str, str]) -> bool:

@@ -24,7 +24,7 @@ ON_SETTINGS = (
     checks.key_files,
     checks.oauth_flags,
     checks.broker,
-    checks.talkative_loggers,
+    checks.verbose_loggers,
     checks.production,
 )
 AT_A_START = (checks.collected_files,)
@@ -59,9 +59,9 @@ def _refuse_bad_start(process: str) -> None:
         for message in messages:
             if not message.is_serious():
                 logger.warning("%s %s (%s)", message.msg, message.hint, message.id)
-        wrong = [message for message in messages if message.is_serious()]
-        if wrong:
-            _refuse(wrong)
+        errors = [message for message in messages if message.is_serious()]
+        if errors:
+            _refuse(errors)
         _prove_keys()
     finally:
         connections.close_all()  # whoever forks later must not share one
@@ -69,18 +69,18 @@ def _refuse_bad_start(process: str) -> None:
 
 def findings() -> list[CheckMessage]:
     """Every check of this kind of process, the database's only when it can be reached."""
-    found = [message for check in (*ON_SETTINGS, *AT_A_START) for message in _made(check)]
-    return found + findings_on_database()
+    messages = [message for check in (*ON_SETTINGS, *AT_A_START) for message in _run_check(check)]
+    return messages + findings_on_database()
 
 
 def findings_on_database() -> list[CheckMessage]:
-    unreachable = _made(database_checks.reachable)
+    unreachable = _run_check(database_checks.reachable)
     if unreachable:
         return unreachable
-    return [message for check in ON_DATABASE for message in _made(check, databases=["default"])]
+    return [message for check in ON_DATABASE for message in _run_check(check, databases=["default"])]
 
 
-def _made(check: Callable[..., list[CheckMessage]], **arguments: Any) -> list[CheckMessage]:
+def _run_check(check: Callable[..., list[CheckMessage]], **arguments: Any) -> list[CheckMessage]:
     """What it finds; that it could not be made is a finding, too."""
     try:
         return check(**arguments)
@@ -113,8 +113,8 @@ def _prove_keys() -> None:
         _exit(f"{problem}. Give this {settings.PROCESS} process the key this installation was made with ({name}).")
 
 
-def _refuse(wrong: list[CheckMessage]) -> NoReturn:
-    first, others = wrong[0], len(wrong) - 1
+def _refuse(errors: list[CheckMessage]) -> NoReturn:
+    first, others = errors[0], len(errors) - 1
     more = f" And {others} more: `manage.py check --deploy --database default` lists them." if others else ""
     _exit(f"{first.msg} {first.hint} ({first.id}){more}")
 

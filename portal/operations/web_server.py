@@ -27,7 +27,7 @@ CONNECTIONS = 1000
 FILES_PER_CONNECTION = 3  # its socket, and what is put aside of a long request and a long answer
 RECEIVE_SECONDS = 30  # for one request, from its first byte (of a new connection: from its start) to its last
 IDLE_SECONDS = 130  # longer than the common proxies keep an unused connection, so that they close it first
-LOOK_SECONDS = 1
+LOOP_SECONDS = 1
 GRACE_SECONDS = 4  # for what is being answered when we are asked to stop; `up` kills after six
 
 SETTINGS: dict[str, Any] = {
@@ -36,7 +36,7 @@ SETTINGS: dict[str, Any] = {
     "channel_timeout": IDLE_SECONDS,
     "cleanup_interval": 10,
     "asyncore_use_poll": True,  # select() ends at file number 1024
-    "asyncore_loop_timeout": LOOK_SECONDS,
+    "asyncore_loop_timeout": LOOP_SECONDS,
     "backlog": 1024,
     "max_request_header_size": 32 * 1024,
     "max_request_body_size": 3 * 1024 * 1024,  # Django takes 2.5 MB and says so in words
@@ -102,19 +102,19 @@ class Server:
         settings = {
             **SETTINGS,
             "threads": threads,
-            "connection_limit": _affordable(CONNECTIONS),
+            "connection_limit": _connections_allowed(CONNECTIONS),
             "clear_untrusted_proxy_headers": proxies <= 0,
         }
-        self._door: TcpWSGIServer = create_server(
+        self._listener: TcpWSGIServer = create_server(
             application, map=self._map, _dispatcher=self._workers, host=host, port=port, **settings
         )
-        self._door.channel_class = Channel
-        self.port = int(self._door.effective_port)
+        self._listener.channel_class = Channel
+        self.port = int(self._listener.effective_port)
 
     def run(self) -> None:
         while not self._stopping.is_set():
-            self._turn(LOOK_SECONDS)
-        wasyncore.dispatcher.close(self._door)  # nobody new; the door's own close() would take what wakes us, too
+            self._turn(LOOP_SECONDS)
+        wasyncore.dispatcher.close(self._listener)  # nobody new; the door's own close() would take what wakes us, too
         deadline = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < deadline and any(map(_is_busy, self._channels())):
             self._turn(0.1)
@@ -123,7 +123,7 @@ class Server:
 
     def stop(self, *_: int | FrameType | None) -> None:
         self._stopping.set()
-        self._door.pull_trigger()
+        self._listener.pull_trigger()
 
     def stop_at(self, *signals: signal.Signals) -> None:
         for each in signals:
@@ -137,14 +137,14 @@ class Server:
                 channel.will_close = True
 
     def _channels(self) -> list[Channel]:
-        return list(self._door.active_channels.values())
+        return list(self._listener.active_channels.values())
 
 
 def _is_busy(channel: Channel) -> bool:
     return bool(channel.requests or channel.total_outbufs_len)
 
 
-def _affordable(connections: int) -> int:
+def _connections_allowed(connections: int) -> int:
     """As many as this process may have files for, once it has asked for what they need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections * FILES_PER_CONNECTION + 256

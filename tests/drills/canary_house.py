@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from portal.devserver.children import Child
 from portal.operations import roles
-from portal.operations.children import Child
 from tests.drills.house import House, until
 from tests.sandbox_server import REPOSITORY, SandboxServer
 

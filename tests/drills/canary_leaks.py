@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit
 import psycopg
 import redis
 
-from portal.operations.children import Child
+from portal.devserver.children import Child
 from tests.drills.canary_errors import told
 from tests.drills.canary_house import CanaryHouse, Needles
 from tests.drills.canary_sinks import Place

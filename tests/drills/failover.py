@@ -25,9 +25,9 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
+from tests.devserver.running import free_ports
 from tests.drills.house import House, running, until
 from tests.jobs import broker_troubles
-from tests.operations.running import free_ports
 
 PAGE = "/account/login/"
 LASTS = 3.0  # seconds of each trouble, while work is asked for

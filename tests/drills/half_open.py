@@ -26,8 +26,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.devserver.running import free_ports
 from tests.drills.house import House, until
-from tests.operations.running import free_ports
 
 PATHS = ("/health/live", "/health/ready", "/account/login/")
 IN_TIME_SECONDS = 2.0

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from portal.devserver.children import Child, Plan
+from portal.devserver.postgres import Postgres
+from portal.devserver.state import Folders
+from portal.devserver.valkey import Valkey
 from portal.operations import roles
-from portal.operations.broker import Valkey
-from portal.operations.children import Child, Plan
-from portal.operations.embedded import Postgres
 from portal.operations.keys import ensure_keys
-from portal.operations.state import Folders
 from tests.sandbox_server import REPOSITORY, SandboxServer
 
 OURS = ("PORTAL_", "DATABASE_URL", "BROKER_URL", "DJANGO_")

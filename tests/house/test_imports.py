@@ -59,6 +59,7 @@ PLANTS = {
     "the sandbox in the site": {"portal/operations/planted.py": "import connections.sandbox.kit"},
     "a sandbox that knows the engine": {"connections/sandbox/planted.py": "from connections.spec import provider"},
     "a sandbox that knows Django": {"connections/sandbox/planted.py": "import django.conf"},
+    "production knows the demo's servers": {"portal/operations/planted.py": "from portal.devserver import postgres"},
     "a room nobody named in the engine": {"connections/annex/__init__.py": ""},
     "a room nobody named in the site": {"portal/annex/__init__.py": ""},
     "a room nobody named in transport": {"connections/transport/annex/__init__.py": ""},

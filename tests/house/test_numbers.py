@@ -15,8 +15,9 @@ from django.utils.translation import override
 
 from connections.spec.text import duration
 from connections.transport.log import recording
+from portal.devserver import supervisor, up
 from portal.notices import mail
-from portal.operations import checks, health, supervisor, up, web_server
+from portal.operations import checks, health, web_server
 from tests.house.test_words import REPOSITORY, files, modules, shown
 
 TRANSLATED = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy"}
@@ -104,7 +105,7 @@ def test_mail_that_cannot_be_delivered_is_tried_for_about_a_day() -> None:
 # What the handbook repeats, and who decides it.
 HANDBOOK = {
     "README.md": [
-        f"made anew every {health.CHECKED_SECONDS:.0f} seconds",
+        f"made anew every {health.RECHECK_SECONDS:.0f} seconds",
         f"shows {('no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight')[web_server.THREADS]} pages at a time",
         f"client_max_body_size {web_server.SETTINGS['max_request_body_size'] // 1024**2}m",
         f"max_size {web_server.SETTINGS['max_request_body_size'] // 1024**2}MB",
@@ -113,7 +114,7 @@ HANDBOOK = {
         f"how long the request log is kept | {settings.REQUEST_LOG_MONTHS} |",
         f"for {'an hour' if timedelta(hours=1) == recording.LONGEST else recording.LONGEST} at most",
         f"deleted after {'a day' if timedelta(days=1) == recording.KEPT_FOR else recording.KEPT_FOR}",
-        f"at least {checks.SHORTEST_KEY} characters",
+        f"at least {checks.MIN_SECRET_KEY_CHARACTERS} characters",
     ]
 }
 
@@ -125,6 +126,9 @@ def test_the_handbook_says_what_is(page: str, phrase: str) -> None:
 
 def test_giving_up_takes_a_quarter_of_an_hour() -> None:
     """As the supervisor's own words say."""
-    waits = [supervisor.PAUSES[min(count, len(supervisor.PAUSES)) - 1] for count in range(1, supervisor.MOST_ENDS + 1)]
+    waits = [
+        supervisor.RESTART_WAITS_SECONDS[min(count, len(supervisor.RESTART_WAITS_SECONDS)) - 1]
+        for count in range(1, supervisor.MAX_ENDS_IN_A_ROW + 1)
+    ]
     assert Path(supervisor.__file__).read_text(encoding="utf-8").count("quarter of an hour") == 1
     assert 10 * 60 < sum(waits) < 20 * 60

@@ -20,7 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from portal.operations.broker import Valkey
+from portal.devserver.valkey import Valkey
 
 LOADED_KEYS, LOAD_DELAY_US = 1500, 1000  # a second and a half of LOADING
 

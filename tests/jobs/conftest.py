@@ -16,8 +16,8 @@ from django.utils import timezone
 from connections.jobs import registry, services
 from connections.jobs.models import Job
 from connections.jobs.tasks import sweep
-from portal.operations.broker import Valkey
-from portal.operations.state import Folders
+from portal.devserver.state import Folders
+from portal.devserver.valkey import Valkey
 from tests.processes import ROOT, worker_environment
 
 LEASE = 2

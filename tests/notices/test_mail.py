@@ -17,13 +17,14 @@ from connections.jobs import registry, services
 from connections.jobs.models import Job, JobState
 from connections.jobs.tasks import work
 from connections.tenancy.scope import staff_scope
+from portal import env
+from portal.devserver.children import Child, Plan
 from portal.members.adapters import House
 from portal.members.mailing import Delivery
 from portal.members.models import Invitation
 from portal.notices import error_groups, mail, smtp
 from portal.notices.deliveries import deliveries_of
 from portal.notices.models import MailState, OutgoingMail
-from portal.operations.children import Plan
 from tests.roles import acting_as
 
 pytestmark = pytest.mark.usefixtures("committed_db", "system_key")
@@ -282,14 +283,15 @@ def test_a_goodbye_that_hangs_takes_nothing_back(postbox, work_off, monkeypatch)
     assert len(postbox.taken) == 1
 
 
-def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu, tmp_path):
+@pytest.mark.parametrize("mode", env.MODES)
+def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu, tmp_path, mode):
     """No worker that does checks ever takes a mail."""
     for number in range(3):
         send(is_urgent=number == 0)
     queues = {job.queue for job in Job.objects.filter(kind__in=(mail.SEND, mail.SEND_URGENT))}
     assert queues == {"urgent-mail", "mail"}
     served = {}
-    for child in plan(tmp_path).workers():
+    for child in workers(tmp_path, mode):
         queues_of_child = child.arguments[child.arguments.index("--queues") + 1].split(",")
         assert not set(queues_of_child) & set(served)
         served |= dict.fromkeys(queues_of_child, child.name)
@@ -299,8 +301,9 @@ def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu,
     assert len({served["mail"], served["interactive"], served["sync"]}) == 3
 
 
-def test_only_the_worker_for_mail_is_told_how_to_reach_the_mail_server(tmp_path):
-    told = {child.name: "PORTAL_SMTP_URL" in child.environment for child in plan(tmp_path).workers()}
+@pytest.mark.parametrize("mode", env.MODES)
+def test_only_the_worker_for_mail_is_told_how_to_reach_the_mail_server(tmp_path, mode):
+    told = {child.name: "PORTAL_SMTP_URL" in child.environment for child in workers(tmp_path, mode)}
     assert told == {"worker-interactive": False, "worker-sync": False, "worker-mail": True}
 
 
@@ -327,10 +330,11 @@ def test_only_mails_about_what_was_changed_are_urgent(alice, rf):
         assert not render("account/email/password_reset_key", alice.email, words).is_urgent
 
 
-def plan(state: Path) -> Plan:
+def workers(state: Path, mode: str) -> list[Child]:
     (state / "keys").mkdir()
-    nothing = {"mode": "demo", "port": 1, "owner_url": "", "web_url": "", "worker_url": "", "broker_url": ""}
-    return Plan(**nothing, state=state, secret_key={}, web_keyset={}, kek={}, smtp={"PORTAL_SMTP_URL": "smtp://x"})
+    nothing = {"mode": mode, "port": 1, "owner_url": "", "web_url": "", "worker_url": "", "broker_url": ""}
+    plan = Plan(**nothing, state=state, secret_key={}, web_keyset={}, kek={}, smtp={"PORTAL_SMTP_URL": "smtp://x"})
+    return [child for child in plan.processes() if child.name.startswith("worker-")]
 
 
 # -- told where somebody waits for it ----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from portal import env
+from portal.env import EMBEDDED_CLUSTER_NAME
 from portal.operations import checks, database_checks, role_checks, start
 from tests.roles import acting_as
 
@@ -159,7 +160,7 @@ def test_a_broker_that_nobody_named_is_refused(settings: Any, process: str) -> N
     assert ids(checks.broker()) == ["portal.E017"]
 
 
-@pytest.mark.parametrize("name", checks.CELERYS_OWN)
+@pytest.mark.parametrize("name", checks.CELERY_VARIABLES)
 def test_what_celery_would_obey_before_our_settings_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "redis://elsewhere.example/0")
     assert ids(checks.broker()) == ["portal.E030"]
@@ -259,7 +260,7 @@ def test_the_demos_own_server_is_refused_in_production(db: None, settings: Any) 
     settings.DEMO = True
     assert on_database(database_checks.server) == []
     settings.DEMO = False
-    assert on_database(database_checks.server) == (["portal.E025"] if name == database_checks.CLUSTER_NAME else [])
+    assert on_database(database_checks.server) == (["portal.E025"] if name == EMBEDDED_CLUSTER_NAME else [])
 
 
 @pytest.mark.parametrize("seconds", [-120, 120])

@@ -153,7 +153,7 @@ def test_a_partition_that_somebody_reads_is_left_for_the_next_run(
 ) -> None:
     from portal.operations import maintenance as room
 
-    monkeypatch.setattr(room, "LOCK_PATIENCE", "100ms")
+    monkeypatch.setattr(room, "LOCK_TIMEOUT", "100ms")
     last_year = datetime.now(timezone.utc) - timedelta(days=400)
     with time_machine.travel(last_year, tick=False):
         partitions.make_ahead(0)

@@ -19,7 +19,7 @@ from django.test import RequestFactory
 
 from connections.vault.secret import Secret
 from portal.operations import checks
-from portal.operations.reports import Line
+from portal.operations.reports import JSONLineFormatter
 from tests.searching import Search
 
 KEY = "canary/9f+Zq=31~Abx&7ä"
@@ -172,19 +172,19 @@ def test_a_formatter_without_the_filter_still_writes_the_trace() -> None:
         raising(ValueError("x"))
     except ValueError as error:
         record = logging.LogRecord("a", 40, __file__, 1, "m", (), (type(error), error, error.__traceback__))
-    assert "ValueError: x" in json.loads(Line().format(record))["trace"]
+    assert "ValueError: x" in json.loads(JSONLineFormatter().format(record))["trace"]
 
 
 # -- reports of errors, and mails about them ---------------------------------------------------------------------------
 
 
 def request() -> HttpRequest:
-    asked = RequestFactory().post(
+    stop_requests = RequestFactory().post(
         f"/oauth/callback?code={PASSWORD}",
         {"api_key": PASSWORD, "note": PASSWORD},
         headers={"cookie": f"session={PASSWORD}", "authorization": f"Bearer {PASSWORD}", "referer": f"/{PASSWORD}"},
     )
-    return asked
+    return stop_requests
 
 
 def fail(request: HttpRequest) -> None:
@@ -201,12 +201,12 @@ def fail(request: HttpRequest) -> None:
 def test_a_report_tells_where_and_not_with_what(is_html: bool) -> None:
     from django.views.debug import get_exception_reporter_class
 
-    asked = request()
+    stop_requests = request()
     Secret(KEY).reveal()
     try:
-        fail(asked)
+        fail(stop_requests)
     except ValueError as error:
-        report = get_exception_reporter_class(asked)(asked, type(error), error, error.__traceback__)
+        report = get_exception_reporter_class(stop_requests)(stop_requests, type(error), error, error.__traceback__)
     text = report.get_traceback_html() if is_html else report.get_traceback_text()
     assert "ValueError" in text
     assert "test_reports.py" in text
@@ -218,11 +218,13 @@ def test_a_mail_to_admins_is_searched_as_a_whole(committed_db: None, settings: A
     settings.ADMINS = [("", "admin@pilotage.example")]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     Secret(KEY).reveal()
-    asked = request()
+    stop_requests = request()
     try:
-        fail(asked)
+        fail(stop_requests)
     except ValueError:
-        logging.getLogger("django.request").exception("Internal Server Error: /x/%s", KEY, extra={"request": asked})
+        logging.getLogger("django.request").exception(
+            "Internal Server Error: /x/%s", KEY, extra={"request": stop_requests}
+        )
     (sent,) = mail.outbox
     whole = sent.message().as_string() + sent.subject + sent.body
     assert "ValueError" in sent.body
@@ -254,15 +256,15 @@ def production(settings: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", [*checks.TALKATIVE, "urllib3.connectionpool", "django.db.backends.schema", "celery.task"]
+    "name", [*checks.VERBOSE_LOGGERS, "urllib3.connectionpool", "django.db.backends.schema", "celery.task"]
 )
 def test_no_talkative_logger_may_be_at_debug_in_production(production: Any, name: str) -> None:
-    assert checks.talkative_loggers() == []
+    assert checks.verbose_loggers() == []
     spoken = logging.getLogger(name)
     before = spoken.level
     spoken.setLevel(logging.DEBUG)
     try:
-        found = checks.talkative_loggers()
+        found = checks.verbose_loggers()
     finally:
         spoken.setLevel(before)
     assert {message.id for message in found} == {"portal.E028"}
@@ -274,7 +276,7 @@ def test_debug_of_everything_does_not_reach_them(production: Any) -> None:
     before = root.level
     root.setLevel(logging.DEBUG)
     try:
-        assert checks.talkative_loggers() == []
+        assert checks.verbose_loggers() == []
     finally:
         root.setLevel(before)
 

@@ -20,10 +20,10 @@ from django.db import connection, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 from portal import env
+from portal.devserver.postgres import Postgres
+from portal.devserver.state import Folders
 from portal.operations import database_checks, role_checks, roles, start
-from portal.operations.embedded import Postgres
 from portal.operations.keys import ensure_keys
-from portal.operations.state import Folders
 from tests.roles import acting_as
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
+from portal.devserver.postgres import Postgres
+from portal.devserver.state import Folders
 from portal.operations import roles
-from portal.operations.embedded import Postgres
 from portal.operations.refusal import Refused
-from portal.operations.state import Folders
 
 PASSWORDS = {role: f"{role} pass/word@1" for role in roles.LOGINS}
 

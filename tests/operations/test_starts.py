@@ -155,14 +155,14 @@ def test_a_check_that_raises_is_a_refusal(
 
 def test_ready_says_what_a_start_would_say(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     as_process(settings, "web")
-    monkeypatch.setattr(health, "fitness", health.Fitness())
+    monkeypatch.setattr(health, "readiness", health.Readiness())
     with acting_as("web"):
         assert Client().get(health.READY).status_code == 200
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE vault_connection NO FORCE ROW LEVEL SECURITY")
     with acting_as("web"):
         assert Client().get(health.READY).status_code == 200, "asked again within half a minute"
-        health.fitness = health.Fitness()
+        health.readiness = health.Readiness()
         answer = Client().get(health.READY)
     assert (answer.status_code, answer.content) == (503, b'{"status": "not fit"}')
     assert Client().get(health.LIVE).status_code == 200

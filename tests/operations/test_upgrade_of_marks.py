@@ -141,8 +141,8 @@ def test_what_becomes_of_the_marks_of_before(old_database: MigrationExecutor) ->
         what_waits_can_be_confirmed(onboarding, OLD[name][2])
     for name in ("live", "live without a word of scopes"):
         a_standing_connection_goes_on(onboardings[name].connection)
-    asked = Mark.objects.filter(id__in=Job.objects.filter(kind=CHECK).values("subject"))
-    assert list(asked.values_list("checkpoint", flat=True)) == ["scopes"]
+    stop_requests = Mark.objects.filter(id__in=Job.objects.filter(kind=CHECK).values("subject"))
+    assert list(stop_requests.values_list("checkpoint", flat=True)) == ["scopes"]
 
 
 def what_waits_can_be_confirmed(onboarding: Onboarding, changed: dict[str, str]) -> None:

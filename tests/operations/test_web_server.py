@@ -85,7 +85,7 @@ def test_who_sends_half_a_request_keeps_nobody_waiting(first: bytes) -> None:
 
 def test_a_request_that_takes_too_long_to_come_is_put_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_server, "RECEIVE_SECONDS", 0.2)
-    monkeypatch.setattr(web_server, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(web_server, "LOOP_SECONDS", 0.05)
     with serving(echo) as server:
         for first in (b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na"):
             with half_open(server, first) as line:
@@ -94,7 +94,7 @@ def test_a_request_that_takes_too_long_to_come_is_put_out(monkeypatch: pytest.Mo
 
 def test_an_idle_connection_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_server, "RECEIVE_SECONDS", 0.2)
-    monkeypatch.setattr(web_server, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(web_server, "LOOP_SECONDS", 0.05)
     with serving(echo) as server:
         line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         for _ in range(2):
@@ -127,7 +127,7 @@ def test_health_is_answered_while_every_thread_is_busy(path: str) -> None:
 
 
 def test_what_is_being_answered_is_answered_before_the_end() -> None:
-    begun, asked = threading.Event(), []
+    begun, stop_requests = threading.Event(), []
 
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         begun.set()
@@ -135,11 +135,11 @@ def test_what_is_being_answered_is_answered_before_the_end() -> None:
         return echo(environ, start_response)
 
     with serving(application) as server:
-        asker = threading.Thread(target=lambda: asked.append(ask(server, "/last")))
+        asker = threading.Thread(target=lambda: stop_requests.append(ask(server, "/last")))
         asker.start()
         begun.wait(30)
     asker.join(30)
-    assert asked == [(200, b"/last")]
+    assert stop_requests == [(200, b"/last")]
 
 
 @pytest.mark.parametrize(("proxies", "seen"), [(0, b""), (1, b"https 192.0.2.7")])

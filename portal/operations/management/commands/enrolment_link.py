@@ -22,8 +22,8 @@ class Command(OwnerCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_unless_links_work()
         try:
-            address = bootstrap.renewed_enrolment_link(options["email"])
-        except bootstrap.NobodyThere as reason:
+            address = bootstrap.new_enrolment_link(options["email"])
+        except bootstrap.PersonNotFound as reason:
             raise CommandError(str(reason)) from None
         except NotAllowed as refused:
             raise CommandError(str(refused.sentence)) from None

@@ -13,7 +13,7 @@ from django.core.servers.basehttp import get_internal_wsgi_application
 
 from portal.operations.web_server import THREADS, Server
 
-MOST_THREADS = 256
+MAX_THREADS = 256
 
 
 class Command(BaseCommand):
@@ -30,8 +30,8 @@ class Command(BaseCommand):
             address, port = ipaddress.ip_address(host.strip("[]")), int(number)
         except ValueError:
             port = -1
-        if not 0 <= port < 65536 or not 0 < threads <= MOST_THREADS:
-            text = f"--listen is an address and a port, such as 127.0.0.1:8000 or [::1]:8000; --threads 1 to {MOST_THREADS}."
+        if not 0 <= port < 65536 or not 0 < threads <= MAX_THREADS:
+            text = f"--listen is an address and a port, such as 127.0.0.1:8000 or [::1]:8000; --threads 1 to {MAX_THREADS}."
             raise CommandError(text)
         application = get_internal_wsgi_application()
         try:

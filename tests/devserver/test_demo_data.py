@@ -16,8 +16,8 @@ from django.urls import reverse
 from connections.tenancy.models import Tenant
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration
+from portal.devserver import demo_data as demo
 from portal.members.models import Membership, User
-from portal.operations import demo
 from tests.roles import acting_as
 
 ADDRESSES = {
@@ -136,7 +136,7 @@ def test_there_is_no_demo_data_in_production(system_key: None, settings: Any) ->
 def test_without_a_worker_it_gives_up_with_the_way_out(
     db: None, addresses: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "KEY_PATIENCE", 0.3)
+    monkeypatch.setattr(demo, "SYSTEM_KEY_WAIT_SECONDS", 0.3)
     with pytest.raises(CommandError, match="worker"):
         demo_data("--sandbox", str(addresses))
 

@@ -1,4 +1,4 @@
-"""What `up` tells a person once everything runs: what is where, and who can sign in."""
+"""The text that `up` prints once everything runs: the addresses, and who can sign in."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ from pathlib import Path
 from typing import Any
 
 
-def what_is_where(
+def ready_text(
     *, portal: str, simulator: str, logs: Path, data: str, notes: Path, is_demo: bool, seconds: float
 ) -> str:
-    """Several lines. `notes` is the file demo_data writes: ``{"sign_ins": [{"email", "password", "what"}]}``."""
-    places = {"Portal": f"{portal}/", "Admin": f"{portal}/admin/"}
+    """Several lines of text. `notes` is demo_data's file: ``{"sign_ins": [{"email", "password", "what"}]}``."""
+    addresses = {"Portal": f"{portal}/", "Admin": f"{portal}/admin/"}
     if simulator:
-        places["Simulator"] = f"{simulator}/"
+        addresses["Simulator"] = f"{simulator}/"
     if is_demo:
-        places["Mails"] = f"{portal}/demo/mail/"
-    places |= {"Logs": str(logs), "Data": data}
-    lines = ["", f"Ready after {seconds:.1f} s.", "", *(f"  {name:<12}{place}" for name, place in places.items())]
-    known: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8")) if is_demo and notes.exists() else {}
-    sign_ins = known.get("sign_ins", [])
+        addresses["Mails"] = f"{portal}/demo/mail/"
+    addresses |= {"Logs": str(logs), "Data": data}
+    lines = [
+        "",
+        f"Ready after {seconds:.1f} s.",
+        "",
+        *(f"  {name:<12}{address}" for name, address in addresses.items()),
+    ]
+    noted: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8")) if is_demo and notes.exists() else {}
+    sign_ins = noted.get("sign_ins", [])
     if sign_ins:
         width = max(len(person["email"]) for person in sign_ins) + 2
         lines += ["", f"  Demo sign-ins (password {sign_ins[0]['password']})"]

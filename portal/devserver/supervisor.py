@@ -1,4 +1,4 @@
-"""Keeps a set of processes as one thing: starts them, starts again what ends, stops them all in order."""
+"""Starts servers and processes, starts again what ends, and stops them all in order."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from portal.operations.broker import Valkey
-from portal.operations.children import Child
-from portal.operations.embedded import Postgres
+from portal.devserver.children import Child
+from portal.devserver.postgres import Postgres
+from portal.devserver.servers import tail
+from portal.devserver.state import Folders
+from portal.devserver.stop_signals import StopSignals
+from portal.devserver.valkey import Valkey
 from portal.operations.refusal import Refused
-from portal.operations.servers import tail
-from portal.operations.state import Folders
-from portal.operations.stop_signals import Bell
 
 # Seconds before what ended is started again: at once, and then later and later, as a database or a broker that is
 # restarted needs its time as well. From the last one on it stays at that.
-PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-MOST_ENDS = 20  # in a row, which takes about a quarter of an hour; then there is no use in going on
-LASTING_SECONDS = 300.0  # who has run for so long ends for a new reason
+RESTART_WAITS_SECONDS = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+MAX_ENDS_IN_A_ROW = 20  # which takes about a quarter of an hour; then there is no use in going on
+STABLE_SECONDS = 300.0  # who has run for so long ends for a new reason
 
 Process = Child | Postgres | Valkey
 
@@ -31,7 +31,7 @@ class ChildEnded(Exception):
 
 
 @dataclass
-class Ends:
+class EndHistory:
     """How often a process has ended in a row, and when (of time.monotonic) it was started, and is to be."""
 
     count: int = 0
@@ -42,26 +42,26 @@ class Ends:
 class Supervisor:
     """Servers first, then children; on the way down children first. The main thread alone may use it."""
 
-    def __init__(self, *, folders: Folders, cwd: Path, bell: Bell) -> None:
+    def __init__(self, *, folders: Folders, cwd: Path, stop_signals: StopSignals) -> None:
         self.folders = folders
         self.cwd = cwd
-        self.bell = bell
+        self.stop_signals = stop_signals
         self.servers: list[Postgres | Valkey] = []
         self.children: list[Child] = []
-        self._ends: dict[str, Ends] = {}
+        self._ends: dict[str, EndHistory] = {}
 
     def serve(self, server: Postgres | Valkey) -> None:
-        """Start an embedded server. Raises Refused, StopAsked."""
+        """Start an embedded server. Raises Refused, StopRequested."""
         self.servers.append(server)
-        server.start(self.bell.pause)
+        server.start(self.stop_signals.pause)
 
     def start(self, child: Child) -> None:
-        self.bell.check()
+        self.stop_signals.check()
         self.children.append(child)
         child.start(self.folders, self.cwd)
 
     def finish(self, child: Child, *, seconds: float) -> None:
-        """Run a command to its end beside the others. Raises Refused with its last words, ChildEnded, StopAsked."""
+        """Run a command to its end beside the others. Raises Refused with its last words, ChildEnded, StopRequested."""
         self.start(child)
         self.until(lambda: child.ended, seconds=seconds, what=child.name, may_end=child)
         self.children.remove(child)
@@ -70,27 +70,29 @@ class Supervisor:
             message = f"{child.name} failed; the end of {log}:\n{tail(log)}"
             raise Refused(message, exit_code=1)
 
-    def until(self, reached: Callable[[], bool], *, seconds: float, what: str, may_end: Child | None = None) -> None:
-        """Wait for a state, watching everybody. Raises Refused after `seconds`, ChildEnded, StopAsked."""
+    def until(
+        self, is_reached: Callable[[], bool], *, seconds: float, what: str, may_end: Child | None = None
+    ) -> None:
+        """Wait for a state, watching everybody. Raises Refused after `seconds`, ChildEnded, StopRequested."""
         deadline = time.monotonic() + seconds
-        while not reached():
+        while not is_reached():
             self.watch(may_end=may_end)
             if time.monotonic() > deadline:
                 message = f"{what} was not ready within {seconds:.0f} s; see {self.folders.log}"
                 raise Refused(message, exit_code=1)
-            self.bell.wait(0.05)
-            self.bell.check()
+            self.stop_signals.wait(0.05)
+            self.stop_signals.check()
 
     def run(self) -> None:
-        """Wait until somebody asks us to stop, starting again whatever ends. Raises StopAsked, ChildEnded."""
-        begun = time.monotonic()
-        self._ends = {each.name: Ends(started_at=begun) for each in (*self.servers, *self.children)}
+        """Wait until somebody asks us to stop, starting again whatever ends. Raises StopRequested, ChildEnded."""
+        started_at = time.monotonic()
+        self._ends = {each.name: EndHistory(started_at=started_at) for each in (*self.servers, *self.children)}
         while True:
-            self.bell.check()
-            self.bell.wait(self._restart_ended())
+            self.stop_signals.check()
+            self.stop_signals.wait(self._restart_ended())
 
     def _restart_ended(self) -> float | None:
-        """Seconds until there is something to start; None where all run. Raises StopAsked, ChildEnded."""
+        """Seconds until there is something to start; None where all run. Raises StopRequested, ChildEnded."""
         now = time.monotonic()
         waits = []
         for each in (*self.servers, *self.children):  # servers first: the others need them
@@ -98,7 +100,7 @@ class Supervisor:
                 continue
             ends = self._ends[each.name]
             if ends.due_at is None:
-                self._note_end(each, ends, now)
+                self._report_end(each, ends, now)
             if ends.due_at is not None and ends.due_at > now:
                 waits.append(ends.due_at - now)
                 continue
@@ -108,29 +110,29 @@ class Supervisor:
             waits.append(0.0)  # waiting for a server may have used up the signal of somebody else's end
         return min(waits, default=None)
 
-    def _note_end(self, each: Process, ends: Ends, now: float) -> None:
+    def _report_end(self, each: Process, ends: EndHistory, now: float) -> None:
         """Say that it has ended and when it is started again. Raises ChildEnded after too many ends in a row."""
-        ends.count = 1 if now - ends.started_at > LASTING_SECONDS else ends.count + 1
+        ends.count = 1 if now - ends.started_at > STABLE_SECONDS else ends.count + 1
         code = each.process.returncode if each.process else 0
-        if ends.count > MOST_ENDS:
-            raise _ended(each.name, code, self.folders.log, f", {ends.count} times in a row")
-        pause = PAUSES[min(ends.count, len(PAUSES)) - 1]
+        if ends.count > MAX_ENDS_IN_A_ROW:
+            raise _end_error(each.name, code, self.folders.log, f", {ends.count} times in a row")
+        pause = RESTART_WAITS_SECONDS[min(ends.count, len(RESTART_WAITS_SECONDS)) - 1]
         ends.due_at = now + pause
         when = f"in {pause:.0f} s" if pause else "at once"
         times = f", {ends.count} times in a row" if ends.count > 1 else ""
         path = self.folders.log / f"{each.name}.log"
         _say(
-            f"{each.name} {_how(code)}{times}; it is started again {when}. The others go on. "
+            f"{each.name} {_end_text(code)}{times}; it is started again {when}. The others go on. "
             f"Its log is {path} (after the start {path.name}.1); the last lines:\n{tail(path, 3)}"
         )
 
     def _start_again(self, each: Process) -> None:
-        """One that cannot be started has ended once more. Raises StopAsked."""
+        """One that cannot be started has ended once more. Raises StopRequested."""
         if isinstance(each, Child):
             each.start(self.folders, self.cwd)
             return
         try:
-            each.start(self.bell.pause)
+            each.start(self.stop_signals.pause)
         except Refused as refusal:
             _say(str(refusal))
 
@@ -138,15 +140,15 @@ class Supervisor:
         """While everything is started, whatever ends ends it all. Raises ChildEnded."""
         for each in (*self.servers, *self.children):
             if each is not may_end and each.process is not None and each.process.poll() is not None:
-                raise _ended(each.name, each.process.returncode, self.folders.log)
+                raise _end_error(each.name, each.process.returncode, self.folders.log)
 
     def stop(self) -> None:
         """Everybody, gently and then less so; a second request to stop skips the gentle part."""
-        asked = self.bell.asked
+        stop_requests = self.stop_signals.stop_requests
         alive = [child for child in self.children if child.process is not None and not child.ended]
-        rounds = max((len(child.steps) for child in alive), default=0)
-        for turn in range(rounds):
-            alive = self._turn(alive, turn, asked)
+        steps = max((len(child.steps) for child in alive), default=0)
+        for turn in range(steps):
+            alive = self._stop_step(alive, turn, stop_requests)
         for child in alive:
             if child.process is not None:
                 child.process.kill()
@@ -154,28 +156,32 @@ class Supervisor:
         for server in reversed(self.servers):
             server.stop()
 
-    def _turn(self, alive: Sequence[Child], turn: int, asked: int) -> list[Child]:
-        patience = 0.0
+    def _stop_step(self, alive: Sequence[Child], turn: int, stop_requests: int) -> list[Child]:
+        wait_seconds = 0.0
         for child in alive:
             if child.process is not None and turn < len(child.steps):
                 number, seconds = child.steps[turn]
                 child.process.send_signal(number)
-                patience = max(patience, seconds)
-        deadline = time.monotonic() + patience
+                wait_seconds = max(wait_seconds, seconds)
+        deadline = time.monotonic() + wait_seconds
         left = [child for child in alive if not child.ended]
-        while left and self.bell.asked == asked and (remaining := deadline - time.monotonic()) > 0:
-            self.bell.wait(remaining)
+        while (
+            left
+            and self.stop_signals.stop_requests == stop_requests
+            and (remaining := deadline - time.monotonic()) > 0
+        ):
+            self.stop_signals.wait(remaining)
             left = [child for child in left if not child.ended]
         return left
 
 
-def _ended(name: str, code: int, log: Path, times: str = "") -> ChildEnded:
+def _end_error(name: str, code: int, log: Path, times: str = "") -> ChildEnded:
     path = log / f"{name}.log"
-    message = f"{name} {_how(code)}{times}; everything stops. The end of {path}:\n{tail(path)}"
+    message = f"{name} {_end_text(code)}{times}; everything stops. The end of {path}:\n{tail(path)}"
     return ChildEnded(message)
 
 
-def _how(code: int) -> str:
+def _end_text(code: int) -> str:
     return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 

@@ -13,20 +13,19 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from portal import env
+from portal.devserver.banner import ready_text
+from portal.devserver.children import Plan, owner_environment, sandbox
+from portal.devserver.locks import check_port, lock_state_folder
+from portal.devserver.postgres import Postgres
+from portal.devserver.state import Folders, state_folder
+from portal.devserver.stop_signals import StopRequested, StopSignals
+from portal.devserver.supervisor import ChildEnded, Supervisor
+from portal.devserver.valkey import Valkey
 from portal.operations import roles
-from portal.operations.banner import what_is_where
-from portal.operations.broker import Valkey
-from portal.operations.children import Plan, sandbox
-from portal.operations.embedded import Postgres
 from portal.operations.keys import ensure_keys
-from portal.operations.locks import check_port, claim_folder
 from portal.operations.refusal import Refused
-from portal.operations.state import Folders
-from portal.operations.stop_signals import Bell, StopAsked
-from portal.operations.supervisor import ChildEnded, Supervisor
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,17 +37,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--port", help="the portal's port; the simulator takes the next ones (PORT, 8000)")
     parser.add_argument("--no-demo", action="store_true", help="no simulator and no demo data")
     options = parser.parse_args(arguments)
-    bell = Bell()
+    stop_signals = StopSignals()
     try:
-        start = Start(port=options.port, demo=not options.no_demo, bell=bell)
+        start = Start(port=options.port, demo=not options.no_demo, stop_signals=stop_signals)
     except (Refused, env.BadEnvironment) as refusal:
         return _refused(refusal)
     code = 0
     try:
         start.everything()
-        _say(start.what_is_where(seconds=time.monotonic() - started))
+        _say(start.ready_text(seconds=time.monotonic() - started))
         start.supervisor.run()
-    except StopAsked:
+    except StopRequested:
         _say("Stopping ...")
     except Refused as refusal:
         code = _refused(refusal)
@@ -56,6 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"up: {end}", file=sys.stderr)
         code = 1
     finally:
+        owner_environment(start.folders.state).unlink(missing_ok=True)
         start.supervisor.stop()
         start.lock.truncate(0)
         start.lock.close()
@@ -69,7 +69,7 @@ SIMULATOR_PORTS = 10  # its pages take the port after ours; each simulator's doo
 class Start:
     """One start. Making it checks everything that can be checked before a process runs. Raises Refused, BadEnvironment."""
 
-    def __init__(self, *, port: str | None, demo: bool, bell: Bell) -> None:
+    def __init__(self, *, port: str | None, demo: bool, stop_signals: StopSignals) -> None:
         self.mode = env.choice("PORTAL_MODE", env.MODES, "demo")
         if port is not None:
             os.environ["PORT"] = port
@@ -88,15 +88,15 @@ class Start:
         if self.mode == "production" and env.text("PORTAL_SANDBOX_HOSTS"):
             message = "PORTAL_SANDBOX_HOSTS is for the demo; remove it where real customers connect"
             raise Refused(message)
-        self.folders = Folders(Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var"))).resolve())
+        self.folders = Folders(state_folder())
         self.folders.make()
         self.postgres = None if env.text("DATABASE_URL") else Postgres(self.folders)
         if self.postgres:
             self.postgres.check_version()
         self.valkey = None if env.text("BROKER_URL") else Valkey(self.folders)
-        self.lock, killed_before = claim_folder(self.folders)
+        self.lock, was_killed = lock_state_folder(self.folders)
         try:
-            self._claim_ports(patience=3.0 if killed_before else 0.0)
+            self._claim_ports(wait_seconds=3.0 if was_killed else 0.0)
             self.folders.clear_run()
             in_use = self.postgres is not None and self.postgres.exists
             self.keys = ensure_keys(self.folders.state / "keys", in_use=in_use)
@@ -104,17 +104,17 @@ class Start:
             self.lock.truncate(0)
             self.lock.close()
             raise
-        self.supervisor = Supervisor(folders=self.folders, cwd=env.BASE_DIR, bell=bell)
+        self.supervisor = Supervisor(folders=self.folders, cwd=env.BASE_DIR, stop_signals=stop_signals)
         self.addresses = self.folders.state / "sandbox" / "addresses.json"
         self.notes = self.folders.state / "demo.json"
 
-    def _claim_ports(self, *, patience: float) -> None:
+    def _claim_ports(self, *, wait_seconds: float) -> None:
         """What a killed run's children still hold is given a moment. Raises Refused."""
-        for needed in range(self.port, self.port + (2 + SIMULATOR_PORTS if self.own_sandbox else 1)):
-            check_port(needed, self.port, patience=patience)
+        for port in range(self.port, self.port + (2 + SIMULATOR_PORTS if self.own_sandbox else 1)):
+            check_port(port, self.port, wait_seconds=wait_seconds)
 
     def everything(self) -> None:
-        """Raises Refused, ChildEnded, StopAsked."""
+        """Raises Refused, ChildEnded, StopRequested."""
         supervisor = self.supervisor
         if self.postgres:
             _say("Starting PostgreSQL ..." if self.postgres.exists else "Making a new PostgreSQL cluster ...")
@@ -137,13 +137,14 @@ class Start:
             hosts = json.loads(self.addresses.read_text(encoding="utf-8"))["hosts"]
             plan = self._plan(plan.owner_url, plan.web_url, plan.worker_url, hosts=json.dumps(hosts))
         _say("Starting the portal ...")
-        for child in (plan.web(), *plan.workers(), plan.beat()):
+        for child in plan.processes():
             supervisor.start(child)
         if self.demo and not self.notes.exists():
-            where = ("--sandbox", str(self.addresses)) if self.own_sandbox else ()
+            sandbox_option = ("--sandbox", str(self.addresses)) if self.own_sandbox else ()
             # The workers make the keys that its secrets are sealed with, so it runs beside them.
-            supervisor.finish(plan.command("demo_data", "demo_data", *where), seconds=120)
-        supervisor.until(self._answers, seconds=60, what="the portal")
+            supervisor.finish(plan.command("demo_data", "demo_data", *sandbox_option), seconds=120)
+        supervisor.until(self._portal_answers, seconds=60, what="the portal")
+        plan.write_owner_environment()
 
     def _databases(self) -> tuple[str, str, str]:
         """The URLs of owner, web and worker. Raises Refused."""
@@ -153,12 +154,12 @@ class Start:
             roles.ensure_roles(self.postgres.admin_address("portal"), passwords, reset_passwords=True)
             owner, web, worker = (self.postgres.address(role, passwords[role]) for role in roles.LOGINS)
             return owner, web, worker
-        given = env.text("DATABASE_URL")
+        owner_url = env.text("DATABASE_URL")
         web, worker = env.text("DATABASE_URL_WEB"), env.text("DATABASE_URL_WORKER")
         if web and worker:
-            return given, web, worker
-        roles.ensure_roles(given, passwords)
-        owner, web, worker = (roles.address_as(given, role, passwords[role]) for role in roles.LOGINS)
+            return owner_url, web, worker
+        roles.ensure_roles(owner_url, passwords)
+        owner, web, worker = (roles.address_as(owner_url, role, passwords[role]) for role in roles.LOGINS)
         for address in (owner, web, worker):
             roles.check_login(address)
         return owner, web, worker
@@ -172,14 +173,14 @@ class Start:
             web_url=web,
             worker_url=worker,
             broker_url=self.valkey.address if self.valkey else env.text("BROKER_URL"),
-            secret_key=_theirs("PORTAL_SECRET_KEY") or {"PORTAL_SECRET_KEY_FILE": str(self.keys.secret_key)},
-            web_keyset=_theirs("PORTAL_WEB_KEYSET") or {"PORTAL_WEB_KEYSET_FILE": str(self.keys.web_keyset)},
-            kek=_theirs("PORTAL_KEK") or {"PORTAL_KEK_FILE": str(self.keys.kek)},
-            smtp=_theirs("PORTAL_SMTP_URL"),
+            secret_key=_set_by_person("PORTAL_SECRET_KEY") or {"PORTAL_SECRET_KEY_FILE": str(self.keys.secret_key)},
+            web_keyset=_set_by_person("PORTAL_WEB_KEYSET") or {"PORTAL_WEB_KEYSET_FILE": str(self.keys.web_keyset)},
+            kek=_set_by_person("PORTAL_KEK") or {"PORTAL_KEK_FILE": str(self.keys.kek)},
+            smtp=_set_by_person("PORTAL_SMTP_URL"),
             sandbox_hosts=hosts,
         )
 
-    def _answers(self) -> bool:
+    def _portal_answers(self) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
         try:
             connection.request("GET", "/health/live", headers={"Host": "localhost"})
@@ -189,9 +190,9 @@ class Start:
         finally:
             connection.close()
 
-    def what_is_where(self, *, seconds: float) -> str:
+    def ready_text(self, *, seconds: float) -> str:
         sandbox = json.loads(self.addresses.read_text(encoding="utf-8")) if self.own_sandbox else {}
-        return what_is_where(
+        return ready_text(
             portal=os.environ.get("PORTAL_ORIGIN") or f"http://localhost:{self.port}",
             simulator=sandbox.get("ui", ""),
             logs=self.folders.log,
@@ -217,7 +218,7 @@ def _check_environment() -> None:
             env.database(name)
 
 
-def _theirs(name: str) -> Mapping[str, str]:
+def _set_by_person(name: str) -> Mapping[str, str]:
     """What the person set of `NAME` and `NAME_FILE`."""
     return {key: os.environ[key] for key in (name, f"{name}_FILE") if os.environ.get(key)}
 

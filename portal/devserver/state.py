@@ -11,10 +11,19 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from portal import env
 from portal.operations.refusal import Refused
 
-LONGEST_SOCKET_FOLDER = 90  # a socket's whole path may have 107 bytes
-EARLY = {"mail", "sandbox"}  # what other commands may have put into the state folder before the first start
+MAX_SOCKET_FOLDER_BYTES = 90  # a socket's whole path may have 107 bytes
+ALLOWED_BEFORE_FIRST_START = {
+    "mail",
+    "sandbox",
+}  # what other commands may have put into the state folder before the first start
+
+
+def state_folder() -> Path:
+    """What PORTAL_VAR names, else `var/` of this checkout."""
+    return Path(env.text("PORTAL_VAR", str(env.BASE_DIR / "var"))).resolve()
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,11 @@ class Folders:
         """Raises Refused where the state folder cannot be written, or holds something that is not ours."""
         marker = self.state / ".portal-state"
         try:
-            foreign = self.state.exists() and not marker.exists() and {p.name for p in self.state.iterdir()} - EARLY
+            foreign = (
+                self.state.exists()
+                and not marker.exists()
+                and {p.name for p in self.state.iterdir()} - ALLOWED_BEFORE_FIRST_START
+            )
             if foreign:
                 # We remove sockets and change owners in there: never in somebody's home or in /var.
                 message = (
@@ -46,7 +59,7 @@ class Folders:
                 folder.mkdir(parents=True, exist_ok=True)
             self.log.chmod(0o700)
             if os.geteuid() == 0 and self.state.stat().st_uid == 0:
-                # The account PostgreSQL sits in must pass through; what is secret below is closed by itself.
+                # The account PostgreSQL runs as must pass through; what is secret below is closed by itself.
                 for folder in (self.state, self.run):
                     folder.chmod(0o711)
             marker.touch()
@@ -67,7 +80,7 @@ class Folders:
         """`run/<name>`, 0700, or a short temporary folder where that path suits no socket address."""
         folder = self.run / name
         # A URL's host may be a list, so that libpq splits it at commas.
-        if len(os.fsencode(folder)) <= LONGEST_SOCKET_FOLDER and re.fullmatch(r"[\w/.@+=-]+", str(folder), re.ASCII):
+        if len(os.fsencode(folder)) <= MAX_SOCKET_FOLDER_BYTES and re.fullmatch(r"[\w/.@+=-]+", str(folder), re.ASCII):
             folder.mkdir(mode=0o700, exist_ok=True)
             return folder
         short = Path(tempfile.mkdtemp(prefix="portal-"))

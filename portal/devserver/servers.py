@@ -19,12 +19,12 @@ def stop(process: subprocess.Popen[bytes] | None, *steps: Step) -> None:
     """Send each signal and wait its seconds; SIGKILL after the last. Does nothing for what has ended."""
     if process is None:
         return
-    for number, patience in steps:
+    for number, wait_seconds in steps:
         if process.poll() is not None:
             return
         process.send_signal(number)
         try:
-            process.wait(patience)
+            process.wait(wait_seconds)
         except subprocess.TimeoutExpired:
             continue
     if process.poll() is None:
@@ -40,10 +40,10 @@ def tail(log: Path, lines: int = 15) -> str:
         return ""
 
 
-def plain_environment() -> dict[str, str]:
+def server_environment() -> dict[str, str]:
     """A server reads nothing of ours from its environment."""
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
-    return {**kept, "LC_ALL": "C", "TZ": "UTC"}
+    inherited = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    return {**inherited, "LC_ALL": "C", "TZ": "UTC"}
 
 
 def await_ready(

@@ -95,6 +95,28 @@ class Up:
                 found[int(entry.name)] = command
         return found
 
+    def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """What `make manage`, `make shell` and `make dbshell` run, from a terminal that knows the state folder alone."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        return subprocess.run(
+            [sys.executable, "-m", "portal.devserver.manage", *arguments],
+            cwd=ROOT,
+            env={**inherited, "PORTAL_VAR": str(self.state), **environment},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def memory_mb(self) -> float:
+        """What all of them hold, each page that several share divided among them (PSS)."""
+        sizes = [
+            int(line.split()[1])
+            for pid in self.processes()
+            for line in (Path("/proc") / str(pid) / "smaps_rollup").read_text().splitlines()
+            if line.startswith("Pss:")
+        ]
+        return sum(sizes) / 1024
+
     def left_after(self, seconds: float) -> dict[int, str]:
         deadline = time.monotonic() + seconds
         while (left := self.processes()) and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Which system user an embedded server sits in: PostgreSQL refuses to run as root.
+"""Which system user an embedded server runs as: PostgreSQL refuses to run as root.
 
 As root an existing account is used (`postgres`, else `nobody`); none is created and no folder outside our own state
 is opened up for it. Where a closed parent folder keeps that account out, a user namespace lets PostgreSQL see the
@@ -24,18 +24,18 @@ _CLONE_NEWUSER = 0x10000000
 
 
 @dataclass(frozen=True)
-class Seat:
-    """`uid` None: the current user. `mapped`: the numbers are only what the process sees of itself."""
+class ProcessUser:
+    """A system user. `uid` None: the current one. `in_namespace`: the numbers are only what the process sees of itself."""
 
     uid: int | None = None
     gid: int | None = None
-    mapped: bool = False
+    in_namespace: bool = False
 
-    def own(self, path: Path) -> None:
-        """Give a file or a whole folder of our own state to whoever sits here."""
+    def give_ownership(self, path: Path) -> None:
+        """Make this user the owner of a file or a whole folder of our state."""
         if self.uid is None or self.gid is None:
             return
-        owner = (0, 0) if self.mapped else (self.uid, self.gid)
+        owner = (0, 0) if self.in_namespace else (self.uid, self.gid)
         if path.lstat().st_uid == owner[0]:
             return
         for folder, names, files in os.walk(path):
@@ -54,7 +54,7 @@ class Seat:
     ) -> subprocess.Popen[bytes]:
         """Start a direct child in a session of its own that gets `parent_signal` when we die."""
         arguments: dict[str, Any] = {}
-        if self.uid is not None and not self.mapped:
+        if self.uid is not None and not self.in_namespace:
             arguments = {"user": self.uid, "group": self.gid, "extra_groups": []}
         return subprocess.Popen(
             [str(part) for part in command],
@@ -64,21 +64,21 @@ class Seat:
             cwd=cwd,
             env=environment,
             start_new_session=True,
-            preexec_fn=self._arrival(parent_signal),
+            preexec_fn=self._before_exec(parent_signal),
             **arguments,
         )
 
-    def _arrival(self, parent_signal: int) -> Callable[[], None]:
+    def _before_exec(self, parent_signal: int) -> Callable[[], None]:
         parent = os.getpid()
 
-        def arrive() -> None:
-            if self.mapped:
+        def prepare() -> None:
+            if self.in_namespace:
                 _enter_namespace(self.uid or 0, self.gid or 0)
             parent_death.die_with_parent(parent_signal, parent=parent)
 
-        return arrive
+        return prepare
 
-    def may(self, *, execute: Path, write: Path) -> bool:
+    def can_access(self, *, execute: Path, write: Path) -> bool:
         """Whether this user can run the one and write into the other."""
         try:
             child = self.spawn(
@@ -101,18 +101,18 @@ def _enter_namespace(uid: int, gid: int) -> None:
         os.close(handle)
 
 
-def seats() -> list[Seat]:
-    """The seats to try, the plainest first. Raises Refused where root has no account to step down to."""
+def candidate_users() -> list[ProcessUser]:
+    """The users to try, the plainest first. Raises Refused where root has no account to step down to."""
     if os.geteuid() != 0:
-        return [Seat()]
+        return [ProcessUser()]
     for name in ("postgres", "nobody"):
         try:
             account = pwd.getpwnam(name)
         except KeyError:
             continue
         return [
-            Seat(account.pw_uid, account.pw_gid),
-            Seat(account.pw_uid, account.pw_gid, mapped=True),
+            ProcessUser(account.pw_uid, account.pw_gid),
+            ProcessUser(account.pw_uid, account.pw_gid, in_namespace=True),
         ]
     message = (
         "root cannot run PostgreSQL and neither 'postgres' nor 'nobody' exists here; start as another user, "

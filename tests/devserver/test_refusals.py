@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from portal import env
-from portal.operations import binaries, locks
+from portal.devserver import binaries, locks
+from portal.devserver.state import Folders
+from portal.devserver.up import Start
 from portal.operations.refusal import Refused
-from portal.operations.state import Folders
-from portal.operations.up import Start
 
 
 @pytest.fixture(autouse=True)
-def plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def server_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("PORTAL_", "DATABASE_URL", "BROKER_URL", "PG_BIN")) or name == "PORT":
             monkeypatch.delenv(name)
@@ -33,7 +33,7 @@ def _nobody_chowns(*args: Any, **kwargs: Any) -> None:
 
 def refused(port: str | None = None) -> str:
     with pytest.raises((Refused, env.BadEnvironment)) as refusal:
-        Start(port=port, demo=False, bell=None)  # type: ignore[arg-type]
+        Start(port=port, demo=False, stop_signals=None)  # type: ignore[arg-type]
     text = str(refusal.value)
     assert "\n" not in text
     return text
@@ -110,7 +110,7 @@ def test_a_second_start_in_the_same_folder(tmp_path: Path) -> None:
         lock.write("4711")
         lock.flush()
         with pytest.raises(Refused, match=r"already runs in .* \(process 4711\)") as refusal:
-            locks.claim_folder(folders)
+            locks.lock_state_folder(folders)
     assert refusal.value.exit_code == 3
 
 
@@ -125,7 +125,7 @@ def test_a_taken_port_names_the_way_out(host: str) -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(Refused, match=rf"port {port} is taken .* PORT={port + 1000}") as refusal:
-            locks.check_port(port, port, patience=0)
+            locks.check_port(port, port, wait_seconds=0)
     assert refusal.value.exit_code == 4
 
 
@@ -140,7 +140,7 @@ def test_an_old_postgresql_is_named_with_its_version(monkeypatch: pytest.MonkeyP
 
 
 def test_a_cluster_of_another_version_is_not_touched(tmp_path: Path) -> None:
-    from portal.operations.embedded import Postgres
+    from portal.devserver.postgres import Postgres
 
     folders = Folders(tmp_path / "state")
     folders.make()

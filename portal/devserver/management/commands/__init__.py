@@ -1,0 +1,1 @@
+"""`manage.py ...`: one module per command."""
