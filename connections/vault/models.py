@@ -356,7 +356,7 @@ class Pin(TenantOwned):
 class LegacySeal(models.Model):
     """One value that was sealed before values were bound to what they are for, and what its row was bound to at that time.
 
-    Filled by the migration that brought the binding, emptied by the job that seals those values anew (resealing.py).
+    Filled by a migration of the release that brought the binding, emptied by the job that seals those values anew (resealing.py).
     """
 
     id = models.BigAutoField(primary_key=True)
