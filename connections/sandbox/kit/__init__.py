@@ -8,7 +8,7 @@ files of the same names in all of them:
     sample_data.py   invented records, the same at every start  authorization.py   what a person is asked, and the way back
     records.py       the records as they are kept and changed   lists.py           how a list is asked for
     accounts.py      companies and their people                 serializers.py     how a record is told
-    grants.py        who was let in, and the tokens of it      validation.py      how a written record is judged
+    grants.py        who was let in, and the tokens of it       validation.py      how a written record is judged
     pages.py         the pages that a person walks              errors.py          how a call is refused
     control.py       the same deeds for tests                   quota.py           how many calls are let in
 
