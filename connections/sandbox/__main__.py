@@ -17,7 +17,7 @@ import trustme
 
 from connections.sandbox.kit import Door, Kit, OpenDoor, Running, Simulator, discover, open_kit
 from connections.sandbox.kit.certificates import SelfSigned, authority, server_context
-from connections.sandbox.kit.serving import Listener, PortTaken
+from connections.sandbox.kit.server import Listener, PortTaken
 from connections.sandbox.kit.site import site
 
 CANNOT_START = 4

@@ -213,7 +213,9 @@ class Record(TenantOwned):
         verbose_name_plural = _("records")
         constraints = [
             models.UniqueConstraint(fields=["tenant", "connection", "stream", "external_id"], name="sync_record_once"),
-            RowSecurity(name="sync_record_fence", web="SELECT", worker="SELECT, INSERT, UPDATE, DELETE"),
+            RowSecurity(
+                name="sync_record_fence", web="SELECT", worker="SELECT, INSERT, UPDATE, DELETE", is_target=False
+            ),
             SameTenant(name="sync_record_connection_tenant", field="connection"),
         ]
 

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity
-from connections.tenancy.session import ClockTimestamp, SessionPerson, SessionPersonName
+from connections.tenancy.session import clock_timestamp, session_person, session_person_name
 
 
 class TenantState(models.TextChoices):
@@ -69,11 +69,11 @@ class WhoDidWhat(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     action = models.CharField(_("action"), max_length=80)
-    actor_id = models.BigIntegerField(_("actor id"), null=True, db_default=SessionPerson())
-    actor_name = models.CharField(_("actor"), max_length=254, db_default=SessionPersonName())
+    actor_id = models.BigIntegerField(_("actor id"), null=True, db_default=session_person())
+    actor_name = models.CharField(_("actor"), max_length=254, db_default=session_person_name())
     subject = models.CharField(_("subject"), max_length=120, blank=True)
     details = models.JSONField(_("details"), default=dict)
-    happened_at = models.DateTimeField(_("happened at"), db_default=ClockTimestamp())
+    happened_at = models.DateTimeField(_("happened at"), db_default=clock_timestamp())
 
     class Meta:
         abstract = True
@@ -145,7 +145,7 @@ class AuditTally(models.Model):
 
     name = models.CharField(primary_key=True, max_length=200)
     count = models.BigIntegerField()
-    started_at = models.DateTimeField(db_default=ClockTimestamp())
+    started_at = models.DateTimeField(db_default=clock_timestamp())
 
     class Meta:
         constraints = [

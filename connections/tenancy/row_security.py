@@ -1,11 +1,17 @@
-"""Row security, rights and same-tenant foreign keys as constraints, so that `makemigrations` writes them into migrations."""
+"""Row security, each role's rights and foreign keys that include the tenant, written as constraints of models.
+
+`makemigrations` compares them like any other constraint. A migration does not hold `RowSecurity(...)` but the statements
+that it stood for on that day (`TableStatements`), so nothing that is written here later changes what an old migration does.
+After a change, of a model's rights or of the SQL below, `makemigrations` writes the new statements for every table concerned.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from collections.abc import Sequence
+from typing import Any, Self
 
 from django.db import models
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 
 OWNER, WEB, WORKER, STAFF = "portal_owner", "portal_web", "portal_worker", "portal_staff"
@@ -15,163 +21,124 @@ IN_SCOPE = "tenant_id = (SELECT NULLIF(current_setting('portal.tenant_id', true)
 IN_PERSON = "{column} = (SELECT NULLIF(current_setting('portal.user_id', true), '')::bigint)"
 
 
-def grants_sql(table: str, *, web: str = "", worker: str = "", staff: str = "") -> list[str]:
-    """GRANT statements; each argument lists privileges as PostgreSQL spells them, `SELECT, UPDATE (state)`."""
-    by_role = ((WEB, web), (WORKER, worker), (STAFF, staff))
-    return [f'GRANT {rights} ON "{table}" TO {role}' for role, rights in by_role if rights]
-
-
-def row_security_sql(
-    table: str, *, web: str = "", worker: str = "", staff: str = "", person: str = "", parent: bool = True
-) -> list[str]:
-    """SQL statements that switch row security on for one table. `parent`: other tables may point at it with their tenant."""
-    statements = [
-        f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY',
-        f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY',
-        f'CREATE POLICY owner ON "{table}" TO {OWNER} USING (true) WITH CHECK (true)',
-        f'CREATE POLICY tenant ON "{table}" TO {WEB}, {WORKER} USING ({IN_SCOPE}) WITH CHECK ({IN_SCOPE})',
-    ]
-    if person:
-        statements.append(
-            f'CREATE POLICY person ON "{table}" FOR SELECT TO {WEB} USING ({IN_PERSON.format(column=person)})'
-        )
-    if staff:
-        statements.append(f'CREATE POLICY staff ON "{table}" TO {STAFF} USING (true) WITH CHECK (true)')
-    if parent:
-        # Left in place when row security is switched on anew, as foreign keys of other tables stand on it.
-        statements.append(
-            f"DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{table}_in_tenant')"  # noqa: S608  # nosec B608
-            f' THEN ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id); END IF; END $$'
-        )
-    return statements + grants_sql(table, web=web, worker=worker, staff=staff)
-
-
-def drop_row_security_sql(table: str) -> list[str]:
-    """SQL statements that undo `row_security_sql`, rights included."""
-    drops = [f'DROP POLICY IF EXISTS {policy} ON "{table}"' for policy in ("owner", "tenant", "person", "staff")]
-    return [
-        *drops,
-        f'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY',
-        f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY',
-        f'REVOKE ALL ON "{table}" FROM {WEB}, {WORKER}, {STAFF}',
-    ]
-
-
 class TableStatements(models.BaseConstraint):
-    """A constraint that is made of whole statements, run after the table stands."""
+    """Statements that are run once the table exists, and those that take them back; what migrations hold of the classes below.
 
-    def statements(self, model: type[models.Model]) -> list[str]:
-        """The SQL that makes the constraint, in order."""
-        raise NotImplementedError
+    `{table}` in a statement is the table's name; where `field` names a foreign key, `{column}` is its column and `{target}`
+    the table it points at. Migrations name this class: it stays here, and what it does with its arguments stays the same.
+    """
 
-    def undo(self, model: type[models.Model]) -> list[str]:
-        """The SQL that takes it away."""
-        raise NotImplementedError
+    def __init__(self, *, name: str, statements: Sequence[str], undo: Sequence[str], field: str = "") -> None:
+        super().__init__(name=name)
+        self.statements, self.undo, self.field = list(statements), list(undo), field
 
     def constraint_sql(self, model: Any, schema_editor: Any) -> Any:
         # Returns nothing to stand inside CREATE TABLE.
-        schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
+        if self.statements:
+            schema_editor.deferred_sql.append(self.create_sql(model, schema_editor))
 
     def create_sql(self, model: Any, schema_editor: Any) -> Any:
-        return Statement("; ".join(self.statements(model)).replace("%", "%%") + ";")
+        return self._for_table(self.statements, model)
 
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
-        return Statement("; ".join(self.undo(model)).replace("%", "%%") + ";")
+        return self._for_table(self.undo, model)
+
+    def _for_table(self, statements: list[str], model: Any) -> Statement | None:
+        names = {"{table}": model._meta.db_table}
+        if self.field:
+            field = model._meta.get_field(self.field)
+            names |= {"{column}": field.column, "{target}": field.related_model._meta.db_table}
+        text = "; ".join(statements)
+        for placeholder, name in names.items():
+            text = text.replace(placeholder, name)
+        return Statement(text.replace("%", "%%") + ";") if text else None
 
     def validate(self, *args: Any, **kwargs: Any) -> None:
         """The database refuses; there is nothing to judge on one instance."""
 
+    def deconstruct(self) -> Any:
+        """For the classes below, too: what a migration holds are the statements."""
+        path = f"{TableStatements.__module__}.{TableStatements.__qualname__}"
+        kwargs = {"name": self.name, "statements": self.statements, "undo": self.undo}
+        return path, (), kwargs | ({"field": self.field} if self.field else {})
+
+    def clone(self) -> Self:
+        return copy.copy(self)
+
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.deconstruct() == self.deconstruct()
+        return isinstance(other, TableStatements) and other.deconstruct() == self.deconstruct()
 
     __hash__ = models.BaseConstraint.__hash__
 
 
 class RowSecurity(TableStatements):
-    """Row security for a tenant-owned table, with each role's rights. `person` names a column a user may read own rows by."""
+    """Row security for a tenant-owned table, with each role's rights as PostgreSQL spells them: `SELECT, UPDATE (state)`.
 
-    def __init__(self, *, name: str, web: str = "", worker: str = "", staff: str = "", person: str = "") -> None:
-        super().__init__(name=name)
+    `person` names a column a user may read own rows by. `is_target`: other tables may point at this one with `SameTenant`.
+    """
+
+    def __init__(
+        self, *, name: str, web: str = "", worker: str = "", staff: str = "", person: str = "", is_target: bool = True
+    ) -> None:
         self.web, self.worker, self.staff = web, worker, staff
         self.person = person
-
-    def statements(self, model: type[models.Model]) -> list[str]:
-        return row_security_sql(
-            model._meta.db_table, person=self.person, web=self.web, worker=self.worker, staff=self.staff
-        )
-
-    def undo(self, model: type[models.Model]) -> list[str]:
-        return drop_row_security_sql(model._meta.db_table)
-
-    def deconstruct(self) -> Any:
-        path, args, kwargs = super().deconstruct()
-        return (
-            path,
-            args,
-            {
-                **kwargs,
-                "web": self.web,
-                "worker": self.worker,
-                "staff": self.staff,
-                "person": self.person,
-            },
+        policies = {
+            "owner": f"TO {OWNER} USING (true) WITH CHECK (true)",
+            "tenant": f"TO {WEB}, {WORKER} USING ({IN_SCOPE}) WITH CHECK ({IN_SCOPE})",
+        }
+        if person:
+            policies["person"] = f"FOR SELECT TO {WEB} USING ({IN_PERSON.format(column=person)})"
+        if staff:
+            policies["staff"] = f"TO {STAFF} USING (true) WITH CHECK (true)"
+        super().__init__(
+            name=name,
+            statements=[
+                'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY',
+                *(f'CREATE POLICY {policy} ON "{{table}}" {rule}' for policy, rule in policies.items()),
+                *([_TARGET] if is_target else []),
+                *_grants(web, worker, staff),
+            ],
+            undo=[
+                *(f'DROP POLICY {policy} ON "{{table}}"' for policy in policies),
+                'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY',
+                _REVOKE,
+            ],
         )
 
 
 class NoRowSecurity(TableStatements):
-    """A table without row security: rights only, and the reason why no tenant owns its rows."""
+    """A table without row security: each role's rights, and the reason why no tenant's rows are in it."""
 
     def __init__(self, *, name: str, reason: str, web: str = "", worker: str = "", staff: str = "") -> None:
-        super().__init__(name=name)
         self.reason = reason
         self.web, self.worker, self.staff = web, worker, staff
-
-    def statements(self, model: type[models.Model]) -> list[str]:
-        return grants_sql(model._meta.db_table, web=self.web, worker=self.worker, staff=self.staff) or ["SELECT 1"]
-
-    def undo(self, model: type[models.Model]) -> list[str]:
-        return [f'REVOKE ALL ON "{model._meta.db_table}" FROM {WEB}, {WORKER}, {STAFF}']
-
-    def deconstruct(self) -> Any:
-        path, args, kwargs = super().deconstruct()
-        return (
-            path,
-            args,
-            {
-                **kwargs,
-                "reason": self.reason,
-                "web": self.web,
-                "worker": self.worker,
-                "staff": self.staff,
-            },
-        )
+        grants = _grants(web, worker, staff)
+        super().__init__(name=name, statements=grants, undo=[_REVOKE] if grants else [])
 
 
 class SameTenant(TableStatements):
     """A foreign key that includes the tenant: plain ones ignore row security and could point at another tenant's row."""
 
     def __init__(self, *, name: str, field: str) -> None:
-        super().__init__(name=name)
-        self.field = field
-
-    def statements(self, model: type[models.Model]) -> list[str]:
-        field = model._meta.get_field(self.field)
-        target = field.related_model._meta.db_table  # type: ignore[union-attr]
-        return [
-            f'ALTER TABLE "{model._meta.db_table}" ADD CONSTRAINT "{self.name}" '
-            f'FOREIGN KEY (tenant_id, "{field.column}") REFERENCES "{target}" (tenant_id, id) '  # type: ignore[union-attr]
-            "DEFERRABLE INITIALLY DEFERRED"
-        ]
-
-    def undo(self, model: type[models.Model]) -> list[str]:
-        return [f'ALTER TABLE "{model._meta.db_table}" DROP CONSTRAINT IF EXISTS "{self.name}"']
-
-    def deconstruct(self) -> Any:
-        path, args, kwargs = super().deconstruct()
-        return path, args, {**kwargs, "field": self.field}
+        super().__init__(
+            name=name,
+            field=field,
+            statements=[
+                f'ALTER TABLE "{{table}}" ADD CONSTRAINT "{name}" FOREIGN KEY (tenant_id, "{{column}}")'
+                ' REFERENCES "{target}" (tenant_id, id) DEFERRABLE INITIALLY DEFERRED'
+            ],
+            undo=[f'ALTER TABLE "{{table}}" DROP CONSTRAINT "{name}"'],
+        )
 
 
-def run_all(schema_editor: BaseDatabaseSchemaEditor, statements: list[str]) -> None:
-    """For migrations."""
-    for statement in statements:
-        schema_editor.execute(statement, params=None)
+# What foreign keys of other tables stand on: left where row security is taken back, and there already where it is renewed.
+_TARGET = (
+    "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{table}_in_tenant')"
+    ' THEN ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id); END IF; END $$'
+)
+_REVOKE = f'REVOKE ALL ON "{{table}}" FROM {WEB}, {WORKER}, {STAFF}'
+
+
+def _grants(web: str, worker: str, staff: str) -> list[str]:
+    rights_of_roles = ((WEB, web), (WORKER, worker), (STAFF, staff))
+    return [f'GRANT {rights} ON "{{table}}" TO {role}' for role, rights in rights_of_roles if rights]

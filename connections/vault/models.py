@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
@@ -33,16 +34,27 @@ SYNC_EVERY_HOURS = 6  # until somebody chooses otherwise
 
 
 def validate_provider(slug: str) -> None:
-    """Providers are code, so the column has no choices: a new one needs no migration."""
+    """Raises ValidationError for a slug that no provider has."""
     if registry.find(slug) is None:
         raise ValidationError(_("There is no provider called %(slug)s."), params={"slug": slug})
+
+
+class ProviderField(models.CharField):  # type: ignore[type-arg]  # not generic when it runs
+    """A provider's slug. Providers are code, so the column has no choices: a new one needs no migration."""
+
+    default_validators = [validate_provider]
+
+    def deconstruct(self) -> Any:
+        """To migrations it is a plain column: they name nothing of ours that may move."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.CharField", args, kwargs
 
 
 class ClientRegistration(models.Model):
     """Our own client id and secret at one provider environment. The secret is sealed for the system."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
+    provider = ProviderField(_("provider"), max_length=40)
     environment = models.CharField(_("environment"), max_length=12, choices=Environment.choices())
     client_id = models.CharField(_("client id"), max_length=200)
     redirect_uri = models.URLField(
@@ -106,7 +118,7 @@ class Connection(TenantOwned):
     `auth_method` names the provider's grant it uses. `settings` holds what the customer typed that is no secret, by field.
     """
 
-    provider = models.CharField(_("provider"), max_length=40, validators=[validate_provider])
+    provider = ProviderField(_("provider"), max_length=40)
     environment = models.CharField(_("environment"), max_length=12, choices=Environment.choices())
     auth_method = models.CharField(_("auth method"), max_length=40, default="")
     state = models.CharField(_("state"), max_length=12, choices=ConnectionState.choices, default=ConnectionState.SETUP)
@@ -364,7 +376,7 @@ class Pin(TenantOwned):
 class LegacySeal(models.Model):
     """One value that was sealed before values were bound to what they are for, and what its row was bound to at that time.
 
-    Filled by the migration that brought the binding, emptied by the job that seals those values anew (resealing.py).
+    Filled by a migration of the release that brought the binding, emptied by the job that seals those values anew (resealing.py).
     """
 
     id = models.BigAutoField(primary_key=True)

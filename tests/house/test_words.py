@@ -26,7 +26,7 @@ WITH_SIDES = re.compile(
 def files(*suffixes: str) -> Iterator[Path]:
     for room in ("portal", "connections", "tests", "templates", "static"):
         for path in sorted((REPOSITORY / room).rglob("*")):
-            if path.suffix in suffixes and "migrations" not in path.parts and path.is_file():
+            if path.suffix in suffixes and "migrations" not in path.relative_to(REPOSITORY).parts and path.is_file():
                 yield path
 
 

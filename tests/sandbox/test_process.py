@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from connections.sandbox.kit import discover, found_in
+from connections.sandbox.kit import discover, simulators_in
 from tests.sandbox.conftest import Caller
 from tests.sandbox_server import REPOSITORY, SandboxRefused, SandboxServer
 
@@ -220,5 +220,5 @@ def test_one_more_module_is_one_more_simulator(tmp_path: Path, monkeypatch: pyte
         "SIMULATOR = Simulator('newcomer', 'Newcomer', 9, 'One more.', '', (), lambda kit: None)\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert [simulator.slug for simulator in found_in("yard_of_one", [str(package)])] == ["newcomer"]
+    assert [simulator.slug for simulator in simulators_in("yard_of_one", [str(package)])] == ["newcomer"]
     assert next(simulator.slug for simulator in discover()) == "procountor"

@@ -10,17 +10,17 @@ from flask import Flask, Response, g, redirect, request
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.wrappers import Response as Answer
 
-from connections.sandbox.hesabit.access import Access
-from connections.sandbox.hesabit.budget import Budget
-from connections.sandbox.hesabit.invented import STATUSES, STREAMS
+from connections.sandbox.hesabit.accounts import Accounts, Shop
+from connections.sandbox.hesabit.errors import JSON, ApiError, TokenError, encode, invalid, refusal, token_refusal
+from connections.sandbox.hesabit.grants import Grants
+from connections.sandbox.hesabit.quota import Quota
 from connections.sandbox.hesabit.records import Entry, Records
-from connections.sandbox.hesabit.shapes import ODD_STATUS, status, style
-from connections.sandbox.hesabit.shops import Shop, Shops
+from connections.sandbox.hesabit.sample_data import STATUSES, STREAMS
+from connections.sandbox.hesabit.serializers import ODD_STATUS, status, style
 from connections.sandbox.hesabit.tokens import token_request
-from connections.sandbox.hesabit.trouble import JSON, TokenTrouble, Trouble, encode, invalid, refusal, token_refusal
-from connections.sandbox.hesabit.writing import Writing
+from connections.sandbox.hesabit.validation import Writing
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.watch import watch
+from connections.sandbox.kit.middleware import watch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -46,7 +46,7 @@ class Based:
         return self._inner(environ, start_response)
 
 
-def api(kit: Kit, shops: Shops, access: Access, records: Records, budget: Budget) -> WSGIApplication:
+def api(kit: Kit, accounts: Accounts, grants: Grants, records: Records, quota: Quota) -> WSGIApplication:
     """The WSGI application behind the TLS listener."""
     app = Flask("connections.sandbox.hesabit.api", static_folder=None)
     app.url_map.strict_slashes = False
@@ -74,32 +74,32 @@ def api(kit: Kit, shops: Shops, access: Access, records: Records, budget: Budget
     def admit() -> Answer | None:
         if request.url_rule is None:
             if isinstance(request.routing_exception, MethodNotAllowed):
-                raise Trouble(405, "method_not_allowed")
-            raise Trouble(404, "not_found")
+                raise ApiError(405, "method_not_allowed")
+            raise ApiError(404, "not_found")
         if request.url_rule.rule == TOKEN_PATH:
             return None
         if (elsewhere := other_slash()) is not None:
             return elsewhere
-        session = access.session(presented())
-        shop = shops.shop(session.shop_id) if session else None
+        session = grants.session(presented())
+        shop = accounts.shop(session.shop_id) if session else None
         if session is None or shop is None:
-            raise Trouble(401, "invalid_token")
+            raise ApiError(401, "invalid_token")
         g.shop, g.company, g.user = shop, shop.name, session.client_name
-        budget.press(session.client_id)
+        quota.count_call(session.client_id)
         asked = request.method in ("POST", "PUT") or kit.switches["content_type"] == "all"
         if asked and request.mimetype != "application/json":
-            raise Trouble(415, "unsupported_media_type")
+            raise ApiError(415, "unsupported_media_type")
         return None
 
-    @app.errorhandler(Trouble)
-    def refused(trouble: Trouble) -> Response:
+    @app.errorhandler(ApiError)
+    def refused(trouble: ApiError) -> Response:
         return refusal(kit, trouble)
 
-    @app.errorhandler(TokenTrouble)
-    def token_refused(trouble: TokenTrouble) -> Response:
+    @app.errorhandler(TokenError)
+    def token_refused(trouble: TokenError) -> Response:
         return token_refusal(kit, trouble)
 
-    app.post(TOKEN_PATH)(token_request(kit, access))
+    app.post(TOKEN_PATH)(token_request(kit, grants))
     for stream in STREAMS:
         _add_collection(app, kit, records, Writing(kit, records), stream)
     return Based(app)
@@ -111,7 +111,7 @@ def _add_collection(app: Flask, kit: Kit, records: Records, writing: Writing, st
     def entry(number: int) -> Entry:
         found = records.shelf(_shop().id, stream).by_id.get(number)
         if found is None:
-            raise Trouble(404, "not_found")
+            raise ApiError(404, "not_found")
         return found
 
     def record(made: Entry, status: int = 200) -> Response:
@@ -173,7 +173,7 @@ def _shop() -> Shop:
 def _sent() -> dict[str, Any]:
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
-        raise Trouble(400, "invalid_json")
+        raise ApiError(400, "invalid_json")
     return body
 
 

@@ -8,24 +8,26 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Response, request
 
-from connections.sandbox.hesabit import consent
-from connections.sandbox.hesabit.access import PORTAL_CLIENT, Access, Refused
-from connections.sandbox.hesabit.budget import Budget
-from connections.sandbox.hesabit.invented import MADE_FROM, STREAMS
+from connections.sandbox.hesabit import authorization
+from connections.sandbox.hesabit.accounts import FIRST, NAMES, Accounts, Shop
+from connections.sandbox.hesabit.errors import TokenError
+from connections.sandbox.hesabit.grants import PORTAL_CLIENT, Grants, Refused
+from connections.sandbox.hesabit.quota import Quota
 from connections.sandbox.hesabit.records import Records
-from connections.sandbox.hesabit.shapes import style
-from connections.sandbox.hesabit.shops import FIRST, NAMES, Shop, Shops
-from connections.sandbox.hesabit.trouble import TokenTrouble
+from connections.sandbox.hesabit.sample_data import MADE_FROM, STREAMS
+from connections.sandbox.hesabit.serializers import style
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.site import WrongOrder, needed, wanted_object
+from connections.sandbox.kit.site import WrongOrder, required_field, required_object
 
 
-def add_control(pages: Blueprint, kit: Kit, shops: Shops, access: Access, records: Records, budget: Budget) -> None:
+def add_control(
+    pages: Blueprint, kit: Kit, accounts: Accounts, grants: Grants, records: Records, quota: Quota
+) -> None:
     """The part of `/hesabit/control/` that only this simulator has; `shop` is the first one unless told."""
 
     def shop(wanted: Mapping[str, Any]) -> Shop:
         asked = str(wanted.get("shop", FIRST))
-        found = shops.shop(int(asked)) if asked.isdecimal() else None
+        found = accounts.shop(int(asked)) if asked.isdecimal() else None
         if found is None:
             msg = f"there is no such shop; there are {', '.join(map(str, NAMES))}"
             raise WrongOrder(msg)
@@ -40,7 +42,7 @@ def add_control(pages: Blueprint, kit: Kit, shops: Shops, access: Access, record
 
     def ids(wanted: Mapping[str, Any], held: Shop, name: str) -> list[int]:
         """Numbers, or the texts as which they may be served."""
-        asked = needed(wanted, "ids", list)
+        asked = required_field(wanted, "ids", list)
         known = records.shelf(held.id, name).by_id
         chosen = [int(each) if str(each).isdecimal() else -1 for each in asked]
         if set(chosen) - set(known):
@@ -52,12 +54,12 @@ def add_control(pages: Blueprint, kit: Kit, shops: Shops, access: Access, record
     def control_setup() -> dict[str, Any]:
         """A shop that can be connected, with an active package unless `package` is false. Nothing is typed into the
         portal, as its own client asks; with `redirect_uri` a client of the shop's own is made, whose id and secret are."""
-        wanted = wanted_object()
+        wanted = required_object()
         held, credentials = shop(wanted), {}
-        shops.set_package(held.id, bool(wanted.get("package", True)))
+        accounts.set_package(held.id, bool(wanted.get("package", True)))
         if "redirect_uri" in wanted:
-            name, redirect_uri = str(wanted.get("name", "Own client")), needed(wanted, "redirect_uri", str)
-            client = access.client(access.register(held.id, name=name, redirect_uri=redirect_uri))
+            name, redirect_uri = str(wanted.get("name", "Own client")), required_field(wanted, "redirect_uri", str)
+            client = grants.client(grants.register(held.id, name=name, redirect_uri=redirect_uri))
             credentials = {"client_id": client["id"], "client_secret": client["secret"]} if client else {}
         return {
             "credentials": credentials,
@@ -69,21 +71,25 @@ def add_control(pages: Blueprint, kit: Kit, shops: Shops, access: Access, record
     @pages.post("/control/consent")
     def control_consent() -> dict[str, str]:
         """As if somebody of `shop` had answered the consent page at `url`."""
-        wanted = wanted_object()
-        held, asked = shop(wanted), dict(parse_qsl(urlsplit(needed(wanted, "url", str)).query))
+        wanted = required_object()
+        held, asked = shop(wanted), dict(parse_qsl(urlsplit(required_field(wanted, "url", str)).query))
         try:
-            question = consent.judge(kit, access, asked)
-        except consent.SentBack as told:
+            question = authorization.read_request(kit, grants, asked)
+        except authorization.SentBack as told:
             return {"location": told.location}
-        except TokenTrouble as refused:
+        except TokenError as refused:
             raise WrongOrder(refused.description) from refused
-        return {"location": consent.decide(kit, access, question, held.id, approved=not wanted.get("deny", False))}
+        return {
+            "location": authorization.redirect_address(
+                kit, grants, question, held.id, approved=not wanted.get("deny", False)
+            )
+        }
 
     @pages.post("/control/revoke")
     def control_revoke() -> dict[str, bool]:
         """Of one `shop`, or of all."""
-        wanted = wanted_object()
-        access.revoke_everything(shop(wanted).id if "shop" in wanted else None)
+        wanted = required_object()
+        grants.revoke_everything(shop(wanted).id if "shop" in wanted else None)
         return {"revoked": True}
 
     @pages.get("/control/records")
@@ -95,8 +101,8 @@ def add_control(pages: Blueprint, kit: Kit, shops: Shops, access: Access, record
 
     @pages.post("/control/records")
     def control_resize() -> dict[str, int]:
-        wanted = wanted_object()
-        held, name, count = shop(wanted), stream(wanted), needed(wanted, "count", int)
+        wanted = required_object()
+        held, name, count = shop(wanted), stream(wanted), required_field(wanted, "count", int)
         if not 0 <= count <= MADE_FROM // 5:
             msg = f"count must be from 0 to {MADE_FROM // 5}"
             raise WrongOrder(msg)
@@ -105,7 +111,7 @@ def add_control(pages: Blueprint, kit: Kit, shops: Shops, access: Access, record
 
     @pages.post("/control/touch")
     def control_touch() -> dict[str, Any]:
-        wanted = wanted_object()
+        wanted = required_object()
         held, name = shop(wanted), stream(wanted)
         chosen = ids(wanted, held, name)
         records.touch(held.id, name, chosen)
@@ -113,7 +119,7 @@ def add_control(pages: Blueprint, kit: Kit, shops: Shops, access: Access, record
 
     @pages.post("/control/remove")
     def control_remove() -> dict[str, Any]:
-        wanted = wanted_object()
+        wanted = required_object()
         held, name = shop(wanted), stream(wanted)
         chosen = ids(wanted, held, name)
         records.remove(held.id, name, chosen)
@@ -129,18 +135,18 @@ def add_control(pages: Blueprint, kit: Kit, shops: Shops, access: Access, record
     @pages.post("/control/budget")
     def control_budget() -> dict[str, Any]:
         """`limit`: how many calls a client has from now on each day; what was counted today stays counted."""
-        limit = needed(wanted_object(), "limit", int)
+        limit = required_field(required_object(), "limit", int)
         if limit < 0:
             msg = "limit must not be negative"
             raise WrongOrder(msg)
-        budget.change(limit)
-        return budget.told()
+        quota.change(limit)
+        return quota.usage()
 
     @pages.post("/control/package")
     def control_package() -> dict[str, Any]:
-        wanted = wanted_object()
-        held, active = shop(wanted), needed(wanted, "active", bool)
-        shops.set_package(held.id, active)
+        wanted = required_object()
+        held, active = shop(wanted), required_field(wanted, "active", bool)
+        accounts.set_package(held.id, active)
         return {"shop": held.id, "active": active}
 
     @pages.errorhandler(Refused)

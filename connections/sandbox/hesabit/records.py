@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from connections.sandbox.hesabit import invented
-from connections.sandbox.hesabit.invented import STREAMS, Body
-from connections.sandbox.hesabit.shapes import Style, served
-from connections.sandbox.hesabit.trouble import encode
+from connections.sandbox.hesabit import sample_data
+from connections.sandbox.hesabit.errors import encode
+from connections.sandbox.hesabit.sample_data import STREAMS, Body
+from connections.sandbox.hesabit.serializers import Style, serialize
 from connections.sandbox.kit import Kit
 
 TOUCHED = {"customers": "address", "invoices": "note", "items": "description"}
@@ -29,7 +29,7 @@ class Entry:
 
     def encoded(self, style: Style) -> bytes:
         if style not in self._encoded:
-            self._encoded[style] = encode(served(self.stream, self.body, style))
+            self._encoded[style] = encode(serialize(self.stream, self.body, style))
         return self._encoded[style]
 
 
@@ -69,7 +69,7 @@ class Records:
         made = self._generated.setdefault((shop, stream), [])
         wanted = self._count(shop, stream)
         for serial in range(len(made), wanted):
-            made.append(Entry(stream, invented.record(shop, stream, serial, self._kit.records)))
+            made.append(Entry(stream, sample_data.record(shop, stream, serial, self._kit.records)))
         by_id = {entry.id: entry for entry in made[:wanted]}
         for row in self._store.rows("SELECT * FROM changed WHERE shop_id = ? AND stream = ?", shop, stream):
             if row["body"] is None:
@@ -85,7 +85,7 @@ class Records:
 
     def _count(self, shop: int, stream: str) -> int:
         row = self._store.row("SELECT generated FROM counted WHERE shop_id = ? AND stream = ?", shop, stream)
-        return invented.count(shop, stream, self._kit.records) if row is None else int(row["generated"])
+        return sample_data.count(shop, stream, self._kit.records) if row is None else int(row["generated"])
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -94,7 +94,10 @@ class Records:
         with self._store.transaction():
             sql = "INSERT INTO made (shop_id, stream, body) VALUES (?, ?, ?)"
             serial = self._store.write(sql, shop, stream, json.dumps(body)).lastrowid or 0
-            now, number = str(int(self._kit.clock.now())), invented.ident(shop, stream, invented.MADE_FROM + serial)
+            now, number = (
+                str(int(self._kit.clock.now())),
+                sample_data.ident(shop, stream, sample_data.MADE_FROM + serial),
+            )
             made = {"id": number, **body, "created": now, "updated": now}
             if stream == "invoices" and not made["number"]:
                 made["number"] = str(number)

@@ -9,8 +9,8 @@ from typing import Any
 
 from flask import Response, g, request
 
-from connections.sandbox.hesabit.access import ACCESS_SECONDS, SCOPE, Access
-from connections.sandbox.hesabit.trouble import JSON, TokenTrouble, encode
+from connections.sandbox.hesabit.errors import JSON, TokenError, encode
+from connections.sandbox.hesabit.grants import ACCESS_SECONDS, SCOPE, Grants
 from connections.sandbox.kit import Kit
 
 # What each grant's sample shows; the refresh request has no redirect_uri.
@@ -18,7 +18,7 @@ FIELDS = {"authorization_code": ("code", "redirect_uri"), "refresh_token": ("ref
 ALWAYS = ("grant_type", "client_id", "client_secret")
 
 
-def token_request(kit: Kit, access: Access) -> Callable[[], Response]:
+def token_request(kit: Kit, grants: Grants) -> Callable[[], Response]:
     """The view of `POST /oauth2/token`. Raises TokenTrouble."""
 
     def sent() -> dict[str, Any]:
@@ -27,36 +27,36 @@ def token_request(kit: Kit, access: Access) -> Callable[[], Response]:
         elif request.mimetype == "application/x-www-form-urlencoded" and kit.switches["token_body"] == "both":  # noqa: S105
             body = request.form.to_dict()
         else:
-            raise TokenTrouble(400, "invalid_request", "Content-Type must be application/json")
+            raise TokenError(400, "invalid_request", "Content-Type must be application/json")
         if not isinstance(body, dict):
-            raise TokenTrouble(400, "invalid_request", "The body must be a JSON object")
+            raise TokenError(400, "invalid_request", "The body must be a JSON object")
         return body
 
     def known_client(body: dict[str, Any]) -> sqlite3.Row:
-        client = access.client(body["client_id"])
+        client = grants.client(body["client_id"])
         # Compared even when there is no such client, so that an answer takes as long.
         same = secrets.compare_digest((client["secret"] if client else "").encode(), body["client_secret"].encode())
         if client is None or not same:
-            raise TokenTrouble(401, "invalid_client", "Client authentication failed")
+            raise TokenError(401, "invalid_client", "Client authentication failed")
         return client
 
     def token() -> Response:
         body = sent()
         grant_type = str(body.get("grant_type"))
         if grant_type not in FIELDS:
-            raise TokenTrouble(400, "unsupported_grant_type", "grant_type is authorization_code or refresh_token")
+            raise TokenError(400, "unsupported_grant_type", "grant_type is authorization_code or refresh_token")
         needed = (*ALWAYS, *FIELDS[grant_type])
         for name in needed:
             if not body.get(name) or not isinstance(body[name], str):
-                raise TokenTrouble(400, "invalid_request", f"{name} is missing")
+                raise TokenError(400, "invalid_request", f"{name} is missing")
         if kit.switches["unknown_parameters"] == "refused" and body.keys() - set(needed):
-            raise TokenTrouble(400, "invalid_request", "Unknown parameter")
+            raise TokenError(400, "invalid_request", "Unknown parameter")
         client = known_client(body)
         g.user = client["name"]
         if grant_type == "authorization_code":
-            issued = access.exchange(client, body["code"], body["redirect_uri"])
+            issued = grants.exchange(client, body["code"], body["redirect_uri"])
         else:
-            issued = access.refresh(client, body["refresh_token"])
+            issued = grants.refresh(client, body["refresh_token"])
         told: dict[str, Any] = {"access_token": issued.access, "token_type": "Bearer"}
         if kit.switches["expires_in"] != "missing":
             told["expires_in"] = str(ACCESS_SECONDS) if kit.switches["expires_in"] == "text" else ACCESS_SECONDS

@@ -1,6 +1,18 @@
 """What every simulator shares: its description, kept state, clock, switches, faults and the log of what it was asked.
 
-A simulator is one module (or package) beside this one with a `SIMULATOR`; nothing else has to be told about it.
+A simulator is one package beside this one with a `SIMULATOR`; nothing else has to be told about it. The same things stand in
+files of the same names in all of them:
+
+    schema.py        the tables of its SQLite file              api.py             the API itself
+    switches.py      what the document leaves open              tokens.py          the token request
+    sample_data.py   invented records, the same at every start  authorization.py   what a person is asked, and the way back
+    records.py       the records as they are kept and changed   lists.py           how a list is asked for
+    accounts.py      companies and their people                 serializers.py     how a record is told
+    grants.py        who was let in, and the tokens of it       validation.py      how a written record is judged
+    pages.py         the pages that a person walks              errors.py          how a call is refused
+    control.py       the same deeds for tests                   quota.py           how many calls are let in
+
+Not every simulator needs every one; whatever else a package holds is that provider's alone.
 """
 
 from __future__ import annotations
@@ -12,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from connections.sandbox.kit.asked import AskedLog
+from connections.sandbox.kit.call_log import CallLog
 from connections.sandbox.kit.clock import Clock
 from connections.sandbox.kit.doors import OpenDoor
 from connections.sandbox.kit.faults import Faults
@@ -23,7 +35,18 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
     from flask import Blueprint
 
-__all__ = ["Choice", "Door", "Kit", "OpenDoor", "Running", "Simulator", "Switch", "discover", "found_in", "open_kit"]
+__all__ = [
+    "Choice",
+    "Door",
+    "Kit",
+    "OpenDoor",
+    "Running",
+    "Simulator",
+    "Switch",
+    "discover",
+    "open_kit",
+    "simulators_in",
+]
 
 Trust = Literal["authority", "self-signed", "plain"]
 
@@ -37,7 +60,7 @@ class Kit:
     clock: Clock
     switches: Switches
     faults: Faults
-    asked: AskedLog
+    call_log: CallLog
     records: str
     latency_seconds: float
     portal: str  # the origin of whoever connects; its first client's redirect address is `<portal>/callback/<slug>/`
@@ -110,7 +133,7 @@ def open_kit(
         clock=clock,
         switches=Switches(simulator.switches, store),
         faults=Faults(),
-        asked=AskedLog(clock),
+        call_log=CallLog(clock),
         records=records,
         latency_seconds=latency_seconds,
         portal=portal,
@@ -122,10 +145,10 @@ def discover() -> list[Simulator]:
     """Every module of this package that carries a `SIMULATOR`, by place."""
     import connections.sandbox as package
 
-    return sorted(found_in(package.__name__, package.__path__), key=lambda simulator: simulator.place)
+    return sorted(simulators_in(package.__name__, package.__path__), key=lambda simulator: simulator.place)
 
 
-def found_in(name: str, path: Iterable[str]) -> Iterable[Simulator]:
+def simulators_in(name: str, path: Iterable[str]) -> Iterable[Simulator]:
     """The simulators among the modules of one package."""
     for module in pkgutil.iter_modules(path):
         if module.name == "__main__":

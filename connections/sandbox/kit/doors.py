@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connections.sandbox.kit.certificates import SelfSigned
-from connections.sandbox.kit.serving import Listener
+from connections.sandbox.kit.server import Listener
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

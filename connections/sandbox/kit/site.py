@@ -72,7 +72,7 @@ def add_shared_pages(pages: Blueprint, simulator: Simulator, kit: Kit) -> None:
     @pages.get("/asked")
     def asked() -> Answer:
         live = "live" in request.args
-        calls, counters = kit.asked.newest(), kit.asked.counters()
+        calls, counters = kit.call_log.newest(), kit.call_log.counters()
         page = render_template(
             "asked.html", layout=layout, live=live, calls=calls, counters=counters, simulator=simulator
         )
@@ -101,7 +101,7 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
 
     def state() -> dict[str, Any]:
         return {
-            **kit.asked.counters(),
+            **kit.call_log.counters(),
             "clock_offset_seconds": kit.clock.offset_seconds,
             "now": kit.clock.instant().isoformat(),
             "switches": kit.switches.positions(),
@@ -115,7 +115,7 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
 
     @pages.post("/control/clock")
     def control_clock() -> dict[str, Any]:
-        kit.clock.move(needed(wanted_object(), "offset_seconds", int, float))
+        kit.clock.move(required_field(required_object(), "offset_seconds", int, float))
         return state()
 
     @pages.get("/control/switches")
@@ -124,7 +124,7 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
 
     @pages.post("/control/switches")
     def control_switches() -> dict[str, Any]:
-        kit.switches.flip(wanted_object())
+        kit.switches.flip(required_object())
         return state()
 
     @pages.post("/control/faults")
@@ -138,7 +138,7 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
 
     @pages.post("/control/reset-counters")
     def control_reset_counters() -> dict[str, Any]:
-        kit.asked.reset()
+        kit.call_log.reset()
         return state()
 
     @pages.post("/control/reset")
@@ -147,7 +147,7 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
         kit.clock.move(0)
         kit.switches.reset()
         running.reset()
-        kit.asked.reset()
+        kit.call_log.reset()
         return state()
 
     @pages.errorhandler(UnknownSwitch)
@@ -161,7 +161,7 @@ class WrongOrder(ValueError):
     """The control API was asked something it cannot do; the text says what."""
 
 
-def wanted_object() -> dict[str, Any]:
+def required_object() -> dict[str, Any]:
     """The JSON object of a control request. Raises WrongOrder."""
     wanted = request.get_json(force=True, silent=True)
     if not isinstance(wanted, dict):
@@ -170,7 +170,7 @@ def wanted_object() -> dict[str, Any]:
     return wanted
 
 
-def needed(wanted: Mapping[str, Any], name: str, *kinds: type) -> Any:
+def required_field(wanted: Mapping[str, Any], name: str, *kinds: type) -> Any:
     """A field a control request must have, of one of these types. Raises WrongOrder."""
     value = wanted.get(name)
     if not isinstance(value, kinds):

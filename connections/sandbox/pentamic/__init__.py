@@ -6,33 +6,33 @@ from typing import Any
 
 from connections.sandbox.kit import Door, Kit, Running, Simulator
 from connections.sandbox.pentamic.api import api
-from connections.sandbox.pentamic.books import Books
 from connections.sandbox.pentamic.control import add_control
-from connections.sandbox.pentamic.identity import TOKEN_PATH, identity
-from connections.sandbox.pentamic.office import COMPANIES, Office
+from connections.sandbox.pentamic.grants import COMPANIES, Grants
 from connections.sandbox.pentamic.pages import pages
+from connections.sandbox.pentamic.records import Records
 from connections.sandbox.pentamic.schema import SCHEMA
 from connections.sandbox.pentamic.switches import SWITCHES
+from connections.sandbox.pentamic.tokens import TOKEN_PATH, identity
 
 
 def _open(kit: Kit) -> Running:
-    office, books = Office(kit), Books(kit)
-    blueprint = pages(office, books)
-    add_control(blueprint, office, books)
-    behind_both_doors = api(kit, office, books)
+    grants, records = Grants(kit), Records(kit)
+    blueprint = pages(grants, records)
+    add_control(blueprint, grants, records)
+    behind_both_doors = api(kit, grants, records)
 
     def state() -> dict[str, Any]:
         return {
             "companies": [{"id": company, "name": name} for company, name in COMPANIES.items()],
-            "fingerprints": office.fingerprints(),
-            "live_access_tokens": office.living_tokens(),
+            "fingerprints": grants.fingerprints(),
+            "live_access_tokens": grants.count_live_tokens(),
             "live_refresh_tokens": 0,  # this grant has none
-            **books.created(),
+            **records.created(),
         }
 
     def reset() -> None:
-        office.reset()
-        books.reset()
+        grants.reset()
+        records.reset()
 
     return Running(
         api=behind_both_doors,
@@ -41,7 +41,7 @@ def _open(kit: Kit) -> Running:
         client=dict,  # a client is the customer's own
         reset=reset,
         state=state,
-        others={"identity": identity(kit, office), "plain": behind_both_doors},
+        others={"identity": identity(kit, grants), "plain": behind_both_doors},
         elsewhere={"token": ("identity", TOKEN_PATH), "plain": ("plain", "/api")},
     )
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, g, redirect, request
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.watch import watch
-from connections.sandbox.pentamic import orders
-from connections.sandbox.pentamic.answers import JSON_TYPES, PAGES, XML_TYPES, Answers, page, silent
-from connections.sandbox.pentamic.books import COLUMNS, Books, Fields
-from connections.sandbox.pentamic.office import API_SCOPE, Office
-from connections.sandbox.pentamic.shapes import Shape
+from connections.sandbox.kit.middleware import watch
+from connections.sandbox.pentamic import parsing
+from connections.sandbox.pentamic.grants import API_SCOPE, Grants
+from connections.sandbox.pentamic.records import COLUMNS, Fields, Records
+from connections.sandbox.pentamic.responses import JSON_TYPES, PAGES, XML_TYPES, Responses, page, silent
+from connections.sandbox.pentamic.serializers import Shape
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,35 +40,35 @@ class UnderApi:
         return self._inner(environ, start_response)
 
 
-def api(kit: Kit, office: Office, books: Books) -> WSGIApplication:
+def api(kit: Kit, grants: Grants, records: Records) -> WSGIApplication:
     """The WSGI application behind both doors, with TLS and without."""
     app = Flask("connections.sandbox.pentamic.api", static_folder=None)
     app.url_map.strict_slashes = app.url_map.merge_slashes = False
     watch(app, kit, token_paths=(), plain_parameters=("orderBy",))
-    answers = Answers(kit)
-    _add_admission(app, kit, office, answers)
-    _add_reading(app, kit, books, answers)
-    _add_writing(app, kit, books, answers)
+    responses = Responses(kit)
+    _add_admission(app, kit, grants, responses)
+    _add_reading(app, kit, records, responses)
+    _add_writing(app, kit, records, responses)
 
     @app.errorhandler(404)
     @app.errorhandler(405)
     def nothing_here(error: Any) -> Response:
-        return answers.trouble(error.code, _MESSAGES[error.code])
+        return responses.trouble(error.code, _MESSAGES[error.code])
 
-    @app.errorhandler(orders.Unreadable)
-    def unreadable(error: orders.Unreadable) -> Response:
-        return answers.trouble(400, str(error))
+    @app.errorhandler(parsing.Unreadable)
+    def unreadable(error: parsing.Unreadable) -> Response:
+        return responses.trouble(400, str(error))
 
-    @app.errorhandler(orders.BusinessError)
-    def business(error: orders.BusinessError) -> Response:
-        return answers.business(str(error))
+    @app.errorhandler(parsing.BusinessError)
+    def business(error: parsing.BusinessError) -> Response:
+        return responses.business(str(error))
 
     return UnderApi(app)
 
 
-def _add_admission(app: Flask, kit: Kit, office: Office, answers: Answers) -> None:
+def _add_admission(app: Flask, kit: Kit, grants: Grants, responses: Responses) -> None:
     def unauthorised(message: str, error: str = "") -> Response:
-        answer = answers.trouble(401, message)
+        answer = responses.trouble(401, message)
         if kit.switches.on("www_authenticate"):
             answer.headers["WWW-Authenticate"] = kit.switches["token_type"] + (f' error="{error}"' if error else "")
         return answer
@@ -93,11 +93,11 @@ def _add_admission(app: Flask, kit: Kit, office: Office, answers: Answers) -> No
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         if not token or kind.lower() != kit.switches["token_type"].lower():
             return unauthorised("Authorization has been denied for this request.")
-        session = office.session(token.strip())
+        session = grants.session(token.strip())
         if session is None:
             return unauthorised("The access token is not valid, or not any more.", "invalid_token")
         g.company, g.user, g.session = session.company_name, session.client["name"], session
-        kit.asked.press(session.company_name)
+        kit.call_log.count_call(session.company_name)
         if API_SCOPE not in session.scopes:
             if kit.switches["scope_refusal"] == "401":
                 return unauthorised("The access token lacks the scope of this API.", "insufficient_scope")
@@ -106,57 +106,57 @@ def _add_admission(app: Flask, kit: Kit, office: Office, answers: Answers) -> No
         return None
 
 
-def _add_reading(app: Flask, kit: Kit, books: Books, answers: Answers) -> None:
+def _add_reading(app: Flask, kit: Kit, records: Records, responses: Responses) -> None:
     ready: dict[tuple[object, ...], bytes] = {}  # whole lists as they were sent, while nothing has changed
 
     @app.get("/customers")
     def customers() -> Response:
         """The complete list in one answer, as a bare array."""
         company, (column, descending) = g.session.company_id, _order(kit)
-        version, shape = books.version, Shape.of(kit.switches)
-        key = (version, company, shape, answers.format, column, descending)
+        version, shape = records.version, Shape.of(kit.switches)
+        key = (version, company, shape, responses.format, column, descending)
         body = ready.get(key)
         if body is None:
-            body = answers.listing("Customer", books.customers(company, column, descending=descending))
+            body = responses.listing("Customer", records.customers(company, column, descending=descending))
             if any(kept[0] != version for kept in list(ready)):
                 ready.clear()
             ready[key] = body
-        return answers.encoded(body)
+        return responses.encoded(body)
 
     @app.get("/customers/<id>/invoices")
     def invoices(id: str) -> Response:
-        row = _found(books, id)
-        return answers.encoded(answers.listing("Invoice", books.invoices(g.session.company_id, row["id"])))
+        row = _found(records, id)
+        return responses.encoded(responses.listing("Invoice", records.invoices(g.session.company_id, row["id"])))
 
 
-def _add_writing(app: Flask, kit: Kit, books: Books, answers: Answers) -> None:
-    def members() -> orders.Members | None:
+def _add_writing(app: Flask, kit: Kit, records: Records, responses: Responses) -> None:
+    def members() -> parsing.Members | None:
         """The body, as its content type says; None for a type that is not spoken."""
         body = request.get_data()
         if request.mimetype in XML_TYPES and kit.switches.on("xml"):
-            return orders.read_xml(body, strict=kit.switches["xml_reading"] == "strict")
+            return parsing.read_xml(body, strict=kit.switches["xml_reading"] == "strict")
         if request.mimetype in JSON_TYPES:
-            return orders.read_json(body)
+            return parsing.read_json(body)
         return None
 
-    def fields(told: orders.Members, kept: sqlite3.Row | None) -> Fields:
+    def fields(told: parsing.Members, kept: sqlite3.Row | None) -> Fields:
         def taken(code: str) -> bool:
-            others = books.holders(g.session.company_id, code) - {kept["id"] if kept else None}
+            others = records.holders(g.session.company_id, code) - {kept["id"] if kept else None}
             return bool(others) and kit.switches["duplicate_tax_code"] == "refused"
 
         # XML has no quotes that could tell a number from text.
         accepts = "both" if request.mimetype in XML_TYPES else kit.switches["tax_code_accepted"]
-        name, tax_code = orders.required(told, accepts=accepts, taken=taken)
+        name, tax_code = parsing.required(told, accepts=accepts, taken=taken)
 
         def optional(field: str) -> str | None:
             if field not in told and kept is not None and kit.switches["put_absent"] == "keep":
                 return str(kept[field]) if kept[field] is not None else None
-            return orders.optional(told, field)
+            return parsing.optional(told, field)
 
         return Fields(name, tax_code, optional("address"), optional("phone"))
 
     def unsupported() -> Response:
-        return answers.trouble(415, "The media type of the request body is not supported.")
+        return responses.trouble(415, "The media type of the request body is not supported.")
 
     @app.post("/customers")
     def create() -> Response:
@@ -164,33 +164,33 @@ def _add_writing(app: Flask, kit: Kit, books: Books, answers: Answers) -> None:
         told = members()
         if told is None:
             return unsupported()
-        return answers.customer(books.create(g.session.company_id, fields(told, None)))
+        return responses.customer(records.create(g.session.company_id, fields(told, None)))
 
     @app.put("/customers/<id>")
     def replace(id: str) -> Response:
         told = members()
         if told is None:
             return unsupported()
-        kept = _found(books, id)
-        return answers.customer(books.replace(g.session.company_id, kept["id"], fields(told, kept)))
+        kept = _found(records, id)
+        return responses.customer(records.replace(g.session.company_id, kept["id"], fields(told, kept)))
 
     @app.delete("/customers/<id>")
     def delete(id: str) -> Response:
-        company, row = g.session.company_id, _found(books, id)
-        if kit.switches["delete_with_invoices"] == "refused" and books.invoices(company, row["id"]):
-            return answers.business("HAS_INVOICES")
-        books.delete(company, row["id"])
-        return answers.customer(row) if kit.switches["delete_answer"] == "json" else silent()
+        company, row = g.session.company_id, _found(records, id)
+        if kit.switches["delete_with_invoices"] == "refused" and records.invoices(company, row["id"]):
+            return responses.business("HAS_INVOICES")
+        records.delete(company, row["id"])
+        return responses.customer(row) if kit.switches["delete_answer"] == "json" else silent()
 
 
-def _found(books: Books, told: str) -> sqlite3.Row:
+def _found(records: Records, told: str) -> sqlite3.Row:
     """The customer that the path names. Raises Unreadable, and BusinessError: a missing one is no 404."""
     if not re.fullmatch(r"\d{1,18}", told, re.ASCII):
         msg = "The request is invalid."
-        raise orders.Unreadable(msg)
-    row = books.customer(g.session.company_id, int(told))
+        raise parsing.Unreadable(msg)
+    row = records.customer(g.session.company_id, int(told))
     if row is None:
-        raise orders.BusinessError("ID_NOTFOUND")  # noqa: EM101 - a code, not a sentence
+        raise parsing.BusinessError("ID_NOTFOUND")  # noqa: EM101 - a code, not a sentence
     return row
 
 
@@ -202,5 +202,5 @@ def _order(kit: Kit) -> tuple[str, bool]:
     field = told.removesuffix(ending).strip()
     if field not in COLUMNS and told and kit.switches["order_unknown"] == "400":
         msg = "orderBy names no field of a customer."
-        raise orders.Unreadable(msg)
+        raise parsing.Unreadable(msg)
     return (COLUMNS[field], descending) if field in COLUMNS else ("id", False)

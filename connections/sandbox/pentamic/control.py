@@ -7,25 +7,25 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from connections.sandbox.kit.site import WrongOrder, needed, wanted_object
-from connections.sandbox.pentamic.books import STREAMS, Books
-from connections.sandbox.pentamic.office import API_SCOPE, COMPANIES, MAIN_COMPANY, Office, Refused
-from connections.sandbox.pentamic.shapes import Shape
+from connections.sandbox.kit.site import WrongOrder, required_field, required_object
+from connections.sandbox.pentamic.grants import API_SCOPE, COMPANIES, MAIN_COMPANY, Grants, Refused
+from connections.sandbox.pentamic.records import STREAMS, Records
+from connections.sandbox.pentamic.serializers import Shape
 
 
-def add_control(pages: Blueprint, office: Office, books: Books) -> None:
+def add_control(pages: Blueprint, grants: Grants, records: Records) -> None:
     """The part of `/pentamic/control/` that only this simulator has; `company` may be told everywhere."""
-    _add_access(pages, office)
-    _add_records(pages, books)
+    _add_access(pages, grants)
+    _add_records(pages, records)
 
     @pages.errorhandler(Refused)
     def refused(error: Refused) -> tuple[dict[str, str], int]:
         return {"error": f"{error.field}: {error}"}, 400
 
 
-def _add_access(pages: Blueprint, office: Office) -> None:
+def _add_access(pages: Blueprint, grants: Grants) -> None:
     def client(client_id: str) -> dict[str, Any]:
-        row = office.client(client_id)
+        row = grants.client(client_id)
         if row is None:
             msg = "there is no such client"
             raise WrongOrder(msg)
@@ -39,57 +39,57 @@ def _add_access(pages: Blueprint, office: Office) -> None:
     @pages.post("/control/setup")
     def control_setup() -> dict[str, Any]:
         """A client for a company, and what the administrator would hand out with it."""
-        wanted = wanted_object()
+        wanted = required_object()
         company = _company(wanted)
         name, scopes = wanted.get("name", f"{COMPANIES[company]}, portal"), wanted.get("scopes", [API_SCOPE])
-        made = client(office.add_client(company, name=str(name), scopes=list(map(str, scopes))))
-        fingerprints = office.fingerprints()
+        made = client(grants.add_client(company, name=str(name), scopes=list(map(str, scopes))))
+        fingerprints = grants.fingerprints()
         return {
             "credentials": {part: made[part] for part in ("client_id", "client_secret", "scope")},
             "company_id": company,
             "company": COMPANIES[company],
             "fingerprints": fingerprints,
-            "certificates": {door: office.certificate(door) for door in fingerprints},
-            **office.addresses,
+            "certificates": {door: grants.certificate(door) for door in fingerprints},
+            **grants.addresses,
         }
 
     @pages.post("/control/client")
     def control_client() -> dict[str, Any]:
         """Disable or enable a client, change its scopes, or give it a new secret; tells it as it is then."""
-        wanted = wanted_object()
-        found = client(needed(wanted, "client_id", str))["client_id"]
+        wanted = required_object()
+        found = client(required_field(wanted, "client_id", str))["client_id"]
         if "enabled" in wanted:
-            office.enable(found, needed(wanted, "enabled", bool))
+            grants.enable(found, required_field(wanted, "enabled", bool))
         if "scopes" in wanted:
-            office.allow_scopes(found, needed(wanted, "scopes", list))
+            grants.allow_scopes(found, required_field(wanted, "scopes", list))
         if wanted.get("new_secret"):
-            office.renew_secret(found)
+            grants.renew_secret(found)
         return client(found)
 
     @pages.post("/control/revoke")
     def control_revoke() -> dict[str, Any]:
         """The administrator disables every client, or the one with `client_id`."""
-        wanted = wanted_object()
-        found = [client(str(wanted["client_id"]))] if "client_id" in wanted else office.clients()
+        wanted = required_object()
+        found = [client(str(wanted["client_id"]))] if "client_id" in wanted else grants.clients()
         ids = [each["client_id" if "client_id" in wanted else "id"] for each in found]
         for client_id in ids:
-            office.enable(client_id, False)
+            grants.enable(client_id, False)
         return {"revoked": len(ids)}
 
     @pages.post("/control/certificate")
     def control_certificate() -> dict[str, Any]:
         """The vendor's server serves a new certificate at once; answers its fingerprint and itself."""
-        door = needed(wanted_object(), "door", str)
-        office.renew_certificate(door)
-        return {"door": door, "fingerprint": office.fingerprints()[door], "certificate": office.certificate(door)}
+        door = required_field(required_object(), "door", str)
+        grants.renew_certificate(door)
+        return {"door": door, "fingerprint": grants.fingerprints()[door], "certificate": grants.certificate(door)}
 
 
-def _add_records(pages: Blueprint, books: Books) -> None:
+def _add_records(pages: Blueprint, records: Records) -> None:
     def listed(company: int, stream: str, customer: int | None) -> list[Any]:
         plain = Shape()
         if stream == "customers":
-            return [plain.record("Customer", row) for row in books.customers(company)]
-        return [plain.record("Invoice", row) for row in books.invoices(company, customer)]
+            return [plain.record("Customer", row) for row in records.customers(company)]
+        return [plain.record("Invoice", row) for row in records.invoices(company, customer)]
 
     @pages.get("/control/records")
     def control_records() -> dict[str, Any]:
@@ -99,27 +99,27 @@ def _add_records(pages: Blueprint, books: Books) -> None:
 
     @pages.post("/control/records")
     def control_hold() -> dict[str, Any]:
-        wanted = wanted_object()
-        company, stream, count = _company(wanted), _stream(wanted), needed(wanted, "count", int)
-        customer = needed(wanted, "customer", int) if "customer" in wanted else None
+        wanted = required_object()
+        company, stream, count = _company(wanted), _stream(wanted), required_field(wanted, "count", int)
+        customer = required_field(wanted, "customer", int) if "customer" in wanted else None
         if not 0 <= count <= 100_000:
             msg = "count must be from 0 to 100000"
             raise WrongOrder(msg)
-        books.hold(company, stream, count, customer)
+        records.hold(company, stream, count, customer)
         return {"stream": stream, "count": count}
 
     @pages.post("/control/touch")
     def control_touch() -> dict[str, Any]:
-        wanted = wanted_object()
-        ids = needed(wanted, "ids", list)
-        books.touch(_company(wanted), _stream(wanted), ids)
+        wanted = required_object()
+        ids = required_field(wanted, "ids", list)
+        records.touch(_company(wanted), _stream(wanted), ids)
         return {"ids": ids}
 
     @pages.post("/control/remove")
     def control_remove() -> dict[str, Any]:
-        wanted = wanted_object()
-        ids = needed(wanted, "ids", list)
-        books.remove(_company(wanted), _stream(wanted), ids)
+        wanted = required_object()
+        ids = required_field(wanted, "ids", list)
+        records.remove(_company(wanted), _stream(wanted), ids)
         return {"ids": ids}
 
 

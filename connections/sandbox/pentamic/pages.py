@@ -8,8 +8,8 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from connections.sandbox.pentamic.books import Books
-from connections.sandbox.pentamic.office import API_SCOPE, COMPANIES, SCOPES, Office, Refused
+from connections.sandbox.pentamic.grants import API_SCOPE, COMPANIES, SCOPES, Grants, Refused
+from connections.sandbox.pentamic.records import Records
 
 DONE = {
     "created": "The client was created. Hand the customer what stands below.",
@@ -23,7 +23,7 @@ DOORS = {"api": "API", "identity": "Authentication server"}
 NEWEST = 50
 
 
-def pages(office: Office, books: Books) -> Blueprint:
+def pages(grants: Grants, records: Records) -> Blueprint:
     """All pages, to be mounted at `/pentamic/`."""
     blueprint = Blueprint("pentamic", __name__)
 
@@ -33,26 +33,26 @@ def pages(office: Office, books: Books) -> Blueprint:
 
     @blueprint.get("/")
     def home() -> str:
-        return render_template("pentamic/home.html", companies=COMPANIES, clients=office.clients())
+        return render_template("pentamic/home.html", companies=COMPANIES, clients=grants.clients())
 
     @blueprint.get("/customers")
     def customers() -> str:
         company = request.args.get("company", min(COMPANIES), type=int)
         if company not in COMPANIES:
             abort(404)
-        held = books.customers(company, descending=True)
+        held = records.customers(company, descending=True)
         return render_template(
             "pentamic/customers.html", company=company, companies=COMPANIES, count=len(held), newest=held[:NEWEST]
         )
 
-    _add_client_pages(blueprint, office)
-    _add_certificate_pages(blueprint, office)
+    _add_client_pages(blueprint, grants)
+    _add_certificate_pages(blueprint, grants)
     return blueprint
 
 
-def _add_client_pages(blueprint: Blueprint, office: Office) -> None:
+def _add_client_pages(blueprint: Blueprint, grants: Grants) -> None:
     def known(client_id: str) -> sqlite3.Row:
-        return office.client(client_id) or abort(404)
+        return grants.client(client_id) or abort(404)
 
     def shown(client_id: str, done: str) -> Response:
         return redirect(url_for(".client", client_id=client_id, done=done))
@@ -68,7 +68,7 @@ def _add_client_pages(blueprint: Blueprint, office: Office) -> None:
             "scopes": request.form.getlist("scopes"),
         }
         try:
-            made = office.add_client(form["company"], name=form["name"], scopes=form["scopes"])
+            made = grants.add_client(form["company"], name=form["name"], scopes=form["scopes"])
         except Refused as refused:
             return _new_client_page(form, {refused.field: str(refused)}), 422
         return shown(made, "created")
@@ -76,49 +76,49 @@ def _add_client_pages(blueprint: Blueprint, office: Office) -> None:
     @blueprint.get("/clients/<client_id>")
     def client(client_id: str) -> str:
         row = known(client_id)
-        return _client_page(office, row)
+        return _client_page(grants, row)
 
     @blueprint.post("/clients/<client_id>/scopes")
     def change_scopes(client_id: str) -> Response | tuple[str, int]:
         row = known(client_id)
         try:
-            office.allow_scopes(row["id"], request.form.getlist("scopes"))
+            grants.allow_scopes(row["id"], request.form.getlist("scopes"))
         except Refused as refused:
-            return _client_page(office, row, {refused.field: str(refused)}), 422
+            return _client_page(grants, row, {refused.field: str(refused)}), 422
         return shown(row["id"], "scopes")
 
     @blueprint.post("/clients/<client_id>/disable")
     def disable_client(client_id: str) -> Response:
-        office.enable(known(client_id)["id"], False)
+        grants.enable(known(client_id)["id"], False)
         return shown(client_id, "disabled")
 
     @blueprint.post("/clients/<client_id>/enable")
     def enable_client(client_id: str) -> Response:
-        office.enable(known(client_id)["id"], True)
+        grants.enable(known(client_id)["id"], True)
         return shown(client_id, "enabled")
 
     @blueprint.post("/clients/<client_id>/secret")
     def renew_secret(client_id: str) -> Response:
-        office.renew_secret(known(client_id)["id"])
+        grants.renew_secret(known(client_id)["id"])
         return shown(client_id, "secret")
 
 
-def _add_certificate_pages(blueprint: Blueprint, office: Office) -> None:
+def _add_certificate_pages(blueprint: Blueprint, grants: Grants) -> None:
     @blueprint.get("/certificates")
     def certificates() -> str:
-        addresses = {"api": office.addresses["api_url"], "identity": office.addresses["auth_url"]}
+        addresses = {"api": grants.addresses["api_url"], "identity": grants.addresses["auth_url"]}
         return render_template(
-            "pentamic/certificates.html", doors=DOORS, fingerprints=office.fingerprints(), addresses=addresses
+            "pentamic/certificates.html", doors=DOORS, fingerprints=grants.fingerprints(), addresses=addresses
         )
 
     @blueprint.get("/certificates/<any(api, identity):door>.pem")
     def certificate(door: str) -> Response:
         headers = {"Content-Disposition": f'attachment; filename="pentamic-{door}.pem"'}
-        return Response(office.certificate(door), headers=headers, content_type="application/x-pem-file")
+        return Response(grants.certificate(door), headers=headers, content_type="application/x-pem-file")
 
     @blueprint.post("/certificates/<any(api, identity):door>/renew")
     def renew_certificate(door: str) -> Response:
-        office.renew_certificate(door)
+        grants.renew_certificate(door)
         return redirect(url_for(".certificates", done="certificate"))
 
 
@@ -128,15 +128,15 @@ def _new_client_page(form: dict[str, Any], errors: dict[str, str] | None = None)
     )
 
 
-def _client_page(office: Office, row: sqlite3.Row, errors: dict[str, str] | None = None) -> str:
+def _client_page(grants: Grants, row: sqlite3.Row, errors: dict[str, str] | None = None) -> str:
     return render_template(
         "pentamic/client.html",
         client=row,
         company=COMPANIES[row["company_id"]],
         scopes=SCOPES,
         allowed=row["scopes"].split(),
-        addresses=office.addresses,
-        fingerprints=office.fingerprints(),
+        addresses=grants.addresses,
+        fingerprints=grants.fingerprints(),
         errors=errors or {},
     )
 

@@ -5,35 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 from connections.sandbox.kit import Kit, Running, Simulator
+from connections.sandbox.procountor.accounts import COMPANIES, FIRST_CLIENT, Accounts
 from connections.sandbox.procountor.activation import FIRST_SPECIFICATION, Activations, add_activation
 from connections.sandbox.procountor.api import api
+from connections.sandbox.procountor.authorization import Login, add_login
 from connections.sandbox.procountor.confirmations import Confirmations
-from connections.sandbox.procountor.control import House, add_control
-from connections.sandbox.procountor.login import Login, add_login
-from connections.sandbox.procountor.office import COMPANIES, FIRST_CLIENT, Office
+from connections.sandbox.procountor.control import Parts, add_control
+from connections.sandbox.procountor.grants import Grants
 from connections.sandbox.procountor.pages import pages
-from connections.sandbox.procountor.paying import payment_deeds
+from connections.sandbox.procountor.payments import payment_deeds
+from connections.sandbox.procountor.records import Records
 from connections.sandbox.procountor.schema import SCHEMA
-from connections.sandbox.procountor.sessions import Sessions
-from connections.sandbox.procountor.streams import Records
 from connections.sandbox.procountor.switches import SWITCHES
 from connections.sandbox.procountor.webhooks import Webhooks
 
 
 def _open(kit: Kit) -> Running:
-    office = Office(kit)
-    sessions, records, webhooks = Sessions(kit, office), Records(kit), Webhooks(kit)
+    accounts = Accounts(kit)
+    grants, records, webhooks = Grants(kit, accounts), Records(kit), Webhooks(kit)
     confirmations = Confirmations(kit, webhooks, payment_deeds(records))
-    activations = Activations(kit, office)
+    activations = Activations(kit, accounts)
     activations.prepare()
-    login = Login(kit, office, sessions)
-    blueprint = pages(office, confirmations)
+    login = Login(kit, accounts, grants)
+    blueprint = pages(accounts, confirmations)
     add_login(blueprint, login)
     add_activation(blueprint, activations)
-    add_control(blueprint, House(office, records, login, activations, confirmations))
+    add_control(blueprint, Parts(accounts, records, login, activations, confirmations))
 
     def client() -> dict[str, str]:
-        first = office.client(FIRST_CLIENT) or office.clients()[0]
+        first = accounts.client(FIRST_CLIENT) or accounts.clients()[0]
         found = {"client_id": first["id"], "client_secret": first["secret"], "redirect_uri": first["redirect_uri"]}
         # Below the pages of this simulator: the link that the vendor is given for its customers.
         return {**found, "activation_path": f"/activate?integrationId={FIRST_SPECIFICATION}"}
@@ -41,7 +41,7 @@ def _open(kit: Kit) -> Running:
     def state() -> dict[str, Any]:
         return {
             "companies": [{"id": company, "name": name} for company, name, *_ in COMPANIES],
-            **sessions.living(),
+            **grants.count_live(),
             **records.created(),
             "webhook_deliveries": webhooks.deliveries(),
             "integration_id": FIRST_SPECIFICATION,
@@ -51,11 +51,11 @@ def _open(kit: Kit) -> Running:
         activations.reset()
         confirmations.reset()
         webhooks.reset()
-        office.reset()
+        accounts.reset()
         records.reset()
 
     return Running(
-        api=api(kit, office, sessions, records, confirmations, activations),
+        api=api(kit, accounts, grants, records, confirmations, activations),
         pages=blueprint,
         hosts={"api": "/api"},
         client=client,

@@ -15,8 +15,8 @@ from werkzeug.wrappers import Response as Answer
 
 from connections.sandbox.kit import Kit
 from connections.sandbox.procountor import rights
-from connections.sandbox.procountor.login import NoWayBack, consent_page
-from connections.sandbox.procountor.office import FIRST_CLIENT, VENDOR, Office, Refused
+from connections.sandbox.procountor.accounts import FIRST_CLIENT, VENDOR, Accounts, Refused
+from connections.sandbox.procountor.authorization import NoWayBack, consent_page
 
 FIRST_SPECIFICATION = 4001
 EXPIRY_SECONDS = 86_400  # a request expires; when, nobody says
@@ -29,7 +29,7 @@ class Activations:
     """Reads and changes what activation keeps."""
 
     kit: Kit
-    office: Office
+    accounts: Accounts
 
     def prepare(self) -> None:
         """Our client's specification; it has no callback of its own, so it follows the client's redirect address."""
@@ -62,14 +62,14 @@ class Activations:
         self.kit.store.write(sql, *(form.get(name, "") for name in WORDS), FIRST_SPECIFICATION)
 
     def companies(self) -> list[sqlite3.Row]:
-        return [company for company in self.office.companies() if company["id"] != VENDOR[0]]
+        return [company for company in self.accounts.companies() if company["id"] != VENDOR[0]]
 
     # -- the customer ----------------------------------------------------------------------------------------------
 
     def begin(self, specification: sqlite3.Row, *, user_id: int, companies: Mapping[int, str]) -> str:
         """A person wants these companies (id to extra information); where the browser goes. Raises Refused."""
         person = next(
-            (u for c in self.companies() for u in self.office.users(c["id"]) if u["id"] == user_id and u["person"]),
+            (u for c in self.companies() for u in self.accounts.users(c["id"]) if u["id"] == user_id and u["person"]),
             None,
         )
         if person is None:
@@ -114,19 +114,19 @@ class Activations:
     def _activate(self, company_id: int, client_id: str) -> str:
         """The key of this client's technical user: the existing one as long as it is good, else a new one."""
         if self.kit.switches.on("activation_allows_usage"):
-            self.office.allow_usage(company_id, True)
+            self.accounts.allow_usage(company_id, True)
         sql = "SELECT api_key FROM activated WHERE company_id = ? AND client_id = ?"
         if held := self.kit.store.row(sql, company_id, client_id):
-            key = self.office.key(held["api_key"])
-            if key and key["revoked_at"] is None and self.office.user(company_id, key["user_id"]):
+            key = self.accounts.key(held["api_key"])
+            if key and key["revoked_at"] is None and self.accounts.user(company_id, key["user_id"]):
                 return str(held["api_key"])
-        company, client = self.office.company(company_id), self.office.client(client_id)
+        company, client = self.accounts.company(company_id), self.accounts.client(client_id)
         if company is None or client is None:
             raise Refused(field="companies", message="There is no such company.")
         name = f"{company['name']} {client['name']} API"[:80]
         levels = rights.preset("everything")
-        user_id = self.office.add_user(company_id, name=name, levels=levels, m2m_only=True)
-        api_key = self.office.add_key(company_id, user_id=user_id, client_id=client_id)
+        user_id = self.accounts.add_user(company_id, name=name, levels=levels, m2m_only=True)
+        api_key = self.accounts.add_key(company_id, user_id=user_id, client_id=client_id)
         sql = "INSERT OR REPLACE INTO activated (company_id, client_id, api_key) VALUES (?, ?, ?)"
         self.kit.store.write(sql, company_id, client_id, api_key)
         return api_key
@@ -144,7 +144,7 @@ def add_activation(pages: Blueprint, activations: Activations) -> None:
 
     def shown(chosen: Mapping[str, Any], errors: Mapping[str, str], status: int = 200) -> Answer:
         companies = activations.companies()
-        people = [u for c in companies for u in activations.office.users(c["id"]) if u["person"]]
+        people = [u for c in companies for u in activations.accounts.users(c["id"]) if u["person"]]
         found = {"companies": companies, "people": people, "chosen": chosen, "errors": errors}
         return consent_page("procountor/activate.html", status, specification=wanted(), **found)
 

@@ -11,21 +11,21 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.watch import watch
+from connections.sandbox.kit.middleware import watch
 from connections.sandbox.procountor import lists, rights
+from connections.sandbox.procountor.accounts import Accounts
 from connections.sandbox.procountor.activation import Activations
 from connections.sandbox.procountor.confirmations import Confirmations
-from connections.sandbox.procountor.forms import WrongBody
+from connections.sandbox.procountor.grants import Grants, Session
 from connections.sandbox.procountor.integrations import add_integrations
-from connections.sandbox.procountor.invoicing import add_invoicing
-from connections.sandbox.procountor.office import Office
-from connections.sandbox.procountor.paying import add_paying
-from connections.sandbox.procountor.reading import NotAllowed, add_reading
-from connections.sandbox.procountor.sessions import Session, Sessions
-from connections.sandbox.procountor.streams import Records
+from connections.sandbox.procountor.invoices import add_invoicing
+from connections.sandbox.procountor.payments import add_paying
+from connections.sandbox.procountor.reads import NotAllowed, add_reading
+from connections.sandbox.procountor.records import Records
 from connections.sandbox.procountor.tokens import add_token_calls, trouble, troubles
+from connections.sandbox.procountor.validation import WrongBody
 from connections.sandbox.procountor.webhooks import add_webhooks
-from connections.sandbox.procountor.writing import NotThere, Writing, WrongVersion, add_writing
+from connections.sandbox.procountor.writes import NotThere, Writing, WrongVersion, add_writing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -64,8 +64,8 @@ class Versioned:
 
 def api(
     kit: Kit,
-    office: Office,
-    sessions: Sessions,
+    accounts: Accounts,
+    grants: Grants,
     records: Records,
     confirmations: Confirmations,
     activations: Activations,
@@ -75,8 +75,8 @@ def api(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     watch(app, kit, token_paths=("/oauth/token",), plain_parameters=PLAIN)
 
-    def press(company: int) -> Response | None:
-        if kit.asked.press(str(company)) > RATE_PER_SECOND and kit.switches["over_the_rate"] == "429":
+    def count_call(company: int) -> Response | None:
+        if kit.call_log.count_call(str(company)) > RATE_PER_SECOND and kit.switches["over_the_rate"] == "429":
             return trouble(429, "Too many requests")
         return None
 
@@ -94,12 +94,12 @@ def api(
         if request.url_rule.rule in OPEN_PATHS:
             return None
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        session = sessions.find(token) if kind.lower() == "bearer" else None
+        session = grants.find(token) if kind.lower() == "bearer" else None
         if session is None or (kit.switches.on("usage_stops_calls") and not session.company["usage_allowed"]):
             return trouble(401, "Access token is missing, expired or not valid any more")
         g.session, g.token = session, token
         g.company, g.user = session.company["name"], session.user["name"]
-        return press(session.company["id"])
+        return count_call(session.company["id"])
 
     @app.after_request
     def sign(response: Response) -> Response:
@@ -108,14 +108,14 @@ def api(
         return response
 
     add_refusals(app, kit)
-    add_token_calls(app, kit, office, sessions, press)
+    add_token_calls(app, kit, accounts, grants, count_call)
     add_reading(app, kit, records)
     writing = Writing(kit, records)
     add_writing(app, writing)
     add_invoicing(app, writing)
     add_paying(app, writing, confirmations)
     add_webhooks(app, kit, writing)
-    add_integrations(app, activations, sessions, writing)
+    add_integrations(app, activations, grants, writing)
 
     @app.get("/status")
     def status() -> dict[str, str]:

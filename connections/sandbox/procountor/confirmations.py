@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.procountor.forms import Body
-from connections.sandbox.procountor.office import Refused
-from connections.sandbox.procountor.reading import NotAllowed
-from connections.sandbox.procountor.sessions import Session
+from connections.sandbox.procountor.accounts import Refused
+from connections.sandbox.procountor.grants import Session
+from connections.sandbox.procountor.reads import NotAllowed
+from connections.sandbox.procountor.validation import Body
 from connections.sandbox.procountor.webhooks import Webhooks
 
 EXPIRY_SECONDS = 300  # specification: five minutes

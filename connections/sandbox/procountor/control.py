@@ -10,111 +10,115 @@ from urllib.parse import parse_qsl, urlsplit
 
 from flask import Blueprint, Response, request
 
-from connections.sandbox.kit.site import WrongOrder, needed, wanted_object
+from connections.sandbox.kit.site import WrongOrder, required_field, required_object
 from connections.sandbox.procountor import rights
+from connections.sandbox.procountor.accounts import MAIN_COMPANY, Accounts, Refused
 from connections.sandbox.procountor.activation import Activations
+from connections.sandbox.procountor.authorization import PURPOSES, Login, NoWayBack
 from connections.sandbox.procountor.catalogue import STREAMS
 from connections.sandbox.procountor.confirmations import Confirmations
-from connections.sandbox.procountor.login import PURPOSES, Login, NoWayBack
-from connections.sandbox.procountor.office import MAIN_COMPANY, Office, Refused
-from connections.sandbox.procountor.streams import Records
+from connections.sandbox.procountor.records import Records
 
 
 @dataclass(frozen=True)
-class House:
+class Parts:
     """Everything behind the pages and the API."""
 
-    office: Office
+    accounts: Accounts
     records: Records
     login: Login
     activations: Activations
     confirmations: Confirmations
 
 
-def add_control(pages: Blueprint, house: House) -> None:
+def add_control(pages: Blueprint, parts: Parts) -> None:
     """The part of `/procountor/control/` that only this simulator has."""
-    _add_people(pages, house)
-    _add_records(pages, house)
-    _add_consent(pages, house)
+    _add_people(pages, parts)
+    _add_records(pages, parts)
+    _add_consent(pages, parts)
 
     @pages.errorhandler(Refused)
     def refused(error: Refused) -> tuple[dict[str, str], int]:
         return {"error": f"{error.field}: {error}"}, 400
 
 
-def _company(house: House, wanted: Mapping[str, Any]) -> sqlite3.Row:
-    found = house.office.company(int(wanted.get("company") or MAIN_COMPANY))
+def _company(parts: Parts, wanted: Mapping[str, Any]) -> sqlite3.Row:
+    found = parts.accounts.company(int(wanted.get("company") or MAIN_COMPANY))
     if found is None:
         msg = "there is no such company"
         raise WrongOrder(msg)
     return found
 
 
-def _add_people(pages: Blueprint, house: House) -> None:
-    office = house.office
+def _add_people(pages: Blueprint, parts: Parts) -> None:
+    accounts = parts.accounts
 
     @pages.post("/control/setup")
     def control_setup() -> dict[str, Any]:
         """Allow usage, make a technical user and a key; without `user` it may do everything, else what is told."""
-        wanted = wanted_object()
-        held, described = _company(house, wanted), wanted.get("user") or {"preset": "everything"}
+        wanted = required_object()
+        held, described = _company(parts, wanted), wanted.get("user") or {"preset": "everything"}
         levels = _levels(described)
-        office.allow_usage(held["id"], bool(wanted.get("usage_allowed", True)))
+        accounts.allow_usage(held["id"], bool(wanted.get("usage_allowed", True)))
         name, m2m_only = described.get("name", f"{held['name']} Portal API"), bool(described.get("m2m_only", True))
-        user_id = office.add_user(held["id"], name=name, levels=levels, m2m_only=m2m_only)
-        client_id = wanted.get("client_id") or office.clients()[0]["id"]
-        api_key = office.add_key(held["id"], user_id=user_id, client_id=client_id)
+        user_id = accounts.add_user(held["id"], name=name, levels=levels, m2m_only=m2m_only)
+        client_id = wanted.get("client_id") or accounts.clients()[0]["id"]
+        api_key = accounts.add_key(held["id"], user_id=user_id, client_id=client_id)
         told = {"company_id": held["id"], "company": held["name"], "user_id": user_id, "api_key": api_key}
         return {**told, "credentials": {"api_key": api_key}}
 
     @pages.post("/control/key")
     def control_key() -> dict[str, Any]:
-        wanted = wanted_object()
-        held, client_id = _company(house, wanted), wanted.get("client_id") or office.clients()[0]["id"]
-        return {"api_key": office.add_key(held["id"], user_id=needed(wanted, "user_id", int), client_id=client_id)}
+        wanted = required_object()
+        held, client_id = _company(parts, wanted), wanted.get("client_id") or accounts.clients()[0]["id"]
+        return {
+            "api_key": accounts.add_key(
+                held["id"], user_id=required_field(wanted, "user_id", int), client_id=client_id
+            )
+        }
 
     @pages.post("/control/usage")
     def control_usage() -> dict[str, Any]:
-        wanted = wanted_object()
-        office.allow_usage(_company(house, wanted)["id"], needed(wanted, "allowed", bool))
+        wanted = required_object()
+        accounts.allow_usage(_company(parts, wanted)["id"], required_field(wanted, "allowed", bool))
         return {"allowed": wanted["allowed"]}
 
     @pages.post("/control/user")
     def control_user() -> dict[str, Any]:
         """Change rights or the limitation to M2M, change the password, or remove the user."""
-        wanted = wanted_object()
-        held = _company(house, wanted)
-        user = office.user(held["id"], needed(wanted, "user_id", int))
+        wanted = required_object()
+        held = _company(parts, wanted)
+        user = accounts.user(held["id"], required_field(wanted, "user_id", int))
         if user is None:
             msg = "there is no such user in this company"
             raise WrongOrder(msg)
         if {"rights", "preset", "m2m_only"} & set(wanted):
             m2m_only = bool(wanted.get("m2m_only", user["m2m_only"]))
-            levels = _levels(wanted) if {"rights", "preset"} & set(wanted) else office.levels(user)
-            office.change_user(user, name=user["name"], levels=levels, role=user["role"], m2m_only=m2m_only)
+            levels = _levels(wanted) if {"rights", "preset"} & set(wanted) else accounts.levels(user)
+            accounts.change_user(user, name=user["name"], levels=levels, role=user["role"], m2m_only=m2m_only)
         if wanted.get("password_changed"):
-            office.change_password(user["id"])
+            accounts.change_password(user["id"])
         if wanted.get("removed"):
-            office.remove_user(user["id"])
+            accounts.remove_user(user["id"])
         return {"user_id": user["id"]}
 
     @pages.post("/control/revoke")
     def control_revoke() -> dict[str, Any]:
         """One `api_key`, or with an empty object everything that was granted to anybody."""
-        wanted = wanted_object()
+        wanted = required_object()
         if not wanted:
-            office.revoke_everything()
+            accounts.revoke_everything()
             return {"revoked": True}
-        key = office.key(needed(wanted, "api_key", str))
+        key = accounts.key(required_field(wanted, "api_key", str))
         if key is None:
             msg = "there is no such API key"
             raise WrongOrder(msg)
-        office.revoke_key(key["id"])
+        accounts.revoke_key(key["id"])
         return {"revoked": True}
 
 
-def _add_records(pages: Blueprint, house: House) -> None:
-    records = house.records
+def _add_records(pages: Blueprint, parts: Parts) -> None:
+    records = parts.records
 
     def stream(wanted: Mapping[str, Any]) -> str:
         name = str(wanted.get("stream"))
@@ -129,7 +133,7 @@ def _add_records(pages: Blueprint, house: House) -> None:
 
         Without `active` as {"records": [...]}, with it as a bare list.
         """
-        company, name = _company(house, request.args)["id"], stream(request.args)
+        company, name = _company(parts, request.args)["id"], stream(request.args)
         active, kind = request.args.get("active"), request.args.get("type")
         if kind is not None:
             found = [e for e in records.all(company, name) if e.kind == kind]
@@ -143,34 +147,34 @@ def _add_records(pages: Blueprint, house: House) -> None:
     @pages.post("/control/records")
     def control_resize() -> dict[str, Any]:
         """Afterwards the list holds `count` records."""
-        wanted = wanted_object()
-        name, count = stream(wanted), needed(wanted, "count", int)
+        wanted = required_object()
+        name, count = stream(wanted), required_field(wanted, "count", int)
         if count < 0:
             msg = "count must not be negative"
             raise WrongOrder(msg)
-        company = _company(house, wanted)["id"]
+        company = _company(parts, wanted)["id"]
         records.resize(company, name, count)
         return {"stream": name, "count": len(records.shown(company, name))}
 
     @pages.post("/control/touch")
     def control_touch() -> dict[str, Any]:
-        wanted = wanted_object()
-        active = needed(wanted, "active", bool) if "active" in wanted else None
-        ids = needed(wanted, "ids", list)
+        wanted = required_object()
+        active = required_field(wanted, "active", bool) if "active" in wanted else None
+        ids = required_field(wanted, "ids", list)
         return {
-            "version": records.touch(_company(house, wanted)["id"], stream(wanted), ids, active=active),
+            "version": records.touch(_company(parts, wanted)["id"], stream(wanted), ids, active=active),
             "ids": ids,
         }
 
     @pages.post("/control/remove")
     def control_remove() -> dict[str, Any]:
-        wanted = wanted_object()
-        ids = needed(wanted, "ids", list)
-        records.remove(_company(house, wanted)["id"], stream(wanted), ids)
+        wanted = required_object()
+        ids = required_field(wanted, "ids", list)
+        records.remove(_company(parts, wanted)["id"], stream(wanted), ids)
         return {"removed": ids}
 
 
-def _add_consent(pages: Blueprint, house: House) -> None:
+def _add_consent(pages: Blueprint, parts: Parts) -> None:
     @pages.post("/control/consent")
     def control_consent() -> dict[str, Any]:
         """A person answers the login or activation page at `url`.
@@ -178,18 +182,18 @@ def _add_consent(pages: Blueprint, house: House) -> None:
         The person of the company signs in unless `user_id` says who else; a key is made for `key_user_id`, else for
         the company's newest technical user; `companies` are activated, else the first one (or `company`).
         """
-        wanted = wanted_object()
-        parts = urlsplit(needed(wanted, "url", str))
-        page, query = parts.path.rpartition("/")[2], dict(parse_qsl(parts.query, keep_blank_values=True))
-        company, deny = _company(house, wanted), bool(wanted.get("deny"))
-        users = house.office.users(company["id"])
+        wanted = required_object()
+        address = urlsplit(required_field(wanted, "url", str))
+        page, query = address.path.rpartition("/")[2], dict(parse_qsl(address.query, keep_blank_values=True))
+        company, deny = _company(parts, wanted), bool(wanted.get("deny"))
+        users = parts.accounts.users(company["id"])
         person = next(user["id"] for user in users if user["person"])
         user_id = int(wanted.get("user_id") or person)
         try:
             if page in PURPOSES:
-                return {"location": _answer_login(house, page, query, wanted, users, user_id, deny=deny)}
+                return {"location": _answer_login(parts, page, query, wanted, users, user_id, deny=deny)}
             if page == "activate":
-                return {"location": _answer_activation(house, query, wanted, company, user_id, deny=deny)}
+                return {"location": _answer_activation(parts, query, wanted, company, user_id, deny=deny)}
         except NoWayBack as why:
             raise WrongOrder(str(why)) from why
         msg = f"there is no page {page!r} to answer"
@@ -198,16 +202,16 @@ def _add_consent(pages: Blueprint, house: House) -> None:
     @pages.post("/control/confirm")
     def control_confirm() -> dict[str, Any]:
         """The person answers in the Procountor Key app: `id`, else the newest that waits; `reject` says no."""
-        wanted = wanted_object()
-        newest = house.confirmations.newest(_company(house, wanted)["id"])
-        waiting = [row["id"] for row in newest if house.confirmations.state(row) == "waiting"]
+        wanted = required_object()
+        newest = parts.confirmations.newest(_company(parts, wanted)["id"])
+        waiting = [row["id"] for row in newest if parts.confirmations.state(row) == "waiting"]
         ident = wanted.get("id") or next(iter(waiting), "")
-        state = house.confirmations.decide(ident, confirmed=not wanted.get("reject"))
+        state = parts.confirmations.decide(ident, confirmed=not wanted.get("reject"))
         return {"id": ident, "state": state}
 
 
 def _answer_login(
-    house: House,
+    parts: Parts,
     page: str,
     query: Mapping[str, str],
     wanted: Mapping[str, Any],
@@ -217,17 +221,17 @@ def _answer_login(
     deny: bool,
 ) -> str | None:
     if deny:
-        return house.login.deny(query)
+        return parts.login.deny(query)
     technical = [user["id"] for user in users if not user["person"]]
     key_user_id = wanted.get("key_user_id") or next(reversed(technical), None)
     if page == "keylogin" and key_user_id is None:
         msg = "this company has no technical user yet"
         raise WrongOrder(msg)
-    return house.login.approve(page, query, user_id=user_id, key_user_id=key_user_id)
+    return parts.login.approve(page, query, user_id=user_id, key_user_id=key_user_id)
 
 
 def _answer_activation(
-    house: House,
+    parts: Parts,
     query: Mapping[str, str],
     wanted: Mapping[str, Any],
     company: sqlite3.Row,
@@ -235,14 +239,14 @@ def _answer_activation(
     *,
     deny: bool,
 ) -> str:
-    specification = house.activations.specification(query.get("integrationId", ""))
+    specification = parts.activations.specification(query.get("integrationId", ""))
     if specification is None:
         msg = "No integration has this id."
         raise NoWayBack(msg)
     if deny:
-        return house.activations.back(specification, {"error": "access_denied"})
+        return parts.activations.back(specification, {"error": "access_denied"})
     companies = {int(each): "" for each in wanted.get("companies") or [company["id"]]}
-    return house.activations.begin(specification, user_id=user_id, companies=companies)
+    return parts.activations.begin(specification, user_id=user_id, companies=companies)
 
 
 def _levels(wanted: Mapping[str, Any]) -> rights.Levels:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connections.sandbox.procountor.catalogue import INVOICE_TYPES, RECEIPT_TYPES
-from connections.sandbox.procountor.forms import (
+from connections.sandbox.procountor.validation import (
     ANYTHING,
     CURRENCY,
     DAY,

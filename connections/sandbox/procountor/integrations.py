@@ -8,16 +8,16 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 
+from connections.sandbox.procountor.accounts import VENDOR
 from connections.sandbox.procountor.activation import REASON_LIMIT, Activations
-from connections.sandbox.procountor.forms import Body, WrongBody
-from connections.sandbox.procountor.office import VENDOR
-from connections.sandbox.procountor.sessions import Sessions
-from connections.sandbox.procountor.streams import FINLAND
+from connections.sandbox.procountor.grants import Grants
+from connections.sandbox.procountor.records import FINLAND
 from connections.sandbox.procountor.tokens import trouble
-from connections.sandbox.procountor.writing import NotThere, Writing
+from connections.sandbox.procountor.validation import Body, WrongBody
+from connections.sandbox.procountor.writes import NotThere, Writing
 
 
-def add_integrations(app: Flask, activations: Activations, sessions: Sessions, writing: Writing) -> None:
+def add_integrations(app: Flask, activations: Activations, grants: Grants, writing: Writing) -> None:
     """`GET` and `PUT /integrations/{requestId}`; what opens them is a switch, as nothing is documented."""
 
     def vendor() -> str | None:
@@ -25,7 +25,7 @@ def add_integrations(app: Flask, activations: Activations, sessions: Sessions, w
         way = activations.kit.switches["integrations_auth"]
         if way == "m2m":
             kind, _, token = request.headers.get("Authorization", "").partition(" ")
-            session = sessions.find(token) if kind.lower() == "bearer" else None
+            session = grants.find(token) if kind.lower() == "bearer" else None
             own = session is not None and session.m2m and session.company["id"] == VENDOR[0]
             return session.client_id if session is not None and own else None
         if way == "basic":
@@ -36,7 +36,7 @@ def add_integrations(app: Flask, activations: Activations, sessions: Sessions, w
             )
         else:
             ident, secret = request.headers.get("client-id"), request.headers.get("client-secret")
-        client = activations.office.client(ident or "")
+        client = activations.accounts.client(ident or "")
         good = client is not None and secrets.compare_digest(client["secret"].encode(), (secret or "").encode())
         return client["id"] if client is not None and good else None
 

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from connections.sandbox.procountor.catalogue import Stream, at
-from connections.sandbox.procountor.streams import Entry
+from connections.sandbox.procountor.records import Entry
 
 DEFAULT_SIZE, MAX_SIZE = 50, 200  # Procountor certification 7
 BATCH_LIMIT = 200

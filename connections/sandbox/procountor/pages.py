@@ -9,8 +9,8 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from connections.sandbox.procountor import rights
+from connections.sandbox.procountor.accounts import ALL_RIGHTS_ROLE, CUSTOMISED, MAIN_COMPANY, Accounts, Refused
 from connections.sandbox.procountor.confirmations import Confirmations
-from connections.sandbox.procountor.office import ALL_RIGHTS_ROLE, CUSTOMISED, MAIN_COMPANY, Office, Refused
 
 ROLES = (CUSTOMISED, ALL_RIGHTS_ROLE)
 LIMITS = {"false": "No", "true": "Yes"}
@@ -30,56 +30,56 @@ DONE = {
 }
 
 
-def pages(office: Office, confirmations: Confirmations) -> Blueprint:
+def pages(accounts: Accounts, confirmations: Confirmations) -> Blueprint:
     """All pages, to be mounted at `/procountor/`."""
     blueprint = Blueprint("procountor", __name__)
 
     @blueprint.context_processor
     def surroundings() -> dict[str, Any]:
         chosen = (request.view_args or {}).get("company_id") or request.args.get("company", MAIN_COMPANY, type=int)
-        held = office.company(chosen) or office.companies()[0]
-        found = {"companies": office.companies(), "company_id": held["id"], "menu": _menu(held["id"])}
+        held = accounts.company(chosen) or accounts.companies()[0]
+        found = {"companies": accounts.companies(), "company_id": held["id"], "menu": _menu(held["id"])}
         return found | {"done": DONE.get(request.args.get("done", ""), "")}
 
     @blueprint.get("/")
     def home() -> str | Response:
         chosen = request.args.get("company", MAIN_COMPANY, type=int)
-        return redirect(url_for(".overview", company_id=_company(office, chosen)["id"]))
+        return redirect(url_for(".overview", company_id=_company(accounts, chosen)["id"]))
 
     @blueprint.get("/companies/<int:company_id>/")
     def overview(company_id: int) -> str:
-        company, users = _company(office, company_id), office.users(company_id)
+        company, users = _company(accounts, company_id), accounts.users(company_id)
         return render_template(
             "procountor/home.html",
             company=company,
             person=next(user for user in users if user["person"]),
             technical_users=sum(1 for user in users if not user["person"]),
-            living_keys=sum(1 for k in office.keys(company_id) if not k["revoked_at"] and not k["user_removed_at"]),
+            living_keys=sum(1 for k in accounts.keys(company_id) if not k["revoked_at"] and not k["user_removed_at"]),
         )
 
     @blueprint.route("/companies/<int:company_id>/usage-settings", methods=["GET", "POST"])
     def usage_settings(company_id: int) -> str | Response:
-        company = _company(office, company_id)
+        company = _company(accounts, company_id)
         if request.method == "POST":
-            office.allow_usage(company_id, "usage_allowed" in request.form)
+            accounts.allow_usage(company_id, "usage_allowed" in request.form)
             return redirect(url_for(".usage_settings", company_id=company_id, done="usage"))
         return render_template("procountor/usage_settings.html", company=company)
 
-    _add_user_pages(blueprint, office)
-    _add_key_pages(blueprint, office)
-    _add_key_app(blueprint, office, confirmations)
+    _add_user_pages(blueprint, accounts)
+    _add_key_pages(blueprint, accounts)
+    _add_key_app(blueprint, accounts, confirmations)
     return blueprint
 
 
-def _add_user_pages(blueprint: Blueprint, office: Office) -> None:
+def _add_user_pages(blueprint: Blueprint, accounts: Accounts) -> None:
     @blueprint.get("/companies/<int:company_id>/users")
     def users(company_id: int) -> str:
-        company = _company(office, company_id)
-        return render_template("procountor/users.html", company=company, users=office.users(company_id))
+        company = _company(accounts, company_id)
+        return render_template("procountor/users.html", company=company, users=accounts.users(company_id))
 
     @blueprint.route("/companies/<int:company_id>/users/new", methods=["GET", "POST"])
     def new_user(company_id: int) -> str | Response | tuple[str, int]:
-        company = _company(office, company_id)
+        company = _company(accounts, company_id)
         empty: dict[str, Any] = {"name": "", "role": CUSTOMISED, "m2m_only": False, "levels": rights.preset("nothing")}
         if request.method == "GET":
             return _user_page(company, None, empty)
@@ -87,19 +87,19 @@ def _add_user_pages(blueprint: Blueprint, office: Office) -> None:
             form = _user_form(empty["levels"])
             if "preset" in request.form:
                 return _user_page(company, None, form)
-            office.add_user(company_id, **form)
+            accounts.add_user(company_id, **form)
         except Refused as refused:
             return _user_page(company, None, _typed(empty), {refused.field: str(refused)}), 422
         return redirect(url_for(".users", company_id=company_id, done="created"))
 
     @blueprint.route("/companies/<int:company_id>/users/<int:user_id>", methods=["GET", "POST"])
     def edit_user(company_id: int, user_id: int) -> str | Response | tuple[str, int]:
-        company, user = _company(office, company_id), _user(office, company_id, user_id)
+        company, user = _company(accounts, company_id), _user(accounts, company_id, user_id)
         kept = {
             "name": user["name"],
             "role": user["role"],
             "m2m_only": user["m2m_only"],
-            "levels": office.levels(user),
+            "levels": accounts.levels(user),
         }
         if request.method == "GET":
             return _user_page(company, user, kept)
@@ -107,49 +107,49 @@ def _add_user_pages(blueprint: Blueprint, office: Office) -> None:
             form = _user_form(kept["levels"])
             if "preset" in request.form:
                 return _user_page(company, user, form)
-            office.change_user(user, **form)
+            accounts.change_user(user, **form)
         except Refused as refused:
             return _user_page(company, user, _typed(kept), {refused.field: str(refused)}), 422
         return redirect(url_for(".edit_user", company_id=company_id, user_id=user_id, done="saved"))
 
     @blueprint.post("/companies/<int:company_id>/users/<int:user_id>/password")
     def change_password(company_id: int, user_id: int) -> Response:
-        office.change_password(_user(office, company_id, user_id)["id"])
+        accounts.change_password(_user(accounts, company_id, user_id)["id"])
         return redirect(url_for(".edit_user", company_id=company_id, user_id=user_id, done="renewed"))
 
     @blueprint.post("/companies/<int:company_id>/users/<int:user_id>/remove")
     def remove_user(company_id: int, user_id: int) -> Response:
-        user = _user(office, company_id, user_id)
+        user = _user(accounts, company_id, user_id)
         if user["person"]:
             abort(403, "The last person with all rights stays.")
-        office.remove_user(user["id"])
+        accounts.remove_user(user["id"])
         return redirect(url_for(".users", company_id=company_id, done="removed"))
 
 
-def _add_key_pages(blueprint: Blueprint, office: Office) -> None:
+def _add_key_pages(blueprint: Blueprint, accounts: Accounts) -> None:
     @blueprint.get("/companies/<int:company_id>/api-keys")
     def api_keys(company_id: int) -> str:
-        company = _company(office, company_id)
-        return render_template("procountor/api_keys.html", company=company, keys=office.keys(company_id))
+        company = _company(accounts, company_id)
+        return render_template("procountor/api_keys.html", company=company, keys=accounts.keys(company_id))
 
     @blueprint.route("/companies/<int:company_id>/api-keys/new", methods=["GET", "POST"])
     def new_api_key(company_id: int) -> str | tuple[str, int]:
-        company, errors, api_key = _company(office, company_id), {}, None
+        company, errors, api_key = _company(accounts, company_id), {}, None
         form = {name: request.form.get(name, "").strip() for name in ("user", "client_id")}
         if request.method == "POST":
             try:
                 user_id = int(form["user"]) if form["user"].isdecimal() else 0
-                api_key = office.add_key(company_id, user_id=user_id, client_id=form["client_id"])
+                api_key = accounts.add_key(company_id, user_id=user_id, client_id=form["client_id"])
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        found = {"company": company, "users": office.users(company_id), "form": form, "errors": errors}
+        found = {"company": company, "users": accounts.users(company_id), "form": form, "errors": errors}
         return render_template("procountor/new_api_key.html", api_key=api_key, **found), 422 if errors else 200
 
     @blueprint.post("/companies/<int:company_id>/api-keys/<int:key_id>/revoke")
     def revoke_api_key(company_id: int, key_id: int) -> Response:
-        if key_id not in {key["id"] for key in office.keys(company_id)}:
+        if key_id not in {key["id"] for key in accounts.keys(company_id)}:
             abort(404)
-        office.revoke_key(key_id)
+        accounts.revoke_key(key_id)
         return redirect(url_for(".api_keys", company_id=company_id, done="revoked"))
 
     @blueprint.route("/clients", methods=["GET", "POST"])
@@ -159,19 +159,19 @@ def _add_key_pages(blueprint: Blueprint, office: Office) -> None:
         form["invoiceable"] = "invoiceable" in request.form or request.method == "GET"
         if request.method == "POST":
             try:
-                office.add_client(**form)
+                accounts.add_client(**form)
                 return redirect(url_for(".clients", done="client", company=request.args.get("company")))
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        page = render_template("procountor/clients.html", clients=office.clients(), form=form, errors=errors)
+        page = render_template("procountor/clients.html", clients=accounts.clients(), form=form, errors=errors)
         return page, 422 if errors else 200
 
 
-def _add_key_app(blueprint: Blueprint, office: Office, confirmations: Confirmations) -> None:
+def _add_key_app(blueprint: Blueprint, accounts: Accounts, confirmations: Confirmations) -> None:
     @blueprint.route("/companies/<int:company_id>/key-app", methods=["GET", "POST"])
     def key_app(company_id: int) -> str | Response:
         """The Procountor Key app of the company's people."""
-        company = _company(office, company_id)
+        company = _company(accounts, company_id)
         newest = confirmations.newest(company_id)
         if request.method == "POST":
             ident = request.form.get("id", "")
@@ -182,16 +182,16 @@ def _add_key_app(blueprint: Blueprint, office: Office, confirmations: Confirmati
             except Refused:
                 done = "late"
             return redirect(url_for(".key_app", company_id=company_id, done=done))
-        rows = [(row, confirmations.state(row), office.user(company_id, row["user_id"])) for row in newest]
+        rows = [(row, confirmations.state(row), accounts.user(company_id, row["user_id"])) for row in newest]
         return render_template("procountor/key_app.html", company=company, rows=rows)
 
 
-def _company(office: Office, company_id: int) -> sqlite3.Row:
-    return office.company(company_id) or abort(404)
+def _company(accounts: Accounts, company_id: int) -> sqlite3.Row:
+    return accounts.company(company_id) or abort(404)
 
 
-def _user(office: Office, company_id: int, user_id: int) -> sqlite3.Row:
-    return office.user(company_id, user_id) or abort(404)
+def _user(accounts: Accounts, company_id: int, user_id: int) -> sqlite3.Row:
+    return accounts.user(company_id, user_id) or abort(404)
 
 
 def _user_form(levels: rights.Levels) -> dict[str, Any]:

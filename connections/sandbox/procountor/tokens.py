@@ -10,8 +10,8 @@ from typing import Any
 from flask import Flask, Response, g, request
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.procountor.office import Office, Refused
-from connections.sandbox.procountor.sessions import TOKEN_SECONDS, Granted, GrantRefused, Sessions
+from connections.sandbox.procountor.accounts import Accounts, Refused
+from connections.sandbox.procountor.grants import TOKEN_SECONDS, Granted, GrantRefused, Grants
 
 Press = Callable[[int], Response | None]
 REVOKED = "API key is not valid"
@@ -39,7 +39,7 @@ class Denied(Exception):
         self.response = response
 
 
-def add_token_calls(app: Flask, kit: Kit, office: Office, sessions: Sessions, press: Press) -> None:
+def add_token_calls(app: Flask, kit: Kit, accounts: Accounts, grants: Grants, press: Press) -> None:
     """`POST /oauth/token`, `/oauth/key` and `/logout`; `press` counts a request for its company and may refuse it."""
 
     def refusal(status: int, error: str, message: str) -> Denied:
@@ -60,7 +60,7 @@ def add_token_calls(app: Flask, kit: Kit, office: Office, sessions: Sessions, pr
             raise refusal(400, "invalid_request", "The request body must be application/x-www-form-urlencoded")
         if form.get("grant_type") not in grant_types:
             raise refusal(400, "unsupported_grant_type", f"grant_type must be {' or '.join(grant_types)}")
-        client = office.client(form.get("client_id", ""))
+        client = accounts.client(form.get("client_id", ""))
         if client is None or not secrets.compare_digest(
             client["secret"].encode(), form.get("client_secret", "").encode()
         ):
@@ -84,28 +84,28 @@ def add_token_calls(app: Flask, kit: Kit, office: Office, sessions: Sessions, pr
             raise Denied(slower)
 
     def by_key(client: sqlite3.Row) -> Granted:
-        key = office.key(request.form.get("api_key", ""))
-        company = office.company(key["company_id"]) if key else None
-        user = office.user(key["company_id"], key["user_id"]) if key else None
+        key = accounts.key(request.form.get("api_key", ""))
+        company = accounts.company(key["company_id"]) if key else None
+        user = accounts.user(key["company_id"], key["user_id"]) if key else None
         if key is None or key["client_id"] != client["id"] or key["revoked_at"] or user is None or company is None:
             raise refusal(401, "invalid_grant", REVOKED)
         g.company, g.user = company["name"], user["name"]
         usage(client, company)
         counted(company, user)
-        return sessions.enter_by_key(key)
+        return grants.enter_by_key(key)
 
     def by_person(client: sqlite3.Row) -> Granted:
         form = request.form
         try:
             if form["grant_type"] == "refresh_token":
-                return sessions.enter_by_refresh(form.get("refresh_token", ""), client_id=client["id"])
-            found = sessions.redeem(
+                return grants.enter_by_refresh(form.get("refresh_token", ""), client_id=client["id"])
+            found = grants.redeem(
                 form.get("code", ""), "token", client_id=client["id"], redirect_uri=form.get("redirect_uri")
             )
-            company = office.company(found["company_id"])
+            company = accounts.company(found["company_id"])
             if company is not None:
                 usage(client, company)
-            return sessions.enter_by_code(found)
+            return grants.enter_by_code(found)
         except GrantRefused as why:
             raise grant_refusal(str(why)) from why
 
@@ -131,7 +131,7 @@ def add_token_calls(app: Flask, kit: Kit, office: Office, sessions: Sessions, pr
         if request.form["grant_type"] == "client_credentials":
             return told(by_key(client))
         granted = by_person(client)
-        if (session := sessions.find(granted.access_token)) is not None:
+        if (session := grants.find(granted.access_token)) is not None:
             counted(session.company, session.user)
         return told(granted)
 
@@ -141,10 +141,10 @@ def add_token_calls(app: Flask, kit: Kit, office: Office, sessions: Sessions, pr
         client = client_of("authorization_code")
         form = request.form
         try:
-            found = sessions.redeem(
+            found = grants.redeem(
                 form.get("code", ""), "key", client_id=client["id"], redirect_uri=form.get("redirect_uri")
             )
-            api_key = office.add_key(found["company_id"], user_id=found["user_id"], client_id=client["id"])
+            api_key = accounts.add_key(found["company_id"], user_id=found["user_id"], client_id=client["id"])
         except (GrantRefused, Refused) as why:
             raise grant_refusal(str(why)) from why
         response: Response = g.json({"api_key": api_key})
@@ -153,7 +153,7 @@ def add_token_calls(app: Flask, kit: Kit, office: Office, sessions: Sessions, pr
 
     @app.post("/logout")
     def logout() -> Response:
-        sessions.log_out(g.token)
+        grants.log_out(g.token)
         if kit.switches["logout_status"] == "204":
             return Response(status=204)
         done: Response = g.json({"message": "Logged out"})

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, g, request
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.procountor import fields, forms, lists
-from connections.sandbox.procountor.forms import BLANK, Body, WrongBody
-from connections.sandbox.procountor.writing import NotThere, Writing
+from connections.sandbox.procountor import fields, lists, validation
+from connections.sandbox.procountor.validation import BLANK, Body, WrongBody
+from connections.sandbox.procountor.writes import NotThere, Writing
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SECONDS = 10
@@ -86,7 +86,7 @@ def add_webhooks(app: Flask, kit: Kit, writing: Writing) -> None:
     """`/webhooks`: those of this company and this client."""
 
     def body() -> Body:
-        checked = writing.checked({**writing.raw()}, {**fields.WEBHOOK, "uuid": forms.text()})
+        checked = writing.checked({**writing.raw()}, {**fields.WEBHOOK, "uuid": validation.text()})
         strange = [name for name in checked["subscriptions"] if name not in fields.EVENTS]
         if strange:
             raise WrongBody(("subscriptions", f"{str(strange[0])[:40]!r} is no event"))

@@ -8,27 +8,27 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.watch import watch
-from connections.sandbox.simutek import checks, lists
-from connections.sandbox.simutek.customers import Customers, NumberTaken
-from connections.sandbox.simutek.desk import Desk
-from connections.sandbox.simutek.invented import PRINTING_HOUSE
+from connections.sandbox.kit.middleware import watch
+from connections.sandbox.simutek import lists, validation
+from connections.sandbox.simutek.errors import Problem, bare, refusal
+from connections.sandbox.simutek.grants import Grants
 from connections.sandbox.simutek.orders import Orders
-from connections.sandbox.simutek.problems import Problem, bare, refusal
+from connections.sandbox.simutek.records import Customers, NumberTaken
+from connections.sandbox.simutek.sample_data import PRINTING_HOUSE
 from connections.sandbox.simutek.tokens import token_request
 
 TOKEN_PATH = "/connect/token"  # noqa: S105  # nosec B105 - an address
 JSON = "application/json; charset=utf-8"
 
 
-def api(kit: Kit, desk: Desk, customers: Customers, orders: Orders) -> Flask:
+def api(kit: Kit, grants: Grants, customers: Customers, orders: Orders) -> Flask:
     """The WSGI application behind the TLS listener."""
     app = Flask("connections.sandbox.simutek.api", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     watch(app, kit, token_paths=(TOKEN_PATH,), plain_parameters=lists.PLAIN_PARAMETERS)
     switches = kit.switches
-    app.before_request(lambda: _admit(app, kit, desk))
-    app.post(TOKEN_PATH)(token_request(kit, desk))
+    app.before_request(lambda: _admit(app, kit, grants))
+    app.post(TOKEN_PATH)(token_request(kit, grants))
 
     @app.errorhandler(Problem)
     def refused(problem: Problem) -> Response:
@@ -40,7 +40,7 @@ def api(kit: Kit, desk: Desk, customers: Customers, orders: Orders) -> Flask:
 
     @app.post("/api/v1/customers", endpoint="customers")
     def create_customer() -> Response:
-        body = checks.customer(_sent(), number_needed=switches["null_number"] == "refused")
+        body = validation.customer(_sent(), number_needed=switches["null_number"] == "refused")
         try:
             customers.create(body)
         except NumberTaken as taken:
@@ -71,7 +71,7 @@ def api(kit: Kit, desk: Desk, customers: Customers, orders: Orders) -> Flask:
     def ordering(path: str) -> Response:
         if switches["order_path"] != path:
             return bare(404)
-        body = checks.order(
+        body = validation.order(
             _sent(),
             rows_needed=switches["order_rows"] == "required",
             currency_needed=switches["order_currency"] == "required",
@@ -93,18 +93,18 @@ def api(kit: Kit, desk: Desk, customers: Customers, orders: Orders) -> Flask:
     return app
 
 
-def _admit(app: Flask, kit: Kit, desk: Desk) -> Response | None:
+def _admit(app: Flask, kit: Kit, grants: Grants) -> Response | None:
     """Who calls, whether it may, and whether it says that it speaks JSON, which GETs must say too."""
     g.json = app.json.response
     if request.url_rule is None or request.url_rule.rule == TOKEN_PATH:
         return None
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    client = desk.speaker(token) if kind.lower() == "bearer" else None
+    client = grants.client_of_token(token) if kind.lower() == "bearer" else None
     if client is None:
         g.note = "the access token is missing, expired or ended"
         return bare(401, WWW_Authenticate='Bearer error="invalid_token"' if token else "Bearer")
     g.company, g.user, g.client_id = PRINTING_HOUSE, client["name"], client["id"]
-    kit.asked.press(PRINTING_HOUSE)
+    kit.call_log.count_call(PRINTING_HOUSE)
     if (request.endpoint or "").partition("_")[0] not in client["resources"].split(","):
         g.note = "the client may not use this resource"
         return bare(403, WWW_Authenticate='Bearer error="insufficient_scope"')

@@ -7,38 +7,38 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from connections.sandbox.kit.site import WrongOrder, needed, wanted_object
-from connections.sandbox.simutek.customers import Customers, UnknownCustomer
-from connections.sandbox.simutek.desk import RESOURCES, Desk, Refused
+from connections.sandbox.kit.site import WrongOrder, required_field, required_object
+from connections.sandbox.simutek.grants import RESOURCES, Grants, Refused
 from connections.sandbox.simutek.orders import Orders
+from connections.sandbox.simutek.records import Customers, UnknownCustomer
 
 STREAM = "customers"
 MOST = 20_000
 
 
-def add_control(pages: Blueprint, desk: Desk, customers: Customers, orders: Orders) -> None:
+def add_control(pages: Blueprint, grants: Grants, customers: Customers, orders: Orders) -> None:
     """The part of `/simutek/control/` that only this simulator has; `ids` of customers are their numbers."""
 
     @pages.post("/control/setup")
     def control_setup() -> dict[str, Any]:
         """A client as Simutek hands it out; `name` and `resources` (customers, salesorders) may be told."""
-        wanted = wanted_object()
+        wanted = required_object()
         name, resources = wanted.get("name", "Customer portal"), wanted.get("resources", list(RESOURCES))
-        client_id, secret = desk.register(name=str(name), resources=list(map(str, resources)))
-        return {"credentials": {"client_id": client_id, "client_secret": secret}, **desk.addresses}
+        client_id, secret = grants.register(name=str(name), resources=list(map(str, resources)))
+        return {"credentials": {"client_id": client_id, "client_secret": secret}, **grants.addresses}
 
     @pages.post("/control/revoke")
     def control_revoke() -> dict[str, Any]:
         """Disable every client, or the one of `client_id`, and end its access tokens."""
-        wanted = wanted_object()
-        known = [client["id"] for client in desk.clients()]
-        chosen = [needed(wanted, "client_id", str)] if "client_id" in wanted else known
+        wanted = required_object()
+        known = [client["id"] for client in grants.clients()]
+        chosen = [required_field(wanted, "client_id", str)] if "client_id" in wanted else known
         for client_id in chosen:
             if client_id not in known:
                 msg = "there is no such client"
                 raise WrongOrder(msg)
-            desk.disable(client_id)
-            desk.end_tokens(client_id)
+            grants.disable(client_id)
+            grants.end_tokens(client_id)
         return {"revoked": chosen}
 
     @pages.get("/control/records")
@@ -50,9 +50,9 @@ def add_control(pages: Blueprint, desk: Desk, customers: Customers, orders: Orde
 
     @pages.post("/control/records")
     def control_resize() -> dict[str, Any]:
-        wanted = wanted_object()
+        wanted = required_object()
         _stream(wanted)
-        count = needed(wanted, "count", int)
+        count = required_field(wanted, "count", int)
         if not 0 <= count <= MOST:
             msg = f"count must be 0 to {MOST}"
             raise WrongOrder(msg)
@@ -93,6 +93,6 @@ def _stream(wanted: Mapping[str, Any]) -> None:
 
 
 def _numbers() -> list[str]:
-    wanted = wanted_object()
+    wanted = required_object()
     _stream(wanted)
-    return [str(number) for number in needed(wanted, "ids", list)]
+    return [str(number) for number in required_field(wanted, "ids", list)]

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from connections.sandbox.kit.switches import Switches
-from connections.sandbox.simutek.customers import Customer, Customers, encoded
-from connections.sandbox.simutek.problems import Problem
+from connections.sandbox.simutek.errors import Problem
+from connections.sandbox.simutek.records import Customer, Customers, encoded
 
 DEFAULT_SIZE, MAX_SIZE = 50, 100
 # Meaning, name under "long", name under "short".

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.simutek.invented import Body
+from connections.sandbox.simutek.sample_data import Body
 
 DEFAULT_NAME = "Webshop order"  # seen in an older crawl of the document
 FIRST_NUMBER = 70_000

@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from connections.sandbox.simutek import checks
-from connections.sandbox.simutek.customers import Customer, Customers, SomebodyElseWasFirst
-from connections.sandbox.simutek.desk import RESOURCES, Desk, Refused
-from connections.sandbox.simutek.invented import ADDRESS, PRINTING_HOUSE, Body
+from connections.sandbox.simutek import validation
+from connections.sandbox.simutek.errors import Problem
+from connections.sandbox.simutek.grants import RESOURCES, Grants, Refused
 from connections.sandbox.simutek.orders import Orders
-from connections.sandbox.simutek.problems import Problem
+from connections.sandbox.simutek.records import Customer, Customers, SomebodyElseWasFirst
+from connections.sandbox.simutek.sample_data import ADDRESS, PRINTING_HOUSE, Body
 
 PAGE = 50
 DONE = {
@@ -36,7 +36,7 @@ LABELS = {
 }
 
 
-def pages(desk: Desk, customers: Customers, orders: Orders) -> Blueprint:
+def pages(grants: Grants, customers: Customers, orders: Orders) -> Blueprint:
     """All pages, to be mounted at `/simutek/`."""
     blueprint = Blueprint("simutek", __name__)
 
@@ -47,16 +47,16 @@ def pages(desk: Desk, customers: Customers, orders: Orders) -> Blueprint:
 
     @blueprint.get("/")
     def home() -> str:
-        clients = desk.clients()
+        clients = grants.clients()
         return render_template(
             "simutek/home.html",
-            addresses=desk.addresses,
+            addresses=grants.addresses,
             enabled=sum(1 for client in clients if client["disabled_at"] is None),
             customers=len(customers.all()),
             orders=orders.count(),
         )
 
-    _add_desk(blueprint, desk)
+    _add_desk(blueprint, grants)
     _add_customers(blueprint, customers)
 
     @blueprint.get("/orders")
@@ -73,7 +73,7 @@ def pages(desk: Desk, customers: Customers, orders: Orders) -> Blueprint:
     return blueprint
 
 
-def _add_desk(blueprint: Blueprint, desk: Desk) -> None:
+def _add_desk(blueprint: Blueprint, grants: Grants) -> None:
     @blueprint.route("/clients", methods=["GET", "POST"])
     def clients() -> str | tuple[str, int]:
         errors, made = {}, None
@@ -81,30 +81,30 @@ def _add_desk(blueprint: Blueprint, desk: Desk) -> None:
         if request.method == "POST":
             form = {"name": request.form.get("name", ""), "resources": request.form.getlist("resources")}
             try:
-                made = desk.register(name=str(form["name"]), resources=form["resources"])
+                made = grants.register(name=str(form["name"]), resources=form["resources"])
             except Refused as refused:
                 errors = {refused.field: str(refused)}
         if made:
-            return render_template("simutek/registered.html", made=made, addresses=desk.addresses)
-        found = {"clients": desk.clients(), "resources": RESOURCES, "form": form, "errors": errors}
+            return render_template("simutek/registered.html", made=made, addresses=grants.addresses)
+        found = {"clients": grants.clients(), "resources": RESOURCES, "form": form, "errors": errors}
         return render_template("simutek/clients.html", **found), 422 if errors else 200
 
     def known(client_id: str) -> str:
-        return client_id if desk.client(client_id) is not None else abort(404)
+        return client_id if grants.client(client_id) is not None else abort(404)
 
     @blueprint.post("/clients/<client_id>/disable")
     def disable(client_id: str) -> Response:
-        desk.disable(known(client_id))
+        grants.disable(known(client_id))
         return redirect(url_for(".clients", done="disabled"))
 
     @blueprint.post("/clients/<client_id>/enable")
     def enable(client_id: str) -> Response:
-        desk.enable(known(client_id))
+        grants.enable(known(client_id))
         return redirect(url_for(".clients", done="enabled"))
 
     @blueprint.post("/clients/<client_id>/end-tokens")
     def end_tokens(client_id: str) -> Response:
-        desk.end_tokens(known(client_id))
+        grants.end_tokens(known(client_id))
         return redirect(url_for(".clients", done="ended"))
 
 
@@ -159,7 +159,7 @@ def _body(form: dict[str, str], customer: Customer) -> Body:
     told: dict[str, Any] = {name: form[name] or None for name in LABELS}
     address = {part: told.pop(part) for part in ADDRESS}
     told["postalAddress"] = address if any(address.values()) else None
-    return checks.customer({**told, "number": customer.number}, number_needed=True)
+    return validation.customer({**told, "number": customer.number}, number_needed=True)
 
 
 def _menu() -> list[tuple[str, list[tuple[str, str, str, bool]]]]:

@@ -8,11 +8,11 @@ from typing import Any
 from flask import Response, g, request
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.simutek.desk import SCOPE, Desk
-from connections.sandbox.simutek.invented import PRINTING_HOUSE
+from connections.sandbox.simutek.grants import SCOPE, Grants
+from connections.sandbox.simutek.sample_data import PRINTING_HOUSE
 
 
-def token_request(kit: Kit, desk: Desk) -> Callable[[], Response]:
+def token_request(kit: Kit, grants: Grants) -> Callable[[], Response]:
     """The view of `POST /connect/token`; who asks is judged first, then what is asked."""
 
     def refuse(error: str, status: int = 400) -> Response:
@@ -29,17 +29,17 @@ def token_request(kit: Kit, desk: Desk) -> Callable[[], Response]:
         form = request.form
         if request.mimetype != "application/x-www-form-urlencoded":
             return refuse("invalid_request")
-        client = desk.admitted(form.get("client_id", ""), form.get("client_secret", ""))
+        client = grants.authenticate(form.get("client_id", ""), form.get("client_secret", ""))
         if client is None:
             return refuse("invalid_client", int(kit.switches["invalid_client_status"]))
         g.company, g.user = PRINTING_HOUSE, client["name"]
-        kit.asked.press(PRINTING_HOUSE)
+        kit.call_log.count_call(PRINTING_HOUSE)
         if form.get("grant_type") != "client_credentials":
             return refuse("unsupported_grant_type")
         if form.get("scope", SCOPE) != SCOPE:
             return refuse("invalid_scope")
         seconds = int(kit.switches["token_lifetime"])
-        answer: dict[str, Any] = {"access_token": desk.issue_token(client["id"], seconds)}
+        answer: dict[str, Any] = {"access_token": grants.issue_token(client["id"], seconds)}
         if kit.switches["expires_in"] != "missing":
             answer["expires_in"] = seconds if kit.switches["expires_in"] == "number" else str(seconds)
         if kit.switches.on("token_type"):

@@ -5,47 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 from connections.sandbox.kit import Kit, Running, Simulator
-from connections.sandbox.smartbusiness.access import PORTAL_CLIENT, Access
+from connections.sandbox.smartbusiness.accounts import Accounts
 from connections.sandbox.smartbusiness.api import BASE, TOKENS, api
 from connections.sandbox.smartbusiness.control import add_control
-from connections.sandbox.smartbusiness.office import Office
+from connections.sandbox.smartbusiness.grants import PORTAL_CLIENT, Grants
 from connections.sandbox.smartbusiness.pages import pages
-from connections.sandbox.smartbusiness.rate import DEFAULT, Rate
+from connections.sandbox.smartbusiness.quota import DEFAULT, Quota
 from connections.sandbox.smartbusiness.records import Records
 from connections.sandbox.smartbusiness.schema import SCHEMA
 from connections.sandbox.smartbusiness.switches import SWITCHES
 
 
 def _open(kit: Kit) -> Running:
-    office = Office(kit)
-    access, records, rate = Access(kit, office), Records(kit), Rate(kit)
-    blueprint = pages(kit, office, access)
-    add_control(blueprint, kit, office, access, records, rate)
+    accounts = Accounts(kit)
+    grants, records, quota = Grants(kit, accounts), Records(kit), Quota(kit)
+    blueprint = pages(kit, accounts, grants)
+    add_control(blueprint, kit, accounts, grants, records, quota)
 
     def client() -> dict[str, str]:
-        held = access.client(PORTAL_CLIENT)
+        held = grants.client(PORTAL_CLIENT)
         secret = held["secret"] if held else ""
         return {"client_id": PORTAL_CLIENT, "client_secret": secret, "redirect_uri": kit.callback}
 
     def state() -> dict[str, Any]:
         return {
-            "companies": [{"id": company["id"], "name": company["name"]} for company in office.companies()],
-            "live_access_tokens": access.living("access"),
-            "live_refresh_tokens": access.living("refresh"),
+            "companies": [{"id": company["id"], "name": company["name"]} for company in accounts.companies()],
+            "live_access_tokens": grants.count_live("access"),
+            "live_refresh_tokens": grants.count_live("refresh"),
             "created": records.created(),
             "sent": records.sent(),
         }
 
     def reset() -> None:
         with kit.store.transaction():
-            access.forget()
-            office.close_down()
-            office.found()
+            grants.forget()
+            accounts.close_down()
+            accounts.create_companies()
             records.reset()
-        rate.change(**DEFAULT)
+        quota.change(**DEFAULT)
 
     return Running(
-        api=api(kit, office, access, records, rate),
+        api=api(kit, accounts, grants, records, quota),
         pages=blueprint,
         hosts={"api": BASE, "token": BASE + TOKENS},
         client=client,

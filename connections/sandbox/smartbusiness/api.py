@@ -12,17 +12,17 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.watch import watch
+from connections.sandbox.kit.middleware import watch
 from connections.sandbox.smartbusiness import lists
-from connections.sandbox.smartbusiness.access import Access, Session
-from connections.sandbox.smartbusiness.office import PROFILES, Office
-from connections.sandbox.smartbusiness.rate import Rate
+from connections.sandbox.smartbusiness.accounts import PROFILES, Accounts
+from connections.sandbox.smartbusiness.catalogue import COLLECTIONS, INVOICES, LANGUAGES, PAYMENTS, Collection
+from connections.sandbox.smartbusiness.errors import ApiError, bad_request, not_found, token_error
+from connections.sandbox.smartbusiness.grants import Grants, Session
+from connections.sandbox.smartbusiness.quota import Quota
 from connections.sandbox.smartbusiness.records import Entry, Records, Shelf, encode
-from connections.sandbox.smartbusiness.shapes import COLLECTIONS, INVOICES, LANGUAGES, PAYMENTS, Collection
-from connections.sandbox.smartbusiness.telling import Telling
+from connections.sandbox.smartbusiness.serializers import Serializer
 from connections.sandbox.smartbusiness.tokens import asked_client, token_request
-from connections.sandbox.smartbusiness.trouble import Trouble, bad_request, not_found, token_trouble
-from connections.sandbox.smartbusiness.writing import Writing
+from connections.sandbox.smartbusiness.writes import Writing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -55,7 +55,7 @@ class Based:
         return self._inner(environ, start_response)
 
 
-def api(kit: Kit, office: Office, access: Access, records: Records, rate: Rate) -> WSGIApplication:
+def api(kit: Kit, accounts: Accounts, grants: Grants, records: Records, quota: Quota) -> WSGIApplication:
     """The WSGI application behind the TLS listener."""
     app = Flask("connections.sandbox.smartbusiness.api", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -66,36 +66,36 @@ def api(kit: Kit, office: Office, access: Access, records: Records, rate: Rate) 
         if request.method == "OPTIONS":
             return Response(status=204)
         if kit.switches.on("maintenance"):
-            raise Trouble(503, 8000, "The application is offline for maintenance")
+            raise ApiError(503, 8000, "The application is offline for maintenance")
         if isinstance(request.routing_exception, MethodNotAllowed):
-            raise Trouble(405, 7000, "Method not allowed")
+            raise ApiError(405, 7000, "Method not allowed")
         if request.url_rule is None:
             raise not_found()
         if (request.content_length or 0) > BODY_LIMIT:
-            raise Trouble(413, 0, "The body is too large")
+            raise ApiError(413, 0, "The body is too large")
         if request.url_rule.rule == TOKENS:
-            g.budget = rate.press(f"tokens of {asked_client()}")
+            g.budget = quota.count_call(f"tokens of {asked_client()}")
         else:
             g.session = session = _session()
             g.company, g.user = session.company["name"], f"{session.user['name']} {session.user['surname']}"
-            g.budget = rate.press(_counted_by(kit.switches["rate_scope"], session))
+            g.budget = quota.count_call(_counted_by(kit.switches["rate_scope"], session))
         if g.budget.over:
-            raise Trouble(429, 6000, "Too many requests")
+            raise ApiError(429, 6000, "Too many requests")
         if request.url_rule.rule != TOKENS:
-            office.demand_feature(g.session.company["id"], "api")
+            accounts.demand_feature(g.session.company["id"], "api")
         return None
 
     def _session() -> Session:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        session = access.session(token.strip()) if kind.lower() == "bearer" else None
+        session = grants.session(token.strip()) if kind.lower() == "bearer" else None
         if session is None:
             message = "The resource owner or authorization server denied the request."
-            raise token_trouble(401, "access_denied", message, "The access token is missing, expired or revoked")
+            raise token_error(401, "access_denied", message, "The access token is missing, expired or revoked")
         return session
 
     @app.after_request
     def sign(response: Response) -> Response:
-        budget = g.get("budget") or rate.press("nobody", counted=False)
+        budget = g.get("budget") or quota.count_call("nobody", counted=False)
         headers = {**budget.headers(), **CORS, "X-Request-Id": str(uuid.uuid4())}
         if budget.over and kit.switches.on("retry_after"):
             headers["Retry-After"] = str(budget.reset)
@@ -103,8 +103,8 @@ def api(kit: Kit, office: Office, access: Access, records: Records, rate: Rate) 
             response.headers.setdefault(name, value)
         return response
 
-    @app.errorhandler(Trouble)
-    def trouble(error: Trouble) -> Response:
+    @app.errorhandler(ApiError)
+    def trouble(error: ApiError) -> Response:
         g.note = f"{error.oauth or error.code}: {error.message}"
         at_tokens = request.url_rule is not None and request.url_rule.rule == TOKENS
         shape = kit.switches["token_error_body" if at_tokens else "unauthorized_body"]
@@ -113,12 +113,12 @@ def api(kit: Kit, office: Office, access: Access, records: Records, rate: Rate) 
     @app.errorhandler(HTTPException)
     def broken(error: HTTPException) -> Response:
         status = error.code or 500
-        body = Trouble(status, 0, error.name).body()
+        body = ApiError(status, 0, error.name).body()
         return Response(encode(body), status=status, content_type=JSON)
 
-    app.post(TOKENS)(token_request(kit, access))
+    app.post(TOKENS)(token_request(kit, grants))
     _add_identity(app, kit)
-    calls = Calls(kit, office, records)
+    calls = Calls(kit, accounts, records)
     for shape in COLLECTIONS:
         calls.add(app, shape)
     calls.add_payments(app)
@@ -134,7 +134,7 @@ def _demand_scope(kit: Kit, scope: str) -> None:
     """Raises Trouble when the token lacks the scope."""
     if scope not in g.session.scopes:
         error, status = "required_scopes_missing", int(kit.switches["missing_scope"])
-        raise token_trouble(status, error, "Required scopes are missing.", f"Needs {scope}")
+        raise token_error(status, error, "Required scopes are missing.", f"Needs {scope}")
 
 
 def _add_identity(app: Flask, kit: Kit) -> None:
@@ -158,9 +158,9 @@ def _add_identity(app: Flask, kit: Kit) -> None:
 class Calls:
     """The views of every collection."""
 
-    def __init__(self, kit: Kit, office: Office, records: Records) -> None:
-        self._kit, self._office, self._records = kit, office, records
-        self._telling, self._writing = Telling(kit, records), Writing(kit, records)
+    def __init__(self, kit: Kit, accounts: Accounts, records: Records) -> None:
+        self._kit, self._accounts, self._records = kit, accounts, records
+        self._serializer, self._writing = Serializer(kit, records), Writing(kit, records)
 
     def add(self, app: Flask, shape: Collection) -> None:
         one = f"{shape.path}/<id>"
@@ -187,9 +187,9 @@ class Calls:
         """The company, once scope, plan and right were judged. Raises Trouble."""
         session: Session = g.session
         _demand_scope(self._kit, shape.scope)
-        self._office.demand_feature(session.company["id"], shape.feature)
+        self._accounts.demand_feature(session.company["id"], shape.feature)
         if session.rights[shape.right] not in ("edit", level):
-            raise Trouble(403, 5000, "The user lacks the permission")
+            raise ApiError(403, 5000, "The user lacks the permission")
         company: int = session.company["id"]
         return company
 
@@ -208,7 +208,7 @@ class Calls:
 
     def _item(self, entry: Entry, shape: Collection, status: int = 200) -> Response:
         parts = lists.asked_parts(request.args, shape) if request.method == "GET" else []
-        told = self._telling.item(entry, shape, parts, g.session, _language())
+        told = self._serializer.item(entry, shape, parts, g.session, _language())
         return Response(b'{"item":' + told + b"}", status=status, content_type=JSON)
 
     def _acted(self, company: int, shape: Collection, number: str) -> Response:
@@ -227,7 +227,7 @@ class Calls:
         deaf = "contact_id" if shape.document and switches["contact_filter"] == "ignored" else None
         page = lists.page(shelf, asked, shape, deaf_to=deaf)
         language = _language() if parts else ""
-        items = b",".join(self._telling.item(e, shape, parts, g.session, language) for e in page.entries)
+        items = b",".join(self._serializer.item(e, shape, parts, g.session, language) for e in page.entries)
         pagination = encode(page.pagination(request.base_url, asked, switches["next_link"]))
         return Response(b'{"items":[' + items + b'],"pagination":' + pagination + b"}", content_type=JSON)
 
@@ -236,7 +236,7 @@ class Calls:
 
     def _create(self, shape: Collection) -> Response:
         company = self._enter(shape, "edit")
-        self._office.demand_room(company, shape.stream)
+        self._accounts.demand_room(company, shape.stream)
         made = self._writing.create(company, shape, self._body())
         return self._item(made, shape, int(self._kit.switches["create_status"]))
 
@@ -269,7 +269,7 @@ class Calls:
 
     def _pay(self, id: str) -> Response:
         company = self._enter(INVOICES, "edit")
-        self._office.demand_room(company, "payments")
+        self._accounts.demand_room(company, "payments")
         made = self._writing.pay(company, INVOICES, self._entry(company, INVOICES, id), self._body())
         return self._item(made, PAYMENTS, int(self._kit.switches["create_status"]))
 

@@ -11,23 +11,25 @@ from urllib.parse import parse_qsl, urlsplit
 from flask import Blueprint, Response, request
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.site import WrongOrder, needed, wanted_object
-from connections.sandbox.smartbusiness import consent
-from connections.sandbox.smartbusiness.access import FOREIGN, OWN, PORTAL_CLIENT, SCOPES, Access
-from connections.sandbox.smartbusiness.invented import COMPANIES
-from connections.sandbox.smartbusiness.office import EVERYTHING, Office, Refused
-from connections.sandbox.smartbusiness.rate import Rate
+from connections.sandbox.kit.site import WrongOrder, required_field, required_object
+from connections.sandbox.smartbusiness import authorization
+from connections.sandbox.smartbusiness.accounts import EVERYTHING, Accounts, Refused
+from connections.sandbox.smartbusiness.catalogue import STREAMS
+from connections.sandbox.smartbusiness.errors import ApiError
+from connections.sandbox.smartbusiness.grants import FOREIGN, OWN, PORTAL_CLIENT, SCOPES, Grants
+from connections.sandbox.smartbusiness.quota import Quota
 from connections.sandbox.smartbusiness.records import Records
-from connections.sandbox.smartbusiness.shapes import STREAMS
-from connections.sandbox.smartbusiness.trouble import Trouble
+from connections.sandbox.smartbusiness.sample_data import COMPANIES
 
 
-def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, records: Records, rate: Rate) -> None:
+def add_control(
+    pages: Blueprint, kit: Kit, accounts: Accounts, grants: Grants, records: Records, quota: Quota
+) -> None:
     """The part of `/smartbusiness/control/` that only this simulator has."""
 
     def company(wanted: Mapping[str, Any]) -> dict[str, Any]:
         asked = str(wanted.get("company", COMPANIES[0]))
-        found = office.company(int(asked)) if asked.isdecimal() else None
+        found = accounts.company(int(asked)) if asked.isdecimal() else None
         if found is None:
             msg = f"there is no company {asked[:20]}; there are {', '.join(map(str, COMPANIES))}"
             raise WrongOrder(msg)
@@ -35,7 +37,7 @@ def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, reco
 
     def user(wanted: Mapping[str, Any]) -> sqlite3.Row:
         """The one named, else the owner of the company named, else the first company's."""
-        found = office.user(int(wanted.get("user", company(wanted)["id"])))
+        found = accounts.user(int(wanted.get("user", company(wanted)["id"])))
         if found is None:
             msg = "there is no such user"
             raise WrongOrder(msg)
@@ -49,7 +51,7 @@ def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, reco
         return name
 
     def ids(wanted: Mapping[str, Any], held: dict[str, Any], name: str) -> list[int]:
-        asked: list[int] = needed(wanted, "ids", list)
+        asked: list[int] = required_field(wanted, "ids", list)
         if strange := set(asked) - set(records.shelf(held["id"], name).by_id):
             msg = f"there is no record {min(map(str, strange))} among the {name} of company {held['id']}"
             raise WrongOrder(msg)
@@ -59,23 +61,23 @@ def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, reco
     def control_setup() -> dict[str, Any]:
         """A company ready for the API. `grant` = client_credentials (the default) registers the customer's own client;
         authorization_code needs nothing typed (the portal's client asks), or with `redirect_uri` one more client."""
-        wanted = wanted_object()
+        wanted = required_object()
         held, by = company(wanted), user(wanted)
         grant, scopes = wanted.get("grant", OWN), wanted.get("scopes", list(SCOPES))
         if grant not in (OWN, FOREIGN) or by["company_id"] != held["id"] or not isinstance(scopes, list):
             msg = f"grant must be {OWN} or {FOREIGN}, user one of the company, scopes a list"
             raise WrongOrder(msg)
         with kit.store.transaction():
-            office.set_plan(held["id"], "full", None)
-            office.set_rights(by["id"], wanted.get("rights", EVERYTHING))
+            accounts.set_plan(held["id"], "full", None)
+            accounts.set_rights(by["id"], wanted.get("rights", EVERYTHING))
             credentials = {}
             if grant == OWN or "redirect_uri" in wanted:
                 name = wanted.get("name") or f"Client {secrets.token_hex(3)}"
                 redirect_uri = str(wanted.get("redirect_uri", ""))
-                client_id = access.register(
+                client_id = grants.register(
                     held["id"], user_id=by["id"], name=name, grant_type=grant, redirect_uri=redirect_uri, scopes=scopes
                 )
-                client = access.client(client_id)
+                client = grants.client(client_id)
                 credentials = {"client_id": client_id, "client_secret": client["secret"] if client else ""}
         return {
             "credentials": credentials,
@@ -88,22 +90,24 @@ def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, reco
     @pages.post("/control/consent")
     def control_consent() -> dict[str, Any]:
         """As if a person of `company` (or `user`) had answered the consent page at `url`."""
-        wanted = wanted_object()
-        asked = dict(parse_qsl(urlsplit(needed(wanted, "url", str)).query))
+        wanted = required_object()
+        asked = dict(parse_qsl(urlsplit(required_field(wanted, "url", str)).query))
         try:
-            question = consent.judge(kit, access, asked)
-        except consent.SentBack as told:
+            question = authorization.read_request(kit, grants, asked)
+        except authorization.SentBack as told:
             return {"location": told.location}
-        except Trouble as refused:
+        except ApiError as refused:
             raise WrongOrder(refused.message) from refused
         return {
-            "location": consent.decide(kit, access, question, user(wanted), approved=not wanted.get("deny", False))
+            "location": authorization.redirect_address(
+                kit, grants, question, user(wanted), approved=not wanted.get("deny", False)
+            )
         }
 
     @pages.post("/control/revoke")
     def control_revoke() -> dict[str, Any]:
-        wanted = wanted_object()
-        access.revoke_everything(company(wanted)["id"] if "company" in wanted else None)
+        wanted = required_object()
+        grants.revoke_everything(company(wanted)["id"] if "company" in wanted else None)
         return {"revoked": True}
 
     @pages.get("/control/records")
@@ -115,8 +119,8 @@ def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, reco
 
     @pages.post("/control/records")
     def control_resize() -> dict[str, Any]:
-        wanted = wanted_object()
-        name, count = stream(wanted, "payments"), needed(wanted, "count", int)
+        wanted = required_object()
+        name, count = stream(wanted, "payments"), required_field(wanted, "count", int)
         if not 0 <= count <= 100_000:
             msg = "count must be from 0 to 100000"
             raise WrongOrder(msg)
@@ -125,7 +129,7 @@ def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, reco
 
     @pages.post("/control/touch")
     def control_touch() -> dict[str, Any]:
-        wanted = wanted_object()
+        wanted = required_object()
         held, name = company(wanted), stream(wanted)
         chosen = ids(wanted, held, name)
         records.touch(held["id"], name, chosen)
@@ -133,7 +137,7 @@ def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, reco
 
     @pages.post("/control/remove")
     def control_remove() -> dict[str, Any]:
-        wanted = wanted_object()
+        wanted = required_object()
         held, name = company(wanted), stream(wanted)
         chosen = ids(wanted, held, name)
         records.remove(held["id"], name, chosen)
@@ -147,31 +151,31 @@ def add_control(pages: Blueprint, kit: Kit, office: Office, access: Access, reco
 
     @pages.post("/control/rate")
     def control_rate() -> dict[str, int]:
-        wanted = wanted_object()
-        limit, seconds = needed(wanted, "limit", int), needed(wanted, "seconds", int)
+        wanted = required_object()
+        limit, seconds = required_field(wanted, "limit", int), required_field(wanted, "seconds", int)
         if limit < 0 or seconds < 1:
             msg = "limit must not be negative, seconds at least 1"
             raise WrongOrder(msg)
-        rate.change(limit, seconds)
+        quota.change(limit, seconds)
         return {"limit": limit, "seconds": seconds}
 
     @pages.post("/control/plan")
     def control_plan() -> dict[str, Any]:
         """`limit` "4001", "4002", "4003" or null: which limit is reached; `plan` full, basic or free."""
-        wanted = wanted_object()
+        wanted = required_object()
         held, limit = company(wanted), wanted.get("limit")
         if limit is not None and not str(limit).isdecimal():
             msg = "limit must be 4001, 4002, 4003 or null"
             raise WrongOrder(msg)
-        office.set_plan(held["id"], wanted.get("plan", held["plan"]), None if limit is None else int(limit))
+        accounts.set_plan(held["id"], wanted.get("plan", held["plan"]), None if limit is None else int(limit))
         return {"plan": wanted.get("plan", held["plan"]), "limit": limit}
 
     @pages.post("/control/rights")
     def control_rights() -> dict[str, Any]:
         """`rights` {area: none, view or edit} of the company's owner, or of `user`."""
-        wanted = wanted_object()
+        wanted = required_object()
         by = user(wanted)
-        office.set_rights(by["id"], needed(wanted, "rights", dict))
+        accounts.set_rights(by["id"], required_field(wanted, "rights", dict))
         return {"user_id": by["id"]}
 
     @pages.errorhandler(Refused)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from connections.sandbox.smartbusiness.catalogue import Collection, Field
+from connections.sandbox.smartbusiness.errors import bad_request
 from connections.sandbox.smartbusiness.records import Entry, Shelf
-from connections.sandbox.smartbusiness.shapes import Collection, Field
-from connections.sandbox.smartbusiness.trouble import bad_request
 
 DEFAULT_LIMIT, MAX_LIMIT = 100, 200
 WITH, FILTER, SORT, LIMIT, OFFSET = 2100, 2101, 2102, 2103, 2104

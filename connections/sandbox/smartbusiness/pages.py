@@ -9,11 +9,11 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Answer
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.smartbusiness import consent
-from connections.sandbox.smartbusiness.access import OWN, PORTAL_CLIENT, SCOPES, Access
-from connections.sandbox.smartbusiness.invented import COMPANIES
-from connections.sandbox.smartbusiness.office import AREAS, LEVELS, LIMITS, PLAN_NAMES, Office, Refused
-from connections.sandbox.smartbusiness.trouble import Trouble
+from connections.sandbox.smartbusiness import authorization
+from connections.sandbox.smartbusiness.accounts import AREAS, LEVELS, LIMITS, PLAN_NAMES, Accounts, Refused
+from connections.sandbox.smartbusiness.errors import ApiError
+from connections.sandbox.smartbusiness.grants import OWN, PORTAL_CLIENT, SCOPES, Grants
+from connections.sandbox.smartbusiness.sample_data import COMPANIES
 
 DONE = {
     "rights": "The rights were saved.",
@@ -26,140 +26,140 @@ DONE = {
 CONSENT_POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:"
 
 
-def pages(kit: Kit, office: Office, access: Access) -> Blueprint:
+def pages(kit: Kit, accounts: Accounts, grants: Grants) -> Blueprint:
     """All pages, to be mounted at `/smartbusiness/`."""
     blueprint = Blueprint("smartbusiness", __name__)
 
     @blueprint.context_processor
     def surroundings() -> dict[str, Any]:
         chosen = (request.view_args or {}).get("company_id") or request.args.get("company", COMPANIES[0], type=int)
-        held = office.company(chosen) or office.companies()[0]
-        found = {"companies": office.companies(), "company_id": held["id"], "menu": _menu(held["id"])}
+        held = accounts.company(chosen) or accounts.companies()[0]
+        found = {"companies": accounts.companies(), "company_id": held["id"], "menu": _menu(held["id"])}
         return found | {"done": DONE.get(request.args.get("done", ""), "")}
 
     @blueprint.get("/")
     def home() -> Answer:
         chosen = request.args.get("company", COMPANIES[0], type=int)
-        return redirect(url_for(".overview", company_id=_company(office, chosen)["id"]))
+        return redirect(url_for(".overview", company_id=_company(accounts, chosen)["id"]))
 
     @blueprint.get("/companies/<int:company_id>/")
     def overview(company_id: int) -> str:
-        company = _company(office, company_id)
+        company = _company(accounts, company_id)
         return render_template(
             "smartbusiness/home.html",
             company=company,
-            owner=office.users(company_id)[0],
+            owner=accounts.users(company_id)[0],
             plan=PLAN_NAMES[company["plan"]],
-            clients=sum(1 for client in access.clients(company_id) if client["revoked_at"] is None),
-            connected=sum(1 for grant in access.connected(company_id) if grant["revoked_at"] is None),
+            clients=sum(1 for client in grants.clients(company_id) if client["revoked_at"] is None),
+            connected=sum(1 for grant in grants.connected(company_id) if grant["revoked_at"] is None),
         )
 
     @blueprint.route("/companies/<int:company_id>/plan", methods=["GET", "POST"])
     def plan(company_id: int) -> str | Answer | tuple[str, int]:
-        company, errors = _company(office, company_id), {}
+        company, errors = _company(accounts, company_id), {}
         if request.method == "POST":
             limit = request.form.get("limit", "")
             try:
-                office.set_plan(company_id, request.form.get("plan", ""), int(limit) if limit.isdecimal() else None)
+                accounts.set_plan(company_id, request.form.get("plan", ""), int(limit) if limit.isdecimal() else None)
                 return redirect(url_for(".plan", company_id=company_id, done="plan"))
             except Refused as refused:
                 errors = {refused.field: str(refused)}
         found = {"company": company, "plans": PLAN_NAMES, "limits": LIMITS, "errors": errors}
         return render_template("smartbusiness/plan.html", **found), 422 if errors else 200
 
-    _add_user_pages(blueprint, office)
-    _add_client_pages(blueprint, office, access)
-    _add_consent_page(blueprint, kit, office, access)
+    _add_user_pages(blueprint, accounts)
+    _add_client_pages(blueprint, accounts, grants)
+    _add_consent_page(blueprint, kit, accounts, grants)
     return blueprint
 
 
-def _add_user_pages(blueprint: Blueprint, office: Office) -> None:
+def _add_user_pages(blueprint: Blueprint, accounts: Accounts) -> None:
     @blueprint.get("/companies/<int:company_id>/users")
     def users(company_id: int) -> str:
-        company = _company(office, company_id)
-        listed = [(user, office.rights(user)) for user in office.users(company_id)]
+        company = _company(accounts, company_id)
+        listed = [(user, accounts.rights(user)) for user in accounts.users(company_id)]
         return render_template("smartbusiness/users.html", company=company, users=listed, areas=AREAS, levels=LEVELS)
 
     @blueprint.route("/companies/<int:company_id>/users/<int:user_id>", methods=["GET", "POST"])
     def user(company_id: int, user_id: int) -> str | Answer | tuple[str, int]:
-        company, held, errors = _company(office, company_id), office.user(user_id), {}
+        company, held, errors = _company(accounts, company_id), accounts.user(user_id), {}
         if held is None or held["company_id"] != company_id:
             abort(404)
         if request.method == "POST":
             try:
-                office.set_rights(user_id, {area: request.form[area] for area in AREAS if area in request.form})
+                accounts.set_rights(user_id, {area: request.form[area] for area in AREAS if area in request.form})
                 return redirect(url_for(".user", company_id=company_id, user_id=user_id, done="rights"))
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        found = {"company": company, "user": held, "rights": office.rights(held), "areas": AREAS, "levels": LEVELS}
+        found = {"company": company, "user": held, "rights": accounts.rights(held), "areas": AREAS, "levels": LEVELS}
         return render_template("smartbusiness/user.html", errors=errors, **found), 422 if errors else 200
 
 
-def _add_client_pages(blueprint: Blueprint, office: Office, access: Access) -> None:
+def _add_client_pages(blueprint: Blueprint, accounts: Accounts, grants: Grants) -> None:
     @blueprint.get("/companies/<int:company_id>/api")
     def api(company_id: int) -> str:
-        found = {"company": _company(office, company_id), "clients": access.clients(company_id)}
-        return render_template("smartbusiness/api.html", connected=access.connected(company_id), **found)
+        found = {"company": _company(accounts, company_id), "clients": grants.clients(company_id)}
+        return render_template("smartbusiness/api.html", connected=grants.connected(company_id), **found)
 
     @blueprint.route("/companies/<int:company_id>/api/clients/new", methods=["GET", "POST"])
     def new_client(company_id: int) -> str | Answer | tuple[str, int]:
-        company, errors = _company(office, company_id), {}
+        company, errors = _company(accounts, company_id), {}
         form: dict[str, Any] = {name: request.form.get(name, "").strip() for name in ("name", "redirect_uri")}
         form |= {"grant_type": request.form.get("grant_type", OWN), "scopes": request.form.getlist("scopes")}
         form["user_id"] = request.form.get("user", company_id, type=int)
         if request.method == "POST":
             try:
-                client_id = access.register(company_id, **form)
+                client_id = grants.register(company_id, **form)
                 return redirect(url_for(".client", company_id=company_id, client_id=client_id, done="registered"))
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        found = {"company": company, "users": office.users(company_id), "scopes": SCOPES, "form": form}
+        found = {"company": company, "users": accounts.users(company_id), "scopes": SCOPES, "form": form}
         return render_template("smartbusiness/new_client.html", errors=errors, **found), 422 if errors else 200
 
     @blueprint.get("/companies/<int:company_id>/api/clients/<client_id>")
     def client(company_id: int, client_id: str) -> str:
-        company, held = _company(office, company_id), _client(access, company_id, client_id)
-        acts_as = office.user(held["user_id"])
+        company, held = _company(accounts, company_id), _client(grants, company_id, client_id)
+        acts_as = accounts.user(held["user_id"])
         return render_template("smartbusiness/client.html", company=company, client=held, user=acts_as)
 
     @blueprint.post("/companies/<int:company_id>/api/clients/<client_id>/revoke")
     def revoke_client(company_id: int, client_id: str) -> Answer:
-        access.revoke_client(_client(access, company_id, client_id)["id"])
+        grants.revoke_client(_client(grants, company_id, client_id)["id"])
         return redirect(url_for(".api", company_id=company_id, done="client"))
 
     @blueprint.post("/companies/<int:company_id>/api/connected/<int:grant_id>/revoke")
     def revoke_connected(company_id: int, grant_id: int) -> Answer:
-        if grant_id not in {grant["id"] for grant in access.connected(company_id)}:
+        if grant_id not in {grant["id"] for grant in grants.connected(company_id)}:
             abort(404)
-        access.revoke(grant_id)
+        grants.revoke(grant_id)
         return redirect(url_for(".api", company_id=company_id, done="revoked"))
 
     @blueprint.get("/vendor-client")
     def vendor_client() -> str:
-        return render_template("smartbusiness/vendor_client.html", client=access.client(PORTAL_CLIENT))
+        return render_template("smartbusiness/vendor_client.html", client=grants.client(PORTAL_CLIENT))
 
 
-def _add_consent_page(blueprint: Blueprint, kit: Kit, office: Office, access: Access) -> None:
+def _add_consent_page(blueprint: Blueprint, kit: Kit, accounts: Accounts, grants: Grants) -> None:
     @blueprint.route("/auth/authorize", methods=["GET", "POST"])
     def authorize() -> Answer:
         """Sign in as an invented person, see who asks for what, and answer."""
         errors: dict[str, str] = {}
         try:
-            question = consent.judge(kit, access, request.args.to_dict())
-        except consent.SentBack as told:
+            question = authorization.read_request(kit, grants, request.args.to_dict())
+        except authorization.SentBack as told:
             return redirect(told.location)
-        except Trouble as refused:
+        except ApiError as refused:
             return _consent_answer(render_template("smartbusiness/consent.html", refused=refused.message), 400)
         if request.method == "POST":
-            user = office.user(request.form.get("user", 0, type=int))
+            user = accounts.user(request.form.get("user", 0, type=int))
             approved = request.form.get("answer") == "approve"
             if user is not None or not approved:
-                location = consent.decide(kit, access, question, user, approved=approved)
+                location = authorization.redirect_address(kit, grants, question, user, approved=approved)
                 if location is not None:
                     return redirect(location)
                 return _consent_answer(render_template("smartbusiness/consent.html", refused="You have denied."), 200)
             errors = {"user": "Choose who you are."}
-        people = [(user, office.company(user["company_id"])) for user in office.users()]
+        people = [(user, accounts.company(user["company_id"])) for user in accounts.users()]
         page = render_template("smartbusiness/consent.html", question=question, people=people, errors=errors)
         return _consent_answer(page, 422 if errors else 200)
 
@@ -169,12 +169,12 @@ def _consent_answer(page: str, status: int) -> Answer:
     return Answer(page, status=status, headers=headers, content_type="text/html; charset=utf-8")
 
 
-def _company(office: Office, company_id: int) -> dict[str, Any]:
-    return office.company(company_id) or abort(404)
+def _company(accounts: Accounts, company_id: int) -> dict[str, Any]:
+    return accounts.company(company_id) or abort(404)
 
 
-def _client(access: Access, company_id: int, client_id: str) -> sqlite3.Row:
-    client = access.client(client_id)
+def _client(grants: Grants, company_id: int, client_id: str) -> sqlite3.Row:
+    client = grants.client(client_id)
     if client is None or client["company_id"] != company_id:
         abort(404)
     return client

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.smartbusiness import invented
-from connections.sandbox.smartbusiness.invented import Body
-from connections.sandbox.smartbusiness.shapes import STREAMS
+from connections.sandbox.smartbusiness import sample_data
+from connections.sandbox.smartbusiness.catalogue import STREAMS
+from connections.sandbox.smartbusiness.sample_data import Body
 
 
 def encode(value: Any) -> bytes:
@@ -95,7 +95,7 @@ class Records:
             base = self._base(company, "invoices")
         for serial, entry in enumerate(base):
             if entry.id == invoice and entry.body["total_paid"]:
-                return [Entry(invented.payment(company, serial, entry.body), dict, invoice), *made]
+                return [Entry(sample_data.payment(company, serial, entry.body), dict, invoice), *made]
         return made
 
     def address(self, company: int, contact: int) -> Body | None:
@@ -107,15 +107,15 @@ class Records:
         if stream == "payments":
             return 0
         row = self._store.row("SELECT generated FROM counted WHERE company_id = ? AND stream = ?", company, stream)
-        return invented.count(company, stream, self._kit.records) if row is None else int(row["generated"])
+        return sample_data.count(company, stream, self._kit.records) if row is None else int(row["generated"])
 
     def _base(self, company: int, stream: str) -> Sequence[Entry]:
         """The generated entries, as many as there shall be."""
         wanted = self._count(company, stream)
         made = self._generated.setdefault((company, stream), [])
         for serial in range(len(made), wanted):
-            body = invented.record(company, stream, serial, self._kit.records)
-            made.append(Entry(body, partial(invented.parts, company, stream, serial)))
+            body = sample_data.record(company, stream, serial, self._kit.records)
+            made.append(Entry(body, partial(sample_data.parts, company, stream, serial)))
         return made[:wanted]
 
     def _put_up(self, company: int, stream: str) -> Shelf:
@@ -136,12 +136,12 @@ class Records:
         with self._store.transaction():
             sql = "INSERT INTO made (company_id, stream, number) VALUES (?, ?, ?)"
             serial = self._store.write(sql, company, stream, body.get("number")).lastrowid or 0
-            number = invented.ident(company, stream, invented.MADE_FROM + serial)
+            number = sample_data.ident(company, stream, sample_data.MADE_FROM + serial)
             made = {**body, "id": number}
             if stream == "contacts":
                 address = {
                     **made["main_address"],
-                    "id": invented.ident(company, "addresses", invented.MADE_FROM + serial),
+                    "id": sample_data.ident(company, "addresses", sample_data.MADE_FROM + serial),
                 }
                 made |= {"main_address": address, "main_address_id": address["id"]}
             self.keep(company, stream, made, parent)

@@ -12,9 +12,9 @@ from typing import Any
 from flask import g, request
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.smartbusiness.access import ACCESS_SECONDS, FOREIGN, OWN, Access, Issued
-from connections.sandbox.smartbusiness.consent import scopes_of
-from connections.sandbox.smartbusiness.trouble import token_trouble
+from connections.sandbox.smartbusiness.authorization import scopes_of
+from connections.sandbox.smartbusiness.errors import token_error
+from connections.sandbox.smartbusiness.grants import ACCESS_SECONDS, FOREIGN, OWN, Grants, Issued
 
 GRANTS = {
     "client_credentials": {"scope"},
@@ -31,7 +31,7 @@ def asked_client() -> str:
     return client_id if isinstance(client_id, str) else ""
 
 
-def token_request(kit: Kit, access: Access) -> Callable[[], tuple[dict[str, Any], int]]:
+def token_request(kit: Kit, grants: Grants) -> Callable[[], tuple[dict[str, Any], int]]:
     """The view of `POST /auth/access-tokens`."""
 
     def sent() -> dict[str, str]:
@@ -40,53 +40,53 @@ def token_request(kit: Kit, access: Access) -> Callable[[], tuple[dict[str, Any]
         elif request.mimetype == "application/x-www-form-urlencoded" and kit.switches["token_body"] != "json":  # noqa: S105
             body = request.form.to_dict()
         else:
-            raise token_trouble(400, "invalid_request", "The body must be a JSON object.", "Content-Type")
+            raise token_error(400, "invalid_request", "The body must be a JSON object.", "Content-Type")
         if not isinstance(body, dict) or not all(isinstance(value, str) for value in body.values()):
-            raise token_trouble(400, "invalid_request", "The body must be an object of texts.", "JSON")
+            raise token_error(400, "invalid_request", "The body must be an object of texts.", "JSON")
         return body
 
     def needed(body: dict[str, str], name: str) -> str:
         if not body.get(name):
-            raise token_trouble(400, "invalid_request", "A required parameter is missing.", f"Check {name}")
+            raise token_error(400, "invalid_request", "A required parameter is missing.", f"Check {name}")
         return body[name]
 
     def known_client(body: dict[str, str]) -> sqlite3.Row:
-        client, secret = access.client(needed(body, "client_id")), needed(body, "client_secret")
+        client, secret = grants.client(needed(body, "client_id")), needed(body, "client_secret")
         # Compared even when there is no such client, so that an answer takes as long.
         same = secrets.compare_digest((client["secret"] if client else "").encode(), secret.encode())
         if client is None or not same or client["revoked_at"] is not None:
-            raise token_trouble(401, "invalid_client", "Client authentication failed.")
+            raise token_error(401, "invalid_client", "Client authentication failed.")
         return client
 
     def token() -> tuple[dict[str, Any], int]:
         body = sent()
         grant_type = needed(body, "grant_type")
         if grant_type not in GRANTS:
-            raise token_trouble(400, "unsupported_grant_type", "The grant type is not supported.", "Check grant_type")
+            raise token_error(400, "unsupported_grant_type", "The grant type is not supported.", "Check grant_type")
         if kit.switches["pkce"] == "refused" and body.keys() - GRANTS[grant_type] - ALWAYS:
-            raise token_trouble(400, "invalid_request", "Unknown parameter.")
+            raise token_error(400, "invalid_request", "Unknown parameter.")
         client = known_client(body)
         g.user = client["name"]
         if client["grant_type"] != (OWN if grant_type == OWN else FOREIGN):
-            raise token_trouble(400, "unauthorized_client", "The client is not registered for this grant type.")
+            raise token_error(400, "unauthorized_client", "The client is not registered for this grant type.")
         if grant_type == OWN:
             scopes = scopes_of(kit, body.get("scope"), client["scopes"])
-            return answer(access.for_own_account(client, scopes))
+            return answer(grants.for_own_account(client, scopes))
         if grant_type == FOREIGN:
-            code = access.held("code", needed(body, "code"), client)
+            code = grants.held("code", needed(body, "code"), client)
             if needed(body, "redirect_uri") != code["redirect_uri"]:
-                raise token_trouble(400, "invalid_grant", "The redirect URI is not that of the code.")
+                raise token_error(400, "invalid_grant", "The redirect URI is not that of the code.")
             if kit.switches["pkce"] == "enforced" and code["challenge"]:
                 prove(code, body.get("code_verifier", ""))
-            return answer(access.exchange(code))
+            return answer(grants.exchange(code))
         presented = needed(body, "refresh_token")
-        held = access.held("refresh", presented, client)
-        return answer(access.refresh(held, presented, refresh_scopes(body.get("scope"), held["scopes"])))
+        held = grants.held("refresh", presented, client)
+        return answer(grants.refresh(held, presented, refresh_scopes(body.get("scope"), held["scopes"])))
 
     def refresh_scopes(asked: str | None, held: str) -> str:
         rule = kit.switches["refresh_scope"]
         if rule == "required" and not asked:
-            raise token_trouble(400, "required_scopes_missing", "Required scopes are missing.", "Send a scope")
+            raise token_error(400, "required_scopes_missing", "Required scopes are missing.", "Send a scope")
         return scopes_of(kit, asked, held) if asked and rule != "ignored" else held
 
     def answer(issued: Issued) -> tuple[dict[str, Any], int]:
@@ -107,4 +107,4 @@ def prove(code: sqlite3.Row, verifier: str) -> None:
     if code["challenge_method"] == "S256":
         made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     if not verifier or not secrets.compare_digest(made.encode(), code["challenge"].encode()):
-        raise token_trouble(400, "invalid_grant", "The code verifier does not fit.", "Check code_verifier")
+        raise token_error(400, "invalid_grant", "The code verifier does not fit.", "Check code_verifier")

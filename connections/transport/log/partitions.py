@@ -6,52 +6,8 @@ from datetime import date, datetime, timezone
 
 from django.db import connection
 
-from connections.tenancy.row_security import row_security_sql
-
 TABLE = "transport_entry"
 MONTHS_AHEAD = 24
-
-CREATE = f"""
-CREATE TABLE {TABLE} (
-    id uuid NOT NULL,
-    at timestamptz NOT NULL,
-    tenant_id uuid NOT NULL REFERENCES tenancy_tenant (id) ON DELETE CASCADE,
-    connection_id uuid NOT NULL,
-    run_id uuid,
-    checkpoint varchar(60) NOT NULL DEFAULT '',
-    provider varchar(40) NOT NULL,
-    environment varchar(12) NOT NULL,
-    api_version varchar(20) NOT NULL DEFAULT '',
-    operation varchar(60) NOT NULL,
-    method varchar(8) NOT NULL,
-    path_template varchar(200) NOT NULL,
-    status smallint,
-    outcome varchar(12) NOT NULL,
-    fault varchar(60) NOT NULL DEFAULT '',
-    attempt smallint NOT NULL DEFAULT 1,
-    duration_ms integer NOT NULL,
-    bytes_in integer NOT NULL DEFAULT 0,
-    provider_request_id varchar(140) NOT NULL DEFAULT '',
-    token_age_s integer,
-    quota_left integer,
-    PRIMARY KEY (at, id)
-) PARTITION BY RANGE (at);
-CREATE INDEX transport_entry_tenant ON {TABLE} (tenant_id, at DESC, id DESC);
-CREATE INDEX transport_entry_newest ON {TABLE} (at DESC, id DESC);
-CREATE INDEX transport_entry_connection ON {TABLE} (tenant_id, connection_id, at DESC, id DESC);
-CREATE INDEX transport_entry_run ON {TABLE} (run_id, at) WHERE run_id IS NOT NULL;
-CREATE INDEX transport_entry_id ON {TABLE} (id);
-CREATE INDEX transport_entry_request_id ON {TABLE} (provider_request_id) WHERE provider_request_id <> '';
-CREATE INDEX transport_entry_status ON {TABLE} (status, at DESC, id DESC);
-"""
-
-
-def create_table() -> list[str]:
-    """Statements for the first migration: the partitioned table behind the fence. Nothing is granted on a partition."""
-    return [
-        CREATE,
-        *row_security_sql(TABLE, web="SELECT", worker="SELECT, INSERT", staff="SELECT", parent=False),
-    ]
 
 
 def _month(start: date, offset: int) -> date:

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.sandbox.simutek.conftest import CUSTOMER, ORDER, Program
-from tests.sandbox.simutek.test_customers import kept, numbers
+from tests.sandbox.simutek.test_api import kept, numbers
 from tests.sandbox_server import SandboxRefused, SandboxServer
 
 

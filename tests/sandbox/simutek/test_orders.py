@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.sandbox.simutek.conftest import ORDER, Program
-from tests.sandbox.simutek.test_customers import problem
+from tests.sandbox.simutek.test_api import problem
 from tests.sandbox_server import SandboxServer
 
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.sandbox.smartbusiness.conftest import FIRST, SECOND, Client
-from tests.sandbox.smartbusiness.test_calls import PATHS, held
+from tests.sandbox.smartbusiness.test_api import PATHS, held
 from tests.sandbox_server import SandboxRefused, SandboxServer
 
 Own = Callable[..., Client]

@@ -14,8 +14,8 @@ import requests
 
 from connections.sandbox.kit import open_kit
 from connections.sandbox.smartbusiness import SIMULATOR
-from connections.sandbox.smartbusiness.access import Access
-from connections.sandbox.smartbusiness.office import Office
+from connections.sandbox.smartbusiness.accounts import Accounts
+from connections.sandbox.smartbusiness.grants import Grants
 from tests.sandbox.smartbusiness.conftest import FIRST, SECOND, Client
 from tests.sandbox_server import SandboxServer
 
@@ -274,8 +274,8 @@ def test_secret_and_tokens_outlive_a_restart(server: SandboxServer, connected: C
 def test_the_portal_s_address_is_followed_at_each_start(tmp_path: Path) -> None:
     def client(portal: str) -> dict[str, str]:
         kit = open_kit(SIMULATOR, folder=tmp_path, records="small", latency_seconds=0, portal=portal, doors={})
-        access = Access(kit, Office(kit))
-        held = access.client(SIMULATOR.open(kit).client()["client_id"])
+        grants = Grants(kit, Accounts(kit))
+        held = grants.client(SIMULATOR.open(kit).client()["client_id"])
         assert held
         return {name: held[name] for name in ("secret", "redirect_uri")}
 

@@ -11,7 +11,7 @@ from connections.sandbox.kuvitelma.books import SECONDS, Books
 from flask import Flask, request
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.watch import watch
+from connections.sandbox.kit.middleware import watch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication

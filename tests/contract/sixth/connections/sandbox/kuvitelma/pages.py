@@ -11,7 +11,7 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
 from connections.sandbox.kit import Kit
-from connections.sandbox.kit.site import WrongOrder, needed, wanted_object
+from connections.sandbox.kit.site import WrongOrder, required_field, required_object
 
 # Without `form-action`, which browsers hold against the way back to the client.
 POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:"}
@@ -43,8 +43,8 @@ def pages(kit: Kit, books: Books) -> Blueprint:
 
     @blueprint.post("/control/consent")
     def control_consent() -> dict[str, str]:
-        wanted = wanted_object()
-        asked = dict(parse_qsl(urlsplit(needed(wanted, "url", str)).query))
+        wanted = required_object()
+        asked = dict(parse_qsl(urlsplit(required_field(wanted, "url", str)).query))
         return {"location": back(asked, deny=bool(wanted.get("deny")))}
 
     @blueprint.post("/control/setup")
@@ -67,19 +67,19 @@ def pages(kit: Kit, books: Books) -> Blueprint:
 
     @blueprint.post("/control/records")
     def control_hold() -> dict[str, Any]:
-        books.hold(needed(wanted_object(), "count", int))
+        books.hold(required_field(required_object(), "count", int))
         return {"count": books.count()}
 
     @blueprint.post("/control/touch")
     def control_touch() -> dict[str, Any]:
-        ids = needed(wanted_object(), "ids", list)
+        ids = required_field(required_object(), "ids", list)
         for ident in ids:
             books.touch(int(ident))
         return {"ids": ids}
 
     @blueprint.post("/control/remove")
     def control_remove() -> dict[str, Any]:
-        ids = needed(wanted_object(), "ids", list)
+        ids = required_field(required_object(), "ids", list)
         for ident in ids:
             books.remove(int(ident))
         return {"removed": ids}
