@@ -9,12 +9,31 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection as database
 from django.test import Client as DjangoClient
 
+from tests import kinds
 from tests.roles import acting_as
 
 PASSWORD = "correct horse battery staple"
+
+
+_no_processes = kinds.NoProcesses()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        kinds.mark(item)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        kinds.share_out(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    _no_processes.stands = item.config.getoption("markexpr") == "fast"
+    try:
+        return (yield)
+    finally:
+        _no_processes.stands = False
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +41,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     """This process's test database, whichever fixture asks for it first; the servers start here unless they are warm."""
     from tests import databases
 
+    _no_processes.stands = False  # a keeper of servers is no process of the test
     with django_db_blocker.unblock(), databases.test_database():
         yield
 
@@ -218,6 +238,7 @@ def ada(rows: None) -> Any:
 
 
 @pytest.fixture(scope="session")
+@kinds.starts_processes
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from tests.sandbox_server import SandboxServer
 

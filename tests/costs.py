@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.kinds import kind_of
+
 DEAREST = 10
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -137,7 +139,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.when == "teardown":
         named = dict(item.user_properties)
         spent = _meter.read() - named["before"]
-        report.user_properties = [("cost", [getattr(spent, each.name) for each in fields(Cost)]), ("kind", named["kind"])]
+        report.user_properties = [
+            ("cost", [getattr(spent, each.name) for each in fields(Cost)]),
+            ("kind", named["kind"]),
+        ]
     else:
         report.user_properties = []
     return report
@@ -148,21 +153,6 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if "cost" in named:
         _costs[report.nodeid] += Cost(*named["cost"])
         _kinds[report.nodeid] = named["kind"]
-
-
-def kind_of(item: pytest.Item) -> str:
-    names = set(getattr(item, "fixturenames", ()))
-    if item.get_closest_marker("journey"):
-        return "browser"
-    if item.get_closest_marker("drill"):
-        return "drill"
-    if "sandbox_process" in names:
-        return "simulators"
-    if "committed_db" in names:
-        return "database, committed"
-    if names & {"db", "transactional_db"} or item.get_closest_marker("django_db"):
-        return "database, rolled back"
-    return "no database"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

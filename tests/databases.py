@@ -52,7 +52,9 @@ def _copied(template: str, name: str) -> Iterator[None]:
             draft = f"test_{template}"
             with _migrated(draft):
                 database.close()
-                server.execute(_statement("CREATE DATABASE {} TEMPLATE {} OWNER portal_owner", f"{draft}_whole", draft))
+                server.execute(
+                    _statement("CREATE DATABASE {} TEMPLATE {} OWNER portal_owner", f"{draft}_whole", draft)
+                )
             server.execute(_statement("ALTER DATABASE {} RENAME TO {}", f"{draft}_whole", template))
         server.execute(_statement("DROP DATABASE IF EXISTS {} WITH (FORCE)", name))
         server.execute(_statement("CREATE DATABASE {} TEMPLATE {} OWNER portal_owner", name, template))

@@ -92,7 +92,9 @@ class WarmServer:
     """What one run sees of it. `use` keeps it from ending while the run lives; `start` waits until it is there."""
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.gettempdir()) / f"portal-warm-{fingerprint()}"
+        # A run that a test starts has the server of that test, wherever its checkout lies.
+        named = os.environ.get("PORTAL_TEST_SERVER") or Path(tempfile.gettempdir()) / f"portal-warm-{fingerprint()}"
+        self.folder = Path(named)
 
     def use(self) -> None:
         """Held until this process ends. Removes what ended servers left, whatever ended them."""
@@ -186,8 +188,10 @@ def _is_locked(path: Path) -> bool:
 
 
 def _remove_left_behind(but: Path) -> None:
-    for folder in but.parent.glob("portal-warm-*"):
-        is_ours = folder.is_dir() and folder.lstat().st_uid == os.geteuid() and folder != but
+    for folder in {path.with_suffix("") for path in but.parent.glob("portal-warm-*")}:
+        is_ours = (
+            all(path.lstat().st_uid == os.geteuid() for path in but.parent.glob(f"{folder.name}*")) and folder != but
+        )
         if is_ours and not any(map(_is_locked, (folder / "keeper", _use_lock(folder), _start_lock(folder)))):
             _remove(folder)
 
@@ -221,6 +225,7 @@ class Keeper:
                 self.valkey.start()
                 environment = {
                     "BROKER_URL": self.valkey.address,
+                    "PORTAL_TEST_SERVER": str(self.folders.state),
                     "PORTAL_TEST_TEMPLATE": TEMPLATE,
                     **prepare(self.postgres, {role: keys.password(role) for role in roles.LOGINS}),
                 }

@@ -18,6 +18,8 @@ from portal.operations.state import Folders, listens
 from portal.operations.stop_signals import StopAsked
 from portal.operations.supervisor import ChildEnded, Supervisor
 
+pytestmark = pytest.mark.process
+
 WAITS = ("-c", "import time; time.sleep(60)")
 
 
