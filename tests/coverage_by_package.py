@@ -8,11 +8,12 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 DEPTH = 2  # connections/vault, portal/members
 
 
-def by_package(files: dict[str, dict[str, dict[str, int]]]) -> dict[str, Counter[str]]:
+def by_package(files: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Counter[str]]:
     """{package: sums of coverage.py's figures of its files}"""
     sums: dict[str, Counter[str]] = {}
     for name, figures in files.items():
@@ -29,13 +30,13 @@ def main() -> None:
         subprocess.run([*coverage, "combine", "--quiet"], check=True)
         subprocess.run([*coverage, "json", "--quiet", "-o", report.name], check=True)
         files = json.loads(Path(report.name).read_text(encoding="utf-8"))["files"]
-    print(f"{'package':40}{'lines':>16}{'branches':>18}")
+    sys.stdout.write(f"{'package':40}{'lines':>16}{'branches':>18}\n")
     for package, sums in sorted(by_package(files).items()):
         shown = [
             f"{100 * sums[done] / sums[of]:6.1f}% of {sums[of]:5}" if sums[of] else "-"
             for done, of in (("covered_lines", "num_statements"), ("covered_branches", "num_branches"))
         ]
-        print(f"{package:40}{shown[0]:>16}{shown[1]:>18}")
+        sys.stdout.write(f"{package:40}{shown[0]:>16}{shown[1]:>18}\n")
 
 
 if __name__ == "__main__":
