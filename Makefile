@@ -3,7 +3,7 @@
 
 PYTHON_IN := .venv/bin/python
 # The dearest tests begin (tests/kinds.py). Drills wait for much, so that four workers keep two cores busy.
-SPREAD := --dist loadgroup --no-loadscope-reorder
+SPREAD := --dist loadfile --no-loadscope-reorder
 SHARED := -n 4 $(SPREAD)
 
 .DEFAULT_GOAL := help

@@ -20,11 +20,16 @@ PASSWORD = "correct horse battery staple"
 _no_processes = kinds.NoProcesses()
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         kinds.mark(item)
     if "PYTEST_XDIST_WORKER" in os.environ:
-        kinds.share_out(items)
+        kinds.begin_with_the_dearest(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> kinds.Groups | None:
+    return kinds.Groups(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)

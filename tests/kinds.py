@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
+ROOT = Path(__file__).resolve().parent.parent
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 DRILL, BROWSER, PROCESSES = "drill", "browser", "processes"
@@ -48,18 +51,38 @@ def mark(item: pytest.Item) -> None:
         item.add_marker("fast")
 
 
-def share_out(items: list[pytest.Item]) -> None:
-    """For pytest-xdist: a file's tests stay together unless it is marked `split`; those with one demo all together."""
+def group_of(node: str) -> str:
+    """Tests of one group run in one worker: a file's, or a folder's where its fixtures are for the whole folder.
+
+    Each test is a group of its own where its file has the mark `split`. The process that shares the tests out has not
+    collected them, so that it reads the file.
+    """
+    file = node.partition("::")[0]
+    folder = str(Path(file).parent)
+    if "pytest.mark.split" in _text(file):
+        return node
+    return folder if 'scope="package"' in _text(f"{folder}/conftest.py") else file
+
+
+@cache
+def _text(file: str) -> str:
+    path = ROOT / file
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def begin_with_the_dearest(items: list[pytest.Item]) -> None:
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        folder, is_split = item.path.parent, item.get_closest_marker("split") is not None
-        name = item.nodeid if is_split else str(folder if "live" in fixtures else item.path)
-        groups.setdefault(name, []).append(item)
-        if not is_split:
-            item.add_marker(pytest.mark.xdist_group(name))
+        groups.setdefault(group_of(item.nodeid), []).append(item)
     costs = {name: min(DEAREST_FIRST.index(kind_of(item)) for item in group) for name, group in groups.items()}
     items[:] = [item for name in sorted(groups, key=lambda name: costs[name]) for item in groups[name]]
+
+
+class Groups(LoadScopeScheduling):
+    """How pytest-xdist shares tests out: by group, in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
 
 
 class NoProcesses:
