@@ -9,33 +9,46 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection as database
 from django.test import Client as DjangoClient
-from django.test.utils import setup_databases, teardown_databases
 
+from tests import kinds
 from tests.roles import acting_as
 
 PASSWORD = "correct horse battery staple"
-KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
+
+
+_no_processes = kinds.NoProcesses()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        kinds.mark(item)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        kinds.begin_with_the_dearest(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> kinds.Groups | None:
+    return kinds.Groups(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    _no_processes.stands = item.config.getoption("markexpr") == "fast"
+    try:
+        return (yield)
+    finally:
+        _no_processes.stands = False
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(
-    django_test_environment: None, django_db_blocker: Any, django_db_modify_db_settings_parallel_suffix: None
-) -> Iterator[None]:
-    """One test database, made and migrated by the owner, whichever fixture asks for it first.
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """This process's test database, whichever fixture asks for it first; the servers start here unless they are warm."""
+    from tests import databases
 
-    Several people may run tests on one server: PORTAL_TEST_DATABASE then names the database to use.
-    """
-    name = os.environ.get("PORTAL_TEST_DATABASE")
-    if name:
-        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-        database.settings_dict["TEST"]["NAME"] = f"{name}_{worker}" if worker else name
-    with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
-    yield
-    with django_db_blocker.unblock():
-        teardown_databases(made, verbosity=0)
+    _no_processes.stands = False  # a keeper of servers is no process of the test
+    with django_db_blocker.unblock(), databases.test_database():
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -128,17 +141,12 @@ def sign_in(client: RoleClient) -> Callable[..., RoleClient]:
 @pytest.fixture
 def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Real commits, emptied afterwards: for threads, durable transactions and other processes."""
+    from tests import databases
+
     with django_db_blocker.unblock():
-        _empty()
+        databases.empty()
         yield
-        _empty()
-        database.close()
-
-
-def _empty() -> None:
-    with database.cursor() as cursor:
-        cursor.execute("RESET ROLE")
-        cursor.execute("SELECT tests.empty_tables(%s)", [list(KEPT_TABLES)])
+        databases.empty()
 
 
 @pytest.fixture
@@ -235,6 +243,7 @@ def ada(rows: None) -> Any:
 
 
 @pytest.fixture(scope="session")
+@kinds.starts_processes
 def sandbox_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from tests.sandbox_server import SandboxServer
 

@@ -18,6 +18,8 @@ from portal.devserver.stop_signals import StopRequested
 from portal.devserver.supervisor import ChildEnded, Supervisor
 from portal.devserver.valkey import Valkey
 
+pytestmark = pytest.mark.process
+
 WAITS = ("-c", "import time; time.sleep(60)")
 
 

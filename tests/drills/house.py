@@ -22,8 +22,10 @@ from portal.devserver.state import Folders
 from portal.devserver.valkey import Valkey
 from portal.operations import roles
 from portal.operations.keys import ensure_keys
+from tests import warm_server
 from tests.sandbox_server import REPOSITORY, SandboxServer
 
+_PASSWORD = "postgres.password"
 OURS = ("PORTAL_", "DATABASE_URL", "BROKER_URL", "DJANGO_")
 
 
@@ -62,13 +64,20 @@ class House:
             self.run(child)
 
     def start_servers(self) -> None:
-        """PostgreSQL with the roles and tables, Valkey, keys; nothing of this machine's environment is used."""
+        """PostgreSQL with the roles and tables, Valkey, keys; nothing of this machine's environment is used.
+
+        As a part of a test run it begins with a copy of the cluster that the first drill of such a run has made.
+        """
+        warm = os.environ.get("PORTAL_TEST_SERVER")
+        seed = Path(warm, "drills") if warm else None
         for name in [name for name in os.environ if name.startswith(OURS)]:
             del os.environ[name]
         os.environ.update(self.timing)
         self.folders.make()
+        is_seeded = seed is not None and _copy_cluster(seed, self.folders.state)
         self.keys = ensure_keys(self.folders.state / "keys")
-        self.postgres = Postgres(self.folders, superuser_password=self.keys.password("postgres"))
+        password = self.keys.password("postgres")
+        self.postgres = Postgres(self.folders, superuser_password=password, throw_away=seed is not None)
         self.valkey = Valkey(self.folders)
         self.postgres.start()
         self.valkey.start()
@@ -89,10 +98,27 @@ class House:
             kek={"PORTAL_KEK_FILE": str(self.keys.kek)},
             smtp={},
         )
+        if is_seeded:
+            return
         migrate = self.plan.command("migrate", "migrate", "--no-input")
         migrate.start(self.folders, REPOSITORY)
         assert migrate.process is not None
         assert migrate.process.wait(300) == 0, (self.folders.log / "migrate.log").read_text()
+        if seed is not None:
+            self._keep_cluster(seed)
+
+    def _keep_cluster(self, seed: Path) -> None:
+        """For the drills that come after this one; `seed` lies in a folder that is named after the migrations."""
+        with warm_server.locked(seed.parent):
+            if seed.exists() or self.postgres.data.parent != self.folders.state:
+                return
+            self.postgres.stop()
+            draft = seed.with_suffix(".new")
+            shutil.rmtree(draft, ignore_errors=True)
+            shutil.copytree(self.postgres.data, draft / "postgres")
+            shutil.copy2(self.folders.state / "keys" / _PASSWORD, draft)
+            draft.rename(seed)
+            self.postgres.start()
 
     def set_up_django(self, **more: str) -> None:
         """In this process, as the tables' owner."""
@@ -195,6 +221,17 @@ class House:
             lambda: f"the tenant's keys; jobs: {list(Job.objects.values())}",
         )
         return tenant
+
+
+def _copy_cluster(seed: Path, state: Path) -> bool:
+    """Whether there was one; it keeps its superuser's password, so that a house with passwords of its own goes without."""
+    keys = state / "keys"
+    if not seed.exists() or (keys / _PASSWORD).exists():
+        return False
+    shutil.copytree(seed / "postgres", state / "postgres")
+    keys.mkdir(mode=0o700, exist_ok=True)
+    shutil.copy2(seed / _PASSWORD, keys)
+    return True
 
 
 @contextmanager

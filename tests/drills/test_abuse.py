@@ -11,7 +11,7 @@ import pytest
 from tests.drills.abuse import BEFORE, Flood
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(300)]
 
 
 def test_floods_are_stopped_and_honest_use_is_not():

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(400)]
 
 PROVIDERS = ("hesabit", "pentamic", "procountor", "simutek", "smartbusiness")
 OF_THE_HOUSE = {"database password": 4, "KEK, its bytes": 1, "web keyset, its bytes": 1, "Django's secret key": 1}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(240)]
 
 
 @pytest.mark.parametrize("more", [[], ["--no-namespace"]])

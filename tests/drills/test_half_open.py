@@ -9,7 +9,7 @@ import pytest
 
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.split]
 
 
 @pytest.mark.timeout(120)

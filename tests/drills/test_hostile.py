@@ -11,7 +11,7 @@ import pytest
 
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(400)]
 
 
 def test_every_hostile_behaviour_ends_soon_in_little_memory_with_words():

@@ -11,7 +11,7 @@ import pytest
 from tests.drills.targets import FATES
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize("target", ["double", "orders"])

@@ -13,7 +13,7 @@ from connections.transport.limits.circuit_breaker import OPENING_FAILURES
 from tests.drills.outage import BURST, MOST_A_MINUTE, Figures, verdict
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.split]
 
 
 @pytest.mark.timeout(300)

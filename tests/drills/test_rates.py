@@ -12,7 +12,7 @@ import pytest
 from tests.drills.rates import Line, unplaced, verdict
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = pytest.mark.drill
+pytestmark = [pytest.mark.drill, pytest.mark.split]
 PEACE = Line("peace", 60, 3600, 0, 60, 3600, 0, 0, 60, 0, (1.0, 2.0), 0.95, 0, 0)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(240)]
 
 
 def test_no_grant_is_lost_but_by_a_lost_answer_and_nobody_asks_twice():

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kinds import starts_processes
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -20,6 +22,7 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
+@starts_processes
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code and its contracts."""
     copy = tmp_path_factory.mktemp("tree")

@@ -18,6 +18,7 @@ from connections.jobs.models import Job
 from connections.jobs.tasks import sweep
 from portal.devserver.state import Folders
 from portal.devserver.valkey import Valkey
+from tests.kinds import starts_processes
 from tests.processes import ROOT, worker_environment
 
 LEASE = 2
@@ -57,6 +58,7 @@ def make_due(job):
 
 
 @pytest.fixture
+@starts_processes
 def broker(tmp_path_factory, monkeypatch):
     """A broker of this test's own, that it may stop; this process rings there, too."""
     from portal.celery import app
@@ -73,6 +75,7 @@ def broker(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+@starts_processes
 def start_worker(broker, tmp_path):
     """`start_worker()` starts one that serves both queues with one pool child; all are gone after the test."""
     started = []

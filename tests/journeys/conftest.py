@@ -20,6 +20,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import NoBrowser, launch_options
+from tests.kinds import starts_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +76,7 @@ def free_ports(count: int) -> int:
 
 
 @pytest.fixture(scope="package")
+@starts_processes
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     state = tmp_path_factory.mktemp("live") / "var"
     port = free_ports(12)

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -24,9 +24,10 @@ import psycopg
 import pytest
 
 from tests.mutation.subsets import LONGEST, SLOW
+from tests.warm_server import TEMPLATE, WarmServer
 
 OURS = ("portal", "connections", "tests")
-TEMPLATE, DATABASE = "mutation_template", "test_mutation"
+DATABASE = "test_mutation"
 FLAGS = ("-x", "-q", "--assert=plain", "-p", "no:cacheprovider")
 MEMORY = 4 << 30  # bytes: a loop that a mutant never leaves may collect
 Report = dict[str, Any]
@@ -40,9 +41,9 @@ class Judge:
             os.environ.pop(name, None)
         from tests import postgres_plugin
 
-        postgres_plugin.pytest_load_initial_conftests()  # and stops with this process
-        server: Any = postgres_plugin._started[0]
-        self._admin = server.admin_address()
+        postgres_plugin.prepare_environment()
+        postgres_plugin.start_servers()
+        self._admin = WarmServer().admin_address()
         report, _ = self._forked(_make_template, 120)
         if "error" in report:
             raise SystemExit(report["error"])
@@ -138,12 +139,10 @@ def _make_template() -> Report:
     import django
 
     django.setup()
-    from django.db import connection
-    from django.test.utils import setup_databases
+    from tests import databases
 
-    connection.settings_dict["TEST"]["NAME"] = TEMPLATE
-    setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
-    connection.close()
+    with databases.test_database():
+        pass
     return {}
 
 
@@ -155,9 +154,8 @@ class _Plugin:
         self.failed: list[str] = []
 
     def pytest_collection_finish(self) -> None:
-        conftest = importlib.import_module("tests.conftest")
-        conftest.setup_databases = _use_database  # type: ignore[attr-defined]
-        conftest.teardown_databases = lambda *_made, **_rest: None  # type: ignore[attr-defined]
+        databases = importlib.import_module("tests.databases")
+        databases.test_database = _use_database  # type: ignore[attr-defined]
         importlib.import_module(self._module)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -165,11 +163,13 @@ class _Plugin:
             self.failed.append(report.nodeid)
 
 
-def _use_database(**_rest: Any) -> None:
+@contextmanager
+def _use_database() -> Iterator[None]:
     from django.db import connection
 
     connection.close()
     connection.settings_dict["NAME"] = DATABASE
+    yield
 
 
 class Looking(_Plugin):

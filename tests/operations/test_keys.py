@@ -11,6 +11,8 @@ import pytest
 from portal.operations.keys import ensure_keys
 from portal.operations.refusal import Refused
 
+pytestmark = pytest.mark.process
+
 
 def modes(folder: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in folder.iterdir()}

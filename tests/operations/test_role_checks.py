@@ -24,12 +24,14 @@ from portal.devserver.postgres import Postgres
 from portal.devserver.state import Folders
 from portal.operations import database_checks, role_checks, roles, start
 from portal.operations.keys import ensure_keys
+from tests.kinds import starts_processes
 from tests.roles import acting_as
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
+@starts_processes
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """A PostgreSQL with the portal's roles and nothing in it, entered as its superuser."""
     folders = Folders(tmp_path_factory.mktemp("server") / "state")

@@ -13,11 +13,13 @@ from portal.devserver.postgres import Postgres
 from portal.devserver.state import Folders
 from portal.operations import roles
 from portal.operations.refusal import Refused
+from tests.kinds import starts_processes
 
 PASSWORDS = {role: f"{role} pass/word@1" for role in roles.LOGINS}
 
 
 @pytest.fixture(scope="module")
+@starts_processes
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """A PostgreSQL that has never heard of the portal, and its administrator's login without superuser rights."""
     folders = Folders(tmp_path_factory.mktemp("server") / "state")

@@ -19,6 +19,8 @@ from tests.conftest import person
 from tests.operations.test_checks import as_if_signed_in, as_process
 from tests.roles import acting_as
 
+pytestmark = pytest.mark.process
+
 __all__ = ["as_if_signed_in"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.kinds import starts_processes
 from tests.sandbox_server import SandboxServer
 
 
@@ -22,6 +23,7 @@ def no_doorbell() -> None:
 
 
 @pytest.fixture(scope="session")
+@starts_processes
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     with SandboxServer(tmp_path_factory.mktemp("sandbox")) as server:
         yield server

@@ -24,6 +24,8 @@ from connections.sandbox.kit import discover, simulators_in
 from tests.sandbox.conftest import Caller
 from tests.sandbox_server import REPOSITORY, SandboxRefused, SandboxServer
 
+pytestmark = pytest.mark.process
+
 
 def test_a_restart_keeps_people_keys_clients_tokens_and_the_authority(tmp_path: Path) -> None:
     server = SandboxServer(tmp_path).start()

@@ -23,7 +23,7 @@ from connections.vault.services import store_credential
 from tests.processes import ROOT, worker_environment
 from tests.roles import acting_as
 
-pytestmark = pytest.mark.usefixtures("committed_db")
+pytestmark = [pytest.mark.usefixtures("committed_db"), pytest.mark.process]
 PROCESSES, THREADS = 4, 8
 
 

@@ -19,6 +19,8 @@ from connections.vault.secret import Secret
 from connections.vault.services import open_connection, store_credential
 from portal.env import SandboxHosts
 
+pytestmark = pytest.mark.process
+
 CANARY = "canary-51c0de-do-not-show"
 ROOT = Path(__file__).resolve().parents[2]
 REFUSED = {"ProgrammingError", "KeyUnavailable", "InsufficientPrivilege", "PermissionError", "nothing"}

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import requests
 
+from tests.kinds import starts_processes
 from tests.sandbox_server import SandboxServer
 
 FIRST, SECOND = 7101, 7102
@@ -16,6 +17,7 @@ HOURS = 3600
 
 
 @pytest.fixture(scope="session")
+@starts_processes
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     with SandboxServer(tmp_path_factory.mktemp("hesabit"), simulator="hesabit") as server:
         yield server

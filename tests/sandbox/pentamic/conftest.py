@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 import requests
 
+from tests.kinds import starts_processes
 from tests.sandbox_server import SandboxServer
 
 _STRING_OR_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d[\d.]*')
 
 
 @pytest.fixture(scope="session")
+@starts_processes
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     with SandboxServer(tmp_path_factory.mktemp("pentamic"), simulator="pentamic") as server:
         yield server

@@ -9,12 +9,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import requests
 
+from tests.kinds import starts_processes
 from tests.sandbox_server import SandboxServer
 
 FIRST, SECOND = 418_000_101, 418_000_202
 
 
 @pytest.fixture(scope="session")
+@starts_processes
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
     with SandboxServer(tmp_path_factory.mktemp("smartbusiness"), simulator="smartbusiness") as server:
         yield server

@@ -16,6 +16,8 @@ from tests.contract.auth_methods import AuthMethod, auth_methods, auth_methods_o
 from tests.contract.customers import Customer, Simulated
 from tests.contract.expectations import BREAKS
 
+pytestmark = pytest.mark.split
+
 
 def positions(slug: str) -> list[tuple[str, str, str]]:
     """Every position of every switch but the default, which all other tests stand on, and that default."""

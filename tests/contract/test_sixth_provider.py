@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kinds import starts_processes
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIECES = REPOSITORY / "tests" / "contract" / "sixth"
 SLUG = "kuvitelma"
@@ -34,6 +36,7 @@ def git(where: Path, *arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
+@starts_processes
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what is kept in git, committed, with the sixth provider's files put beside it."""
     copy = tmp_path_factory.mktemp("sixth")
@@ -68,7 +71,7 @@ def test_nothing_but_its_own_files_is_added(tree: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_contract_holds_it(tree: Path) -> None:
+def test_the_contract_holds_it(django_db_setup: None, tree: Path) -> None:
     done = run(
         tree, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract", "-k", SLUG,
         PORTAL_TEST_DATABASE="test_sixth",
