@@ -21,7 +21,7 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # The world's addresses of IPv6: whatever is not in here was never given to anybody, or serves a purpose of its own.
 WORLD = ipaddress.ip_network("2000::/3")
-# Beyond what requests-hardened and Python refuse (SECURITY 0.5): the rest of IANA's special-purpose registries, with what
+# Beyond what requests-hardened and Python refuse (docs/decisions/0007): the rest of IANA's special-purpose registries, with what
 # they call globally reachable (anycast services, AS112, AMT), as no provider stands there; and a machine's own metadata at
 # one cloud (Azure).
 ALSO_REFUSED = tuple(
