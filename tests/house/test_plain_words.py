@@ -110,6 +110,33 @@ def test_tables_and_commands_have_their_new_names() -> None:
     assert commands & {"found", "upkeep"} == set()
 
 
+# -- one meaning for each name -----------------------------------------------------------------------------------------
+
+# Of before the rule: to become one thing each, and none may be added.
+STILL_TWO_THINGS = {
+    "Answer", "Client", "Company", "Detail", "Kind", "Line", "LookUp", "NotAllowed", "Offer", "Pasted", "Place", "Refused",
+    "Step", "Stream", "Wire",
+}  # fmt: skip
+# What Django wants to be called so.
+ALWAYS = {"Command"}
+
+
+def places_of_classes() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in docstrings.judged():
+        for node in ast.parse(papers.text_of(path)).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(papers.REPOSITORY)))
+    return found
+
+
+def test_a_name_of_a_class_means_one_thing() -> None:
+    classes = places_of_classes()
+    assert len(classes) > 250
+    twice = {name: places for name, places in classes.items() if len(places) > 1 and name not in ALWAYS}
+    assert {name: places for name, places in twice.items() if name not in STILL_TWO_THINGS} == {}
+
+
 # -- docstrings --------------------------------------------------------------------------------------------------------
 
 # Of before the rule: to be written, and none may be added.
