@@ -52,7 +52,7 @@ def secret_key(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
 
 @register()
 def key_files(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
-    """Each process has the keys of its own class and no others (ARCHITECTURE 2 and 6)."""
+    """Each process has the keys of its own class and no others (docs/security.md, Keys)."""
     if settings.PROCESS == "worker":
         return [*_opens(kek, "portal.E008"), *_not_allowed_here("WEB_KEYSET_FILE", "portal.E011")]
     if settings.PROCESS == "web":

@@ -1,4 +1,4 @@
-"""The floors of ARCHITECTURE 1 hold, and each contract notices the violation it is there for."""
+"""The floors of docs/architecture.md hold, and each contract notices the violation it is there for."""
 
 from __future__ import annotations
 

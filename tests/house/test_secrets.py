@@ -64,7 +64,7 @@ FIELDS = {
     "sync_runlogline.code": "the name of a sentence",
 }
 
-# Who may open a Secret (ARCHITECTURE 6): vault, transport, mail delivery; and the door that checks second factors.
+# Who may open a Secret: vault, transport, mail delivery; and the door that checks second factors.
 MAY_REVEAL = {
     "connections/vault/sealing.py",
     "connections/vault/secret.py",

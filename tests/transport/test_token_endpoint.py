@@ -252,7 +252,7 @@ def test_what_the_provider_asks_for_is_a_floor(hostile, uncanny, db):
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 def test_nothing_that_a_provider_echoes_is_told(hostile, uncanny, db, caplog, status):
-    """Error descriptions echo secrets and markup (SECURITY F15)."""
+    """Error descriptions echo secrets and markup (F15)."""
     echo = f"{CLIENT_SECRET} {API_KEY} <script>alert(1)</script>\r\nSet-Cookie: a"
     answering(hostile, status, {"error": echo, "error_description": echo, "errors": [{"message": echo}]})
     with caplog.at_level(logging.INFO), pytest.raises(Exception, match="Un") as caught:

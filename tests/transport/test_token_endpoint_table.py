@@ -1,4 +1,4 @@
-"""SECURITY F1 to F22 for both grants: whatever the token endpoint answers, no token is lost and nothing goes unhandled."""
+"""Facts F1 to F22 (docs/security.md) for both grants: whatever an endpoint answers, no token is lost, nothing goes unhandled."""
 
 from __future__ import annotations
 

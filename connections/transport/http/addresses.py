@@ -21,7 +21,7 @@ IP = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # The global addresses of IPv6: all others were never assigned, or serve a purpose of their own.
 GLOBAL_IPV6 = ipaddress.ip_network("2000::/3")
-# Beyond what requests-hardened and Python refuse (SECURITY 0.5): the rest of IANA's special-purpose registries, with what
+# Beyond what requests-hardened and Python refuse (docs/decisions/0007): the rest of IANA's special-purpose registries, with what
 # they call globally reachable (anycast services, AS112, AMT), as no provider stands there; and a machine's own metadata at
 # one cloud (Azure).
 ALSO_REFUSED = tuple(

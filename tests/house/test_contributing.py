@@ -1,0 +1,159 @@
+"""The lists of CONTRIBUTING.md name the files that a change touches: compared with an example that is in the code already."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from connections.providers.registry import all_providers
+from portal.operations import maintenance
+from tests.house import papers
+
+PAPER = papers.REPOSITORY / "CONTRIBUTING.md"
+# Where an example's words may stand without being part of the change: what was written once, and what is written by programs.
+ASIDE = ("migrations", "drills", "docs")
+QUESTIONS = (
+    "A page of a connection",
+    "How a 429 is waited for",
+    "A sixth provider",
+    "Who may disconnect, or do anything else",
+    "A column of the request log",
+    "The sentence for a revoked key",
+    "A new kind of job",
+    "An encrypted field",
+    "How long the request log is kept",
+    "A language",
+)
+
+
+def list_of(title: str) -> tuple[list[str], list[str], list[str]]:
+    """(words of the example, paths that are always touched: the first of each line, every path that is named)."""
+    text = papers.section(papers.text_of(PAPER), title)
+    example = re.search(r"^Example: (.+)$", text, re.MULTILINE)
+    lines = re.findall(r"^\d+\. (.*(?:\n {3,}.*)*)", text, re.MULTILINE)
+    always = [
+        first for line in lines if not line.startswith("If ") and (first := next(iter(papers.mentions(line)), ""))
+    ]
+    return papers.quoted(example[1]) if example else [], always, papers.mentions(text)
+
+
+@cache
+def sources() -> dict[str, str]:
+    """Code, templates and tests: their texts by their paths."""
+    found = {}
+    for room in ("portal", "connections", "templates", "tests"):
+        for path in (papers.REPOSITORY / room).rglob("*"):
+            is_ours = path.suffix in (".py", ".html", ".txt") and not set(path.parts) & set(ASIDE)
+            if is_ours and path != Path(__file__):
+                found[str(path.relative_to(papers.REPOSITORY))] = papers.text_of(path)
+    return found
+
+
+def footprint(words: list[str]) -> set[str]:
+    """Files that say one of the words, or are named by it."""
+    pattern = re.compile("|".join(rf"(?<![\w-]){re.escape(word)}(?![\w-])" for word in words))
+    return {path for path, text in sources().items() if Path(path).stem in words or pattern.search(text)}
+
+
+def lists() -> list[str]:
+    text = papers.section(papers.text_of(PAPER), "Lists")
+    return re.findall(r"^### (.+)$", text, re.MULTILINE)
+
+
+WITH_EXAMPLE = [title for title in lists() if list_of(title)[0]]
+
+
+def test_there_is_a_list_for_each_common_change() -> None:
+    assert len(lists()) == 9
+    assert len(WITH_EXAMPLE) >= 6
+
+
+@pytest.mark.parametrize("title", WITH_EXAMPLE)
+def test_the_example_stands_in_every_file_that_a_list_always_touches(title: str) -> None:
+    words, always, _named = list_of(title)
+    ours = {path for path in always if path in sources()}
+    assert ours
+    assert ours - footprint(words) == set()
+
+
+@pytest.mark.parametrize("title", WITH_EXAMPLE)
+def test_no_code_with_the_example_is_missing_from_the_list(title: str) -> None:
+    """Code and templates; tests of other matters may use the example, too."""
+    words, _always, named = list_of(title)
+    code = {path for path in footprint(words) if not path.startswith("tests/")}
+    assert code - set(named) == set()
+
+
+def test_a_page_is_listed_with_every_file_that_names_it() -> None:
+    """The tests as well, for this list."""
+    words, _always, named = list_of("Add a page of a connection")
+    assert footprint(words) - set(named) == set()
+
+
+@pytest.mark.parametrize("slug", sorted(all_providers()))
+def test_a_provider_has_the_files_that_the_list_names_and_no_others(slug: str) -> None:
+    assert misfiled(slug, papers.REPOSITORY) == (set(), set())
+
+
+def test_the_smallest_provider_has_them_too() -> None:
+    """It is put beside the others by the contract's tests, without tests of its simulator and a second server."""
+    absent, unlisted = misfiled("kuvitelma", papers.REPOSITORY / "tests" / "contract" / "sixth")
+    assert {path for path in absent if not path.startswith("tests/")} == set()
+    assert unlisted == set()
+
+
+def misfiled(slug: str, root: Path) -> tuple[set[str], set[str]]:
+    """(files that the list asks for and that are not there, files of the provider's own outside of what it names)."""
+    _words, always, named = list_of("Add a provider")
+    needed = {path.replace("<slug>", slug) for path in always if "<slug>" in path}
+    own = tuple(path.replace("<slug>", slug) for path in named if "<slug>" in path and "<checkpoint>" not in path)
+    there = {
+        str(path.relative_to(root))
+        for room in ("connections", "static", "templates", "tests")
+        for path in (root / room).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and slug in path.relative_to(root).with_suffix("").parts
+    }
+    # Beyond the list, its folder may have modules that are named for what they do.
+    room = f"connections/providers/{slug}/"
+    unlisted = {path for path in there if not path.startswith((*own, room, "tests/contract/sixth/"))}
+    return {path for path in needed if not (root / path).exists()}, unlisted
+
+
+def test_the_ten_questions_have_a_first_file() -> None:
+    answers = {
+        cells[0]: papers.mentions(cells[1])
+        for cells in papers.rows(papers.section(papers.text_of(PAPER), "Where do I look?"))
+    }
+    assert [question for question in QUESTIONS if question not in answers] == []
+    assert all(places and all(map(papers.exists, places)) for places in answers.values())
+
+
+def test_whatever_ends_after_a_time_has_its_line() -> None:
+    told = papers.quoted(papers.section(papers.text_of(PAPER), "Change how long something is kept"))
+    mine = {
+        f"{maintenance.__name__}.{name}"
+        for name in vars(maintenance)
+        if name.endswith("_KEPT") and name != "ANSWERS_KEPT"
+    }
+    assert mine - set(told) == set()
+    assert [name for name in told if name.startswith("SESSION_") and not hasattr(settings, name)] == []
+
+
+def test_a_list_that_lies_is_seen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    written = papers.text_of(PAPER).replace("`static/providers/<slug>.svg`", "`static/providers/<slug>.png`")
+    monkeypatch.setattr("tests.house.test_contributing.PAPER", tmp_path / "paper.md")
+    (tmp_path / "paper.md").write_text(written)
+    slug = sorted(all_providers())[0]
+    expected = ({f"static/providers/{slug}.png"}, {f"static/providers/{slug}.svg"})
+    assert misfiled(slug, papers.REPOSITORY) == expected
+
+
+def test_words_are_found_whole_and_in_names_of_files() -> None:
+    assert "portal/dashboard/urls.py" in footprint(["recorded_call"])
+    assert "templates/dashboard/recorded_call.html" in footprint(["recorded_call"])
+    assert footprint(["no_such_word_anywhere"]) == set()
+    assert "portal/members/request_labels.py" not in footprint(["recorded_call"])

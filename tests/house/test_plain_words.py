@@ -1,0 +1,182 @@
+"""Names that only insiders understood are gone from the places where they stood, and public functions say what they do.
+
+The words themselves are good English and may be used elsewhere: judged are files at their old places, and names that are
+defined in the room where they meant something private.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.house import docstrings, papers
+
+# Modules, packages and templates that had a name of their own kind, by what to search for today.
+OLD_PLACES = {
+    "request_context": ["connections/transport/caller.py"],
+    "error_mapping": ["connections/transport/verdict.py"],
+    "transport/http": [
+        *(f"connections/transport/{name}.py" for name in ("egress", "egress_errors", "names", "links", "heads", "trust")),
+        *(f"connections/transport/{name}.py" for name in ("addresses", "bodies", "parsing", "deadline", "proxy")),
+    ],
+    "transport/oauth": [
+        *(f"connections/transport/{name}.py" for name in ("token_request", "grant_store", "leaving", "shield")),
+        *(f"connections/transport/{name}.py" for name in ("tokens", "signing", "authorization", "activation")),
+    ],
+    "transport/limits": [f"connections/transport/{name}.py" for name in ("limiter", "breaker", "retry", "clock")],
+    "transport/log": [f"connections/transport/{name}.py" for name in ("ledger", "outline", "redaction", "recording")],
+    "calls": [f"connections/calls/{name}.py" for name in ("keeping", "looking", "checking", "sending")],
+    "slices": ["connections/sync/parts.py"],
+    "progress, checklist_page, lookups": [
+        "portal/onboarding/walk.py", "portal/onboarding/board.py", "portal/onboarding/reach.py", "portal/members/reach.py",
+        "templates/onboarding/walk.html",
+    ],
+    "dashboard, api_console": ["portal/overview", "portal/calling", "templates/overview", "templates/calling"],
+    "bootstrap, maintenance": [
+        "portal/operations/founding.py", "portal/operations/upkeep.py",
+        "portal/operations/management/commands/found.py", "portal/operations/management/commands/upkeep.py",
+    ],
+    "process_user, parent_death, stop_signals, locks, banner": [
+        f"portal/operations/{name}.py" for name in ("seat", "lifeline", "bell", "claims", "places")
+    ],
+    "support": [f"portal/support/{name}.py" for name in ("looking", "showing", "posting", "trail", "work")],
+    "quota_worker, send_worker, certificate_factory, token_pairs": [
+        f"tests/transport/{name}.py" for name in ("takers", "senders", "papers", "pairs")
+    ],
+}  # fmt: skip
+
+# Names of classes, functions, parameters and fields by the room in which nothing may be called so.
+OLD_NAMES = {
+    "connections/transport/": ("Living", "Fresh", "trade", "Given", "passage", "Caller", "caller", "way", "word"),
+    "connections/tenancy/": ("Fenced", "Unfenced"),
+    "connections/vault/": ("HouseKey", "HousePrivateKey", "make_house_key", "found_tenant", "way"),
+    "connections/spec/": ("way", "ways", "word"),
+    "connections/providers/": ("way", "ways"),
+    "connections/sync/": ("parts",),
+    "connections/calls/": ("keeping", "looking", "checking", "sending"),
+    "portal/dashboard/": ("connection_news", "run_news", "news", "way"),
+    "portal/api_console/": ("call_news", "news"),
+    "portal/onboarding/": ("activation_news", "news", "Board", "board", "Walk", "walk", "way"),
+    "portal/support/": ("Looking",),
+}
+
+
+def defined(source: str) -> Iterator[str]:
+    """Names of classes, functions and parameters, and of annotated fields."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            yield node.target.id
+
+
+def modules_of(room: str) -> list[Path]:
+    return [path for path in papers.modules() if str(path.relative_to(papers.REPOSITORY)).startswith(room)]
+
+
+@pytest.mark.parametrize("today", OLD_PLACES)
+def test_nothing_stands_at_its_old_place(today: str) -> None:
+    assert [place for place in OLD_PLACES[today] if (papers.REPOSITORY / place).exists()] == []
+
+
+@pytest.mark.parametrize("room", OLD_NAMES)
+def test_nothing_has_its_old_name(room: str) -> None:
+    assert modules_of(room), "the room is gone: take its line away"
+    named = {
+        f"{path.relative_to(papers.REPOSITORY)}: {name}"
+        for path in modules_of(room)
+        for name in defined(papers.text_of(path))
+        if name in OLD_NAMES[room]
+    }
+    assert named == set()
+
+
+def test_an_old_name_is_seen_wherever_it_is_defined() -> None:
+    source = "class Living: pass\ndef trade(word): pass\nclass A:\n    way: str\n    async def passage(self): pass\nx = given\n"
+    assert {"Living", "trade", "word", "way", "passage"} <= set(defined(source))
+    assert "given" not in set(defined(source)), "the use of a word is no name"
+
+
+def test_tables_and_commands_have_their_new_names() -> None:
+    models = papers.text_of(papers.REPOSITORY / "connections" / "vault" / "key_models.py")
+    assert "class SystemKey(" in models
+    commands = {path.stem for path in (papers.REPOSITORY / "portal/operations/management/commands").glob("*.py")}
+    assert {"bootstrap", "maintenance"} <= commands
+    assert commands & {"found", "upkeep"} == set()
+
+
+# -- one meaning for each name -----------------------------------------------------------------------------------------
+
+# Of before the rule: to become one thing each, and none may be added.
+STILL_TWO_THINGS = {
+    "Answer", "Client", "Company", "Detail", "Kind", "Line", "LookUp", "NotAllowed", "Offer", "Pasted", "Place", "Refused",
+    "Step", "Stream", "Wire",
+}  # fmt: skip
+# What Django wants to be called so.
+ALWAYS = {"Command"}
+
+
+def places_of_classes() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in docstrings.judged():
+        for node in ast.parse(papers.text_of(path)).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(papers.REPOSITORY)))
+    return found
+
+
+def test_a_name_of_a_class_means_one_thing() -> None:
+    classes = places_of_classes()
+    assert len(classes) > 250
+    twice = {name: places for name, places in classes.items() if len(places) > 1 and name not in ALWAYS}
+    assert {name: places for name, places in twice.items() if name not in STILL_TWO_THINGS} == {}
+
+
+# -- docstrings --------------------------------------------------------------------------------------------------------
+
+# Of before the rule: to be written, and none may be added.
+STILL_SILENT = {
+    "connections.spec.faults.FaultCatalogue.rule",
+    "portal.dashboard.cards.Card.kind",
+    "portal.dashboard.details.Detail.fingerprint",
+    "portal.env.choice",
+    "portal.env.networks",
+    "portal.env.number",
+    "portal.operations.database_checks.server_major",
+    "portal.operations.role_checks.login",
+}
+
+
+def test_public_functions_say_what_they_return_or_raise() -> None:
+    """tests/house/docstrings.py says which ones need to."""
+    assert len(docstrings.judged()) > 250
+    silent = {found.place: found.why for found in docstrings.silent()}
+    assert {place: why for place, why in silent.items() if place not in STILL_SILENT} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("def f():\n    raise ValueError(1)", "raises"),
+        ("def f():\n    try:\n        g()\n    except E:\n        raise", None),
+        ("def f() -> tuple[int, str]:\n    return g()", "returns tuple[int, str]"),
+        ("def delay() -> float:\n    return g()", "returns float"),
+        ("def delay_seconds() -> float:\n    return g()", None),
+        ("def f():\n" + "    g()\n" * 11, "11 lines"),
+        ("def f():\n    '''Says it.'''\n    raise ValueError(1)", None),
+        ("def _f():\n    raise ValueError(1)", None),
+        ("def page(request):\n    raise Http404", None),
+        ("@register(Tags.database)\ndef check():\n" + "    g()\n" * 11, None),
+        ("class _A:\n    def f(self):\n        raise E(1)", None),
+        ("class A:\n    def f(self):\n        raise E(1)", "raises"),
+        ("class A:\n    def f(self):\n        raise NotImplementedError", None),
+        ("def f():\n    def inner():\n        raise E(1)\n    return inner", None),
+    ],
+)
+def test_the_judge_is_fair(source: str, why: str | None) -> None:
+    assert [found.why for found in docstrings.silent_in(source, "planted")] == ([why] if why else [])
