@@ -29,7 +29,6 @@ TIMED = (
     "limits.circuit_breaker",
     "limits.retry",
     "oauth.token",
-    "attempt",
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db.models import F
@@ -154,7 +155,10 @@ def test_a_token_that_is_not_known_everywhere_yet_is_sent_once_more(hostile, unc
 
 
 def test_a_new_token_that_stays_refused_is_sent_once_more_and_no_oftener(hostile, standing, monkeypatch):
-    monkeypatch.setattr(client_module, "TOKEN_SPREADS_SECONDS", 0.2)
+    slept = []
+    monkeypatch.setattr(client_module, "TOKEN_SPREADS_SECONDS", 60.0)
+    monkeypatch.setattr(client_module, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
     answering(hostile, 401)
     assert refused(standing).fault.code == "turned-away"
     assert sum(not line.asked.endswith("/oauth/token") for line in hostile.asked) == 3
+    assert len(slept) == 1
