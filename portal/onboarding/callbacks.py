@@ -108,17 +108,17 @@ def activation_arrived(request: HttpRequest, provider_slug: str, environment: st
         raise Http404
     if not request.user.is_authenticated:
         return render(request, "onboarding/callback_sign_in.html", {"provider": provider}, status=403)
-    parameters = request.POST if request.method == "POST" else request.GET
-    if parameters.get("error"):
-        return _activation_declined(request, provider, parameters["error"])
+    callback_data = request.POST if request.method == "POST" else request.GET
+    if callback_data.get("error"):
+        return _activation_declined(request, provider, callback_data["error"])
     name = provider.activation.parameter
-    request_id = parameters.get(name, "")
-    if not request_id or _repeats(parameters, name):
+    request_id = callback_data.get(name, "")
+    if not request_id or _repeats(callback_data, name):
         return _void(request, provider)
     user = request.user
     offered = tenants_to_connect_for(user)
     if request.method == "POST":
-        selected_tenant = next((tenant for tenant in offered if tenant.slug == parameters.get("tenant")), None)
+        selected_tenant = next((tenant for tenant in offered if tenant.slug == callback_data.get("tenant")), None)
         if selected_tenant is None:
             return _void(request, provider)
         try:
@@ -162,9 +162,9 @@ def _activation_declined(request: HttpRequest, provider: Provider, error: str) -
     )
 
 
-def _repeats(parameters: QueryDict, *names: str) -> bool:
+def _repeats(callback_data: QueryDict, *names: str) -> bool:
     """RFC 6749 3.1: a parameter may stand in a request once."""
-    return any(len(parameters.getlist(name)) > 1 for name in names)
+    return any(len(callback_data.getlist(name)) > 1 for name in names)
 
 
 def _void(request: HttpRequest, provider: Provider) -> HttpResponse:

@@ -31,13 +31,10 @@ READ = {
     "seen": "a fingerprint, compared",
     "open": "a checkpoint's name, of the provider",
     "edit": "a button",
-    "none": "a button",
     "confirm": "a button",
     "confirmed": "a button",
     "sure": "a button",
     "evidence": "an id of evidence, compared with that of the row that is asked for",
-    "outcome": "one of two words",
-    "company": "one of those the proposal offers",
     "compared": "fingerprints of certificates",
     "tenant": "one of the person's own, by its short name",
     "error": "a word of the provider",
@@ -73,7 +70,9 @@ def addresses(ids: dict[str, Any], foreign: dict[str, Any]) -> Iterator[tuple[st
         if not names:
             continue
         assert route.startswith("t/<slug:slug>/"), f"{route}: an id outside of a tenant's addresses"
-        keys = {name: "recorded" if (name, "recording" in route) == ("call", True) else name for name in names}
+        keys = {name: name.removesuffix("_id") for name in names}
+        if "recording" in route:
+            keys = {name: "recorded" if key == "call" else key for name, key in keys.items()}
         own = {"slug": "aamu", "checkpoint": ids["key_checkpoint"], "login": ids["login"], "operation": "session"}
         own |= {name: ids[key] for name, key in keys.items()}
         for replaced in [*([name] for name in names), *([names] if len(names) > 1 else [])]:
@@ -103,7 +102,7 @@ def test_every_address_with_an_id_by_every_method(
 
 def test_pages_read_the_listed_values_only() -> None:
     reading = re.compile(
-        r"""(?:request\.(?:GET|POST)|given)(?:\.get|\.getlist)?[(\[]"(\w+)"|"(\w+)" (?:not )?in request\."""
+        r"""(?:request\.(?:GET|POST)|callback_data)(?:\.get|\.getlist)?[(\[]"(\w+)"|"(\w+)" (?:not )?in request\."""
     )
     found = {"state", "code", "iss"}  # read by a loop over their names
     for path in Path(portal.__file__).parent.rglob("*.py"):
