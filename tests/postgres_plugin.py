@@ -11,6 +11,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -79,8 +80,10 @@ def start_servers() -> bool:
 def _remove_what_killed_runs_left() -> None:
     for state in Path(tempfile.gettempdir()).glob("portal-tests-*-*") if Path("/proc/self").exists() else ():
         pid = state.name.split("-")[2]
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists() and state.lstat().st_uid == os.geteuid():
-            shutil.rmtree(state, ignore_errors=True)
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            with suppress(FileNotFoundError):  # another run was quicker
+                if state.lstat().st_uid == os.geteuid():
+                    shutil.rmtree(state, ignore_errors=True)
 
 
 def _remove_state() -> None:
