@@ -50,7 +50,7 @@ def send(lease: TenantLease) -> Again | None:
         if operation is None or not _may_go_on(call, operation):
             _stop(call, operation)
             return None
-    return Turn(lease, call, operation, Client(connection=call.connection)).go_on()
+    return Dispatch(lease, call, operation, Client(connection=call.connection)).go_on()
 
 
 def end_parked_call(lease: TenantLease) -> None:
@@ -92,7 +92,7 @@ def _stop(call: Call, operation: Operation | None) -> None:
 
 
 @dataclass
-class Turn:
+class Dispatch:
     """One worker's turn at one call."""
 
     lease: TenantLease

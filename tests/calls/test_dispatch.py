@@ -254,7 +254,7 @@ def die_at(monkeypatch: pytest.MonkeyPatch, calling: Calling, where: str) -> Cal
         def die(*args: Any, **values: Any) -> None:
             raise Killed
 
-        patched.setattr(dispatch.Turn, where, die)
+        patched.setattr(dispatch.Dispatch, where, die)
         call = calling.ask()
         with acting_as("worker"):
             lease = claim(Job.objects.get(subject=call.id).id)

@@ -26,7 +26,7 @@ OLD_PLACES = {
         *(f"connections/transport/{name}.py" for name in ("token_request", "grant_store", "leaving", "shield")),
         *(f"connections/transport/{name}.py" for name in ("tokens", "signing", "authorization", "activation")),
     ],
-    "transport/limits": [f"connections/transport/{name}.py" for name in ("limiter", "breaker", "retry", "clock")],
+    "transport/limits": [f"connections/transport/{name}.py" for name in ("limiter", "breaker", "retry")],
     "transport/log": [f"connections/transport/{name}.py" for name in ("ledger", "outline", "redaction", "recording")],
     "calls": [f"connections/calls/{name}.py" for name in ("keeping", "looking", "checking", "sending")],
     "slices": ["connections/sync/parts.py"],

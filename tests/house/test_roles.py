@@ -20,7 +20,7 @@ TABLE = "portal/members/permissions.py"
 # Where a role is handed out, not asked about.
 HANDED_OUT = {
     "portal/operations/bootstrap.py": {"StaffRole.ADMIN"},  # the first admin of a new installation
-    "portal/operations/demo.py": {
+    "portal/devserver/demo_data.py": {
         "Role.OWNER",
         "Role.OPERATOR",
         "Role.VIEWER",

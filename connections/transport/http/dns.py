@@ -18,7 +18,7 @@ LONGEST_LOOKUP_SECONDS = 10.0  # seconds, where no deadline says less
 
 
 @dataclass
-class Lookup:
+class NameLookup:
     """A lookup that is under way; whoever asks for the same name meanwhile waits for it, too."""
 
     host: str
@@ -42,7 +42,7 @@ class Lookup:
 
 _lock = threading.Lock()
 _places = threading.BoundedSemaphore(MOST_LOOKUPS)
-_under_way: dict[tuple[str, int], Lookup] = {}
+_under_way: dict[tuple[str, int], NameLookup] = {}
 
 
 def _forget_lookups() -> None:
@@ -85,7 +85,7 @@ def look_up(host: str, port: int) -> list[IP]:
     return ips
 
 
-def _start_lookup(host: str, port: int) -> Lookup:
+def _start_lookup(host: str, port: int) -> NameLookup:
     """The lookup of this name that is under way, else a new one in a thread of its own: a resolver cannot be stopped."""
     with _lock:
         if (running := _under_way.get((host, port))) is not None:
@@ -93,7 +93,7 @@ def _start_lookup(host: str, port: int) -> Lookup:
     places, remaining = _places, deadline.seconds_left()
     if not places.acquire(timeout=LONGEST_LOOKUP_SECONDS if remaining is None else remaining):
         raise NameNotFound
-    lookup = Lookup(host, port)
+    lookup = NameLookup(host, port)
     with _lock:
         _under_way[host, port] = lookup
     try:
