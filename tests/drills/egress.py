@@ -117,8 +117,8 @@ class Drill:
         for attempt in corpus.hostile_urls(self.chance):
             self.figures.hostile_urls += 1
             said = self._send(attempt)
-            self.figures.urls_refused += said == "NotAllowed"  # by the door itself, and not by the look-up or the line
-            if said != "NotAllowed":
+            self.figures.urls_refused += said == "AddressNotAllowed"  # by the door itself, and not by the look-up or the line
+            if said != "AddressNotAllowed":
                 self.figures.wrong.append(f"{attempt.url!r}: {said}")
 
     def _rebindings(self, most: int) -> None:
@@ -129,9 +129,9 @@ class Drill:
             for _ in range(len(attempt.script) + 1):
                 said = self._send(attempt, fresh=self.chance.random() < 0.7)
                 self.figures.rebinding_calls += 1
-                self.figures.rebindings_refused += said in ("NotAllowed", "NotSent")
+                self.figures.rebindings_refused += said in ("AddressNotAllowed", "NotSent")
                 self.figures.rebindings_to_public += said == 200
-                if said not in ("NotAllowed", "NotSent", 200):
+                if said not in ("AddressNotAllowed", "NotSent", 200):
                     self.figures.wrong.append(f"{attempt}: {said}")
 
     def _redirects(self, most: int) -> None:
@@ -170,7 +170,7 @@ class Drill:
                 hidden_query={"access_token": SECRET}, **posted,
             )  # fmt: skip
         except http_session.LeadsInside:
-            return "NotAllowed"
+            return "AddressNotAllowed"
         except http_session.NameNotFound:
             return "NotSent"
         except http_session.EgressError as refused:
