@@ -96,7 +96,8 @@ def member(role: Role) -> Callable[[View], View]:
                 raise Http404
             asked = cast(MemberRequest, request)
             asked.tenant, asked.membership = membership.tenant, membership
-            with tenant_scope(membership.tenant_id):
+            # What a view has written is undone when it raises; one that only reads has nothing to undo.
+            with tenant_scope(membership.tenant_id, savepoint=request.method not in READING):
                 return view(asked, *args, **kwargs)
 
         inside.needs_sign_in = True  # type: ignore[attr-defined]
