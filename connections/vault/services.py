@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from django.utils import timezone
+from django.db.models import DateTimeField, OuterRef, QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.services import enqueue
@@ -29,6 +31,7 @@ from connections.vault.models import (
 )
 from connections.vault.secret import BoundSecret, Secret
 
+FOREVER_AGO = datetime(1, 1, 2, tzinfo=timezone.utc)
 CHANGE_OVER = timedelta(days=7)  # a replaced certificate stays trusted, while a host changes from one to the next
 
 
@@ -113,7 +116,7 @@ def store_credential(*, connection: Connection, name: str, secret: Secret, actor
         connection=connection,
         name=name,
         hint=secret.hint(),
-        changed_at=timezone.now(),
+        changed_at=django_timezone.now(),
         changed_by=actor.name,
     )
     sealed = sealing.seal(row, "ciphertext", secret)
@@ -162,7 +165,7 @@ def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Ac
         confirmed = Pin.objects.filter(connection_id=connection.id, host=pin.host, confirmed_at__isnull=False)
         replaced = confirmed.order_by("-confirmed_at").values_list("id", flat=True)[:1]
         confirmed.exclude(id__in=list(replaced)).delete()
-        Pin.objects.filter(id=pin.id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
+        Pin.objects.filter(id=pin.id).update(confirmed_at=django_timezone.now(), confirmed_by=actor.name)
         audit.record(
             tenant_id=connection.tenant_id,
             actor=actor,
@@ -179,7 +182,7 @@ def live_pins(connection: Connection) -> list[Pin]:
     rows = Pin.objects.filter(connection_id=connection.id, confirmed_at__isnull=False).order_by(
         "host", "-confirmed_at"
     )
-    now, live = timezone.now(), []
+    now, live = django_timezone.now(), []
     newest: dict[str, Pin] = {}
     for pin in rows:
         first = newest.setdefault(pin.host, pin)
@@ -263,7 +266,7 @@ def register_client(
             activation_link=activation_link,
             api_version=api_version,
             **sealed,
-            changed_at=timezone.now(),
+            changed_at=django_timezone.now(),
         )
     return row.id
 
@@ -276,11 +279,15 @@ class Exemptions:
     private_networks: tuple[str, ...] = ()
 
 
+def standing_exemptions(connection_id: UUID | OuterRef, moved_at: Value | OuterRef) -> QuerySet[NetworkExemption]:
+    """Those that count for the connection, which was moved then (NULL: never). In a subquery both are an OuterRef."""
+    allowed_since = Coalesce(moved_at, Value(FOREVER_AGO, DateTimeField()))
+    return NetworkExemption.objects.filter(connection_id=connection_id, ended_at=None, granted_at__gt=allowed_since)
+
+
 def exemptions_of(connection: Connection) -> Exemptions:
     """Needs the tenant's scope, or the staff's. One query."""
-    rows = NetworkExemption.objects.filter(connection_id=connection.id, ended_at=None)
-    if connection.moved_at is not None:
-        rows = rows.filter(granted_at__gt=connection.moved_at)
+    rows = standing_exemptions(connection.id, Value(connection.moved_at, DateTimeField()))
     networks = dict(rows.values_list("kind", "networks"))
     return Exemptions(Exemption.PLAIN_HTTP in networks, tuple(networks.get(Exemption.PRIVATE_NETWORKS, ())))
 
@@ -298,7 +305,7 @@ def set_exemption(
     if standing[kind] == (networks is not None) and is_same:
         return False
     NetworkExemption.objects.filter(connection_id=connection.id, kind=kind, ended_at=None).update(
-        ended_at=timezone.now()
+        ended_at=django_timezone.now()
     )
     if networks is not None:
         NetworkExemption(
@@ -346,7 +353,7 @@ def mark_broken(*, connection: Connection, fault: str) -> None:
         id=connection.id, state__in=(ConnectionState.CONNECTED, ConnectionState.BROKEN)
     )
     standing.exclude(state=ConnectionState.BROKEN, fault=fault).update(
-        state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
+        state=ConnectionState.BROKEN, fault=fault, fault_at=django_timezone.now()
     )
 
 
@@ -357,7 +364,7 @@ def doubt_company(*, connection: Connection, fault: str) -> None:
     """
     standing = (ConnectionState.CONNECTED, ConnectionState.BROKEN)
     Connection.objects.filter(id=connection.id, state__in=standing).update(
-        state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
+        state=ConnectionState.BROKEN, fault=fault, fault_at=django_timezone.now()
     )
 
 

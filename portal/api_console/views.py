@@ -25,6 +25,7 @@ from portal.api_console.details import detail, offer, request_of
 from portal.api_console.forms import CallForm
 from portal.members.access import MemberRequest, member
 from portal.members.models import Role
+from portal.members.polling import render_if_changed
 from portal.members.rows import own
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding.marks import provider_of
@@ -32,8 +33,6 @@ from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by
 from portal.rate_limits.spending import RateLimited
-
-UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_GET
@@ -107,9 +106,9 @@ def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
 def call_poll(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
     """What htmx asks for while a worker goes on with it."""
     shown = _of_call(request, own(request, Call, id=call, connection=connection))
-    if shown["detail"].fingerprint == request.GET.get("seen"):
-        return HttpResponse(status=UNCHANGED)
-    return render(request, "api_console/call_poll.html", shown)
+    return render_if_changed(
+        request, "api_console/call_poll.html", lambda: shown, fingerprint=shown["detail"].fingerprint
+    )
 
 
 @require_POST

@@ -28,7 +28,9 @@ class RefusalsMiddleware:
         response = self.get_response(request)
         match = request.resolver_match
         if response.status_code == REFUSED and request.user.is_authenticated and match and "slug" in match.kwargs:
-            ids = {name: str(value) for name, value in match.kwargs.items() if isinstance(value, UUID)}
+            ids = {
+                name.removesuffix("_id"): str(value) for name, value in match.kwargs.items() if isinstance(value, UUID)
+            }
             audit.record_repeated(
                 actor=request.user.actor,
                 action="access.refused",

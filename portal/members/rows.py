@@ -14,5 +14,6 @@ Row = TypeVar("Row", bound=Model)
 
 def own(request: MemberRequest, rows: type[Row] | QuerySet[Row], **wanted: Any) -> Row:
     """The row of the request's tenant. Raises Http404, alike for one that is missing and one that is another tenant's."""
-    found: Row = get_object_or_404(rows, tenant_id=request.tenant.id, **wanted)
-    return found
+    row: Row = get_object_or_404(rows, tenant_id=request.tenant.id, **wanted)
+    row.tenant = request.tenant  # type: ignore[attr-defined]  # known already: nobody need fetch it again
+    return row

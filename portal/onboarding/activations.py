@@ -18,14 +18,13 @@ from connections.vault.keys import KeyUnavailable
 from connections.vault.services import Refused
 from portal.members.access import MemberRequest, member, membership_of
 from portal.members.models import Role
+from portal.members.polling import render_if_changed
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import consents
 from portal.onboarding.activating import NO_KEYS, Activating, shown
 from portal.onboarding.callbacks import unreferred
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
-
-UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_GET
@@ -41,9 +40,12 @@ def activation(request: MemberRequest, activation: UUID) -> HttpResponse:
 def activation_poll(request: MemberRequest, activation: UUID) -> HttpResponse:
     """What htmx asks for while a worker is at it."""
     found = shown(request, activation)
-    if found.fingerprint == request.GET.get("seen"):
-        return HttpResponse(status=UNCHANGED)
-    return render(request, "onboarding/activation_moving.html", _context(request, found))
+    return render_if_changed(
+        request,
+        "onboarding/activation_moving.html",
+        lambda: _context(request, found),
+        fingerprint=found.fingerprint,
+    )
 
 
 @require_POST

@@ -8,13 +8,14 @@ from django.http import Http404
 
 from portal.members.access import MemberRequest
 from portal.members.rows import own
+from portal.onboarding.checklist_page import for_checklist_page
 from portal.onboarding.marks import marks_of
 from portal.onboarding.models import Mark, Onboarding
 
 
 def onboarding_of(request: MemberRequest, connection: UUID) -> Onboarding:
     """Raises Http404, alike for a missing connection and another tenant's."""
-    return own(request, Onboarding.objects.select_related("connection"), connection_id=connection)
+    return own(request, for_checklist_page(Onboarding.objects.all()), connection_id=connection)
 
 
 def mark_of(request: MemberRequest, connection: UUID, checkpoint: str) -> Mark:

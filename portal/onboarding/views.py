@@ -27,6 +27,7 @@ from connections.vault.models import ConnectionState
 from connections.vault.services import Refused
 from portal.members.access import RANK, MemberRequest, member
 from portal.members.models import Role
+from portal.members.polling import render_if_changed
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import activating, logins, services
 from portal.onboarding.activating import NO_KEYS
@@ -41,8 +42,6 @@ from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by
 from portal.rate_limits.spending import RateLimited
-
-UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -99,13 +98,16 @@ def checkpoint(request: MemberRequest, connection: UUID, checkpoint: str) -> Htt
 @never_cache
 @member(Role.VIEWER)
 def checklist_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
-    """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
+    """What htmx asks for while something is under way."""
     opened = request.GET.get("open", "")
     onboarding = onboarding_of(request, connection)
     shown = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
-    if shown.fingerprint == request.GET.get("seen"):
-        return HttpResponse(status=UNCHANGED)
-    return render(request, "onboarding/poll.html", _context(request, shown, own_page=bool(opened)))
+    return render_if_changed(
+        request,
+        "onboarding/poll.html",
+        lambda: _context(request, shown, own_page=bool(opened)),
+        fingerprint=shown.fingerprint,
+    )
 
 
 @require_POST

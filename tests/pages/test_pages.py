@@ -142,7 +142,7 @@ def test_a_broken_page_says_so_without_the_trace(
         message = "canary-in-the-trace"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(views, "cards_of", breaks)
+    monkeypatch.setattr(views, "home_page", breaks)
     client = sign_in(alice)
     client.raise_request_exception = False
     answer = client.get("/t/aamu/")

@@ -53,7 +53,7 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
     Raises Refused for a connection that has left or is recorded already, KeyUnavailable.
     """
     hold_open(connection)  # first, as whoever waits for it finds what is begun here
-    if live(connection) is not None:
+    if live_ones().filter(connection_id=connection.id).exists():
         raise Refused(_("This connection is being recorded already."))
     if destroy(connection):
         _audit(connection, actor, "recording.deleted")
@@ -90,10 +90,9 @@ def newest(connection: Connection) -> Recording | None:
     return kept.defer("public_keyset", "wrapped_keyset").first()
 
 
-def live(connection: Connection) -> Recording | None:
-    """The one that is under way. Needs the tenant's scope."""
-    found = newest(connection)
-    return found if found is not None and is_live(found) else None
+def live_ones() -> QuerySet[Recording]:
+    """Those under way, as `is_live` says. Needs the tenant's scope."""
+    return Recording.objects.filter(stopped_at=None, until_at__gt=timezone.now(), kept__lt=MOST_CALLS)
 
 
 def is_live(recording: Recording) -> bool:

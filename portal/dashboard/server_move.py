@@ -31,27 +31,32 @@ from portal.rate_limits.pages import limited
 @never_cache
 @member(Role.OWNER)
 @limited(limits.SERVER_MOVE)
-def move(request: MemberRequest, connection: UUID) -> HttpResponse:
+def move(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """Nothing changes before old and new have been shown and confirmed."""
-    row = own(request, Connection, id=connection)
-    if not moving.can_move(row):
+    connection = own(request, Connection, id=connection_id)
+    if not moving.can_move(connection):
         raise Http404
-    fields = address_fields(row)
-    form = FieldsForm(request.POST or None, fields=fields, settings=row.settings, stored=())
-    context: dict[str, Any] = {"connection": row, "provider": provider_of(row), "form": form, "changes": []}
+    fields = address_fields(connection)
+    form = FieldsForm(request.POST or None, fields=fields, settings=connection.settings, stored=())
+    context: dict[str, Any] = {
+        "connection": connection,
+        "provider": provider_of(connection),
+        "form": form,
+        "changes": [],
+    }
     if request.method == "POST":
         if not recently_proved(request):
-            return ask_again(request, reverse("move", args=[request.tenant.slug, row.id]))
+            return ask_again(request, reverse("move", args=[request.tenant.slug, connection.id]))
         if form.is_valid():
             try:
-                changes = moving.changes(connection=row, values=form.cleaned_data)
+                changes = moving.changes(connection=connection, values=form.cleaned_data)
                 if "confirmed" in request.POST:
-                    moving.move(connection=row, values=form.cleaned_data, actor=request.user.actor)
+                    moving.move(connection=connection, values=form.cleaned_data, actor=request.user.actor)
                     messages.success(
                         request,
                         _("The server is changed. What was stored for the old one is destroyed: go on below."),
                     )
-                    return redirect("checklist", request.tenant.slug, row.id)
+                    return redirect("checklist", request.tenant.slug, connection.id)
             except BadInput as bad:
                 for name, sentence in bad.sentences.items():
                     form.add_error(name, str(sentence))
