@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db.models import Model, Q, QuerySet
-from django.utils.dateparse import parse_datetime
 
 Row = TypeVar("Row", bound=Model)
 SEPARATOR = "~"  # stands as it is in an address
@@ -62,19 +61,19 @@ def _parsed(position: str, types: list[type]) -> list[Any] | None:
         return None
     try:
         return [_value(part, kind) for part, kind in zip(parts, types, strict=True)]
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
 def _value(text: str, kind: type) -> Any:
-    """Raises ValueError for what is no value of that type."""
+    """Raises ValueError for what is no value of that type, OverflowError for a time that no calendar has."""
     if kind is UUID:
         return UUID(text)
     if kind is datetime:
-        moment = parse_datetime(text)
-        if moment is None or moment.tzinfo is None:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
             raise ValueError(text)
-        return moment
+        return moment.astimezone(timezone.utc)
     if not re.fullmatch(rf"[0-9]{{1,{MOST_DIGITS}}}", text):
         raise ValueError(text)
     return int(text)

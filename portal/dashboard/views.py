@@ -148,8 +148,8 @@ def schedule(request: MemberRequest, connection_id: UUID) -> HttpResponse:
 @member(Role.VIEWER)
 def run(request: MemberRequest, connection_id: UUID, run_id: UUID) -> HttpResponse:
     """The run; `lines` and `requests` in the address are the positions after which older ones are shown."""
-    positions = {f"{name}_after": request.GET.get(name, "") for name in ("lines", "requests")}
-    page = run_page(_run(request, connection_id, run_id), **positions)
+    run = _run(request, connection_id, run_id)
+    page = run_page(run, lines_after=request.GET.get("lines", ""), requests_after=request.GET.get("requests", ""))
     return render(request, "dashboard/run.html", _run_context(request, page))
 
 
