@@ -75,7 +75,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "django_htmx",
-    "lucide",
 ]
 
 MIDDLEWARE = [
@@ -120,6 +119,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.members.context.place",
             ],
+            "libraries": {"lucide": "portal.members.templatetags.icons"},
         },
     }
 ]

@@ -190,7 +190,9 @@ def measure(pages: Pages, *, rounds: int, seconds: float) -> dict[str, Figures]:
         for name, address in pages.addresses.items():
             rates[name].append(_rate(ask, address, seconds))
     return {
-        name: Figures(counts[name], sizes[name], own, [each / bare for each, bare in zip(own, rates[BARE], strict=True)])
+        name: Figures(
+            counts[name], sizes[name], own, [each / bare for each, bare in zip(own, rates[BARE], strict=True)]
+        )
         for name, own in rates.items()
     }
 
@@ -232,9 +234,7 @@ def main() -> int:
     house = House(folder / "var")
     try:
         house.start_servers()
-        house.set_up_django(
-            PORTAL_WEB_KEYSET_FILE=str(house.keys.web_keyset), PORTAL_ORIGIN="http://localhost:8000"
-        )
+        house.set_up_django(PORTAL_WEB_KEYSET_FILE=str(house.keys.web_keyset), PORTAL_ORIGIN="http://localhost:8000")
         pages = fill()
         house.act_as_web()
         add_bare_view()
