@@ -83,7 +83,9 @@ def fill(tenant: Tenant, ids: dict[str, Any], owner: Any, numbers: range) -> Non
                 part = StreamProgress(tenant=tenant, run_id=run_id, stream=f"stream-{number}", order=number, skipped=1)
                 part.save(force_insert=True)
             StreamCursor(tenant=tenant, connection=connection, stream=f"stream-{number}").save(force_insert=True)
-            Connection.objects.create(tenant=tenant, provider="procountor", environment="test", auth_method="api-key")
+            other = Connection(tenant=tenant, provider="procountor", environment="test")
+            other.auth_method = connection.auth_method
+            other.save(force_insert=True)
             joined(person(f"more{number}@aamu.example"), tenant, "viewer")
             invite(
                 tenant=tenant, email=f"x{number}@aamu.example", role=Role.VIEWER, actor=owner.actor, up_to=Role.OWNER
