@@ -75,7 +75,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "django_htmx",
-    "lucide",
 ]
 
 MIDDLEWARE = [
@@ -96,7 +95,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.members.sessions.SessionLimitsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "portal.members.sessions.SessionListMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.members.middleware.PersonMiddleware",
     "portal.members.refusals.RefusalsMiddleware",
@@ -120,6 +119,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.members.context.place",
             ],
+            "libraries": {"lucide": "portal.members.templatetags.icons"},
         },
     }
 ]

@@ -16,7 +16,7 @@ from connections.sync.states import end
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.models import Connection
-from portal.dashboard.cards import Kind, cards
+from portal.dashboard.summaries import ConnectionStatus, summary_of
 from portal.onboarding.marks import CHECK, provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.progress import progress
@@ -159,13 +159,13 @@ def what_waits_can_be_confirmed(onboarding: Onboarding, changed: dict[str, str])
 
 
 def a_standing_connection_goes_on(connection: Connection) -> None:
-    """It reads as before, its card asks for nothing, and the end of its next green run is drawn its conclusions from."""
+    """It reads as before, its summary asks for nothing, and the end of its next green run is drawn its conclusions from."""
     with acting_as("worker"), tenant_scope(connection.tenant_id):
         run = start_run(connection=connection, trigger=Trigger.SCHEDULE, actor=SYSTEM)
         SyncRun.objects.filter(id=run.id).update(started_at=timezone.now())
         end(run, RunState.SUCCEEDED)
-        [card] = cards([connection])
-    assert (card.kind, card.failing) == (Kind.CURRENT, None)
+        summary = summary_of(connection)
+    assert (summary.status, summary.failing) == (ConnectionStatus.CURRENT, None)
     with acting_as("worker"):
         work(str(Job.objects.values_list("id", flat=True).get(kind=RUN_ENDED, subject=run.id)))
     assert Job.objects.values_list("state", flat=True).get(kind=RUN_ENDED, subject=run.id) == "succeeded"
