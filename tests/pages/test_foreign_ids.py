@@ -34,13 +34,10 @@ READ = {
     "requests": "a position in a list, compared",
     "open": "a checkpoint's name, of the provider",
     "edit": "a button",
-    "none": "a button",
     "confirm": "a button",
     "confirmed": "a button",
     "sure": "a button",
     "evidence": "an id of evidence, compared with that of the row that is asked for",
-    "outcome": "one of two words",
-    "company": "one of those the proposal offers",
     "compared": "fingerprints of certificates",
     "tenant": "one of the person's own, by its short name",
     "error": "a word of the provider",
@@ -113,7 +110,7 @@ def test_every_address_with_an_id_by_every_method(
 
 def test_pages_read_the_listed_values_only() -> None:
     reading = re.compile(
-        r"""(?:request\.(?:GET|POST)|given)(?:\.get|\.getlist)?[(\[]"(\w+)"|"(\w+)" (?:not )?in request\."""
+        r"""(?:request\.(?:GET|POST)|parameters)(?:\.get|\.getlist)?[(\[]"(\w+)"|"(\w+)" (?:not )?in request\."""
     )
     found = {"state", "code", "iss"}  # read by a loop over their names
     for path in Path(portal.__file__).parent.rglob("*.py"):

@@ -17,7 +17,7 @@ from connections.spec.checklist import MarkState
 from connections.sync.models import RunLogLine, RunState, StreamCursor, StreamProgress, SyncRun, Trigger
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import tenant_scope
-from connections.transport.models import RequestLogEntry
+from connections.transport.models import Outcome, RequestLogEntry
 from connections.vault.models import Connection
 from portal.members.permissions import Role
 from portal.members.services import invite
@@ -94,6 +94,7 @@ def fill(tenant: Tenant, ids: dict[str, Any], owner: Any, numbers: range) -> Non
             RunLogLine(tenant=tenant, run_id=ids["run"], code="started").save(force_insert=True)
             entry = RequestLogEntry(id=uuid.uuid4(), at=now, tenant=tenant, connection=connection, duration_ms=1)
             entry.run_id, entry.operation, entry.fault = ids["run"], f"operation-{number}", "timeout"
+            entry.outcome = Outcome.UNREACHABLE
             entry.save(force_insert=True)
         for mark in Mark.objects.filter(onboarding__connection=connection):
             for _ in numbers:
