@@ -108,17 +108,19 @@ def activation_arrived(request: HttpRequest, provider_slug: str, environment: st
         raise Http404
     if not request.user.is_authenticated:
         return render(request, "onboarding/callback_sign_in.html", {"provider": provider}, status=403)
-    parameters = request.POST if request.method == "POST" else request.GET
-    if parameters.get("error"):
-        return _activation_declined(request, provider, parameters["error"])
+    callback_parameters = request.POST if request.method == "POST" else request.GET
+    if callback_parameters.get("error"):
+        return _activation_declined(request, provider, callback_parameters["error"])
     name = provider.activation.parameter
-    request_id = parameters.get(name, "")
-    if not request_id or _repeats(parameters, name):
+    request_id = callback_parameters.get(name, "")
+    if not request_id or _repeats(callback_parameters, name):
         return _void(request, provider)
     user = request.user
     offered = tenants_to_connect_for(user)
     if request.method == "POST":
-        selected_tenant = next((tenant for tenant in offered if tenant.slug == parameters.get("tenant")), None)
+        selected_tenant = next(
+            (tenant for tenant in offered if tenant.slug == callback_parameters.get("tenant")), None
+        )
         if selected_tenant is None:
             return _void(request, provider)
         try:

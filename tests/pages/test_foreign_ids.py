@@ -110,7 +110,7 @@ def test_every_address_with_an_id_by_every_method(
 
 def test_pages_read_the_listed_values_only() -> None:
     reading = re.compile(
-        r"""(?:request\.(?:GET|POST)|parameters)(?:\.get|\.getlist)?[(\[]"(\w+)"|"(\w+)" (?:not )?in request\."""
+        r"""(?:request\.(?:GET|POST)|callback_parameters)(?:\.get|\.getlist)?[(\[]"(\w+)"|"(\w+)" (?:not )?in request\."""
     )
     found = {"state", "code", "iss"}  # read by a loop over their names
     for path in Path(portal.__file__).parent.rglob("*.py"):
