@@ -86,7 +86,7 @@ class PortalAdminSite(AdminSite):
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            with staff_scope():
+            with staff_scope(savepoint=request.method not in READING):
                 strange = self._strange_parameter(view, request)
                 try:
                     if strange is None:

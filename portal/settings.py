@@ -75,7 +75,6 @@ INSTALLED_APPS = [
     "allauth.mfa",
     "allauth.usersessions",
     "django_htmx",
-    "lucide",
 ]
 if DEMO:
     INSTALLED_APPS.append("portal.devserver")
@@ -98,7 +97,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "portal.members.sessions.SessionLimitsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "portal.members.sessions.SessionListMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.members.middleware.PersonMiddleware",
     "portal.members.refusals.RefusalsMiddleware",
@@ -122,6 +121,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.members.context.place",
             ],
+            "libraries": {"lucide": "portal.members.templatetags.icons"},
         },
     }
 ]

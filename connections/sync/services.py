@@ -167,9 +167,3 @@ def note(*, run: SyncRun, code: str, level: Level = Level.INFO, **values: object
     RunLogLine(tenant_id=run.tenant_id, run_id=run.id, at=Now(), level=level, code=code, values=values).save(
         force_insert=True
     )
-
-
-def lines(run: SyncRun) -> list[sentences.Line]:
-    """The run's log in order, as sentences in the reader's language."""
-    provider = SyncRun.objects.values_list("connection__provider", flat=True).get(id=run.id)
-    return [sentences.read(line, provider) for line in RunLogLine.objects.filter(run_id=run.id)]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
+from threading import local
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from psycopg.pq import TransactionStatus
 
 from connections.tenancy.row_security import STAFF
 
@@ -33,51 +36,96 @@ def session_person() -> int | None:
     return _session_person.get()
 
 
+class _EndedScopes:
+    """Puts back what ended scopes had changed, before the next statement of their transaction.
+
+    A transaction mostly ends with its scope, and takes the changes with it: then nothing is sent at all.
+    """
+
+    def __init__(self) -> None:
+        self.before: dict[str, str] = {}  # by setting
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        # In a transaction that has failed nothing else can be sent, and the rollback puts back by itself.
+        if not sql.startswith("ROLLBACK TO SAVEPOINT"):
+            self.put_back()
+        return execute(sql, params, many, context)
+
+    def add(self, before: dict[str, str]) -> None:
+        self.before |= before
+        if self not in connection.execute_wrappers:
+            connection.execute_wrappers.insert(0, self)
+
+    def put_back(self) -> None:
+        connection.execute_wrappers.remove(self)
+        before, self.before = self.before, {}
+        is_over = connection.connection.info.transaction_status == TransactionStatus.IDLE
+        if not is_over:
+            _set(before)
+
+
+# Connections belong to a thread, and so does what is to be put back on them.
+_threads = local()
+
+
+def _ended_scopes() -> _EndedScopes:
+    if not hasattr(_threads, "ended_scopes"):
+        _threads.ended_scopes = _EndedScopes()
+    ended: _EndedScopes = _threads.ended_scopes
+    return ended
+
+
+def _set(values: dict[str, str]) -> dict[str, str]:
+    """Change settings of the database for this transaction; returns what they were. One statement."""
+    changes = ", ".join(["coalesce(current_setting(%s, true), ''), set_config(%s, %s, true)"] * len(values))
+    with connection.cursor() as cursor:
+        parameters = [part for name, value in values.items() for part in (name, name, value)]
+        cursor.execute(f"SELECT {changes}", parameters)  # nosec B608
+        return dict(zip(values, cursor.fetchone()[::2], strict=True))
+
+
 @contextmanager
-def _variables(**values: str) -> Iterator[None]:
-    # Inside a longer transaction the old values come back at the end: a released savepoint would keep the new ones.
-    # After an error the rollback to the savepoint restores them.
-    names = [f"portal.{name}" for name in values]
-    changes = ", ".join(["coalesce(current_setting(%s, true), ''), set_config(%s, %s, true)"] * len(names))
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            new = zip(names, names, values.values(), strict=True)
-            cursor.execute(f"SELECT {changes}", [each for change in new for each in change])  # nosec B608
-            before = cursor.fetchone()[::2]
+def _settings(values: dict[str, str], *, savepoint: bool) -> Iterator[None]:
+    # A released savepoint keeps the new values, so they are put back at the end of the block, where the transaction is
+    # longer. After an error the rollback to the savepoint has done that.
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic() if savepoint or is_outermost else nullcontext():
+        before = _set(values)
+        try:
+            yield
+        except BaseException:
+            if not savepoint and not is_outermost:
+                _ended_scopes().add(before)
+            raise
+    if not is_outermost:
+        _ended_scopes().add(before)
+
+
+@contextmanager
+def tenant_scope(tenant_id: UUID, *, savepoint: bool = True) -> Iterator[None]:
+    """Rows of this tenant, and only these, may be read and written until the block ends.
+
+    What a block has written is undone when it raises. `savepoint=False` spares two statements where a block only reads
+    within a transaction.
+    """
+    with _settings({"portal.tenant_id": str(UUID(str(tenant_id)))}, savepoint=savepoint):
         yield
-        with connection.cursor() as cursor:
-            restored = ", ".join(["set_config(%s, %s, true)"] * len(names))
-            old = zip(names, before, strict=True)
-            cursor.execute(f"SELECT {restored}", [each for change in old for each in change])  # nosec B608
 
 
 @contextmanager
-def tenant_scope(tenant_id: UUID) -> Iterator[None]:
-    """Rows of this tenant, and only these, may be read and written until the block ends."""
-    with _variables(tenant_id=str(UUID(str(tenant_id)))):
-        yield
-
-
-@contextmanager
-def person_scope(user_id: int, name: str = "") -> Iterator[None]:
+def person_scope(user_id: int, name: str = "", *, savepoint: bool = True) -> Iterator[None]:
     """This person's own memberships may be read, whatever the tenant, and what is audited is audited as theirs."""
     person = int(user_id)
     token = _session_person.set(person)
     try:
-        with _variables(user_id=str(person), user_name=name):
+        with _settings({"portal.user_id": str(person), "portal.user_name": name}, savepoint=savepoint):
             yield
     finally:
         _session_person.reset(token)
 
 
 @contextmanager
-def staff_scope() -> Iterator[None]:
+def staff_scope(*, savepoint: bool = True) -> Iterator[None]:
     """The staff's role: metadata of every tenant, no records, no bodies, no sealed columns. The caller has checked who asks."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_user")
-            before = cursor.fetchone()[0]
-            cursor.execute(f"SET LOCAL ROLE {STAFF}")
+    with _settings({"role": STAFF}, savepoint=savepoint):
         yield
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL ROLE {connection.ops.quote_name(before)}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from uuid import UUID
 
-from django.utils import timezone
+from django.db.models import DateTimeField, OuterRef, QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone as django_timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.services import enqueue
@@ -30,6 +32,7 @@ from connections.vault.models import (
 from connections.vault.secret import BoundSecret, Secret
 
 OLD_PIN_LIFETIME = timedelta(days=7)  # a replaced certificate stays trusted, while a host changes from one to the next
+FOREVER_AGO = datetime(1, 1, 2, tzinfo=timezone.utc)
 
 
 class ActionRefused(Exception):
@@ -114,7 +117,7 @@ def store_credential(*, connection: Connection, name: str, secret: Secret, actor
         connection=connection,
         name=name,
         hint=secret.hint(),
-        changed_at=timezone.now(),
+        changed_at=django_timezone.now(),
         changed_by=actor.name,
     )
     sealed = sealing.seal(row, "ciphertext", secret)
@@ -163,7 +166,7 @@ def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Ac
         confirmed = Pin.objects.for_connection(connection).confirmed().filter(host=pin.host)
         replaced = confirmed.order_by("-confirmed_at").values_list("id", flat=True)[:1]
         confirmed.exclude(id__in=list(replaced)).delete()
-        Pin.objects.filter(id=pin.id).update(confirmed_at=timezone.now(), confirmed_by=actor.name)
+        Pin.objects.filter(id=pin.id).update(confirmed_at=django_timezone.now(), confirmed_by=actor.name)
         audit.record(
             tenant_id=connection.tenant_id,
             actor=actor,
@@ -178,7 +181,7 @@ def confirm_pins(*, connection: Connection, compared: Collection[str], actor: Ac
 def live_pins(connection: Connection) -> list[Pin]:
     """The certificates that are trusted now: the one confirmed last of each host, and the one before it for a while."""
     rows = Pin.objects.for_connection(connection).confirmed().order_by("host", "-confirmed_at")
-    now, live = timezone.now(), []
+    now, live = django_timezone.now(), []
     newest: dict[str, Pin] = {}
     for pin in rows:
         first = newest.setdefault(pin.host, pin)
@@ -262,7 +265,7 @@ def register_client(
             activation_link=activation_link,
             api_version=api_version,
             **sealed,
-            changed_at=timezone.now(),
+            changed_at=django_timezone.now(),
         )
     return row.id
 
@@ -275,11 +278,15 @@ class Exemptions:
     private_networks: tuple[str, ...] = ()
 
 
+def standing_exemptions(connection_id: UUID | OuterRef, moved_at: Value | OuterRef) -> QuerySet[NetworkExemption]:
+    """Those that count for the connection, which was moved then (NULL: never). In a subquery both are an OuterRef."""
+    allowed_since = Coalesce(moved_at, Value(FOREVER_AGO, DateTimeField()))
+    return NetworkExemption.objects.in_force().filter(connection_id=connection_id, granted_at__gt=allowed_since)
+
+
 def exemptions_of(connection: Connection) -> Exemptions:
     """Needs the tenant's scope, or the staff's. One query."""
-    rows = NetworkExemption.objects.for_connection(connection).in_force()
-    if connection.moved_at is not None:
-        rows = rows.filter(granted_at__gt=connection.moved_at)
+    rows = standing_exemptions(connection.id, Value(connection.moved_at, DateTimeField()))
     networks = dict(rows.values_list("kind", "networks"))
     return Exemptions(Exemption.PLAIN_HTTP in networks, tuple(networks.get(Exemption.PRIVATE_NETWORKS, ())))
 
@@ -296,7 +303,8 @@ def set_exemption(
     is_same = kind is Exemption.PLAIN_HTTP or before.private_networks == tuple(networks or ())
     if in_force[kind] == (networks is not None) and is_same:
         return False
-    NetworkExemption.objects.for_connection(connection).in_force().filter(kind=kind).update(ended_at=timezone.now())
+    exemption = NetworkExemption.objects.for_connection(connection).in_force().filter(kind=kind)
+    exemption.update(ended_at=django_timezone.now())
     if networks is not None:
         NetworkExemption(
             tenant_id=connection.tenant_id,
@@ -341,7 +349,7 @@ def mark_broken(*, connection: Connection, fault: str) -> None:
     """A standing connection needs a person. `fault` is a code of the provider's catalogue; its first time is kept."""
     standing = Connection.objects.standing().filter(id=connection.id)
     standing.exclude(state=ConnectionState.BROKEN, fault=fault).update(
-        state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
+        state=ConnectionState.BROKEN, fault=fault, fault_at=django_timezone.now()
     )
 
 
@@ -351,7 +359,7 @@ def doubt_company(*, connection: Connection, fault: str) -> None:
     The time is always the newest: what is known of an access before this one proves nothing.
     """
     Connection.objects.standing().filter(id=connection.id).update(
-        state=ConnectionState.BROKEN, fault=fault, fault_at=timezone.now()
+        state=ConnectionState.BROKEN, fault=fault, fault_at=django_timezone.now()
     )
 
 

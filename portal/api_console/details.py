@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from connections.transport.client import filled
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection
 from portal.api_console.forms import pretty
+from portal.members.polling import fingerprint_of
 from portal.members.statuses import Colour, status_of
 from portal.onboarding.marks import provider_of
 
@@ -182,7 +182,7 @@ class Detail:
     def fingerprint(self) -> str:
         call = self.call
         parts = (call.state, call.looks, call.next_at, call.fault, self.successor and self.successor.id)
-        return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
+        return fingerprint_of(*parts)
 
 
 def detail(call: Call) -> Detail:

@@ -25,6 +25,7 @@ from portal.api_console.details import detail, offer, request_of
 from portal.api_console.forms import CallForm, SettleForm
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
+from portal.members.polling import render_if_changed
 from portal.members.shortcuts import get_own_or_404
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding.marks import provider_of
@@ -32,8 +33,6 @@ from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by
 from portal.rate_limits.spending import RateLimited
-
-UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_GET
@@ -101,9 +100,9 @@ def call_page(request: MemberRequest, connection_id: UUID, call_id: UUID) -> Htt
 def call_poll(request: MemberRequest, connection_id: UUID, call_id: UUID) -> HttpResponse:
     """What htmx asks for while a worker goes on with it."""
     context = _of_call(request, get_own_or_404(request, Call, id=call_id, connection_id=connection_id))
-    if context["detail"].fingerprint == request.GET.get("seen"):
-        return HttpResponse(status=UNCHANGED)
-    return render(request, "api_console/call_poll.html", context)
+    return render_if_changed(
+        request, "api_console/call_poll.html", lambda: context, fingerprint=context["detail"].fingerprint
+    )
 
 
 @require_POST

@@ -1,18 +1,51 @@
-"""What a person sets on a connection: how often it is read."""
+"""What a person looks for among connections, and sets on one."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
 from django import forms
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from connections.providers import registry
 from connections.spec.text import duration
 from connections.transport.log.recording import LONGEST
 
 HOURS = (1, 2, 3, 6, 12, 24)
 MINUTES = (15, int(LONGEST.total_seconds()) // 60)  # of recording
+
+
+class Group(models.IntegerChoices):
+    """How connections are doing, in the order in which a page lists them."""
+
+    PROBLEM = 0, _("with a problem")
+    SETUP = 1, _("being set up")
+    READING = 2, _("being read")
+    IN_ORDER = 3, _("in order")
+    PAUSED = 4, _("paused")
+    DISCONNECTED = 5, _("disconnected")
+
+
+class ConnectionFilter(forms.Form):
+    """Which connections a list shows. Anybody may write anything into an address: what is no choice is not looked for."""
+
+    name = forms.CharField(label=_("Company"), required=False, max_length=200)
+    provider = forms.ChoiceField(label=_("System"), required=False)
+    state = forms.ChoiceField(label=_("State"), required=False, choices=[("", _("all")), *Group.choices])
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.auto_id = "filter-%s"
+        providers = registry.all_providers().values()
+        field = cast(forms.ChoiceField, self.fields["provider"])
+        field.choices = [("", _("all")), *((provider.slug, provider.name) for provider in providers)]
+
+    def wanted(self) -> dict[str, str]:
+        """What is looked for, by field."""
+        self.full_clean()
+        return {name: value for name, value in self.cleaned_data.items() if value}
 
 
 class ScheduleForm(forms.Form):

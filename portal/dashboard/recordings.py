@@ -21,11 +21,11 @@ from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Connection
 from connections.vault.sealing import Unopenable
 from connections.vault.services import ActionRefused
-from portal.dashboard.details import labels_of
 from portal.dashboard.forms import RecordingForm
+from portal.dashboard.requests import labels_of
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
-from portal.members.shortcuts import get_own_or_404 as own
+from portal.members.shortcuts import get_own_or_404
 from portal.members.stepup import step_up_required
 from portal.onboarding.marks import provider_of
 from portal.rate_limits import limits
@@ -34,8 +34,8 @@ from portal.rate_limits.pages import limited
 logger = logging.getLogger(__name__)
 
 
-def _recording_page(request: MemberRequest, connection: UUID, **kwargs: Any) -> str:
-    return reverse("recording", args=[request.tenant.slug, connection])
+def _recording_page(request: MemberRequest, connection_id: UUID, **kwargs: Any) -> str:
+    return reverse("recording", args=[request.tenant.slug, connection_id])
 
 
 def _this_page(request: MemberRequest, **kwargs: Any) -> str:
@@ -45,20 +45,20 @@ def _this_page(request: MemberRequest, **kwargs: Any) -> str:
 @require_GET
 @never_cache
 @member(Action.RECORD)
-def recording(request: MemberRequest, connection: UUID) -> HttpResponse:
-    return _page(request, own(request, Connection, id=connection), RecordingForm())
+def recording(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    return _page(request, get_own_or_404(request, Connection, id=connection_id), RecordingForm())
 
 
-def _page(request: MemberRequest, found: Connection, form: RecordingForm) -> HttpResponse:
-    provider = provider_of(found)
-    newest = recordings.newest(found)
+def _page(request: MemberRequest, connection: Connection, form: RecordingForm) -> HttpResponse:
+    provider = provider_of(connection)
+    newest = recordings.newest(connection)
     labels = labels_of(provider)
     calls = newest.calls.only("id", "tenant_id", "recording_id", "at", "operation", "status") if newest else []
     return render(
         request,
         "dashboard/recording.html",
         {
-            "connection": found,
+            "connection": connection,
             "provider": provider,
             "recording": newest,
             "is_live": newest is not None and recordings.is_live(newest),
@@ -66,7 +66,7 @@ def _page(request: MemberRequest, found: Connection, form: RecordingForm) -> Htt
             "deleted_at": newest and recordings.deleted_at(newest),
             "most": recordings.MOST_CALLS,
             "rows": [(each, labels.get(each.operation, each.operation)) for each in calls],
-            "may_start": not found.is_disconnected,
+            "may_start": not connection.is_disconnected,
             "form": form,
         },
     )
@@ -76,24 +76,24 @@ def _page(request: MemberRequest, found: Connection, form: RecordingForm) -> Htt
 @never_cache
 @member(Action.RECORD)
 @step_up_required(_this_page, reading=True)
-def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
-    found = own(request, Connection, id=connection)
-    kept = own(request, recordings.calls(found), id=call)
-    provider = provider_of(found)
+def call(request: MemberRequest, connection_id: UUID, call_id: UUID) -> HttpResponse:
+    connection = get_own_or_404(request, Connection, id=connection_id)
+    call = get_own_or_404(request, recordings.calls(connection), id=call_id)
+    provider = provider_of(connection)
     try:
-        told = recordings.open_call(kept)
+        texts = recordings.open_call(call)
     except (Unopenable, KeyUnavailable) as error:
-        logger.warning("what was recorded of entry %s does not open: %s", kept.entry_id, type(error).__name__)
-        told = None
+        logger.warning("what was recorded of entry %s does not open: %s", call.entry_id, type(error).__name__)
+        texts = None
     return render(
         request,
         "dashboard/recorded_call.html",
         {
-            "connection": found,
+            "connection": connection,
             "provider": provider,
-            "call": kept,
-            "label": labels_of(provider).get(kept.operation, kept.operation),
-            "told": told,
+            "call": call,
+            "label": labels_of(provider).get(call.operation, call.operation),
+            "texts": texts,
         },
     )
 
@@ -102,14 +102,14 @@ def call(request: MemberRequest, connection: UUID, call: UUID) -> HttpResponse:
 @member(Action.RECORD)
 @step_up_required(_recording_page)
 @limited(limits.RECORDING)
-def start(request: MemberRequest, connection: UUID) -> HttpResponse:
-    found = own(request, Connection, id=connection)
+def start(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    connection = get_own_or_404(request, Connection, id=connection_id)
     form = RecordingForm(request.POST)
     if not form.is_valid():
-        return _page(request, found, form)
+        return _page(request, connection, form)
     try:
         recordings.start(
-            connection=found, lasts=timedelta(minutes=form.cleaned_data["minutes"]), actor=request.user.actor
+            connection=connection, lasts=timedelta(minutes=form.cleaned_data["minutes"]), actor=request.user.actor
         )
     except ActionRefused as refused:
         messages.error(request, str(refused))
@@ -120,17 +120,17 @@ def start(request: MemberRequest, connection: UUID) -> HttpResponse:
         )
     else:
         messages.success(request, _("We record from now on."))
-    return redirect("recording", request.tenant.slug, found.id)
+    return redirect("recording", request.tenant.slug, connection.id)
 
 
 @require_POST
 @member(Action.RECORD)
 @limited(limits.RECORDING)
-def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
-    for kept in _kept(request, connection):
-        recordings.stop(recording=kept, actor=request.user.actor)
+def stop(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    for recording in _recordings(request, connection_id):
+        recordings.stop(recording=recording, actor=request.user.actor)
         messages.success(request, _("Nothing more is recorded."))
-    return redirect("recording", request.tenant.slug, connection)
+    return redirect("recording", request.tenant.slug, connection_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -138,23 +138,23 @@ def stop(request: MemberRequest, connection: UUID) -> HttpResponse:
 @member(Action.RECORD)
 @step_up_required(_recording_page)
 @limited(limits.RECORDING)
-def delete(request: MemberRequest, connection: UUID) -> HttpResponse:
+def delete(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What it means, and then the deed."""
     if request.method != "POST":
-        return _ask_first(request, own(request, Connection, id=connection))
-    for kept in _kept(request, connection):
-        recordings.delete(recording=kept, actor=request.user.actor)
+        return _ask_first(request, get_own_or_404(request, Connection, id=connection_id))
+    for recording in _recordings(request, connection_id):
+        recordings.delete(recording=recording, actor=request.user.actor)
         messages.success(request, _("What was recorded is deleted."))
-    return redirect("recording", request.tenant.slug, connection)
+    return redirect("recording", request.tenant.slug, connection_id)
 
 
-def _ask_first(request: MemberRequest, found: Connection) -> HttpResponse:
-    newest = recordings.newest(found)
+def _ask_first(request: MemberRequest, connection: Connection) -> HttpResponse:
+    newest = recordings.newest(connection)
     if newest is None:
-        return redirect("recording", request.tenant.slug, found.id)
+        return redirect("recording", request.tenant.slug, connection.id)
     context = {
-        "connection": found,
-        "provider": provider_of(found),
+        "connection": connection,
+        "provider": provider_of(connection),
         "count": newest.calls.count(),
         "is_live": recordings.is_live(newest),
         "deleted_at": recordings.deleted_at(newest),
@@ -162,7 +162,7 @@ def _ask_first(request: MemberRequest, found: Connection) -> HttpResponse:
     return render(request, "dashboard/recording_delete.html", context)
 
 
-def _kept(request: MemberRequest, connection: UUID) -> list[Recording]:
+def _recordings(request: MemberRequest, connection_id: UUID) -> list[Recording]:
     """The one there is, or none any more: whoever presses twice has what they want."""
-    newest = recordings.newest(own(request, Connection, id=connection))
+    newest = recordings.newest(get_own_or_404(request, Connection, id=connection_id))
     return [newest] if newest else []

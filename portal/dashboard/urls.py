@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.dashboard import moving, recordings, views
+from portal.dashboard import recordings, server_move, views
 
-ONE = "t/<slug:slug>/c/<uuid:connection>/"
+ONE = "t/<slug:slug>/c/<uuid:connection_id>/"
 RECORDING = f"{ONE}recording/"
-RUN = f"{ONE}runs/<uuid:run>/"
+RUN = f"{ONE}runs/<uuid:run_id>/"
 
 urlpatterns = [
     path("t/<slug:slug>/", views.home, name="home"),
@@ -16,13 +16,13 @@ urlpatterns = [
     path(f"{ONE}poll/", views.connection_poll, name="connection_poll"),
     path(f"{ONE}sync/", views.sync_now, name="sync_now"),
     path(f"{ONE}schedule/", views.schedule, name="schedule"),
-    path(f"{ONE}move/", moving.move, name="move"),
+    path(f"{ONE}move/", server_move.move, name="move"),
     path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
     path(RECORDING, recordings.recording, name="recording"),
     path(f"{RECORDING}start/", recordings.start, name="start_recording"),
     path(f"{RECORDING}stop/", recordings.stop, name="stop_recording"),
     path(f"{RECORDING}delete/", recordings.delete, name="delete_recording"),
-    path(f"{RECORDING}<uuid:call>/", recordings.call, name="recorded_call"),
+    path(f"{RECORDING}<uuid:call_id>/", recordings.call, name="recorded_call"),
     path(RUN, views.run, name="run"),
     path(f"{RUN}poll/", views.run_poll, name="run_poll"),
     path(f"{RUN}cancel/", views.cancel_run, name="cancel_run"),

@@ -19,80 +19,75 @@ from connections.sync.models import SyncRun, Trigger
 from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import ActionRefused
-from portal.dashboard import departure
-from portal.dashboard.cards import cards, cards_of
-from portal.dashboard.details import RunDetail, detail, run_detail
-from portal.dashboard.forms import ScheduleForm
+from portal.dashboard import disconnection
+from portal.dashboard.connection_page import ConnectionPage, connection_page, for_connection_page
+from portal.dashboard.forms import ConnectionFilter, ScheduleForm
+from portal.dashboard.home_page import home_page
+from portal.dashboard.run_page import RunPage, run_page
+from portal.dashboard.summaries import summary_of
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
-from portal.members.shortcuts import get_own_or_404 as own
+from portal.members.polling import render_if_changed
+from portal.members.shortcuts import get_own_or_404
 from portal.members.stepup import step_up_required
 from portal.onboarding import server_move
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
-UNCHANGED = 204  # htmx leaves the page alone and asks again
-
 
 @require_GET
 @member(Action.VIEW)
 def home(request: MemberRequest) -> HttpResponse:
-    offered = [provider for provider in registry.all_providers().values() if registry.environments(provider)]
-    return render(
-        request,
-        "dashboard/home.html",
-        {"cards": cards_of(request.tenant), "offered": offered, "may_act": _may_act(request)},
-    )
+    """What is connected, problems first, and what else can be."""
+    context = {
+        "home": home_page(request.tenant, ConnectionFilter(request.GET), request.GET.get("after", "")),
+        "offered": [provider for provider in registry.all_providers().values() if registry.environments(provider)],
+        "may_act": _may_act(request),
+    }
+    return render(request, "dashboard/home.html", context)
 
 
 @require_GET
 @never_cache
 @member(Action.VIEW)
-def connection(request: MemberRequest, connection: UUID) -> HttpResponse:
-    return _connection(request, own(request, Connection, id=connection))
+def connection(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    return _connection(request, connection_id)
 
 
-def _connection(request: MemberRequest, found: Connection, form: ScheduleForm | None = None) -> HttpResponse:
-    shown = detail(found)
-    return render(
-        request,
-        "dashboard/connection.html",
-        {
-            "detail": shown,
-            "card": shown.card,
-            "connection": found,
-            "provider": shown.card.provider,
-            "may_move": server_move.can_move(found) and request.membership.can(Action.MOVE_SERVER),
-            "form": form or ScheduleForm(initial={"every_hours": found.sync_every_hours}),
-            **_may(request),
-            "trouble_since": trouble_since(found),
-        },
-    )
+def _connection(request: MemberRequest, connection_id: UUID, form: ScheduleForm | None = None) -> HttpResponse:
+    context = _connection_context(request, connection_id)
+    connection = context["connection"]
+    context["may_move"] = server_move.can_move(connection) and request.membership.can(Action.MOVE_SERVER)
+    context["form"] = form or ScheduleForm(initial={"every_hours": connection.sync_every_hours})
+    context["trouble_since"] = trouble_since(connection)
+    return render(request, "dashboard/connection.html", context)
 
 
 @require_GET
 @never_cache
 @member(Action.VIEW)
-def connection_poll(request: MemberRequest, connection: UUID) -> HttpResponse:
-    """What htmx asks for while a run is active: the moving parts anew, or nothing when nothing has changed."""
-    shown = detail(own(request, Connection, id=connection))
-    if shown.fingerprint == request.GET.get("seen"):
-        return HttpResponse(status=UNCHANGED)
-    return render(
-        request,
-        "dashboard/connection_poll.html",
-        {
-            "detail": shown,
-            "card": shown.card,
-            "connection": shown.card.connection,
-            "provider": shown.card.provider,
-            **_may(request),
-        },
-    )
+def connection_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    """What htmx asks for while a run is active."""
+    context = _connection_context(request, connection_id)
+    page: ConnectionPage = context["detail"]
+    return render_if_changed(request, "dashboard/connection_poll.html", lambda: context, fingerprint=page.fingerprint)
 
 
-def _disconnect_page(request: MemberRequest, connection: UUID) -> str:
-    return reverse("disconnect", args=[request.tenant.slug, connection])
+def _connection_context(request: MemberRequest, connection_id: UUID) -> dict[str, Any]:
+    """What both of its templates need."""
+    page = connection_page(get_own_or_404(request, for_connection_page(Connection.objects.all()), id=connection_id))
+    return {
+        "detail": page,
+        "summary": page.summary,
+        "connection": page.summary.connection,
+        "provider": page.summary.provider,
+        "may_act": _may_act(request),
+        "may_leave": request.membership.can(Action.DISCONNECT),
+    }
+
+
+def _disconnect_page(request: MemberRequest, connection_id: UUID) -> str:
+    return reverse("disconnect", args=[request.tenant.slug, connection_id])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -100,90 +95,99 @@ def _disconnect_page(request: MemberRequest, connection: UUID) -> str:
 @member(Action.DISCONNECT)
 @step_up_required(_disconnect_page)
 @limited(limits.CONNECTION_SETTING)
-def disconnect(request: MemberRequest, connection: UUID) -> HttpResponse:
+def disconnect(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What it means, and then the deed. One that is disconnected already says so on its page."""
-    found = own(request, Connection, id=connection)
+    connection = get_own_or_404(request, Connection, id=connection_id)
     if request.method == "POST":
-        was_setup = found.state == ConnectionState.SETUP
-        departure.disconnect(connection=found, actor=request.user.actor)
+        was_setup = connection.state == ConnectionState.SETUP
+        disconnection.disconnect(connection=connection, actor=request.user.actor)
         if was_setup:
             messages.success(request, _("The set-up is removed. What was stored for it is being destroyed."))
             return redirect("home", request.tenant.slug)
-    if request.method == "POST" or found.is_disconnected:
-        return redirect("connection", request.tenant.slug, found.id)
-    [card] = cards([found])
-    return render(request, "dashboard/disconnect.html", {"connection": found, "provider": card.provider, "card": card})
+    if request.method == "POST" or connection.is_disconnected:
+        return redirect("connection", request.tenant.slug, connection.id)
+    summary = summary_of(connection)
+    context = {"connection": connection, "provider": summary.provider, "summary": summary}
+    return render(request, "dashboard/disconnect.html", context)
 
 
 @require_POST
 @member(Action.SYNC)
 @limited(limits.SYNC)
-def sync_now(request: MemberRequest, connection: UUID) -> HttpResponse:
-    found = own(request, Connection, id=connection)
+def sync_now(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    connection = get_own_or_404(request, Connection, id=connection_id)
     try:
-        run = sync.start_run(connection=found, trigger=Trigger.HAND, actor=request.user.actor)
+        run = sync.start_run(connection=connection, trigger=Trigger.HAND, actor=request.user.actor)
     except ActionRefused as refused:
         messages.error(request, str(refused))
-        return redirect("connection", request.tenant.slug, found.id)
-    return redirect("run", request.tenant.slug, found.id, run.id)
+        return redirect("connection", request.tenant.slug, connection.id)
+    return redirect("run", request.tenant.slug, connection.id, run.id)
 
 
 @require_POST
 @member(Action.SYNC)
 @limited(limits.CONNECTION_SETTING)
-def schedule(request: MemberRequest, connection: UUID) -> HttpResponse:
-    found = own(request, Connection, id=connection)
-    form = ScheduleForm(request.POST, initial={"every_hours": found.sync_every_hours})
+def schedule(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    connection = get_own_or_404(request, Connection, id=connection_id)
+    form = ScheduleForm(request.POST, initial={"every_hours": connection.sync_every_hours})
     if not form.is_valid():
-        return _connection(request, found, form)
+        return _connection(request, connection.id, form)
     try:
-        sync.set_schedule(connection=found, every_hours=form.cleaned_data["every_hours"], actor=request.user.actor)
+        sync.set_schedule(
+            connection=connection, every_hours=form.cleaned_data["every_hours"], actor=request.user.actor
+        )
     except ActionRefused as refused:
         messages.error(request, str(refused))
     else:
         messages.success(request, _("The schedule is changed."))
-    return redirect("connection", request.tenant.slug, found.id)
+    return redirect("connection", request.tenant.slug, connection.id)
 
 
 @require_GET
 @never_cache
 @member(Action.VIEW)
-def run(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
-    shown = run_detail(own(request, SyncRun, id=run, connection_id=connection))
-    return render(request, "dashboard/run.html", _of_run(request, shown))
+def run(request: MemberRequest, connection_id: UUID, run_id: UUID) -> HttpResponse:
+    """The run; `lines` and `requests` in the address are the positions after which older ones are shown."""
+    run = _run(request, connection_id, run_id)
+    page = run_page(run, lines_after=request.GET.get("lines", ""), requests_after=request.GET.get("requests", ""))
+    return render(request, "dashboard/run.html", _run_context(request, page))
 
 
 @require_GET
 @never_cache
 @member(Action.VIEW)
-def run_poll(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
-    shown = run_detail(own(request, SyncRun, id=run, connection_id=connection))
-    if shown.fingerprint == request.GET.get("seen"):
-        return HttpResponse(status=UNCHANGED)
-    return render(request, "dashboard/run_poll.html", _of_run(request, shown))
+def run_poll(request: MemberRequest, connection_id: UUID, run_id: UUID) -> HttpResponse:
+    """What htmx asks for while the run is active."""
+    page = run_page(_run(request, connection_id, run_id))
+    return render_if_changed(
+        request, "dashboard/run_poll.html", lambda: _run_context(request, page), fingerprint=page.fingerprint
+    )
 
 
 @require_POST
 @member(Action.SYNC)
 @limited(limits.CONNECTION_SETTING)
-def cancel_run(request: MemberRequest, connection: UUID, run: UUID) -> HttpResponse:
-    found = own(request, SyncRun, id=run, connection_id=connection)
-    sync.cancel_run(run=found, actor=request.user.actor)
-    return redirect("run", request.tenant.slug, connection, run)
+def cancel_run(request: MemberRequest, connection_id: UUID, run_id: UUID) -> HttpResponse:
+    sync.cancel_run(
+        run=get_own_or_404(request, SyncRun, id=run_id, connection_id=connection_id), actor=request.user.actor
+    )
+    return redirect("run", request.tenant.slug, connection_id, run_id)
 
 
-def _of_run(request: MemberRequest, shown: RunDetail) -> dict[str, Any]:
+def _run(request: MemberRequest, connection_id: UUID, run_id: UUID) -> SyncRun:
+    return get_own_or_404(
+        request, SyncRun.objects.select_related("connection"), id=run_id, connection_id=connection_id
+    )
+
+
+def _run_context(request: MemberRequest, page: RunPage) -> dict[str, Any]:
     return {
-        "detail": shown,
-        "run": shown.run,
-        "connection": shown.run.connection,
-        "provider": shown.provider,
+        "detail": page,
+        "run": page.run,
+        "connection": page.run.connection,
+        "provider": page.provider,
         "may_act": _may_act(request),
     }
-
-
-def _may(request: MemberRequest) -> dict[str, bool]:
-    return {"may_act": _may_act(request), "may_leave": request.membership.can(Action.DISCONNECT)}
 
 
 def _may_act(request: MemberRequest) -> bool:

@@ -92,7 +92,8 @@ def member(action: Action) -> Callable[[View], View]:
                 raise Http404
             member_request = cast(MemberRequest, request)
             member_request.tenant, member_request.membership = membership.tenant, membership
-            with tenant_scope(membership.tenant_id):
+            # What a view has written is undone when it raises; one that only reads has nothing to undo.
+            with tenant_scope(membership.tenant_id, savepoint=request.method not in READING):
                 return view(member_request, *args, **kwargs)
 
         inside.needs_sign_in = True  # type: ignore[attr-defined]

@@ -31,6 +31,7 @@ from portal.members.services import NotAllowed
 from portal.members.sessions import end_sessions, keep_this_session
 from portal.members.stepup import READING, ask_again, forget_factors, recently_proved, remember_new_factor
 from portal.members.views.enrolling import whom_to_ask
+from portal.members.views.sessions import SessionsView
 
 View = Callable[..., HttpResponse]
 
@@ -56,6 +57,7 @@ OPEN = frozenset(
 # These may be looked at: they show nothing that lets anybody in.
 READABLE = frozenset({"account_email", "account_confirm_email", "mfa_index", "usersessions_list"})
 CONFIRM, ADD_FACTOR, SESSIONS = "account_confirm_email", "mfa_activate_totp", "usersessions_list"
+OURS: dict[str | None, View] = {SESSIONS: SessionsView.as_view()}  # in place of allauth's
 SHOWING_CODES = frozenset({"mfa_view_recovery_codes", "mfa_download_recovery_codes"})
 
 
@@ -231,7 +233,7 @@ def _guard_all(patterns: list[Any]) -> list[Any]:
                 )
             )
         else:
-            view = guard(each.callback, each.name or "")
+            view = guard(OURS.get(each.name, each.callback), each.name or "")
             found.append(URLPattern(each.pattern, view, each.default_args, each.name))
     return found
 

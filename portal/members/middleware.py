@@ -19,7 +19,9 @@ class PersonMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated and request.user.pk is not None:
-            with person_scope(request.user.pk, request.user.email), timezone.override(_zone(request.user.time_zone)):
+            # No exception comes here, and the transaction ends after this: there is nothing that a savepoint would undo.
+            scope = person_scope(request.user.pk, request.user.email, savepoint=False)
+            with scope, timezone.override(_zone(request.user.time_zone)):
                 return self.get_response(request)
         return self.get_response(request)
 

@@ -173,8 +173,8 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         Delivery.REFUSED: Status(Colour.BAD, "circle-alert"),
         Delivery.FAILED: Status(Colour.BAD, "circle-alert"),
     },
-    # A connection in one sentence (portal.dashboard.cards.Kind); components/status.html has the sentences.
-    "card": {
+    # A connection in one sentence (portal.dashboard.summaries.ConnectionStatus); components/status.html has the sentences.
+    "connection": {
         "setup": Status(Colour.BUSY, "list-checks"),
         "broken": Status(Colour.BAD, "circle-alert"),
         "reading": BUSY,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation
 from connections.vault.models import ClientRegistration, Connection
 from portal.members.access import MemberRequest
+from portal.members.polling import fingerprint_of
 from portal.members.shortcuts import get_own_or_404
 from portal.onboarding.consents import Consent, address_of, consent_of, masked
 from portal.onboarding.marks import ask_check, provider_of
@@ -106,7 +106,7 @@ class ActivationPage:
         consent_state = (
             f"{self.consent.name} {self.consent.delivery} {self.consent.may_ask_again}" if self.consent else ""
         )
-        return hashlib.sha256("\n".join([self.row.state, consent_state, *ready]).encode()).hexdigest()[:16]
+        return fingerprint_of(self.row.state, consent_state, *ready)
 
 
 def ask(*, tenant: Tenant, provider: Provider, environment: str, request_id: str, actor: Actor) -> ActivationRequest:

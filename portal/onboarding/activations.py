@@ -18,6 +18,7 @@ from connections.vault.keys import KeyUnavailable
 from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member, membership_of
 from portal.members.permissions import Action
+from portal.members.polling import render_if_changed
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import consents
 from portal.onboarding.activation_requests import NO_KEYS, ActivationPage, get_activation_or_404
@@ -25,8 +26,6 @@ from portal.onboarding.callbacks import unreferred
 from portal.onboarding.forms import CompaniesForm
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
-
-UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_GET
@@ -44,9 +43,9 @@ def activation(request: MemberRequest, activation_id: UUID) -> HttpResponse:
 def activation_poll(request: MemberRequest, activation_id: UUID) -> HttpResponse:
     """What htmx asks for while a worker is at it."""
     page = get_activation_or_404(request, activation_id)
-    if page.fingerprint == request.GET.get("seen"):
-        return HttpResponse(status=UNCHANGED)
-    return render(request, "onboarding/activation_moving.html", _context(request, page))
+    return render_if_changed(
+        request, "onboarding/activation_moving.html", lambda: _context(request, page), fingerprint=page.fingerprint
+    )
 
 
 @require_POST

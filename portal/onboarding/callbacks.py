@@ -108,17 +108,19 @@ def activation_arrived(request: HttpRequest, provider_slug: str, environment: st
         raise Http404
     if not request.user.is_authenticated:
         return render(request, "onboarding/callback_sign_in.html", {"provider": provider}, status=403)
-    callback_data = request.POST if request.method == "POST" else request.GET
-    if callback_data.get("error"):
-        return _activation_declined(request, provider, callback_data["error"])
+    callback_parameters = request.POST if request.method == "POST" else request.GET
+    if callback_parameters.get("error"):
+        return _activation_declined(request, provider, callback_parameters["error"])
     name = provider.activation.parameter
-    request_id = callback_data.get(name, "")
-    if not request_id or _repeats(callback_data, name):
+    request_id = callback_parameters.get(name, "")
+    if not request_id or _repeats(callback_parameters, name):
         return _void(request, provider)
     user = request.user
     offered = tenants_to_connect_for(user)
     if request.method == "POST":
-        selected_tenant = next((tenant for tenant in offered if tenant.slug == callback_data.get("tenant")), None)
+        selected_tenant = next(
+            (tenant for tenant in offered if tenant.slug == callback_parameters.get("tenant")), None
+        )
         if selected_tenant is None:
             return _void(request, provider)
         try:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from connections.spec.checklist import Inference, LogProbe, MarkState, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
-from connections.sync.models import CONCLUDING_TIME, StreamProgress, SyncRun
+from connections.sync.counts import with_counts
+from connections.sync.models import CONCLUDING_TIME, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
-from connections.transport.oauth import refusal_waits
-from connections.vault.models import Connection, Credential, Grant, Pin
+from connections.vault.models import ClientRegistration, Connection, Credential, Grant, Pin
+from portal.members.polling import fingerprint_of
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, Step, progress
-from portal.onboarding.services import our_client_id
 
 SLOW = timedelta(seconds=20)
 
@@ -198,14 +199,32 @@ class ChecklistPage:
             parts.append(f"{self.latest_run.run.id} {self.latest_run.run.state} {self.latest_run.seen}")
         if self.attempt is not None:
             parts.append(f"{self.attempt.id} {self.attempt.state} {self.is_exchanging}")
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+        return fingerprint_of(*parts)
+
+
+def for_checklist_page(onboardings: QuerySet[Onboarding]) -> QuerySet[Onboarding]:
+    """With what the page needs of each: `our_client_id`, for the customer to paste at the provider ("" while none is
+    registered), `has_access`, and `held_until`, while its credential is not sent because it was refused just now.
+    """
+    registration = ClientRegistration.objects.filter(
+        provider=OuterRef("connection__provider"), environment=OuterRef("connection__environment")
+    )
+    grant = Grant.objects.filter(connection=OuterRef("connection_id"))
+    issued = grant.filter(Q(issued_at__isnull=False) | Q(refresh_issued_at__isnull=False))
+    return onboardings.select_related("connection").annotate(
+        our_client_id=Coalesce(Subquery(registration.values("client_id")), Value("")),
+        has_access=Exists(issued),
+        held_until=Subquery(grant.filter(wait_until__gt=Now()).values("wait_until")),
+    )
 
 
 def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
-    """The checklist with `opened` (a checkpoint's slug), or else the current one, open. Needs the tenant's scope.
+    """The checklist with `opened` (a checkpoint's slug), or else the current one, open. Needs the tenant's scope, and an
+    onboarding fetched `for_checklist_page`.
 
     Raises KeyError for a checkpoint the provider does not declare.
     """
+    prefetched: Any = onboarding
     provider = provider_of(onboarding.connection)
     checklist_progress = progress(onboarding, provider)
     if opened:
@@ -222,7 +241,7 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
                 "id", "tenant_id", "name", "hint", "changed_at", "changed_by"
             )
         },
-        our_client_id=our_client_id(onboarding.connection),
+        our_client_id=prefetched.our_client_id,
         pins=list(Pin.objects.filter(connection=onboarding.connection).order_by("host", "seen_at"))
         if opened_step and opened_step.checkpoint.pins
         else [],
@@ -230,12 +249,8 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
         attempt=_latest_attempt(onboarding.connection)
         if any(step.checkpoint.connect for step in checklist_progress.steps)
         else None,
-        has_access=_has_access(onboarding.connection)
-        if any(_is_login(step) for step in checklist_progress.steps)
-        else True,
-        asked_again_at=refusal_waits.asked_again_at(onboarding.connection)
-        if any(step.is_pending for step in checklist_progress.steps)
-        else None,
+        has_access=prefetched.has_access if any(_is_login(step) for step in checklist_progress.steps) else True,
+        asked_again_at=prefetched.held_until if any(step.is_pending for step in checklist_progress.steps) else None,
     )
 
 
@@ -244,20 +259,12 @@ def _is_login(step: Step) -> bool:
     return bool(step.checkpoint.connect) and not step.checkpoint.fields
 
 
-def _has_access(connection: Connection) -> bool:
-    given = Q(issued_at__isnull=False) | Q(refresh_issued_at__isnull=False)
-    return Grant.objects.filter(given, connection=connection).exists()
-
-
 def _latest_attempt(connection: Connection) -> AuthorizationAttempt | None:
     came_back = AuthorizationAttempt.objects.filter(connection=connection).exclude(state=AttemptState.STARTED)
     return came_back.without_sealed().order_by("-started_at").first()
 
 
 def _latest_run(connection: Connection) -> FirstRun | None:
-    run = SyncRun.objects.for_connection(connection).order_by("-queued_at").first()
-    if run is None:
-        return None
-    rows = list(StreamProgress.objects.filter(run=run).values_list("seen", "expected"))
-    totals = [expected for _, expected in rows if expected is not None]
-    return FirstRun(run, sum(seen for seen, _ in rows), sum(totals) if len(totals) == len(rows) and rows else None)
+    runs = with_counts(SyncRun.objects.for_connection(connection))
+    run = runs.order_by("-queued_at", "-id").first()
+    return FirstRun(run, run.seen, run.expected) if run is not None else None

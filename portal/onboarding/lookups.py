@@ -8,13 +8,14 @@ from django.http import Http404
 
 from portal.members.access import MemberRequest
 from portal.members.shortcuts import get_own_or_404
+from portal.onboarding.checklist_page import for_checklist_page
 from portal.onboarding.marks import marks_of
 from portal.onboarding.models import Mark, Onboarding
 
 
 def get_onboarding_or_404(request: MemberRequest, connection_id: UUID) -> Onboarding:
     """Raises Http404, alike for a missing connection and another tenant's."""
-    return get_own_or_404(request, Onboarding.objects.select_related("connection"), connection_id=connection_id)
+    return get_own_or_404(request, for_checklist_page(Onboarding.objects.all()), connection_id=connection_id)
 
 
 def get_mark_or_404(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Mark:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, F, Q, Value, When
@@ -47,13 +48,14 @@ def checkpoint_of(mark: Mark) -> Checkpoint:
     return provider_of(connection).checkpoint(mark.checkpoint, connection.auth_method)
 
 
-def marks_of(onboarding: Onboarding) -> dict[str, Mark]:
+def marks_of(onboarding: Onboarding, **annotations: Any) -> dict[str, Mark]:
     """The mark of every checkpoint that is declared today, in the order of the list. One query, in the tenant's scope.
 
     A checkpoint that is newer than the onboarding has no row yet: its mark is open, and stored with the first evidence.
+    Stored ones carry the annotations.
     """
     connection = onboarding.connection
-    rows = {mark.checkpoint: mark for mark in Mark.objects.filter(onboarding=onboarding)}
+    rows = {mark.checkpoint: mark for mark in Mark.objects.filter(onboarding=onboarding).annotate(**annotations)}
     marks = {}
     for checkpoint in provider_of(connection).checkpoints(connection.auth_method):
         new = Mark(tenant_id=onboarding.tenant_id, checkpoint=checkpoint.slug)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from django.db.models import OuterRef, Subquery
+from django.db.models.functions import JSONObject
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.checklist import Attestation, Checkpoint, Inference, MarkState, Probe
@@ -28,6 +31,10 @@ SENTENCES = {
     "sync-read-all": _("The last sync has read everything, so this is in order again."),
     "check-gave-up": _("The check could not be finished. Our staff can see it; try again later."),
 }
+
+
+# Of the newest evidence, what a step shows.
+EVIDENCE_SHOWN = ("id", "state", "code", "values", "actor_name", "entry_id", "provider_request_id", "at")
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,11 @@ class Progress:
         return not self.provider.offers(self.connection.auth_method)
 
     @property
+    def states(self) -> dict[str, MarkState]:
+        """By checkpoint."""
+        return {step.checkpoint.slug: step.state for step in self.steps}
+
+    @property
     def current(self) -> Step | None:
         return next((step for step in self.steps if step.is_current), None)
 
@@ -128,14 +140,10 @@ class Progress:
 
 
 def progress(onboarding: Onboarding, provider: Provider) -> Progress:
-    """Two queries, whatever the length. Needs the tenant's scope."""
-    marks = marks_of(onboarding)
-    latest = {
-        evidence.mark_id: evidence
-        for evidence in Evidence.objects.filter(mark__onboarding=onboarding)
-        .order_by("mark_id", "-at", "-id")
-        .distinct("mark_id")
-    }
+    """One query, whatever the length. Needs the tenant's scope."""
+    newest = Evidence.objects.filter(mark=OuterRef("id")).order_by("-at", "-id")
+    columns = {name: name for name in EVIDENCE_SHOWN}
+    marks = marks_of(onboarding, newest_evidence=Subquery(newest.values(columns=JSONObject(**columns))[:1]))
     declared = provider.checkpoints(onboarding.connection.auth_method)
     failing = [c for c in declared if marks[c.slug].state == MarkState.FAILING]
     undone = [c for c in declared if not MarkState(marks[c.slug].state).passes]
@@ -143,7 +151,7 @@ def progress(onboarding: Onboarding, provider: Provider) -> Progress:
     steps = []
     for number, checkpoint in enumerate(declared, start=1):
         mark = marks[checkpoint.slug]
-        evidence = latest.get(mark.id)
+        evidence = _evidence(mark)
         steps.append(
             Step(
                 number=number,
@@ -156,6 +164,17 @@ def progress(onboarding: Onboarding, provider: Provider) -> Progress:
             )
         )
     return Progress(provider, onboarding.connection, steps)
+
+
+def _evidence(mark: Mark) -> Evidence | None:
+    """The newest one, as it was fetched with the mark."""
+    columns = getattr(mark, "newest_evidence", None)
+    if columns is None:
+        return None
+    # JSON writes times and ids as text.
+    fields: dict[str, Any] = {name: Evidence._meta.get_field(name) for name in EVIDENCE_SHOWN}
+    values = {name: field.to_python(columns[name]) for name, field in fields.items()}
+    return Evidence(tenant_id=mark.tenant_id, mark=mark, **values)
 
 
 def _said(provider: Provider, declared: Sequence[Checkpoint], checkpoint: Checkpoint, evidence: Evidence) -> str:

@@ -15,7 +15,7 @@ from connections.sync.services import cancel_active, start_run
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
-from connections.vault.models import ClientRegistration, Connection, ConnectionState
+from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import (
     ActionRefused,
     bind_company,
@@ -259,9 +259,3 @@ def _confirm_certificates(mark: Mark, compared: Collection[str], actor: Actor) -
     if not hosts:
         raise ActionRefused(_("There is nothing to confirm yet. Check it first."))
     ask_check(mark=mark)
-
-
-def our_client_id(connection: Connection) -> str:
-    """Our client id at this provider environment, for the customer to paste there; empty while none is registered."""
-    found = ClientRegistration.objects.filter(provider=connection.provider, environment=connection.environment)
-    return found.values_list("client_id", flat=True).first() or ""

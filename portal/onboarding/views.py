@@ -27,6 +27,7 @@ from connections.vault.models import ConnectionState
 from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
+from portal.members.polling import render_if_changed
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import activation_requests, logins, services
 from portal.onboarding.activation_requests import NO_KEYS
@@ -40,8 +41,6 @@ from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by
 from portal.rate_limits.spending import RateLimited
-
-UNCHANGED = 204  # htmx leaves the page alone and asks again
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -98,13 +97,16 @@ def checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> 
 @never_cache
 @member(Action.VIEW)
 def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
-    """What htmx asks for while something is under way: the list anew, or nothing when nothing has changed."""
+    """What htmx asks for while something is under way."""
     opened = request.GET.get("open", "")
     onboarding = get_onboarding_or_404(request, connection_id)
     page = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
-    if page.fingerprint == request.GET.get("seen"):
-        return HttpResponse(status=UNCHANGED)
-    return render(request, "onboarding/poll.html", _context(request, page, own_page=bool(opened)))
+    return render_if_changed(
+        request,
+        "onboarding/poll.html",
+        lambda: _context(request, page, own_page=bool(opened)),
+        fingerprint=page.fingerprint,
+    )
 
 
 @require_POST

@@ -47,7 +47,7 @@ def limited(limit: Limit, *, by_view: bool = False) -> Callable[[View], View]:
         @wraps(view)
         def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not by_view and request.method not in SAFE_METHODS:
-                spend_by(request, limit, connection=kwargs.get("connection_id", kwargs.get("connection")))
+                spend_by(request, limit, connection=kwargs.get("connection_id"))
             return view(request, *args, **kwargs)
 
         inside.limits = (limit, *getattr(view, "limits", ()))  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from connections.jobs.services import enqueue
 from connections.spec.checklist import Attestation, MarkState
 from connections.sync.models import RunState
 from connections.tenancy.scope import tenant_scope
-from portal.dashboard.cards import cards
+from portal.dashboard.summaries import summary_of
 from portal.onboarding import marks, services
 from portal.onboarding.models import Mark
 from portal.support.connections import progress_of
@@ -54,8 +54,8 @@ def test_a_new_checkpoint_is_open_until_it_is_proved(newcomer: Customer, pages: 
     Mark.objects.filter(onboarding=newcomer.onboarding).delete()
     pages(*declared(newcomer))
     with tenant_scope(newcomer.tenant.id):
-        [card] = cards([newcomer.connection])
-    assert card.passed == 0
+        summary = summary_of(newcomer.connection)
+    assert summary.passed == 0
     states = newcomer.walk()
     assert sorted(states) == sorted(declared(newcomer))
     assert all(MarkState(state).passes for state in states.values()), states
@@ -125,6 +125,6 @@ def test_a_withdrawn_checkpoint_holds_nothing_back(
     newcomer.onboarding.refresh_from_db()
     assert newcomer.onboarding.completed_at is not None
     with tenant_scope(newcomer.tenant.id):
-        [card] = cards([newcomer.connection])
+        summary = summary_of(newcomer.connection)
         services.reopen_for_server(newcomer.connection)
-    assert (card.passed, card.failing) == (card.total, None)
+    assert (summary.passed, summary.failing) == (summary.total, None)

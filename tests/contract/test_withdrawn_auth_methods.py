@@ -17,7 +17,7 @@ from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client
 from connections.vault.models import Connection, Credential, Grant
 from connections.vault.services import ActionRefused
-from portal.dashboard.cards import Kind, cards
+from portal.dashboard.summaries import ConnectionStatus, summary_of
 from portal.onboarding import marks, server_move
 from portal.support.connections import needed_by, progress_of
 from tests.contract.customers import AINO, Customer
@@ -105,12 +105,12 @@ def test_a_connection_whose_way_is_gone(
     # The staff's page and figures, and moving a server.
     with tenant_scope(first.tenant.id):
         shown = progress_of(first.connection)
-        [card] = cards([first.connection])
+        summary = summary_of(first.connection)
         assert needed_by(first.connection) == set()
         assert not server_move.can_move(first.connection)
     assert shown is not None
     assert shown.is_withdrawn
-    assert card.kind is Kind.WITHDRAWN
+    assert summary.status is ConnectionStatus.WITHDRAWN
 
     # It is left as any other, and everything stored goes.
     assert owner.post(address(first, "disconnect/"), follow=True).status_code == 200
@@ -136,7 +136,9 @@ def test_a_set_up_whose_way_is_gone(arrive: Any, first_way: Any, sign_in: Callab
     presses(newcomer, owner)
     owner.post(address(newcomer, "disconnect/"))
     newcomer.work_off()
-    assert newcomer.connection.id not in [card.connection.id for card in owner.get("/t/aamu/").context["cards"]]
+    assert newcomer.connection.id not in [
+        summary.connection.id for summary in owner.get("/t/aamu/").context["home"].summaries
+    ]
 
 
 def test_a_login_that_comes_back_after_its_way_is_gone(arrive: Any, login_way: Any) -> None:

@@ -117,7 +117,9 @@ class Drill:
         for attempt in corpus.hostile_urls(self.chance):
             self.figures.hostile_urls += 1
             said = self._send(attempt)
-            self.figures.urls_refused += said == "AddressNotAllowed"  # by the door itself, and not by the look-up or the line
+            self.figures.urls_refused += (
+                said == "AddressNotAllowed"
+            )  # by the door itself, and not by the look-up or the line
             if said != "AddressNotAllowed":
                 self.figures.wrong.append(f"{attempt.url!r}: {said}")
 

@@ -130,10 +130,17 @@ class House:
 
     def act_as_worker(self) -> None:
         """From here on this process is a worker, for the database too."""
+        self._log_in(self.plan.worker_url)
+
+    def act_as_web(self) -> None:
+        """From here on this process is the web, for the database too."""
+        self._log_in(self.plan.web_url)
+
+    def _log_in(self, url: str) -> None:
         from django.db import connection
 
         connection.close()
-        login = urlsplit(self.plan.worker_url).username
+        login = urlsplit(url).username
         connection.settings_dict.update(USER=login, PASSWORD=self.keys.password(login or ""))
 
     def run(self, child: Child) -> None:

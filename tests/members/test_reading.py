@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.template import Context, Template
 
@@ -38,7 +40,8 @@ def test_markup_stays_text() -> None:
 @pytest.mark.parametrize("state", ["open", "attested", "inferred", "verified", "failing", "waived"])
 def test_a_mark_has_colour_icon_and_word(state: str) -> None:
     page = Template("{% load reading %}{% mark state %}").render(Context({"state": state}))
-    assert f"mark-{state}" in page
+    assert re.search(r'class="mark mark-\w+"', page)
+    assert f'data-status="{state}"' in page
     assert "<svg" in page
     assert state in page.lower()
 

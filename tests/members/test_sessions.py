@@ -8,13 +8,15 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.account.authentication import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.urls import reverse
 
 from connections.tenancy.scope import tenant_scope
 from portal.members import services
 from portal.members.models import Membership, User
 from portal.members.permissions import Role
-from portal.members.sessions import ACTIVE_AT, STARTED_AT
+from portal.members.sessions import ACTIVE_AT, LIST_STEP_SECONDS, LISTED_AT, STARTED_AT
 from portal.members.stepup import JOINED_AT
 from tests.conftest import PASSWORD, RoleClient, joined, person
 from tests.factors import SEED, code_of, with_totp
@@ -235,3 +237,48 @@ def test_the_epoch_is_part_of_what_a_session_is_checked_against(alice: Any) -> N
     alice.session_epoch += 1
     assert alice.get_session_auth_hash() != before
     assert User(password=alice.password, session_epoch=0).get_session_auth_hash() == before
+
+
+def listed(client: RoleClient, **headers: str) -> UserSession | None:
+    """What the list of sessions says about this client's one, after another page."""
+    assert client.get(HOME, headers=headers).status_code == 200
+    return UserSession.objects.filter(session_key=client.session.session_key).first()
+
+
+def test_the_list_of_sessions_is_written_every_few_minutes(sign_in: Callable[..., RoleClient], alice: Any) -> None:
+    client = sign_in(alice)
+    first = listed(client)
+    assert first is not None
+    assert listed(client).last_seen_at == first.last_seen_at
+    moved(client, LISTED_AT, LIST_STEP_SECONDS)
+    assert listed(client).last_seen_at > first.last_seen_at
+
+
+def test_the_list_of_sessions_is_not_written_by_a_page_that_asks_by_itself(
+    sign_in: Callable[..., RoleClient], alice: Any
+) -> None:
+    client = sign_in(alice)
+    assert listed(client, **{"HX-Request": "true"}) is None
+    first = listed(client)
+    moved(client, LISTED_AT, LIST_STEP_SECONDS)
+    assert listed(client, **{"HX-Request": "true"}).last_seen_at == first.last_seen_at
+
+
+def test_another_browser_and_another_key_of_a_session_are_listed_at_once(
+    sign_in: Callable[..., RoleClient], alice: Any
+) -> None:
+    client = sign_in(alice)
+    listed(client)
+    assert listed(client, **{"User-Agent": "Another/2"}).user_agent == "Another/2"
+    session = client.session
+    session.cycle_key()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key
+    assert listed(client) is not None
+
+
+def test_a_session_that_was_ended_in_the_list_is_over_at_once(sign_in: Callable[..., RoleClient], alice: Any) -> None:
+    client = sign_in(alice)
+    listed(client).end()
+    assert client.get(HOME).status_code == 302
+    assert client.get(HOME, headers={"HX-Request": "true"}).status_code == 302
+    assert UserSession.objects.filter(user=alice).count() == 0

@@ -12,14 +12,14 @@ from django.template import Context, Template
 
 from connections.calls.models import Call
 from connections.spec.checklist import MarkState
-from portal.dashboard.cards import Kind
+from portal.dashboard.summaries import ConnectionStatus
 from portal.members.mailing import Delivery
 from portal.members.statuses import STATUSES, Colour, status, status_of
 from portal.support.formatting import badge, icon
 
 CSS = Path(__file__).resolve().parents[2] / "static" / "css"
 FIELDS = {"state", "level", "outcome", "leaving"}  # what we call a field that holds a status
-DERIVED = {"delivery": Delivery, "card": Kind}
+DERIVED = {"delivery": Delivery, "connection": ConnectionStatus}
 
 
 def status_fields() -> Iterator[tuple[str, set[str]]]:
@@ -44,7 +44,7 @@ def test_every_status_that_a_page_works_out_has_an_entry(of: str) -> None:
 def test_every_entry_has_a_word_and_an_icon_that_exists() -> None:
     for of, entries in STATUSES.items():
         for value in entries:
-            # Deliveries and cards have sentences in the templates that show them.
+            # Deliveries and connections have sentences in the templates that show them.
             assert status(of, value).word or of in DERIVED, (of, value)
             assert "<svg" in icon(status(of, value).icon), (of, value)
 

@@ -343,9 +343,9 @@ def test_blanks_around_a_key_are_removed_and_said(walker):
         assert credentials.left_out
 
 
-def test_the_page_takes_two_queries_whatever_it_shows(live, django_assert_num_queries):
+def test_the_checklist_takes_one_query_whatever_it_shows(live, django_assert_num_queries):
     onboarding = Onboarding.objects.select_related("connection").get()
-    with live.inside(), django_assert_num_queries(2):
+    with live.inside(), django_assert_num_queries(1):
         shown = progress(onboarding, provider_of(onboarding.connection))
     assert shown.passed == shown.total == 7
     assert shown.current is None

@@ -71,7 +71,7 @@ def test_an_owner_removes_it_and_nothing_sealed_is_left(given_up: Signer, signin
     assert len(signing.asked("/logout")) == 1, "the access was given back first"
 
     home = owner.get("/t/aamu/")
-    assert [card.connection.id for card in home.context["cards"]] == []
+    assert home.context["home"].summaries == []
     assert str(given_up.connection.id) not in home.content.decode()
     told = AuditEvent.objects.filter(subject=str(given_up.connection.id))
     assert told.get(action="connection.setup_removed").actor_name == "alice@aamu.example"

@@ -239,7 +239,7 @@ def test_a_mail_to_admins_stays_when_the_request_is_rolled_back(
 
     settings.ADMINS = [("", "admin@pilotage.example")]
     settings.EMAIL_BACKEND = "portal.notices.mail.QueuedBackend"
-    monkeypatch.setattr("portal.dashboard.views.cards_of", fail)  # it is given no request, and so fails by itself
+    monkeypatch.setattr("portal.dashboard.views.home_page", fail)  # it is given no request, and so fails by itself
     browser = sign_in(alice)
     browser.raise_request_exception = False
     assert browser.get("/t/aamu/").status_code == 500

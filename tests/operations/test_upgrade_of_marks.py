@@ -15,7 +15,7 @@ from connections.sync.states import end
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.models import Connection
-from portal.dashboard.cards import Kind, cards
+from portal.dashboard.summaries import ConnectionStatus, summary_of
 from portal.onboarding.marks import CHECK, provider_of
 from portal.onboarding.models import Evidence, Mark, Onboarding
 from portal.onboarding.progress import progress
@@ -142,8 +142,8 @@ def test_a_standing_connection_goes_on(name: str, asked: list[str], aamu: Tenant
         run = start_run(connection=connection, trigger=Trigger.SCHEDULE, actor=SYSTEM)
         SyncRun.objects.filter(id=run.id).update(started_at=timezone.now())
         end(run, RunState.SUCCEEDED)
-        [card] = cards([connection])
-    assert (card.kind, card.failing) == (Kind.CURRENT, None)
+        summary = summary_of(connection)
+    assert (summary.status, summary.failing) == (ConnectionStatus.CURRENT, None)
     with acting_as("worker"):
         work(str(Job.objects.values_list("id", flat=True).get(kind=RUN_ENDED, subject=run.id)))
     assert Job.objects.values_list("state", flat=True).get(kind=RUN_ENDED, subject=run.id) == "succeeded"

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from connections.jobs.models import Job
 from connections.sync.models import Record, StreamProgress, SyncRun
+from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
 
 pytestmark = pytest.mark.usefixtures("committed_db")
@@ -26,8 +27,16 @@ def client(sign_in: Callable[..., Any], alice: Any) -> Any:
     return sign_in(alice)
 
 
+ENTRY = re.compile(r'<code id="copy-e-([0-9a-f-]+)"')
+
+
 def polls(page: str) -> str:
     found = re.search(r'hx-get="([^"]+)"', page)
+    return found[1].replace("&amp;", "&") if found else ""
+
+
+def earlier(page: str, label: str = "Earlier requests") -> str:
+    found = re.search(rf'rel="next" href="([^"#]+)#[^"]*">{label}', page)
     return found[1].replace("&amp;", "&") if found else ""
 
 
@@ -47,7 +56,18 @@ def test_a_sync_by_hand_is_watched_to_its_end(client: Any, place: str, work_off:
     assert "Cancel this run" not in ended
     assert "Finished: everything was read." in ended
     assert "List: fiscal years" in ended
-    assert "Open a session" in ended
+    assert "Open a session" not in ended  # it was the first one, and the newest are shown
+    page, entries = client.get(f"{place}runs/{run.id}/").content.decode(), []
+    while True:
+        entries += ENTRY.findall(page)
+        if not earlier(page):
+            break
+        page = client.get(f"{place}runs/{run.id}/{earlier(page)}").content.decode()
+        assert polls(page) == ""
+    assert "Open a session" in page
+    assert "The newest" in page
+    expected = RequestLogEntry.objects.filter(run_id=run.id).order_by("-at", "-id").values_list("id", flat=True)
+    assert entries == [str(each) for each in expected]
     records = Record.objects.count()
     assert records > 0
     home = client.get("/t/aamu/").content.decode()

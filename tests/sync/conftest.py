@@ -23,6 +23,7 @@ from connections.vault.services import mark_healthy, open_connection, register_c
 from portal.env import SandboxHosts
 from tests.roles import acting_as
 from tests.sync.list_server import DIALECTS, ListServer
+from tests.sync.logs import lines
 from tests.transport.conftest import connect
 from tests.transport.hostile import HostileServer
 
@@ -149,7 +150,7 @@ class Reader:
 
     def said(self, run):
         with tenant_scope(run.tenant_id):
-            return [found.sentence for found in services.lines(run)]
+            return [found.sentence for found in lines(run)]
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.models import RequestLogEntry
 from tests.roles import acting_as
 from tests.sync.conftest import ALICE, STREAMS
+from tests.sync.logs import lines
 
 INVOICES = "/invoices"
 
@@ -141,7 +142,7 @@ def test_a_provider_that_asks_to_wait_is_left_alone_until_then(syncing, let_time
     assert (job.state, job.due_at) == (JobState.QUEUED, run.waiting_until)
     asked = syncing.asked()
     with tenant_scope(run.tenant_id):
-        assert "slow down" in services.lines(run)[-1].sentence
+        assert "slow down" in lines(run)[-1].sentence
     # A doorbell that rings too early, as after a worker's death, changes nothing.
     let_time_pass()
     assert syncing.work_off() == 1

@@ -30,6 +30,7 @@ from connections.transport.models import RequestLogEntry
 from connections.vault.services import open_connection
 from tests.roles import acting_as
 from tests.sync.conftest import ALICE, STREAMS, versions
+from tests.sync.logs import lines
 
 
 def test_a_first_run_keeps_what_the_provider_serves(syncing):
@@ -142,7 +143,7 @@ def test_what_fails_again_and_again_ends_in_words(syncing, monkeypatch, let_time
     assert Job.objects.get(kind=services.RUN).state == JobState.PARKED
     assert Job.objects.filter(kind=services.RUN_ENDED, subject=run.id).exists()
     with tenant_scope(run.tenant_id):
-        assert "Our own side failed" in services.lines(run)[-1].sentence
+        assert "Our own side failed" in lines(run)[-1].sentence
     assert syncing.kept("partners") == syncing.served("partners")
     assert StreamCursor.objects.get(stream="partners").records == len(syncing.served("partners"))
     # The way is free for the next one.

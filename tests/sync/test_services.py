@@ -21,6 +21,7 @@ from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import ActionRefused, open_connection
 from tests.roles import acting_as
+from tests.sync.logs import lines
 
 ALICE = Actor(7, "Alice Aalto")
 
@@ -58,7 +59,7 @@ def test_the_web_starts_a_run_with_its_streams_its_job_its_line_and_its_audit(pl
     assert (job.subject, job.tenant_id, job.queue) == (run.id, place.tenant_id, "sync")
     event = AuditEvent.objects.get(action="sync.started")
     assert (event.actor_id, event.details["run"]) == (7, str(run.id))
-    assert services.lines(run)[0].sentence == "Queued (by hand), asked for by Alice Aalto."
+    assert lines(run)[0].sentence == "Queued (by hand), asked for by Alice Aalto."
 
 
 def test_a_second_start_gets_the_active_run(place):
@@ -144,7 +145,7 @@ def test_cancelling_a_queued_run_takes_its_job_along(place, work_off):
     assert run.state == RunState.CANCELLED
     assert Job.objects.get(kind=services.RUN).state == JobState.CANCELLED
     assert AuditEvent.objects.filter(action="sync.cancelled").count() == 1
-    assert services.lines(run)[-1].sentence == "Cancelled by Alice Aalto."
+    assert lines(run)[-1].sentence == "Cancelled by Alice Aalto."
     assert start(place).id != run.id
 
 
@@ -358,7 +359,7 @@ def test_lines_come_in_order_and_point_to_their_request(place):
             run=run, code=sentences.STREAM_REFUSED, level=Level.ERROR, stream="invoices", fault="right-missing",
             entry=str(run.id),
         )  # fmt: skip
-        found = services.lines(run)
+        found = lines(run)
     assert [line.sentence for line in found[1:6]] == [f"Invoices: {number} read so far." for number in range(5)]
     assert (found[-1].level, found[-1].fault, found[-1].entry_id) == (Level.ERROR, "right-missing", run.id)
     assert RunLogLine.objects.filter(run=run).count() == 7

@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.db.utils import DatabaseError
+from django.test.utils import CaptureQueriesContext
 
 from connections.sync.models import Record, SyncRun
 from connections.tenancy import audit
@@ -191,3 +192,46 @@ def test_tenants_are_seen_by_their_header_only(aamu, kaste):
         assert Tenant.objects.count() == 2
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
             Tenant.objects.filter(id=kaste.id).update(state="suspended")
+
+
+def test_a_scope_without_a_savepoint_ends_with_its_block_too(aamu, kaste, two_connections):
+    with acting_as("web"), transaction.atomic():
+        with person_scope(7, savepoint=False), tenant_scope(aamu.id, savepoint=False):
+            with tenant_scope(kaste.id, savepoint=False):
+                assert Connection.objects.get().tenant_id == kaste.id
+            assert Connection.objects.get().tenant_id == aamu.id
+        assert Connection.objects.count() == 0
+
+
+def test_a_scope_without_a_savepoint_ends_when_its_block_fails(aamu, two_connections):
+    with acting_as("web"), transaction.atomic():
+        with pytest.raises(RuntimeError), tenant_scope(aamu.id, savepoint=False):
+            raise RuntimeError
+        assert Connection.objects.count() == 0
+
+
+def test_a_scope_is_over_after_a_statement_that_failed_in_it(aamu, two_connections):
+    with acting_as("web"), transaction.atomic():
+        with pytest.raises(DatabaseError), transaction.atomic(), tenant_scope(aamu.id, savepoint=False):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        assert Connection.objects.count() == 0
+
+
+def test_a_scope_is_over_where_the_next_one_begins(aamu, kaste, two_connections):
+    with acting_as("web"), transaction.atomic():
+        with tenant_scope(aamu.id):
+            pass
+        with tenant_scope(kaste.id):
+            assert Connection.objects.get().tenant_id == kaste.id
+        assert Connection.objects.count() == 0
+
+
+def test_a_scope_that_ended_is_put_back_once(aamu, two_connections):
+    with acting_as("web"), transaction.atomic():
+        with person_scope(7, savepoint=False), tenant_scope(aamu.id, savepoint=False):
+            pass
+        with CaptureQueriesContext(connection) as seen:
+            assert Connection.objects.count() == 0
+            assert Connection.objects.count() == 0
+    assert len(seen) == 3

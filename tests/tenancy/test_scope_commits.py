@@ -6,6 +6,7 @@ import uuid
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from connections.tenancy.scope import person_scope, tenant_scope
 
@@ -43,3 +44,14 @@ def test_a_scope_that_a_transaction_outlives_is_over_in_the_next():
             pass
         assert scopes() == ("", "")
     assert scopes() == ("", "")
+
+
+def test_a_scope_that_ends_with_its_transaction_costs_one_statement():
+    with CaptureQueriesContext(connection) as seen:
+        with transaction.atomic(), tenant_scope(uuid.uuid4(), savepoint=False):
+            pass
+        assert scopes() == ("", "")
+        with transaction.atomic():
+            assert scopes() == ("", "")
+    texts = [query["sql"] for query in seen]
+    assert sum("set_config" in text for text in texts) == 1

@@ -27,7 +27,7 @@ from connections.spec.provider import Provider
 from connections.tenancy import audit
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.log import body_filter
-from connections.transport.models import RecordedCall, Recording, RequestLogEntry
+from connections.transport.models import RecordedCall, Recording, RecordingQuerySet, RequestLogEntry
 from connections.vault.models import Connection
 from connections.vault.sealing import Place, make_web_pair, open_with, seal_to
 from connections.vault.services import ActionRefused, hold_open
@@ -51,7 +51,7 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
     Raises ActionRefused for a connection that has left or is recorded already, KeyUnavailable.
     """
     hold_open(connection)  # first: whoever waits for this lock finds what is begun here
-    if live(connection) is not None:
+    if live_recordings().for_connection(connection.id).exists():
         raise ActionRefused(_("This connection is being recorded already."))
     if destroy(connection):
         _audit(connection, actor, "recording.deleted")
@@ -90,10 +90,9 @@ def newest(connection: Connection) -> Recording | None:
     return recordings.defer("public_keyset", "wrapped_keyset").first()
 
 
-def live(connection: Connection) -> Recording | None:
-    """The connection's recording while it is under way, else None. Needs the tenant's scope."""
-    recording = newest(connection)
-    return recording if recording is not None and is_live(recording) else None
+def live_recordings() -> RecordingQuerySet:
+    """Those that `is_live` is true of, for a subquery as well. Needs the tenant's scope."""
+    return Recording.objects.live().filter(kept__lt=MOST_CALLS)
 
 
 def is_live(recording: Recording) -> bool:
@@ -186,7 +185,7 @@ class Recorder:
         with tenant_scope(tenant_id):
             with database.cursor() as cursor:
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
-            wanted = Recording.objects.filter(id=recording.id, kept__lt=MOST_CALLS).live()
+            wanted = live_recordings().filter(id=recording.id)
             if not wanted.update(kept=F("kept") + 1):
                 self._is_finished = True
                 return

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from functools import cache, lru_cache
 from pkgutil import resolve_name
-from typing import Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import Model
+from django.template.loader import render_to_string
 from django.utils import timezone as django_timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from connections.spec.text import END, ISOLATE, duration
 from connections.spec.times import format_local_time, format_time, zone_name
-from portal.members.statuses import status, status_of
+from portal.members.statuses import status
+from portal.members.templatetags.icons import lucide
 
 register = template.Library()
 
@@ -27,6 +30,13 @@ LONGEST = 400
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 ISOLATED = re.compile(f"{ISOLATE}([^\u2066-\u2069]*){END}")
 UNSEEN_IN_LINES = re.compile(UNSEEN.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
+
+TIME = '<time datetime="{}" title="{}" dir="auto">{}</time>'
+COPYABLE = (
+    '<span class="copyable{}"><code id="{}" dir="ltr"{}>{}</code>'
+    '<button type="button" class="js-only" data-copies="{}" data-copied="{}">{}<span data-word{}>{}</span>'
+    ' <span class="visually-hidden">{}</span></button></span>'
+)
 
 
 @register.filter
@@ -60,15 +70,17 @@ def moment(at: datetime | None, form: str = "") -> str | SafeString:
     """
     if at is None:
         return _("never")
+    title, local = _written(at, form == "clock", django_timezone.get_current_timezone_name(), get_language())
+    utc = at.astimezone(timezone.utc).isoformat(timespec="seconds")
+    return format_html(TIME, utc, title, naturaltime(at) if form == "ago" else local)
+
+
+@lru_cache(maxsize=10_000)
+def _written(at: datetime, seconds: bool, zone: str, language: str) -> tuple[str, str]:
+    """The title of a time and the time itself, in the reader's zone and language, which are the current ones."""
     utc = at.astimezone(timezone.utc)
-    label = naturaltime(at) if form == "ago" else format_local_time(at, seconds=form == "clock")
-    return format_html(
-        '<time datetime="{}" title="{} = {} UTC" dir="auto">{}</time>',
-        utc.isoformat(timespec="seconds"),
-        format_time(at, seconds=True),
-        utc.strftime("%Y-%m-%d %H:%M:%S"),
-        label,
-    )
+    title = f"{format_time(at, seconds=True)} = {utc:%Y-%m-%d %H:%M:%S} UTC"
+    return title, format_local_time(at, seconds=seconds)
 
 
 @register.simple_tag(name="duration")
@@ -95,28 +107,49 @@ def zone() -> str:
     return name if name == short else f"{name} ({short})"
 
 
-@register.inclusion_tag("components/mark.html", name="status")
-def status_badge(row: Model, field: str = "state") -> dict[str, Any]:
+@register.simple_tag(name="status")
+def status_badge(row: Model, field: str = "state") -> SafeString:
     """The badge of a row's status: colour, icon and word."""
-    return {"status": status_of(row, field), "value": getattr(row, field)}
+    return _badge(f"{row._meta.label}.{field}", getattr(row, field), get_language())
 
 
-@register.inclusion_tag("components/mark.html")
-def mark(state: str, pending: bool = False) -> dict[str, Any]:
+@register.simple_tag
+def mark(state: str, pending: bool = False) -> SafeString:
     """The badge of a mark, or of the check that is pending for it."""
     of, value = ("check", "busy") if pending else ("onboarding.Mark.state", str(state))
-    return {"status": status(of, value), "value": value}
+    return _badge(of, value, get_language())
 
 
-# `{% status_entry "card" card.kind as look %}`: the colour and icon for a template with a markup of its own.
+@cache
+def _badge(of: str, value: str, language: str) -> SafeString:
+    """In the reader's language, which is the current one."""
+    return render_to_string("components/mark.html", {"status": status(of, value), "value": value})
+
+
+# `{% status_entry "connection" summary.status as look %}`: the colour and icon for a template with a markup of its own.
 register.simple_tag(status, name="status_entry")
 
 
-@register.inclusion_tag("components/copyable.html")
-def copyable(value: object, label: str, key: str = "", size: str = "") -> dict[str, Any]:
+@register.simple_tag
+def copyable(value: object, label: str, key: str = "", size: str = "") -> SafeString:
     """An id that is copied with one press. `key` keeps element ids apart where one value stands twice.
 
     `size` is "big" for what a person must copy, "compact" in tables: cut short for the eye, whole for the copy.
     """
-    text = visible(value)
-    return {"value": text, "label": label, "id": f"copy-{key}{slugify(text)[:60]}", "size": size}
+    # No template: a list holds a hundred of them.
+    shown = visible(value)
+    element_id = f"copy-{key}{slugify(shown)[:60]}"
+    is_compact = size == "compact"
+    return format_html(
+        COPYABLE,
+        format_html(" copyable-{}", size) if size else "",
+        element_id,
+        format_html(' title="{}"', shown) if is_compact else "",
+        shown,
+        element_id,
+        _("Copied"),
+        lucide("copy", size=15, aria_hidden="true"),
+        mark_safe(' class="visually-hidden"') if is_compact else "",
+        _("Copy"),
+        label,
+    )

@@ -18,7 +18,7 @@ from connections.vault.models import Connection
 from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
-from portal.members.shortcuts import get_own_or_404 as own
+from portal.members.shortcuts import get_own_or_404
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import server_move
 from portal.onboarding.credentials import address_fields
@@ -32,27 +32,32 @@ from portal.rate_limits.pages import limited
 @never_cache
 @member(Action.MOVE_SERVER)
 @limited(limits.SERVER_MOVE)
-def move(request: MemberRequest, connection: UUID) -> HttpResponse:
+def move(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """Nothing changes before old and new have been shown and confirmed."""
-    row = own(request, Connection, id=connection)
-    if not server_move.can_move(row):
+    connection = get_own_or_404(request, Connection, id=connection_id)
+    if not server_move.can_move(connection):
         raise Http404
-    fields = address_fields(row)
-    form = FieldsForm(request.POST or None, fields=fields, settings=row.settings, stored=())
-    context: dict[str, Any] = {"connection": row, "provider": provider_of(row), "form": form, "changes": []}
+    fields = address_fields(connection)
+    form = FieldsForm(request.POST or None, fields=fields, settings=connection.settings, stored=())
+    context: dict[str, Any] = {
+        "connection": connection,
+        "provider": provider_of(connection),
+        "form": form,
+        "changes": [],
+    }
     if request.method == "POST":
         if not recently_proved(request):
-            return ask_again(request, reverse("move", args=[request.tenant.slug, row.id]))
+            return ask_again(request, reverse("move", args=[request.tenant.slug, connection.id]))
         if form.is_valid():
             try:
-                changes = server_move.changes(connection=row, values=form.cleaned_data)
+                changes = server_move.changes(connection=connection, values=form.cleaned_data)
                 if "confirmed" in request.POST:
-                    server_move.move(connection=row, values=form.cleaned_data, actor=request.user.actor)
+                    server_move.move(connection=connection, values=form.cleaned_data, actor=request.user.actor)
                     messages.success(
                         request,
                         _("The server is changed. What was stored for the old one is destroyed: go on below."),
                     )
-                    return redirect("checklist", request.tenant.slug, row.id)
+                    return redirect("checklist", request.tenant.slug, connection.id)
             except ValidationError as error:
                 form.add_error(None, error)
             except ActionRefused as refused:

@@ -1,0 +1,175 @@
+"""What the page of one connection shows, from a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext_lazy as _
+
+from connections.calls.models import Call
+from connections.calls.services import undecided
+from connections.jobs.models import Job, JobState
+from connections.spec.provider import CredentialField
+from connections.spec.text import Text
+from connections.sync.counts import with_counts
+from connections.sync.models import StreamCursor, SyncRun
+from connections.sync.services import SCHEDULED
+from connections.transport.log import recording
+from connections.transport.models import RequestLogEntry
+from connections.vault.models import Connection, Credential, Exemption, Grant
+from connections.vault.services import standing_exemptions
+from portal.dashboard.requests import RequestRow, request_rows
+from portal.dashboard.summaries import ConnectionStatus, Summary, summary, with_totals
+from portal.members.polling import fingerprint_of
+from portal.onboarding.credentials import address_fields
+from portal.onboarding.marks import provider_of
+from portal.onboarding.models import Onboarding
+from portal.onboarding.progress import Progress, progress
+
+RUNS_SHOWN = 10
+REQUESTS_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class StreamSummary:
+    """One of the provider's streams, and how far it has been read: None before the first time."""
+
+    label: Text
+    cursor: StreamCursor | None
+
+
+@dataclass(frozen=True)
+class CredentialRow:
+    """A thing that was typed in, as far as anybody may see it: a secret only by whether it is set, its end, who and when."""
+
+    label: Text
+    stored: Credential | None
+    value: str  # of what is no secret
+
+
+@dataclass(frozen=True)
+class ConnectionPage:
+    """One connection."""
+
+    summary: Summary
+    progress: Progress | None
+    streams: list[StreamSummary]
+    credentials: list[CredentialRow]
+    session_ends_at: datetime | None
+    runs: list[SyncRun]
+    requests: list[RequestRow]
+    next_sync_at: datetime | None
+    undecided: list[Call]
+    recorded_until: datetime | None  # while requests and answers are recorded
+    recorded_by: str | None
+    is_plain_http: bool  # by an admin's leave, shown as a warning for as long as it stands
+
+    @property
+    def is_reading(self) -> bool:
+        return self.summary.run is not None and self.summary.run.is_active
+
+    @property
+    def is_watched(self) -> bool:
+        """Something is under way, or its consequences are."""
+        if self.summary.status is ConnectionStatus.DISCONNECTED:
+            return self.is_leaving
+        return self.summary.run is not None and self.summary.run.is_moving
+
+    @property
+    def is_leaving(self) -> bool:
+        return self.summary.is_leaving
+
+    @property
+    def auth_method(self) -> Text:
+        provider, auth_method = self.summary.provider, self.summary.connection.auth_method
+        return provider.grant(auth_method).label if provider.offers(auth_method) else _("no longer offered")
+
+    @property
+    def skipped(self) -> int:
+        """Records that the latest run could not keep."""
+        run = self.summary.run
+        return run.skipped if run is not None and self.summary.status is ConnectionStatus.INCOMPLETE else 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when anything on the page does that may change while it is looked at."""
+        run = self.summary.run
+        return fingerprint_of(
+            self.summary.connection.state,
+            self.summary.connection.leaving,
+            self.is_reading,
+            self.is_watched,
+            run and run.id,
+            run and run.state,
+            self.summary.seen,
+            [step.checkpoint.slug for step in self.progress.failing] if self.progress else "",
+            self.requests[0].entry.id if self.requests else "",
+            len(self.undecided),
+            self.recorded_until,
+        )
+
+
+def for_connection_page(connections: QuerySet[Connection]) -> QuerySet[Connection]:
+    """With what the page needs of each beside its totals: `session_ends_at`, `next_sync_at`, `recorded_until` and
+    `recorded_by` while requests are recorded, `has_exemption` from encryption.
+    """
+    grant = Grant.objects.filter(connection=OuterRef("id"))
+    scheduled = Job.objects.filter(kind=SCHEDULED, subject=OuterRef("id"), state=JobState.QUEUED).order_by("id")
+    live = recording.live_recordings().filter(connection=OuterRef("id"))
+    return with_totals(connections.select_related("onboarding")).annotate(
+        session_ends_at=Subquery(grant.values("expires_at")),
+        next_sync_at=Subquery(scheduled.values("due_at")[:1]),
+        recorded_until=Subquery(live.values("until_at")[:1]),
+        recorded_by=Subquery(live.values("started_by")[:1]),
+        has_exemption=Exists(
+            standing_exemptions(OuterRef("id"), OuterRef("moved_at")).filter(kind=Exemption.PLAIN_HTTP)
+        ),
+    )
+
+
+def connection_page(connection: Connection) -> ConnectionPage:
+    """Six queries, and one that tells undecided calls. Needs the tenant's scope, and a connection fetched
+    `for_connection_page`.
+    """
+    provider = provider_of(connection)
+    prefetched: Any = connection
+    onboarding: Onboarding | None = getattr(connection, "onboarding", None)
+    checklist = progress(onboarding, provider) if onboarding is not None else None
+    cursors = {cursor.stream: cursor for cursor in StreamCursor.objects.for_connection(connection)}
+    stored = {
+        row.name: row
+        for row in Credential.objects.for_connection(connection).only(
+            "id", "tenant_id", "connection_id", "name", "hint", "changed_at", "changed_by"
+        )
+    }
+    typed = {name for checkpoint in provider.checkpoints(connection.auth_method) for name in checkpoint.fields}
+    entries = RequestLogEntry.objects.filter(tenant_id=connection.tenant_id, connection_id=connection.id)
+    runs = list(with_counts(SyncRun.objects.for_connection(connection))[:RUNS_SHOWN])
+    return ConnectionPage(
+        summary=summary(connection, states=checklist.states if checklist else {}, run=runs[0] if runs else None),
+        progress=checklist,
+        streams=[StreamSummary(stream.label, cursors.get(stream.name)) for stream in provider.streams],
+        credentials=[
+            CredentialRow(field.label, stored.get(field.name), _open_value(field, connection.settings))
+            for field in provider.credentials
+            if field.name in typed or field.name in stored
+        ],
+        session_ends_at=prefetched.session_ends_at,
+        runs=runs,
+        requests=request_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
+        next_sync_at=prefetched.next_sync_at if connection.sync_every_hours else None,
+        undecided=undecided(connection),
+        recorded_until=prefetched.recorded_until,
+        recorded_by=prefetched.recorded_by,
+        is_plain_http=bool(address_fields(connection)) and prefetched.has_exemption,
+    )
+
+
+def _open_value(field: CredentialField, settings: Mapping[str, str]) -> str:
+    """What is no secret of a field, a choice by its label."""
+    value = "" if field.secret else settings.get(field.name, "")
+    return str(dict(field.choices).get(value, value))

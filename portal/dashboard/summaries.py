@@ -1,0 +1,182 @@
+"""How a connection is doing, for the home page and for its own: one status each, from a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from connections.spec.checklist import Checkpoint, MarkState
+from connections.spec.provider import Provider
+from connections.sync import faults
+from connections.sync.counts import with_counts
+from connections.sync.models import RunState, StreamCursor, SyncRun
+from connections.vault.models import Connection, ConnectionState, Leaving
+from portal.onboarding.marks import provider_of
+from portal.onboarding.models import Mark
+from portal.onboarding.progress import sentence
+
+
+class ConnectionStatus(StrEnum):
+    """What is going on with a connection, in one word. The templates have a sentence for each."""
+
+    SETUP = "setup"
+    BROKEN = "broken"
+    READING = "reading"
+    WAITING = "waiting"
+    CURRENT = "current"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    IDLE = "idle"
+    PAUSED = "paused"
+    WITHDRAWN = "withdrawn"  # a release offers its auth method no longer
+    DISCONNECTED = "disconnected"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One connection with everything its status sentence needs."""
+
+    connection: Connection
+    provider: Provider
+    states: dict[str, MarkState]  # of its checkpoints, by slug; empty where it never had a checklist
+    run: SyncRun | None  # the latest
+    records: int
+    succeeded_at: datetime | None
+
+    @property
+    def seen(self) -> int:
+        """Records that the latest run has read."""
+        return self.run.seen if self.run is not None else 0
+
+    @property
+    def expected(self) -> int | None:
+        """Records that the latest run will read; None while that is not known of every stream."""
+        return self.run.expected if self.run is not None else None
+
+    @property
+    def status(self) -> ConnectionStatus:
+        if not self.connection.is_disconnected and not self.provider.offers(self.connection.auth_method):
+            return ConnectionStatus.WITHDRAWN
+        by_state = {
+            ConnectionState.SETUP: ConnectionStatus.SETUP,
+            ConnectionState.BROKEN: ConnectionStatus.BROKEN,
+            ConnectionState.PAUSED: ConnectionStatus.PAUSED,
+            ConnectionState.DISCONNECTED: ConnectionStatus.DISCONNECTED,
+        }
+        if self.connection.state in by_state:
+            return by_state[ConnectionState(self.connection.state)]
+        if self.run is None or self.run.state == RunState.CANCELLED:
+            return ConnectionStatus.CURRENT if self.succeeded_at else ConnectionStatus.IDLE
+        return {
+            RunState.QUEUED: ConnectionStatus.READING,
+            RunState.RUNNING: ConnectionStatus.READING,
+            RunState.WAITING: ConnectionStatus.WAITING,
+            RunState.SUCCEEDED: ConnectionStatus.CURRENT,
+            RunState.INCOMPLETE: ConnectionStatus.INCOMPLETE,
+        }.get(RunState(self.run.state), ConnectionStatus.FAILED)
+
+    @property
+    def is_held(self) -> bool:
+        """Its access or server was changed, and nothing is read until the company is proved on the checklist."""
+        return self.status is ConnectionStatus.BROKEN and self.connection.fault in faults.HOLDING
+
+    @property
+    def is_setup(self) -> bool:
+        """Nothing has been read yet, so leaving it is giving a set-up up."""
+        return self.connection.state == ConnectionState.SETUP
+
+    @property
+    def is_leaving(self) -> bool:
+        """Disconnected, and the access is still being given back."""
+        return self.status is ConnectionStatus.DISCONNECTED and self.connection.leaving == Leaving.UNDER_WAY
+
+    @property
+    def total(self) -> int:
+        return len(self.states)
+
+    @property
+    def passed(self) -> int:
+        return sum(state.passes for state in self.states.values())
+
+    @property
+    def failing(self) -> Checkpoint | None:
+        """The first checkpoint that must be put right."""
+        return next(
+            (
+                c
+                for c in self.provider.checkpoints(self.connection.auth_method)
+                if self.states.get(c.slug) is MarkState.FAILING
+            ),
+            None,
+        )
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, as a sentence for the customer; empty while nothing is."""
+        if self.status is ConnectionStatus.WITHDRAWN:
+            return sentence(self.provider, faults.AUTH_METHOD_WITHDRAWN.code, {})
+        code = self.connection.fault or (self.run.fault if self.run is not None else "")
+        return sentence(self.provider, code, {}) if code else ""
+
+
+def summaries(connections: Sequence[Connection]) -> list[Summary]:
+    """Two queries, however many connections. Needs the tenant's scope, and connections `with_totals`."""
+    ids = [connection.id for connection in connections]
+    states: dict[UUID, dict[str, MarkState]] = {}
+    for connection_id, checkpoint, state in Mark.objects.filter(onboarding__connection_id__in=ids).values_list(
+        "onboarding__connection_id", "checkpoint", "state"
+    ):
+        states.setdefault(connection_id, {})[checkpoint] = MarkState(state)
+    latest = [run_id for connection in connections if (run_id := _totals(connection).latest_run_id)]
+    runs = {run.connection_id: run for run in with_counts(SyncRun.objects.filter(id__in=latest))}
+    return [
+        summary(connection, states=states.get(connection.id, {}), run=runs.get(connection.id))
+        for connection in connections
+    ]
+
+
+def summary_of(connection: Connection) -> Summary:
+    """Of one, in three queries. Needs the tenant's scope."""
+    [found] = summaries(list(with_totals(Connection.objects.filter(id=connection.id))))
+    return found
+
+
+def summary(connection: Connection, *, states: Mapping[str, MarkState], run: SyncRun | None) -> Summary:
+    """No query: of a connection `with_totals`, the states of its marks by checkpoint, and its latest run `with_counts`."""
+    provider = provider_of(connection)
+    # What is declared today counts, whenever the connection was set up.
+    declared = provider.checkpoints(connection.auth_method) if states else ()
+    totals = _totals(connection)
+    return Summary(
+        connection=connection,
+        provider=provider,
+        states={each.slug: states.get(each.slug, MarkState.OPEN) for each in declared},
+        run=run,
+        records=totals.record_count,
+        succeeded_at=totals.succeeded_at,
+    )
+
+
+def with_totals(connections: QuerySet[Connection]) -> QuerySet[Connection]:
+    """Each with `record_count`, how many are kept of it, `latest_run_id` (None before the first one), and `succeeded_at`, when it
+    was last read as a whole (None: never).
+    """
+    cursors = StreamCursor.objects.filter(connection=OuterRef("id")).order_by()
+    runs = SyncRun.objects.filter(connection=OuterRef("id")).order_by("-queued_at", "-id")
+    return connections.annotate(
+        record_count=Coalesce(Subquery(cursors.values("connection").annotate(sum=Sum("records")).values("sum")), 0),
+        latest_run_id=Subquery(runs.values("id")[:1]),
+        succeeded_at=Subquery(runs.filter(state=RunState.SUCCEEDED).values("ended_at")[:1]),
+    )
+
+
+def _totals(connection: Connection) -> Any:
+    """The same row, whose annotations types know nothing of."""
+    return connection
