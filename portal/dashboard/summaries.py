@@ -62,6 +62,7 @@ class Summary:
 
     @property
     def status(self) -> ConnectionStatus:
+        """What a person is told about the connection: its own state, and where that is *connected*, its newest run's."""
         if not self.connection.is_disconnected and not self.provider.offers(self.connection.auth_method):
             return ConnectionStatus.WITHDRAWN
         by_state = {

@@ -131,7 +131,7 @@ def test_a_hostile_token_answer_is_refused_in_words(first: Customer) -> None:
 
 def test_a_runs_log_says_what_was_missing_not_what_was_there(first: Customer) -> None:
     first.ask()
-    order(first, {"body": a_list(first, [{"name": "Confidential Oy"}])})
+    order(first, {"body": a_list(first, [{"name": "Confidential Oy"}, {"name": "Confidential Ab"}])})
     run = first.sync()
     lines = str(list(RunLogLine.objects.filter(run=run).values_list("values", flat=True)))
     assert "no record with a usable" in lines
