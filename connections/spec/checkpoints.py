@@ -1,4 +1,7 @@
-"""Checkpoints that several providers' checklists share."""
+"""Checkpoints that several providers' checklists share.
+
+A lazy text is never asked whether it is empty: modules are imported before translations can be looked up.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ from connections.spec.text import Text
 NO_SECRET_BY_MAIL = _("Do not send the secret by e-mail or chat.")  # to avoid, where one is typed in
 
 
-def first_sync(*needs: str, line: Text = "") -> Checkpoint:
+def first_sync(*needs: str, line: Text | None = None) -> Checkpoint:
     """The last checkpoint of every checklist: a sync that read everything, as our own log says."""
     return Checkpoint(
         "first-sync",
         _("First sync"),
-        line or _("We read everything once; afterwards we look for what changed."),
+        line if line is not None else _("We read everything once; afterwards we look for what changed."),
         _("When the first sync is through, you are live."),
         LogProbe(proofs.first_sync),
         _("Pilotage"),
@@ -31,7 +34,7 @@ def named_company(
     line: Text,
     confirm: Text,
     customers: Callable[[Asker], list[tuple[str, str]]],
-    why: Text = "",
+    why: Text | None = None,
     identity: Sequence[str] = (),
 ) -> Checkpoint:
     """For a provider that does not say whose books a session opens: a person names the company and recognises customers.
@@ -42,7 +45,7 @@ def named_company(
         "company",
         _("Name and confirm the company"),
         line,
-        why or _("We make sure that no other company's books end up here."),
+        why if why is not None else _("We make sure that no other company's books end up here."),
         Probe(proofs.books(stream="customers", read=customers, identity=identity)),
         _("you"),
         needs=("access",),
@@ -51,13 +54,15 @@ def named_company(
     )
 
 
-def told_company(read: Callable[[Asker], proofs.Company], *, needs: str, why: Text = "") -> Checkpoint:
+def told_company(read: Callable[[Asker], proofs.Company], *, needs: str, why: Text | None = None) -> Checkpoint:
     """For a provider that says whose books a session opens: a person confirms that it is the right company."""
     return Checkpoint(
         "company",
         _("Confirm the company"),
         _("Is it the company you mean?"),
-        why or _("We make sure that no other company's books end up here, now and when you reconnect."),
+        why
+        if why is not None
+        else _("We make sure that no other company's books end up here, now and when you reconnect."),
         Probe(proofs.company(read)),
         _("you"),
         needs=(needs,),
