@@ -100,7 +100,7 @@ def test_a_revoked_key_ends_the_run_at_once(syncing):
         ({"status": 400}, "bad-request"),
         ({"status": 200, "body": "<html>busy</html>", "content_type": "text/html"}, "unreadable"),
         ({"status": 200, "body": '{"rows": []}'}, "page-unreadable"),
-        ({"status": 200, "body": '{"results": [{"name": "no id"}]}'}, "page-unreadable"),
+        ({"status": 200, "body": '{"results": [{"name": "no id"}, {"name": "none"}]}'}, "page-unreadable"),
     ],
 )
 def test_what_one_stream_meets_does_not_stop_the_other(syncing, fault, code):
