@@ -23,6 +23,7 @@ MOST_IDLE_PAGES = 50  # in a row, that bring nothing new
 MOST_STEPS_BACK = 8  # without anything new, after rows had slid away
 MOST_WITHOUT_TOTAL = 1_000_000  # records of a list that tells no total
 MOST_BEYOND_TOTAL = 1000  # records that a list may hold beyond twice the total that it told
+MOST_PAGES_BEYOND_TOTAL = 50  # the same in pages as long as its first, where those hold few
 SMALLEST_PAGE = 10  # records; no smaller pages are asked for
 USUAL_SIZES = (10, 20, 25, 30, 50, 100, 200, 250, 500, 1000)
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
@@ -109,7 +110,8 @@ class _List:
         if scan.idle > MOST_IDLE_PAGES:
             message = f"{scan.idle} pages brought nothing new"
             raise EndlessList(message, scan.told, scan.count)
-        most = MOST_WITHOUT_TOTAL if scan.told is None else 2 * scan.told + MOST_BEYOND_TOTAL
+        beyond = min(MOST_BEYOND_TOTAL, MOST_PAGES_BEYOND_TOTAL * max(scan.held, 1))
+        most = MOST_WITHOUT_TOTAL if scan.told is None else 2 * scan.told + beyond
         if scan.count > most:
             message = f"the list goes on beyond {most} records"
             raise EndlessList(message, scan.told, scan.count)

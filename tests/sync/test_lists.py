@@ -279,3 +279,12 @@ def test_a_bad_record_that_stands_alone_on_its_page_costs_no_other(reading, slug
     run = reader.run()
     assert (run.state, run.fault) == (RunState.INCOMPLETE, "records-skipped")
     assert len(reader.kept) == 2 * size
+
+
+def test_a_list_that_goes_on_beyond_its_total_is_left_soon_where_its_pages_are_small(reading):
+    reader = reading("procountor")
+    reader.server.fill(4000)
+    reader.server.holds, reader.server.total = 1, 3
+    run = reader.run()
+    assert (run.state, run.fault) == (RunState.FAILED, "list-endless")
+    assert len(reader.server.asked) < 100
