@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils import timezone as django_timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.text import slugify
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -149,7 +149,7 @@ def copyable(value: object, label: str, key: str = "", size: str = "") -> SafeSt
         element_id,
         _("Copied"),
         lucide("copy", size=15, aria_hidden="true"),
-        mark_safe(' class="visually-hidden"') if is_compact else "",
+        format_html(' class="{}"', "visually-hidden") if is_compact else "",
         _("Copy"),
         label,
     )
