@@ -339,6 +339,14 @@ def tokens_settle_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def nothing_revealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests have revealed in this process is taken out of no text of the next one."""
+    from connections.vault import secret
+
+    monkeypatch.setattr(secret, "_revealed", {})
+
+
+@pytest.fixture(autouse=True)
 def full_retry_budget() -> None:
     """What other tests have retried in this process is not held against the next one."""
     from connections.transport.limits import retry
