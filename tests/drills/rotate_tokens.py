@@ -237,7 +237,9 @@ class Drill:
                 self._break("nobody asked for a token")
             return
         last = asked[-1]
-        if last.cut is not Cut.NO:
+        # A refusal that was cut may have been heard all the same.
+        is_heard = not last.is_granted and ONCE in said
+        if last.cut is not Cut.NO and not is_heard:
             self._expect(asked, said, *_told_after_a_cut(asked, spare_is_used=spare_is_used))
             self._after_a_cut(asked, deaths)
         elif last.is_granted:
