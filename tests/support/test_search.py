@@ -366,14 +366,10 @@ def test_each_look_up_has_an_index(house: House, index: str, question: Callable[
 def fill_pins(connection: Any) -> None:
     """So many that the way through another index is dear, too."""
     now = timezone.now()
-    common = {
-        "tenant_id": connection.tenant_id,
-        "connection_id": connection.id,
-        "certificate": "-",
-        "ends_at": now,
-        "seen_at": now,
-    }
-    Pin.objects.bulk_create(Pin(host=f"host-{number}:443", sha256=f"{number:095}", **common) for number in range(500))
+    of = {"tenant_id": connection.tenant_id, "connection_id": connection.id, "certificate": "-"}
+    Pin.objects.bulk_create(
+        Pin(host=f"host-{number}:443", sha256=f"{number:095}", **of, ends_at=now, seen_at=now) for number in range(500)
+    )
     with database.cursor() as cursor:
         cursor.execute("ANALYZE vault_pin")
 
