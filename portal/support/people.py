@@ -32,7 +32,7 @@ from portal.support.filters import Choices
 from portal.support.formatting import NOTHING, badge, link, text, when
 from portal.support.read_only_admin import Editable, RowForm
 
-NO_KEYS = _("The house's keys are not made yet, so no mail can be sealed. Start a worker, then try again.")
+NO_KEYS = _("The system's keys are not made yet, so no mail can be sealed. Start a worker, then try again.")
 
 
 class StaffRoleFilter(Choices):

@@ -26,7 +26,7 @@ from portal.onboarding.logins import callback_address
 from portal.support.formatting import badge, place, when
 from portal.support.read_only_admin import Editable, RowForm
 
-NO_KEYS = _("The house's keys are not made yet, so no secret can be stored. Start a worker, then try again.")
+NO_KEYS = _("The system's keys are not made yet, so no secret can be stored. Start a worker, then try again.")
 
 
 class RegistrationForm(RowForm):
