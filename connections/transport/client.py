@@ -46,6 +46,7 @@ from connections.vault.models import Connection
 NO_ARGUMENTS = Arguments()
 CONSENT_IS_NEW_FOR = timedelta(minutes=1)
 TOKEN_SPREADS_SECONDS = 5.0  # by then every server of a provider knows a token that one of them has given
+PART_OF_SHORT_LIFE = 0.8  # of a token that lives for seconds is waited for its servers; the rest is left for the call
 MOST_FIELDS, LONGEST_FIELD_TEXT = 100, 4000  # of what a provider says about single fields of a body
 
 
@@ -255,14 +256,14 @@ class Client:
 
     def _may_send_again(self, call: _Call, token: AccessToken) -> bool:
         """Whether a call whose token was refused is sent again: with a new token, or once more after every server of the
-        provider should know the new one, or half of a short life is over. Raises CallFailed where no token is to be had.
+        provider should know the new one, or most of a short life is over. Raises CallFailed where no token is to be had.
         """
         if not call.is_token_renewed:
             call.is_token_renewed = True
             self.tokens.renew(spent=token.generation)
             return True
         age_seconds = (clock.now() - token.issued_at).total_seconds()
-        pause = min(TOKEN_SPREADS_SECONDS - age_seconds, (token.due - time.monotonic()) / 2)
+        pause = min(TOKEN_SPREADS_SECONDS - age_seconds, (token.due - time.monotonic()) * PART_OF_SHORT_LIFE)
         if call.has_waited_for_servers or pause <= 0:
             return False
         call.has_waited_for_servers = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import subprocess
 import sys
 
@@ -32,8 +33,9 @@ def main() -> None:
         parser.error(f"no behaviour is called {', '.join(sorted(unknown))}")
     plan = "every" if options.every else "single" if options.single else ""
     trials = options.trials or (100 if options.seed is None else 1)
+    seed = options.seed if plan or options.seed is not None else secrets.randbelow(10**6)
     asked = {
-        "seed": options.seed,
+        "seed": seed,
         "trials": trials,
         "provider": options.provider,
         "behaviours": names,

@@ -1,15 +1,13 @@
 """No foreign server gets a green that is not true, breaks a connection for good, or has somebody blamed for its trouble.
 
-Fixed trials show every behaviour once; a few more are drawn anew each time, their seeds printed. More of them:
-`python -m tests.foreign`.
+Fixed trials show every behaviour once, and a few are drawn from fixed seeds, so that a failure here is the change's and
+not the draw's. What nobody listed is found by `python -m tests.foreign`: it draws anew each time, and prints its seeds.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import time
 from collections.abc import Iterable
 
 import pytest
@@ -19,6 +17,7 @@ from tests.foreign.behaviours import BEHAVIOURS, EVERY
 from tests.foreign.trial import Draw, Outcome, Trials, draw
 
 DRAWN = 5
+FIRST_SEED = 811_417  # the fifth is of a token that a provider's servers know late and that lives for five seconds
 FIXED = 10  # the seed of what is planned
 ASKED = "FOREIGN_TRIALS"  # what the command line asks for, as JSON
 
@@ -60,7 +59,7 @@ def test_drawn(trials: Trials) -> None:
         planned = {"every": plans.whole, "single": lambda: plans.single(names)}[asked["plan"]]()
         draws = [draw(seed or FIXED, each.provider, each.names) for each in planned if provider in ("", each.provider)]
     else:
-        first = random.Random(time.time_ns()).randrange(10**6) if seed is None else seed
+        first = FIRST_SEED if seed is None else seed
         print(f"seeds from {first} on")
         draws = [draw(first + number, provider, names) for number in range(asked.get("trials", DRAWN))]
     sound(tried(trials, draws, is_logged=asked.get("log", False)))
