@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Sum, When
+from functools import cache
+
+from django.db.models import Case, Count, OuterRef, Q, Subquery, Sum, When
 from django.db.models.functions import Coalesce
 
-from connections.sync.models import StreamProgress, SyncRun
+from connections.sync.models import StreamProgress, SyncRun, SyncRunQuerySet
 
 
-def with_counts(runs: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
-    """Each run with `seen`, the records it has read, `expected`, those it will read (None while that is not known of
-    every stream), and `skipped`, those that could not be kept.
+@cache
+def runs_with_counts() -> SyncRunQuerySet:
+    """Every run, to be filtered, with `seen`, the records it has read, `expected`, those it will read (None while that is
+    not known of every stream), and `skipped`, those that could not be kept.
+
+    Built once: that costs a page more than asking it.
     """
     streams = StreamProgress.objects.filter(run=OuterRef("id")).order_by().values("run")
     expected = Case(When(unknown=0, then=Sum("expected")))
-    return runs.annotate(  # type: ignore[no-redef]  # the model names them for its readers
+    return SyncRun.objects.annotate(  # type: ignore[no-redef]  # the model names them for its readers
         seen=Coalesce(Subquery(streams.annotate(sum=Sum("seen")).values("sum")), 0),
         skipped=Coalesce(Subquery(streams.annotate(sum=Sum("skipped")).values("sum")), 0),
         expected=Subquery(

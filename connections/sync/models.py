@@ -61,7 +61,7 @@ class SyncRun(TenantOwned):
     # The request that ended it, when one did.
     entry_id = models.UUIDField(_("entry id"), null=True)
     cancelled_by = models.CharField(_("cancelled by"), max_length=254, blank=True)
-    # Of a run that was fetched `with_counts` (counts.py).
+    # Of a run that was fetched by `runs_with_counts` (counts.py).
     seen: int
     expected: int | None
     skipped: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
@@ -15,7 +16,7 @@ from connections.calls.services import undecided
 from connections.jobs.models import Job, JobState
 from connections.spec.provider import CredentialField
 from connections.spec.text import Text
-from connections.sync.counts import with_counts
+from connections.sync.counts import runs_with_counts
 from connections.sync.models import StreamCursor, SyncRun
 from connections.sync.services import SCHEDULED
 from connections.transport.log import recording
@@ -23,7 +24,7 @@ from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential, Exemption, Grant
 from connections.vault.services import standing_exemptions
 from portal.dashboard.requests import RequestRow, request_rows
-from portal.dashboard.summaries import ConnectionStatus, Summary, summary, with_totals
+from portal.dashboard.summaries import ConnectionStatus, Summary, connections_with_totals, summary
 from portal.members.polling import fingerprint_of
 from portal.onboarding.credentials import address_fields
 from portal.onboarding.marks import provider_of
@@ -113,27 +114,32 @@ class ConnectionPage:
         )
 
 
-def for_connection_page(connections: QuerySet[Connection]) -> QuerySet[Connection]:
-    """With what the page needs of each beside its totals: `session_ends_at`, `next_sync_at`, `recorded_until` and
-    `recorded_by` while requests are recorded, `has_exemption` from encryption.
+@cache
+def connections_for_page() -> QuerySet[Connection]:
+    """Every one, to be filtered, with what its page needs beside its totals: `session_ends_at`, `next_sync_at`,
+    `recorded_until` and `recorded_by` while requests are recorded, `has_exemption` from encryption.
     """
     grant = Grant.objects.filter(connection=OuterRef("id"))
     scheduled = Job.objects.filter(kind=SCHEDULED, subject=OuterRef("id"), state=JobState.QUEUED).order_by("id")
     live = recording.live_recordings().filter(connection=OuterRef("id"))
-    return with_totals(connections.select_related("onboarding")).annotate(
-        session_ends_at=Subquery(grant.values("expires_at")),
-        next_sync_at=Subquery(scheduled.values("due_at")[:1]),
-        recorded_until=Subquery(live.values("until_at")[:1]),
-        recorded_by=Subquery(live.values("started_by")[:1]),
-        has_exemption=Exists(
-            standing_exemptions(OuterRef("id"), OuterRef("moved_at")).filter(kind=Exemption.PLAIN_HTTP)
-        ),
+    return (
+        connections_with_totals()
+        .select_related("onboarding")
+        .annotate(
+            session_ends_at=Subquery(grant.values("expires_at")),
+            next_sync_at=Subquery(scheduled.values("due_at")[:1]),
+            recorded_until=Subquery(live.values("until_at")[:1]),
+            recorded_by=Subquery(live.values("started_by")[:1]),
+            has_exemption=Exists(
+                standing_exemptions(OuterRef("id"), OuterRef("moved_at")).filter(kind=Exemption.PLAIN_HTTP)
+            ),
+        )
     )
 
 
 def connection_page(connection: Connection) -> ConnectionPage:
-    """Six queries, and one that tells undecided calls. Needs the tenant's scope, and a connection fetched
-    `for_connection_page`.
+    """Six queries, and one that tells undecided calls. Needs the tenant's scope, and a connection fetched by
+    `connections_for_page`.
     """
     provider = provider_of(connection)
     prefetched: Any = connection
@@ -148,7 +154,7 @@ def connection_page(connection: Connection) -> ConnectionPage:
     }
     typed = {name for checkpoint in provider.checkpoints(connection.auth_method) for name in checkpoint.fields}
     entries = RequestLogEntry.objects.filter(tenant_id=connection.tenant_id, connection_id=connection.id)
-    runs = list(with_counts(SyncRun.objects.for_connection(connection))[:RUNS_SHOWN])
+    runs = list(runs_with_counts().for_connection(connection)[:RUNS_SHOWN])
     return ConnectionPage(
         summary=summary(connection, states=checklist.states if checklist else {}, run=runs[0] if runs else None),
         progress=checklist,

@@ -18,7 +18,7 @@ from connections.tenancy.models import Tenant
 from connections.vault.models import Connection, ConnectionState
 from portal.dashboard.forms import ConnectionFilter, Group
 from portal.dashboard.keyset import page
-from portal.dashboard.summaries import Summary, summaries, with_totals
+from portal.dashboard.summaries import Summary, connections_with_totals, summaries
 from portal.onboarding.models import Mark
 
 CONNECTIONS_SHOWN = 20
@@ -45,7 +45,7 @@ def home_page(tenant: Tenant, form: ConnectionFilter, position: str) -> HomePage
     """Four queries, however many connections. Needs the tenant's scope."""
     connections = listed(tenant)
     wanted = form.wanted()
-    found = page(with_totals(_matching(connections, wanted)), KEYS, position, size=CONNECTIONS_SHOWN)
+    found = page(_matching(connections, wanted), KEYS, position, size=CONNECTIONS_SHOWN)
     return HomePage(
         summaries=summaries(found.rows),
         total=connections.count(),
@@ -56,8 +56,8 @@ def home_page(tenant: Tenant, form: ConnectionFilter, position: str) -> HomePage
 
 
 def listed(tenant: Tenant) -> QuerySet[Connection]:
-    """What is connected, or was, each with its `group`: a set-up that was removed before anything had been read is not
-    shown any more.
+    """What is connected, or was, each with its totals and its `group`: a set-up that was removed before anything had been
+    read is not shown any more.
     """
     runs = SyncRun.objects.filter(connection=OuterRef("id")).order_by("-queued_at", "-id")
     is_shown = ~Q(state=ConnectionState.DISCONNECTED) | Exists(runs)
@@ -67,7 +67,8 @@ def listed(tenant: Tenant) -> QuerySet[Connection]:
         offered |= Q(provider=provider.slug, auth_method__in=[grant.name for grant in provider.grants])
     unfinished = (RunState.FAILED, RunState.INCOMPLETE)
     return (
-        Connection.objects.filter(is_shown, tenant=tenant)
+        connections_with_totals()
+        .filter(is_shown, tenant=tenant)
         .annotate(latest_state=Subquery(runs.values("state")[:1]))
         .annotate(
             group=Case(

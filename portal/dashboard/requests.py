@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.provider import Provider
@@ -31,6 +32,10 @@ class RequestRow:
     @property
     def is_good(self) -> bool:
         return self.entry.outcome == "answered"
+
+    @property
+    def duration(self) -> str:
+        return gettext("%(duration)s ms") % {"duration": self.entry.duration_ms}
 
 
 def labels_of(provider: Provider) -> dict[str, Text]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from django.db.models.functions import Coalesce
 from connections.spec.checklist import Checkpoint, MarkState
 from connections.spec.provider import Provider
 from connections.sync import faults
-from connections.sync.counts import with_counts
+from connections.sync.counts import runs_with_counts
 from connections.sync.models import RunState, StreamCursor, SyncRun
 from connections.vault.models import Connection, ConnectionState, Leaving
 from portal.onboarding.marks import provider_of
@@ -128,7 +129,7 @@ class Summary:
 
 
 def summaries(connections: Sequence[Connection]) -> list[Summary]:
-    """Two queries, however many connections. Needs the tenant's scope, and connections `with_totals`."""
+    """Two queries, however many connections. Needs the tenant's scope, and connections `connections_with_totals`."""
     ids = [connection.id for connection in connections]
     states: dict[UUID, dict[str, MarkState]] = {}
     for connection_id, checkpoint, state in Mark.objects.filter(onboarding__connection_id__in=ids).values_list(
@@ -136,7 +137,7 @@ def summaries(connections: Sequence[Connection]) -> list[Summary]:
     ):
         states.setdefault(connection_id, {})[checkpoint] = MarkState(state)
     latest = [run_id for connection in connections if (run_id := _totals(connection).latest_run_id)]
-    runs = {run.connection_id: run for run in with_counts(SyncRun.objects.filter(id__in=latest))}
+    runs = {run.connection_id: run for run in runs_with_counts().filter(id__in=latest)}
     return [
         summary(connection, states=states.get(connection.id, {}), run=runs.get(connection.id))
         for connection in connections
@@ -145,12 +146,14 @@ def summaries(connections: Sequence[Connection]) -> list[Summary]:
 
 def summary_of(connection: Connection) -> Summary:
     """Of one, in three queries. Needs the tenant's scope."""
-    [found] = summaries(list(with_totals(Connection.objects.filter(id=connection.id))))
+    [found] = summaries(list(connections_with_totals().filter(id=connection.id)))
     return found
 
 
 def summary(connection: Connection, *, states: Mapping[str, MarkState], run: SyncRun | None) -> Summary:
-    """No query: of a connection `with_totals`, the states of its marks by checkpoint, and its latest run `with_counts`."""
+    """No query: of one of `connections_with_totals`, the states of its marks by checkpoint, and its latest run, one of
+    `runs_with_counts`.
+    """
     provider = provider_of(connection)
     # What is declared today counts, whenever the connection was set up.
     declared = provider.checkpoints(connection.auth_method) if states else ()
@@ -165,13 +168,14 @@ def summary(connection: Connection, *, states: Mapping[str, MarkState], run: Syn
     )
 
 
-def with_totals(connections: QuerySet[Connection]) -> QuerySet[Connection]:
-    """Each with `record_count`, how many are kept of it, `latest_run_id` (None before the first one), and `succeeded_at`, when it
-    was last read as a whole (None: never).
+@cache
+def connections_with_totals() -> QuerySet[Connection]:
+    """Every one, to be filtered, with `record_count`, how many are kept of it, `latest_run_id` (None before the first one),
+    and `succeeded_at`, when it was last read as a whole (None: never). Built once: that costs a page more than asking it.
     """
     cursors = StreamCursor.objects.filter(connection=OuterRef("id")).order_by()
     runs = SyncRun.objects.filter(connection=OuterRef("id")).order_by("-queued_at", "-id")
-    return connections.annotate(
+    return Connection.objects.annotate(
         record_count=Coalesce(Subquery(cursors.values("connection").annotate(sum=Sum("records")).values("sum")), 0),
         latest_run_id=Subquery(runs.values("id")[:1]),
         succeeded_at=Subquery(runs.filter(state=RunState.SUCCEEDED).values("ended_at")[:1]),

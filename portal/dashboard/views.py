@@ -20,7 +20,7 @@ from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import ActionRefused
 from portal.dashboard import disconnection
-from portal.dashboard.connection_page import ConnectionPage, connection_page, for_connection_page
+from portal.dashboard.connection_page import ConnectionPage, connection_page, connections_for_page
 from portal.dashboard.forms import ConnectionFilter, ScheduleForm
 from portal.dashboard.home_page import home_page
 from portal.dashboard.run_page import RunPage, run_page
@@ -75,7 +75,7 @@ def connection_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse
 
 def _connection_context(request: MemberRequest, connection_id: UUID) -> dict[str, Any]:
     """What both of its templates need."""
-    page = connection_page(get_own_or_404(request, for_connection_page(Connection.objects.all()), id=connection_id))
+    page = connection_page(get_own_or_404(request, connections_for_page(), id=connection_id))
     return {
         "detail": page,
         "summary": page.summary,

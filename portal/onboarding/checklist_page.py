@@ -14,7 +14,7 @@ from django.utils import timezone
 from connections.spec.checklist import Inference, LogProbe, MarkState, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
-from connections.sync.counts import with_counts
+from connections.sync.counts import runs_with_counts
 from connections.sync.models import CONCLUDING_TIME, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant, Pin
@@ -265,6 +265,6 @@ def _latest_attempt(connection: Connection) -> AuthorizationAttempt | None:
 
 
 def _latest_run(connection: Connection) -> FirstRun | None:
-    runs = with_counts(SyncRun.objects.for_connection(connection))
+    runs = runs_with_counts().for_connection(connection)
     run = runs.order_by("-queued_at", "-id").first()
     return FirstRun(run, run.seen, run.expected) if run is not None else None

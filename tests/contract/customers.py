@@ -222,7 +222,7 @@ class Customer:
         for checkpoint in self.provider.checkpoints(self.auth_method.grant):
             if self.mark(checkpoint).state == MarkState.UNCONFIRMED:
                 self._confirm(checkpoint)
-            if isinstance(checkpoint.proof, Probe | LogProbe):
+            if isinstance(checkpoint.proof, Probe | LogProbe) and self.mark(checkpoint).state != MarkState.VERIFIED:
                 self._check(checkpoint)
         self.connection.refresh_from_db()
         return dict(Mark.objects.filter(onboarding=self.onboarding).values_list("checkpoint", "state"))

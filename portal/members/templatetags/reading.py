@@ -6,8 +6,10 @@ import re
 from datetime import datetime, timedelta, timezone
 from functools import cache, lru_cache
 from pkgutil import resolve_name
+from typing import Any
 
 from django import template
+from django.apps import apps
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db.models import Model
 from django.template.loader import render_to_string
@@ -32,10 +34,10 @@ ISOLATED = re.compile(f"{ISOLATE}([^\u2066-\u2069]*){END}")
 UNSEEN_IN_LINES = re.compile(UNSEEN.pattern.replace("\x00-\x1f", "\x00-\x09\x0b-\x1f"))
 
 TIME = '<time datetime="{}" title="{}" dir="auto">{}</time>'
-COPYABLE = (
-    '<span class="copyable{}"><code id="{}" dir="ltr"{}>{}</code>'
+COPYABLE = '<span class="copyable{}"><code id="{}" dir="ltr"{}>{}</code>{}</span>'
+COPY_BUTTON = (
     '<button type="button" class="js-only" data-copies="{}" data-copied="{}">{}<span data-word{}>{}</span>'
-    ' <span class="visually-hidden">{}</span></button></span>'
+    ' <span class="visually-hidden">{}</span></button>'
 )
 
 
@@ -131,21 +133,42 @@ register.simple_tag(status, name="status_entry")
 
 
 @register.simple_tag
+def choice(row: Model, field: str) -> str:
+    """What `get_FOO_display` gives, for lists: that one walks through all choices of the field for each row."""
+    return _choice(row._meta.label, field, getattr(row, field), get_language())
+
+
+@lru_cache(maxsize=1000)
+def _choice(model: str, field: str, value: str, language: str) -> str:
+    """In the reader's language, which is the current one."""
+    choices: Any = apps.get_model(model)._meta.get_field(field)
+    return str(dict(choices.flatchoices).get(value, value))
+
+
+@register.simple_tag
 def copyable(value: object, label: str, key: str = "", size: str = "") -> SafeString:
     """An id that is copied with one press. `key` keeps element ids apart where one value stands twice.
 
     `size` is "big" for what a person must copy, "compact" in tables: cut short for the eye, whole for the copy.
     """
-    # No template: a list holds a hundred of them.
+    # No template, and as little work as can be: a list holds a hundred of them.
     shown = visible(value)
     element_id = f"copy-{key}{slugify(shown)[:60]}"
     is_compact = size == "compact"
     return format_html(
         COPYABLE,
-        format_html(" copyable-{}", size) if size else "",
+        f" copyable-{size}" if size else "",
         element_id,
         format_html(' title="{}"', shown) if is_compact else "",
         shown,
+        _copy_button(element_id, str(label), is_compact, get_language()),
+    )
+
+
+@lru_cache(maxsize=1000)
+def _copy_button(element_id: str, label: str, is_compact: bool, language: str) -> SafeString:
+    return format_html(
+        COPY_BUTTON,
         element_id,
         _("Copied"),
         lucide("copy", size=15, aria_hidden="true"),
