@@ -144,7 +144,7 @@ KINDS = (
     Kind(
         ClientRegistration,
         gettext_lazy("Client registration"),
-        lambda: ClientRegistration.objects.defer("secret_ciphertext").order_by("provider", "environment"),
+        lambda: ClientRegistration.objects.without_sealed().order_by("provider", "environment"),
         lambda row: place(row.provider, row.environment),
         lambda row: row.client_id,
     ),
