@@ -1,4 +1,4 @@
-"""The request log, what was recorded of bodies, the quota windows and the breakers."""
+"""The request log and recordings, people's sign-ins at providers, requests to connect companies, quotas and breakers."""
 
 from __future__ import annotations
 
