@@ -24,7 +24,6 @@ from connections.vault.querysets import (
     ConnectionQuerySet,
     ExemptionQuerySet,
     PinQuerySet,
-    SealedQuerySet,
 )
 from connections.vault.states import STANDING, ConnectionState
 
@@ -82,8 +81,6 @@ class ClientRegistration(models.Model):
     )
     secret_hint = models.CharField(_("client secret"), max_length=8, blank=True, editable=False)
     changed_at = models.DateTimeField(_("changed at"), auto_now=True)
-
-    objects = SealedQuerySet["ClientRegistration"].as_manager()
 
     class Meta:
         verbose_name = _("client registration")

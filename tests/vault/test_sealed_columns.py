@@ -11,7 +11,7 @@ from django.apps import apps
 
 from connections.transport.models import ActivationRequest, AuthorizationAttempt
 from connections.vault.fields import SEALED_FIELDS, sealed_columns
-from connections.vault.models import ClientRegistration, Connection
+from connections.vault.models import Connection
 from connections.vault.querysets import SealedQuerySet
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -31,7 +31,7 @@ def test_a_model_s_sealed_columns_come_with_the_versions_of_their_keys() -> None
     assert sealed_columns(Connection) == []
 
 
-@pytest.mark.parametrize("model", [ActivationRequest, AuthorizationAttempt, ClientRegistration])
+@pytest.mark.parametrize("model", [ActivationRequest, AuthorizationAttempt])
 def test_rows_without_sealed_have_all_else(model: type[ActivationRequest]) -> None:
     left_out, is_deferred = model.objects.without_sealed().query.deferred_loading
     assert is_deferred
