@@ -41,7 +41,7 @@ def document() -> str:
             HEAD,
             "## Members of a company\n",
             *_table(
-                ["Action", "may ...", *(role.value for role in roles), "Pages, by the name of their address"], rows
+                ["Action", "may ...", *(role.value for role in roles), "Pages, by URL name"], rows
             ),
             "",
             "## Our own people, on the staff pages\n",
