@@ -1,1 +1,1 @@
-"""Calls to providers: the only room that uses the network."""
+"""Calls to providers: the only package that uses the network."""

@@ -1,4 +1,4 @@
-"""The request log, what was recorded of bodies, the quota windows and the breakers."""
+"""The request log and recordings, people's sign-ins at providers, requests to connect companies, quotas and breakers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
 from connections.vault.fields import SealedField
 from connections.vault.models import Connection
+from connections.vault.querysets import SealedQuerySet
 
 
 class Outcome(models.TextChoices):
@@ -90,13 +91,9 @@ class AttemptState(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-class AuthorizationAttemptQuerySet(models.QuerySet["AuthorizationAttempt"]):
+class AuthorizationAttemptQuerySet(SealedQuerySet["AuthorizationAttempt"]):
     def for_connection(self, connection_id: UUID) -> Self:
         return self.filter(connection_id=connection_id)
-
-    def without_sealed(self) -> Self:
-        """Without the columns that the web may write and not read."""
-        return self.defer("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_version")
 
 
 class AuthorizationAttempt(TenantOwned):
@@ -163,12 +160,6 @@ class ActivationState(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-class ActivationRequestQuerySet(models.QuerySet["ActivationRequest"]):
-    def without_sealed(self) -> Self:
-        """Without the columns that the web may write and not read."""
-        return self.defer("key_version", "request_ciphertext")
-
-
 class ActivationRequest(TenantOwned):
     """Somebody's wish at a provider that we connect several companies, brought here by a browser, decided by a person.
 
@@ -191,7 +182,7 @@ class ActivationRequest(TenantOwned):
     reason_code = models.CharField(_("why"), max_length=60, blank=True)  # a fault's code, or one of ours
     entry_id = models.UUIDField(_("entry id"), null=True)
 
-    objects = ActivationRequestQuerySet.as_manager()
+    objects = SealedQuerySet["ActivationRequest"].as_manager()
 
     class Meta:
         verbose_name = _("activation")

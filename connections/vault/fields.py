@@ -70,6 +70,12 @@ class SealedField(models.BinaryField):  # type: ignore[type-arg]  # not generic 
         )
 
 
+def sealed_columns(model: type[models.Model]) -> list[str]:
+    """The names of a model's sealed columns, each followed by that of the version of its key."""
+    sealed = [field for field in model._meta.concrete_fields if isinstance(field, SealedField)]
+    return [name for field in sealed for name in (field.name, field.key_version)]
+
+
 def sealed_field(row: models.Model, name: str) -> SealedField:
     """Raises TypeError for a column that is none."""
     field = row._meta.get_field(name)

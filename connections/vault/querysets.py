@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.db.models import Model, QuerySet
 
+from connections.vault.fields import sealed_columns
 from connections.vault.states import STANDING, ConnectionState
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ class ConnectionOwnedQuerySet(QuerySet[Row]):
 
     def for_connection(self, connection: Connection) -> Self:
         return self.filter(connection_id=connection.id)
+
+
+class SealedQuerySet(QuerySet[Row]):
+    """For models with sealed columns, of which a process may have to fetch rows without the right to read these."""
+
+    def without_sealed(self) -> Self:
+        """Without the sealed columns and the versions of their keys, which the web may write and not read."""
+        return self.defer(*sealed_columns(self.model))
 
 
 class ExemptionQuerySet(ConnectionOwnedQuerySet["NetworkExemption"]):

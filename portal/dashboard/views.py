@@ -42,7 +42,6 @@ def home(request: MemberRequest) -> HttpResponse:
     context = {
         "home": home_page(request.tenant, ConnectionFilter(request.GET), request.GET.get("after", "")),
         "offered": [provider for provider in registry.all_providers().values() if registry.environments(provider)],
-        "may_act": _may_act(request),
     }
     return render(request, "dashboard/home.html", context)
 
@@ -57,7 +56,7 @@ def connection(request: MemberRequest, connection_id: UUID) -> HttpResponse:
 def _connection(request: MemberRequest, connection_id: UUID, form: ScheduleForm | None = None) -> HttpResponse:
     context = _connection_context(request, connection_id)
     connection = context["connection"]
-    context["may_move"] = server_move.can_move(connection) and request.membership.can(Action.MOVE_SERVER)
+    context["is_movable"] = server_move.can_move(connection)
     context["form"] = form or ScheduleForm(initial={"every_hours": connection.sync_every_hours})
     context["trouble_since"] = trouble_since(connection)
     return render(request, "dashboard/connection.html", context)
@@ -81,8 +80,6 @@ def _connection_context(request: MemberRequest, connection_id: UUID) -> dict[str
         "summary": page.summary,
         "connection": page.summary.connection,
         "provider": page.summary.provider,
-        "may_act": _may_act(request),
-        "may_leave": request.membership.can(Action.DISCONNECT),
     }
 
 
@@ -186,9 +183,4 @@ def _run_context(request: MemberRequest, page: RunPage) -> dict[str, Any]:
         "run": page.run,
         "connection": page.run.connection,
         "provider": page.provider,
-        "may_act": _may_act(request),
     }
-
-
-def _may_act(request: MemberRequest) -> bool:
-    return request.membership.can(Action.SYNC)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.grants import Client
+from connections.vault.fields import sealed_columns
 from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
@@ -151,7 +152,7 @@ class ClientRegistrationAdmin(Editable):
     paged_by = "provider"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ClientRegistration]:
-        return super().get_queryset(request).defer("secret_ciphertext")
+        return super().get_queryset(request).defer(*sealed_columns(ClientRegistration))
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         kwargs["form"] = self.form if change else RegistrationForm

@@ -22,6 +22,7 @@ from connections.jobs.models import Job
 from connections.sync.models import SyncRun
 from connections.tenancy.models import AuditEvent, SystemAuditEvent, Tenant
 from connections.transport.models import RequestLogEntry
+from connections.vault.fields import sealed_columns
 from connections.vault.models import ClientRegistration, Connection
 from portal.members.models import Invitation, User
 from portal.notices.models import OutgoingMail
@@ -144,7 +145,9 @@ KINDS = (
     Kind(
         ClientRegistration,
         gettext_lazy("Client registration"),
-        lambda: ClientRegistration.objects.defer("secret_ciphertext").order_by("provider", "environment"),
+        lambda: ClientRegistration.objects.defer(*sealed_columns(ClientRegistration)).order_by(
+            "provider", "environment"
+        ),
         lambda row: place(row.provider, row.environment),
         lambda row: row.client_id,
     ),

@@ -69,10 +69,10 @@ def generated() -> str:
         parts.append(f"### `{building.package}`\n")
         parts.append("```\n" + "".join(f"{'  |  '.join(floor)}\n" for floor in building.floors) + "```\n")
         rows = [(f"`{room}`", purpose(building, room), used(building, room, graph) or "–") for room in building.rooms]
-        parts.append(table(("Room", "What it is for", "imports"), rows))
+        parts.append(table(("Package", "What it is for", "imports"), rows))
     found = circles({name: graph.find_modules_directly_imported_by(name) for name in graph.modules})
     told = "; ".join(" → ".join(f"`{name}`" for name in circle) for circle in found)
-    parts.append(f"Circles of imports among modules: {told or 'none'}.\n")
+    parts.append(f"Cycles of imports among modules, those for the type checker alone included: {told or 'none'}.\n")
     return "\n" + "\n".join(parts) + "\n"
 
 
@@ -86,7 +86,8 @@ def purpose(building: Building, room: str) -> str:
     base = REPOSITORY.joinpath(*building.package.split("."), room)
     path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
     said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return " ".join(said.split("\n\n")[0].split())
+    sentence = " ".join(said.split("\n\n")[0].split())
+    return re.sub(r"SECURITY ([A-Z]+-\d+)", r"[\1](security.md#numbered-requirements)", sentence)
 
 
 def used(building: Building, room: str, graph: grimp.ImportGraph) -> str:

@@ -40,9 +40,7 @@ def document() -> str:
         [
             HEAD,
             "## Members of a company\n",
-            *_table(
-                ["Action", "may ...", *(role.value for role in roles), "Pages, by the name of their address"], rows
-            ),
+            *_table(["Action", "may ...", *(role.value for role in roles), "Pages, by URL name"], rows),
             "",
             "## Our own people, on the staff pages\n",
             *_table(["Action", "may ...", *(role.value for role in staff_roles)], staff_rows),

@@ -136,13 +136,13 @@ KINDS = {
     "onboarding.check": "Asks the provider what the checkpoint asks, and writes the finding. Costs calls of a quota.",
     "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved or the tenant suspended.",
     "sync.run_ended": "Draws the conclusions from a run's faults once more: its checkpoints may fail again, or be checked.",
-    "sync.scheduled": "Starts a run now, and plans the next one. Nothing where the connection does not stand.",
+    "sync.scheduled": "Starts a run now, and plans the next one. Nothing for a connection that is not set up, or given up.",
     "transport.activation_decide": "Tells the provider the decision that the row holds, once; connects the approved companies in"
     " the row's tenant. With an invented row: companies whose request was begun at the provider.",
     "transport.activation_ended": "Lays out the checklist of connections that have none, and checks their key.",
     "transport.activation_show": "Fetches the companies of a request that was just taken up, with our own client.",
     "transport.attempt_ended": "Checks what a login brought, or writes why it brought nothing.",
-    "transport.exchange": "Trades the code of a login that was received, once. With an invented row: one's own code, so the"
+    "transport.exchange": "Exchanges the code of a login that was received, once. With an invented row: one's own code, so the"
     " connection opens another company, which the next check refuses where the provider names companies.",
     "transport.forget_recording": "Deletes the recording with its key.",
     "transport.leave": "Nothing, unless the connection is marked as disconnected: then its access is revoked at the"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -69,7 +71,7 @@ WITH_EXAMPLE = [title for title in lists() if list_of(title)[0]]
 
 def test_there_is_a_list_for_each_common_change() -> None:
     assert len(lists()) == 9
-    assert len(WITH_EXAMPLE) >= 6
+    assert set(lists()) - set(WITH_EXAMPLE) == {"Add a provider"}, "it has five examples, by their slugs"
 
 
 @pytest.mark.parametrize("title", WITH_EXAMPLE)
@@ -121,6 +123,84 @@ def misfiled(slug: str, root: Path) -> tuple[set[str], set[str]]:
     room = f"connections/providers/{slug}/"
     unlisted = {path for path in there if not path.startswith((*own, room, "tests/contract/sixth/"))}
     return {path for path in needed if not (root / path).exists()}, unlisted
+
+
+# Rows of a release of before, which had the providers that it had.
+OF_THE_PAST = {"tests/operations/test_upgrade.py"}
+
+
+def entries(tree: ast.Module, slugs: frozenset[str]) -> Iterator[frozenset[str]]:
+    """The slugs that each literal of a module names, by a text or a class, and those that its classes are named for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Dict | ast.List | ast.Set | ast.Tuple):
+            said = [str(getattr(each, "value", getattr(each, "id", ""))).lower() for each in ast.walk(node)]
+            yield frozenset(slug for slug in slugs if any(word.startswith(slug) for word in said))
+    classes = [node.name.lower() for node in tree.body if isinstance(node, ast.ClassDef)]
+    yield frozenset(slug for slug in slugs if any(name.startswith(slug) for name in classes))
+
+
+def test_every_file_with_an_entry_for_each_provider_is_listed() -> None:
+    slugs = frozenset(all_providers())
+    named = set(list_of("Add a provider")[2])
+    with_entries = {
+        str(path.relative_to(papers.REPOSITORY))
+        for path in papers.modules()
+        if slugs in entries(ast.parse(papers.text_of(path)), slugs)
+    }
+    assert with_entries & named, "nothing is looked at"
+    assert with_entries - named - OF_THE_PAST == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "is_whole"),
+    [
+        ("{'one': 1, 'two': 2}", True),
+        ("X = [(One, 'a'), (TwoWays, 'b')]", True),
+        ("class One: ...\nclass Two: ...", True),
+        ("{'one': 1}", False),
+        ("X = ['one']\nY = ['two']", False),
+    ],
+)
+def test_an_entry_for_each_is_seen(source: str, is_whole: bool) -> None:
+    both = frozenset(("one", "two"))
+    assert (both in entries(ast.parse(source), both)) is is_whole
+
+
+GENERATED = {
+    "docs/roles.md": "tests.house.roles_doc",
+    "docs/security.md": "tests.house.security_doc",
+    "docs/providers.md": "tests.contract.providers_doc",
+    "docs/architecture.md": "tests.house.architecture_doc",
+    "tests/house/schema.txt": "tests.house.schema",
+}
+
+
+def generated_part(paper: str) -> str:
+    text = papers.text_of(papers.REPOSITORY / paper)
+    _before, _mark, rest = text.partition("<!-- Below: written by")
+    return rest.partition("<!-- Above: written by")[0] or text
+
+
+@pytest.mark.parametrize("paper", GENERATED)
+def test_a_paper_that_is_written_anew_is_on_the_list_with_its_command(paper: str) -> None:
+    """Where the words of an example stand in it, and in the provider's list those that name every provider."""
+    part = generated_part(paper)
+    text = papers.text_of(PAPER)
+    wanted = {title for title in WITH_EXAMPLE if any(word in part for word in list_of(title)[0])}
+    if all(provider.name in part for provider in all_providers().values()):
+        wanted.add("Add a provider")
+    assert [title for title in wanted if f"`{paper}`" not in papers.section(text, title)] == []
+    assert f"`python -m {GENERATED[paper]}`" in papers.section(text, "Lists") or not wanted
+
+
+@pytest.mark.parametrize("title", lists())
+def test_whoever_adds_a_migration_is_told_what_goes_with_it(title: str) -> None:
+    _words, _always, named = list_of(title)
+    is_migration = any(
+        line for line in papers.section(papers.text_of(PAPER), title).splitlines() if ". A migration" in line
+    )
+    beside = {"tests/house/migrations.sha256", "tests/house/schema.txt"}
+    assert not is_migration or beside - set(named) == set()
 
 
 def test_the_ten_questions_have_a_first_file() -> None:

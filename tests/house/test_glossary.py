@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.apps import apps
 
 from tests.house import papers
@@ -23,6 +25,13 @@ def test_every_word_says_where_it_is_in_the_code() -> None:
     assert len(lines()) > 80
     assert [word for word, _meaning, names in lines() if not names] == []
     assert [name for _word, _meaning, names in lines() for name in names if not papers.exists(name)] == []
+
+
+def test_a_word_with_several_meanings_has_a_place_for_each() -> None:
+    numbers = {word: re.findall(r"(?:^|\s)(\d)\. ", meaning) for word, meaning, _names in lines()}
+    assert len(numbers["scope"]) == 2
+    places = {word: [str(number) for number in range(1, len(names) + 1)] for word, _meaning, names in lines()}
+    assert {word: each for word, each in numbers.items() if each and each != places[word]} == {}
 
 
 def test_the_words_are_in_order_and_stand_there_once() -> None:

@@ -14,9 +14,12 @@ from django.conf import settings
 from django.utils.translation import override
 
 from connections.spec.text import duration
+from connections.sync import engine
+from connections.transport.limits import retry
 from connections.transport.log import recording
 from portal.devserver import supervisor, up
 from portal.notices import mail
+from portal.onboarding import probing
 from portal.operations import checks, health, web_server
 from tests.house.test_words import REPOSITORY, files, modules, shown
 
@@ -111,11 +114,18 @@ HANDBOOK = {
         f"max_size {web_server.SETTINGS['max_request_body_size'] // 1024**2}MB",
         f"looked for | {settings.JOBS_LEASE_SECONDS:.0f}, {settings.JOBS_SWEEP_SECONDS:.0f} |",
         f"the simulators take the next {('ten', 'eleven', 'twelve')[up.SIMULATOR_PORTS - 9]}",
-        f"how long the request log is kept | {settings.REQUEST_LOG_MONTHS} |",
+        f"besides the current one | {settings.REQUEST_LOG_MONTHS} |",
         f"for {'an hour' if timedelta(hours=1) == recording.LONGEST else recording.LONGEST} at most",
         f"deleted after {'a day' if timedelta(days=1) == recording.KEPT_FOR else recording.KEPT_FOR}",
         f"at least {checks.MIN_SECRET_KEY_CHARACTERS} characters",
-    ]
+    ],
+    "docs/architecture.md": [
+        f"reads for one *turn* of {engine.TURN_SECONDS:.0f} seconds",
+        f"its waits stay below {retry.LONGEST_WAIT_SECONDS:.0f} seconds in all",
+        f"it began less than {retry.LONGEST_CALL_SECONDS:.0f} seconds ago",
+        f"a check of a checkpoint, for {duration(probing.PATIENCE)},",
+        f"a {('tenth', 'fifth')[round(retry.RETRIES_PER_CALL * 10) - 1]} of this process's calls",
+    ],
 }
 
 

@@ -350,7 +350,7 @@ def test_a_request_id_is_an_id_or_a_hash(given, is_kept):
         assert kept == request_id(registry.find("procountor"), {"x-request-id": given})
 
 
-@pytest.mark.parametrize("provider", ["hesabit", "pentamic", "procountor", "simutek", "smartbusiness"])
+@pytest.mark.parametrize("provider", sorted(registry.all_providers()))
 @pytest.mark.parametrize("name", writer.USUAL_REQUEST_ID_HEADERS)
 def test_a_usual_header_is_kept_for_every_provider(provider, name):
     assert request_id(registry.find(provider), {name: "seen-by-support"}) == "seen-by-support"
