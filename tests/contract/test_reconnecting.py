@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-import pytest
 from django.utils import timezone
 
 from connections.sync.models import RunState, SyncRun, Trigger
@@ -19,13 +18,11 @@ BY_PERSON = next(
     for auth_method in auth_methods()
     if auth_method.slug == "procountor" and auth_method.grant == auth_method.login
 )
-CEILING = 100  # refresh tokens of one user and client that Procountor lets live; the oldest dies unannounced
-TIMES = CEILING + 20
+TIMES = 8  # a token that is left behind is seen after the second
 
 
-@pytest.mark.timeout(600)
 def test_reconnecting_leaves_no_refresh_tokens_behind(arrive: Callable[[AuthMethod], Customer]) -> None:
-    """More often than the ceiling: another connection of the same user would lose its token to those left behind."""
+    """Procountor lets 100 live of one user and client, and then the oldest dies unannounced, another connection's perhaps."""
     customer = arrive(BY_PERSON).connect()
     with tenant_scope(customer.tenant.id):
         # Each new sign-in is followed by a run; this one stands for all of them, which say nothing here.
