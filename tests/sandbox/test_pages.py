@@ -191,24 +191,24 @@ def test_switches_are_flipped_on_their_page(server: SandboxServer, visitor: Visi
 
 
 def test_what_was_asked_is_shown_newest_first(server: SandboxServer, visitor: Visitor, caller: Caller) -> None:
-    assert 'id="no-calls"' in visitor.look("/procountor/asked")
+    assert 'id="no-calls"' in visitor.look("/procountor/calls")
     caller.enter(server.setup_company(name="Portal API")["api_key"])
     caller.ask("/invoices", size=20, orderById="ASC", previousId=90000)
     caller.ask("/sessioninfo")
-    page = visitor.look("/procountor/asked")
+    page = visitor.look("/procountor/calls")
     calls = re.findall(r"<code>((?:GET|POST) [^<]+)</code>", page)
     assert calls == ["GET /sessioninfo", "GET /invoices", "POST /oauth/token"]
     assert "size=20&amp;orderById=ASC&amp;previousId=90000" in page
     assert page.count("Portal API") == 3
     assert re.search(r'id="count-token-requests">1<', page)
-    for where, renewed in (("/procountor/asked", False), ("/procountor/asked?live=yes", True)):
+    for where, renewed in (("/procountor/calls", False), ("/procountor/calls?live=yes", True)):
         assert ("Refresh" in visitor.get(urljoin(visitor.home, where), timeout=10).headers) is renewed
 
 
 def test_pages_need_no_script_and_let_nothing_in_from_elsewhere(server: SandboxServer, visitor: Visitor) -> None:
     made = server.setup_company()
     everywhere = ["", "usage-settings", "users", "users/new", f"users/{made['user_id']}", "api-keys", "api-keys/new"]
-    everywhere += [f"/procountor/{page}" for page in ("asked", "clients", "switches")] + ["/"]
+    everywhere += [f"/procountor/{page}" for page in ("calls", "clients", "switches")] + ["/"]
     for where in everywhere:
         page = visitor.look(where)
         assert "<script" not in page

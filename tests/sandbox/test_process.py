@@ -187,7 +187,7 @@ def test_no_secret_is_printed_or_shown_in_what_was_asked(server: SandboxServer, 
     caller.ask("/invoices", size=1, api_key=made["api_key"], status=token, **{secret: "x"})
     caller.ask(f"/invoices/{token}")
     caller.ask(f"/{secret}")
-    shown = requests.get(f"{server.ui}/procountor/asked", timeout=10).text
+    shown = requests.get(f"{server.ui}/procountor/calls", timeout=10).text
     assert "/invoices/{ids}" in shown
     for hidden in (made["api_key"], token, secret, "a wrong one"):
         assert hidden not in shown

@@ -22,10 +22,10 @@ class Quota:
 
     @property
     def limit(self) -> int:
-        return int(self._store.kept("daily_limit", DAILY))
+        return int(self._store.get("daily_limit", DAILY))
 
     def change(self, limit: int) -> None:
-        self._store.keep("daily_limit", limit)
+        self._store.set("daily_limit", limit)
 
     def reset(self) -> None:
         self.change(DAILY)

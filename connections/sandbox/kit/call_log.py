@@ -10,7 +10,7 @@ from typing import Any
 
 from connections.sandbox.kit.clock import Clock
 
-KEPT_CALLS = 2000
+MAX_CALLS = 2000
 HOUR = 3600.0
 
 
@@ -44,7 +44,7 @@ class CallLog:
 
     def reset(self) -> None:
         with self._lock:
-            self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+            self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
             self._operations: Counter[str] = Counter()
             self._statuses: Counter[str] = Counter()
             self._token_requests: deque[float] = deque()

@@ -56,8 +56,8 @@ class Listener:
         for listening in self._sockets:
             try:
                 listening.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
-            except OSError as gone:
-                if gone.errno != errno.ENOTCONN:
+            except OSError as error:
+                if error.errno != errno.ENOTCONN:
                     raise
             listening.close()
 
@@ -83,8 +83,8 @@ class _Links:
                 try:
                     # The socket's own: that of a TLS socket would pull the TLS state from under its thread.
                     socket.socket.shutdown(link, socket.SHUT_RDWR)
-                except OSError as gone:
-                    if gone.errno != errno.ENOTCONN:
+                except OSError as error:
+                    if error.errno != errno.ENOTCONN:
                         raise
 
 

@@ -40,7 +40,7 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
         good = client is not None and secrets.compare_digest(client["secret"].encode(), (secret or "").encode())
         return client["id"] if client is not None and good else None
 
-    def found(ident: str) -> Any:
+    def open_request(ident: str) -> Any:
         client_id = vendor()
         if client_id is None:
             return trouble(401, "The vendor's credentials are missing or wrong")
@@ -51,7 +51,7 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
 
     @app.get("/integrations/<ident>")
     def integration(ident: str) -> Response:
-        row = found(ident)
+        row = open_request(ident)
         if isinstance(row, Response):
             return row
         expires = datetime.fromtimestamp(row["expires_at"], tz=FINLAND).strftime("%Y-%m-%dT%H:%M:%S")
@@ -67,12 +67,12 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
 
     @app.put("/integrations/<ident>")
     def answer_integration(ident: str) -> Response:
-        row = found(ident)
+        row = open_request(ident)
         if isinstance(row, Response):
             return row
         approved, rejected = decided(writing.raw())
-        asked = sorted(company["companyId"] for company in listed(row["companies"]))
-        if sorted(approved + rejected) != asked:
+        company_ids = sorted(company["companyId"] for company in listed(row["companies"]))
+        if sorted(approved + rejected) != company_ids:
             raise WrongBody((None, "approve and reject must cover exactly the companies of the request"))
         answer: Response = g.json(activations.approve(row, approved))
         return answer
@@ -82,9 +82,9 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
         return companies
 
 
-def decided(sent: Body) -> tuple[list[int], list[int]]:
+def decided(body: Body) -> tuple[list[int], list[int]]:
     """The companies approved and those rejected. Raises WrongBody."""
-    approved, rejected = sent.get("approve") or [], sent.get("reject") or []
+    approved, rejected = body.get("approve") or [], body.get("reject") or []
     if not isinstance(approved, list) or not all(type(company) is int for company in approved):
         raise WrongBody(("approve", "must be a list of company ids"))
     if not isinstance(rejected, list) or not all(

@@ -84,7 +84,7 @@ def test_nothing_of_a_token_is_ever_written_down(server: SandboxServer, connecte
     connected.get(server.api.removesuffix("/v1") + f"/{token}?access_token={token}", timeout=9)
     server.faults([{"path": "*", "status": 500, "body": "<html>", "content_type": "text/html"}])
     connected.ask("/customers/")
-    places = {page: requests.get(f"{server.ui}/hesabit/{page}", timeout=9).text for page in ("asked", "switches")}
+    places = {page: requests.get(f"{server.ui}/hesabit/{page}", timeout=9).text for page in ("calls", "switches")}
     places["state"] = json.dumps(server.state())
     places["output"] = server.output()
     for kept in server.state_dir.glob("hesabit.sqlite3*"):
@@ -94,8 +94,8 @@ def test_nothing_of_a_token_is_ever_written_down(server: SandboxServer, connecte
         for place, text in places.items():
             assert secret not in text, place
             assert secret[:13] not in text, place
-    assert places["asked"].count("access_token=…") >= len(calls)
-    assert "(unknown path)" in places["asked"]
+    assert places["calls"].count("access_token=…") >= len(calls)
+    assert "(unknown path)" in places["calls"]
 
 
 # -- lists ---------------------------------------------------------------------------------------------------------

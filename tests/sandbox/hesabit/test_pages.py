@@ -171,9 +171,9 @@ def test_persian_pages_are_right_to_left_and_the_shared_ones_english(server: San
         assert '<html lang="en">' in page
         assert '<div lang="fa" dir="rtl">' in page
         assert '<main id="main" class="page">' in page, where
-    for where in ("/hesabit/asked", f"/hesabit/switches?company={SECOND}"):
+    for where in ("/hesabit/calls", f"/hesabit/switches?company={SECOND}"):
         assert '<main id="main" class="page" lang="en" dir="ltr">' in visitor.look(where)
-    assert "کارگاه نمونهٔ غروب" in visitor.look(f"/hesabit/asked?company={SECOND}")
+    assert "کارگاه نمونهٔ غروب" in visitor.look(f"/hesabit/calls?company={SECOND}")
 
 
 def test_pages_need_no_script_and_label_every_field(server: SandboxServer, visitor: Visitor) -> None:
@@ -181,7 +181,7 @@ def test_pages_need_no_script_and_label_every_field(server: SandboxServer, visit
         portal.connect()
         everywhere = ["", "clients", "applications", "packages", portal.authorization()]
     visitor.fill("clients", {"name": "Own", "redirect_uri": "https://own.example/back"})
-    everywhere += [f"/hesabit/{page}" for page in ("", "asked", "switches", "portal-client")]
+    everywhere += [f"/hesabit/{page}" for page in ("", "calls", "switches", "portal-client")]
     for where in everywhere:
         page = visitor.look(where)
         assert "<script" not in page

@@ -128,12 +128,12 @@ def test_what_a_program_wrote_is_seen_in_the_books(visitor: Visitor, program: Pr
 
 def test_every_page_is_whole(server: SandboxServer, visitor: Visitor, program: Program) -> None:
     ident = program.made["credentials"]["client_id"]
-    for where in ("", "clients/new", f"clients/{ident}", "certificates", "customers", "asked", "switches"):
+    for where in ("", "clients/new", f"clients/{ident}", "certificates", "customers", "calls", "switches"):
         page = visitor.look(where)
         idents = re.findall(r' id="([^"]+)"', page)
         assert len(idents) == len(set(idents)), where
         assert page.count("<h1") == 1
-        assert {"menu-clients", "menu-certificates", "menu-customers", "menu-asked", "menu-switches"} <= set(idents)
+        assert {"menu-clients", "menu-certificates", "menu-customers", "menu-calls", "menu-switches"} <= set(idents)
         for control in re.findall(r"<(?:button|input|select|textarea)\b[^>]*>", page):
             assert " id=" in control, (where, control)
         labels = set(re.findall(r'<label[^>]* for="([^"]+)"', page))

@@ -164,7 +164,7 @@ def test_nothing_secret_is_printed_or_shown_in_what_was_asked(server: SandboxSer
     program.token(client_secret="a wrong one that nobody may read")
     program.ask("/customers", client_secret=made["client_secret"], orderBy=token)
     program.ask(f"/customers/{token}/invoices")
-    shown = requests.get(f"{server.ui}/pentamic/asked", timeout=10).text
+    shown = requests.get(f"{server.ui}/pentamic/calls", timeout=10).text
     assert "POST /connect/token" in server.state()["calls_by_operation"]
     assert "/customers/{id}/invoices" in shown
     for hidden in (token, made["client_secret"], "a wrong one"):

@@ -172,7 +172,7 @@ def test_codes_and_tokens_are_not_told_to_anybody_who_watches(server: SandboxSer
     tokens = software.swap(code=code).json()
     software.renew(tokens["refresh_token"])
     software.ask("/invoices", code=code)
-    shown = visit(f"{server.ui}/procountor/asked").text
+    shown = visit(f"{server.ui}/procountor/calls").text
     for secret in (code, tokens["access_token"], tokens["refresh_token"]):
         assert secret not in shown
         assert secret not in server.output()

@@ -115,7 +115,7 @@ def test_the_account_number_is_a_header(server: SandboxServer, writer: Software,
     since, until = of_it[2]["valueDate" if "valueDate" in of_it[2] else "endDate"], "2099-12-31"
     dated = writer.ask(path, startDate=since, endDate=until, size=200, orderById="ASC").json()["results"]
     assert 0 < len(dated) < len(everything)
-    assert number not in visit(f"{server.ui}/procountor/asked").text
+    assert number not in visit(f"{server.ui}/procountor/calls").text
 
 
 @pytest.mark.parametrize("stream", NEEDED)

@@ -47,7 +47,7 @@ def test_all_pages_together_are_all_customers_once(server: SandboxServer, progra
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("query", "field"),
     [
         ({"page": 0}, "page"),
         ({"page": "x"}, "page"),
@@ -57,8 +57,8 @@ def test_all_pages_together_are_all_customers_once(server: SandboxServer, progra
         ({"pageSize": ""}, "pageSize"),
     ],
 )
-def test_a_page_that_makes_no_sense_is_refused(program: Program, asked: dict[str, Any], field: str) -> None:
-    problem(program.ask("companies", **asked), 400, field)
+def test_a_page_that_makes_no_sense_is_refused(program: Program, query: dict[str, Any], field: str) -> None:
+    problem(program.ask("companies", **query), 400, field)
 
 
 def test_a_page_too_large_may_be_capped(server: SandboxServer, program: Program) -> None:

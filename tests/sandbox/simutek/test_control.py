@@ -101,7 +101,7 @@ def test_nothing_secret_and_no_customer_stands_in_what_was_asked(server: Sandbox
     program.ask(f"customers/{token}")
     program.ask(secret)
     program.create("customers", CUSTOMER | {"name": None})
-    shown = requests.get(f"{server.ui}/simutek/asked", timeout=10).text
+    shown = requests.get(f"{server.ui}/simutek/calls", timeout=10).text
     assert "/api/v1/customers/{customerNumber}" in shown
     assert "page=2" in shown
     for hidden in (secret, token, "a wrong one", "K100001", "K100002", CUSTOMER["corporateIdentityNumber"]):
@@ -115,7 +115,7 @@ def test_nothing_secret_and_no_customer_stands_in_what_was_asked(server: Sandbox
 
 def test_a_trace_id_is_found_in_what_was_asked(server: SandboxServer, program: Program) -> None:
     trace = program.ask("customers/K999999").json()["traceId"]
-    assert trace in requests.get(f"{server.ui}/simutek/asked", timeout=10).text
+    assert trace in requests.get(f"{server.ui}/simutek/calls", timeout=10).text
 
 
 def test_many_at_once_get_a_number_each(server: SandboxServer, program: Program) -> None:

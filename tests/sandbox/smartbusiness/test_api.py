@@ -329,7 +329,7 @@ def test_no_secret_is_shown_in_what_was_asked(server: SandboxServer, own: Own, c
     client.ask("/contacts", access_token=token, limit=token, filter='{"email":"private@example.com"}', sort="id")
     client.ask(f"/contacts/{connected.held['refresh_token']}")
     connected.refresh()
-    shown = requests.get(f"{server.ui}/smartbusiness/asked", timeout=9).text
+    shown = requests.get(f"{server.ui}/smartbusiness/calls", timeout=9).text
     assert "/contacts/{id}" in shown
     secrets = [token, connected.held["refresh_token"], *client.registered.values(), *connected.registered.values()]
     for hidden in [*secrets, "private@example.com"]:

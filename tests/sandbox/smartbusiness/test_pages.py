@@ -152,7 +152,7 @@ def test_every_page_has_one_heading_labels_and_unique_ids(server: SandboxServer,
         portal.consent()
         consent = portal.authorization()
     pages = ["", "users", f"users/{FIRST}", "api", "api/clients/new", f"api/clients/{made}", "plan", consent]
-    pages += [f"/smartbusiness/{page}" for page in ("asked", "switches", "vendor-client")] + ["/"]
+    pages += [f"/smartbusiness/{page}" for page in ("calls", "switches", "vendor-client")] + ["/"]
     for where in pages:
         page = visitor.look(where)
         idents = re.findall(r' id="([^"]+)"', page)
