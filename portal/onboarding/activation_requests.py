@@ -29,7 +29,6 @@ from portal.rate_limits.limits import Scope
 from portal.rate_limits.spending import spend
 
 NO_KEYS = _("Your company's keys are being made. Try again in a few seconds.")
-SEALED = ("key_version", "request_ciphertext")
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def sides(provider: Provider) -> list[Environment]:
 
 def get_activation_or_404(request: MemberRequest, activation_id: UUID) -> ActivationPage:
     """Five queries at most. Raises Http404, also where the provider no longer offers it."""
-    row = get_own_or_404(request, ActivationRequest.objects.defer(*SEALED), id=activation_id)
+    row = get_own_or_404(request, ActivationRequest.objects.without_sealed(), id=activation_id)
     laid_out = Onboarding.objects.filter(connection_id__in=row.opened.values())
     ready = {str(connection): connection for connection in laid_out.values_list("connection_id", flat=True)}
     return ActivationPage(

@@ -109,11 +109,11 @@ class ChecklistPage:
     @property
     def logins(self) -> list[Login]:
         """The login pages at the provider that can be started at the open checkpoint."""
-        named = self.opened.checkpoint.connect if self.opened else ()
-        found = [self.progress.provider.login(name) for name in named]
+        names = self.opened.checkpoint.connect if self.opened else ()
+        logins = [self.progress.provider.login(name) for name in names]
         return [
             login
-            for login in found
+            for login in logins
             if not isinstance(login, AuthorizationCode) or login.name == self.connection.auth_method
         ]
 
@@ -160,9 +160,12 @@ class ChecklistPage:
 
     def not_entered(self, step: Step) -> list[CredentialField]:
         """What must be entered at this checkpoint before it can be asked."""
-        given = {*self.credentials, *(name for name, value in self.connection.settings.items() if value.strip())}
+        entered_names = {
+            *self.credentials,
+            *(name for name, value in self.connection.settings.items() if value.strip()),
+        }
         fields = [self.progress.provider.field(name) for name in step.checkpoint.fields]
-        return [field for field in fields if not field.optional and field.name not in given]
+        return [field for field in fields if not field.optional and field.name not in entered_names]
 
     @property
     def pressed_at(self) -> Step | None:

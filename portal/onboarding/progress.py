@@ -60,8 +60,8 @@ class Step:
     @property
     def is_pending(self) -> bool:
         """A check was asked for and has not answered yet."""
-        asked, checked = self.mark.asked_at, self.mark.checked_at
-        return asked is not None and (checked is None or checked < asked)
+        asked_at, checked_at = self.mark.asked_at, self.mark.checked_at
+        return asked_at is not None and (checked_at is None or checked_at < asked_at)
 
     @property
     def can_confirm(self) -> bool:

@@ -136,8 +136,8 @@ class ConnectionAdmin(LookOnly):
         except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
-            said = gettext("Plain HTTP is allowed now.") if is_allowed else gettext("Plain HTTP is off now.")
-            messages.success(request, said)
+            message = gettext("Plain HTTP is allowed now.") if is_allowed else gettext("Plain HTTP is off now.")
+            messages.success(request, message)
         return redirect("admin:vault_connection_change", key)
 
     def allow_private(self, request: HttpRequest, key: UUID) -> HttpResponse:
@@ -151,8 +151,8 @@ class ConnectionAdmin(LookOnly):
         except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
-            said = gettext("Allowed now: %(networks)s.") % {"networks": ", ".join(allowed)}
-            messages.success(request, said if allowed else gettext("No private network is allowed now."))
+            message = gettext("Allowed now: %(networks)s.") % {"networks": ", ".join(allowed)}
+            messages.success(request, message if allowed else gettext("No private network is allowed now."))
         return redirect("admin:vault_connection_change", key)
 
     @admin.display(description=_("connection"))

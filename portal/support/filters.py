@@ -120,7 +120,7 @@ class TypedFilter(admin.SimpleListFilter):
             "placeholder": self.placeholder,
             "kind": self.kind,
             "typed": self.value() or "",
-            "kept": other_parameters,
+            "other_parameters": other_parameters,
             "suggestions": self.lookup_choices,
             "narrower": [
                 (changelist.get_query_string({self.parameter_name: value}), label) for value, label in self.narrower

@@ -34,7 +34,7 @@ from portal.onboarding.models import Mark
 from tests.contract.auth_methods import AuthMethod, auth_methods, first_ways
 from tests.contract.conftest import arrive, no_pace, no_pauses  # noqa: F401  (a customer in every way)
 from tests.contract.customers import AINO, Customer
-from tests.drills.canary_errors import told
+from tests.drills.canary_errors import text_of
 from tests.roles import acting_as
 from tests.vault import thief
 from tests.vault.thief import COUNT, TRIES, Listener, undone
@@ -187,7 +187,7 @@ def pull(loot: Loot, aims: list[Connection]) -> list[str]:
                 with acting_as("worker"):
                     auth_method()
             except (CallFailed, Grant.DoesNotExist) as failed:  # the latter where its row is another tenant's
-                errors.append(told(failed))
+                errors.append(text_of(failed))
     return errors
 
 
@@ -250,7 +250,7 @@ def test_no_row_is_moved_to_a_thiefs_server(
         tries += 1
         assert errors or "nowhere" in what or " in " in what, what
         assert thief.repeated("\n".join(errors), loot.secrets, robber.address) == [], what
-    assert thief.repeated(thief.said(caplog), loot.secrets, robber.address) == []
+    assert thief.repeated(thief.everything_said(caplog), loot.secrets, robber.address) == []
     reached = robber.reached_by(loot.secrets)
     record_property(TRIES, tries)
     record_property(COUNT, len(reached))
@@ -298,7 +298,7 @@ def test_jobs_of_every_kind_for_everything_bring_nothing_there(
     record_property(TRIES, tries)
     record_property(COUNT, len(reached))
     assert reached == []
-    assert thief.repeated(thief.said(caplog), loot.secrets, robber.address) == []
+    assert thief.repeated(thief.everything_said(caplog), loot.secrets, robber.address) == []
 
 
 def test_what_staff_may_write_of_a_registration_leads_nowhere_else(

@@ -80,8 +80,10 @@ def technical_user(asker: Asker) -> Finding:
 def rights(asker: Asker) -> Finding:
     """`GET /users/rights` against what the wanted streams need; missing rights can show as empty lists."""
     tree = tree_of(asker.ask("rights").body)
-    wanted = [stream.permission for stream in STREAMS if stream.permission and stream.name in asker.streams_wanted]
-    needed = tuple(dict.fromkeys(path for permission in wanted for path in permission.needs))
+    permissions = [
+        stream.permission for stream in STREAMS if stream.permission and stream.name in asker.streams_wanted
+    ]
+    needed = tuple(dict.fromkeys(path for permission in permissions for path in permission.needs))
     if lacking := missing(tree, needed):
         return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(lacking)})
     if limits := narrowing(tree):

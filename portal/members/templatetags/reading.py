@@ -137,15 +137,15 @@ def copyable(value: object, label: str, key: str = "", size: str = "") -> SafeSt
     `size` is "big" for what a person must copy, "compact" in tables: cut short for the eye, whole for the copy.
     """
     # No template: a list holds a hundred of them.
-    shown = visible(value)
-    element_id = f"copy-{key}{slugify(shown)[:60]}"
+    text = visible(value)
+    element_id = f"copy-{key}{slugify(text)[:60]}"
     is_compact = size == "compact"
     return format_html(
         COPYABLE,
         format_html(" copyable-{}", size) if size else "",
         element_id,
-        format_html(' title="{}"', shown) if is_compact else "",
-        shown,
+        format_html(' title="{}"', text) if is_compact else "",
+        text,
         element_id,
         _("Copied"),
         lucide("copy", size=15, aria_hidden="true"),
