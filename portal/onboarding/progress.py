@@ -85,15 +85,6 @@ class Step:
             return False  # what a probe found failing, only a probe can clear
         return bool(self.checkpoint.attest) and self.state in (MarkState.OPEN, MarkState.FAILING)
 
-    @property
-    def stays_attested(self) -> bool:
-        """The provider's API will never show it, so a person's word is all there can be."""
-        return isinstance(self.checkpoint.proof, Attestation)
-
-    @property
-    def can_only_be_inferred(self) -> bool:
-        return isinstance(self.checkpoint.proof, Inference)
-
 
 @dataclass(frozen=True)
 class Progress:

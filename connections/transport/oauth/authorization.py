@@ -178,9 +178,6 @@ def _reason_not_to_exchange(attempt: AuthorizationAttempt, code: str, error: str
     return "" if 0 < len(code) <= 4000 else "no-code"
 
 
-SEALED = ("verifier_ciphertext", "key_version", "code_ciphertext", "code_key_version")
-
-
 def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> None:
     """Exchange a code for tokens, or for a key. A code is good once: whatever happens, the attempt ends here and says how."""
     with lease.scope():
