@@ -32,7 +32,7 @@ NO_KEYS = _("Your company's keys are being made. Try again in a few seconds.")
 
 
 @dataclass(frozen=True)
-class Company:
+class ProposedCompany:
     """One company of a proposal; `connection` once it is connected and its checklist laid out."""
 
     id: str
@@ -47,7 +47,7 @@ class ActivationPage:
 
     row: ActivationRequest
     provider: Provider
-    companies: list[Company]
+    companies: list[ProposedCompany]
     consent: Consent | None  # while a decision is awaited, and of one that was declined by mail
 
     @property
@@ -152,7 +152,7 @@ def get_activation_or_404(request: MemberRequest, activation_id: UUID) -> Activa
         row,
         registry.all_providers()[row.provider],
         [
-            Company(company, words, company in row.approved, ready.get(row.opened.get(company, "")))
+            ProposedCompany(company, words, company in row.approved, ready.get(row.opened.get(company, "")))
             for company, words in row.companies
         ],
         consent_of(row, request.user) if row.state == ActivationState.SHOWN or not row.approved else None,

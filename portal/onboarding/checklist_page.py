@@ -21,7 +21,7 @@ from connections.vault.models import ClientRegistration, Connection, Credential,
 from portal.members.polling import fingerprint_of
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
-from portal.onboarding.progress import Progress, Step, progress
+from portal.onboarding.progress import ChecklistStep, Progress, progress
 
 SLOW = timedelta(seconds=20)
 
@@ -44,7 +44,7 @@ class ChecklistPage:
     """One checklist with one checkpoint open."""
 
     progress: Progress
-    opened: Step | None
+    opened: ChecklistStep | None
     pins: list[Pin]  # of the open checkpoint, where certificates are confirmed
     credentials: dict[str, Credential]  # names, hints and times; the web process can read no more
     our_client_id: str
@@ -58,7 +58,7 @@ class ChecklistPage:
         return self.progress.connection
 
     @property
-    def pending(self) -> list[Step]:
+    def pending(self) -> list[ChecklistStep]:
         return [step for step in self.progress.steps if step.is_pending]
 
     @property
@@ -132,7 +132,7 @@ class ChecklistPage:
         return [pin for pin in self.pins if pin.confirmed_at is None]
 
     @property
-    def proving(self) -> Step | None:
+    def proving(self) -> ChecklistStep | None:
         """The checkpoint whose probe answers for the open one: itself, or the one it is inferred from."""
         if self.opened is None:
             return None
@@ -158,7 +158,7 @@ class ChecklistPage:
             return False  # nobody has signed in there, or it came to nothing: there is nothing to ask with
         return not self.not_entered(step)
 
-    def not_entered(self, step: Step) -> list[CredentialField]:
+    def not_entered(self, step: ChecklistStep) -> list[CredentialField]:
         """What must be entered at this checkpoint before it can be asked."""
         entered_names = {
             *self.credentials,
@@ -168,7 +168,7 @@ class ChecklistPage:
         return [field for field in fields if not field.optional and field.name not in entered_names]
 
     @property
-    def pressed_at(self) -> Step | None:
+    def pressed_at(self) -> ChecklistStep | None:
         """Where the press is that can change what stands here: at the checkpoint whose proof is asked for, or at the
         first one that must pass before that.
         """
@@ -183,7 +183,7 @@ class ChecklistPage:
         return self.opened is not None and isinstance(self.opened.checkpoint.proof, LogProbe)
 
     @property
-    def waits_for(self) -> Sequence[Step]:
+    def waits_for(self) -> Sequence[ChecklistStep]:
         """What must pass before the open checkpoint can be checked."""
         if self.opened is None or not self.opened.is_locked:
             return []
@@ -232,7 +232,9 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
     checklist_progress = progress(onboarding, provider)
     if opened:
         provider.checkpoint(opened, onboarding.connection.auth_method)
-        opened_step: Step | None = next(step for step in checklist_progress.steps if step.checkpoint.slug == opened)
+        opened_step: ChecklistStep | None = next(
+            step for step in checklist_progress.steps if step.checkpoint.slug == opened
+        )
     else:
         opened_step = checklist_progress.current
     return ChecklistPage(
@@ -257,7 +259,7 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
     )
 
 
-def _is_login(step: Step) -> bool:
+def _is_login(step: ChecklistStep) -> bool:
     """Signing in is all that can be done there: nothing is typed in."""
     return bool(step.checkpoint.connect) and not step.checkpoint.fields
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
-from connections.spec.checklist import Answer, Checkpoint, Finding, LogProbe, MarkState, Probe, SeenCertificate
+from connections.spec.checklist import Checkpoint, Finding, LogProbe, MarkState, Probe, ProbeAnswer, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.faults import Acts
 from connections.spec.operations import Arguments
@@ -87,10 +87,10 @@ class ConnectionAsker:
             ).exclude(actor_name="")
             return confirmations.order_by("at", "id").values_list("values", flat=True).last() or {}
 
-    def ask(self, operation: str, arguments: Arguments | None = None) -> Answer:
+    def ask(self, operation: str, arguments: Arguments | None = None) -> ProbeAnswer:
         reply = self.client.send(operation, arguments or Arguments())
         self.entry_id, self.provider_request_id = reply.entry_id, reply.provider_request_id
-        return Answer(reply.body, reply.entry_id, reply.provider_request_id)
+        return ProbeAnswer(reply.body, reply.entry_id, reply.provider_request_id)
 
     def certificates(self) -> Sequence[SeenCertificate]:
         return self.client.certificates()

@@ -38,7 +38,7 @@ EVIDENCE_SHOWN = ("id", "state", "code", "values", "actor_name", "entry_id", "pr
 
 
 @dataclass(frozen=True)
-class Step:
+class ChecklistStep:
     """One checkpoint with its mark, ready to be shown."""
 
     number: int
@@ -92,7 +92,7 @@ class Progress:
 
     provider: Provider
     connection: Connection
-    steps: list[Step]
+    steps: list[ChecklistStep]
 
     @property
     def total(self) -> int:
@@ -113,11 +113,11 @@ class Progress:
         return {step.checkpoint.slug: step.state for step in self.steps}
 
     @property
-    def current(self) -> Step | None:
+    def current(self) -> ChecklistStep | None:
         return next((step for step in self.steps if step.is_current), None)
 
     @property
-    def failing(self) -> list[Step]:
+    def failing(self) -> list[ChecklistStep]:
         return [step for step in self.steps if step.state is MarkState.FAILING]
 
     @property
@@ -144,7 +144,7 @@ def progress(onboarding: Onboarding, provider: Provider) -> Progress:
         mark = marks[checkpoint.slug]
         evidence = _evidence(mark)
         steps.append(
-            Step(
+            ChecklistStep(
                 number=number,
                 checkpoint=checkpoint,
                 mark=mark,

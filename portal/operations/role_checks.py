@@ -51,6 +51,7 @@ class Login:
 
 
 def login() -> Login:
+    """Who this process is to the database, read from its catalogues in three queries."""
     names = ", ".join(ATTRIBUTES)
     with connection.cursor() as cursor:
         cursor.execute(

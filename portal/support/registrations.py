@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
-from connections.spec.grants import Client
+from connections.spec.grants import ClientOwner
 from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import ClientRegistration
 from connections.vault.secret import Secret
@@ -133,7 +133,7 @@ def is_needed(slug: str) -> bool:
     provider = registry.find(slug)
     if provider is None:
         return False
-    ours = any(grant.client is Client.OURS for grant in provider.grants)
+    ours = any(grant.client is ClientOwner.OURS for grant in provider.grants)
     return ours or bool(provider.logins) or provider.activation is not None
 
 

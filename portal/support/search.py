@@ -60,7 +60,7 @@ class SearchResult:
 
 
 @dataclass(frozen=True)
-class Kind:
+class SearchedModel:
     """What has a staff page. `rows` are those that an id of ours, or what `search_queries` reads for the model, may name."""
 
     model: type[Model]
@@ -99,77 +99,77 @@ def _where(connection: Connection) -> str:
 
 # In the order of the answer. The staff's role has no right on the other columns of calls, registrations and mails.
 KINDS = (
-    Kind(
+    SearchedModel(
         RequestLogEntry,
         gettext_lazy("Request"),
         lambda: RequestLogEntry.objects.prefetch_related("tenant").order_by("-at", "-id"),
         str,
         _request,
     ),
-    Kind(
+    SearchedModel(
         SyncRun,
         gettext_lazy("Sync run"),
         lambda: SyncRun.objects.select_related("tenant"),
         lambda run: when(run.queued_at),
         lambda run: f"{run.tenant.name}, {run.get_state_display()}",
     ),
-    Kind(
+    SearchedModel(
         Call,
         gettext_lazy("Call"),
         lambda: Call.objects.select_related("tenant").only("id", "operation", "state", "asked_at", "tenant"),
         lambda call: f"{call.operation} {when(call.asked_at)}",
         lambda call: f"{call.tenant.name}, {call.get_state_display()}",
     ),
-    Kind(
+    SearchedModel(
         Tenant,
         gettext_lazy("Tenant"),
         lambda: Tenant.objects.order_by("name", "id"),
         lambda tenant: tenant.name,
         lambda tenant: f"{tenant.slug}, {tenant.get_state_display()}",
     ),
-    Kind(
+    SearchedModel(
         Connection,
         gettext_lazy("Connection"),
         lambda: Connection.objects.select_related("tenant").order_by("-created_at", "-id"),
         _where,
         lambda connection: connection.tenant.name,
     ),
-    Kind(
+    SearchedModel(
         User,
         gettext_lazy("Person"),
         lambda: User.objects.defer("password").order_by("email"),
         str,
         lambda user: user.email,
     ),
-    Kind(
+    SearchedModel(
         ClientRegistration,
         gettext_lazy("Client registration"),
         lambda: ClientRegistration.objects.defer("secret_ciphertext").order_by("provider", "environment"),
         lambda row: place(row.provider, row.environment),
         lambda row: row.client_id,
     ),
-    Kind(
+    SearchedModel(
         Job,
         gettext_lazy("Job"),
         lambda: Job.objects.select_related("tenant").order_by("-created_at", "-id"),
         lambda job: job.kind,
         lambda job: job.get_state_display(),
     ),
-    Kind(
+    SearchedModel(
         OutgoingMail,
         gettext_lazy("Mail"),
         lambda: OutgoingMail.objects.only("id", "state", "created_at"),
         lambda mail: when(mail.created_at),
         lambda mail: mail.get_state_display(),
     ),
-    Kind(
+    SearchedModel(
         AuditEvent,
         gettext_lazy("Audit event"),
         lambda: AuditEvent.objects.select_related("tenant"),
         str,
         lambda event: f"{event.tenant.name}, {when(event.happened_at)}",
     ),
-    Kind(
+    SearchedModel(
         SystemAuditEvent,
         gettext_lazy("System audit event"),
         lambda: SystemAuditEvent.objects.all(),
@@ -248,7 +248,7 @@ def _by_key(
     return hits
 
 
-def _there(question: Q) -> Iterator[tuple[Kind, list[UUID]]]:
+def _there(question: Q) -> Iterator[tuple[SearchedModel, list[UUID]]]:
     """The kinds that have such ids, with the ids. One query, of primary keys alone."""
     kinds = [kind for kind in KINDS if kind.model is not User]
     queries = [
@@ -263,7 +263,7 @@ def _there(question: Q) -> Iterator[tuple[Kind, list[UUID]]]:
 
 
 def _rows_matching(
-    kind: Kind, search_text: SearchText, pages: list[Any], result: SearchResult, *, is_named: bool
+    kind: SearchedModel, search_text: SearchText, pages: list[Any], result: SearchResult, *, is_named: bool
 ) -> Iterable[Hit]:
     """By everything that is no id of ours."""
     rows: dict[Any, Any] = {}

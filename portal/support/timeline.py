@@ -52,7 +52,7 @@ def timeline(run: SyncRun, since: datetime | None = None) -> Timeline:
 
 
 @dataclass(frozen=True)
-class Stream:
+class StreamReport:
     """How far one stream is. `percent` is None while nobody knows how much there is."""
 
     progress: StreamProgress
@@ -61,12 +61,12 @@ class Stream:
     fault: str
 
 
-def streams(run: SyncRun) -> list[Stream]:
+def streams(run: SyncRun) -> list[StreamReport]:
     """One query. Needs the staff's or the tenant's scope."""
     provider = registry.find(run.connection.provider)
     labels = {stream.name: str(stream.label) for stream in provider.streams} if provider else {}
     return [
-        Stream(
+        StreamReport(
             progress,
             labels.get(progress.stream, progress.stream),
             _percent(progress),

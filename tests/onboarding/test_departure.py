@@ -12,7 +12,7 @@ import pytest
 from connections.jobs.models import Job
 from connections.jobs.services import claim, park
 from connections.providers import registry
-from connections.spec.provider import CredentialField, Kind
+from connections.spec.provider import CredentialField, FieldKind
 from connections.sync.models import SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.models import AuditEvent
@@ -246,7 +246,7 @@ def test_warnings_stand_on_the_connections_page(bound: Signer, monkeypatch: pyte
     allow(bound.connection, Exemption.PLAIN_HTTP)
     # Only where the customer says the address can it be one without TLS.
     assert "plain HTTP" not in bound.client.get(place(bound)).content.decode()
-    address = CredentialField("api_address", "API address", secret=False, kind=Kind.ADDRESS)
+    address = CredentialField("api_address", "API address", secret=False, kind=FieldKind.ADDRESS)
     provider = registry.all_providers()["procountor"]
     offer(monkeypatch, replace(provider, credentials=(*provider.credentials, address)))
     assert "may use plain HTTP" in bound.client.get(place(bound)).content.decode()

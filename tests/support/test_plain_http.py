@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connections.providers import registry
-from connections.spec.provider import CredentialField, CustomerHosts, Environment, Kind
+from connections.spec.provider import CredentialField, CustomerHosts, Environment, FieldKind
 from connections.tenancy.models import AuditEvent
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import Connection, NetworkExemption, Pin
@@ -25,7 +25,7 @@ from tests.support.conftest import House, log_entry
 def addressed(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """The connection's provider lets each customer type in where it is."""
     provider = registry.all_providers()["procountor"]
-    address = CredentialField("api_address", "API address", secret=False, kind=Kind.ADDRESS)
+    address = CredentialField("api_address", "API address", secret=False, kind=FieldKind.ADDRESS)
     hosts = {Environment.PRODUCTION: CustomerHosts("api_address")}
     offer(monkeypatch, replace(provider, hosts=hosts, credentials=(*provider.credentials, address)))
     Connection.objects.update(settings={"api_address": "https://books.example/api"}, auth_method="m2m")

@@ -16,7 +16,7 @@ from connections.spec.errors import CallFailed
 from connections.spec.grants import ClientCredentials, TokenBody
 from connections.spec.operations import Arguments
 from connections.spec.placement import BearerHeader, QueryParameter, TypedHeader
-from connections.spec.provider import CustomerHosts, Kind, Provider
+from connections.spec.provider import CustomerHosts, FieldKind, Provider
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client, send_and_log
 from connections.transport.http import session as http_session
@@ -104,7 +104,9 @@ def spellings(honest: str, robber: int, open_robber: int) -> list[str]:
 
 def variants() -> list[Provider]:
     """Every provider whose customers type addresses; the first of them with every body and every place of a token."""
-    providers = [each for each in all_providers().values() if any(f.kind is Kind.ADDRESS for f in each.credentials)]
+    providers = [
+        each for each in all_providers().values() if any(f.kind is FieldKind.ADDRESS for f in each.credentials)
+    ]
     first, grant = providers[0], providers[0].grants[0]
     assert isinstance(grant, ClientCredentials)
     by_json = (replace(grant, body=TokenBody.JSON),)
@@ -142,7 +144,7 @@ def victim(
         offer(monkeypatch, provider)
         hosts = next(iter(provider.hosts.values()))
         assert isinstance(hosts, CustomerHosts)
-        addresses = [field.name for field in provider.credentials if field.kind is Kind.ADDRESS]
+        addresses = [field.name for field in provider.credentials if field.kind is FieldKind.ADDRESS]
         place = f"{HOST}:{honest.port}"
         typed = {name: f"https://{place}" for name in addresses}
         _open_to(settings, provider, honest.ca, typed[hosts.api], "")

@@ -17,7 +17,7 @@ from connections.jobs import registry as kinds
 from connections.jobs.models import Job
 from connections.providers.registry import all_providers
 from connections.spec.errors import CallFailed
-from connections.spec.provider import Kind
+from connections.spec.provider import FieldKind
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client
@@ -46,7 +46,9 @@ BY_PERSON = [
     for auth_method in auth_methods()
     if auth_method.login and not auth_method.wire and auth_method not in first_ways()
 ]
-TYPED = [each for each in all_providers().values() if any(field.kind is Kind.ADDRESS for field in each.credentials)]
+TYPED = [
+    each for each in all_providers().values() if any(field.kind is FieldKind.ADDRESS for field in each.credentials)
+]
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,7 @@ def _let_through(settings: Any, robber: Listener, folder: Path) -> None:
 def _aim(tenant: Any, provider: Any, robber: Listener) -> Connection:
     """A connection whose customer says that their server is the thief's; all but its secrets stands there."""
     typed = {field.name: field.choices[0][0] if field.choices else "words" for field in provider.credentials}
-    typed |= {field.name: robber.address for field in provider.credentials if field.kind is Kind.ADDRESS}
+    typed |= {field.name: robber.address for field in provider.credentials if field.kind is FieldKind.ADDRESS}
     typed = {name: value for name, value in typed.items() if not provider.field(name).secret}
     with acting_as("web"), tenant_scope(tenant.id):
         begun = services.begin(tenant=tenant, provider=provider.slug, environment="sandbox", actor=AINO)

@@ -9,11 +9,11 @@ from typing import Any
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, Place
+from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, ParameterPlace
 from connections.spec.text import Text
 
 LIST = (Parameter("limit", example="20"), Parameter("page", example="1"))
-ID = Parameter("id", Place.PATH, required=True)
+ID = Parameter("id", ParameterPlace.PATH, required=True)
 CUSTOMER = {"name": "Nemune Sakhtegi", "email": "nemune@example.example", "mobile": "09000000000", "address": "-"}
 INVOICE = {
     "title": "Nemune",
