@@ -87,7 +87,7 @@ def ask_consent(request: MemberRequest, activation_id: UUID) -> HttpResponse:
 @limited(limits.CONSENT_ANSWER)
 def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
     """The link in that mail. Looking changes nothing; one that cannot be answered is answered alike, whatever the reason."""
-    with consents.opened(token) as question:
+    with consents.open_question(token) as question:
         if question is None:
             return _consent_again(request, token)
         if request.method != "POST":

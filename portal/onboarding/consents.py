@@ -184,7 +184,7 @@ def _mail(question: Question, address: str) -> None:
 
 
 @contextmanager
-def opened(token: str) -> Iterator[Question | None]:
+def open_question(token: str) -> Iterator[Question | None]:
     """What the link asks, inside its tenant's scope; None where it cannot be answered (any more), whatever the reason."""
     digest = _digest(token)
     tenant_ids = Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")

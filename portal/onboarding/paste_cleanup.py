@@ -75,16 +75,16 @@ def clean_paste(field: CredentialField, text: str, others: Collection[Credential
 def _without_name(field: CredentialField, value: str, others: Collection[CredentialField]) -> str:
     if value.startswith("{"):
         return _member(field, value)
-    named = NAMED.fullmatch(value)
-    if named is None:
+    match = NAMED.fullmatch(value)
+    if match is None:
         return value
-    name = _plain(named["name"])
+    name = _plain(match["name"])
     for other in others:
         if other.name != field.name and name in _names(other):
             raise OtherField(other.label)
     if name not in _names(field) and name not in GENERAL:
         return value
-    return named["value"].strip().rstrip(",;").strip()
+    return match["value"].strip().rstrip(",;").strip()
 
 
 def _member(field: CredentialField, value: str) -> str:

@@ -85,7 +85,7 @@ def _add_access(pages: Blueprint, grants: Grants) -> None:
 
 
 def _add_records(pages: Blueprint, records: Records) -> None:
-    def listed(company: int, stream: str, customer: int | None) -> list[Any]:
+    def rows_of(company: int, stream: str, customer: int | None) -> list[Any]:
         plain = Shape()
         if stream == "customers":
             return [plain.record("Customer", row) for row in records.customers(company)]
@@ -95,7 +95,7 @@ def _add_records(pages: Blueprint, records: Records) -> None:
     def control_records() -> dict[str, Any]:
         """What is kept, whatever the switches make of it: tax codes as text, numbers as numbers."""
         stream, customer = _stream(request.args), request.args.get("customer", type=int)
-        return {"records": listed(_company(request.args), stream, customer)}
+        return {"records": rows_of(_company(request.args), stream, customer)}
 
     @pages.post("/control/records")
     def control_hold() -> dict[str, Any]:

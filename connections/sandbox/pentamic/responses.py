@@ -50,7 +50,7 @@ class Responses:
             return serializers.xml_list(kind, described).encode()
         text = serializers.json_list(described)
         if kind == "Invoice" and self._kit.switches["invoices_envelope"] == "object":
-            text = f'{{"{shape.named("invoices")}":{text}}}'
+            text = f'{{"{shape.member_name("invoices")}":{text}}}'
         return text.encode()
 
     def business(self, code: str) -> Response:

@@ -138,7 +138,7 @@ def _add_records(pages: Blueprint, parts: Parts) -> None:
         if kind is not None:
             entries = [e for e in records.all(company, name) if e.kind == kind]
         elif active in (None, "true"):
-            entries = records.listed(company, name)
+            entries = records.list_entries(company, name)
         else:
             entries = [e for e in records.all(company, name) if active == "all" or not e.active]
         content = b"[" + b",".join(e.encoded for e in entries) + b"]"
@@ -154,7 +154,7 @@ def _add_records(pages: Blueprint, parts: Parts) -> None:
             raise WrongOrder(msg)
         company = _company(parts, body)["id"]
         records.resize(company, name, count)
-        return {"stream": name, "count": len(records.listed(company, name))}
+        return {"stream": name, "count": len(records.list_entries(company, name))}
 
     @pages.post("/control/touch")
     def control_touch() -> dict[str, Any]:

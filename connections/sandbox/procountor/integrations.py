@@ -60,7 +60,7 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
                 "integrationId": row["specification_id"],
                 "expires": expires,
                 "initiator": {"email": row["email"], "userFullName": row["full_name"]},
-                "companiesToIntegrate": listed(row["companies"]),
+                "companiesToIntegrate": companies_of(row["companies"]),
             }
         )
         return answer
@@ -71,13 +71,13 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
         if isinstance(row, Response):
             return row
         approved, rejected = decided(writing.raw())
-        company_ids = sorted(company["companyId"] for company in listed(row["companies"]))
+        company_ids = sorted(company["companyId"] for company in companies_of(row["companies"]))
         if sorted(approved + rejected) != company_ids:
             raise WrongBody((None, "approve and reject must cover exactly the companies of the request"))
         answer: Response = g.json(activations.approve(row, approved))
         return answer
 
-    def listed(text: str) -> list[Body]:
+    def companies_of(text: str) -> list[Body]:
         companies: list[Body] = app.json.loads(text)
         return companies
 

@@ -114,7 +114,7 @@ class Records:
         """Every record, hidden ones too, by id ascending."""
         return self._held[company, stream]
 
-    def listed(self, company: int, stream: str) -> list[Entry]:
+    def list_entries(self, company: int, stream: str) -> list[Entry]:
         """What the list serves a user with all rights who asks for nothing in particular."""
         return [e for e in self._held[company, stream] if e.active and e.kind != "TRAVEL"]
 
@@ -214,7 +214,7 @@ class Records:
     def resize(self, company: int, stream: str, count: int) -> None:
         """Cut the newest, or make more, until the list holds `count`. Raises Refused."""
         with self.alone():
-            entries = self.listed(company, stream)
+            entries = self.list_entries(company, stream)
             if count < len(entries):
                 self.drop(company, stream, *(e.id for e in entries[count:]))
                 return

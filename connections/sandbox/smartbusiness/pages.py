@@ -77,8 +77,8 @@ def _add_user_pages(blueprint: Blueprint, accounts: Accounts) -> None:
     @blueprint.get("/companies/<int:company_id>/users")
     def users(company_id: int) -> str:
         company = _company(accounts, company_id)
-        listed = [(user, accounts.rights(user)) for user in accounts.users(company_id)]
-        return render_template("smartbusiness/users.html", company=company, users=listed, areas=AREAS, levels=LEVELS)
+        users = [(user, accounts.rights(user)) for user in accounts.users(company_id)]
+        return render_template("smartbusiness/users.html", company=company, users=users, areas=AREAS, levels=LEVELS)
 
     @blueprint.route("/companies/<int:company_id>/users/<int:user_id>", methods=["GET", "POST"])
     def user(company_id: int, user_id: int) -> str | Answer | tuple[str, int]:
