@@ -32,7 +32,7 @@ from portal.support.formatting import when_in_words as when
 from portal.support.search_text import SearchText, parse_search_text
 from portal.support.time_parameters import format_time_parameter
 
-MOST = 10  # of each kind; its list shows the rest
+MOST_OF_A_KIND = 10  # of each kind; its list shows the rest
 MOST_INVITED = 50
 AROUND = timedelta(minutes=5)  # a time that stands in a mail
 
@@ -240,10 +240,10 @@ def _by_key(
                 if of in hits_by_owner:
                     hits.setdefault(key, []).append(replace(hits_by_owner[of], kind=capfirst(str(name))))
     if missing := keys - hits.keys() - is_theirs:
-        rows = list(_KIND_OF[Job].rows().filter(search_queries.jobs_about(missing))[: MOST + 1])
-        for job in rows[:MOST]:
+        rows = list(_KIND_OF[Job].rows().filter(search_queries.jobs_about(missing))[: MOST_OF_A_KIND + 1])
+        for job in rows[:MOST_OF_A_KIND]:
             hits.setdefault(job.subject, []).append(_KIND_OF[Job].hit(job))
-        if len(rows) > MOST:
+        if len(rows) > MOST_OF_A_KIND:
             result.more.append((str(Job._meta.verbose_name_plural), list_of(Job, q=" ".join(map(str, missing)))))
     return hits
 
@@ -268,11 +268,11 @@ def _rows_matching(
     """By everything that is no id of ours."""
     rows: dict[Any, Any] = {}
     for question in search_queries.search_conditions(kind.model, search_text, pages, is_named=is_named):
-        for row in kind.rows().filter(question)[: MOST + 1]:
+        for row in kind.rows().filter(question)[: MOST_OF_A_KIND + 1]:
             rows[row.pk] = row
-    if len(rows) > MOST:
+    if len(rows) > MOST_OF_A_KIND:
         result.more.append((str(kind.model._meta.verbose_name_plural), list_of(kind.model, q=search_text.text)))
-    return [kind.hit(row) for row in islice(rows.values(), MOST)]
+    return [kind.hit(row) for row in islice(rows.values(), MOST_OF_A_KIND)]
 
 
 def _invited(search_text: SearchText, result: SearchResult) -> Iterator[Hit]:

@@ -195,7 +195,7 @@ def test_a_run_links_the_request_that_ended_it(house: House, look: Any) -> None:
 def test_a_long_run_is_told_in_parts_and_nothing_is_left_out(
     house: House, look: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "AT_ONCE", 10)
+    monkeypatch.setattr(room, "MOMENTS_AT_ONCE", 10)
     start = timezone.now() + timedelta(seconds=1)
     for number in range(25):
         at = start + timedelta(seconds=number // 3)  # three at each instant

@@ -20,7 +20,7 @@ from defusedxml.ElementTree import fromstring
 
 from connections.spec import json_numbers
 
-DEEPEST = 30
+MAX_DEPTH = 30
 # A tax code that is a number; a name or a text; a number. A text that is never closed is taken as well: looked for anew
 # from each of its quotes, its end would cost the square of its length.
 NUMBER = rb"-?\d[\d.eE+-]*+"
@@ -69,7 +69,7 @@ def read_xml(body: bytes) -> bytes:
     except (ParseError, DefusedXmlException, ValueError):
         message = "no XML that can be read"
         raise ValueError(message) from None
-    if max(_depths(root)) > DEEPEST:
+    if max(_depths(root)) > MAX_DEPTH:
         message = "the XML is too deep"
         raise ValueError(message)
     kind = _Kind()
@@ -84,7 +84,7 @@ def _depths(element: Element) -> Iterator[int]:
     while waiting:
         each, depth = waiting.pop()
         yield depth
-        if depth <= DEEPEST:
+        if depth <= MAX_DEPTH:
             waiting += [(child, depth + 1) for child in each]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from connections.sandbox.kit.clock import Clock
 
 MAX_CALLS = 2000
-HOUR = 3600.0
+HOUR_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class CallLog:
                 "calls_by_operation": dict(self._operations),
                 "calls_by_status": dict(self._statuses),
                 "token_requests": len(self._token_requests),
-                "token_requests_last_hour": sum(1 for at in self._token_requests if now - HOUR < at <= now),
+                "token_requests_last_hour": sum(1 for at in self._token_requests if now - HOUR_SECONDS < at <= now),
                 "tokens_issued": self._tokens_issued,
                 "peak_per_second": max(self._peaks.values(), default=0),
                 "peak_per_second_by_company": dict(self._peaks),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-BODY_LIMIT = 2_000_000
+BODY_LIMIT_BYTES = 2_000_000
 HANDSHAKE_SECONDS = 10
 IDLE_SECONDS = 60
 _NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
@@ -167,7 +167,7 @@ class _Conversation(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > BODY_LIMIT:
+        if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > BODY_LIMIT_BYTES:
             self.close_connection = True
             self.send_error(411 if "Transfer-Encoding" in self.headers else 413)
             return

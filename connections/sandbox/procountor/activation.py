@@ -20,7 +20,7 @@ from connections.sandbox.procountor.authorization import NoWayBack, consent_page
 
 FIRST_SPECIFICATION = 4001
 EXPIRY_SECONDS = 86_400  # a request expires; when, nobody says
-REASON_LIMIT = 255
+REASON_LIMIT_CHARACTERS = 255
 WORDS = ("description", "privacy_policy", "terms", "support", "callback")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 
 from connections.sandbox.procountor.accounts import VENDOR
-from connections.sandbox.procountor.activation import REASON_LIMIT, Activations
+from connections.sandbox.procountor.activation import REASON_LIMIT_CHARACTERS, Activations
 from connections.sandbox.procountor.grants import Grants
 from connections.sandbox.procountor.records import FINLAND
 from connections.sandbox.procountor.tokens import trouble
@@ -92,6 +92,8 @@ def decided(body: Body) -> tuple[list[int], list[int]]:
     ):
         raise WrongBody(("reject", "must be a list of companyId and reason"))
     for place, each in enumerate(rejected):
-        if not isinstance(each.get("reason"), str) or not 0 < len(each["reason"]) <= REASON_LIMIT:
-            raise WrongBody((f"reject[{place}].reason", f"must be a text of at most {REASON_LIMIT} characters"))
+        if not isinstance(each.get("reason"), str) or not 0 < len(each["reason"]) <= REASON_LIMIT_CHARACTERS:
+            raise WrongBody(
+                (f"reject[{place}].reason", f"must be a text of at most {REASON_LIMIT_CHARACTERS} characters")
+            )
     return approved, [each["companyId"] for each in rejected]

@@ -53,8 +53,8 @@ def add_invoicing(app: Flask, writing: Writing) -> None:
     def book(invoice: Body) -> int:
         """Make the ledger receipt of this invoice anew; its id is never the same again."""
         ident = records.next_id(writing.company, "ledger_receipts")
-        row = {**sample_ledger.receipt_of(invoice), "id": ident, "version": records.version()}
-        receipt = {**sample_ledger.full_receipt(row), "invoiceId": invoice["id"]}
+        listed = {**sample_ledger.receipt_of(invoice), "id": ident, "version": records.version()}
+        receipt = {**sample_ledger.full_receipt(listed), "invoiceId": invoice["id"]}
         total = invoice["invoiceSumInfo"][0]["invoiceSumTotal"]
         for row, value in zip(receipt["transactions"], (total, -total), strict=True):
             row["accountingValue"] = value

@@ -21,7 +21,7 @@ from connections.sandbox.procountor.validation import BLANK, Body, WrongBody
 from connections.sandbox.procountor.writes import NotThere, Writing
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-SECONDS = 10
+DELIVERY_TIMEOUT_SECONDS = 10
 
 
 class Webhooks:
@@ -72,7 +72,7 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
     if parts.scheme != "http" or parts.hostname not in LOOPBACK:
         msg = "the simulator speaks to this machine only, in plain HTTP"
         raise OSError(msg)
-    link = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=SECONDS)
+    link = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=DELIVERY_TIMEOUT_SECONDS)
     try:
         where = parts.path or "/"
         where += f"?{parts.query}" if parts.query else ""

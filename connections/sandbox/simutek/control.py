@@ -13,7 +13,7 @@ from connections.sandbox.simutek.orders import Orders
 from connections.sandbox.simutek.records import Customers, UnknownCustomer
 
 STREAM = "customers"
-MOST = 20_000
+MOST_RECORDS = 20_000
 
 
 def add_control(pages: Blueprint, grants: Grants, customers: Customers, orders: Orders) -> None:
@@ -53,8 +53,8 @@ def add_control(pages: Blueprint, grants: Grants, customers: Customers, orders: 
         body = required_object()
         _stream(body)
         count = required_field(body, "count", int)
-        if not 0 <= count <= MOST:
-            msg = f"count must be 0 to {MOST}"
+        if not 0 <= count <= MOST_RECORDS:
+            msg = f"count must be 0 to {MOST_RECORDS}"
             raise WrongOrder(msg)
         customers.resize(count)
         return {"count": len(customers.all())}

@@ -14,7 +14,7 @@ from connections.sandbox.simutek.orders import Orders
 from connections.sandbox.simutek.records import Customer, Customers, SomebodyElseWasFirst
 from connections.sandbox.simutek.sample_data import ADDRESS, PRINTING_HOUSE, Body
 
-PAGE = 50
+PAGE_SIZE = 50
 DONE = {
     "disabled": "The API client was disabled. It gets no new access token.",
     "enabled": "The API client may come in again.",
@@ -117,8 +117,8 @@ def _add_customers(blueprint: Blueprint, customers: Customers) -> None:
         name = request.args.get("name", "").strip()
         page = max(request.args.get("page", 1, type=int), 1)
         matches = customers.filter(name=name)
-        page_customers = matches[(page - 1) * PAGE : page * PAGE]
-        more = len(matches) > page * PAGE
+        page_customers = matches[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        more = len(matches) > page * PAGE_SIZE
         return render_template(
             "simutek/customers.html", customers=page_customers, total=len(matches), name=name, page=page, more=more
         )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 BASE = "/v2"
 TOKENS = "/auth/access-tokens"
-BODY_LIMIT = 1_000_000  # not documented; only that there is one
+BODY_LIMIT_BYTES = 1_000_000  # not documented; only that there is one
 PLAIN = ("limit", "offset", "sort", "with")
 JSON = "application/json"
 CORS = {
@@ -71,7 +71,7 @@ def api(kit: Kit, accounts: Accounts, grants: Grants, records: Records, quota: Q
             raise ApiError(405, 7000, "Method not allowed")
         if request.url_rule is None:
             raise not_found()
-        if (request.content_length or 0) > BODY_LIMIT:
+        if (request.content_length or 0) > BODY_LIMIT_BYTES:
             raise ApiError(413, 0, "The body is too large")
         if request.url_rule.rule == TOKENS:
             g.budget = quota.count_call(f"tokens of {asked_client()}")
