@@ -140,19 +140,19 @@ def _demand_scope(kit: Kit, scope: str) -> None:
 def _add_identity(app: Flask, kit: Kit) -> None:
     """Who is it: the owner of the account and the company's profile."""
 
-    def profile_of_account() -> dict[str, Any]:
+    def account_profile() -> dict[str, Any]:
         _demand_scope(kit, "profile")
         company = g.session.company["id"]
         return {"id": company, **PROFILES[company]}
 
     @app.get("/auth/owner")
     def owner() -> dict[str, Any]:
-        profile = profile_of_account()
+        profile = account_profile()
         return {"item": {name: profile[name] for name in ("id", "name", "surname")}}
 
     @app.get("/auth/profile")
     def profile() -> dict[str, Any]:
-        return {"item": profile_of_account()}
+        return {"item": account_profile()}
 
 
 class Calls:

@@ -172,7 +172,7 @@ class Grants:
             grant = row["id"] if row else self._grant(client["id"], user, client["scopes"], consented=False)
             return Issued(self._issue(grant, scopes), None)
 
-    def usable(self, kind: str, secret: str, client: sqlite3.Row) -> sqlite3.Row:
+    def find_usable(self, kind: str, secret: str, client: sqlite3.Row) -> sqlite3.Row:
         """A code or refresh token of this client, with `revoked`, good or spent. Raises Trouble when it is neither."""
         sql = """SELECT tokens.*, grants.client_id, grants.revoked_at AS revoked FROM tokens
             JOIN grants ON grants.id = grant_id WHERE digest = ? AND kind = ?"""

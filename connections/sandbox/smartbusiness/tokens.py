@@ -73,14 +73,14 @@ def token_request(kit: Kit, grants: Grants) -> Callable[[], tuple[dict[str, Any]
             scopes = scopes_of(kit, body.get("scope"), client["scopes"])
             return answer(grants.for_own_account(client, scopes))
         if grant_type == FOREIGN:
-            code = grants.usable("code", needed(body, "code"), client)
+            code = grants.find_usable("code", needed(body, "code"), client)
             if needed(body, "redirect_uri") != code["redirect_uri"]:
                 raise token_error(400, "invalid_grant", "The redirect URI is not that of the code.")
             if kit.switches["pkce"] == "enforced" and code["challenge"]:
                 prove(code, body.get("code_verifier", ""))
             return answer(grants.exchange(code))
         presented = needed(body, "refresh_token")
-        refresh_token = grants.usable("refresh", presented, client)
+        refresh_token = grants.find_usable("refresh", presented, client)
         return answer(
             grants.refresh(refresh_token, presented, refresh_scopes(body.get("scope"), refresh_token["scopes"]))
         )
