@@ -183,13 +183,13 @@ def record_opened(request: HttpRequest, view: Any, status: int) -> None:
     # Sent on: a search to the one thing that it found; anything else has shown nothing.
     if status != 200 and not (status == 302 and opts is None):
         return
-    asked = {name: _without_secrets(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
+    query = {name: _without_secrets(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
     audit.record_system(
         actor=cast(User, request.user).actor,
-        action="staff.opened" if key else "staff.searched" if asked else "staff.listed",
+        action="staff.opened" if key else "staff.searched" if query else "staff.listed",
         subject=f"{opts.label_lower if opts else ''} {key}".strip(),
         page=match.url_name if match else "",
-        **({"asked": asked} if asked else {}),
+        **({"asked": query} if query else {}),
     )
 
 

@@ -57,6 +57,7 @@ def text(name: str, default: str = "") -> str:
 
 
 def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
+    """One of `allowed`; `default` where nothing is set. Raises BadEnvironment."""
     value = os.environ.get(name) or default
     if value not in allowed:
         message = f"{name} must be one of {', '.join(allowed)}."
@@ -65,6 +66,7 @@ def choice(name: str, allowed: tuple[str, ...], default: str) -> str:
 
 
 def number(name: str, default: int, *, minimum: int | None = None) -> int:
+    """A whole number; `default` where nothing is set. Raises BadEnvironment, also below `minimum`."""
     value = os.environ.get(name) or str(default)
     try:
         parsed = int(value)
@@ -82,6 +84,7 @@ def names(name: str) -> list[str]:
 
 
 def networks(name: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Networks with commas between them, none where nothing is set. Raises BadEnvironment."""
     try:
         return tuple(ipaddress.ip_network(each) for each in names(name))
     except ValueError:

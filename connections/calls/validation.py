@@ -10,7 +10,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec import json_numbers
-from connections.spec.operations import Arguments, FieldTrouble, Operation, Parameter, Place
+from connections.spec.operations import Arguments, FieldTrouble, Operation, Parameter, ParameterPlace
 from connections.spec.text import Text
 
 LONGEST_VALUE = 2000  # characters
@@ -19,14 +19,14 @@ LARGEST_BODY = 256_000  # bytes
 SEGMENT_ENDS = frozenset("/\\%")
 JOINERS = str.maketrans("", "", "\u200c\u200d")  # Persian is spelled with these; Python calls them unprintable
 
-ValuesByPlace = Mapping[Place, Mapping[str, str]]
+ValuesByPlace = Mapping[ParameterPlace, Mapping[str, str]]
 
 
 class BadCall(Exception):
     """What must be put right, at its field: parameters by place and name, and paths into the body ('' for the whole)."""
 
     def __init__(
-        self, parameters: Mapping[tuple[Place, str], Text] | None = None, body: Sequence[FieldTrouble] = ()
+        self, parameters: Mapping[tuple[ParameterPlace, str], Text] | None = None, body: Sequence[FieldTrouble] = ()
     ) -> None:
         super().__init__("a call that cannot be sent")
         self.parameters = dict(parameters or {})
@@ -35,7 +35,11 @@ class BadCall(Exception):
 
 def check(operation: Operation, arguments: Arguments) -> None:
     """Raises BadCall with everything that is wrong at once."""
-    values = {Place.PATH: arguments.path, Place.QUERY: arguments.query, Place.HEADER: arguments.headers}
+    values = {
+        ParameterPlace.PATH: arguments.path,
+        ParameterPlace.QUERY: arguments.query,
+        ParameterPlace.HEADER: arguments.headers,
+    }
     parameters = dict(_parameters(operation, values))
     body = list(_body(operation, arguments.body))
     if parameters or body:
@@ -46,11 +50,16 @@ def parameters_of(operation: Operation) -> list[Parameter]:
     """The parameters of an operation, those of its path first, whether or not each placeholder was described."""
     described = {(each.place, each.name): each for each in operation.parameters}
     names = [name for _text, name, _spec, _as in Formatter().parse(operation.path) if name]
-    path = [described.pop((Place.PATH, name), Parameter(name, Place.PATH, required=True)) for name in names]
+    path = [
+        described.pop((ParameterPlace.PATH, name), Parameter(name, ParameterPlace.PATH, required=True))
+        for name in names
+    ]
     return [*path, *described.values()]
 
 
-def _parameters(operation: Operation, values_by_place: ValuesByPlace) -> Iterator[tuple[tuple[Place, str], Text]]:
+def _parameters(
+    operation: Operation, values_by_place: ValuesByPlace
+) -> Iterator[tuple[tuple[ParameterPlace, str], Text]]:
     described = {(each.place, each.name): each for each in parameters_of(operation)}
     for place, values in values_by_place.items():
         for name, value in values.items():
@@ -59,7 +68,7 @@ def _parameters(operation: Operation, values_by_place: ValuesByPlace) -> Iterato
             elif trouble := _value(described[place, name], value):
                 yield (place, name), trouble
     for (place, name), parameter in described.items():
-        if (parameter.required or place is Place.PATH) and name not in values_by_place[place]:
+        if (parameter.required or place is ParameterPlace.PATH) and name not in values_by_place[place]:
             yield (place, name), _("This is needed.")
 
 
@@ -71,9 +80,9 @@ def _value(parameter: Parameter, value: object) -> Text:
         return format_lazy(_("At most {most} characters, none of them invisible."), most=LONGEST_VALUE)
     if parameter.choices and value not in parameter.choices:
         return _("Choose one of the values that the provider knows.")
-    if parameter.place is Place.PATH and (value.strip() in ("", ".", "..") or SEGMENT_ENDS & set(value)):
+    if parameter.place is ParameterPlace.PATH and (value.strip() in ("", ".", "..") or SEGMENT_ENDS & set(value)):
         return _("This cannot stand in an address: no slash, backslash or percent sign, and more than dots.")
-    if parameter.place is Place.HEADER and (not value.isascii() or value != value.strip()):
+    if parameter.place is ParameterPlace.HEADER and (not value.isascii() or value != value.strip()):
         return _("A header takes plain characters only, without spaces around them.")
     return ""
 

@@ -61,15 +61,15 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
     try:
         addresses.unlink(missing_ok=True)  # left by one that was killed
         simulators = discover()
-        kept = _kept_ports(folder)
-        ui = _listen(listeners, options.ui_port, "--ui-port", kept.get("ui"))
+        saved_ports = _saved_ports(folder)
+        ui = _listen(listeners, options.ui_port, "--ui-port", saved_ports.get("ui"))
         ports: Ports = {}
         for simulator in simulators:
             for door in simulator.doors:
                 port = options.api_port and options.api_port + len(ports)
-                again = kept.get(f"{simulator.slug}.{door.name}")
+                again = saved_ports.get(f"{simulator.slug}.{door.name}")
                 ports[simulator.slug, door.name] = _listen(listeners, port, "--api-port", again)
-        _keep_ports(folder, ui, ports)
+        _save_ports(folder, ui, ports)
         signed_by = authority(folder)
         opened: dict[str, tuple[Simulator, Kit, Running]] = {}
         for simulator in simulators:
@@ -102,15 +102,15 @@ def run(options: argparse.Namespace, stop: threading.Event) -> None:
         lock.close()
 
 
-def _kept_ports(folder: Path) -> dict[str, int]:
+def _saved_ports(folder: Path) -> dict[str, int]:
     """What the last start took: where any free port will do, the same one keeps addresses good over a restart."""
     path = folder / "ports.json"
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def _keep_ports(folder: Path, ui: Listener, ports: Ports) -> None:
-    taken = {"ui": ui.port} | {f"{slug}.{door}": listener.port for (slug, door), listener in ports.items()}
-    (folder / "ports.json").write_text(json.dumps(taken))
+def _save_ports(folder: Path, ui: Listener, ports: Ports) -> None:
+    numbers = {"ui": ui.port} | {f"{slug}.{door}": listener.port for (slug, door), listener in ports.items()}
+    (folder / "ports.json").write_text(json.dumps(numbers))
 
 
 def _listen(listeners: list[Listener], port: int, option: str, again: int | None = None) -> Listener:
@@ -121,9 +121,9 @@ def _listen(listeners: list[Listener], port: int, option: str, again: int | None
             pass  # somebody else has it now; any other will do
     try:
         listener = Listener(port)
-    except PortTaken as taken:
-        msg = f"port {taken.port} is taken by another program; choose another one with {option}"
-        raise CannotStart(msg) from taken
+    except PortTaken as error:
+        msg = f"port {error.port} is taken by another program; choose another one with {option}"
+        raise CannotStart(msg) from error
     except (OSError, OverflowError) as refused:
         msg = f"port {port} cannot be opened: {refused}"
         raise CannotStart(msg) from refused
@@ -135,10 +135,10 @@ def _lock(folder: Path) -> IO[str]:
     lock = (folder / "lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as held:
+    except BlockingIOError as error:
         lock.close()
         msg = f"another sandbox is running with the state folder {folder}; stop it or choose another --state"
-        raise CannotStart(msg) from held
+        raise CannotStart(msg) from error
     return lock
 
 

@@ -64,7 +64,7 @@ class SeenCertificate:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeAnswer:
     """One parsed answer, and where it stands in the request log."""
 
     body: Any
@@ -90,7 +90,7 @@ class Asker(Protocol):
     def scope(self) -> str:
         """As granted; '' where the provider does not say, or before the first token."""
 
-    def ask(self, operation: str, arguments: Arguments | None = None) -> Answer:
+    def ask(self, operation: str, arguments: Arguments | None = None) -> ProbeAnswer:
         """Raises the errors of connections/spec/errors.py; the caller turns them into a finding."""
 
     def certificates(self) -> Sequence[SeenCertificate]:

@@ -17,7 +17,7 @@ class TokenBody(StrEnum):
     JSON = "json"
 
 
-class Client(StrEnum):
+class ClientOwner(StrEnum):
     """Whose client id and secret a token request carries: our registration's, or the customer's own."""
 
     OURS = "ours"
@@ -30,7 +30,7 @@ class ClientCredentials:
 
     name: str = "client-credentials"
     label: Text = ""
-    client: Client = Client.OURS
+    client: ClientOwner = ClientOwner.OURS
     also: tuple[str, ...] = ()
     scope: str = ""
     body: TokenBody = TokenBody.FORM
@@ -61,7 +61,7 @@ class AuthorizationCode:
     pkce: bool = True  # off only for a provider that refuses parameters it does not know
     logout: str = ""  # the operation that ends a session there; '' where there is none
 
-    client: Client = field(default=Client.OURS, init=False)
+    client: ClientOwner = field(default=ClientOwner.OURS, init=False)
     also: tuple[str, ...] = field(default=(), init=False)
 
 

@@ -13,7 +13,7 @@ from connections.spec.text import Text
 SAFE = ("GET", "HEAD")
 
 
-class Place(StrEnum):
+class ParameterPlace(StrEnum):
     """Where a value stands in a request."""
 
     PATH = "path"
@@ -26,7 +26,7 @@ class Parameter:
     """One named value of a request. In a path it is always needed; a private filter value goes in a header."""
 
     name: str
-    place: Place = Place.QUERY
+    place: ParameterPlace = ParameterPlace.QUERY
     required: bool = False
     choices: tuple[str, ...] = ()
     example: str = ""

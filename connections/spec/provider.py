@@ -75,7 +75,7 @@ class CustomerHosts:
     pinned: bool = False  # its certificates are self-signed: the one that the customer confirmed is the only trust
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """What is typed into a field."""
 
     TEXT = "text"  # a key, an id: something made by a machine
@@ -94,7 +94,7 @@ class CredentialField:
     secret: bool = True
     shortest: int = 8
     longest: int = 4000
-    kind: Kind = Kind.TEXT
+    kind: FieldKind = FieldKind.TEXT
     choices: Sequence[tuple[str, Text]] = ()  # the first is the default
     optional: bool = False
     use: Use = Use.TOKEN_REQUEST  # of a secret one: what it is sealed for
@@ -195,7 +195,7 @@ class Provider:
 
         What is sealed for a connection is bound to these. One that cannot be read is no origin, and nothing opens for it.
         """
-        typed = [field.name for field in self.credentials if field.kind is Kind.ADDRESS]
+        typed = [field.name for field in self.credentials if field.kind is FieldKind.ADDRESS]
         return tuple(f"{name}={_origin_or_none(settings.get(name, ''))}" for name in sorted(typed))
 
     def checkpoints(self, auth_method: str) -> list[Checkpoint]:

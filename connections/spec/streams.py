@@ -10,7 +10,7 @@ from typing import Any
 
 from connections.spec.envelope import BadPage, Envelope, Page
 from connections.spec.faults import Fault
-from connections.spec.operations import Place
+from connections.spec.operations import ParameterPlace
 from connections.spec.paging import AfterId, Numbered, Offset, Paging, Whole
 from connections.spec.scans import CutList, Position, Seen, Step, UnsettledList
 from connections.spec.text import Text
@@ -99,7 +99,7 @@ class Each:
     stream: str
     field: str
     parameter: str
-    place: Place = Place.PATH
+    place: ParameterPlace = ParameterPlace.PATH
     prefixed: bool = False
     gone: tuple[str, ...] = ()
     closed: Callable[[Mapping[str, Any]], bool] = lambda record: False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from connections.spec.errors import CallFailed, Forbidden, Rejected
-from connections.spec.operations import Arguments, Place
+from connections.spec.operations import Arguments, ParameterPlace
 from connections.spec.streams import BadPage, Position, Stream
 from connections.sync import upsert
 from connections.sync.models import Record
@@ -139,11 +139,11 @@ def _list_of_record(
     value = value or ""
     arguments = Arguments(query=dict(stream.query))
     match each.place:
-        case Place.PATH:
+        case ParameterPlace.PATH:
             arguments = replace(arguments, path={each.parameter: value})
-        case Place.HEADER:
+        case ParameterPlace.HEADER:
             arguments = replace(arguments, headers={each.parameter: value})
-        case Place.QUERY:
+        case ParameterPlace.QUERY:
             arguments = replace(arguments, query={**stream.query, each.parameter: value})
     prefix = f"{record_id}/" if each.prefixed else ""
     return Part(position.get("at", {}), arguments, prefix, str(record_id), each.closed(body))

@@ -11,7 +11,7 @@ from django.db import transaction
 from connections.providers import registry
 from connections.spec import provider as spec
 from connections.spec.errors import Blocked, Unauthorized
-from connections.spec.grants import Client
+from connections.spec.grants import ClientOwner
 from connections.spec.grants import Grant as Flow
 from connections.spec.wire import Wire
 from connections.tenancy.scope import tenant_scope
@@ -56,7 +56,7 @@ class RequestContext:
     @property
     def client_id(self) -> str:
         """Our client id, which a provider may count calls by; '' where requests carry the customer's own."""
-        return self.registration[0] if self.grant.client is Client.OURS else ""
+        return self.registration[0] if self.grant.client is ClientOwner.OURS else ""
 
     @property
     def api_version(self) -> str:

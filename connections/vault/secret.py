@@ -15,7 +15,7 @@ from connections.spec.uses import Use
 DOTS = "•••"
 REMEMBERED_SECONDS = 15 * 60.0  # after a secret was last revealed
 MOST_REMEMBERED = 2000
-LONGEST_REMEMBERED = 20_000  # characters: longer than any single value, shorter than a sealed mail
+LONGEST_REMEMBERED_CHARACTERS = 20_000  # characters: longer than any single value, shorter than a sealed mail
 
 
 class Secret:
@@ -100,7 +100,7 @@ _salt = os.urandom(16)
 
 
 def _remember(secret: Secret, value: str) -> None:
-    if not 0 < len(value) <= LONGEST_REMEMBERED:
+    if not 0 < len(value) <= LONGEST_REMEMBERED_CHARACTERS:
         return
     digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16, key=_salt).digest()
     with _lock:

@@ -11,13 +11,13 @@ from django.utils.translation import gettext_lazy as _
 from connections.calls.models import Call
 from connections.calls.validation import BadCall, check, parameters_of
 from connections.spec import json_numbers
-from connections.spec.operations import Arguments, Operation, Parameter, Place
+from connections.spec.operations import Arguments, Operation, Parameter, ParameterPlace
 from connections.spec.text import Text
 
-PLACES: dict[Place, Text] = {
-    Place.PATH: _("Stands in the address."),
-    Place.QUERY: _("Optional; left out when empty."),
-    Place.HEADER: _("Travels in a header, not in the address."),
+PLACES: dict[ParameterPlace, Text] = {
+    ParameterPlace.PATH: _("Stands in the address."),
+    ParameterPlace.QUERY: _("Optional; left out when empty."),
+    ParameterPlace.HEADER: _("Travels in a header, not in the address."),
 }
 MACHINE = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
 LONGEST_BODY = 300_000
@@ -52,8 +52,8 @@ class CallForm(forms.Form):
 
     @staticmethod
     def _form_field(parameter: Parameter, initial: str) -> forms.Field:
-        required = parameter.required or parameter.place is Place.PATH
-        needed = "" if parameter.place is Place.QUERY and required else PLACES[parameter.place]
+        required = parameter.required or parameter.place is ParameterPlace.PATH
+        needed = "" if parameter.place is ParameterPlace.QUERY and required else PLACES[parameter.place]
         words: dict[str, Any] = {
             "label": parameter.name,
             "help_text": needed,
@@ -92,12 +92,14 @@ class CallForm(forms.Form):
 
     def arguments(self) -> Arguments:
         """Of a form without errors."""
-        values: dict[Place, dict[str, str]] = {place: {} for place in Place}
+        values: dict[ParameterPlace, dict[str, str]] = {place: {} for place in ParameterPlace}
         for parameter in self._parameters:
             if value := self.cleaned_data[field_name(parameter)]:
                 values[parameter.place][parameter.name] = value
         body = self.cleaned_data.get("body")
-        return Arguments(values[Place.PATH], values[Place.QUERY], values[Place.HEADER], body)
+        return Arguments(
+            values[ParameterPlace.PATH], values[ParameterPlace.QUERY], values[ParameterPlace.HEADER], body
+        )
 
     def _add_errors_of(self, bad: BadCall) -> None:
         """Each at its field; what has no field of its own stands above the form."""
@@ -132,5 +134,9 @@ def pretty(value: Any) -> str:
     return json_numbers.written(value, indented=True).decode()
 
 
-def _arguments_at(filled: Arguments, place: Place) -> dict[str, str]:
-    return dict({Place.PATH: filled.path, Place.QUERY: filled.query, Place.HEADER: filled.headers}[place])
+def _arguments_at(filled: Arguments, place: ParameterPlace) -> dict[str, str]:
+    return dict(
+        {ParameterPlace.PATH: filled.path, ParameterPlace.QUERY: filled.query, ParameterPlace.HEADER: filled.headers}[
+            place
+        ]
+    )

@@ -65,7 +65,7 @@ def fill(request: MemberRequest, connection_id: UUID, operation: str) -> HttpRes
         return _send(request, connection, declared, form, None)
     context = {
         "form": form,
-        "asked": request_of(connection, declared, form.arguments()),
+        "http_request": request_of(connection, declared, form.arguments()),
         "call_id": uuid.uuid4(),  # pressing the button twice sends one
     }
     return render(request, "api_console/confirm.html", {**context, **_about(connection, declared)})

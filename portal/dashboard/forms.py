@@ -11,10 +11,10 @@ from django.utils.translation import ngettext
 
 from connections.providers import registry
 from connections.spec.text import duration
-from connections.transport.log.recording import LONGEST
+from connections.transport.log.recording import LONGEST_RECORDING_MINUTES
 
 HOURS = (1, 2, 3, 6, 12, 24)
-MINUTES = (15, int(LONGEST.total_seconds()) // 60)  # of recording
+MINUTES = (15, LONGEST_RECORDING_MINUTES)  # of recording
 
 
 class Group(models.IntegerChoices):

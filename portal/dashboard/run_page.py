@@ -10,7 +10,7 @@ from uuid import UUID
 from connections.spec.provider import Provider
 from connections.spec.text import Text
 from connections.sync import sentences
-from connections.sync.models import ProgressState, RunLogLine, RunState, StreamProgress, SyncRun
+from connections.sync.models import ProgressState, RunLogLine, StreamProgress, SyncRun
 from connections.transport.models import RequestLogEntry
 from portal.dashboard.keyset import KeysetPage, page
 from portal.dashboard.requests import RequestRow, request_rows
@@ -62,10 +62,6 @@ class RunPage:
     def is_watched(self) -> bool:
         """Whether the page asks for what is new: not where somebody reads what is old."""
         return self.is_active and self.is_newest
-
-    @property
-    def went_well(self) -> bool:
-        return self.run.state == RunState.SUCCEEDED
 
     @property
     def fingerprint(self) -> str:

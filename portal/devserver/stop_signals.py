@@ -40,8 +40,8 @@ class StopSignals:
     def pause(self, seconds: float) -> None:
         """The whole time, unless somebody asks us to stop. Raises StopRequested."""
         deadline = time.monotonic() + seconds
-        while not self.stop_requests and (left := deadline - time.monotonic()) > 0:
-            self.wait(left)
+        while not self.stop_requests and (remaining := deadline - time.monotonic()) > 0:
+            self.wait(remaining)
         self.check()
 
     def check(self) -> None:

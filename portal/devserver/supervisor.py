@@ -164,15 +164,15 @@ class Supervisor:
                 child.process.send_signal(number)
                 wait_seconds = max(wait_seconds, seconds)
         deadline = time.monotonic() + wait_seconds
-        left = [child for child in alive if not child.ended]
+        running = [child for child in alive if not child.ended]
         while (
-            left
+            running
             and self.stop_signals.stop_requests == stop_requests
             and (remaining := deadline - time.monotonic()) > 0
         ):
             self.stop_signals.wait(remaining)
-            left = [child for child in left if not child.ended]
-        return left
+            running = [child for child in running if not child.ended]
+        return running
 
 
 def _end_error(name: str, code: int, log: Path, times: str = "") -> ChildEnded:

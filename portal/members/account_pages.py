@@ -212,30 +212,32 @@ def _confirmed_before(request: HttpRequest, key: str) -> HttpResponse | None:
         address_id = signing.loads(key, salt=allauth_settings.SALT)
     except signing.BadSignature:
         return None
-    found = EmailAddress.objects.filter(pk=address_id, verified=True).first() if isinstance(address_id, int) else None
-    if found is None:
+    address = (
+        EmailAddress.objects.filter(pk=address_id, verified=True).first() if isinstance(address_id, int) else None
+    )
+    if address is None:
         return None
     if not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path(), resolve_url("account_login"))
-    if request.user.pk != found.user_id:
+    if request.user.pk != address.user_id:
         return None
-    messages.info(request, _("The address %(email)s is confirmed already.") % {"email": isolate(found.email)})
+    messages.info(request, _("The address %(email)s is confirmed already.") % {"email": isolate(address.email)})
     return redirect("account_email")
 
 
 def _guard_all(patterns: list[Any]) -> list[Any]:
-    found: list[Any] = []
+    guarded: list[Any] = []
     for each in patterns:
         if isinstance(each, URLResolver):
-            found.append(
+            guarded.append(
                 URLResolver(
                     each.pattern, _guard_all(each.url_patterns), each.default_kwargs, each.app_name, each.namespace
                 )
             )
         else:
             view = guard(OURS.get(each.name, each.callback), each.name or "")
-            found.append(URLPattern(each.pattern, view, each.default_args, each.name))
-    return found
+            guarded.append(URLPattern(each.pattern, view, each.default_args, each.name))
+    return guarded
 
 
 urlpatterns = _guard_all(allauth_urls.urlpatterns)

@@ -67,8 +67,8 @@ def _open_legacy(text: SealedSeed) -> Secret:
     row = text.row
     digest = hashlib.sha256(text.encode()).hexdigest()
     with transaction.atomic():
-        known = LegacySeed.objects.filter(authenticator_id=row.pk, user_id=row.user_id, digest=digest)
-        if not known.exists():
+        rows = LegacySeed.objects.filter(authenticator_id=row.pk, user_id=row.user_id, digest=digest)
+        if not rows.exists():
             message = "a seed that was sealed for no row"
             raise Unopenable(message)
         secret = unseal_for_web(LEGACY_PLACE, _bytes(text))
@@ -78,7 +78,7 @@ def _open_legacy(text: SealedSeed) -> Secret:
         now.data = _replaced(now.data, text, bound)
         now.save(update_fields=["data"])
         row.data = _marked(row, _replaced(row.data, text, bound))
-        known.delete()
+        rows.delete()
     return secret
 
 
@@ -116,9 +116,9 @@ def _marked(row: Authenticator, data: dict[str, Any]) -> dict[str, Any]:
             return [one(key, each) for each in value]
         if not isinstance(value, str) or isinstance(value, UnsealedSeed):
             return value
-        known = SealedSeed(value)
-        known.row, known.field = row, key
-        return known
+        seed = SealedSeed(value)
+        seed.row, seed.field = row, key
+        return seed
 
     return {key: one(key, value) for key, value in data.items()}
 

@@ -49,7 +49,7 @@ class NotAllowed(Exception):
 
 
 @dataclass(frozen=True)
-class Offer:
+class OpenInvitation:
     """An invitation that can be accepted now, as its link names it."""
 
     id: UUID
@@ -123,7 +123,7 @@ def revoke(*, invitation: Invitation, actor: Actor) -> None:
 
 
 @contextmanager
-def opened(token: str) -> Iterator[Offer | None]:
+def opened(token: str) -> Iterator[OpenInvitation | None]:
     """The offer behind a link, inside its tenant's scope; None when it cannot be accepted, whatever the reason."""
     digest = _digest(token)
     tenant = Tenant.objects.filter(
@@ -137,7 +137,7 @@ def opened(token: str) -> Iterator[Offer | None]:
         if invitation is None or not _inviter_may_still_give(invitation):
             yield None
             return
-        yield Offer(invitation.id, tenant, invitation.email, Role(invitation.role), invitation.invited_by)
+        yield OpenInvitation(invitation.id, tenant, invitation.email, Role(invitation.role), invitation.invited_by)
 
 
 def joined_by(token: str, user: User) -> Tenant | None:
@@ -153,7 +153,7 @@ def joined_by(token: str, user: User) -> Tenant | None:
     return membership.tenant if is_theirs else None
 
 
-def accept(*, offer: Offer, user: User) -> None:
+def accept(*, offer: OpenInvitation, user: User) -> None:
     """Join as the invited address. Needs the tenant's scope. Raises NotAllowed when it is not yours or not valid any more.
 
     The person has other rights now, so every session ends; the caller keeps the one at hand (portal.members.sessions).
@@ -166,7 +166,7 @@ def accept(*, offer: Offer, user: User) -> None:
         end_sessions(user.pk)
 
 
-def accept_as_new(*, offer: Offer, name: str, password: str) -> User:
+def accept_as_new(*, offer: OpenInvitation, name: str, password: str) -> User:
     """Make the person the invitation was sent to, and join. Raises NotAllowed when the address has signed up meanwhile."""
     exists = NotAllowed(_("There is a sign-in for this address already. Sign in first, then open the link again."))
     if _user_ids_with_address(offer.email):
@@ -181,14 +181,14 @@ def accept_as_new(*, offer: Offer, name: str, password: str) -> User:
     return user
 
 
-def _take(offer: Offer) -> None:
+def _take(offer: OpenInvitation) -> None:
     # Of two accepts at the same moment the database lets one through.
     if not _waiting().filter(id=offer.id).update(accepted_at=timezone.now()):
         raise NotAllowed(_("This invitation has been used already or was withdrawn."))
     # The look-up stays: whoever joined by the link may open it again (`joined_by`).
 
 
-def _join(offer: Offer, user: User) -> None:
+def _join(offer: OpenInvitation, user: User) -> None:
     if user.email == offer.email:
         _prove(user)  # the link reached the address
     if not Membership.objects.filter(tenant=offer.tenant, user=user).exists():
@@ -298,7 +298,7 @@ def _inviter_may_still_give(invitation: Invitation) -> bool:
     return inviter is not None and Role(inviter.role).includes(Role(invitation.role))
 
 
-def is_addressee(user: User, offer: Offer) -> bool:
+def is_addressee(user: User, offer: OpenInvitation) -> bool:
     """Whether the invitation went to an address that this person has confirmed as theirs."""
     return user.pk in _user_ids_with_address(offer.email)
 

@@ -218,8 +218,8 @@ STATUSES: dict[str, Mapping[str, Status]] = {
 
 def status(of: str, value: str) -> Status:
     """How this value of a field, or of what a page works out, is shown. Raises KeyError for one that is not in the table."""
-    known = STATUSES[of][value]
-    return known if known.word else replace(known, word=_label(of, value))
+    entry = STATUSES[of][value]
+    return entry if entry.word else replace(entry, word=_label(of, value))
 
 
 def status_of(row: Model, field: str = "state") -> Status:

@@ -88,8 +88,8 @@ def _mailed(group: ErrorGroup, now: datetime) -> None:
 def _locked(label: str) -> ErrorGroup:
     label = label[:300]
     row_id = uuid.uuid5(NAMESPACE, label)
-    known = ErrorGroup.objects.filter(id=row_id).exists()
-    if not known and ErrorGroup.objects.count() >= MOST_GROUPS:
+    exists = ErrorGroup.objects.filter(id=row_id).exists()
+    if not exists and ErrorGroup.objects.count() >= MOST_GROUPS:
         label, row_id = REST, uuid.uuid5(NAMESPACE, REST)
     ErrorGroup.objects.bulk_create([ErrorGroup(id=row_id, label=label)], ignore_conflicts=True)
     return ErrorGroup.objects.select_for_update().get(id=row_id)

@@ -55,7 +55,7 @@ class QueuedBackend(BaseEmailBackend):
         return len(email_messages)
 
 
-class Wire:
+class WireMessage:
     """A message in wire form, as far as Django's backends ask for it."""
 
     def __init__(self, raw: bytes) -> None:
@@ -74,7 +74,7 @@ class ReadyMessage(EmailMessage):
 
     def __init__(self, raw: bytes, sender: str, to: list[str]) -> None:
         super().__init__(from_email=sender, to=to)
-        self._wire = Wire(raw)
+        self._wire = WireMessage(raw)
 
     def message(self, **kwargs: Any) -> Any:
         return self._wire

@@ -29,11 +29,10 @@ from portal.rate_limits.limits import Scope
 from portal.rate_limits.spending import spend
 
 NO_KEYS = _("Your company's keys are being made. Try again in a few seconds.")
-SEALED = ("key_version", "request_ciphertext")
 
 
 @dataclass(frozen=True)
-class Company:
+class ProposedCompany:
     """One company of a proposal; `connection` once it is connected and its checklist laid out."""
 
     id: str
@@ -48,7 +47,7 @@ class ActivationPage:
 
     row: ActivationRequest
     provider: Provider
-    companies: list[Company]
+    companies: list[ProposedCompany]
     consent: Consent | None  # while a decision is awaited, and of one that was declined by mail
 
     @property
@@ -146,14 +145,14 @@ def sides(provider: Provider) -> list[Environment]:
 
 def get_activation_or_404(request: MemberRequest, activation_id: UUID) -> ActivationPage:
     """Five queries at most. Raises Http404, also where the provider no longer offers it."""
-    row = get_own_or_404(request, ActivationRequest.objects.defer(*SEALED), id=activation_id)
+    row = get_own_or_404(request, ActivationRequest.objects.without_sealed(), id=activation_id)
     laid_out = Onboarding.objects.filter(connection_id__in=row.opened.values())
     ready = {str(connection): connection for connection in laid_out.values_list("connection_id", flat=True)}
     return ActivationPage(
         row,
         registry.all_providers()[row.provider],
         [
-            Company(company, words, company in row.approved, ready.get(row.opened.get(company, "")))
+            ProposedCompany(company, words, company in row.approved, ready.get(row.opened.get(company, "")))
             for company, words in row.companies
         ],
         consent_of(row, request.user) if row.state == ActivationState.SHOWN or not row.approved else None,

@@ -44,7 +44,7 @@ def activation_poll(request: MemberRequest, activation_id: UUID) -> HttpResponse
     """What htmx asks for while a worker is at it."""
     page = get_activation_or_404(request, activation_id)
     return render_if_changed(
-        request, "onboarding/activation_moving.html", lambda: _context(request, page), fingerprint=page.fingerprint
+        request, "onboarding/activation_progress.html", lambda: _context(request, page), fingerprint=page.fingerprint
     )
 
 
@@ -87,7 +87,7 @@ def ask_consent(request: MemberRequest, activation_id: UUID) -> HttpResponse:
 @limited(limits.CONSENT_ANSWER)
 def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
     """The link in that mail. Looking changes nothing; one that cannot be answered is answered alike, whatever the reason."""
-    with consents.opened(token) as question:
+    with consents.open_question(token) as question:
         if question is None:
             return _consent_again(request, token)
         if request.method != "POST":
@@ -117,4 +117,4 @@ def _consent_again(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _context(request: MemberRequest, page: ActivationPage) -> dict[str, Any]:
-    return {"found": page, "provider": page.provider, "proved": recently_proved(request)}
+    return {"activation": page, "provider": page.provider, "proved": recently_proved(request)}

@@ -28,7 +28,7 @@ from portal.rate_limits.pages import limited
 logger = logging.getLogger(__name__)
 
 NO_CONTENT = 204
-BROUGHT = ("state", "code", "error", "iss")
+ANSWER_PARAMETERS = ("state", "code", "error", "iss")
 View = Callable[..., HttpResponse]
 
 
@@ -69,23 +69,23 @@ def callback(request: HttpRequest, provider_slug: str) -> HttpResponse:
         raise Http404
     if not request.user.is_authenticated:
         return render(request, "onboarding/callback_sign_in.html", {"provider": provider}, status=403)
-    if _repeats(request.GET, *BROUGHT):
+    if _repeats(request.GET, *ANSWER_PARAMETERS):
         return _void(request, provider)
-    brought = {name: request.GET.get(name, "") for name in BROUGHT}
-    if not brought["state"] and provider.activation is not None:
+    query = {name: request.GET.get(name, "") for name in ANSWER_PARAMETERS}
+    if not query["state"] and provider.activation is not None:
         # Where no address of its own was registered for it, an activation link leads back to the one of sign-ins.
         if request.GET.get(provider.activation.parameter):
             return _to_activation(request, provider)
-        if brought["error"]:
-            return _activation_declined(request, provider, brought["error"])
-    if not brought["state"]:
+        if query["error"]:
+            return _activation_declined(request, provider, query["error"])
+    if not query["state"]:
         logger.warning("%s: a way back without a state", provider.slug)
         is_assumed = logins.state_is_assumed(provider)
         context = {"provider": provider, "is_assumed": is_assumed}
         return render(request, "onboarding/callback_no_state.html", context, status=400)
     arrival = logins.arrive(
         provider=provider.slug,
-        brought=brought,
+        query=query,
         session=request.session.session_key or "",
         user=request.user,
     )

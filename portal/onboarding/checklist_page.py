@@ -21,7 +21,7 @@ from connections.vault.models import ClientRegistration, Connection, Credential,
 from portal.members.polling import fingerprint_of
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
-from portal.onboarding.progress import Progress, Step, progress
+from portal.onboarding.progress import ChecklistStep, Progress, progress
 
 SLOW = timedelta(seconds=20)
 
@@ -44,7 +44,7 @@ class ChecklistPage:
     """One checklist with one checkpoint open."""
 
     progress: Progress
-    opened: Step | None
+    open_step: ChecklistStep | None
     pins: list[Pin]  # of the open checkpoint, where certificates are confirmed
     credentials: dict[str, Credential]  # names, hints and times; the web process can read no more
     our_client_id: str
@@ -58,7 +58,7 @@ class ChecklistPage:
         return self.progress.connection
 
     @property
-    def pending(self) -> list[Step]:
+    def pending(self) -> list[ChecklistStep]:
         return [step for step in self.progress.steps if step.is_pending]
 
     @property
@@ -92,9 +92,9 @@ class ChecklistPage:
     @property
     def shows_exchange(self) -> bool:
         """The open checkpoint is the one that was signed in for."""
-        if self.opened is None or self.attempt is None:
+        if self.open_step is None or self.attempt is None:
             return False
-        return self.is_exchanging and self.attempt.checkpoint == self.opened.checkpoint.slug
+        return self.is_exchanging and self.attempt.checkpoint == self.open_step.checkpoint.slug
 
     @property
     def is_slow(self) -> bool:
@@ -104,16 +104,18 @@ class ChecklistPage:
     @property
     def fields(self) -> list[CredentialField]:
         """What is typed in at the open checkpoint."""
-        return [self.progress.provider.field(name) for name in self.opened.checkpoint.fields] if self.opened else []
+        return (
+            [self.progress.provider.field(name) for name in self.open_step.checkpoint.fields] if self.open_step else []
+        )
 
     @property
     def logins(self) -> list[Login]:
         """The login pages at the provider that can be started at the open checkpoint."""
-        named = self.opened.checkpoint.connect if self.opened else ()
-        found = [self.progress.provider.login(name) for name in named]
+        names = self.open_step.checkpoint.connect if self.open_step else ()
+        logins = [self.progress.provider.login(name) for name in names]
         return [
             login
-            for login in found
+            for login in logins
             if not isinstance(login, AuthorizationCode) or login.name == self.connection.auth_method
         ]
 
@@ -132,14 +134,14 @@ class ChecklistPage:
         return [pin for pin in self.pins if pin.confirmed_at is None]
 
     @property
-    def proving(self) -> Step | None:
+    def proving(self) -> ChecklistStep | None:
         """The checkpoint whose probe answers for the open one: itself, or the one it is inferred from."""
-        if self.opened is None:
+        if self.open_step is None:
             return None
-        proof = self.opened.checkpoint.proof
+        proof = self.open_step.checkpoint.proof
         if isinstance(proof, Inference):
             return next(step for step in self.progress.steps if step.checkpoint.slug == proof.follows)
-        return self.opened if isinstance(proof, Probe) else None
+        return self.open_step if isinstance(proof, Probe) else None
 
     @property
     def is_asking(self) -> bool:
@@ -152,20 +154,23 @@ class ChecklistPage:
         step = self.proving
         if step is None or not step.can_check or step.is_pending or self.is_exchanging:
             return False
-        if step is not self.opened and step.state is MarkState.FAILING:
+        if step is not self.open_step and step.state is MarkState.FAILING:
             return False  # what would prove it must be put right itself, before it proves anything
         if _is_login(step) and not self.has_access:
             return False  # nobody has signed in there, or it came to nothing: there is nothing to ask with
         return not self.not_entered(step)
 
-    def not_entered(self, step: Step) -> list[CredentialField]:
+    def not_entered(self, step: ChecklistStep) -> list[CredentialField]:
         """What must be entered at this checkpoint before it can be asked."""
-        given = {*self.credentials, *(name for name, value in self.connection.settings.items() if value.strip())}
+        entered_names = {
+            *self.credentials,
+            *(name for name, value in self.connection.settings.items() if value.strip()),
+        }
         fields = [self.progress.provider.field(name) for name in step.checkpoint.fields]
-        return [field for field in fields if not field.optional and field.name not in given]
+        return [field for field in fields if not field.optional and field.name not in entered_names]
 
     @property
-    def pressed_at(self) -> Step | None:
+    def pressed_at(self) -> ChecklistStep | None:
         """Where the press is that can change what stands here: at the checkpoint whose proof is asked for, or at the
         first one that must pass before that.
         """
@@ -177,14 +182,14 @@ class ChecklistPage:
 
     @property
     def shows_run(self) -> bool:
-        return self.opened is not None and isinstance(self.opened.checkpoint.proof, LogProbe)
+        return self.open_step is not None and isinstance(self.open_step.checkpoint.proof, LogProbe)
 
     @property
-    def waits_for(self) -> Sequence[Step]:
+    def waits_for(self) -> Sequence[ChecklistStep]:
         """What must pass before the open checkpoint can be checked."""
-        if self.opened is None or not self.opened.is_locked:
+        if self.open_step is None or not self.open_step.is_locked:
             return []
-        needs = self.opened.checkpoint.needs
+        needs = self.open_step.checkpoint.needs
         return [step for step in self.progress.steps if step.checkpoint.slug in needs and not step.state.is_proved]
 
     @property
@@ -218,8 +223,8 @@ def for_checklist_page(onboardings: QuerySet[Onboarding]) -> QuerySet[Onboarding
     )
 
 
-def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
-    """The checklist with `opened` (a checkpoint's slug), or else the current one, open. Needs the tenant's scope, and an
+def checklist_page(onboarding: Onboarding, open_slug: str = "") -> ChecklistPage:
+    """The checklist with `open_slug` (a checkpoint's slug), or else the current one, open. Needs the tenant's scope, and an
     onboarding fetched `for_checklist_page`.
 
     Raises KeyError for a checkpoint the provider does not declare.
@@ -227,14 +232,16 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
     prefetched: Any = onboarding
     provider = provider_of(onboarding.connection)
     checklist_progress = progress(onboarding, provider)
-    if opened:
-        provider.checkpoint(opened, onboarding.connection.auth_method)
-        opened_step: Step | None = next(step for step in checklist_progress.steps if step.checkpoint.slug == opened)
+    if open_slug:
+        provider.checkpoint(open_slug, onboarding.connection.auth_method)
+        open_step: ChecklistStep | None = next(
+            step for step in checklist_progress.steps if step.checkpoint.slug == open_slug
+        )
     else:
-        opened_step = checklist_progress.current
+        open_step = checklist_progress.current
     return ChecklistPage(
         progress=checklist_progress,
-        opened=opened_step,
+        open_step=open_step,
         credentials={
             row.name: row
             for row in Credential.objects.for_connection(onboarding.connection).only(
@@ -243,7 +250,7 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
         },
         our_client_id=prefetched.our_client_id,
         pins=list(Pin.objects.filter(connection=onboarding.connection).order_by("host", "seen_at"))
-        if opened_step and opened_step.checkpoint.pins
+        if open_step and open_step.checkpoint.pins
         else [],
         latest_run=_latest_run(onboarding.connection),
         attempt=_latest_attempt(onboarding.connection)
@@ -254,7 +261,7 @@ def checklist_page(onboarding: Onboarding, opened: str = "") -> ChecklistPage:
     )
 
 
-def _is_login(step: Step) -> bool:
+def _is_login(step: ChecklistStep) -> bool:
     """Signing in is all that can be done there: nothing is typed in."""
     return bool(step.checkpoint.connect) and not step.checkpoint.fields
 

@@ -184,7 +184,7 @@ def _mail(question: Question, address: str) -> None:
 
 
 @contextmanager
-def opened(token: str) -> Iterator[Question | None]:
+def open_question(token: str) -> Iterator[Question | None]:
     """What the link asks, inside its tenant's scope; None where it cannot be answered (any more), whatever the reason."""
     digest = _digest(token)
     tenant_ids = Lookup.objects.filter(digest=digest, purpose=PURPOSE).values("tenant_id")
@@ -195,9 +195,7 @@ def opened(token: str) -> Iterator[Question | None]:
     with tenant_scope(tenant.id):
         rows = ActivationConsent.objects.filter(digest=digest, expires_at__gt=timezone.now())
         row = rows.filter(confirmed_at=None, declined_at=None).first()
-        waiting = ActivationRequest.objects.defer("key_version", "request_ciphertext").filter(
-            state=ActivationState.SHOWN
-        )
+        waiting = ActivationRequest.objects.without_sealed().filter(state=ActivationState.SHOWN)
         activation = waiting.filter(id=row.activation_id).first() if row is not None else None
         yield Question(row, activation, tenant) if row is not None and activation is not None else None
 
@@ -213,7 +211,7 @@ def answered_by(token: str, user: User) -> Question | None:
         row = ActivationConsent.objects.filter(digest=digest).first()
         if row is None or row.confirmed_at is row.declined_at is None:
             return None
-        requests = ActivationRequest.objects.defer("key_version", "request_ciphertext")
+        requests = ActivationRequest.objects.without_sealed()
         activation = requests.filter(id=row.activation_id).first()
         if activation is None or not is_own(address_of(activation), user):
             return None

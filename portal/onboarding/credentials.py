@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.provider import CredentialField, Kind
+from connections.spec.provider import CredentialField, FieldKind
 from connections.spec.text import Text
 from connections.tenancy.scope import Actor
 from connections.vault.models import ClientRegistration, Connection, ConnectionState, Credential
@@ -37,7 +37,7 @@ AGAIN = _(
 
 def address_fields(connection: Connection) -> list[CredentialField]:
     """What the customer types to say where the provider is; empty where the addresses are code."""
-    return [field for field in provider_of(connection).credentials if field.kind is Kind.ADDRESS]
+    return [field for field in provider_of(connection).credentials if field.kind is FieldKind.ADDRESS]
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def clean_credentials(*, mark: Mark, values: Mapping[str, str]) -> CleanCredenti
                 }
     open_values = {field.name: cleaned[field.name] for field in fields if not field.secret and field.name in cleaned}
     changed = {name for name, value in open_values.items() if value != connection.settings.get(name, "")}
-    addresses = {field.name for field in fields if field.kind is Kind.ADDRESS}
+    addresses = {field.name for field in fields if field.kind is FieldKind.ADDRESS}
     after = {**connection.settings, **open_values}
     moves_server = provider.typed_origins(after) != provider.typed_origins(connection.settings)
     if connection.state != ConnectionState.SETUP:
@@ -108,7 +108,7 @@ def clean_credentials(*, mark: Mark, values: Mapping[str, str]) -> CleanCredenti
     if errors:
         raise ValidationError(errors)
     secrets = {field.name: Secret(cleaned[field.name]) for field in fields if field.secret and field.name in cleaned}
-    identifying = {field.name for field in fields if field.kind in (Kind.TEXT, Kind.ADDRESS)}
+    identifying = {field.name for field in fields if field.kind in (FieldKind.TEXT, FieldKind.ADDRESS)}
     return CleanCredentials(
         mark,
         open_values,
@@ -151,11 +151,11 @@ def clean_value(field: CredentialField, text: str, connection: Connection) -> st
         raise ValidationError(
             _("This is a certificate. We fetch the certificate ourselves; here belongs something else.")
         )
-    if field.kind is Kind.CHOICE:
+    if field.kind is FieldKind.CHOICE:
         if cleaned not in [value for value, _label in field.choices]:
             raise ValidationError(_("Choose one of those offered."))
         return cleaned
-    if field.kind is Kind.WORDS:
+    if field.kind is FieldKind.WORDS:
         if not cleaned.translate(NO_JOINERS).isprintable() or not field.shortest <= len(cleaned) <= field.longest:
             raise ValidationError(_("Write it in one line of ordinary characters."))
         return cleaned
@@ -163,7 +163,7 @@ def clean_value(field: CredentialField, text: str, connection: Connection) -> st
         raise ValidationError(
             _("There is a blank or a line break in the middle. Copy the value once more, all of it.")
         )
-    if field.kind is Kind.ADDRESS:
+    if field.kind is FieldKind.ADDRESS:
         return _address(cleaned, connection)
     if urlsplit(cleaned).scheme in ("http", "https"):
         raise ValidationError(_("This is an address. Paste the key itself."))

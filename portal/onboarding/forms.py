@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
-from connections.spec.provider import CredentialField, Environment, Kind, Provider
+from connections.spec.provider import CredentialField, Environment, FieldKind, Provider
 from portal.onboarding.credentials import CleanCredentials, clean_credentials
 from portal.onboarding.models import Mark
 
@@ -61,13 +61,13 @@ class FieldsForm(forms.Form):
     def _form_field(field: CredentialField, stored_value: str, *, keeps: bool) -> forms.Field:
         attributes = {"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
         words: dict[str, Any] = {"label": field.label, "help_text": field.help, "required": False}
-        if field.kind is Kind.CHOICE:
+        if field.kind is FieldKind.CHOICE:
             return forms.ChoiceField(choices=field.choices, initial=stored_value or field.choices[0][0], **words)
         if field.secret:
             if keeps:
                 words["help_text"] = _("Stored and sealed. Leave it empty to keep it.")
             widget: forms.Widget = forms.PasswordInput(attrs=attributes, render_value=False)
-        elif field.kind is Kind.ADDRESS:
+        elif field.kind is FieldKind.ADDRESS:
             widget = forms.TextInput(attrs={**attributes, "inputmode": "url"})
         else:
             widget = forms.TextInput(attrs=attributes)

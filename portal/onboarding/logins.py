@@ -75,14 +75,14 @@ class Arrival:
     attempt: AuthorizationAttempt
 
 
-def arrive(*, provider: str, brought: Mapping[str, str], session: str, user: User) -> Arrival | None:
-    """Use up the attempt that a browser brought back, in its tenant's scope. `brought`: state, code, error, iss.
+def arrive(*, provider: str, query: Mapping[str, str], session: str, user: User) -> Arrival | None:
+    """Use up the attempt that a browser brought back, in its tenant's scope. `query`: state, code, error, iss.
 
     A way back that was opened before, by the same person in the same session, leads to where it led, and uses nothing.
     None, alike for a state that is unknown, too old, of another session, person, provider or tenant: nothing is sent
     then. A code that arrives for a connection with a company stops its reading until the company is proved.
     """
-    state = brought["state"]
+    state = query["state"]
     tenant_id = authorization.tenant_of(state=state)
     membership = membership_of(user, tenant_id, Action.CONNECT) if tenant_id else None
     if membership is None:
@@ -91,9 +91,9 @@ def arrive(*, provider: str, brought: Mapping[str, str], session: str, user: Use
         attempt = authorization.receive(
             provider=provider,
             state=state,
-            code=brought["code"],
-            error=brought["error"],
-            issuer=brought["iss"],
+            code=query["code"],
+            error=query["error"],
+            issuer=query["iss"],
             session=session,
             actor=user.actor,
         )
@@ -148,7 +148,7 @@ def _explain(attempt: AuthorizationAttempt, marks: Mapping[str, Mark], mark: Mar
     if fault is None or fault.acts is not Acts.CUSTOMER or not fault.checkpoint:
         record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))
         return
-    named = marks.get(fault.checkpoint, mark)
-    diagnosis.fail(named, fault, attempt.entry_id)
-    if named is not mark:
+    blamed_mark = marks.get(fault.checkpoint, mark)
+    diagnosis.fail(blamed_mark, fault, attempt.entry_id)
+    if blamed_mark is not mark:
         record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.provider import CredentialField, Kind
+from connections.spec.provider import CredentialField, FieldKind
 from connections.spec.text import Text
 
 # Nothing of a key, an id or an address: zero width, soft hyphen, byte order mark, and what turns the direction of writing.
@@ -60,12 +60,12 @@ def clean_paste(field: CredentialField, text: str, others: Collection[Credential
             left_out.append(what)
         return after
 
-    is_words = field.kind is Kind.WORDS
+    is_words = field.kind is FieldKind.WORDS
     value = keep((INVISIBLE_IN_WORDS if is_words else INVISIBLE).sub("", text), text, HIDDEN)
     if is_words:
         value = re.sub("[\u00a0\u2007\u202f]", " ", value)  # look like blanks, and are meant as such
     value = keep(value.strip(), value, BLANKS)
-    if not is_words and field.kind is not Kind.CHOICE:
+    if not is_words and field.kind is not FieldKind.CHOICE:
         value = keep(_without_name(field, value, others), value, NAME)
         bearer = BEARER.fullmatch(value.strip(QUOTES).strip())
         value = keep(bearer["value"], value, WORD) if bearer else value
@@ -75,16 +75,16 @@ def clean_paste(field: CredentialField, text: str, others: Collection[Credential
 def _without_name(field: CredentialField, value: str, others: Collection[CredentialField]) -> str:
     if value.startswith("{"):
         return _member(field, value)
-    named = NAMED.fullmatch(value)
-    if named is None:
+    match = NAMED.fullmatch(value)
+    if match is None:
         return value
-    name = _plain(named["name"])
+    name = _plain(match["name"])
     for other in others:
         if other.name != field.name and name in _names(other):
             raise OtherField(other.label)
     if name not in _names(field) and name not in GENERAL:
         return value
-    return named["value"].strip().rstrip(",;").strip()
+    return match["value"].strip().rstrip(",;").strip()
 
 
 def _member(field: CredentialField, value: str) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
-from connections.spec.checklist import Answer, Checkpoint, Finding, LogProbe, MarkState, Probe, SeenCertificate
+from connections.spec.checklist import Checkpoint, Finding, LogProbe, MarkState, Probe, ProbeAnswer, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
 from connections.spec.faults import Acts
 from connections.spec.operations import Arguments
@@ -80,17 +80,17 @@ class ConnectionAsker:
     @property
     def confirmed(self) -> Mapping[str, str]:
         with tenant_scope(self.connection.tenant_id):
-            meant = Evidence.objects.filter(
+            confirmations = Evidence.objects.filter(
                 mark__onboarding__connection_id=self.connection.id,
                 mark__checkpoint=self.checkpoint,
                 state=MarkState.VERIFIED,
             ).exclude(actor_name="")
-            return meant.order_by("at", "id").values_list("values", flat=True).last() or {}
+            return confirmations.order_by("at", "id").values_list("values", flat=True).last() or {}
 
-    def ask(self, operation: str, arguments: Arguments | None = None) -> Answer:
+    def ask(self, operation: str, arguments: Arguments | None = None) -> ProbeAnswer:
         reply = self.client.send(operation, arguments or Arguments())
         self.entry_id, self.provider_request_id = reply.entry_id, reply.provider_request_id
-        return Answer(reply.body, reply.entry_id, reply.provider_request_id)
+        return ProbeAnswer(reply.body, reply.entry_id, reply.provider_request_id)
 
     def certificates(self) -> Sequence[SeenCertificate]:
         return self.client.certificates()
@@ -98,9 +98,9 @@ class ConnectionAsker:
     def count_known(self, stream: str, ids: Sequence[str]) -> tuple[int, int]:
         with tenant_scope(self.connection.tenant_id):
             cursor = StreamCursor.objects.for_connection(self.connection).filter(stream=stream)
-            held = cursor.values_list("records", flat=True).first() or 0
+            total = cursor.values_list("records", flat=True).first() or 0
             ours = Record.objects.for_connection(self.connection).filter(stream=stream, external_id__in=ids)
-            return held, ours.count()
+            return total, ours.count()
 
     def fresh_token(self) -> None:
         if not self.client.has_new_consent:
@@ -154,7 +154,7 @@ def check(lease: TenantLease) -> Again | None:
         asker.client.write_pending()
         if (again := _outdated(asker)) is not None:
             return again
-        _found(mark, marks, checkpoint, finding, asker)
+        _record_finding(mark, marks, checkpoint, finding, asker)
     return None
 
 
@@ -181,7 +181,7 @@ def _keep(mark: Mark) -> MarkState:
     return MarkState(mark.state)
 
 
-def _found(
+def _record_finding(
     mark: Mark, marks: dict[str, Mark], checkpoint: Checkpoint, finding: Finding, asker: ConnectionAsker
 ) -> None:
     connection = asker.connection
@@ -207,8 +207,8 @@ def _found(
         return
     if finding.state is MarkState.VERIFIED:
         infer(of=connection, verified=mark, marks=marks, proof=proof)
-    known = faults.find(provider=connection.provider, code=connection.fault)
-    opens_again = checkpoint.opens or (known is not None and known.checkpoint == checkpoint.slug)
+    fault = faults.find(provider=connection.provider, code=connection.fault)
+    opens_again = checkpoint.opens or (fault is not None and fault.checkpoint == checkpoint.slug)
     if finding.proves_company if is_held else opens_again:
         _mended(connection)
     ask_waiting(slug=checkpoint.slug, marks=marks)

@@ -38,7 +38,7 @@ EVIDENCE_SHOWN = ("id", "state", "code", "values", "actor_name", "entry_id", "pr
 
 
 @dataclass(frozen=True)
-class Step:
+class ChecklistStep:
     """One checkpoint with its mark, ready to be shown."""
 
     number: int
@@ -60,8 +60,8 @@ class Step:
     @property
     def is_pending(self) -> bool:
         """A check was asked for and has not answered yet."""
-        asked, checked = self.mark.asked_at, self.mark.checked_at
-        return asked is not None and (checked is None or checked < asked)
+        asked_at, checked_at = self.mark.asked_at, self.mark.checked_at
+        return asked_at is not None and (checked_at is None or checked_at < asked_at)
 
     @property
     def can_confirm(self) -> bool:
@@ -85,15 +85,6 @@ class Step:
             return False  # what a probe found failing, only a probe can clear
         return bool(self.checkpoint.attest) and self.state in (MarkState.OPEN, MarkState.FAILING)
 
-    @property
-    def stays_attested(self) -> bool:
-        """The provider's API will never show it, so a person's word is all there can be."""
-        return isinstance(self.checkpoint.proof, Attestation)
-
-    @property
-    def can_only_be_inferred(self) -> bool:
-        return isinstance(self.checkpoint.proof, Inference)
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -101,7 +92,7 @@ class Progress:
 
     provider: Provider
     connection: Connection
-    steps: list[Step]
+    steps: list[ChecklistStep]
 
     @property
     def total(self) -> int:
@@ -122,11 +113,11 @@ class Progress:
         return {step.checkpoint.slug: step.state for step in self.steps}
 
     @property
-    def current(self) -> Step | None:
+    def current(self) -> ChecklistStep | None:
         return next((step for step in self.steps if step.is_current), None)
 
     @property
-    def failing(self) -> list[Step]:
+    def failing(self) -> list[ChecklistStep]:
         return [step for step in self.steps if step.state is MarkState.FAILING]
 
     @property
@@ -153,7 +144,7 @@ def progress(onboarding: Onboarding, provider: Provider) -> Progress:
         mark = marks[checkpoint.slug]
         evidence = _evidence(mark)
         steps.append(
-            Step(
+            ChecklistStep(
                 number=number,
                 checkpoint=checkpoint,
                 mark=mark,

@@ -165,7 +165,7 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
     if not checkpoint.confirm or latest is None:
         raise ActionRefused(_("There is nothing to confirm yet. Check it first."))
     _refuse_unseen(latest, evidence, connection)
-    meant = Proof(
+    confirmation = Proof(
         MarkState.VERIFIED,
         {**MEANT, **checkpoint.meant}.get(latest.code, latest.code),
         latest.values,
@@ -174,9 +174,9 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
         provider_request_id=latest.provider_request_id,
     )
     if "company_id" in latest.values:
-        _confirm_company(mark, meant, actor)
+        _confirm_company(mark, confirmation, actor)
     else:
-        record(mark=mark, proof=meant)
+        record(mark=mark, proof=confirmation)
         audit.record(
             tenant_id=mark.tenant_id,
             actor=actor,
@@ -202,14 +202,14 @@ def _to_confirm(mark: Mark) -> Evidence | None:
     """What was found and waits for a person's word; what stands behind it may be newer and say only that nobody answered."""
     if mark.state != MarkState.UNCONFIRMED:
         return None
-    found = (
+    evidence = (
         Evidence.objects.filter(mark=mark, state=MarkState.UNCONFIRMED).exclude(values={}).order_by("at", "id").last()
     )
     connection = mark.onboarding.connection
-    if found is not None and "company_id" in found.values and connection.fault in faults.HOLDING:
-        is_of_today = found.code in MEANT and (connection.fault_at is None or found.at >= connection.fault_at)
-        return found if is_of_today else None
-    return found
+    if evidence is not None and "company_id" in evidence.values and connection.fault in faults.HOLDING:
+        is_of_today = evidence.code in MEANT and (connection.fault_at is None or evidence.at >= connection.fault_at)
+        return evidence if is_of_today else None
+    return evidence
 
 
 def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connection) -> None:
@@ -223,15 +223,17 @@ def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connec
         raise ActionRefused(_("Something else was found since your page was shown. Look once more, then confirm."))
 
 
-def _confirm_company(mark: Mark, meant: Proof, actor: Actor) -> None:
+def _confirm_company(mark: Mark, confirmation: Proof, actor: Actor) -> None:
     connection = mark.onboarding.connection
     before, is_held = connection.company_id, connection.fault in faults.HOLDING
     bound = bind_company(
-        connection=connection, company_id=meant.values["company_id"], company_name=meant.values["company"]
+        connection=connection,
+        company_id=confirmation.values["company_id"],
+        company_name=confirmation.values["company"],
     )
     if not bound:
         raise ActionRefused(_("This connection belongs to another company already."))
-    record(mark=mark, proof=meant)
+    record(mark=mark, proof=confirmation)
     mark_healthy(connection=connection)
     connection.refresh_from_db(fields=["state"])
     audit.record(

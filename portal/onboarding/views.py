@@ -98,13 +98,13 @@ def checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> 
 @member(Action.VIEW)
 def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What htmx asks for while something is under way."""
-    opened = request.GET.get("open", "")
+    open_slug = request.GET.get("open", "")
     onboarding = get_onboarding_or_404(request, connection_id)
-    page = _checklist_page_at(onboarding, opened) if opened else checklist_page(onboarding)
+    page = _checklist_page_at(onboarding, open_slug) if open_slug else checklist_page(onboarding)
     return render_if_changed(
         request,
         "onboarding/poll.html",
-        lambda: _context(request, page, own_page=bool(opened)),
+        lambda: _context(request, page, own_page=bool(open_slug)),
         fingerprint=page.fingerprint,
     )
 
@@ -243,7 +243,7 @@ def _show(
 def _context(
     request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
 ) -> dict[str, Any]:
-    step = page.opened
+    step = page.open_step
     return {
         "checklist_page": page,
         "own_words": _own_words(page.progress.provider, step.checkpoint.slug) if step else "",

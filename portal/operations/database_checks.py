@@ -23,6 +23,7 @@ Messages = list[CheckMessage]
 
 
 def server_major() -> int:
+    """The major version of the PostgreSQL that answers, such as 16. One query."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version_num')::int / 10000")
         return int(cursor.fetchone()[0])

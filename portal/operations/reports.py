@@ -146,9 +146,9 @@ def _described(record: logging.LogRecord) -> str:
     if match is not None:
         parts.append(f"Address: {match.route}")
     error = record.exc_info[1] if record.exc_info else None
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    ids: set[int] = set()
+    while error is not None and id(error) not in ids:
+        ids.add(id(error))
         parts.append(
             f"{type(error).__module__}.{type(error).__qualname__}\n" + "".join(format_tb(error.__traceback__))
         )

@@ -51,6 +51,7 @@ class Login:
 
 
 def login() -> Login:
+    """Who this process is to the database, read from its catalogues in three queries."""
     names = ", ".join(ATTRIBUTES)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -88,13 +89,13 @@ def role(app_configs: Sequence[Any] | None = None, databases: Iterable[str] | No
     """Row security holds only for a role that cannot step around it."""
     if not databases:
         return []
-    wanted = ROLES[settings.PROCESS]
+    names = ROLES[settings.PROCESS]
     current = login()
-    if current.role not in wanted or session_role(current) != current.role:
+    if current.role not in names or session_role(current) != current.role:
         return [
             Error(
                 f"This {settings.PROCESS} process is signed in to the database as {session_role(current)}.",
-                hint=f"Its DATABASE_URL must name {' or '.join(wanted)}.",
+                hint=f"Its DATABASE_URL must name {' or '.join(names)}.",
                 id="portal.E001",
             )
         ]

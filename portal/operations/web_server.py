@@ -57,10 +57,10 @@ class Channel(HTTPChannel):
     def received(self, data: bytes) -> bool:
         if self.sending_since is None:
             self.sending_since = time.time()
-        taken: bool = super().received(data)
+        is_complete: bool = super().received(data)
         if self.request is None:  # whole: the next one begins with its first byte
             self.sending_since = None
-        return taken
+        return is_complete
 
     def is_late(self, now: float) -> bool:
         return self.sending_since is not None and not self.requests and now - self.sending_since > RECEIVE_SECONDS
@@ -147,8 +147,8 @@ def _is_busy(channel: Channel) -> bool:
 def _connections_allowed(connections: int) -> int:
     """As many as this process may have files for, once it has asked for what they need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections * FILES_PER_CONNECTION + 256
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    files = connections * FILES_PER_CONNECTION + 256
+    if soft < files:
+        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return min(connections, max((soft - 256) // FILES_PER_CONNECTION, 16))

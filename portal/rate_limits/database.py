@@ -47,8 +47,8 @@ def _existing() -> BaseDatabaseWrapper | None:
 
 @contextmanager
 def cursor() -> Iterator[Any]:
-    with connection().cursor() as opened:
-        yield opened
+    with connection().cursor() as cursor:
+        yield cursor
 
 
 def is_open() -> bool:
@@ -69,9 +69,9 @@ def close() -> None:
         del _local.own
 
 
-def delete_expired(opened: Any, table: str, key: str, moment: str) -> None:
+def delete_expired(cursor: Any, table: str, key: str, moment: str) -> None:
     """A few rows that have expired, and no others: however many there are, nothing is lost before its time."""
-    opened.execute(
+    cursor.execute(
         f'DELETE FROM "{table}" WHERE "{key}" IN (SELECT "{key}" FROM "{table}" WHERE "{moment}" <= clock_timestamp()'  # noqa: S608  # nosec B608  (names of our own models)
         f' ORDER BY "{moment}" LIMIT {EXPIRED_AT_ONCE} FOR UPDATE SKIP LOCKED)'
     )

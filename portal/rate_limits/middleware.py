@@ -16,7 +16,7 @@ from portal.rate_limits.spending import RateLimited
 SHOWN = "_rate_limited"
 # Never written into a page again, whichever form they stood in.
 SECRET_WORDS = ("password", "secret", "code", "token", "key", "csrf", "recovery")
-MOST_KEPT = 20_000  # characters of what was typed
+MAX_REPEATED_CHARACTERS = 20_000  # characters of what was typed
 
 
 class RateLimitMiddleware:
@@ -71,12 +71,12 @@ def typed_values(request: HttpRequest) -> tuple[list[tuple[str, str]], bool]:
     # A view that takes secrets says so to Django, and allauth's by the names of their fields.
     is_sensitive = getattr(request, "sensitive_post_parameters", None) is not None
     pairs = [(name, value) for name, values in request.POST.lists() for value in values]
-    kept = [
+    repeated = [
         (name, value)
         for name, value in pairs
         if not is_sensitive and not any(word in name.lower() for word in SECRET_WORDS)
     ]
-    lost = any(name != "csrfmiddlewaretoken" for name, value in set(pairs) - set(kept)) or bool(request.FILES)
-    if sum(len(name) + len(value) for name, value in kept) > MOST_KEPT:
+    is_cut = any(name != "csrfmiddlewaretoken" for name, value in set(pairs) - set(repeated)) or bool(request.FILES)
+    if sum(len(name) + len(value) for name, value in repeated) > MAX_REPEATED_CHARACTERS:
         return [], False
-    return kept, not lost
+    return repeated, not is_cut

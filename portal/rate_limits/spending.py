@@ -97,22 +97,22 @@ def spend(limit: Limit, subjects: Mapping[Scope, object]) -> Spent:
 
     A rate whose scope has no subject (None or "") does not apply: the house's own commands act for no person.
     """
-    wanted = {
+    rates = {
         key_of(limit, rate, subject): rate
         for rate in limit.rates
         if (subject := "all" if rate.scope is Scope.HOUSE else subjects.get(rate.scope)) not in (None, "")
     }
-    if not wanted:
+    if not rates:
         return Spent(())
     refused: list[RateLimited] = []
     connection = database.connection()
     connection.ensure_connection()
     raw: Any = connection.connection
     with raw.transaction() as counting, connection.cursor() as cursor:
-        cursor.execute(SPEND, [list(wanted), [rate.seconds for rate in wanted.values()]])
+        cursor.execute(SPEND, [list(rates), [rate.seconds for rate in rates.values()]])
         rows = cursor.fetchall()
         refused += [
-            RateLimited(limit, wanted[key], opens_at) for key, count, opens_at in rows if count > wanted[key].most
+            RateLimited(limit, rates[key], opens_at) for key, count, opens_at in rows if count > rates[key].most
         ]
         if refused:
             raise Rollback(counting)

@@ -113,13 +113,13 @@ def _flat(details: dict[str, Any]) -> list[tuple[str, Any]]:
 class HouseLogAdmin(LookOnly):
     """What admins changed on these pages."""
 
-    list_display = ("when_done", "user", "what", "told")
+    list_display = ("when_done", "user", "what", "change")
     list_select_related = ("user", "content_type")
     paged_by = "-pk"
     row_search = staticmethod(search_log_entries)
     search_fields = ("object_repr",)
     search_help_text = _("The id or name of what was changed, or who changed it.")
-    fields = ("when_done", "user", "what", "told")
+    fields = ("when_done", "user", "what", "change")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
@@ -135,5 +135,5 @@ class HouseLogAdmin(LookOnly):
         return text(f"{kind} {entry.object_repr}".strip())
 
     @admin.display(description=_("what was done"))
-    def told(self, entry: LogEntry) -> str:
+    def change(self, entry: LogEntry) -> str:
         return text(entry.get_change_message())

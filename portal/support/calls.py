@@ -33,7 +33,7 @@ class CallAdmin(LookOnly):
 
     paged_by = "-asked_at"
     row_search = staticmethod(search_calls)
-    list_display = ("asked", "whose", "operation", "state_and_fault", "whose_turn")
+    list_display = ("when_asked", "whose", "operation", "state_and_fault", "whose_turn")
     list_filter = (CallStateFilter, TenantFilter, CallProviderFilter)
     list_select_related = ("tenant", "connection")
     search_fields = ("id",)  # shows the box; what it means stands below
@@ -54,9 +54,9 @@ class CallAdmin(LookOnly):
         "fault_words",
         "entry_link",
         "request_id",
-        "asked",
+        "when_asked",
         "asked_by",
-        "sent",
+        "when_sent",
         "ended",
         "settled_by",
         "earlier",
@@ -120,11 +120,11 @@ class CallAdmin(LookOnly):
         return text(call.provider_request_id)
 
     @admin.display(description=_("asked at"))
-    def asked(self, call: Call) -> SafeString | str:
+    def when_asked(self, call: Call) -> SafeString | str:
         return when(call.asked_at)
 
     @admin.display(description=_("sent at"))
-    def sent(self, call: Call) -> SafeString | str:
+    def when_sent(self, call: Call) -> SafeString | str:
         return when(call.sent_at)
 
     @admin.display(description=_("ended"))

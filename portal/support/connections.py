@@ -59,7 +59,7 @@ class StoredSecret:
 class ConnectionAdmin(LookOnly):
     """Read-only but for one switch. The staff's role has no right on any sealed column."""
 
-    list_display = ("name_and_place", "tenant", "state_and_fault", "last_run", "opened")
+    list_display = ("name_and_place", "tenant", "state_and_fault", "last_run", "when_opened")
     list_filter = (ConnectionStateFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
     search_fields = ("id",)  # shows the box; what it means stands below
     search_help_text = _(
@@ -80,7 +80,7 @@ class ConnectionAdmin(LookOnly):
         "company",
         "company_number",
         "sync_every_hours",
-        "opened",
+        "when_opened",
     )
     readonly_fields = fields
 
@@ -136,8 +136,8 @@ class ConnectionAdmin(LookOnly):
         except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
-            said = gettext("Plain HTTP is allowed now.") if is_allowed else gettext("Plain HTTP is off now.")
-            messages.success(request, said)
+            message = gettext("Plain HTTP is allowed now.") if is_allowed else gettext("Plain HTTP is off now.")
+            messages.success(request, message)
         return redirect("admin:vault_connection_change", key)
 
     def allow_private(self, request: HttpRequest, key: UUID) -> HttpResponse:
@@ -151,8 +151,8 @@ class ConnectionAdmin(LookOnly):
         except ActionRefused as refused:
             messages.error(request, str(refused))
         else:
-            said = gettext("Allowed now: %(networks)s.") % {"networks": ", ".join(allowed)}
-            messages.success(request, said if allowed else gettext("No private network is allowed now."))
+            message = gettext("Allowed now: %(networks)s.") % {"networks": ", ".join(allowed)}
+            messages.success(request, message if allowed else gettext("No private network is allowed now."))
         return redirect("admin:vault_connection_change", key)
 
     @admin.display(description=_("connection"))
@@ -216,7 +216,7 @@ class ConnectionAdmin(LookOnly):
         return text(connection.company_id)
 
     @admin.display(description=_("opened"))
-    def opened(self, connection: Connection) -> SafeString | str:
+    def when_opened(self, connection: Connection) -> SafeString | str:
         return when(connection.created_at)
 
     @admin.display(description=_("last run"))

@@ -120,7 +120,7 @@ class TypedFilter(admin.SimpleListFilter):
             "placeholder": self.placeholder,
             "kind": self.kind,
             "typed": self.value() or "",
-            "kept": other_parameters,
+            "other_parameters": other_parameters,
             "suggestions": self.lookup_choices,
             "narrower": [
                 (changelist.get_query_string({self.parameter_name: value}), label) for value, label in self.narrower
@@ -169,8 +169,8 @@ class TenantFilter(TypedFilter):
         columns = ("id", "slug", "name")
         if exact := list(Tenant.objects.filter(slug=typed.lower()).values_list(*columns)):
             return exact
-        named = Tenant.objects.filter(name__icontains=typed).order_by("name", "id")
-        matches = list(named.values_list(*columns)[: self.most + 1])
+        tenants = Tenant.objects.filter(name__icontains=typed).order_by("name", "id")
+        matches = list(tenants.values_list(*columns)[: self.most + 1])
         return [each for each in matches if each[2].casefold() == typed.casefold()] or matches
 
 

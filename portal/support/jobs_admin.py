@@ -133,9 +133,9 @@ class MailAdmin(LookOnly):
     row_search = staticmethod(search_mails)
     search_fields = ("id",)  # shows the box; what it means stands in list_search.py
     search_help_text = _("Mail id, or the id of what it was about.")
-    list_display = ("created", "state_badge", "tries", "trouble", "sent")
+    list_display = ("created", "state_badge", "tries", "trouble", "when_sent")
     list_filter = (MailStateFilter,)
-    fields = ("id", "about", "state_badge", "tries", "trouble", "created", "sent")
+    fields = ("id", "about", "state_badge", "tries", "trouble", "created", "when_sent")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutgoingMail]:
@@ -151,5 +151,5 @@ class MailAdmin(LookOnly):
         return when(mail.created_at)
 
     @admin.display(description=_("sent"))
-    def sent(self, mail: OutgoingMail) -> SafeString | str:
+    def when_sent(self, mail: OutgoingMail) -> SafeString | str:
         return when(mail.sent_at)

@@ -83,8 +83,8 @@ class PagedByPosition(ChangeList):
         if len(page) > self.list_per_page:
             last = self.result_list[-1]
             value = getattr(last, column)
-            shown = value.isoformat() if isinstance(value, datetime) else value
-            self.next_link = self.get_query_string({BEFORE: f"{shown}~{last.pk}"})
+            position = value.isoformat() if isinstance(value, datetime) else value
+            self.next_link = self.get_query_string({BEFORE: f"{position}~{last.pk}"})
 
     def _position(self, text: str) -> tuple[Any, Any] | None:
         """Where a page begins; None for nonsense, which is the first page."""

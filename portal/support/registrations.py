@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
-from connections.spec.grants import Client
+from connections.spec.grants import ClientOwner
 from connections.vault.fields import sealed_columns
 from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import ClientRegistration
@@ -81,12 +81,12 @@ class RegistrationForm(RowForm):
 
     def clean_activation_link(self) -> str:
         """Customers are sent there, so it is an address on the web, and protected but for simulators."""
-        given = str(self.cleaned_data["activation_link"]).strip()
-        if given and not given.startswith("https://") and not settings.DEMO:
+        link = str(self.cleaned_data["activation_link"]).strip()
+        if link and not link.startswith("https://") and not settings.DEMO:
             raise forms.ValidationError(_("Enter an address that begins with https."))
-        if given and not given.startswith(("https://", "http://")):
+        if link and not link.startswith(("https://", "http://")):
             raise forms.ValidationError(_("Enter an address that begins with https."))
-        return given
+        return link
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
@@ -106,12 +106,12 @@ class ChangeForm(RegistrationForm):
 
 def free_places() -> list[tuple[str, str]]:
     """Every provider environment of the registry that has no registration yet."""
-    taken = set(ClientRegistration.objects.values_list("provider", "environment"))
+    registered = set(ClientRegistration.objects.values_list("provider", "environment"))
     return [
         (f"{provider.slug}|{side.value}", place(provider.slug, side.value))
         for provider in registry.all_providers().values()
         for side in registry.environments(provider)
-        if (provider.slug, side.value) not in taken
+        if (provider.slug, side.value) not in registered
     ]
 
 
@@ -134,7 +134,7 @@ def is_needed(slug: str) -> bool:
     provider = registry.find(slug)
     if provider is None:
         return False
-    ours = any(grant.client is Client.OURS for grant in provider.grants)
+    ours = any(grant.client is ClientOwner.OURS for grant in provider.grants)
     return ours or bool(provider.logins) or provider.activation is not None
 
 
@@ -162,10 +162,10 @@ class ClientRegistrationAdmin(Editable):
         typed = ("redirect_uri", "callbacks", "activation_link", "api_version")
         if obj is None:
             return ("place", "client_id", "client_secret", *typed)
-        shown = (*typed, "changed")
+        rest = (*typed, "changed")
         if not self.has_change_permission(request, obj):
-            return ("where", "client_id", "secret", *shown)
-        return ("where", "client_id", "secret", "client_secret", *shown)
+            return ("where", "client_id", "secret", *rest)
+        return ("where", "client_id", "secret", "client_secret", *rest)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return ("callbacks",) if obj is None else ("where", "secret", "callbacks", "changed")

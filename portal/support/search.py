@@ -33,7 +33,7 @@ from portal.support.formatting import when_in_words as when
 from portal.support.search_text import SearchText, parse_search_text
 from portal.support.time_parameters import format_time_parameter
 
-MOST = 10  # of each kind; its list shows the rest
+MOST_OF_A_KIND = 10  # of each kind; its list shows the rest
 MOST_INVITED = 50
 AROUND = timedelta(minutes=5)  # a time that stands in a mail
 
@@ -61,7 +61,7 @@ class SearchResult:
 
 
 @dataclass(frozen=True)
-class Kind:
+class SearchedModel:
     """What has a staff page. `rows` are those that an id of ours, or what `search_queries` reads for the model, may name."""
 
     model: type[Model]
@@ -100,49 +100,49 @@ def _where(connection: Connection) -> str:
 
 # In the order of the answer. The staff's role has no right on the other columns of calls, registrations and mails.
 KINDS = (
-    Kind(
+    SearchedModel(
         RequestLogEntry,
         gettext_lazy("Request"),
         lambda: RequestLogEntry.objects.prefetch_related("tenant").order_by("-at", "-id"),
         str,
         _request,
     ),
-    Kind(
+    SearchedModel(
         SyncRun,
         gettext_lazy("Sync run"),
         lambda: SyncRun.objects.select_related("tenant"),
         lambda run: when(run.queued_at),
         lambda run: f"{run.tenant.name}, {run.get_state_display()}",
     ),
-    Kind(
+    SearchedModel(
         Call,
         gettext_lazy("Call"),
         lambda: Call.objects.select_related("tenant").only("id", "operation", "state", "asked_at", "tenant"),
         lambda call: f"{call.operation} {when(call.asked_at)}",
         lambda call: f"{call.tenant.name}, {call.get_state_display()}",
     ),
-    Kind(
+    SearchedModel(
         Tenant,
         gettext_lazy("Tenant"),
         lambda: Tenant.objects.order_by("name", "id"),
         lambda tenant: tenant.name,
         lambda tenant: f"{tenant.slug}, {tenant.get_state_display()}",
     ),
-    Kind(
+    SearchedModel(
         Connection,
         gettext_lazy("Connection"),
         lambda: Connection.objects.select_related("tenant").order_by("-created_at", "-id"),
         _where,
         lambda connection: connection.tenant.name,
     ),
-    Kind(
+    SearchedModel(
         User,
         gettext_lazy("Person"),
         lambda: User.objects.defer("password").order_by("email"),
         str,
         lambda user: user.email,
     ),
-    Kind(
+    SearchedModel(
         ClientRegistration,
         gettext_lazy("Client registration"),
         lambda: ClientRegistration.objects.defer(*sealed_columns(ClientRegistration)).order_by(
@@ -151,28 +151,28 @@ KINDS = (
         lambda row: place(row.provider, row.environment),
         lambda row: row.client_id,
     ),
-    Kind(
+    SearchedModel(
         Job,
         gettext_lazy("Job"),
         lambda: Job.objects.select_related("tenant").order_by("-created_at", "-id"),
         lambda job: job.kind,
         lambda job: job.get_state_display(),
     ),
-    Kind(
+    SearchedModel(
         OutgoingMail,
         gettext_lazy("Mail"),
         lambda: OutgoingMail.objects.only("id", "state", "created_at"),
         lambda mail: when(mail.created_at),
         lambda mail: mail.get_state_display(),
     ),
-    Kind(
+    SearchedModel(
         AuditEvent,
         gettext_lazy("Audit event"),
         lambda: AuditEvent.objects.select_related("tenant"),
         str,
         lambda event: f"{event.tenant.name}, {when(event.happened_at)}",
     ),
-    Kind(
+    SearchedModel(
         SystemAuditEvent,
         gettext_lazy("System audit event"),
         lambda: SystemAuditEvent.objects.all(),
@@ -243,15 +243,15 @@ def _by_key(
                 if of in hits_by_owner:
                     hits.setdefault(key, []).append(replace(hits_by_owner[of], kind=capfirst(str(name))))
     if missing := keys - hits.keys() - is_theirs:
-        rows = list(_KIND_OF[Job].rows().filter(search_queries.jobs_about(missing))[: MOST + 1])
-        for job in rows[:MOST]:
+        rows = list(_KIND_OF[Job].rows().filter(search_queries.jobs_about(missing))[: MOST_OF_A_KIND + 1])
+        for job in rows[:MOST_OF_A_KIND]:
             hits.setdefault(job.subject, []).append(_KIND_OF[Job].hit(job))
-        if len(rows) > MOST:
+        if len(rows) > MOST_OF_A_KIND:
             result.more.append((str(Job._meta.verbose_name_plural), list_of(Job, q=" ".join(map(str, missing)))))
     return hits
 
 
-def _there(question: Q) -> Iterator[tuple[Kind, list[UUID]]]:
+def _there(question: Q) -> Iterator[tuple[SearchedModel, list[UUID]]]:
     """The kinds that have such ids, with the ids. One query, of primary keys alone."""
     kinds = [kind for kind in KINDS if kind.model is not User]
     queries = [
@@ -266,16 +266,16 @@ def _there(question: Q) -> Iterator[tuple[Kind, list[UUID]]]:
 
 
 def _rows_matching(
-    kind: Kind, search_text: SearchText, pages: list[Any], result: SearchResult, *, is_named: bool
+    kind: SearchedModel, search_text: SearchText, pages: list[Any], result: SearchResult, *, is_named: bool
 ) -> Iterable[Hit]:
     """By everything that is no id of ours."""
     rows: dict[Any, Any] = {}
     for question in search_queries.search_conditions(kind.model, search_text, pages, is_named=is_named):
-        for row in kind.rows().filter(question)[: MOST + 1]:
+        for row in kind.rows().filter(question)[: MOST_OF_A_KIND + 1]:
             rows[row.pk] = row
-    if len(rows) > MOST:
+    if len(rows) > MOST_OF_A_KIND:
         result.more.append((str(kind.model._meta.verbose_name_plural), list_of(kind.model, q=search_text.text)))
-    return [kind.hit(row) for row in islice(rows.values(), MOST)]
+    return [kind.hit(row) for row in islice(rows.values(), MOST_OF_A_KIND)]
 
 
 def _invited(search_text: SearchText, result: SearchResult) -> Iterator[Hit]:

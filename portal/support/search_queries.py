@@ -14,7 +14,7 @@ from django.urls import ResolverMatch
 
 from connections.jobs.registry import kinds
 from connections.providers import registry
-from connections.spec.provider import Kind as FieldKind
+from connections.spec.provider import FieldKind
 from connections.tenancy.models import Lookup, Tenant
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection, Pin

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 Each = TypeVar("Each")
 
-LONGEST = 4000  # characters
+LONGEST_TEXT_CHARACTERS = 4000
 MOST_WORDS = 40  # that could be an id which is not ours
 MOST_IDS = 40  # of ours, and as many beginnings of such
-SHORTEST_BEGINNING = 8  # hexadecimal digits, as our pages show them
-LONGEST_NAME = 200  # of a tenant, company or person
+SHORTEST_BEGINNING_DIGITS = 8  # hexadecimal digits, as our pages show them
+LONGEST_NAME_CHARACTERS = 200  # of a tenant, company or person
 
 _HEX = "[0-9a-fA-F]"
 _UUID = re.compile(f"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}|(?<!{_HEX}){_HEX}{{32}}(?!{_HEX})")
@@ -66,7 +66,7 @@ def as_uuid(text: str) -> UUID | None:
 
 def parse_search_text(text_as_typed: str) -> SearchText:
     """What a text could name, which may be several things. Quotes, brackets, line breaks and words around them do no harm."""
-    text = _UNSEEN.sub("", text_as_typed[:LONGEST]).strip().strip(_AROUND).strip()
+    text = _UNSEEN.sub("", text_as_typed[:LONGEST_TEXT_CHARACTERS]).strip().strip(_AROUND).strip()
     addresses = _unique(each.rstrip(_AROUND) for each in _ADDRESS.findall(text))
     pages = [page for page in map(_page, addresses) if page is not None]
     rest = _ADDRESS.sub(lambda match: _parts(match[0].rstrip(_AROUND)), text)
@@ -78,7 +78,7 @@ def parse_search_text(text_as_typed: str) -> SearchText:
     beginnings = _unique(span for word in words if (span := _span(word)) is not None)
     return SearchText(
         text=text,
-        name=text if len(text) <= LONGEST_NAME and not re.search("[\n@]", text) and not addresses else "",
+        name=text if len(text) <= LONGEST_NAME_CHARACTERS and not re.search("[\n@]", text) and not addresses else "",
         ids=tuple(ids[:MOST_IDS]),
         beginnings=tuple(beginnings[:MOST_IDS]),
         words=tuple(words[:MOST_WORDS]),
@@ -88,7 +88,7 @@ def parse_search_text(text_as_typed: str) -> SearchText:
         pages=tuple(pages[:MOST_IDS]),
         addresses=tuple(addresses[:MOST_IDS]),
         times=tuple(_unique(_times(rest))[:3]),
-        is_cut=len(text_as_typed) >= LONGEST
+        is_cut=len(text_as_typed) >= LONGEST_TEXT_CHARACTERS
         or max(len(words), len(emails)) > MOST_WORDS
         or max(len(ids), len(beginnings), len(fingerprints), len(addresses)) > MOST_IDS,
     )
@@ -114,7 +114,7 @@ def _words(text: str, rest: str) -> Iterator[str]:
 def _span(word: str) -> tuple[UUID, UUID] | None:
     """The first and the last id that begin like this word."""
     digits = word.replace("-", "")
-    if not SHORTEST_BEGINNING <= len(digits) < 32 or not _BEGINNING.fullmatch(word):
+    if not SHORTEST_BEGINNING_DIGITS <= len(digits) < 32 or not _BEGINNING.fullmatch(word):
         return None
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
 

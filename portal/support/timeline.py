@@ -13,7 +13,7 @@ from connections.sync.sentences import Line
 from connections.transport.models import RequestLogEntry
 from portal.support.formatting import fault_words
 
-AT_ONCE = 200
+MOMENTS_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -40,19 +40,19 @@ def timeline(run: SyncRun, since: datetime | None = None) -> Timeline:
     if since is not None:
         lines, entries = lines.filter(at__gte=since), entries.filter(at__gte=since)
     provider = run.connection.provider
-    line_moments = (Moment(line.at, line=sentences.read(line, provider)) for line in lines[: AT_ONCE + 1])
-    entry_moments = (Moment(entry.at, entry=entry) for entry in entries[: AT_ONCE + 1])
+    line_moments = (Moment(line.at, line=sentences.read(line, provider)) for line in lines[: MOMENTS_AT_ONCE + 1])
+    entry_moments = (Moment(entry.at, entry=entry) for entry in entries[: MOMENTS_AT_ONCE + 1])
     moments = list(merge(line_moments, entry_moments, key=lambda moment: moment.at))
-    if len(moments) <= AT_ONCE:
+    if len(moments) <= MOMENTS_AT_ONCE:
         return Timeline(moments, None)
-    later = moments[AT_ONCE].at
+    later = moments[MOMENTS_AT_ONCE].at
     # Moments of one and the same instant stay together, or the next part would begin in their middle and lose some.
-    part = [moment for moment in moments[:AT_ONCE] if moment.at < later]
-    return Timeline(part or moments[:AT_ONCE], later)
+    part = [moment for moment in moments[:MOMENTS_AT_ONCE] if moment.at < later]
+    return Timeline(part or moments[:MOMENTS_AT_ONCE], later)
 
 
 @dataclass(frozen=True)
-class Stream:
+class StreamReport:
     """How far one stream is. `percent` is None while nobody knows how much there is."""
 
     progress: StreamProgress
@@ -61,12 +61,12 @@ class Stream:
     fault: str
 
 
-def streams(run: SyncRun) -> list[Stream]:
+def streams(run: SyncRun) -> list[StreamReport]:
     """One query. Needs the staff's or the tenant's scope."""
     provider = registry.find(run.connection.provider)
     labels = {stream.name: str(stream.label) for stream in provider.streams} if provider else {}
     return [
-        Stream(
+        StreamReport(
             progress,
             labels.get(progress.stream, progress.stream),
             _percent(progress),

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 
 from portal.support.search import find
-from portal.support.search_text import LONGEST
+from portal.support.search_text import LONGEST_TEXT_CHARACTERS
 
 
 def search(request: HttpRequest) -> HttpResponse:
@@ -21,7 +21,7 @@ def search(request: HttpRequest) -> HttpResponse:
     context = {
         **admin.site.each_context(request),
         "title": _("Find"),
-        "query": query[:LONGEST],
+        "query": query[:LONGEST_TEXT_CHARACTERS],
         "result": result,
     }
     return TemplateResponse(request, "admin/search.html", context)

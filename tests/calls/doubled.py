@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from connections.providers import registry
-from connections.spec.operations import Arguments, FieldTrouble, FollowUp, LookUp, Operation, Parameter, Place
+from connections.spec.operations import Arguments, FieldTrouble, FollowUp, LookUp, Operation, Parameter, ParameterPlace
 from connections.spec.provider import Provider
 
 THING = {"reference": "R-1", "amount": 1}
@@ -36,14 +36,14 @@ OPERATIONS = (
     Operation("things.find", "GET", "/things", "Find things", (Parameter("reference"),)),
     Operation(
         "things.get", "GET", "/things/{id}", "Read a thing",
-        (Parameter("id", Place.PATH, required=True), Parameter("X-Filter", Place.HEADER)),
+        (Parameter("id", ParameterPlace.PATH, required=True), Parameter("X-Filter", ParameterPlace.HEADER)),
     ),
-    Operation("things.drop", "DELETE", "/things/{id}", "Drop a thing", (Parameter("id", Place.PATH, required=True),)),
+    Operation("things.drop", "DELETE", "/things/{id}", "Drop a thing", (Parameter("id", ParameterPlace.PATH, required=True),)),
     Operation(
         "things.pay", "POST", "/payments", "Pay for a thing", (), THING,
         follow_up=FollowUp("things.result", "id", "transactionIdentifier", {406: "It was rejected.", 408: "It expired."}),
     ),
-    Operation("things.result", "GET", "/results/{id}", "Ask for a result", (Parameter("id", Place.PATH),)),
+    Operation("things.result", "GET", "/results/{id}", "Ask for a result", (Parameter("id", ParameterPlace.PATH),)),
 )  # fmt: skip
 
 

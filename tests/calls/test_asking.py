@@ -13,7 +13,7 @@ from connections.calls import services
 from connections.calls.models import METADATA, Call
 from connections.calls.validation import BadCall
 from connections.jobs.models import Job
-from connections.spec.operations import Arguments, Place
+from connections.spec.operations import Arguments, ParameterPlace
 from connections.tenancy.models import AuditEvent, Tenant
 from connections.tenancy.scope import staff_scope, tenant_scope
 from connections.vault.models import Connection
@@ -52,7 +52,7 @@ PATHS = ["", " ", ".", "..", "../x", "a/b", "a\\b", "%2e%2e", "a\nb", "a\x00", "
 
 @pytest.mark.parametrize("value", PATHS)
 def test_no_value_leads_to_another_path(calling: Calling, value: str) -> None:
-    assert set(troubles(calling, "things.get", path={"id": value})) == {(Place.PATH, "id")}
+    assert set(troubles(calling, "things.get", path={"id": value})) == {(ParameterPlace.PATH, "id")}
 
 
 @pytest.mark.parametrize("value", ["A-1 ä?#", "می\u200cشود", "न\u200d्"], ids=["odd", "Persian", "Hindi"])
@@ -69,14 +69,14 @@ def test_every_trouble_is_told_at_its_place(calling: Calling) -> None:
         headers={"Authorization": "Bearer mine"},
     )
     assert set(found) == {
-        (Place.QUERY, "mode"),
-        (Place.QUERY, "other"),
-        (Place.HEADER, "Authorization"),
+        (ParameterPlace.QUERY, "mode"),
+        (ParameterPlace.QUERY, "other"),
+        (ParameterPlace.HEADER, "Authorization"),
         "lines.0.amount",
     }
-    assert set(troubles(calling, "things.get")) == {(Place.PATH, "id")}
+    assert set(troubles(calling, "things.get")) == {(ParameterPlace.PATH, "id")}
     assert set(troubles(calling, "things.get", path={"id": "1"}, headers={"X-Filter": "a\r\nX: b"})) == {
-        (Place.HEADER, "X-Filter")
+        (ParameterPlace.HEADER, "X-Filter")
     }
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from connections.providers.registry import all_providers
 from connections.sandbox.kit import Simulator, discover
-from connections.spec.grants import AuthorizationCode, Client, ClientCredentials
+from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner
 from connections.spec.provider import Provider
 
 
@@ -76,7 +76,7 @@ def auth_methods_of(provider: Provider) -> list[AuthMethod]:
 
 def needs(grant: ClientCredentials) -> set[str]:
     """The fields of the customer without which there is no token request."""
-    return {*grant.also, *(("client_id", "client_secret") if grant.client is Client.CUSTOMERS else ())}
+    return {*grant.also, *(("client_id", "client_secret") if grant.client is ClientOwner.CUSTOMERS else ())}
 
 
 def typed_in(provider: Provider, grant: str) -> set[str]:

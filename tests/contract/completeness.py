@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 
 from connections.spec.checklist import Attestation, Checkpoint, Inference, LogProbe
 from connections.spec.grants import AuthorizationCode, ClientCredentials
-from connections.spec.operations import Operation, Place
+from connections.spec.operations import Operation, ParameterPlace
 from connections.spec.provider import CustomerHosts, Provider
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -118,7 +118,7 @@ def _operation(operation: Operation, known: dict[str, Operation]) -> Iterator[st
         yield f"has no {name}"
     yield from _twice("parameter", [parameter.name for parameter in operation.parameters])
     filled = {name for _text, name, _spec, _conversion in string.Formatter().parse(operation.path) if name}
-    declared = {parameter.name for parameter in operation.parameters if parameter.place is Place.PATH}
+    declared = {parameter.name for parameter in operation.parameters if parameter.place is ParameterPlace.PATH}
     yield from (f"does not declare {name} of its path" for name in filled - declared)
     yield from (f"declares {name}, which its path lacks" for name in declared - filled)
     if operation.look_up is not None:

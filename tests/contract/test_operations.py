@@ -11,7 +11,7 @@ import pytest
 
 from connections.spec.errors import CallFailed, Forbidden, Rejected, Unauthorized
 from connections.spec.grants import AuthorizationCode
-from connections.spec.operations import Arguments, Operation, Parameter, Place
+from connections.spec.operations import Arguments, Operation, Parameter, ParameterPlace
 from tests.contract.auth_methods import AuthMethod
 from tests.contract.customers import Customer
 from tests.roles import acting_as
@@ -91,15 +91,17 @@ class Ids:
 
 def filled(operation: Operation, ids: Ids) -> Arguments:
     """Everything that must be there, from the examples the description gives."""
-    values: dict[Place, dict[str, str]] = {place: {} for place in Place}
+    values: dict[ParameterPlace, dict[str, str]] = {place: {} for place in ParameterPlace}
     for parameter in operation.parameters:
-        if parameter.place is Place.PATH or parameter.required:
+        if parameter.place is ParameterPlace.PATH or parameter.required:
             values[parameter.place][parameter.name] = value(parameter, operation, ids)
-    return Arguments(values[Place.PATH], values[Place.QUERY], values[Place.HEADER], operation.example)
+    return Arguments(
+        values[ParameterPlace.PATH], values[ParameterPlace.QUERY], values[ParameterPlace.HEADER], operation.example
+    )
 
 
 def value(parameter: Parameter, operation: Operation, ids: Ids) -> str:
-    known = ids.of(operation) if parameter.place is Place.PATH else ""
+    known = ids.of(operation) if parameter.place is ParameterPlace.PATH else ""
     return known or parameter.example or next(iter(parameter.choices), "1")
 
 
@@ -126,7 +128,7 @@ def test_filters_take_every_declared_parameter(
                 continue
             for parameter in operation.parameters:
                 given = parameter.example or next(iter(parameter.choices), "")
-                if parameter.place is not Place.QUERY or not given:
+                if parameter.place is not ParameterPlace.QUERY or not given:
                     continue
                 asked = filled(operation, ids)
                 with_it = Arguments(asked.path, {**asked.query, parameter.name: given}, asked.headers)

@@ -12,7 +12,7 @@ from django.db import connection as database
 
 from connections.spec.errors import CallFailed
 from tests.contract.customers import Customer
-from tests.drills.canary_errors import told
+from tests.drills.canary_errors import text_of
 
 SHORTEST = 6  # a shorter word may stand somewhere by chance
 
@@ -85,7 +85,7 @@ def test_no_secret_is_left_anywhere(customer: Customer, caplog: pytest.LogCaptur
     assert places == {}
     assert found(secrets, caplog.text) == []
     assert found(secrets, "\n".join(str(vars(record)) for record in caplog.records)) == []
-    assert found(secrets, "".join(told(error) for error in errors)) == []
+    assert found(secrets, "".join(text_of(error) for error in errors)) == []
 
 
 def test_a_planted_secret_is_seen() -> None:
@@ -98,4 +98,4 @@ def test_a_planted_secret_is_seen() -> None:
         except ValueError:
             raise KeyError from None
     except KeyError as error:
-        assert found({secret}, told(error)), "even behind a suppressed context"
+        assert found({secret}, text_of(error)), "even behind a suppressed context"

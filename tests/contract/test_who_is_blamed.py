@@ -12,7 +12,7 @@ from django.utils import timezone
 from connections.providers import registry
 from connections.spec.errors import Unavailable
 from connections.spec.faults import Acts, Phase
-from connections.spec.grants import AuthorizationCode, Client
+from connections.spec.grants import AuthorizationCode, ClientOwner
 from connections.spec.provider import Provider
 from connections.transport import error_mapping
 from connections.transport.http.session import Answer
@@ -57,7 +57,7 @@ def test_a_refused_client_is_mended_by_whoever_registered_it(provider: Provider)
         phase = Phase.GRANT if isinstance(grant, AuthorizationCode) else Phase.TOKEN
         for status in (400, 401):
             found = judged(provider, phase, status, b'{"error": "invalid_client"}')
-            assert found.fault.acts is (Acts.US if grant.client is Client.OURS else Acts.CUSTOMER), grant.name
+            assert found.fault.acts is (Acts.US if grant.client is ClientOwner.OURS else Acts.CUSTOMER), grant.name
             assert found.is_told
 
 

@@ -79,7 +79,7 @@ class Up:
 
     def processes(self) -> dict[int, str]:
         """Every living process that names our state folder: pid and command line."""
-        found = {}
+        commands = {}
         for entry in Path("/proc").iterdir():
             if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
@@ -92,8 +92,8 @@ class Up:
             except OSError:
                 continue
             if str(self.state) in traces:
-                found[int(entry.name)] = command
-        return found
+                commands[int(entry.name)] = command
+        return commands
 
     def manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """What `make manage`, `make shell` and `make dbshell` run, from a terminal that knows the state folder alone."""
@@ -117,19 +117,19 @@ class Up:
         ]
         return sum(sizes) / 1024
 
-    def left_after(self, seconds: float) -> dict[int, str]:
+    def remaining_after(self, seconds: float) -> dict[int, str]:
         deadline = time.monotonic() + seconds
-        while (left := self.processes()) and time.monotonic() < deadline:
+        while (processes := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.05)
-        return left
+        return processes
 
     def process_of(self, words: str) -> int:
         """The oldest process with these words in its command line, waited for if it is only just starting."""
         deadline = time.monotonic() + 10
-        while not (found := [pid for pid, command in self.processes().items() if words in command]):
+        while not (pids := [pid for pid, command in self.processes().items() if words in command]):
             assert time.monotonic() < deadline, f"no process runs {words!r}"
             time.sleep(0.02)
-        return min(found)
+        return min(pids)
 
     def environment_of(self, pid: int) -> dict[str, str]:
         lines = (Path("/proc") / str(pid) / "environ").read_bytes().decode().split("\0")

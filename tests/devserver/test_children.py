@@ -25,15 +25,15 @@ def plan(state: Path, mode: str, smtp: Mapping[str, str]) -> Plan:
     return Plan(mode=mode, port=1, state=state, **addresses, secret_key={}, web_keyset=KEYSET, kek=KEK, smtp=smtp)
 
 
-def told(environments: Mapping[str, Mapping[str, str]], variable: str) -> set[str]:
+def processes_with(environments: Mapping[str, Mapping[str, str]], variable: str) -> set[str]:
     return {name for name, environment in environments.items() if variable in environment}
 
 
 def test_in_production_mode_beat_is_a_process_that_has_no_key(tmp_path: Path) -> None:
     names = environments(tmp_path, "production", SMTP)
-    assert told(names, "PORTAL_KEK_FILE") == {"worker-interactive", "worker-sync", "worker-mail"}
-    assert told(names, "PORTAL_WEB_KEYSET_FILE") == {"web"}
-    assert told(names, "PORTAL_SMTP_URL") == {"worker-mail"}
+    assert processes_with(names, "PORTAL_KEK_FILE") == {"worker-interactive", "worker-sync", "worker-mail"}
+    assert processes_with(names, "PORTAL_WEB_KEYSET_FILE") == {"web"}
+    assert processes_with(names, "PORTAL_SMTP_URL") == {"worker-mail"}
     assert names["beat"]["PORTAL_PROCESS"] == "beat"
     assert set(names) == {"web", "worker-interactive", "worker-sync", "worker-mail", "beat"}
 
@@ -48,8 +48,8 @@ def test_the_demo_runs_a_worker_for_mail_only_where_a_mail_server_may_hang(
 ) -> None:
     names = environments(tmp_path, "demo", smtp)
     assert set(names) == {"web", *workers}
-    assert told(names, "PORTAL_KEK_FILE") == workers
-    assert told(names, "PORTAL_SMTP_URL") == workers - {"worker-interactive", "worker-sync"}
+    assert processes_with(names, "PORTAL_KEK_FILE") == workers
+    assert processes_with(names, "PORTAL_SMTP_URL") == workers - {"worker-interactive", "worker-sync"}
 
 
 @pytest.mark.parametrize("mode", ["demo", "production"])

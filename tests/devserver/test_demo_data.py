@@ -84,12 +84,12 @@ def test_everybody_is_clearly_invented(system_key: None) -> None:
 
 def test_people_belong_where_the_list_says(system_key: None) -> None:
     demo_data()
-    found = {
+    memberships = {
         (m.tenant.name, m.role)
         for m in Membership.objects.select_related("tenant", "user")
         if m.user.email != "kerttu@kaste.example"
     }
-    assert found == {("Aamu Oy", "owner"), ("Aamu Oy", "operator"), ("Aamu Oy", "viewer")}
+    assert memberships == {("Aamu Oy", "owner"), ("Aamu Oy", "operator"), ("Aamu Oy", "viewer")}
     assert set(Tenant.objects.values_list("slug", "name")) == {("aamu", "Aamu Oy"), ("kaste", "Kaste Oy")}
     assert dict(User.objects.exclude(staff_role="").values_list("email", "staff_role")) == {
         "sanna@pilotage.example": "support",

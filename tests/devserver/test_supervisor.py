@@ -53,9 +53,9 @@ def watch() -> Watch:
 def supervisor(tmp_path_factory: pytest.TempPathFactory, watch: Watch) -> Iterator[Supervisor]:
     folders = Folders(tmp_path_factory.mktemp("s"))
     folders.make()
-    made = Supervisor(folders=folders, cwd=Path.cwd(), stop_signals=watch)  # type: ignore[arg-type]
-    yield made
-    made.stop()
+    supervisor = Supervisor(folders=folders, cwd=Path.cwd(), stop_signals=watch)  # type: ignore[arg-type]
+    yield supervisor
+    supervisor.stop()
 
 
 def test_one_that_dies_is_started_again_at_once_and_the_others_go_on(supervisor, watch, capsys):
@@ -69,9 +69,9 @@ def test_one_that_dies_is_started_again_at_once_and_the_others_go_on(supervisor,
         supervisor.run()
     assert stays.process.pid == other
     assert not stays.ended
-    said = capsys.readouterr().err
-    assert said.startswith("up: worker-sync was ended by SIGKILL; it is started again at once. The others go on.")
-    assert said.count("\n") < 5
+    output = capsys.readouterr().err
+    assert output.startswith("up: worker-sync was ended by SIGKILL; it is started again at once. The others go on.")
+    assert output.count("\n") < 5
 
 
 def test_one_that_ends_again_and_again_is_started_later_and_later_and_given_up(
@@ -89,10 +89,10 @@ def test_one_that_ends_again_and_again_is_started_later_and_later_and_given_up(
     _at_once, second, third, fourth = [after - before for before, after in itertools.pairwise(times)]
     assert second >= 0.2
     assert min(third, fourth) >= 0.4
-    said = capsys.readouterr().err
-    assert said.count("is started again at once") == 1
-    assert "beat ended with exit code 1, 3 times in a row; it is started again in 0 s" in said
-    assert said.count("no such key") >= 4
+    output = capsys.readouterr().err
+    assert output.count("is started again at once") == 1
+    assert "beat ended with exit code 1, 3 times in a row; it is started again in 0 s" in output
+    assert output.count("no such key") >= 4
 
 
 def test_after_a_long_run_it_is_the_first_end_again(supervisor, watch, monkeypatch):

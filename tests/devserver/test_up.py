@@ -57,20 +57,22 @@ def _owner(up: Up) -> str:
 
 def test_it_answers_and_says_what_is_where(up: Up) -> None:
     assert up.get("/health/ready") == 200
-    said = up.says()
-    assert f"http://localhost:{up.port}/admin/" in said
-    assert f"http://localhost:{up.port + 1}/" in said
-    assert "the wall between web and worker is only" in said
+    output = up.says()
+    assert f"http://localhost:{up.port}/admin/" in output
+    assert f"http://localhost:{up.port + 1}/" in output
+    assert "the wall between web and worker is only" in output
     sign_ins = json.loads((up.state / "demo.json").read_text())["sign_ins"]
-    assert all(person["email"] in said and person["password"] in said for person in sign_ins)
+    assert all(person["email"] in output and person["password"] in output for person in sign_ins)
 
 
 def test_commands_run_beside_it_with_its_own_database(up: Up) -> None:
     count = "from connections.tenancy.models import Tenant; print(Tenant.objects.count(), 'tenants')"
     assert "2 tenants" in up.manage("shell", "-c", count).stdout
     assert "[X] 0001_squashed" in up.manage("showmigrations", "tenancy").stdout
-    told = up.manage("dbshell", "--", "-Atc", "SELECT current_user || ' of ' || current_database()", PGUSER="nobody")
-    assert told.stdout == "portal_owner of portal\n"
+    command = up.manage(
+        "dbshell", "--", "-Atc", "SELECT current_user || ' of ' || current_database()", PGUSER="nobody"
+    )
+    assert command.stdout == "portal_owner of portal\n"
 
 
 def test_commands_say_so_where_nothing_runs(up: Up, tmp_path: Path) -> None:
@@ -98,7 +100,7 @@ def test_nothing_outside_changed_and_no_account_was_made(
 
 
 def test_each_process_is_told_its_own_part_only(up: Up) -> None:
-    told = {
+    environments = {
         name: up.environment_of(up.process_of(words))
         for name, words in {
             "web": "manage.py serve",
@@ -108,18 +110,18 @@ def test_each_process_is_told_its_own_part_only(up: Up) -> None:
         }.items()
     }
     kek = str(up.state / "keys" / "kek.json")
-    holders = {name for name, environment in told.items() if kek in environment.values()}
+    holders = {name for name, environment in environments.items() if kek in environment.values()}
     assert holders == {"interactive", "sync"}
     keyset = str(up.state / "keys" / "web_keyset.json")
-    assert {name for name, environment in told.items() if keyset in environment.values()} == {"web"}
-    addresses = {name: Path(told[name]["DATABASE_URL_FILE"]) for name in told if name != "sandbox"}
+    assert {name for name, environment in environments.items() if keyset in environment.values()} == {"web"}
+    addresses = {name: Path(environments[name]["DATABASE_URL_FILE"]) for name in environments if name != "sandbox"}
     assert {path.stat().st_mode & 0o777 for path in addresses.values()} == {0o600}
     logins = {name: path.read_text().split(":")[1].strip("/") for name, path in addresses.items()}
     assert logins == {"web": "portal_web", "interactive": "portal_worker", "sync": "portal_worker"}
-    assert not any(name.startswith(("PORTAL_", "DATABASE_", "BROKER_")) for name in told["sandbox"])
+    assert not any(name.startswith(("PORTAL_", "DATABASE_", "BROKER_")) for name in environments["sandbox"])
     passwords = [path.read_text() for path in (up.state / "keys").glob("*.password")]
     assert len(passwords) == 4
-    for environment in told.values():
+    for environment in environments.values():
         assert not any(secret in value for value in environment.values() for secret in ("portal_owner", *passwords))
 
 
@@ -150,7 +152,7 @@ def test_killed_outright_it_leaves_nobody(up: Up) -> None:
     assert len(up.processes()) > 10
     up.send(signal.SIGKILL)
     up.ended()
-    assert up.left_after(30) == {}
+    assert up.remaining_after(30) == {}
 
 
 def test_after_a_kill_it_starts_clean_with_all_data_and_the_same_keys(up: Up) -> None:
@@ -167,7 +169,7 @@ def test_after_a_kill_it_starts_clean_with_all_data_and_the_same_keys(up: Up) ->
 def test_an_interrupt_stops_everything_even_in_the_background(up: Up) -> None:
     up.send(signal.SIGINT)
     assert up.ended() == 0
-    assert up.left_after(0) == {}
+    assert up.remaining_after(0) == {}
     assert "Stopped." in up.says()
     assert "nothing runs in" in up.manage("check").stderr
 
@@ -179,7 +181,7 @@ def test_a_stop_in_the_middle_of_starting(up: Up, number: int) -> None:
     assert "is still starting" in up.manage("check").stderr
     up.send(number)
     assert up.ended() == 0
-    assert up.left_after(0) == {}
+    assert up.remaining_after(0) == {}
 
 
 def test_what_dies_is_started_again_while_the_rest_goes_on(up: Up) -> None:
@@ -202,7 +204,7 @@ def test_what_dies_is_started_again_while_the_rest_goes_on(up: Up) -> None:
     assert set(named) <= {name for name, words in named.items() if up.process_of(words)}
     up.send(signal.SIGTERM)
     assert up.ended() == 0
-    assert up.left_after(0) == {}
+    assert up.remaining_after(0) == {}
 
 
 def _readiness(up: Up) -> int:
@@ -219,4 +221,4 @@ def test_a_child_that_dies_while_everything_starts_ends_the_run_and_shows_its_lo
     assert up.ended() == 1
     assert "worker-sync was ended by SIGKILL" in up.says()
     assert str(up.state / "log" / "worker-sync.log") in up.says()
-    assert up.left_after(0) == {}
+    assert up.remaining_after(0) == {}

@@ -21,10 +21,10 @@ def name_of(pid: int) -> str:
 
 
 @contextmanager
-def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     os.environ.clear()
-    os.environ.update(wanted)
+    os.environ.update(variables)
     try:
         yield
     finally:
@@ -42,11 +42,11 @@ class Nursery:
         with _environment(environment):
             forkserver.ensure_running()
 
-    def caller(self) -> RequestContext:
-        return RequestContext(self)
+    def caller(self) -> CallerProcess:
+        return CallerProcess(self)
 
 
-class RequestContext:
+class CallerProcess:
     """One process with eight threads that call at the same moment."""
 
     def __init__(self, nursery: Nursery) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 
-def told(error: BaseException | None) -> str:
+def text_of(error: BaseException | None) -> str:
     """Of it and of those behind it, even what a traceback would leave out."""
     seen: list[str] = []
     while error is not None:

@@ -15,7 +15,7 @@ import psycopg
 import redis
 
 from portal.devserver.children import Child
-from tests.drills.canary_errors import told
+from tests.drills.canary_errors import text_of
 from tests.drills.canary_house import CanaryHouse, Needles
 from tests.drills.canary_sinks import Place
 from tests.drills.canary_visitor import Visitor
@@ -145,7 +145,7 @@ class Leaking:
             except ValueError:
                 raise KeyError from None
         except KeyError as error:
-            self.exceptions.append(("exception of nobody", told(error)))
+            self.exceptions.append(("exception of nobody", text_of(error)))
 
     def _in_processes(self) -> None:
         environment = {"TOKEN": self.next("environment of leaky", "JSON-escaped")}

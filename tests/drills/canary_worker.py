@@ -27,7 +27,7 @@ from connections.transport import client as sending  # noqa: E402
 from connections.transport.client import Client  # noqa: E402
 from connections.vault.models import Connection  # noqa: E402
 from tests.drills.canary_echo import TROUBLES, echo, sent_for_tokens, sent_in_calls  # noqa: E402
-from tests.drills.canary_errors import reported, told  # noqa: E402
+from tests.drills.canary_errors import reported, text_of  # noqa: E402
 from tests.sandbox_server import SandboxServer  # noqa: E402
 
 
@@ -78,7 +78,7 @@ def meet(connection: Connection, deed: Any, trouble: str) -> list[tuple[str, str
     try:
         deed(connection)
     except Exception as error:
-        return [(where, told(error)), (f"{where}, reported", reported(error))]
+        return [(where, text_of(error)), (f"{where}, reported", reported(error))]
     return []
 
 

@@ -31,7 +31,7 @@ from typing import Any
 
 import psycopg
 
-from tests.drills.callers import CALL, EXCHANGE_CLAIM, Nursery, RequestContext, name_of
+from tests.drills.callers import CALL, EXCHANGE_CLAIM, CallerProcess, Nursery, name_of
 from tests.drills.house import House
 from tests.drills.rotating_figures import Figures, table
 from tests.drills.rotating_provider import Asked, Cut, RotatingProvider
@@ -146,7 +146,7 @@ class Drill:
                 return pause, Cut.NO
             return pause, self.chance.choice([Cut.BEFORE, Cut.AFTER, Cut.AFTER, Cut.HALFWAY])
 
-    def _kill(self, caller: RequestContext, deaths: int = 0) -> bool:
+    def _kill(self, caller: CallerProcess, deaths: int = 0) -> bool:
         """Whether it died while a token request of its own was at the provider, as `deaths` did before it.
 
         Its claim is then as old as a claim may get.
@@ -168,7 +168,7 @@ class Drill:
         its_own.update(claimed_until=Now() - timedelta(seconds=1))
         return had_asked
 
-    def _bury(self, caller: RequestContext) -> None:
+    def _bury(self, caller: CallerProcess) -> None:
         """Returns when nothing that it had sent is under way any more: a claim outlives that by far."""
         while self.admin.execute(
             "SELECT FROM pg_stat_activity WHERE application_name = %s", [name_of(caller.pid)]
@@ -193,7 +193,7 @@ class Drill:
         asked, said, deaths = self._all_call(lambda: self._kill_at(moments, victims))
         self._judge(asked, said, deaths, spare_is_used=how == "nearly ended")
 
-    def _kill_at(self, moments: list[tuple[float, int]], victims: list[RequestContext]) -> int:
+    def _kill_at(self, moments: list[tuple[float, int]], victims: list[CallerProcess]) -> int:
         begun = time.monotonic()
         deaths = 0
         for moment, number in moments:

@@ -115,7 +115,7 @@ HANDBOOK = {
         f"looked for | {settings.JOBS_LEASE_SECONDS:.0f}, {settings.JOBS_SWEEP_SECONDS:.0f} |",
         f"the simulators take the next {('ten', 'eleven', 'twelve')[up.SIMULATOR_PORTS - 9]}",
         f"besides the current one | {settings.REQUEST_LOG_MONTHS} |",
-        f"for {'an hour' if timedelta(hours=1) == recording.LONGEST else recording.LONGEST} at most",
+        f"for {'an hour' if recording.LONGEST_RECORDING_MINUTES == 60 else recording.LONGEST_RECORDING_MINUTES} at most",
         f"deleted after {'a day' if timedelta(days=1) == recording.KEPT_FOR else recording.KEPT_FOR}",
         f"at least {checks.MIN_SECRET_KEY_CHARACTERS} characters",
     ],

@@ -66,7 +66,7 @@ def test_from_sign_in_to_the_first_sync(live: Live, new_page: Any, told: dict[st
     expect(page.locator("main")).to_contain_text("You are live")
 
     page.goto(customer.checklist.replace("checklist/", ""))
-    expect(page.locator("#moving")).to_contain_text("1,290")
+    expect(page.locator("#live-status")).to_contain_text("1,290")
     page.locator("a[href*='/runs/']").first.click()
     expect(page.locator("main")).to_contain_text(re.compile("succeeded", re.IGNORECASE))
     told |= {"customer": customer.checklist, "run": page.url, "key": key, "shown": page.inner_text("main")}

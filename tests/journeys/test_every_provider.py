@@ -81,7 +81,7 @@ def test_from_nothing_to_disconnected(
     assert counting.portal.within(MOST[f"{office.__name__} {auth_method}"]), counting
     expect(page.locator("main")).to_contain_text("You are live")
     page.goto(customer.connection)
-    expect(page.locator("#moving")).to_contain_text(re.compile("Up to date"))
+    expect(page.locator("#live-status")).to_contain_text(re.compile("Up to date"))
     for name, value in handed.items():
         if "secret" in name:
             assert value not in page.content()

@@ -91,13 +91,13 @@ def test_the_way_from_an_open_session_to_somebodys_account_is_closed(
     assert mailoutbox == []
 
 
-def told(mailoutbox: list[Any]) -> dict[str, list[str]]:
+def first_lines(mailoutbox: list[Any]) -> dict[str, list[str]]:
     """The first lines of security mails, by recipient."""
-    found: dict[str, list[str]] = {}
+    lines: dict[str, list[str]] = {}
     for mail in mailoutbox:
         if mail.subject == "Your sign-in at Pilotage was changed":
-            found.setdefault(mail.to[0], []).append(mail.body.splitlines()[0])
-    return found
+            lines.setdefault(mail.to[0], []).append(mail.body.splitlines()[0])
+    return lines
 
 
 def test_each_step_of_a_change_of_address_tells_the_old_one_and_is_written_down(
@@ -111,7 +111,7 @@ def test_each_step_of_a_change_of_address_tells_the_old_one_and_is_written_down(
     client.post(link[1])
     client.post(email, {"action_primary": "", "email": "new@aamu.example"})
     client.post(email, {"action_remove": "", "email": "alice@aamu.example"})
-    assert told(mailoutbox) == {
+    assert first_lines(mailoutbox) == {
         "alice@aamu.example": [
             "The address new@aamu.example was added to your sign-in. It must still be confirmed.",
             "The address new@aamu.example of your sign-in was confirmed.",
@@ -186,7 +186,7 @@ def test_a_new_password_is_told_written_down_and_ends_other_sessions(
         client.post(page.redirect_chain[-1][0], {"password1": new, "password2": new})
     alice.refresh_from_db()
     assert alice.check_password(new)
-    assert told(mailoutbox) == {alice.email: ["Your password was changed."]}
+    assert first_lines(mailoutbox) == {alice.email: ["Your password was changed."]}
     assert AuditEvent.objects.get(action="password.changed").actor_id == alice.pk
     assert elsewhere.get("/t/aamu/").status_code == 302
 
@@ -215,7 +215,7 @@ def test_a_second_factor_is_told_written_down_and_ends_other_sessions(
     assert not Authenticator.objects.exists()
     assert elsewhere.get("/t/aamu/").status_code == 302
     assert client.get("/t/aamu/").status_code == 200
-    assert told(mailoutbox) == {
+    assert first_lines(mailoutbox) == {
         alice.email: [
             "A second factor was set up for your sign-in.",
             "The recovery codes of your sign-in were shown.",
@@ -239,7 +239,7 @@ def test_downloading_codes_and_ending_sessions_are_told_too(
     client.post(reverse("usersessions_list"))
     assert elsewhere.get("/t/aamu/").status_code == 302
     assert client.get("/t/aamu/").status_code == 200
-    assert told(mailoutbox)[alice.email] == [
+    assert first_lines(mailoutbox)[alice.email] == [
         "The recovery codes of your sign-in were shown.",
         "All other sessions of your sign-in were ended.",
     ]

@@ -46,9 +46,9 @@ def sign_in_with_password(browser: RoleClient, user: Any) -> None:
 
 
 def seed_on(page: Any) -> str:
-    found = re.search(r'id="authenticator_secret"[^>]*value="(\w+)"', page.content.decode().replace("\n", " "))
-    assert found
-    return found[1]
+    match = re.search(r'id="authenticator_secret"[^>]*value="(\w+)"', page.content.decode().replace("\n", " "))
+    assert match
+    return match[1]
 
 
 def set_up(browser: RoleClient, path: str) -> Any:
@@ -68,10 +68,10 @@ def test_the_password_and_the_link_together_set_it_up(
     row = Authenticator.objects.get(user=dana, type=Authenticator.Type.TOTP)
     assert EnrolmentLink.objects.get().used_at is not None
     # Set up is not used: the staff pages ask for a code first.
-    asked = browser.get("/admin/")["Location"]
-    assert asked.startswith(reverse("mfa_reauthenticate"))
+    address = browser.get("/admin/")["Location"]
+    assert address.startswith(reverse("mfa_reauthenticate"))
     monkeypatch.setattr("allauth.mfa.totp.internal.auth.TOTP.validate_code", lambda self, code: self.instance == row)
-    browser.post(asked, {"code": "123456"})
+    browser.post(address, {"code": "123456"})
     assert browser.get("/admin/").status_code == 200
 
 
@@ -140,9 +140,9 @@ def test_a_link_used_up_at_the_same_moment_rolls_the_factor_back(
     sign_in_with_password(browser, dana)
     browser.post(path)
     seed = seed_on(browser.get(reverse("mfa_activate_totp")))
-    held = EnrolmentLink.objects.get()
+    link = EnrolmentLink.objects.get()
     EnrolmentLink.objects.update(used_at=timezone.now())
-    monkeypatch.setattr(enrolment, "link_of_session", lambda request, user: held)  # it was there a moment ago
+    monkeypatch.setattr(enrolment, "link_of_session", lambda request, user: link)  # it was there a moment ago
     answer = browser.post(reverse("mfa_activate_totp"), {"code": code_of(seed)}, follow=True)
     assert "used up or withdrawn" in answer.content.decode()
     assert not Authenticator.objects.exists()
@@ -153,8 +153,8 @@ def test_only_a_hash_is_kept_and_it_holds_for_a_day(dana: Any, ada: Any) -> None
     assert len(token) >= 43
     row = EnrolmentLink.objects.get()
     assert row.digest == hashlib.sha256(token.encode()).hexdigest()
-    left = row.expires_at - timezone.now()
-    assert timedelta(hours=23) < left <= timedelta(hours=24)
+    lifetime = row.expires_at - timezone.now()
+    assert timedelta(hours=23) < lifetime <= timedelta(hours=24)
 
 
 def test_nobody_makes_their_own_link_and_customers_get_none(ada: Any, alice: Any) -> None:
@@ -183,12 +183,12 @@ def test_an_admin_makes_a_link_that_is_shown_once(
     answer = admin.post(reverse("admin:members_user_make_link", args=[dana.pk]), {"sure": "yes"})
     assert answer.status_code == 200
     assert "no-store" in answer["Cache-Control"]
-    shown = re.search(r"http\S+/second-factor/([\w-]+)/", answer.content.decode())
-    assert shown
-    assert EnrolmentLink.objects.get().digest == hashlib.sha256(shown[1].encode()).hexdigest()
-    assert shown[1] not in admin.get(page).content.decode()
+    match = re.search(r"http\S+/second-factor/([\w-]+)/", answer.content.decode())
+    assert match
+    assert EnrolmentLink.objects.get().digest == hashlib.sha256(match[1].encode()).hexdigest()
+    assert match[1] not in admin.get(page).content.decode()
     assert [mail.to for mail in mailoutbox] == [[dana.email]]
-    assert shown[1] not in mailoutbox[0].body
+    assert match[1] not in mailoutbox[0].body
     assert "A link waits" in admin.get(page).content.decode()
     admin.post(reverse("admin:members_user_revoke_link", args=[dana.pk]))
     assert EnrolmentLink.objects.get().revoked_at is not None

@@ -85,9 +85,9 @@ def test_the_mail_carries_the_configured_address_whatever_host_asked(
     mail = next(mail for mail in sent_mails(settings.DEMO_MAIL_DIR) if mail.to == "nelli@aamu.example")
     assert "Aamu Oy" in mail.subject
     assert "evil.example" not in mail.body
-    found = re.search(re.escape(settings.ORIGIN) + r"/invitations/([\w-]+)/", mail.body)
-    assert found
-    assert Lookup.objects.filter(digest=hashlib.sha256(found[1].encode()).hexdigest(), tenant=aamu).exists()
+    match = re.search(re.escape(settings.ORIGIN) + r"/invitations/([\w-]+)/", mail.body)
+    assert match
+    assert Lookup.objects.filter(digest=hashlib.sha256(match[1].encode()).hexdigest(), tenant=aamu).exists()
 
 
 @pytest.mark.parametrize("spoiled", ["wrong", "used", "withdrawn", "old", "suspended"])
@@ -149,8 +149,8 @@ def test_the_button_of_an_invitation_may_be_pressed_twice(
 
 def test_an_invitation_lives_seven_days(aamu: Any, alice: Any) -> None:
     invited(aamu, alice)
-    left = Invitation.objects.get().expires_at - timezone.now()
-    assert timedelta(days=6, hours=23) < left <= timedelta(days=7)
+    lifetime = Invitation.objects.get().expires_at - timezone.now()
+    assert timedelta(days=6, hours=23) < lifetime <= timedelta(days=7)
 
 
 def test_looking_at_the_link_uses_nothing_up(client: Any, aamu: Any, alice: Any) -> None:

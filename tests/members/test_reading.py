@@ -11,7 +11,7 @@ from portal.members.templatetags.reading import LONGEST, visible
 
 
 @pytest.mark.parametrize(
-    ("text", "shown"),
+    ("text", "expected"),
     [
         ("Aamu Oy", "Aamu Oy"),
         ("abc\u202egpj.exe", "abc[U+202E]gpj.exe"),
@@ -21,8 +21,8 @@ from portal.members.templatetags.reading import LONGEST, visible
         ("می\u200cخواهم", "می\u200cخواهم"),  # the zero-width non-joiner is spelling in Persian
     ],
 )
-def test_what_hides_or_reorders_is_made_visible(text: str, shown: str) -> None:
-    assert visible(text) == shown
+def test_what_hides_or_reorders_is_made_visible(text: str, expected: str) -> None:
+    assert visible(text) == expected
 
 
 def test_long_text_is_capped() -> None:

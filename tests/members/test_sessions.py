@@ -178,8 +178,8 @@ def signed_in_long_ago_with_a_factor(client: RoleClient, user: Any) -> None:
 def test_a_password_is_no_proof_of_a_second_factor_that_was_used_long_ago(client: RoleClient, alice: Any) -> None:
     signed_in_long_ago_with_a_factor(client, alice)
     data = {"email": "n@aamu.example", "role": "viewer"}
-    asked = client.post("/t/aamu/team/invite/", data)["Location"]
-    assert asked.startswith(reverse("mfa_reauthenticate"))
+    address = client.post("/t/aamu/team/invite/", data)["Location"]
+    assert address.startswith(reverse("mfa_reauthenticate"))
     by_password = client.post("/account/reauthenticate/", {"password": PASSWORD})
     assert by_password["Location"].startswith(reverse("mfa_reauthenticate"))
     session = client.session  # as if a password had been taken all the same
@@ -218,8 +218,8 @@ def test_staffs_changes_ask_again(sign_in: Callable[..., RoleClient], ada: Any, 
     assert (aamu.state, alice.staff_role) == ("active", "")
     assert admin.get(reverse("admin:tenancy_tenant_change", args=[aamu.id])).status_code == 200  # looking is free
     far = admin.post(buttons[0][0], headers={"Referer": "https://evil.example/admin/"})
-    [wanted] = parse_qs(urlsplit(far["Location"]).query)["next"]
-    assert 'href="/admin/"' in admin.get(wanted).content.decode()
+    [address] = parse_qs(urlsplit(far["Location"]).query)["next"]
+    assert 'href="/admin/"' in admin.get(address).content.decode()
 
 
 def test_an_admin_with_a_factor_of_long_ago_changes_nothing_by_a_password(

@@ -25,10 +25,10 @@ def test_a_wrong_password_says_nothing_about_the_address(client: Any, alice: Any
         client.post("/account/login/", {"login": address, "password": "wrong wrong wrong"})
         for address in (alice.email, "nobody@aamu.example")
     )
-    said = [
+    errors = [
         re.findall(r'<ul class="errorlist[^>]*>(.*?)</ul>', page.content.decode(), re.S) for page in (known, unknown)
     ]
-    assert said[0] == said[1] != []
+    assert errors[0] == errors[1] != []
     assert b"wrong wrong wrong" not in known.content
 
 

@@ -15,7 +15,7 @@ from tests.conftest import PASSWORD, RoleClient
 SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def told(action: str) -> list[SystemAuditEvent]:
+def events_of(action: str) -> list[SystemAuditEvent]:
     return list(SystemAuditEvent.objects.filter(action=action).order_by("happened_at"))
 
 
@@ -27,21 +27,21 @@ def test_a_sign_in_and_a_sign_out_are_the_persons_own(client: RoleClient, alice:
     assert enter(client, alice.email, PASSWORD).status_code == 302
     client.post(reverse("account_logout"))
     for action in ("session.signed_in", "session.signed_out"):
-        [event] = told(action)
+        [event] = events_of(action)
         assert (event.actor_id, event.actor_name) == (alice.pk, alice.email)
-    assert told("session.signed_in")[0].details["address"] == "127.0.0.1"
+    assert events_of("session.signed_in")[0].details["address"] == "127.0.0.1"
 
 
 def test_a_wrong_password_is_told_without_it(client: RoleClient, alice: Any) -> None:
     enter(client, "Alice@aamu.example", "not-hers-4711")
-    [event] = told("session.password_failed")
+    [event] = events_of("session.password_failed")
     assert (event.actor_id, event.subject, event.details["person"]) == (None, alice.email, alice.pk)
     assert "not-hers" not in str(event.details)
 
 
 def test_what_was_typed_for_nobody_is_not_kept(client: RoleClient, alice: Any) -> None:
     enter(client, "my-secret-password@typed.example", "x" * 12)
-    [event] = told("session.unknown_person")
+    [event] = events_of("session.unknown_person")
     assert "my-secret" not in f"{event.subject} {event.details}"
 
 
@@ -54,22 +54,22 @@ def test_a_flood_of_failures_does_not_fill_the_table(
     for number in range(130):
         email = alice.email if who == "alice" else f"{number}@nowhere.example"
         password_failed(credentials={"email": email}, request=rf.post("/", REMOTE_ADDR="192.0.2.1"))
-    events = told("session.password_failed" if who == "alice" else "session.unknown_person")
+    events = events_of("session.password_failed" if who == "alice" else "session.unknown_person")
     assert [event.details["count"] for event in events] == [1, 2, 4, 8, 16, 32, 64, 128]
 
 
 def test_a_wrong_code_is_told(client: RoleClient, alice: Any) -> None:
     TOTP.activate(alice, SEED)
     enter(client, alice.email, PASSWORD)
-    assert not told("session.signed_in"), "half of the way is not in"
+    assert not events_of("session.signed_in"), "half of the way is not in"
     client.post(reverse("mfa_authenticate"), {"code": "000000"})
-    [event] = told("session.second_factor_failed")
+    [event] = events_of("session.second_factor_failed")
     assert (event.actor_id, event.subject) == (None, alice.email)
 
 
 def test_a_wrong_password_within_a_session_is_the_sessions(sign_in: Callable[..., Any], alice: Any) -> None:
     sign_in(alice, lately=False).post(reverse("account_reauthenticate"), {"password": "not-hers-4711"})
-    [event] = told("session.password_failed")
+    [event] = events_of("session.password_failed")
     assert event.actor_id == alice.pk
 
 

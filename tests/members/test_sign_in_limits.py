@@ -42,8 +42,8 @@ def few(set_rates: Callable[..., None]) -> None:
 @pytest.fixture
 def network() -> Callable[[], RoleClient]:
     """A browser at a network address of its own."""
-    taken = iter(range(1, 250))
-    return lambda: RoleClient(REMOTE_ADDR=f"10.9.8.{next(taken)}")
+    numbers = iter(range(1, 250))
+    return lambda: RoleClient(REMOTE_ADDR=f"10.9.8.{next(numbers)}")
 
 
 def enter(client: Any, who: str, password: str = PASSWORD) -> Any:
@@ -153,7 +153,7 @@ def test_the_cookie_tells_nothing_and_is_out_of_scripts_reach(network: Callable[
 
 
 def test_an_address_that_nobody_has_answers_alike(network: Callable[[], RoleClient], alice: Any) -> None:
-    def said(who: str) -> list[tuple[int, str]]:
+    def answers_for(who: str) -> list[tuple[int, str]]:
         client = network()
         answers = [enter(client, who, "wrong wrong wrong") for _ in range(HERE + 2)]
         pages = [answer.content.decode().replace(who, "WHO") for answer in answers]
@@ -164,7 +164,8 @@ def test_an_address_that_nobody_has_answers_alike(network: Callable[[], RoleClie
 
     minutes = re.compile(r"\d\d:\d\d UTC")
     known, unknown = (
-        [(status, minutes.sub("", text)) for status, text in said(who)] for who in (alice.email, "x@nobody.example")
+        [(status, minutes.sub("", text)) for status, text in answers_for(who)]
+        for who in (alice.email, "x@nobody.example")
     )
     assert known == unknown
     assert known[-1][0] == 429
@@ -196,11 +197,11 @@ def test_a_used_code_is_not_taken_twice(network: Callable[[], RoleClient], alice
     secret = generate_totp_secret()
     TOTP.activate(alice, secret)
     with time_machine.travel(timezone.now(), tick=False):  # a code ends within half a minute
-        code, taken = code_for(secret), []
+        code, statuses = code_for(secret), []
         for client in (network(), network()):
             enter(client, alice.email)
-            taken.append(client.post("/account/2fa/authenticate/", {"code": code}).status_code)
-    assert taken == [302, 200]
+            statuses.append(client.post("/account/2fa/authenticate/", {"code": code}).status_code)
+    assert statuses == [302, 200]
 
 
 @pytest.fixture

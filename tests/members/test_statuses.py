@@ -59,9 +59,11 @@ def test_both_sites_draw_every_colour() -> None:
 
 def test_a_row_a_mark_and_a_pending_check_render_as_badges() -> None:
     page = Template("{% load reading %}{% status call %}{% mark 'failing' %}{% mark 'open' pending=True %}")
-    shown = page.render(Context({"call": Call(state="unknown")}))
-    found = re.findall(r'class="mark mark-(\w+)"[^>]*?(?: title="([^"]+)")?>.*?</svg>([^<]+)</span>', shown, re.DOTALL)
-    assert found == [
+    rendered = page.render(Context({"call": Call(state="unknown")}))
+    badges = re.findall(
+        r'class="mark mark-(\w+)"[^>]*?(?: title="([^"]+)")?>.*?</svg>([^<]+)</span>', rendered, re.DOTALL
+    )
+    assert badges == [
         ("warn", "", "outcome unknown"),
         ("bad", "We asked, and it is not so.", "Failing"),
         ("busy", "We are asking; the answer appears here.", "Checking"),

@@ -103,8 +103,8 @@ def test_who_has_not_shown_it_lately_is_asked_first(
     assert of(bob).role == Role.OPERATOR
     assert not Invitation.objects.exists()
     # Once confirmed, what was pressed is carried out, and the way leads back.
-    [wanted] = parse_qs(urlsplit(answer.headers["Location"]).query)["next"]
-    confirmed = client.post(answer.headers["Location"], {"password": PASSWORD, "next": wanted})
+    [address] = parse_qs(urlsplit(answer.headers["Location"]).query)["next"]
+    confirmed = client.post(answer.headers["Location"], {"password": PASSWORD, "next": address})
     assert confirmed.headers["Location"] == "/t/aamu/team/"
     assert Invitation.objects.exists() or not Membership.objects.filter(user=bob, role=Role.OPERATOR).exists()
 

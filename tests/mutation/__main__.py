@@ -23,21 +23,21 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", metavar="module", help="its name, or the end of it: egress")
     parser.add_argument("--sample", type=int, help="of each module only so many mutants, drawn")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     chosen = [
         name
         for name in SUBSETS
-        if not asked.modules or name.rpartition(".")[2] in asked.modules or name in asked.modules
+        if not options.modules or name.rpartition(".")[2] in options.modules or name in options.modules
     ]
-    if len(chosen) < len(asked.modules):
+    if len(chosen) < len(options.modules):
         parser.error(f"knows {', '.join(SUBSETS)}")
     judge = Judge()
     for name in chosen:
         path = Path(*name.split(".")).with_suffix(".py")
         source = path.read_text()
         every = mutants(source)
-        if asked.sample and asked.sample < len(every):
-            every = sorted(random.Random(asked.seed).sample(every, asked.sample), key=lambda each: each.line)
+        if options.sample and options.sample < len(every):
+            every = sorted(random.Random(options.seed).sample(every, options.sample), key=lambda each: each.line)
         _judge_module(judge, name, path, source, every)
 
 

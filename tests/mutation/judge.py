@@ -86,24 +86,24 @@ class Judge:
             os._exit(0)
         os.close(writes)
         try:
-            said = _read(reads, seconds)
+            answer = _read(reads, seconds)
         finally:
             os.close(reads)
             with suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)  # with all that it started
             os.waitpid(child, 0)
-        return (json.loads(said) if said else {"code": -1, "error": "it died"}), said is None
+        return (json.loads(answer) if answer else {"code": -1, "error": "it died"}), answer is None
 
 
 def _read(pipe: int, seconds: float) -> bytes | None:
     """All that is said until the other side ends; None where that takes longer."""
-    said, until = b"", time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        if select.select([pipe], [], [], left)[0]:
-            got = os.read(pipe, 1 << 20)
-            if not got:
-                return said
-            said += got
+    content, until = b"", time.monotonic() + seconds
+    while (seconds_left := until - time.monotonic()) > 0:
+        if select.select([pipe], [], [], seconds_left)[0]:
+            block = os.read(pipe, 1 << 20)
+            if not block:
+                return content
+            content += block
     return None
 
 

@@ -30,21 +30,21 @@ def mutants(source: str) -> list[Mutant]:
     """Every one that is other source and still Python, once, in the order of the lines."""
     tree = ast.parse(source)
     unbroken = ast.unparse(tree)
-    made: dict[str, Mutant] = {}
+    by_text: dict[str, Mutant] = {}
     for holder, field, place, node in list(_places(tree)):
         for other in list(changed(node)):
             ast.fix_missing_locations(ast.copy_location(other, node))
             _put(holder, field, place, other)
             text = ast.unparse(tree)
-            if text != unbroken and text not in made:
+            if text != unbroken and text not in by_text:
                 try:
                     code = compile(tree, "mutant", "exec")
                 except SyntaxError:
                     pass
                 else:
-                    made[text] = Mutant(node.lineno, *_told(unbroken, text), _statement(source, node.lineno), code)
+                    by_text[text] = Mutant(node.lineno, *_told(unbroken, text), _statement(source, node.lineno), code)
             _put(holder, field, place, node)
-    return sorted(made.values(), key=lambda mutant: mutant.line)
+    return sorted(by_text.values(), key=lambda mutant: mutant.line)
 
 
 def _places(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.expr | ast.stmt]]:

@@ -60,7 +60,7 @@ SQL = (
     (r" \+ ", " - "),
     (r" - ", " + "),
     (r"\btrue\b", "false"),
-    (r"(?<=[ (])\d+\b", lambda found: str(int(found[0]) + 1)),
+    (r"(?<=[ (])\d+\b", lambda match: str(int(match[0]) + 1)),
 )
 
 
@@ -137,9 +137,9 @@ def _texts(value: str) -> Iterator[str]:
 
 def _sql(value: str) -> Iterator[str]:
     for pattern, other in SQL:
-        for found in re.finditer(pattern, value):
-            there = other if isinstance(other, str) else other(found)
-            yield value[: found.start()] + there + value[found.end() :]
+        for match in re.finditer(pattern, value):
+            there = other if isinstance(other, str) else other(match)
+            yield value[: match.start()] + there + value[match.end() :]
 
 
 def _other(operator: ast.AST) -> Iterator[ast.AST]:

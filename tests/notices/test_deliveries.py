@@ -28,7 +28,7 @@ def owner(alice: Any, sign_in: Callable[..., RoleClient]) -> RoleClient:
     return sign_in(alice)
 
 
-def shown(client: RoleClient, address: str = TEAM) -> str:
+def page_of(client: RoleClient, address: str = TEAM) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get(address).content.decode()))
 
 
@@ -38,7 +38,7 @@ def test_an_invitation_that_bounced_is_corrected_and_sent_again(
     work_off: Callable[..., int],
 ) -> None:
     owner.post(f"{TEAM}invite/", {"email": WRONG, "role": "operator"})
-    assert "Send again" not in shown(owner)
+    assert "Send again" not in page_of(owner)
     postbox.refuses = {"RCPT TO": "550 no such user"}
     work_off()
     assert Job.objects.filter(state=JobState.QUEUED).count() == 0, "it is asked once"
@@ -48,16 +48,16 @@ def test_an_invitation_that_bounced_is_corrected_and_sent_again(
     form = re.search(rf'<form class="again-form" method="post" action="({TEAM}[^"]+/again/)">.*?</form>', page, re.S)
     assert form
     assert f'value="{WRONG}"' in form[0]
-    assert "/invitations/" not in shown(owner), "no link to copy: accepting it proves the address"
+    assert "/invitations/" not in page_of(owner), "no link to copy: accepting it proves the address"
     postbox.refuses = {}
     assert owner.post(form[1], {"email": RIGHT})["Location"] == TEAM
     work_off()
     old, new = (Invitation.objects.get(email=email) for email in (WRONG, RIGHT))
     assert (old.revoked_at is not None, new.revoked_at, new.role) == (True, None, "operator")
-    page = shown(owner)
+    page = page_of(owner)
     assert "could not be delivered" not in page
     assert WRONG not in page
-    assert RIGHT in str(postbox.taken[-1])
+    assert RIGHT in str(postbox.mails[-1])
     owner.post(form[1], {"email": "other@aamu.example"})
     assert not Invitation.objects.filter(email="other@aamu.example").exists(), "what is withdrawn is not sent again"
 
@@ -78,7 +78,7 @@ def test_the_same_address_may_be_tried_again_and_a_member_may_not(
     owner.post(again, {"email": WRONG})
     assert Invitation.objects.filter(email=WRONG, revoked_at=None).count() == 1
     work_off()
-    assert "could not be delivered" in shown(owner)
+    assert "could not be delivered" in page_of(owner)
 
 
 def test_a_person_is_told_on_their_own_pages_and_owners_in_the_team(
@@ -97,14 +97,14 @@ def test_a_person_is_told_on_their_own_pages_and_owners_in_the_team(
     work_off()
     own = sign_in(bob)
     for address in ("/you/", "/account/email/"):
-        assert "Our newest mail to this address could not be delivered." in shown(own, address), address
-        assert "could not be delivered" not in shown(owner, address), address
-    assert "The newest mail to this address could not be delivered." in shown(owner)
-    assert "could not be delivered" not in shown(own), "who cannot change the team is not told of others"
+        assert "Our newest mail to this address could not be delivered." in page_of(own, address), address
+        assert "could not be delivered" not in page_of(owner, address), address
+    assert "The newest mail to this address could not be delivered." in page_of(owner)
+    assert "could not be delivered" not in page_of(own), "who cannot change the team is not told of others"
     postbox.refuses = {}
     notify_security(bob, "password.changed")
     work_off()
-    assert "could not be delivered" not in shown(owner) + shown(own, "/you/")
+    assert "could not be delivered" not in page_of(owner) + page_of(own, "/you/")
 
 
 def test_a_confirmation_that_bounced_is_told_beside_the_address(
@@ -115,7 +115,7 @@ def test_a_confirmation_that_bounced_is_told_beside_the_address(
     postbox.refuses = {"RCPT TO": "550 no such user"}
     owner.post("/account/email/", {"email": WRONG, "action_add": ""})
     work_off()
-    assert "Our newest mail to this address could not be delivered." in shown(owner, "/account/email/")
+    assert "Our newest mail to this address could not be delivered." in page_of(owner, "/account/email/")
 
 
 def test_a_reset_that_bounced_tells_a_stranger_nothing(
@@ -128,4 +128,4 @@ def test_a_reset_that_bounced_tells_a_stranger_nothing(
     for address in (alice.email, "nobody@aamu.example"):
         client.post("/account/password/reset/", {"email": address})
     work_off()
-    assert "delivered" not in shown(client, "/account/password/reset/done/")
+    assert "delivered" not in page_of(client, "/account/password/reset/done/")

@@ -28,12 +28,12 @@ def admins(committed_db: None, system_key: None, settings: Any) -> Any:
     settings.ADMINS = [("", "admin@pilotage.example")]
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 
-    def told() -> list[tuple[str, str]]:
-        sent = [(each.subject, each.body) for each in mail.outbox]
+    def mails_so_far() -> list[tuple[str, str]]:
+        mails = [(each.subject, each.body) for each in mail.outbox]
         mail.outbox.clear()
-        return sent
+        return mails
 
-    return told
+    return mails_so_far
 
 
 def break_at(where: str) -> None:
@@ -94,11 +94,11 @@ def test_what_goes_on_is_mailed_more_and_more_seldom_and_after_quiet_at_once(adm
 
 def test_there_are_no_more_rows_than_may_be(admins: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("portal.notices.error_groups.MOST_GROUPS", 3)
-    told: list[int] = []
+    calls: list[int] = []
     for number in range(9):
-        error_groups.count(f"Error{number}", lambda: told.append(1))
+        error_groups.count(f"Error{number}", lambda: calls.append(1))
     assert ErrorGroup.objects.count() == 4
-    assert len(told) == 4
+    assert len(calls) == 4
 
 
 def test_processes_share_what_was_mailed(admins: Any) -> None:

@@ -43,7 +43,7 @@ class Postbox(socketserver.ThreadingTCPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Conversation)
-        self.taken: list[tuple[list[str], str]] = []
+        self.mails: list[tuple[list[str], str]] = []
         self.refusals = 0
         self.refuses: dict[str, str] = {}
         self.hangs = ""
@@ -90,7 +90,7 @@ class Conversation(socketserver.StreamRequestHandler):
                 if word in self.server.refuses:
                     self.say(self.server.refuses[word])
                     continue
-                self.server.taken.append((recipients, "\n".join(lines)))
+                self.server.mails.append((recipients, "\n".join(lines)))
                 recipients = []
             self.say("221 bye" if word == "QUIT" else "250 ok")
             if word == "QUIT":
@@ -130,9 +130,9 @@ def _ours():
 
 def test_a_mail_leaves_by_a_worker(postbox, work_off):
     send()
-    assert postbox.taken == []
+    assert postbox.mails == []
     assert work_off() == 1
-    [(recipients, text)] = postbox.taken
+    [(recipients, text)] = postbox.mails
     assert recipients == ["aino@aamu.example"]
     assert "Subject: You are invited" in text
     assert LINK in text
@@ -161,11 +161,11 @@ def test_a_refused_mail_is_tried_again_later(postbox, work_off):
     postbox.refusals = 1
     send()
     work_off()
-    assert postbox.taken == []
+    assert postbox.mails == []
     assert Job.objects.get().state == JobState.QUEUED
     Job.objects.update(due_at="2020-01-01T00:00Z")
     work_off()
-    assert len(postbox.taken) == 1
+    assert len(postbox.mails) == 1
 
 
 def test_a_mail_that_was_rolled_back_was_never_asked_for(postbox, work_off):
@@ -173,7 +173,7 @@ def test_a_mail_that_was_rolled_back_was_never_asked_for(postbox, work_off):
         send()
         raise RuntimeError
     assert work_off() == 0
-    assert postbox.taken == []
+    assert postbox.mails == []
 
 
 def test_without_a_mail_server_it_waits_for_a_person(settings, work_off):
@@ -226,7 +226,7 @@ def test_an_outage_of_hours_loses_no_mail_and_after_a_day_it_is_said(postbox, wo
     with acting_as("web"), staff_scope():
         services.queue_again(Job.objects.get())
     work_off()
-    assert len(postbox.taken) == 1
+    assert len(postbox.mails) == 1
     assert deliveries_of([about]) == {about: Delivery.SENT}
 
 
@@ -280,7 +280,7 @@ def test_a_goodbye_that_hangs_takes_nothing_back(postbox, work_off, monkeypatch)
     send()
     work_off()
     assert OutgoingMail.objects.get().state == MailState.SENT
-    assert len(postbox.taken) == 1
+    assert len(postbox.mails) == 1
 
 
 @pytest.mark.parametrize("mode", env.MODES)
@@ -303,8 +303,8 @@ def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu,
 
 @pytest.mark.parametrize("mode", env.MODES)
 def test_only_the_worker_for_mail_is_told_how_to_reach_the_mail_server(tmp_path, mode):
-    told = {child.name: "PORTAL_SMTP_URL" in child.environment for child in workers(tmp_path, mode)}
-    assert told == {"worker-interactive": False, "worker-sync": False, "worker-mail": True}
+    has_address = {child.name: "PORTAL_SMTP_URL" in child.environment for child in workers(tmp_path, mode)}
+    assert has_address == {"worker-interactive": False, "worker-sync": False, "worker-mail": True}
 
 
 def test_urgent_mail_passes_a_long_line_by(postbox, work_off):
@@ -314,7 +314,7 @@ def test_urgent_mail_passes_a_long_line_by(postbox, work_off):
     assert [queue for _, queue in services.due(2)] == ["urgent-mail", "mail", "mail"]
     with acting_as("worker"):
         work(str(services.due(1)[0][0]))
-    assert "password was changed" in postbox.taken[0][1]
+    assert "password was changed" in postbox.mails[0][1]
 
 
 def test_only_mails_about_what_was_changed_are_urgent(alice, rf):

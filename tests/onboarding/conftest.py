@@ -48,9 +48,9 @@ class Signer:
     def address(self) -> str:
         """Where the link of our own page leads."""
         page = self.press().content.decode()
-        found = re.search(r'id="go-to-provider" href="([^"]+)"', page)
-        assert found, page
-        return html.unescape(found[1])
+        match = re.search(r'id="go-to-provider" href="([^"]+)"', page)
+        assert match, page
+        return html.unescape(match[1])
 
     def come_back(self, **brought: str) -> Any:
         return self.client.get("/callback/procountor/", brought)

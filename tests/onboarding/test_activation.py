@@ -56,8 +56,8 @@ class Chooser:
         return str(answer.content.decode())
 
     def polls(self) -> str:
-        found = re.search(r'hx-get="([^"]+)"', self.page())
-        return found[1].replace("&amp;", "&") if found else ""
+        match = re.search(r'hx-get="([^"]+)"', self.page())
+        return match[1].replace("&amp;", "&") if match else ""
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def chooser(signing: House, alice: Any, sign_in: Any, work_off: Callable[..., in
 
 
 @pytest.fixture
-def seen(chooser: Chooser) -> Chooser:
+def waiting_chooser(chooser: Chooser) -> Chooser:
     """The proposal has been fetched."""
     assert chooser.take().status_code == 302
     chooser.work_off()
@@ -114,7 +114,7 @@ def test_the_whole_way(chooser: Chooser, signing: House) -> None:
     assert not SyncRun.objects.exists()
 
 
-def test_it_is_asked_with_our_registration_and_logged(seen: Chooser, signing: House) -> None:
+def test_it_is_asked_with_our_registration_and_logged(waiting_chooser: Chooser, signing: House) -> None:
     [line] = signing.asked("/integrations/")
     assert line.asked.endswith(f"/integrations/{REQUEST_ID}")
     basic = re.search(rb"(?i)authorization: basic (\S+)", line.head)
@@ -126,15 +126,15 @@ def test_it_is_asked_with_our_registration_and_logged(seen: Chooser, signing: Ho
 
 
 def test_neither_the_request_id_nor_a_key_stands_open_anywhere(
-    seen: Chooser, signing: House, caplog: pytest.LogCaptureFixture
+    waiting_chooser: Chooser, signing: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    seen.decide(company="101")
-    seen.work_off()
-    told = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("django.db"))
+    waiting_chooser.decide(company="101")
+    waiting_chooser.work_off()
+    log = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("django.db"))
     for secret in (REQUEST_ID, "key-canary-of-101"):
-        assert secret not in seen.page()
-        assert secret not in told
+        assert secret not in waiting_chooser.page()
+        assert secret not in log
         with database.cursor() as cursor:
             cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
             for (table,) in cursor.fetchall():
@@ -143,52 +143,54 @@ def test_neither_the_request_id_nor_a_key_stands_open_anywhere(
     assert bytes(ActivationRequest.objects.get().request_ciphertext) == b""
 
 
-def test_declining_all_connects_nothing(seen: Chooser, signing: House) -> None:
-    assert "Choose at least one company" in seen.decide().content.decode()
+def test_declining_all_connects_nothing(waiting_chooser: Chooser, signing: House) -> None:
+    assert "Choose at least one company" in waiting_chooser.decide().content.decode()
     assert not Job.objects.filter(kind="transport.activation_decide").exists()
-    seen.decide(none="yes", company="101")
-    seen.work_off()
+    waiting_chooser.decide(none="yes", company="101")
+    waiting_chooser.work_off()
     assert [each["companyId"] for each in signing.decided[0]["reject"]] == ["101", "102"]
     assert not Connection.objects.exists()
-    assert "All were declined" in seen.page()
+    assert "All were declined" in waiting_chooser.page()
 
 
-def test_a_company_that_was_not_proposed_cannot_be_chosen(seen: Chooser, signing: House) -> None:
-    assert "Choose from the companies that are listed" in seen.decide(company=["101", "999"]).content.decode()
-    seen.work_off()
+def test_a_company_that_was_not_proposed_cannot_be_chosen(waiting_chooser: Chooser, signing: House) -> None:
+    assert (
+        "Choose from the companies that are listed" in waiting_chooser.decide(company=["101", "999"]).content.decode()
+    )
+    waiting_chooser.work_off()
     assert signing.decided == []
 
 
-def test_it_is_decided_once(seen: Chooser, signing: House) -> None:
-    seen.decide(company="101")
-    assert "has been decided already" in seen.decide(company="102").content.decode()
-    seen.work_off()
+def test_it_is_decided_once(waiting_chooser: Chooser, signing: House) -> None:
+    waiting_chooser.decide(company="101")
+    assert "has been decided already" in waiting_chooser.decide(company="102").content.decode()
+    waiting_chooser.work_off()
     assert len(signing.decided) == 1
     assert Connection.objects.get().company_id == "101"
 
 
-def test_a_key_of_another_company_is_recognised(seen: Chooser, signing: House) -> None:
+def test_a_key_of_another_company_is_recognised(waiting_chooser: Chooser, signing: House) -> None:
     signing.company_id = 102
-    seen.decide(company="101")
-    seen.work_off()
+    waiting_chooser.decide(company="101")
+    waiting_chooser.work_off()
     assert dict(Mark.objects.values_list("checkpoint", "state"))["api-key"] == "failing"
 
 
-def test_a_company_without_a_key_is_named(seen: Chooser, signing: House) -> None:
+def test_a_company_without_a_key_is_named(waiting_chooser: Chooser, signing: House) -> None:
     behave = signing.server.behave
     signing.server.behave = lambda line: (
         line.answer(200, {"companiesIntegrated": []}) if line.asked.startswith("PUT") else behave(line)
     )
-    seen.decide(company="101")
-    seen.work_off()
-    page = seen.page()
+    waiting_chooser.decide(company="101")
+    waiting_chooser.work_off()
+    page = waiting_chooser.page()
     assert "No key came" in page
     assert "hx-get" not in page
     assert not Connection.objects.exists()
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "state"),
+    ("status", "sentence", "state"),
     [
         (410, "no longer valid at the provider", "expired"),
         (404, "does not know this request", "failed"),
@@ -197,26 +199,27 @@ def test_a_company_without_a_key_is_named(seen: Chooser, signing: House) -> None
     ],
 )
 def test_a_request_that_cannot_be_shown_says_why(
-    status: int, said: str, state: str, chooser: Chooser, signing: House
+    status: int, sentence: str, state: str, chooser: Chooser, signing: House
 ) -> None:
     signing.integration_status = status
     chooser.take()
     chooser.work_off()
-    assert said in chooser.page()
+    assert sentence in chooser.page()
     assert ActivationRequest.objects.get().state == state
     assert RequestLogEntry.objects.get().status == status
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(410, "no longer valid"), (503, "answer was lost"), (401, "does not accept our registration")]
+    ("status", "sentence"),
+    [(410, "no longer valid"), (503, "answer was lost"), (401, "does not accept our registration")],
 )
 def test_a_decision_that_cannot_be_told_connects_nothing(
-    status: int, said: str, seen: Chooser, signing: House
+    status: int, sentence: str, waiting_chooser: Chooser, signing: House
 ) -> None:
     signing.integration_status = status
-    seen.decide(company="101")
-    seen.work_off()
-    assert said in seen.page()
+    waiting_chooser.decide(company="101")
+    waiting_chooser.work_off()
+    assert sentence in waiting_chooser.page()
     assert not Connection.objects.exists()
     assert len([line for line in signing.server.asked if line.asked.startswith("PUT")]) == 1
 
@@ -232,21 +235,23 @@ def test_a_provider_that_has_trouble_is_asked_again_for_a_while(chooser: Chooser
     assert "did not answer for 2 minutes" in chooser.page()
 
 
-def test_a_proposal_that_has_run_out_is_not_decided(seen: Chooser, signing: House) -> None:
+def test_a_proposal_that_has_run_out_is_not_decided(waiting_chooser: Chooser, signing: House) -> None:
     ActivationRequest.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
-    assert "no longer valid" in seen.decide(company="101").content.decode()
-    seen.work_off()
+    assert "no longer valid" in waiting_chooser.decide(company="101").content.decode()
+    waiting_chooser.work_off()
     assert signing.decided == []
 
 
-def test_a_worker_that_dies_over_a_decision_is_not_followed_by_a_second_call(seen: Chooser, signing: House) -> None:
-    seen.decide(company="101")
+def test_a_worker_that_dies_over_a_decision_is_not_followed_by_a_second_call(
+    waiting_chooser: Chooser, signing: House
+) -> None:
+    waiting_chooser.decide(company="101")
     Job.objects.filter(kind="transport.activation_decide").update(
         state="running", starts=1, lease_until=timezone.now() - timedelta(minutes=1)
     )
-    seen.work_off()
+    waiting_chooser.work_off()
     assert signing.decided == []
-    assert "answer was lost" in seen.page()
+    assert "answer was lost" in waiting_chooser.page()
 
 
 def test_a_parked_job_stops_the_waiting(chooser: Chooser) -> None:
@@ -314,27 +319,27 @@ def test_without_our_registration_nothing_is_asked(chooser: Chooser) -> None:
 
 
 def test_a_decision_needs_a_person_who_has_shown_it_lately(
-    seen: Chooser, alice: Any, sign_in: Callable[..., Any], signing: House
+    waiting_chooser: Chooser, alice: Any, sign_in: Callable[..., Any], signing: House
 ) -> None:
-    seen.client = sign_in(alice, lately=False)
-    page = seen.page()
+    waiting_chooser.client = sign_in(alice, lately=False)
+    page = waiting_chooser.page()
     assert "Confirm that it is you" in page
     assert 'type="checkbox"' not in page
-    answer = seen.client.post(f"{seen.place}decide/", {"company": "101"})
+    answer = waiting_chooser.client.post(f"{waiting_chooser.place}decide/", {"company": "101"})
     assert answer.headers["Location"].startswith("/account/reauthenticate/")
-    seen.work_off()
+    waiting_chooser.work_off()
     assert signing.decided == []
 
 
-def test_it_is_done_twice_without_harm_and_stands_in_the_audit_trail(seen: Chooser) -> None:
+def test_it_is_done_twice_without_harm_and_stands_in_the_audit_trail(waiting_chooser: Chooser) -> None:
     from connections.jobs.services import enqueue
     from connections.transport.oauth.activation import ACTIVATION_ENDED
 
-    seen.decide(company="101")
-    seen.work_off()
+    waiting_chooser.decide(company="101")
+    waiting_chooser.work_off()
     row = ActivationRequest.objects.get()
     enqueue(kind=ACTIVATION_ENDED, subject=row.id, tenant_id=row.tenant_id)
-    seen.work_off()
+    waiting_chooser.work_off()
     assert Onboarding.objects.count() == 1
     actions = set(AuditEvent.objects.values_list("action", flat=True))
     assert {"activation.asked", "activation.decided", "connection.opened", "credential.set"} <= actions
@@ -365,12 +370,12 @@ def test_five_hundred_companies_pass(chooser: Chooser, signing: House) -> None:
     chooser.take()
     chooser.work_off()
     chooser.decide(company=[str(company) for company in signing.offered])
-    asked = len(signing.server.asked)
+    calls_before = len(signing.server.asked)
     with acting_as("worker"):
         for kind in ("transport.activation_decide", "transport.activation_ended"):
             work(str(Job.objects.get(kind=kind).id))
     assert Connection.objects.count() == Credential.objects.count() == Onboarding.objects.count() == 500
-    assert len(signing.server.asked) == asked + 1
+    assert len(signing.server.asked) == calls_before + 1
     # Their checks: the first ones are refused, and the next one is asked all the same.
     checks = list(Job.objects.filter(kind=CHECK, state="queued").order_by("due_at")[:6])
     assert Job.objects.filter(kind=CHECK, state="queued").count() == 500

@@ -34,18 +34,18 @@ KAISA = "kaisa@aamu.example"  # whom the provider names
 def stranger(signing: House, charlie: Any, sign_in: Any, work_off: Callable[..., int], settings: Any) -> Chooser:
     """Charlie of Kaste Oy, who came by the link of somebody at Aamu Oy."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    found = Chooser(sign_in(charlie), work_off)
-    assert found.take("kaste").status_code == 302
+    chooser = Chooser(sign_in(charlie), work_off)
+    assert chooser.take("kaste").status_code == 302
     work_off()
-    return found
+    return chooser
 
 
 def ask(chooser: Chooser) -> str:
     """Press "Ask by mail" and give the path of the link that was mailed."""
     chooser.client.post(f"{chooser.place}consent/", follow=True)
-    found = re.search(r"https?://[^/]+(/activations/consent/\S+)", str(mail.outbox[-1].body))
-    assert found
-    return found[1]
+    match = re.search(r"https?://[^/]+(/activations/consent/\S+)", str(mail.outbox[-1].body))
+    assert match
+    return match[1]
 
 
 def test_a_strangers_consent_gives_nobody_a_key(stranger: Chooser, signing: House) -> None:
@@ -54,8 +54,8 @@ def test_a_strangers_consent_gives_nobody_a_key(stranger: Chooser, signing: Hous
         assert words not in page
     assert "k\u2026@aamu.example" in page
     assert "2 companies" in page
-    said = stranger.decide(company=["101", "102"]).content.decode()
-    assert "has not confirmed" in said
+    answer = stranger.decide(company=["101", "102"]).content.decode()
+    assert "has not confirmed" in answer
     stranger.work_off()
     assert signing.decided == []
     assert not Credential.objects.exists()
@@ -76,11 +76,11 @@ def test_the_worker_looks_for_itself(stranger: Chooser, signing: House) -> None:
 
 def test_the_person_who_chose_confirms_by_mail(stranger: Chooser, signing: House) -> None:
     link = ask(stranger)
-    sent = mail.outbox[0]
-    assert sent.to == [KAISA]
+    message = mail.outbox[0]
+    assert message.to == [KAISA]
     for words in ("Kaste Oy", "charlie@kaste.example", "Books 101", "Books 102", "Procountor"):
-        assert words in sent.body
-    assert "Kaste Oy" in sent.subject
+        assert words in message.body
+    assert "Kaste Oy" in message.subject
     assert "We have asked by mail" in stranger.page()
     kaisa = RoleClient()
     page = kaisa.get(link)

@@ -75,7 +75,7 @@ def test_what_a_person_types_meanwhile_is_checked_at_once(live, sandbox, monkeyp
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 1}])
     live.check("api-key")
     assert pending(live, "api-key").is_pending
-    live.give(sandbox.new_key(live.made["user_id"]))
+    live.give(sandbox.new_key(live.setup["user_id"]))
     assert not pending(live, "api-key").is_pending
     assert live.states() == DONE
 
@@ -89,9 +89,9 @@ def test_trouble_at_the_provider_blames_nobody(live, sandbox, monkeypatch):
 
 
 def test_a_company_that_was_found_is_confirmed_although_the_last_check_went_wrong(walker, sandbox, monkeypatch):
-    made = sandbox.setup_company()
+    setup = sandbox.setup_company()
     walker.attest("usage-settings", "technical-user", "rights", "m2m-only")
-    walker.give(made["api_key"])
+    walker.give(setup["api_key"])
     assert pending(walker, "company").can_confirm
     monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 50}])
@@ -102,7 +102,7 @@ def test_a_company_that_was_found_is_confirmed_although_the_last_check_went_wron
     assert not pending(walker, "company").can_confirm
     sandbox.faults([])
     walker.confirm()  # from a page that was open before
-    assert walker.connection().company_id == str(made["company_id"])
+    assert walker.connection().company_id == str(setup["company_id"])
 
 
 def test_a_check_that_may_not_be_made_any_more_says_so(live, sandbox, monkeypatch):
@@ -151,31 +151,31 @@ def test_what_is_asked_again_and_when(error, fault, wait, asked_before, expected
 
 def test_an_answer_to_an_earlier_question_does_not_end_the_waiting_for_the_newest(walker, sandbox, monkeypatch):
     """Somebody hands over the key while a check that began with another one is under way."""
-    made = sandbox.setup_company()
+    setup = sandbox.setup_company()
     walker.attest("usage-settings", "technical-user", "rights", "m2m-only")
     with walker.inside():
         services.store_credentials(
             credentials=clean_credentials(mark=walker.mark("api-key"), values={"api_key": "a-key-that-was-mistyped"}),
             actor=AINO,
         )
-    asked = []
+    askers = []
 
     def fresh_token(asker):
-        if not asked:
-            asked.append(asker)
+        if not askers:
+            askers.append(asker)
             with walker.inside():
                 services.store_credentials(
-                    credentials=clean_credentials(mark=walker.mark("api-key"), values={"api_key": made["api_key"]}),
+                    credentials=clean_credentials(mark=walker.mark("api-key"), values={"api_key": setup["api_key"]}),
                     actor=AINO,
                 )
             raise Unauthorized(faults.NO_CREDENTIAL)
         asker.client.new_token()
 
     monkeypatch.setattr(probing.ConnectionAsker, "fresh_token", fresh_token)
-    seen = []
-    monkeypatch.setattr(probing, "record", lambda **what: record(**what) or seen.append(pending(walker, "api-key")))
+    steps = []
+    monkeypatch.setattr(probing, "record", lambda **what: record(**what) or steps.append(pending(walker, "api-key")))
     walker.check("api-key")
-    assert seen[0].is_pending
+    assert steps[0].is_pending
     step = pending(walker, "api-key")
     assert (step.is_pending, step.state) == (False, MarkState.VERIFIED)
 

@@ -59,10 +59,10 @@ class Comparing:
 def comparing(aamu: Any, alice: Any, sign_in: Any, sandbox: Any) -> Comparing:
     with tenant_scope(aamu.id):
         begun = services.begin(tenant=aamu, provider="pentamic", environment="sandbox", actor=alice.actor)
-    found = Comparing(sign_in(alice), begun.connection)
+    page = Comparing(sign_in(alice), begun.connection)
     for host in HOSTS:
-        found.shows(host, OURS)
-    return found
+        page.shows(host, OURS)
+    return page
 
 
 def test_what_the_page_showed_is_trusted_once_it_is_confirmed(comparing: Comparing) -> None:

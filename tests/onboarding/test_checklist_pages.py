@@ -41,9 +41,9 @@ class Visitor:
 
     def opened(self, page: str) -> str:
         """The slug of the checkpoint that is open on a page."""
-        found = re.findall(r'<li class="step step-open step-\w+" id="step-([\w-]+)">', page)
-        assert len(found) == 1
-        return str(found[0])
+        slugs = re.findall(r'<li class="step step-open step-\w+" id="step-([\w-]+)">', page)
+        assert len(slugs) == 1
+        return str(slugs[0])
 
     def marks(self, page: str) -> dict[str, str]:
         rows = re.findall(
@@ -53,8 +53,8 @@ class Visitor:
 
     def polls(self, page: str) -> str:
         """The address htmx asks, or nothing."""
-        found = re.search(r'hx-get="([^"]+)"', page)
-        return found[1].replace("&amp;", "&") if found else ""
+        match = re.search(r'hx-get="([^"]+)"', page)
+        return match[1].replace("&amp;", "&") if match else ""
 
 
 @pytest.fixture
@@ -64,15 +64,15 @@ def visitor(sign_in: Callable[..., Any], alice: Any, sandbox: Any, work_off: Cal
 
 @pytest.fixture
 def live(visitor: Visitor, sandbox: Any) -> Visitor:
-    made = sandbox.setup_company()
+    setup = sandbox.setup_company()
     for checkpoint in BY_HAND:
         visitor.press(checkpoint, "attest")
-    visitor.press("api-key", "fields", api_key=made["api_key"])
+    visitor.press("api-key", "fields", api_key=setup["api_key"])
     visitor.work_off()
     for checkpoint in ("technical-user", "company"):
         visitor.press(checkpoint, "confirm")
     visitor.work_off()
-    visitor.made = made  # type: ignore[attr-defined]
+    visitor.setup = setup  # type: ignore[attr-defined]
     return visitor
 
 
@@ -89,7 +89,7 @@ def test_before_you_start_offers_what_there_is(sign_in: Callable[..., Any], alic
 
 
 def test_the_whole_walk_needs_no_javascript(visitor: Visitor, sandbox: Any) -> None:
-    made = sandbox.setup_company()
+    setup = sandbox.setup_company()
     for checkpoint in BY_HAND:
         page = visitor.page()
         assert visitor.opened(page) == checkpoint
@@ -98,14 +98,14 @@ def test_the_whole_walk_needs_no_javascript(visitor: Visitor, sandbox: Any) -> N
         assert visitor.marks(page)[checkpoint] == "attested"
     assert visitor.opened(visitor.page()) == "api-key"
 
-    asked = visitor.press("api-key", "fields", api_key=made["api_key"]).content.decode()
-    assert visitor.marks(asked)["api-key"] == "busy"
-    assert "Look again" in asked
+    busy_page = visitor.press("api-key", "fields", api_key=setup["api_key"]).content.decode()
+    assert visitor.marks(busy_page)["api-key"] == "busy"
+    assert "Look again" in busy_page
     visitor.work_off()
-    found = visitor.page("api-key")
-    assert visitor.marks(found)["api-key"] == "verified"
-    assert "Procountor gave us a session" in found
-    assert "Next: Create a technical user" in found
+    verified_page = visitor.page("api-key")
+    assert visitor.marks(verified_page)["api-key"] == "verified"
+    assert "Procountor gave us a session" in verified_page
+    assert "Next: Create a technical user" in verified_page
 
     user = visitor.page()
     assert visitor.opened(user) == "technical-user"
@@ -118,7 +118,7 @@ def test_the_whole_walk_needs_no_javascript(visitor: Visitor, sandbox: Any) -> N
 
     company = visitor.page()
     assert visitor.opened(company) == "company"
-    assert str(made["company_id"]) in company
+    assert str(setup["company_id"]) in company
     assert "Yes, this is the company we want to connect." in company
     reading = visitor.press("company", "confirm").content.decode()
     assert visitor.opened(reading) == "first-sync"
@@ -153,7 +153,7 @@ def test_a_finding_names_its_time_and_request(live: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "sentence"),
     [
         ("", "the field is empty"),
         ("   ", "the field is empty"),
@@ -163,10 +163,12 @@ def test_a_finding_names_its_time_and_request(live: Visitor) -> None:
         (CANARY + "ö", "characters in it that such a value never has"),
     ],
 )
-def test_what_cannot_be_a_key_is_refused_at_its_field_and_never_shown(typed: str, said: str, visitor: Visitor) -> None:
+def test_what_cannot_be_a_key_is_refused_at_its_field_and_never_shown(
+    typed: str, sentence: str, visitor: Visitor
+) -> None:
     answer = visitor.press("api-key", "fields", api_key=typed)
     page = answer.content.decode()
-    assert said in page
+    assert sentence in page
     assert 'id="id_api_key_error"' in page
     assert 'aria-invalid="true"' in page
     assert "canary" not in page
@@ -184,15 +186,15 @@ def test_our_own_client_id_in_the_place_of_the_key_is_recognised(visitor: Visito
 
 
 def test_blanks_around_a_key_are_left_out_and_said(visitor: Visitor, sandbox: Any) -> None:
-    made = sandbox.setup_company()
-    page = visitor.press("api-key", "fields", api_key=f'  "{made["api_key"]}"\n').content.decode()
+    setup = sandbox.setup_company()
+    page = visitor.press("api-key", "fields", api_key=f'  "{setup["api_key"]}"\n').content.decode()
     assert "We left out what is no part of the value: blanks around it, quotation marks." in page
     visitor.work_off()
     assert visitor.marks(visitor.page("api-key"))["api-key"] == "verified"
 
 
 def test_a_stored_key_is_on_no_page_and_in_no_row(live: Visitor, sign_in: Callable[..., Any], alice: Any) -> None:
-    key: str = live.made["api_key"]  # type: ignore[attr-defined]
+    key: str = live.setup["api_key"]  # type: ignore[attr-defined]
     pages = [live.page(mark.checkpoint) for mark in Mark.objects.all()]
     pages += [live.client.get(address).content.decode() for address in ("/t/aamu/", live.connection)]
     assert all(key not in page for page in pages)
@@ -219,9 +221,9 @@ def test_who_has_not_shown_it_lately_is_asked_before_a_key_is_taken(
 
 def test_the_page_asks_for_news_only_while_there_may_be_any(visitor: Visitor, sandbox: Any) -> None:
     assert visitor.polls(visitor.page()) == ""
-    made = sandbox.setup_company()
-    asked = visitor.press("api-key", "fields", api_key=made["api_key"]).content.decode()
-    address = visitor.polls(asked)
+    setup = sandbox.setup_company()
+    page = visitor.press("api-key", "fields", api_key=setup["api_key"]).content.decode()
+    address = visitor.polls(page)
     assert address
     assert visitor.client.get(address).status_code == 204  # nothing new: the page is left alone
     visitor.work_off()
@@ -235,8 +237,8 @@ def test_the_page_asks_for_news_only_while_there_may_be_any(visitor: Visitor, sa
 
 
 def test_a_revoked_key_reopens_its_checkpoint_and_a_new_one_mends_it(live: Visitor, sandbox: Any) -> None:
-    made: dict[str, Any] = live.made  # type: ignore[attr-defined]
-    sandbox.revoke(made["api_key"])
+    setup: dict[str, Any] = live.setup  # type: ignore[attr-defined]
+    sandbox.revoke(setup["api_key"])
     live.press("api-key", "check")
     live.work_off()
     home = live.client.get("/t/aamu/").content.decode()
@@ -252,7 +254,7 @@ def test_a_revoked_key_reopens_its_checkpoint_and_a_new_one_mends_it(live: Visit
     assert "Problems" in problems
     assert f'href="{live.checklist}api-key/"' in problems
 
-    live.press("api-key", "fields", api_key=sandbox.new_key(made["user_id"]))
+    live.press("api-key", "fields", api_key=sandbox.new_key(setup["user_id"]))
     live.work_off()
     assert live.marks(live.page())["api-key"] == "verified"
     assert "Needs you" not in live.client.get("/t/aamu/").content.decode()

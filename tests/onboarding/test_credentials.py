@@ -56,7 +56,7 @@ def refused(give: Any, *place: str, **typed: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "sentence"),
     [
         ("", "empty"),
         ("http://gks.example", "begins with http"),
@@ -73,10 +73,10 @@ def refused(give: Any, *place: str, **typed: str) -> dict[str, str]:
         (CERTIFICATE, "certificate"),
     ],
 )
-def test_what_is_no_address_is_told_at_its_field(give: Any, typed: str, said: str) -> None:
-    told = refused(give, "simutek", "access", api_url=typed, client_id="gks-1234", client_secret="s3cret-0123456789")
-    assert set(told) == {"api_url"}
-    assert said in told["api_url"]
+def test_what_is_no_address_is_told_at_its_field(give: Any, typed: str, sentence: str) -> None:
+    errors = refused(give, "simutek", "access", api_url=typed, client_id="gks-1234", client_secret="s3cret-0123456789")
+    assert set(errors) == {"api_url"}
+    assert sentence in errors["api_url"]
 
 
 @pytest.mark.parametrize(
@@ -84,20 +84,20 @@ def test_what_is_no_address_is_told_at_its_field(give: Any, typed: str, said: st
 )
 def test_what_can_be_an_address_is_taken(give: Any, typed: str) -> None:
     give("simutek", "access", api_url=typed, client_id="gks-1234", client_secret="s3cret-0123456789")
-    kept = Connection.objects.get().settings["api_url"]
-    assert kept.startswith("https://gks.example")
-    assert not kept.endswith("/")
+    address = Connection.objects.get().settings["api_url"]
+    assert address.startswith("https://gks.example")
+    assert not address.endswith("/")
 
 
 def test_the_client_id_in_the_place_of_the_secret_is_recognised(give: Any) -> None:
     same = "gks-0123456789abcdef"
-    told = refused(give, "simutek", "access", api_url="https://gks.example", client_id=same, client_secret=same)
-    assert "same as" in told["client_secret"]
+    errors = refused(give, "simutek", "access", api_url="https://gks.example", client_id=same, client_secret=same)
+    assert "same as" in errors["client_secret"]
 
 
 def test_several_mistakes_are_told_at_once_and_nothing_is_kept(give: Any) -> None:
-    told = refused(give, "simutek", "access", api_url="nonsense", client_id="", client_secret=KEY)
-    assert set(told) == {"api_url", "client_id", "client_secret"}
+    errors = refused(give, "simutek", "access", api_url="nonsense", client_id="", client_secret=KEY)
+    assert set(errors) == {"api_url", "client_id", "client_secret"}
 
 
 def test_a_secret_left_empty_keeps_the_stored_one(give: Any) -> None:
@@ -144,8 +144,8 @@ def test_what_was_stored_for_another_server_is_destroyed_where_it_stands_elsewhe
 
 def test_plain_http_is_taken_only_where_an_admin_allows_it(give: Any) -> None:
     address = {"api_url": "http://books.example/api", "auth_url": "http://id.example", "format": "json"}
-    told = refused(give, "pentamic", "addresses", **address, tax_codes="text")
-    assert "an admin can allow it" in told["api_url"]
+    errors = refused(give, "pentamic", "addresses", **address, tax_codes="text")
+    assert "an admin can allow it" in errors["api_url"]
     allow(Connection.objects.get(), Exemption.PLAIN_HTTP)
     give("pentamic", "addresses", **address, tax_codes="text")
     assert Connection.objects.get().settings["api_url"] == "http://books.example/api"
@@ -195,7 +195,7 @@ def test_what_pasting_brings_along_is_left_out_and_said(
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "sentence"),
     [
         ("client_id=gks-1234", "this is \u201cClient id\u201d"),
         ("Your company's name: Aamu Oy", "this is \u201cYour company's name\u201d"),
@@ -206,13 +206,13 @@ def test_what_pasting_brings_along_is_left_out_and_said(
         ("s3cret\u0441-0123456789", "never has"),
     ],
 )
-def test_what_is_not_plain_is_refused_in_words(give: Any, typed: str, said: str) -> None:
-    told = refused(give, "simutek", "access", api_url="https://gks.example", client_id="gks-1", client_secret=typed)
-    assert said in told["client_secret"]
+def test_what_is_not_plain_is_refused_in_words(give: Any, typed: str, sentence: str) -> None:
+    errors = refused(give, "simutek", "access", api_url="https://gks.example", client_id="gks-1", client_secret=typed)
+    assert sentence in errors["client_secret"]
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("typed", "stored_name"),
     [
         ("Aamu\u00a0Oy", "Aamu Oy"),
         ("\u200bAamu Oy\ufeff", "Aamu Oy"),
@@ -223,9 +223,9 @@ def test_what_is_not_plain_is_refused_in_words(give: Any, typed: str, said: str)
         ("name: Aamu Oy", "name: Aamu Oy"),
     ],
 )
-def test_names_keep_what_belongs_to_their_spelling(give: Any, typed: str, kept: str) -> None:
+def test_names_keep_what_belongs_to_their_spelling(give: Any, typed: str, stored_name: str) -> None:
     give("simutek", "company", company_name=typed)
-    assert Connection.objects.get().settings["company_name"] == kept
+    assert Connection.objects.get().settings["company_name"] == stored_name
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "\u200b", "\u00a0\u00a0"])

@@ -12,7 +12,7 @@ import pytest
 from connections.jobs.models import Job
 from connections.jobs.services import claim, park
 from connections.providers import registry
-from connections.spec.provider import CredentialField, Kind
+from connections.spec.provider import CredentialField, FieldKind
 from connections.sync.models import SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.models import AuditEvent
@@ -46,15 +46,15 @@ def disconnect(signer: Signer) -> str:
     return str(answer.content.decode())
 
 
-def left(signer: Signer) -> tuple[str, str]:
+def departure_of(signer: Signer) -> tuple[str, str]:
     return Connection.objects.values_list("state", "leaving").get(id=signer.connection.id)
 
 
 def test_the_whole_way_out(bound: Signer, signing: House) -> None:
     connect(bound)
-    asked = bound.client.get(f"{place(bound)}disconnect/").content.decode()
-    assert "This cannot be undone" in asked
-    assert "Delete the technical user." in asked
+    page = bound.client.get(f"{place(bound)}disconnect/").content.decode()
+    assert "This cannot be undone" in page
+    assert "Delete the technical user." in page
     assert Connection.objects.get().state == "connected"
 
     page = disconnect(bound)
@@ -94,7 +94,7 @@ def test_a_provider_that_does_not_take_it_back_is_named(bound: Signer, signing: 
     disconnect(bound)
     bound.work_off()
     page = bound.client.get(place(bound)).content.decode()
-    assert left(bound) == ("disconnected", "failed")
+    assert departure_of(bound) == ("disconnected", "failed")
     assert "did not take the access back" in page
     assert Grant.objects.get().access_ciphertext is None
 
@@ -106,7 +106,7 @@ def test_a_parked_departure_destroys_all_the_same(bound: Signer) -> None:
         lease = claim(Job.objects.get(kind=revocation.LEAVE).id)
         assert lease is not None
         park(lease, "gave up")
-    assert left(bound) == ("disconnected", "failed")
+    assert departure_of(bound) == ("disconnected", "failed")
     assert Grant.objects.get().refresh_ciphertext is None
 
 
@@ -116,7 +116,7 @@ def test_only_an_owner_disconnects(bound: Signer, bob: Any, sign_in: Callable[..
         assert answer.status_code == 404
     assert 'id="to-disconnect"' not in operator.get(place(bound)).content.decode()
     assert 'id="to-disconnect"' in bound.client.get(place(bound)).content.decode()
-    assert left(bound) == ("connected", "")
+    assert departure_of(bound) == ("connected", "")
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_warnings_stand_on_the_connections_page(bound: Signer, monkeypatch: pyte
     allow(bound.connection, Exemption.PLAIN_HTTP)
     # Only where the customer says the address can it be one without TLS.
     assert "plain HTTP" not in bound.client.get(place(bound)).content.decode()
-    address = CredentialField("api_address", "API address", secret=False, kind=Kind.ADDRESS)
+    address = CredentialField("api_address", "API address", secret=False, kind=FieldKind.ADDRESS)
     provider = registry.all_providers()["procountor"]
     offer(monkeypatch, replace(provider, credentials=(*provider.credentials, address)))
     assert "may use plain HTTP" in bound.client.get(place(bound)).content.decode()

@@ -103,9 +103,9 @@ def walker(aamu, sandbox, work_off):
 @pytest.fixture
 def live(walker, sandbox):
     """Walked to the end."""
-    made = sandbox.setup_company()
+    setup = sandbox.setup_company()
     walker.attest("usage-settings", "technical-user", "rights", "m2m-only")
-    walker.give(made["api_key"])
+    walker.give(setup["api_key"])
     assert walker.states() == DONE | {
         "technical-user": "unconfirmed",
         "company": "unconfirmed",
@@ -113,7 +113,7 @@ def live(walker, sandbox):
     }
     walker.confirm("technical-user")
     walker.confirm()
-    walker.made = made
+    walker.setup = setup
     assert walker.states() == DONE
     return walker
 
@@ -121,9 +121,9 @@ def live(walker, sandbox):
 @pytest.mark.parametrize("last", ["technical-user", "m2m-only"])
 def test_a_checklist_is_complete_also_where_a_persons_word_comes_last(walker, sandbox, last):
     """Confirmed or attested after the first sync: nobody has to wait for the next one."""
-    made = sandbox.setup_company()
+    setup = sandbox.setup_company()
     walker.attest(*({"usage-settings", "technical-user", "rights", "m2m-only"} - {last}))
-    walker.give(made["api_key"])
+    walker.give(setup["api_key"])
     if last != "technical-user":
         walker.confirm("technical-user")
     walker.confirm()
@@ -140,7 +140,7 @@ def test_a_checklist_is_complete_also_where_a_persons_word_comes_last(walker, sa
 
 def test_the_whole_walk(live, sandbox):
     assert live.connection().state == "connected"
-    assert live.connection().company_id == str(live.made["company_id"])
+    assert live.connection().company_id == str(live.setup["company_id"])
     run = SyncRun.objects.get()
     assert (run.state, run.trigger) == (RunState.SUCCEEDED, Trigger.FIRST)
     assert Record.objects.filter(stream="partners").count() == len(sandbox.records("partners", active="all"))
@@ -171,8 +171,8 @@ def test_what_the_api_cannot_see_is_never_verified(live):
     live.check("technical-user")
     assert [live.states()[slug] for slug in ("m2m-only", "usage-settings")] == ["attested", "inferred"]
     assert live.states()["technical-user"] == "verified", "who it is we asked, and what it is a person confirmed"
-    [asked, *_] = live.mark("technical-user").evidence.all()
-    assert (asked.code, asked.actor_name) == ("user-meant", "")
+    [evidence, *_] = live.mark("technical-user").evidence.all()
+    assert (evidence.code, evidence.actor_name) == ("user-meant", "")
 
 
 def test_another_user_than_the_confirmed_one_waits_for_a_word_of_its_own(live):
@@ -209,7 +209,7 @@ def test_a_wrong_key_fails_its_own_checkpoint_only(walker, sandbox):
 
 def test_a_revoked_key_reopens_exactly_its_checkpoint_and_a_new_one_mends_it(live, sandbox):
     records = Record.objects.count()
-    sandbox.revoke(live.made["api_key"])
+    sandbox.revoke(live.setup["api_key"])
     run = live.sync()
     assert (run.state, run.fault) == (RunState.FAILED, "api-key-refused")
     assert live.states() == DONE | {"api-key": "failing"}
@@ -218,7 +218,7 @@ def test_a_revoked_key_reopens_exactly_its_checkpoint_and_a_new_one_mends_it(liv
     assert RequestLogEntry.objects.get(id=failing.entry_id).status == 401
 
     evidence = Evidence.objects.count()
-    live.give(sandbox.new_key(live.made["user_id"]))
+    live.give(sandbox.new_key(live.setup["user_id"]))
     assert live.states() == DONE
     assert live.connection().state == "connected"
     assert Record.objects.count() == records
@@ -230,7 +230,7 @@ def test_a_revoked_key_reopens_exactly_its_checkpoint_and_a_new_one_mends_it(liv
 
 
 def test_a_lost_right_reopens_the_rights(live, sandbox):
-    sandbox.change_user(live.made["user_id"], rights={"sales.salesInvoiceSearch": "NO_ACCESS"})
+    sandbox.change_user(live.setup["user_id"], rights={"sales.salesInvoiceSearch": "NO_ACCESS"})
     sandbox.switches(missing_right="403")
     run = live.sync()
     assert run.state == RunState.INCOMPLETE
@@ -257,36 +257,36 @@ def test_a_key_of_another_company_is_refused_before_anything_is_read(live, sandb
     live.give(other["api_key"])
     assert live.states() == DONE | {"api-key": "failing"}
     assert "Iltarusko Oy" in live.sentence("api-key")
-    assert live.connection().company_id == str(live.made["company_id"])
+    assert live.connection().company_id == str(live.setup["company_id"])
     assert Record.objects.count() == records
     assert SyncRun.objects.count() == 1
     assert (live.connection().state, live.connection().fault) == ("broken", "other-company")
     with pytest.raises(ActionRefused):
         live.sync()
 
-    live.give(sandbox.new_key(live.made["user_id"]))
+    live.give(sandbox.new_key(live.setup["user_id"]))
     assert live.states() == DONE
     assert live.connection().state == "connected"
     assert Record.objects.count() == records
 
 
 def test_a_right_that_is_given_back_heals_the_connection(live, sandbox):
-    sandbox.change_user(live.made["user_id"], rights={"sales.salesInvoiceSearch": "NO_ACCESS"})
+    sandbox.change_user(live.setup["user_id"], rights={"sales.salesInvoiceSearch": "NO_ACCESS"})
     live.sync()
     assert live.connection().state == "broken"
     with pytest.raises(ActionRefused):
         live.attest("rights")
     assert live.states()["rights"] == "failing"
-    sandbox.change_user(live.made["user_id"], rights={"sales.salesInvoiceSearch": "VIEWING_RIGHTS"})
+    sandbox.change_user(live.setup["user_id"], rights={"sales.salesInvoiceSearch": "VIEWING_RIGHTS"})
     live.check("rights")
     assert live.states() == DONE
     assert live.connection().state == "connected"
 
 
 def test_a_late_conclusion_does_not_blame_what_was_mended_since(live, sandbox, work_off):
-    sandbox.revoke(live.made["api_key"])
+    sandbox.revoke(live.setup["api_key"])
     run = live.sync()
-    live.give(sandbox.new_key(live.made["user_id"]))
+    live.give(sandbox.new_key(live.setup["user_id"]))
     enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=run.tenant_id)
     work_off()
     assert live.states() == DONE
@@ -301,7 +301,7 @@ def test_a_company_is_confirmed_once(live):
 def test_the_key_is_nowhere_but_sealed(live):
     from django.db import connection as database
 
-    key = live.made["api_key"]
+    key = live.setup["api_key"]
     with database.cursor() as cursor:
         cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         for (table,) in cursor.fetchall():
@@ -310,7 +310,7 @@ def test_the_key_is_nowhere_but_sealed(live):
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "words"),
     [
         ("", "empty"),
         ("   ", "empty"),
@@ -323,13 +323,13 @@ def test_the_key_is_nowhere_but_sealed(live):
         ("schlüssel-0123456789", "characters"),
     ],
 )
-def test_what_cannot_be_a_key_is_told_at_the_field(walker, typed, said):
+def test_what_cannot_be_a_key_is_told_at_the_field(walker, typed, words):
     with pytest.raises(ValidationError) as caught, walker.inside():
         services.store_credentials(
             credentials=clean_credentials(mark=walker.mark("api-key"), values={"api_key": typed}), actor=AINO
         )
     sentence = str(caught.value.message_dict["api_key"][0])
-    assert said in sentence
+    assert words in sentence
     if len(typed) > 8 and typed.strip():
         assert typed not in sentence + str(caught.value)
     assert Credential.objects.count() == 0
@@ -346,7 +346,7 @@ def test_blanks_around_a_key_are_removed_and_said(walker):
 def test_the_checklist_takes_one_query_whatever_it_shows(live, django_assert_num_queries):
     onboarding = Onboarding.objects.select_related("connection").get()
     with live.inside(), django_assert_num_queries(1):
-        shown = progress(onboarding, provider_of(onboarding.connection))
-    assert shown.passed == shown.total == 7
-    assert shown.current is None
-    assert all(isinstance(step.state, MarkState) for step in shown.steps)
+        steps_of_it = progress(onboarding, provider_of(onboarding.connection))
+    assert steps_of_it.passed == steps_of_it.total == 7
+    assert steps_of_it.current is None
+    assert all(isinstance(step.state, MarkState) for step in steps_of_it.steps)

@@ -33,14 +33,14 @@ SENT_ON = 302
 
 def test_the_whole_way_there_and_back(signer: Signer, signing: House) -> None:
     address = signer.address()
-    sent = parameters(address)
+    query = parameters(address)
     assert address.startswith(f"{signing.server.address}/login?")
-    assert sent["redirect_uri"] == callback()
-    assert (sent["client_id"], sent["scope"], sent["code_challenge_method"]) == ("client-1", "read", "S256")
-    assert len(sent["state"]) >= 43
+    assert query["redirect_uri"] == callback()
+    assert (query["client_id"], query["scope"], query["code_challenge_method"]) == ("client-1", "read", "S256")
+    assert len(query["state"]) >= 43
     assert signing.server.asked == []
 
-    answer = signer.come_back(state=sent["state"], code="code-canary-77")
+    answer = signer.come_back(state=query["state"], code="code-canary-77")
     assert answer.status_code == SENT_ON
     assert answer.headers["Location"] == f"{signer.checklist}login/#step-login"
     waiting = signer.page()
@@ -49,9 +49,9 @@ def test_the_whole_way_there_and_back(signer: Signer, signing: House) -> None:
     assert signer.client.get(news).status_code == 204
 
     signer.work_off()
-    found = signer.client.get(news).content.decode()
-    assert 'id="exchanging"' not in found
-    assert "hx-get" not in found
+    page = signer.client.get(news).content.decode()
+    assert 'id="exchanging"' not in page
+    assert "hx-get" not in page
     assert mark(signer) == "verified"
     [form] = signing.forms("/oauth/token")
     assert (form["grant_type"], form["code"], form["redirect_uri"]) == (
@@ -60,7 +60,7 @@ def test_the_whole_way_there_and_back(signer: Signer, signing: House) -> None:
         callback(),
     )
     challenge = urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
-    assert challenge == sent["code_challenge"]
+    assert challenge == query["code_challenge"]
     entry = RequestLogEntry.objects.get(operation="token.code")
     assert (entry.checkpoint, entry.status) == ("login", 200)
 
@@ -184,9 +184,9 @@ REFUSED = [
 def test_what_cannot_be_used_has_one_answer_and_sends_nothing(
     name: str, signer: Signer, signing: House, sign_in: Any, bob: Any, charlie: Any
 ) -> None:
-    wanted = signer.come_back(state="never-seen", code="c")
+    expected = signer.come_back(state="never-seen", code="c")
     answer = refused(name, signer, sign_in, bob, charlie)
-    assert (answer.status_code, answer.content) == (400, wanted.content)
+    assert (answer.status_code, answer.content) == (400, expected.content)
     signer.work_off()
     assert signing.server.asked == []
     assert not AuthorizationAttempt.objects.filter(state__in=("received", "exchanged")).exists()
@@ -223,7 +223,7 @@ def test_what_was_refused_the_first_time_leads_to_its_words_again(signer: Signer
 
 
 @pytest.mark.parametrize(
-    "said",
+    "headers",
     [
         {"Sec-Purpose": "prefetch"},
         {"Sec-Purpose": "prefetch;prerender"},
@@ -232,10 +232,12 @@ def test_what_was_refused_the_first_time_leads_to_its_words_again(signer: Signer
         {"X-Purpose": "preview"},
     ],
 )
-def test_a_way_back_that_is_fetched_ahead_uses_nothing(signer: Signer, signing: House, said: dict[str, str]) -> None:
+def test_a_way_back_that_is_fetched_ahead_uses_nothing(
+    signer: Signer, signing: House, headers: dict[str, str]
+) -> None:
     state = parameters(signer.address())["state"]
     brought = {"state": state, "code": "code-canary-77"}
-    ahead = signer.client.get("/callback/procountor/", brought, headers=said)
+    ahead = signer.client.get("/callback/procountor/", brought, headers=headers)
     assert (ahead.status_code, ahead.content) == (204, b"")
     assert "no-store" in ahead.headers["Cache-Control"]
     assert signer.client.head("/callback/procountor/", brought).status_code == 405
@@ -316,8 +318,11 @@ def test_who_is_not_signed_in_is_asked_to_and_nothing_is_carried_along(
 )
 def test_an_error_of_the_provider_is_told_in_our_words(error: str, signer: Signer, signing: House) -> None:
     state = parameters(signer.address())["state"]
-    told = "<script>alert(1)</script> call 555-0100"
-    assert signer.come_back(state=state, error=error, error_description=told, error_uri=told).status_code == SENT_ON
+    description = "<script>alert(1)</script> call 555-0100"
+    assert (
+        signer.come_back(state=state, error=error, error_description=description, error_uri=description).status_code
+        == SENT_ON
+    )
     assert 'id="exchanging"' in signer.page()
     signer.work_off()
     page = signer.page()

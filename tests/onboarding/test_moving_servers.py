@@ -98,9 +98,9 @@ class Office:
         """Press Connect, sign in at the provider as somebody, come back."""
         client = self.sign_in(user)
         page = client.post(f"{self.root}checklist/{step}/connect/{login}/").content.decode()
-        found = re.search(r'id="go-to-provider" href="([^"]+)"', page)
-        assert found, page
-        address = html.unescape(found[1])
+        match = re.search(r'id="go-to-provider" href="([^"]+)"', page)
+        assert match, page
+        address = html.unescape(match[1])
         back = self.customer.simulator.control("consent", {"url": address, **who})["location"]
         query = {name: values[0] for name, values in parse_qs(urlsplit(back).query).items()}
         client.get(f"/callback/{self.customer.auth_method.slug}/", query)
@@ -110,63 +110,63 @@ class Office:
 
 
 @pytest.fixture
-def office(arrive: Any, sign_in: Any, settings: Any, alice: Any) -> Callable[[AuthMethod], Office]:  # noqa: F811
+def make_office(arrive: Any, sign_in: Any, settings: Any, alice: Any) -> Callable[[AuthMethod], Office]:  # noqa: F811
     """`office(auth_method)`: connected by the checklist, read once."""
 
     def make(auth_method: AuthMethod) -> Office:
         customer = arrive(auth_method)
         customer.walk()
-        made = Office(customer, sign_in, settings)
-        assert made.stands == ("connected", ""), made.stands
-        return made
+        office = Office(customer, sign_in, settings)
+        assert office.stands == ("connected", ""), office.stands
+        return office
 
     return make
 
 
 def recipients(mails: list[Any]) -> list[str]:
-    found = sorted(address for mail in mails for address in mail.to)
+    addresses = sorted(address for mail in mails for address in mail.to)
     mails.clear()
-    return found
+    return addresses
 
 
 def test_a_servers_address_is_moved_from_page_to_company(
-    office: Callable[[AuthMethod], Office], alice: Any, bob: Any, vera: Any, aamu: Any, mailoutbox: list[Any]
+    make_office: Callable[[AuthMethod], Office], alice: Any, bob: Any, vera: Any, aamu: Any, mailoutbox: list[Any]
 ) -> None:
     olga = joined(person("olga@aamu.example"), aamu, "owner")
-    made = office(PENTAMIC)
+    office = make_office(PENTAMIC)
     read = Record.objects.count()
-    old, new = made.connection.settings["api_url"], made.elsewhere()
-    allow(made.connection, Exemption.PRIVATE_NETWORKS, "10.1.2.0/24")
-    allow(made.connection, Exemption.PLAIN_HTTP)
-    assert RequestContext(made.connection, made.customer.provider).hosts.private == ("10.1.2.0/24",)
-    typed = {**made.connection.settings, **new}
+    old, new = office.connection.settings["api_url"], office.elsewhere()
+    allow(office.connection, Exemption.PRIVATE_NETWORKS, "10.1.2.0/24")
+    allow(office.connection, Exemption.PLAIN_HTTP)
+    assert RequestContext(office.connection, office.customer.provider).hosts.private == ("10.1.2.0/24",)
+    typed = {**office.connection.settings, **new}
     for user in (bob, alice):
-        assert "press “Move the server”" in made.post(user, "checklist/addresses/fields/", typed)
-    assert made.connection.settings["api_url"] == old
+        assert "press “Move the server”" in office.post(user, "checklist/addresses/fields/", typed)
+    assert office.connection.settings["api_url"] == old
 
     for user in (vera, bob):
-        assert made.sign_in(user).get(f"{made.root}move/").status_code == 404
-        assert made.sign_in(user).post(f"{made.root}move/", {**new, "confirmed": "yes"}).status_code == 404
-        assert "to-move" not in made.sign_in(user).get(made.root).content.decode()
-    assert 'id="to-move"' in made.sign_in(alice).get(made.root).content.decode()
-    stale = made.sign_in(alice, lately=False).post(f"{made.root}move/", {**new, "confirmed": "yes"})
+        assert office.sign_in(user).get(f"{office.root}move/").status_code == 404
+        assert office.sign_in(user).post(f"{office.root}move/", {**new, "confirmed": "yes"}).status_code == 404
+        assert "to-move" not in office.sign_in(user).get(office.root).content.decode()
+    assert 'id="to-move"' in office.sign_in(alice).get(office.root).content.decode()
+    stale = office.sign_in(alice, lately=False).post(f"{office.root}move/", {**new, "confirmed": "yes"})
     assert "reauthenticate" in stale["Location"]
-    shown = made.post(alice, "move/", new)
-    assert f">{old}<" in shown
-    assert f">{new['api_url']}<" in shown
-    assert made.connection.settings["api_url"] == old, "shown, not done"
-    assert made.stands == ("connected", "")
+    page = office.post(alice, "move/", new)
+    assert f">{old}<" in page
+    assert f">{new['api_url']}<" in page
+    assert office.connection.settings["api_url"] == old, "shown, not done"
+    assert office.stands == ("connected", "")
 
     with tenant_scope(aamu.id):
-        run = start_run(connection=made.connection, trigger=Trigger.HAND, actor=AINO)
+        run = start_run(connection=office.connection, trigger=Trigger.HAND, actor=AINO)
     mailoutbox.clear()
-    assert "The server is changed" in made.post(alice, "move/", {**new, "confirmed": "yes"})
-    assert made.mark("addresses") == "open", "what answered at the old server proves nothing of the new one"
-    assert made.connection.settings["api_url"] == new["api_url"]
+    assert "The server is changed" in office.post(alice, "move/", {**new, "confirmed": "yes"})
+    assert office.mark("addresses") == "open", "what answered at the old server proves nothing of the new one"
+    assert office.connection.settings["api_url"] == new["api_url"]
     assert SyncRun.objects.get(id=run.id).state == RunState.CANCELLED
     for model in (Credential, Grant, Pin):
-        assert not model.objects.filter(connection=made.connection).exists(), model
-    assert made.stands == ("broken", "company-unproven")
+        assert not model.objects.filter(connection=office.connection).exists(), model
+    assert office.stands == ("broken", "company-unproven")
     assert sorted(address for mail in mailoutbox for address in mail.to) == [alice.email, olga.email]
     for mail in mailoutbox:
         assert old in mail.body
@@ -174,80 +174,80 @@ def test_a_servers_address_is_moved_from_page_to_company(
     event = AuditEvent.objects.get(action="connection.server_moved")
     assert urlsplit(old).netloc in event.details["api_url_before"]
     assert urlsplit(new["api_url"]).netloc in event.details["api_url_after"]
-    assert exemptions_of(made.connection).private_networks == ()
-    assert not exemptions_of(made.connection).plain_http
-    assert RequestContext(made.connection, made.customer.provider).hosts.private == ()
-    nothing_is_read(made)
-    shown = made.sign_in(bob).get(made.root).content.decode()
-    assert 'id="sync-now"' not in shown, "it would be refused"
-    assert "Go on with the checklist" in shown
+    assert exemptions_of(office.connection).private_networks == ()
+    assert not exemptions_of(office.connection).plain_http
+    assert RequestContext(office.connection, office.customer.provider).hosts.private == ()
+    nothing_is_read(office)
+    page = office.sign_in(bob).get(office.root).content.decode()
+    assert 'id="sync-now"' not in page, "it would be refused"
+    assert "Go on with the checklist" in page
 
-    made.work()
-    assert made.mark("addresses") == "verified"
-    assert [made.mark(step) for step in ("certificate", "access", "company")] == ["unconfirmed", "open", "open"]
-    made.press(bob, "certificate")
-    made.work()
-    secret = {name: made.customer.given[name] for name in ("client_id", "client_secret", "scope")}
-    assert "empty" in made.post(bob, "checklist/access/fields/", {**secret, "client_secret": ""})
-    made.post(bob, "checklist/access/fields/", secret)
-    made.work()
-    assert (made.mark("access"), made.mark("company")) == ("verified", "unconfirmed")
-    nothing_is_read(made)
+    office.work()
+    assert office.mark("addresses") == "verified"
+    assert [office.mark(step) for step in ("certificate", "access", "company")] == ["unconfirmed", "open", "open"]
+    office.press(bob, "certificate")
+    office.work()
+    secret = {name: office.customer.given[name] for name in ("client_id", "client_secret", "scope")}
+    assert "empty" in office.post(bob, "checklist/access/fields/", {**secret, "client_secret": ""})
+    office.post(bob, "checklist/access/fields/", secret)
+    office.work()
+    assert (office.mark("access"), office.mark("company")) == ("verified", "unconfirmed")
+    nothing_is_read(office)
     assert recipients(mailoutbox).count(olga.email) == 2, "that it was moved, and that an owner is waited for"
 
-    assert "An owner of your company confirms this" in made.page(bob, "company/")
-    assert "Only an owner" in made.post(bob, "checklist/company/confirm/")
-    nothing_is_read(made)
-    assert "Something else was found" in made.post(alice, "checklist/company/confirm/", {"evidence": "1"})
-    nothing_is_read(made)
-    made.press(alice, "company")
-    assert made.stands == ("connected", "")
-    made.work()
-    assert made.runs() == 1
+    assert "An owner of your company confirms this" in office.page(bob, "company/")
+    assert "Only an owner" in office.post(bob, "checklist/company/confirm/")
+    nothing_is_read(office)
+    assert "Something else was found" in office.post(alice, "checklist/company/confirm/", {"evidence": "1"})
+    nothing_is_read(office)
+    office.press(alice, "company")
+    assert office.stands == ("connected", "")
+    office.work()
+    assert office.runs() == 1
     assert SyncRun.objects.latest("queued_at").state == RunState.SUCCEEDED
     assert Record.objects.count() == read, "the same company's books"
 
 
-def nothing_is_read(made: Office) -> None:
+def nothing_is_read(office: Office) -> None:
     """Nobody starts a run, and one that stands there all the same is not gone on with."""
-    with tenant_scope(made.connection.tenant_id), pytest.raises(ActionRefused):
-        start_run(connection=made.connection, trigger=Trigger.HAND, actor=AINO)
-    with tenant_scope(made.connection.tenant_id):
-        planted = SyncRun(tenant=made.connection.tenant, connection=made.connection, trigger=Trigger.HAND)
-        planted.save(force_insert=True)
-        job = enqueue(kind=RUN, subject=planted.id, tenant_id=planted.tenant_id)
-        made.work()
+    with tenant_scope(office.connection.tenant_id), pytest.raises(ActionRefused):
+        start_run(connection=office.connection, trigger=Trigger.HAND, actor=AINO)
+    with tenant_scope(office.connection.tenant_id):
+        run = SyncRun(tenant=office.connection.tenant, connection=office.connection, trigger=Trigger.HAND)
+        run.save(force_insert=True)
+        job = enqueue(kind=RUN, subject=run.id, tenant_id=run.tenant_id)
+        office.work()
         assert Job.objects.get(id=job).reason.startswith("held")
-        cancel(kind=RUN, subject=planted.id)
-    planted.delete()
+        cancel(kind=RUN, subject=run.id)
+    run.delete()
 
 
 @pytest.mark.parametrize("auth_method", [PENTAMIC, SIMUTEK], ids=str)
 def test_another_companys_books_at_the_new_server_are_refused(
-    auth_method: AuthMethod, office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
+    auth_method: AuthMethod, make_office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
 ) -> None:
-    made = office(auth_method)
-    new = made.elsewhere()
-    made.post(alice, "move/", {**new, "confirmed": "yes"})
-    made.work()
+    office = make_office(auth_method)
+    new = office.elsewhere()
+    office.post(alice, "move/", {**new, "confirmed": "yes"})
+    office.work()
     other = {"company": OTHER_COMPANY["pentamic"]} if auth_method is PENTAMIC else {}
-    given = made.customer.simulator.control("setup", other)["credentials"]
+    new_access = office.customer.simulator.control("setup", other)["credentials"]
     if auth_method is SIMUTEK:
-        known = Record.objects.filter(stream="customers")
-        for row in known:
+        rows = Record.objects.filter(stream="customers")
+        for row in rows:
             Record.objects.filter(id=row.id).update(external_id=f"gone-{row.external_id}")
     if auth_method is PENTAMIC:
-        made.press(bob, "certificate")
-        made.work()
+        office.press(bob, "certificate")
+        office.work()
     mailoutbox.clear()
-    made.post(bob, "checklist/access/fields/", {**new, **given})
-    made.work()
-    assert made.stands == ("broken", "other-company")
-    assert made.mark("company") == "failing"
+    office.post(bob, "checklist/access/fields/", {**new, **new_access})
+    office.work()
+    assert office.stands == ("broken", "other-company")
+    assert office.mark("company") == "failing"
     assert recipients(mailoutbox) == [alice.email]
-    assert "nothing to confirm" in made.press(alice, "company")
-    assert made.stands == ("broken", "other-company")
-    nothing_is_read(made)
+    assert "nothing to confirm" in office.press(alice, "company")
+    assert office.stands == ("broken", "other-company")
+    nothing_is_read(office)
 
 
 def test_a_typo_in_set_up_is_put_right_before_anything_is_stored(
@@ -260,141 +260,141 @@ def test_a_typo_in_set_up_is_put_right_before_anything_is_stored(
 ) -> None:
     customer = arrive(PENTAMIC)
     customer.set_up()
-    made = Office(customer, sign_in, settings)
+    office = Office(customer, sign_in, settings)
     typed = {name: customer.given[name] for name in ("api_url", "auth_url", "format", "tax_codes")}
-    made.post(bob, "checklist/addresses/fields/", {**typed, "api_url": "https://api.tpyo.example"})
-    assert made.connection.settings["api_url"] == "https://api.tpyo.example"
-    made.post(bob, "checklist/addresses/fields/", typed)
-    assert made.connection.settings["api_url"] == typed["api_url"]
-    made.work()
-    assert made.mark("certificate") == "unconfirmed"
-    made.press(bob, "certificate")
-    made.work()
+    office.post(bob, "checklist/addresses/fields/", {**typed, "api_url": "https://api.tpyo.example"})
+    assert office.connection.settings["api_url"] == "https://api.tpyo.example"
+    office.post(bob, "checklist/addresses/fields/", typed)
+    assert office.connection.settings["api_url"] == typed["api_url"]
+    office.work()
+    assert office.mark("certificate") == "unconfirmed"
+    office.press(bob, "certificate")
+    office.work()
     secret = {name: customer.given[name] for name in ("client_id", "client_secret", "scope")}
-    made.post(bob, "checklist/access/fields/", secret)
-    made.work()
-    assert made.mark("access") == "verified"
+    office.post(bob, "checklist/access/fields/", secret)
+    office.work()
+    assert office.mark("access") == "verified"
 
     # Once a secret is stored it was given for that server: another address destroys it.
-    made.post(bob, "checklist/addresses/fields/", {**typed, **made.elsewhere()})
+    office.post(bob, "checklist/addresses/fields/", {**typed, **office.elsewhere()})
     for model in (Credential, Grant, Pin):
-        assert not model.objects.filter(connection=made.connection).exists(), model
-    made.work()
-    assert (made.mark("certificate"), made.mark("access")) == ("unconfirmed", "open")
-    assert "The server was changed" in made.page(bob, "access/")
-    assert made.stands == ("setup", "")
+        assert not model.objects.filter(connection=office.connection).exists(), model
+    office.work()
+    assert (office.mark("certificate"), office.mark("access")) == ("unconfirmed", "open")
+    assert "The server was changed" in office.page(bob, "access/")
+    assert office.stands == ("setup", "")
     assert recipients(mailoutbox) == [], "nobody is told of what nobody relies on yet"
 
 
 def test_a_page_that_is_out_of_date_brings_no_old_address_back(
-    office: Callable[[AuthMethod], Office], alice: Any, aamu: Any
+    make_office: Callable[[AuthMethod], Office], alice: Any, aamu: Any
 ) -> None:
     """Somebody moves the server while another one's form is on its way."""
-    made = office(SIMUTEK)
+    office = make_office(SIMUTEK)
     with tenant_scope(aamu.id):
         mark = Mark.objects.select_related("onboarding__connection").get(
-            onboarding__connection=made.connection, checkpoint="access"
+            onboarding__connection=office.connection, checkpoint="access"
         )
-        row = made.connection
-    made.post(alice, "move/", {**made.elsewhere(), "confirmed": "yes"})
-    moved = made.connection.settings
+        row = office.connection
+    office.post(alice, "move/", {**office.elsewhere(), "confirmed": "yes"})
+    moved = office.connection.settings
     values = {"api_url": row.settings["api_url"], "client_id": "x", "client_secret": "s3cret-0123456789"}
     with acting_as("web"), tenant_scope(aamu.id), pytest.raises(ActionRefused, match="somebody else meanwhile"):
         services.store_credentials(credentials=credentials.clean_credentials(mark=mark, values=values), actor=AINO)
     with acting_as("web"), tenant_scope(aamu.id), pytest.raises(ActionRefused, match="somebody else meanwhile"):
         server_move.move(connection=row, values={"api_url": "https://third.example"}, actor=AINO)
-    assert made.connection.settings == moved
+    assert office.connection.settings == moved
     assert not Credential.objects.exists()
 
 
 @pytest.mark.parametrize("auth_method", ["procountor-m2m", "smartbusiness-own-client"])
 def test_a_new_secret_of_the_same_company_goes_on_and_of_another_is_refused(
-    auth_method: str, office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
+    auth_method: str, make_office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
 ) -> None:
-    found = next(each for each in OF.values() if str(each).startswith(auth_method.split("-")[0]) and not each.login)
-    made = office(found)
-    step = next(each.slug for each in made.customer.provider.checkpoints(found.grant) if each.fields)
-    same = made.customer.simulator.control("setup", {})["credentials"]
-    old_tokens = made.customer.tokens()
-    made.post(bob, f"checklist/{step}/fields/", same)
-    assert made.stands == ("broken", "company-unproven")
+    chosen = next(each for each in OF.values() if str(each).startswith(auth_method.split("-")[0]) and not each.login)
+    office = make_office(chosen)
+    step = next(each.slug for each in office.customer.provider.checkpoints(chosen.grant) if each.fields)
+    same = office.customer.simulator.control("setup", {})["credentials"]
+    old_tokens = office.customer.tokens()
+    office.post(bob, f"checklist/{step}/fields/", same)
+    assert office.stands == ("broken", "company-unproven")
     assert not Grant.objects.filter(access_ciphertext__isnull=False).exists(), "what the old secret had got is gone"
-    made.work()
-    assert made.stands == ("connected", "")
-    assert made.runs() == 1
-    assert not old_tokens & made.customer.tokens()
+    office.work()
+    assert office.stands == ("connected", "")
+    assert office.runs() == 1
+    assert not old_tokens & office.customer.tokens()
     assert recipients(mailoutbox) == []
 
-    other = made.customer.simulator.control("setup", {"company": OTHER_COMPANY[found.slug]})["credentials"]
-    made.post(bob, f"checklist/{step}/fields/", other)
-    made.work()
-    assert made.stands == ("broken", "other-company")
+    other = office.customer.simulator.control("setup", {"company": OTHER_COMPANY[chosen.slug]})["credentials"]
+    office.post(bob, f"checklist/{step}/fields/", other)
+    office.work()
+    assert office.stands == ("broken", "other-company")
     assert recipients(mailoutbox) == [alice.email]
-    nothing_is_read(made)
+    nothing_is_read(office)
 
 
 def test_a_secret_that_is_refused_proves_nothing_by_the_tokens_of_the_one_before(
-    office: Callable[[AuthMethod], Office], alice: Any, bob: Any
+    make_office: Callable[[AuthMethod], Office], alice: Any, bob: Any
 ) -> None:
     """The old token still lives and opens the right company; what is stored from now on may open another."""
-    made = office(OF["procountor-m2m"])
-    made.post(bob, "checklist/api-key/fields/", {"api_key": "never-was-a-key-0123456789"})
-    made.work()
-    made.post(bob, "checklist/company/check/")
-    made.work()
-    assert made.stands == ("broken", "company-unproven")
-    assert made.runs() == 0
+    office = make_office(OF["procountor-m2m"])
+    office.post(bob, "checklist/api-key/fields/", {"api_key": "never-was-a-key-0123456789"})
+    office.work()
+    office.post(bob, "checklist/company/check/")
+    office.work()
+    assert office.stands == ("broken", "company-unproven")
+    assert office.runs() == 0
 
 
 @pytest.mark.parametrize("auth_method", ["smartbusiness-consent", "hesabit-consent"])
 def test_a_new_consent(
-    auth_method: str, office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
+    auth_method: str, make_office: Callable[[AuthMethod], Office], alice: Any, bob: Any, mailoutbox: list[Any]
 ) -> None:
     """Where the provider names the company reading goes on by itself; where it does not, an owner is waited for."""
-    made = office(OF[auth_method])
-    step = next(each.slug for each in made.customer.provider.checkpoints("consent") if "consent" in each.connect)
-    made.consent(bob, step, "consent")
-    assert made.stands == ("broken", "company-unproven")
-    made.work()
+    office = make_office(OF[auth_method])
+    step = next(each.slug for each in office.customer.provider.checkpoints("consent") if "consent" in each.connect)
+    office.consent(bob, step, "consent")
+    assert office.stands == ("broken", "company-unproven")
+    office.work()
     if auth_method.startswith("smartbusiness"):
-        assert (made.stands, made.runs()) == (("connected", ""), 1)
+        assert (office.stands, office.runs()) == (("connected", ""), 1)
         assert recipients(mailoutbox) == []
-        made.consent(bob, step, "consent", company=OTHER_COMPANY["smartbusiness"])
-        made.work()
-        assert made.stands == ("broken", "other-company")
+        office.consent(bob, step, "consent", company=OTHER_COMPANY["smartbusiness"])
+        office.work()
+        assert office.stands == ("broken", "other-company")
         assert recipients(mailoutbox) == [alice.email]
     else:
-        assert made.stands == ("broken", "company-unproven")
-        assert made.mark("company") == "unconfirmed"
+        assert office.stands == ("broken", "company-unproven")
+        assert office.mark("company") == "unconfirmed"
         assert recipients(mailoutbox) == [alice.email]
-        assert "Only an owner" in made.post(bob, "checklist/company/confirm/")
-        made.press(alice, "company")
-        made.work()
-        assert (made.stands, made.runs()) == (("connected", ""), 1)
+        assert "Only an owner" in office.post(bob, "checklist/company/confirm/")
+        office.press(alice, "company")
+        office.work()
+        assert (office.stands, office.runs()) == (("connected", ""), 1)
 
 
 def test_a_check_that_began_before_the_change_proves_nothing(
-    office: Callable[[AuthMethod], Office], bob: Any, monkeypatch: pytest.MonkeyPatch
+    make_office: Callable[[AuthMethod], Office], bob: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asked with the old access, and comes home once the new one is stored."""
-    made = office(OF["procountor-m2m"])
+    office = make_office(OF["procountor-m2m"])
     real, other = ConnectionAsker.ask, {"company": OTHER_COMPANY["procountor"]}
-    given = made.customer.simulator.control("setup", other)["credentials"]
+    new_access = office.customer.simulator.control("setup", other)["credentials"]
 
     def ask(asker: ConnectionAsker, *arguments: Any) -> Any:
         answer = real(asker, *arguments)
         monkeypatch.setattr(ConnectionAsker, "ask", real)
         with acting_as("owner"):
-            made.post(bob, "checklist/api-key/fields/", given)
+            office.post(bob, "checklist/api-key/fields/", new_access)
             Job.objects.filter(kind=marks.CHECK, state="queued").delete()
         return answer
 
     monkeypatch.setattr(ConnectionAsker, "ask", ask)
-    made.post(bob, "checklist/company/check/")
+    office.post(bob, "checklist/company/check/")
     with acting_as("worker"):
         job = Job.objects.get(kind=marks.CHECK, state="queued")
         work(str(job.id))
-    assert made.stands == ("broken", "company-unproven"), "it was answered for the company before"
-    made.work()
-    assert made.stands == ("broken", "other-company"), "it was asked again, with what is stored now"
-    assert made.runs() == 0
+    assert office.stands == ("broken", "company-unproven"), "it was answered for the company before"
+    office.work()
+    assert office.stands == ("broken", "other-company"), "it was asked again, with what is stored now"
+    assert office.runs() == 0

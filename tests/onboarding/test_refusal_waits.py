@@ -26,7 +26,7 @@ __all__ = ["live", "live_pages", "visitor", "walker"]  # fixtures
 pytestmark = pytest.mark.usefixtures("committed_db")
 
 
-def sent() -> int:
+def count_calls() -> int:
     return RequestLogEntry.objects.count()
 
 
@@ -37,8 +37,8 @@ def pass_time(seconds: float) -> None:
 
 
 def test_many_presses_are_a_handful_of_calls(live: Any, sandbox: Any) -> None:
-    sandbox.revoke(live.made["api_key"])
-    before = sent()
+    sandbox.revoke(live.setup["api_key"])
+    before = count_calls()
     waits = []
     for _ in range(7):
         for _press in range(6):
@@ -48,18 +48,18 @@ def test_many_presses_are_a_handful_of_calls(live: Any, sandbox: Any) -> None:
         pass_time(waits[-1] + 1)
         live.work_off()  # what was pressed meanwhile is one check
     assert waits == [10, 20, 40, 80, 160, 300, 300]
-    assert sent() - before == 8
+    assert count_calls() - before == 8
     assert Evidence.objects.filter(code="api-key-refused").count() == 8
 
 
 def test_the_page_says_when_it_is_asked_again_and_why_it_failed(live_pages: Visitor, sandbox: Any) -> None:
-    sandbox.revoke(live_pages.made["api_key"])  # type: ignore[attr-defined]
+    sandbox.revoke(live_pages.setup["api_key"])  # type: ignore[attr-defined]
     live_pages.press("api-key", "check")
     live_pages.work_off()
     assert "We ask again" not in live_pages.page("api-key")  # nobody wants it yet
     live_pages.press("api-key", "check")
     live_pages.work_off()
-    before = sent()
+    before = count_calls()
     page = live_pages.page("api-key")
     assert "refused this a moment ago" in page
     assert "We ask again" in page
@@ -71,15 +71,15 @@ def test_the_page_says_when_it_is_asked_again_and_why_it_failed(live_pages: Visi
     assert live_pages.client.get(news).status_code == 200
     assert "We ask again" not in live_pages.page("api-key")
     live_pages.work_off()
-    assert sent() == before + 1
+    assert count_calls() == before + 1
     assert live_pages.marks(live_pages.page("api-key"))["api-key"] == "failing"
 
 
 def test_what_is_typed_is_asked_at_once(live: Any, sandbox: Any) -> None:
-    sandbox.revoke(live.made["api_key"])
+    sandbox.revoke(live.setup["api_key"])
     for _ in range(3):
         live.check("api-key")
-    live.give(sandbox.new_key(live.made["user_id"]))
+    live.give(sandbox.new_key(live.setup["user_id"]))
     assert live.states() == DONE
     assert Grant.objects.get().refusals == 0  # an answer ends the count
 
@@ -89,17 +89,17 @@ def test_what_a_person_says_is_put_right_is_asked_at_once_and_once(live: Any, sa
     live.check("api-key")
     assert live.states()["usage-settings"] == MarkState.FAILING
     live.check("api-key")
-    before = sent()
+    before = count_calls()
     live.attest("usage-settings")
     live.work_off()
-    assert sent() == before + 1
+    assert count_calls() == before + 1
     assert Grant.objects.get().refusals == 2
     # A word that proves wrong again and again is no way around the wait.
     for _ in range(6):
         live.check("api-key")
         live.attest("usage-settings")
         live.work_off()
-    assert sent() <= before + 3
+    assert count_calls() <= before + 3
     assert Grant.objects.get().wait_until > timezone.now()
     sandbox.allow_usage(True)
     pass_time(400)
@@ -134,12 +134,12 @@ def test_syncing_again_and_again_sends_nothing_either(live: Any, sandbox: Any) -
 
 
 def test_two_connections_do_not_wait_for_each_other(live: Any, sandbox: Any, tmp_path: Any) -> None:
-    sandbox.revoke(live.made["api_key"])
+    sandbox.revoke(live.setup["api_key"])
     for _ in range(3):
         live.check("api-key")
     with live.inside():
         other = services.begin(tenant=live.tenant, provider="procountor", environment="sandbox", actor=AINO)
     live.onboarding = other
     live.attest("usage-settings", "technical-user", "rights", "m2m-only")
-    live.give(sandbox.new_key(live.made["user_id"]))
+    live.give(sandbox.new_key(live.setup["user_id"]))
     assert live.states()["api-key"] == MarkState.VERIFIED

@@ -45,22 +45,22 @@ def page_of(signer: Signer) -> str:
 
 def sealed_values(connection: Connection) -> list[str]:
     """Every sealed value that is kept for this connection, in whatever table."""
-    found = []
+    places = []
     for model in apps.get_models():
         names = [field.name for field in model._meta.concrete_fields if isinstance(field, SealedField)]
         if names and any(field.name == "connection" for field in model._meta.concrete_fields):
             rows = model._base_manager.filter(connection_id=connection.id).values(*names)
-            found += [f"{model._meta.db_table}.{name}" for row in rows for name in names if row[name] is not None]
-    return found
+            places += [f"{model._meta.db_table}.{name}" for row in rows for name in names if row[name] is not None]
+    return places
 
 
 def test_an_owner_removes_it_and_nothing_sealed_is_left(given_up: Signer, signing: House) -> None:
     owner, page = given_up.client, page_of(given_up)
     for place in (given_up.checklist, f"/t/aamu/c/{given_up.connection.id}/"):
         assert f'href="{page}"' in owner.get(place).content.decode(), "the press stands on the set-up's pages"
-    asked = owner.get(page).content.decode()
-    assert f"{REMOVE} of" in asked
-    assert "Nothing was read yet" in asked
+    page_text = owner.get(page).content.decode()
+    assert f"{REMOVE} of" in page_text
+    assert "Nothing was read yet" in page_text
     assert Connection.objects.get().state == "setup", "looking removes nothing"
 
     answer = owner.post(page, follow=True)
@@ -73,14 +73,14 @@ def test_an_owner_removes_it_and_nothing_sealed_is_left(given_up: Signer, signin
     home = owner.get("/t/aamu/")
     assert home.context["home"].summaries == []
     assert str(given_up.connection.id) not in home.content.decode()
-    told = AuditEvent.objects.filter(subject=str(given_up.connection.id))
-    assert told.get(action="connection.setup_removed").actor_name == "alice@aamu.example"
-    assert told.get(action="connection.secrets_destroyed").details["revoked"] == "revoked"
-    assert not told.filter(action="connection.disconnected").exists(), "nothing had been connected"
+    events = AuditEvent.objects.filter(subject=str(given_up.connection.id))
+    assert events.get(action="connection.setup_removed").actor_name == "alice@aamu.example"
+    assert events.get(action="connection.secrets_destroyed").details["revoked"] == "revoked"
+    assert not events.filter(action="connection.disconnected").exists(), "nothing had been connected"
     # A second press, and a bookmark, break nothing.
     assert owner.post(page, follow=True).status_code == 200
     assert owner.get(given_up.checklist).status_code == 200
-    assert told.filter(action="connection.setup_removed").count() == 1
+    assert events.filter(action="connection.setup_removed").count() == 1
 
 
 def test_who_was_not_there_lately_is_asked_first(given_up: Signer, alice: Any, sign_in: Callable[..., Any]) -> None:

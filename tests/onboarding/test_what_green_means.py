@@ -72,8 +72,8 @@ def test_scopes_that_the_provider_does_not_tell_are_tried_list_by_list(walker_of
     else:
         walker.give("access")
     assert walker.states()["scopes"] == "verified"
-    asked = RequestLogEntry.objects.filter(checkpoint="scopes", status=200).values_list("operation", flat=True)
-    assert set(asked) == {stream.operation for stream in walker.provider.streams}
+    operations = RequestLogEntry.objects.filter(checkpoint="scopes", status=200).values_list("operation", flat=True)
+    assert set(operations) == {stream.operation for stream in walker.provider.streams}
     [(code, values), *_] = walker.evidence("scopes")
     assert code == "lists-open"
     assert "Invoices" in values["lists"]
@@ -102,9 +102,9 @@ def test_rights_beyond_what_is_needed_are_named_and_wait_for_a_word(walker_of: A
     assert walker.states()["rights"] == "verified"
     walker.check("rights")
     assert walker.states()["rights"] == "verified", "what was meant yesterday is meant today"
-    meant = Evidence.objects.filter(mark=walker.mark("rights")).first()
-    assert meant is not None
-    assert meant.code == "rights-more-meant"
+    evidence = Evidence.objects.filter(mark=walker.mark("rights")).first()
+    assert evidence is not None
+    assert evidence.code == "rights-more-meant"
 
 
 def test_what_a_person_says_for_now_names_where_we_see_it_ourselves(walker_of: Any) -> None:
@@ -118,13 +118,13 @@ def test_what_a_person_says_for_now_names_where_we_see_it_ourselves(walker_of: A
             with walker.inside():
                 services.attest(mark=walker.mark(checkpoint.slug), actor=AINO)
                 steps = progress(walker.onboarding, walker.provider).steps
-            said = next(step.sentence for step in steps if step.checkpoint.slug == checkpoint.slug)
-            assert AINO.name in said
+            sentence = next(step.sentence for step in steps if step.checkpoint.slug == checkpoint.slug)
+            assert AINO.name in sentence
             if isinstance(checkpoint.proof, Attestation):
-                assert "show it to us" in said, (slug, checkpoint.slug, said)
+                assert "show it to us" in sentence, (slug, checkpoint.slug, sentence)
             else:
-                assert "show it to us" not in said, (slug, checkpoint.slug, said)
-                assert re.search("as soon as “(.+)” has passed", said)[1] in titles  # type: ignore[index]
+                assert "show it to us" not in sentence, (slug, checkpoint.slug, sentence)
+                assert re.search("as soon as “(.+)” has passed", sentence)[1] in titles  # type: ignore[index]
 
 
 def test_only_findings_of_a_probe_can_be_confirmed_and_all_have_words_for_it() -> None:

@@ -81,11 +81,11 @@ def test_keys_can_be_made_by_hand_for_a_production_machine(tmp_path: Path) -> No
     """`python -m portal.operations.keys FOLDER`, as the README says; a second call changes nothing."""
     command = [sys.executable, "-m", "portal.operations.keys", str(tmp_path / "keys")]
     first = subprocess.run(command, capture_output=True, text=True, check=True)
-    made = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
-    assert set(made) == {"secret_key", "kek.json", "web_keyset.json"}
+    files = {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+    assert set(files) == {"secret_key", "kek.json", "web_keyset.json"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in (tmp_path / "keys").iterdir())
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == first.stdout
-    assert made == {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
+    assert files == {path.name: path.read_bytes() for path in (tmp_path / "keys").iterdir()}
 
 
 def test_what_a_group_was_let_read_stays_so(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ def test_partitions_stand_24_months_ahead_and_a_second_run_makes_none(db: None) 
     assert "made" not in maintenance()
 
 
-@pytest.mark.parametrize(("months", "kept"), [(3, True), (1, False)])
-def test_requests_are_dropped_by_whole_months(aamu: Any, settings: Any, months: int, kept: bool) -> None:
+@pytest.mark.parametrize(("months", "stays"), [(3, True), (1, False)])
+def test_requests_are_dropped_by_whole_months(aamu: Any, settings: Any, months: int, stays: bool) -> None:
     settings.REQUEST_LOG_MONTHS = months
     two_months_ago = (datetime.now(timezone.utc).replace(day=1) - timedelta(days=40)).replace(day=2)
     with time_machine.travel(two_months_ago, tick=False):
@@ -68,15 +68,15 @@ def test_requests_are_dropped_by_whole_months(aamu: Any, settings: Any, months: 
         duration_ms=3,
     )
     entry.save(force_insert=True)
-    said = maintenance()
-    assert RequestLogEntry.objects.filter(id=entry.id).exists() is kept
-    assert (f"dropped {partitions.TABLE}_{two_months_ago:%Y_%m}" in said) is not kept
+    output = maintenance()
+    assert RequestLogEntry.objects.filter(id=entry.id).exists() is stays
+    assert (f"dropped {partitions.TABLE}_{two_months_ago:%Y_%m}" in output) is not stays
 
 
 def test_only_jobs_that_ended_long_ago_are_deleted(db: None) -> None:
     now = django_timezone.now()
     ages = {"old": now - timedelta(days=15), "young": now - timedelta(days=13), "unended": None}
-    made = {
+    jobs = {
         name: Job.objects.create(
             kind=name,
             subject=uuid.uuid4(),
@@ -86,9 +86,9 @@ def test_only_jobs_that_ended_long_ago_are_deleted(db: None) -> None:
         )
         for name, ended in ages.items()
     }
-    Job.objects.filter(id=made["unended"].id).update(created_at=now - timedelta(days=400))
+    Job.objects.filter(id=jobs["unended"].id).update(created_at=now - timedelta(days=400))
     assert "Deleted 1 jobs" in maintenance()
-    assert set(Job.objects.filter(id__in=[job.id for job in made.values()]).values_list("kind", flat=True)) == {
+    assert set(Job.objects.filter(id__in=[job.id for job in jobs.values()]).values_list("kind", flat=True)) == {
         "young",
         "unended",
     }
@@ -122,9 +122,9 @@ def test_expired_sessions_and_cache_rows_go(db: None, alice: Any) -> None:
             "UPDATE rate_limits_cacheentry SET expires_at = now() - interval '1 minute' WHERE value = '\"old\"'"
         )
         cursor.execute("INSERT INTO rate_limits_usage VALUES ('old', 1, now() - interval '1 minute')")
-    said = maintenance()
-    assert "Deleted 1 expired sessions" in said
-    assert "Deleted 1 expired cache entries and 1 counts" in said
+    output = maintenance()
+    assert "Deleted 1 expired sessions" in output
+    assert "Deleted 1 expired cache entries and 1 counts" in output
     assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
     assert list(UserSession.objects.values_list("session_key", flat=True)) == ["new"]
     assert cache.get("new") == 1

@@ -30,20 +30,22 @@ logger = logging.getLogger("connections.planted")
 @pytest.fixture
 def written() -> Any:
     """What stderr would get: the handler of our own settings, with a stream that can be read."""
-    made = logging.config.DictConfigurator(django_settings.LOGGING)
-    made.config["filters"] = {
-        "redacting": made.configure_filter(dict(django_settings.LOGGING["filters"]["redacting"]))
+    configurator = logging.config.DictConfigurator(django_settings.LOGGING)
+    configurator.config["filters"] = {
+        "redacting": configurator.configure_filter(dict(django_settings.LOGGING["filters"]["redacting"]))
     }
-    made.config["formatters"] = {"line": made.configure_formatter(dict(django_settings.LOGGING["formatters"]["line"]))}
+    configurator.config["formatters"] = {
+        "line": configurator.configure_formatter(dict(django_settings.LOGGING["formatters"]["line"]))
+    }
     stream = StringIO()
-    handler = made.configure_handler({**django_settings.LOGGING["handlers"]["stderr"], "stream": stream})
+    handler = configurator.configure_handler({**django_settings.LOGGING["handlers"]["stderr"], "stream": stream})
     root = logging.getLogger()
     root.addHandler(handler)
     yield stream
     root.removeHandler(handler)
 
 
-def told(stream: StringIO) -> str:
+def output_of(stream: StringIO) -> str:
     assert Search([("key", KEY), ("password", PASSWORD)]).look("the log", stream.getvalue()) == []
     return stream.getvalue()
 
@@ -109,7 +111,7 @@ def test_a_planted_leak_is_caught(leak: str, written: StringIO) -> None:
     Secret(KEY).reveal()
     LEAKS[leak]()
     assert written.getvalue(), "nothing was written at all"
-    told(written)
+    output_of(written)
 
 
 def test_without_the_net_every_one_of_them_would_be_seen(written: StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,11 +191,11 @@ def request() -> HttpRequest:
 
 def fail(request: HttpRequest) -> None:
     typed = request.POST["api_key"]
-    held = {"key": KEY, "typed": typed}
+    values = {"key": KEY, "typed": typed}
     try:
         raising(KeyError(KEY))
     except KeyError as cause:
-        message = f"could not send {held['key']}"
+        message = f"could not send {values['key']}"
         raise ValueError(message) from cause
 
 
@@ -225,11 +227,11 @@ def test_a_mail_to_admins_is_searched_as_a_whole(committed_db: None, settings: A
         logging.getLogger("django.request").exception(
             "Internal Server Error: /x/%s", KEY, extra={"request": stop_requests}
         )
-    (sent,) = mail.outbox
-    whole = sent.message().as_string() + sent.subject + sent.body
-    assert "ValueError" in sent.body
+    (message,) = mail.outbox
+    whole = message.message().as_string() + message.subject + message.body
+    assert "ValueError" in message.body
     assert Search([("key", KEY), ("typed", PASSWORD)]).look("the mail", whole) == []
-    told(written)
+    output_of(written)
 
 
 def test_a_mail_to_admins_stays_when_the_request_is_rolled_back(
@@ -264,11 +266,11 @@ def test_no_talkative_logger_may_be_at_debug_in_production(production: Any, name
     before = spoken.level
     spoken.setLevel(logging.DEBUG)
     try:
-        found = checks.verbose_loggers()
+        errors = checks.verbose_loggers()
     finally:
         spoken.setLevel(before)
-    assert {message.id for message in found} == {"portal.E028"}
-    assert any(name in str(message.msg) for message in found)
+    assert {message.id for message in errors} == {"portal.E028"}
+    assert any(name in str(message.msg) for message in errors)
 
 
 def test_debug_of_everything_does_not_reach_them(production: Any) -> None:
@@ -290,4 +292,4 @@ def test_python_warnings_are_no_way_around(written: StringIO) -> None:
             warnings.warn(f"deprecated: {KEY}", stacklevel=1)
     finally:
         logging.captureWarnings(False)
-    told(written)
+    output_of(written)

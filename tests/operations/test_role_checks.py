@@ -317,9 +317,9 @@ def started(server: SimpleNamespace, tmp_path: Path) -> Callable[..., subprocess
     """`started("worker")` runs the real thing on that server until it ends; one that goes on is killed, and fails."""
 
     def start_one(process: str, **more: str) -> subprocess.CompletedProcess[str]:
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
+        inherited = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
         files = {"web": server.keys.web_keyset, "worker": server.keys.kek}
-        environment = kept | {
+        environment = inherited | {
             "PORTAL_MODE": "demo",
             "PORTAL_PROCESS": process,
             "PORTAL_SECRET_KEY_FILE": str(server.keys.secret_key),

@@ -103,7 +103,7 @@ def test_nobody_else_may_enter_the_database_by_default(server: SimpleNamespace) 
 
 
 def test_an_address_for_another_role_keeps_the_server(tmp_path: Path) -> None:
-    given = "postgresql://dba:old@db.example:5433/portal?sslmode=require"
-    assert roles.address_as(given, "portal_web", "a/b@c") == (
+    address = "postgresql://dba:old@db.example:5433/portal?sslmode=require"
+    assert roles.address_as(address, "portal_web", "a/b@c") == (
         "postgresql://portal_web:a%2Fb%40c@db.example:5433/portal?sslmode=require"
     )

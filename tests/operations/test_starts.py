@@ -27,9 +27,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def refused(process: str) -> int | str | None:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         start.refuse_bad_start(process)
-    return left.value.code
+    return exit_info.value.code
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def web_start() -> int | str | None:
     with acting_as("web"):
         try:
             start.refuse_bad_start("web")
-        except SystemExit as left:
-            return left.code
+        except SystemExit as exit_info:
+            return exit_info.code
     return None
 
 

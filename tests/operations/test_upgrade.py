@@ -121,10 +121,10 @@ class Filler:
         row.save(force_insert=True)
         return row
 
-    def _values(self, model: Any, given: dict[str, Any]) -> dict[str, Any]:
+    def _values(self, model: Any, fixed: dict[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = {}
         for field in model._meta.concrete_fields:
-            is_set = field.name in given or field.attname in given or field.has_default() or field.null
+            is_set = field.name in fixed or field.attname in fixed or field.has_default() or field.null
             if is_set or isinstance(field, models.AutoField) or getattr(field, "auto_now_add", False):
                 continue
             if isinstance(field, models.ForeignKey):
@@ -205,9 +205,9 @@ def fill(old: Filler) -> uuid.UUID:
 def fill_connection(old: Filler, tenant: uuid.UUID, slug: str) -> None:
     side = {"provider": slug, "environment": "production"}
     owner, now = str(tenant), timezone.now()
-    made = old.row("vault.Connection", tenant_id=tenant, **side, state="connected", **CONNECTIONS[slug])
-    of = {"tenant_id": tenant, "connection_id": made.id}
-    bound = {**side, "connection": str(made.id), "origins": ORIGINS.get(slug, [])}
+    connection = old.row("vault.Connection", tenant_id=tenant, **side, state="connected", **CONNECTIONS[slug])
+    of = {"tenant_id": tenant, "connection_id": connection.id}
+    bound = {**side, "connection": str(connection.id), "origins": ORIGINS.get(slug, [])}
     of_token = {**bound, "uses": ["token-request"]}
     row = uuid.uuid4()
     if slug in CREDENTIALS:

@@ -114,8 +114,8 @@ def lay_out(name: str, tenant: Tenant) -> Onboarding:
             checked_at=timezone.now() if is_checked else None,
         )
         mark.save(force_insert=True)
-        for state, code, shown in rows:
-            Evidence(tenant=tenant, mark=mark, state=state, code=code, values=shown).save(force_insert=True)
+        for state, code, values in rows:
+            Evidence(tenant=tenant, mark=mark, state=state, code=code, values=values).save(force_insert=True)
     return onboarding
 
 
@@ -123,8 +123,8 @@ def lay_out(name: str, tenant: Tenant) -> Onboarding:
 def test_what_is_unconfirmed_is_shown_and_can_be_confirmed(name: str, aamu: Tenant) -> None:
     onboarding = lay_out(name, aamu)
     with tenant_scope(aamu.id):
-        shown = progress(onboarding, provider_of(onboarding.connection))
-    waiting = [step for step in shown.steps if step.mark.state == "unconfirmed"]
+        checklist = progress(onboarding, provider_of(onboarding.connection))
+    waiting = [step for step in checklist.steps if step.mark.state == "unconfirmed"]
     assert [step.checkpoint.slug for step in waiting] == WAITING[name]
     for step in waiting:
         assert step.checkpoint.confirm
@@ -134,8 +134,8 @@ def test_what_is_unconfirmed_is_shown_and_can_be_confirmed(name: str, aamu: Tena
         assert step.can_confirm or step.checkpoint.pins
 
 
-@pytest.mark.parametrize(("name", "asked"), [("live", []), ("live without a word of scopes", [REOPENED])])
-def test_a_standing_connection_goes_on(name: str, asked: list[str], aamu: Tenant) -> None:
+@pytest.mark.parametrize(("name", "checkpoints"), [("live", []), ("live without a word of scopes", [REOPENED])])
+def test_a_standing_connection_goes_on(name: str, checkpoints: list[str], aamu: Tenant) -> None:
     """It reads as before, its card asks for nothing, and the end of its next green run has the reopened mark checked."""
     connection = lay_out(name, aamu).connection
     with acting_as("worker"), tenant_scope(aamu.id):
@@ -149,4 +149,4 @@ def test_a_standing_connection_goes_on(name: str, asked: list[str], aamu: Tenant
     assert Job.objects.values_list("state", flat=True).get(kind=RUN_ENDED, subject=run.id) == "succeeded"
     assert Connection.objects.values_list("state", flat=True).get(id=connection.id) == "connected"
     checks = Mark.objects.filter(id__in=Job.objects.filter(kind=CHECK).values("subject"))
-    assert list(checks.values_list("checkpoint", flat=True)) == asked
+    assert list(checks.values_list("checkpoint", flat=True)) == checkpoints

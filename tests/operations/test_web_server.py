@@ -142,16 +142,16 @@ def test_what_is_being_answered_is_answered_before_the_end() -> None:
     assert stop_requests == [(200, b"/last")]
 
 
-@pytest.mark.parametrize(("proxies", "seen"), [(0, b""), (1, b"https 192.0.2.7")])
-def test_forwarding_is_heard_from_proxies_alone(proxies: int, seen: bytes) -> None:
+@pytest.mark.parametrize(("proxies", "expected"), [(0, b""), (1, b"https 192.0.2.7")])
+def test_forwarding_is_heard_from_proxies_alone(proxies: int, expected: bytes) -> None:
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
-        told = (environ.get(f"HTTP_X_FORWARDED_{name}", "") for name in ("PROTO", "FOR"))
-        return [" ".join(told).strip().encode()]
+        headers = (environ.get(f"HTTP_X_FORWARDED_{name}", "") for name in ("PROTO", "FOR"))
+        return [" ".join(headers).strip().encode()]
 
     with serving(application, proxies=proxies) as server:
-        told = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
-        assert ask(server, **told) == (200, seen)
+        headers = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+        assert ask(server, **headers) == (200, expected)
 
 
 def test_what_is_too_long_is_refused() -> None:
@@ -193,13 +193,13 @@ def answered(
         "wsgi.input": io.BytesIO(body),
         "wsgi.errors": sys.stderr,
     }
-    told: list[Any] = []
+    responses: list[Any] = []
     with acting_as("web"):
-        parts = Application()(environ, lambda status, head, exc_info=None: told.append((status, dict(head))))
+        parts = Application()(environ, lambda status, head, exc_info=None: responses.append((status, dict(head))))
         text = b"".join(parts)
         if hasattr(parts, "close"):
             parts.close()
-    [(status, head)] = told
+    [(status, head)] = responses
     return status, head, text
 
 
@@ -296,8 +296,8 @@ def test_what_another_site_sends_is_refused_in_words(client: Any, db: None, meth
     ("method", "site"), [("get", "cross-site"), ("head", "cross-site"), ("post", "same-origin"), ("post", "none"), ("post", "")]
 )  # fmt: skip
 def test_what_our_pages_send_and_links_from_elsewhere_are_taken(client: Any, db: None, method: str, site: str) -> None:
-    sent = {"headers": {"Sec-Fetch-Site": site}} if site else {}
-    assert getattr(client, method)("/account/login/", **sent).status_code == 200
+    arguments = {"headers": {"Sec-Fetch-Site": site}} if site else {}
+    assert getattr(client, method)("/account/login/", **arguments).status_code == 200
 
 
 def test_the_refusal_stands_before_djangos_own_and_behind_the_headers() -> None:

@@ -16,7 +16,7 @@ HTTP = {"api_url": "http://books.example:8080", "auth_url": "HTTP://login.exampl
 MIXED = {**HTTPS, "api_url": HTTP["api_url"]}
 
 
-def seen(**changes: Any) -> SeenCertificate:
+def certificate(**changes: Any) -> SeenCertificate:
     values: dict[str, Any] = {
         "host": "login.example:443",
         "sha256": "AA:01",
@@ -30,25 +30,32 @@ def seen(**changes: Any) -> SeenCertificate:
 
 ENDED = datetime.now(UTC) - timedelta(days=1)
 FOUND = [
-    (HTTPS, [seen(is_public=True, is_confirmed=False)], "certificate-public", "verified"),
+    (HTTPS, [certificate(is_public=True, is_confirmed=False)], "certificate-public", "verified"),
     (HTTP, [], "certificate-none", "verified"),
-    (MIXED, [seen(is_public=True, is_confirmed=False)], "certificate-partly", "verified"),
-    (HTTPS, [seen()], "certificate-confirmed", "verified"),
-    (HTTPS, [seen(is_confirmed=False)], "certificate-shown", "unconfirmed"),
-    (HTTPS, [seen(is_confirmed=False, is_changed=True)], "certificate-changed", "failing"),
-    (HTTPS, [seen(ends_at=ENDED)], "certificate-ended", "failing"),
-    (HTTPS, [seen(ends_at=ENDED, is_confirmed=False)], "certificate-ended", "failing"),
-    (HTTPS, [seen(), seen(ends_at=ENDED, is_confirmed=False, is_changed=True)], "certificate-ended", "failing"),
+    (MIXED, [certificate(is_public=True, is_confirmed=False)], "certificate-partly", "verified"),
+    (HTTPS, [certificate()], "certificate-confirmed", "verified"),
+    (HTTPS, [certificate(is_confirmed=False)], "certificate-shown", "unconfirmed"),
+    (HTTPS, [certificate(is_confirmed=False, is_changed=True)], "certificate-changed", "failing"),
+    (HTTPS, [certificate(ends_at=ENDED)], "certificate-ended", "failing"),
+    (HTTPS, [certificate(ends_at=ENDED, is_confirmed=False)], "certificate-ended", "failing"),
+    (
+        HTTPS,
+        [certificate(), certificate(ends_at=ENDED, is_confirmed=False, is_changed=True)],
+        "certificate-ended",
+        "failing",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("settings", "shown", "code", "state"), FOUND)
+@pytest.mark.parametrize(("settings", "certificates", "code", "state"), FOUND)
 def test_each_is_told_by_its_own_sentence(
-    settings: dict[str, str], shown: list[SeenCertificate], code: str, state: str
+    settings: dict[str, str], certificates: list[SeenCertificate], code: str, state: str
 ) -> None:
-    asker: Any = SimpleNamespace(settings=settings, certificates=lambda: shown)
-    found = proofs.compared_certificates(asker)
-    assert (found.code, found.state.value) == (code, state)
-    said = str(proofs.SENTENCES[found.code]) % found.values
-    assert ("public authority" in said) == any(each.is_public for each in shown)
-    assert ("by our admin's leave" in said) == any(value.lower().startswith("http:") for value in settings.values())
+    asker: Any = SimpleNamespace(settings=settings, certificates=lambda: certificates)
+    finding = proofs.compared_certificates(asker)
+    assert (finding.code, finding.state.value) == (code, state)
+    sentence = str(proofs.SENTENCES[finding.code]) % finding.values
+    assert ("public authority" in sentence) == any(each.is_public for each in certificates)
+    assert ("by our admin's leave" in sentence) == any(
+        value.lower().startswith("http:") for value in settings.values()
+    )

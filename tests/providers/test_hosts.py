@@ -15,7 +15,7 @@ PROCOUNTOR = registry.all_providers()["procountor"]
 
 
 @pytest.mark.parametrize(
-    ("given", "api", "token"),
+    ("parts", "api", "token"),
     [
         ({"api": "https://x.example/api"}, "https://x.example/latest/api", "https://x.example/api/oauth/token"),
         ({"api": "https://x.example/api/"}, "https://x.example/latest/api", "https://x.example/api/oauth/token"),
@@ -37,8 +37,8 @@ PROCOUNTOR = registry.all_providers()["procountor"]
         ),
     ],
 )
-def test_parts_that_are_left_out_are_those_of_the_provider(settings, given, api, token):
-    settings.SANDBOX_HOSTS = {"procountor": SandboxHosts(**given)}
+def test_parts_that_are_left_out_are_those_of_the_provider(settings, parts, api, token):
+    settings.SANDBOX_HOSTS = {"procountor": SandboxHosts(**parts)}
     hosts = registry.hosts_of(PROCOUNTOR, "sandbox")
     assert (hosts.api, hosts.token) == (api, token)
     assert hosts.loopback
@@ -61,7 +61,7 @@ def test_without_hosts_there_is_no_sandbox(settings):
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "sentence"),
     [
         ("not json", "must be JSON"),
         ('["procountor"]', "must be JSON"),
@@ -72,9 +72,9 @@ def test_without_hosts_there_is_no_sandbox(settings):
         ('{"procountor": {"api": "https://x.example", "ca": "/nowhere/ca.pem"}}', "procountor.ca names no file"),
     ],
 )
-def test_nonsense_is_refused_in_one_line(monkeypatch, value, said):
+def test_nonsense_is_refused_in_one_line(monkeypatch, value, sentence):
     monkeypatch.setenv("PORTAL_SANDBOX_HOSTS", value)
-    with pytest.raises(env.BadEnvironment, match=said) as caught:
+    with pytest.raises(env.BadEnvironment, match=sentence) as caught:
         env.sandbox_hosts()
     assert "\n" not in str(caught.value)
 
@@ -82,6 +82,6 @@ def test_nonsense_is_refused_in_one_line(monkeypatch, value, said):
 def test_what_is_well_formed_is_taken(monkeypatch, tmp_path):
     ca = tmp_path / "ca.pem"
     ca.touch()
-    given = {"procountor": {"api": "https://localhost:8002/api", "ca": str(ca)}}
-    monkeypatch.setenv("PORTAL_SANDBOX_HOSTS", json.dumps(given))
+    hosts = {"procountor": {"api": "https://localhost:8002/api", "ca": str(ca)}}
+    monkeypatch.setenv("PORTAL_SANDBOX_HOSTS", json.dumps(hosts))
     assert env.sandbox_hosts() == {"procountor": SandboxHosts(api="https://localhost:8002/api", ca=str(ca))}

@@ -69,8 +69,8 @@ def test_everything_that_bears_the_reference_is_found_and_nothing_else(slug: str
     look_up, example = at(slug, name)
     first, second = {**example, "id": 1}, {**example, "id": 2}
     stranger = of_another(example)
-    found = look_up.matches(listed(slug, first, stranger, second), Arguments(body=example))
-    assert [each["id"] for each in found] == [1, 2]
+    matches = look_up.matches(listed(slug, first, stranger, second), Arguments(body=example))
+    assert [each["id"] for each in matches] == [1, 2]
     assert not look_up.matches(listed(slug, stranger), Arguments(body=example))
     for answer in (None, [], {}, "text", listed(slug)):
         assert not look_up.matches(answer, Arguments(body=example))
@@ -95,9 +95,9 @@ def test_a_partner_is_looked_for_by_its_number_and_not_by_its_name() -> None:
 
 def test_a_customer_of_simutek_is_ours_only_as_the_same_company() -> None:
     look_up, example = at("simutek", "customers.create")
-    sent = Arguments(body=example)
+    arguments = Arguments(body=example)
     written = {**example, "corporateIdentityNumber": "0000000000"}
-    assert look_up.matches(written, sent) == [written], "dashes and spaces do not count"
+    assert look_up.matches(written, arguments) == [written], "dashes and spaces do not count"
     for other in (
         {**example, "name": "Annat AB"},
         {**example, "corporateIdentityNumber": "111111-1111"},
@@ -105,7 +105,7 @@ def test_a_customer_of_simutek_is_ours_only_as_the_same_company() -> None:
         None,
         [],
     ):
-        assert look_up.matches(other, sent) == []
+        assert look_up.matches(other, arguments) == []
 
 
 def test_a_customer_of_pentamic_is_left_to_a_person() -> None:

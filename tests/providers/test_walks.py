@@ -31,7 +31,7 @@ def test_from_nothing_to_the_first_sync(
     assert walker.connection.state == "connected"
     for stream in walker.provider.streams:
         served = walker.server.control("records", stream=stream.name)["records"]
-        kept = Record.objects.filter(connection_id=walker.connection.id, stream=stream.name)
-        assert kept.count() >= len(served) > 0, stream.name
+        stored_records = Record.objects.filter(connection_id=walker.connection.id, stream=stream.name)
+        assert stored_records.count() >= len(served) > 0, stream.name
         if not stream.variants:  # which hold more than the list shows when nobody asks for it
-            assert kept.count() == len(served), stream.name
+            assert stored_records.count() == len(served), stream.name

@@ -45,7 +45,7 @@ class Walker:
             self.onboarding = services.begin(
                 tenant=tenant, provider=slug, environment="sandbox", auth_method=auth_method, actor=AINO
             )
-        self.made: dict[str, Any] = {}
+        self.setup: dict[str, Any] = {}
 
     @contextmanager
     def inside(self) -> Iterator[None]:
@@ -57,25 +57,25 @@ class Walker:
         return Connection.objects.select_related("tenant").get(id=self.onboarding.connection_id)
 
     def mark(self, checkpoint: str) -> Mark:
-        found = Mark.objects.select_related("onboarding__connection__tenant")
-        return found.get(onboarding=self.onboarding, checkpoint=checkpoint)
+        rows = Mark.objects.select_related("onboarding__connection__tenant")
+        return rows.get(onboarding=self.onboarding, checkpoint=checkpoint)
 
     def states(self) -> dict[str, str]:
         return dict(Mark.objects.filter(onboarding=self.onboarding).values_list("checkpoint", "state"))
 
-    def prepare(self, **wanted: Any) -> Mapping[str, Any]:
+    def prepare(self, **options: Any) -> Mapping[str, Any]:
         """Everything that a customer makes at the provider. Gives what they would type."""
-        self.made = self.server.control("setup", wanted)
-        return self.made
+        self.setup = self.server.control("setup", options)
+        return self.setup
 
     def typed(self, checkpoint: Checkpoint) -> dict[str, str]:
-        known = {**self.made.get("credentials", {}), **{k: v for k, v in self.made.items() if isinstance(v, str)}}
-        known.setdefault("company_name", "Aamu Oy")
-        found = {}
+        values = {**self.setup.get("credentials", {}), **{k: v for k, v in self.setup.items() if isinstance(v, str)}}
+        values.setdefault("company_name", "Aamu Oy")
+        typed = {}
         for name in checkpoint.fields:
             field = self.provider.field(name)
-            found[name] = known.get(name) or (field.choices[0][0] if field.choices else "")
-        return found
+            typed[name] = values.get(name) or (field.choices[0][0] if field.choices else "")
+        return typed
 
     def give(self, checkpoint: str, **changed: str) -> None:
         declared = self.provider.checkpoint(checkpoint, self.connection.auth_method)
@@ -103,14 +103,14 @@ class Walker:
     def come_back(self, location: str, session: str = SESSION) -> Any:
         from urllib.parse import parse_qs, urlsplit
 
-        told = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+        query = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
         with self.inside():
             attempt = authorization.receive(
                 provider=self.provider.slug,
-                state=told.get("state", ""),
-                code=told.get("code", ""),
-                error=told.get("error", ""),
-                issuer=told.get("iss", ""),
+                state=query.get("state", ""),
+                code=query.get("code", ""),
+                error=query.get("error", ""),
+                issuer=query.get("iss", ""),
                 session=session,
                 actor=AINO,
             )

@@ -26,8 +26,8 @@ def most(limit: limits.Limit, scope: Scope) -> int:
 def test_a_form_is_shown_again_with_what_was_typed(sign_in: Callable[..., Any], aamu: Any, alice: Any) -> None:
     client = sign_in(alice)
     typed = {"email": "new@aamu.example", "role": "viewer"}
-    taken = [client.post("/t/aamu/team/invite/", typed).status_code for _ in range(5)]
-    assert taken == [302] * 5
+    statuses = [client.post("/t/aamu/team/invite/", typed).status_code for _ in range(5)]
+    assert statuses == [302] * 5
     answer = client.post("/t/aamu/team/invite/", typed)
     assert answer.status_code == 429
     assert_whole(answer)
@@ -84,27 +84,27 @@ def test_warnings_are_sent_while_other_mail_is_stopped(
     set_rates(limits.ACCOUNT_MAIL, 3, 100, 100)
     for number in range(most(limits.PASSWORD_RESET, Scope.CLIENT) + 10):
         client.post("/account/password/reset/", {"email": f"stranger-{number}@x.example"})
-    sent = len(mailoutbox)
-    assert sent == most(limits.PASSWORD_RESET, Scope.CLIENT)
+    count = len(mailoutbox)
+    assert count == most(limits.PASSWORD_RESET, Scope.CLIENT)
     request = rf.get("/")
     request.user = alice
     with context.request_context(request):
         adapter = AccountAdapter(request)
         for _ in range(most(limits.ACCOUNT_MAIL, Scope.RECIPIENT) + 5):
             adapter.send_mail("account/email/unknown_account", alice.email, {"signup_url": ""})
-        assert len(mailoutbox) - sent == most(limits.ACCOUNT_MAIL, Scope.RECIPIENT)
+        assert len(mailoutbox) - count == most(limits.ACCOUNT_MAIL, Scope.RECIPIENT)
         adapter.send_mail("account/email/password_changed", alice.email, {"ip": "", "user_agent": "", "timestamp": ""})
     assert "password" in mailoutbox[-1].subject.lower()
 
 
 def test_a_known_and_an_unknown_address_are_refused_alike(client: Any, alice: Any, mailoutbox: list[Any]) -> None:
-    said = []
+    statuses = []
     for number, address in enumerate((alice.email, "nobody@x.example")):
         asking = Client(REMOTE_ADDR=f"10.7.7.{number}")
         answers = [asking.post("/account/password/reset/", {"email": address}) for _ in range(7)]
-        said.append([answer.status_code for answer in answers])
-    assert said[0] == said[1]
-    assert said[0][-1] == 429
+        statuses.append([answer.status_code for answer in answers])
+    assert statuses[0] == statuses[1]
+    assert statuses[0][-1] == 429
 
 
 def test_a_reset_that_is_refused_sends_nothing(client: Any, alice: Any, system_key: None, settings: Any) -> None:

@@ -38,7 +38,7 @@ def server(running: SandboxServer) -> SandboxServer:
 class Caller(requests.Session):
     """A client of the API that trusts the sandbox's authority and nothing else; `made` is what its setup answered."""
 
-    made: dict[str, Any]
+    setup: dict[str, Any]
 
     def __init__(self, server: SandboxServer) -> None:
         super().__init__()
@@ -51,8 +51,8 @@ class Caller(requests.Session):
 
     def token(self, api_key: str, **changed: str | None) -> requests.Response:
         form = {"grant_type": "client_credentials", "api_key": api_key, **self.server.client, **changed}
-        sent = {name: value for name, value in form.items() if value is not None}
-        return self.post(self.server.api + "/oauth/token", data=sent, timeout=30)
+        data = {name: value for name, value in form.items() if value is not None}
+        return self.post(self.server.api + "/oauth/token", data=data, timeout=30)
 
     def enter(self, api_key: str) -> Caller:
         answer = self.token(api_key)
@@ -75,8 +75,8 @@ def entered(server: SandboxServer) -> Iterator[Callable[..., Caller]]:
     def enter(company: int | None = None, **setup: Any) -> Caller:
         one = Caller(server)
         opened.append(one)
-        one.made = server.setup_company(company, **setup)
-        return one.enter(one.made["api_key"])
+        one.setup = server.setup_company(company, **setup)
+        return one.enter(one.setup["api_key"])
 
     yield enter
     for one in opened:

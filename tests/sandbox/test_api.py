@@ -51,7 +51,7 @@ def test_without_a_token_everything_but_status_is_closed(server: SandboxServer, 
 def test_the_session_tells_company_and_user(entered: Entered) -> None:
     caller = entered(name="Aamu Oy Portal API")
     session = caller.ask("/sessioninfo").json()
-    assert (session["companyId"], session["userId"]) == (caller.made["company_id"], caller.made["user_id"])
+    assert (session["companyId"], session["userId"]) == (caller.setup["company_id"], caller.setup["user_id"])
     assert (session["name"], session["userName"]) == ("Aamu Oy", "Aamu Oy Portal API")
     company = caller.ask("/company").json()
     assert (company["id"], company["name"]) == (session["companyId"], session["name"])
@@ -59,16 +59,16 @@ def test_the_session_tells_company_and_user(entered: Entered) -> None:
 
 def test_rights_are_told_by_section(server: SandboxServer, entered: Entered) -> None:
     caller = entered(rights={"sales.personalSalesInvoicesOnly": True, "sales.productRegister": "NOT_ENABLED"})
-    told = caller.ask("/users/rights").json()
-    assert told["role"] == "Customised"
-    assert told["rights"]["sales"] == {
+    rights = caller.ask("/users/rights").json()
+    assert rights["role"] == "Customised"
+    assert rights["rights"]["sales"] == {
         "salesInvoiceSearch": "VIEWING_RIGHTS",
         "customerRegister": "VIEWING_RIGHTS",
         "productRegister": "NOT_ENABLED",
         "personalSalesInvoicesOnly": True,
     }
-    assert told["rights"]["accounting"]["journalReceiptSearch"] == "VIEWING_RIGHTS"
-    assert told["rights"]["user"]["blockSoloLoginToProcountor"] is False
+    assert rights["rights"]["accounting"]["journalReceiptSearch"] == "VIEWING_RIGHTS"
+    assert rights["rights"]["user"]["blockSoloLoginToProcountor"] is False
     server.switches(solo_login_block="m2m_only")
     assert caller.ask("/users/rights").json()["rights"]["user"]["blockSoloLoginToProcountor"] is True
 
@@ -82,7 +82,7 @@ def test_both_ways_of_paging_give_every_record_once(
     expected = server.records(stream)
     assert len(expected) == {"partners": 250, "invoices": 450}[stream]
     assert [record["id"] for record in expected] == sorted(record["id"] for record in expected)
-    wanted = expected if order == "ASC" else expected[::-1]
+    ordered = expected if order == "ASC" else expected[::-1]
 
     by_page: list[dict[str, Any]] = []
     for number in range(10):
@@ -91,15 +91,15 @@ def test_both_ways_of_paging_give_every_record_once(
             "pageNumber": number,
             "pageSize": 120,
             "resultCount": len(body["results"]),
-            "totalCount": len(wanted),
+            "totalCount": len(ordered),
         }
         by_page += body["results"]
-    assert by_page == wanted
+    assert by_page == ordered
 
     by_id = caller.ask(path, size=200, orderById=order).json()["results"]
     for _ in range(3):
         by_id += caller.ask(path, size=200, orderById=order, previousId=by_id[-1]["id"]).json()["results"]
-    assert by_id == wanted
+    assert by_id == ordered
 
 
 def test_a_list_without_words_is_the_newest_fifty(server: SandboxServer, entered: Entered) -> None:
@@ -154,8 +154,8 @@ def test_filters_narrow_the_list(server: SandboxServer, entered: Entered) -> Non
         ({"types": "SALES_ORDER,PURCHASE_INVOICE"}, lambda r: r["type"] != "SALES_INVOICE"),
         ({"startDate": "2024-05-01", "endDate": "2024-05-31"}, lambda r: r["date"].startswith("2024-05")),
     )
-    for parameters, kept in cases:
-        expected = [record["id"] for record in everything if kept(record)]
+    for parameters, matches in cases:
+        expected = [record["id"] for record in everything if matches(record)]
         assert 0 < len(expected) < len(everything)
         assert ids(caller.ask("/invoices", size=200, orderById="ASC", **parameters)) == expected[:200]
     suppliers = [record["id"] for record in server.records("partners") if record["type"] == "SUPPLIER"]
@@ -180,11 +180,11 @@ def test_changed_records_are_found_by_their_version(server: SandboxServer, enter
 
 def test_ordering_by_version_reaches_every_record(server: SandboxServer, entered: Entered) -> None:
     caller = entered()
-    found = [
+    records = [
         r for n in range(3) for r in caller.ask("/invoices", size=200, page=n, orderByVersion="ASC").json()["results"]
     ]
-    assert len(found) == 450
-    assert [record["version"] for record in found] == sorted(
+    assert len(records) == 450
+    assert [record["version"] for record in records] == sorted(
         record["version"] for record in server.records("invoices")
     )
 
@@ -225,16 +225,18 @@ def test_a_missing_right_is_403_or_an_empty_list(server: SandboxServer, entered:
         assert answer.json()["errors"][0]["status"] == 403
     server.switches(missing_right="empty")
     assert ids(caller.ask("/invoices")) == []
-    server.change_user(caller.made["user_id"], preset="nothing", rights={"sales.salesInvoiceSearch": "VIEWING_RIGHTS"})
-    found = caller.ask("/invoices", size=200).json()
-    assert {record["type"] for record in found["results"]} == {"SALES_INVOICE", "SALES_ORDER"}
+    server.change_user(
+        caller.setup["user_id"], preset="nothing", rights={"sales.salesInvoiceSearch": "VIEWING_RIGHTS"}
+    )
+    body = caller.ask("/invoices", size=200).json()
+    assert {record["type"] for record in body["results"]} == {"SALES_INVOICE", "SALES_ORDER"}
     assert ids(caller.ask("/invoices", types="PURCHASE_INVOICE")) == []
 
 
 def test_personal_invoices_only_narrows_without_a_word(entered: Entered) -> None:
     caller = entered(rights={"sales.personalSalesInvoicesOnly": True})
-    found = caller.ask("/invoices", size=200).json()
-    assert {record["type"] for record in found["results"]} == {"PURCHASE_INVOICE"}
+    body = caller.ask("/invoices", size=200).json()
+    assert {record["type"] for record in body["results"]} == {"PURCHASE_INVOICE"}
 
 
 def test_the_gateway_refuses_a_get_with_a_body(entered: Entered) -> None:

@@ -27,9 +27,9 @@ def test_a_fault_happens_as_often_as_ordered(server: SandboxServer, entered: Ent
 
 def test_switches_are_told_with_all_their_positions(server: SandboxServer) -> None:
     server.switches(total_count=False)
-    told = {switch["name"]: switch for switch in server.control("switches")["switches"]}
-    assert set(told) == set(server.state()["switches"])
-    one = told["total_count"]
+    switches = {switch["name"]: switch for switch in server.control("switches")["switches"]}
+    assert set(switches) == set(server.state()["switches"])
+    one = switches["total_count"]
     assert (one["default"], one["position"], one["standing"]) == ("on", "off", "documented")
     assert [choice["value"] for choice in one["choices"]] == ["on", "off"]
     assert one["title"]
@@ -110,7 +110,7 @@ def test_reset_takes_everything_back_but_the_client(server: SandboxServer, enter
     server.faults([{"path": "*", "status": 500, "times": None}])
     server.reset()
     assert caller.ask("/sessioninfo").status_code == 401
-    assert caller.token(caller.made["api_key"], **client).status_code == 401
+    assert caller.token(caller.setup["api_key"], **client).status_code == 401
     assert server.records("partners")[0] == partner
     state = server.state()
     assert (state["clock_offset_seconds"], state["faults"], state["switches"]["token_type"]) == (0, [], "off")
@@ -128,8 +128,8 @@ def test_a_foreign_page_cannot_drive_it(server: SandboxServer, headers: dict[str
 
 
 def test_every_switch_says_how_sure_we_are(server: SandboxServer) -> None:
-    shown = requests.get(f"{server.ui}/procountor/switches", timeout=10).text
+    page = requests.get(f"{server.ui}/procountor/switches", timeout=10).text
     for name in server.state()["switches"]:
-        assert re.search(rf'id="{name}-[a-z0-9_]+"', shown), name
+        assert re.search(rf'id="{name}-[a-z0-9_]+"', page), name
     for standing in ("documented", "observed", "inferred", "unknown"):
-        assert standing in shown
+        assert standing in page

@@ -49,15 +49,15 @@ def chosen(page: str, ident: str) -> str:
 
 
 def the_key(page: str) -> str:
-    shown = re.search(r'id="api-key"[^>]*readonly[^>]*>([^<]+)<', page)
-    assert shown
-    return unescape(shown[1])
+    match = re.search(r'id="api-key"[^>]*readonly[^>]*>([^<]+)<', page)
+    assert match
+    return unescape(match[1])
 
 
 def user_id(page: str, name: str) -> int:
-    found = re.search(rf'id="user-(\d+)"[^>]*>{re.escape(name)}<', page)
-    assert found, name
-    return int(found[1])
+    match = re.search(rf'id="user-(\d+)"[^>]*>{re.escape(name)}<', page)
+    assert match, name
+    return int(match[1])
 
 
 def test_the_whole_walk_of_a_customer(server: SandboxServer, visitor: Visitor, caller: Caller) -> None:
@@ -117,14 +117,14 @@ def test_the_pages_show_what_was_saved(server: SandboxServer, visitor: Visitor) 
 
 
 def test_password_and_removal_end_access(server: SandboxServer, visitor: Visitor, caller: Caller) -> None:
-    made = server.setup_company()
-    where = f"users/{made['user_id']}"
-    caller.enter(made["api_key"])
+    setup = server.setup_company()
+    where = f"users/{setup['user_id']}"
+    caller.enter(setup["api_key"])
     assert "Access tokens of this user have ended" in visitor.fill(f"{where}/password", {"password": "new one"})
     assert caller.ask("/sessioninfo").status_code == 401
-    caller.enter(made["api_key"])
+    caller.enter(setup["api_key"])
     visitor.fill(f"{where}/remove", {})
-    assert caller.token(made["api_key"]).status_code == 401
+    assert caller.token(setup["api_key"]).status_code == 401
     assert visitor.get(visitor.home + where, timeout=10).status_code == 404
     assert "User removed" in visitor.look("api-keys")
 
@@ -159,20 +159,20 @@ def test_another_client_can_be_registered_and_used(server: SandboxServer, visito
     assert ident
     secret = re.search(rf'id="client-secret-{ident[1]}" value="([^"]+)"', page)
     assert secret
-    made = server.setup_company(usage_allowed=False, client_id=ident[1])
-    assert caller.token(made["api_key"]).status_code == 401, "the key belongs to the other client"
+    setup = server.setup_company(usage_allowed=False, client_id=ident[1])
+    assert caller.token(setup["api_key"]).status_code == 401, "the key belongs to the other client"
     theirs = {"client_id": ident[1], "client_secret": secret[1], "redirect_uri": "https://second.example/back"}
     # Registered without the mark "Invoiceable", so the usage setting does not concern it.
-    assert caller.token(made["api_key"], **theirs).status_code == 200
+    assert caller.token(setup["api_key"], **theirs).status_code == 200
 
 
 def test_the_companies_are_apart(server: SandboxServer, visitor: Visitor) -> None:
-    made = server.setup_company()
+    setup = server.setup_company()
     other = Visitor(server, 10452)
     assert "Iltarusko Oy" in other.look("")
     assert "Not allowed" in other.look("")
-    assert other.get(other.home + f"users/{made['user_id']}", timeout=10).status_code == 404
-    for where in (f"users/{made['user_id']}/remove", f"users/{made['user_id']}/password", "api-keys/1/revoke"):
+    assert other.get(other.home + f"users/{setup['user_id']}", timeout=10).status_code == 404
+    for where in (f"users/{setup['user_id']}/remove", f"users/{setup['user_id']}/password", "api-keys/1/revoke"):
         assert other.post(other.home + where, data={"password": "x"}, timeout=10).status_code == 404
     chosen_company = requests.get(f"{server.ui}/procountor/?company=10452", timeout=10)
     assert chosen_company.url == other.home
@@ -191,24 +191,24 @@ def test_switches_are_flipped_on_their_page(server: SandboxServer, visitor: Visi
 
 
 def test_what_was_asked_is_shown_newest_first(server: SandboxServer, visitor: Visitor, caller: Caller) -> None:
-    assert 'id="no-calls"' in visitor.look("/procountor/asked")
+    assert 'id="no-calls"' in visitor.look("/procountor/calls")
     caller.enter(server.setup_company(name="Portal API")["api_key"])
     caller.ask("/invoices", size=20, orderById="ASC", previousId=90000)
     caller.ask("/sessioninfo")
-    page = visitor.look("/procountor/asked")
+    page = visitor.look("/procountor/calls")
     calls = re.findall(r"<code>((?:GET|POST) [^<]+)</code>", page)
     assert calls == ["GET /sessioninfo", "GET /invoices", "POST /oauth/token"]
     assert "size=20&amp;orderById=ASC&amp;previousId=90000" in page
     assert page.count("Portal API") == 3
     assert re.search(r'id="count-token-requests">1<', page)
-    for where, renewed in (("/procountor/asked", False), ("/procountor/asked?live=yes", True)):
+    for where, renewed in (("/procountor/calls", False), ("/procountor/calls?live=yes", True)):
         assert ("Refresh" in visitor.get(urljoin(visitor.home, where), timeout=10).headers) is renewed
 
 
 def test_pages_need_no_script_and_let_nothing_in_from_elsewhere(server: SandboxServer, visitor: Visitor) -> None:
-    made = server.setup_company()
-    everywhere = ["", "usage-settings", "users", "users/new", f"users/{made['user_id']}", "api-keys", "api-keys/new"]
-    everywhere += [f"/procountor/{page}" for page in ("asked", "clients", "switches")] + ["/"]
+    setup = server.setup_company()
+    everywhere = ["", "usage-settings", "users", "users/new", f"users/{setup['user_id']}", "api-keys", "api-keys/new"]
+    everywhere += [f"/procountor/{page}" for page in ("calls", "clients", "switches")] + ["/"]
     for where in everywhere:
         page = visitor.look(where)
         assert "<script" not in page

@@ -29,16 +29,16 @@ pytestmark = pytest.mark.process
 
 def test_a_restart_keeps_people_keys_clients_tokens_and_the_authority(tmp_path: Path) -> None:
     server = SandboxServer(tmp_path).start()
-    made = server.setup_company()
+    setup = server.setup_company()
     with Caller(server) as caller:
-        caller.enter(made["api_key"])
+        caller.enter(setup["api_key"])
         before = (server.api, server.client, Path(server.ca).read_bytes(), server.touch("partners", [_first(server)]))
         server.switches(total_count=False)
         server.clock(120)
         server.restart()
         assert (server.api, server.client, Path(server.ca).read_bytes()) == before[:3]
-        assert caller.ask("/sessioninfo").json()["userId"] == made["user_id"]
-        assert caller.token(made["api_key"]).status_code == 200
+        assert caller.ask("/sessioninfo").json()["userId"] == setup["user_id"]
+        assert caller.token(setup["api_key"]).status_code == 200
         assert server.records("partners")[0]["version"] == before[3]
         state = server.state()
         assert (state["switches"]["total_count"], state["clock_offset_seconds"]) == ("off", 120)
@@ -47,11 +47,11 @@ def test_a_restart_keeps_people_keys_clients_tokens_and_the_authority(tmp_path: 
 
 def test_a_killed_sandbox_loses_nothing_and_leaves_no_lock(tmp_path: Path) -> None:
     server = SandboxServer(tmp_path).start()
-    made = server.setup_company()
+    setup = server.setup_company()
     server.kill()
     server.start()
     with Caller(server) as caller:
-        assert caller.token(made["api_key"]).status_code == 200
+        assert caller.token(setup["api_key"]).status_code == 200
     assert server.stop() == 0
 
 
@@ -64,8 +64,8 @@ from tests.sandbox_server import SandboxServer
 print(SandboxServer(Path({str(tmp_path)!r})).start().pid, flush=True)
 os.kill(os.getpid(), 9)
 """
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    pid, until = int(told.stdout), time.monotonic() + 5
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    pid, until = int(child.stdout), time.monotonic() + 5
     while Path(f"/proc/{pid}").exists() and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
         assert time.monotonic() < until, "the orphan lives on"
         time.sleep(0.05)
@@ -84,8 +84,8 @@ def test_a_signal_stops_it_in_order(tmp_path: Path, number: int) -> None:
 
 @pytest.mark.parametrize("option", ["--ui-port", "--api-port"])
 def test_a_taken_port_is_refused_with_one_line_and_status_4(tmp_path: Path, option: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
         ports = {"--ui-port": "0", "--api-port": "0"} | {option: str(port)}
         command = [sys.executable, "-m", "connections.sandbox", "--state", str(tmp_path)]
         command += [word for pair in ports.items() for word in pair]
@@ -159,9 +159,9 @@ def test_a_silent_client_holds_nobody_up(server: SandboxServer, caller: Caller) 
 
 
 def test_32_clients_at_once_are_all_served(server: SandboxServer) -> None:
-    made = server.setup_company()
+    setup = server.setup_company()
     with Caller(server) as one:
-        authorization = one.enter(made["api_key"]).headers["Authorization"]
+        authorization = one.enter(setup["api_key"]).headers["Authorization"]
     together = threading.Barrier(32)
 
     def read(_: int) -> list[int]:
@@ -179,18 +179,18 @@ def test_32_clients_at_once_are_all_served(server: SandboxServer) -> None:
 
 
 def test_no_secret_is_printed_or_shown_in_what_was_asked(server: SandboxServer, caller: Caller) -> None:
-    made = server.setup_company()
-    caller.enter(made["api_key"])
+    setup = server.setup_company()
+    caller.enter(setup["api_key"])
     token = str(caller.headers["Authorization"]).split()[1]
     secret = server.client["client_secret"]
-    caller.token(made["api_key"], client_secret="a wrong one that nobody may read")
-    caller.ask("/invoices", size=1, api_key=made["api_key"], status=token, **{secret: "x"})
+    caller.token(setup["api_key"], client_secret="a wrong one that nobody may read")
+    caller.ask("/invoices", size=1, api_key=setup["api_key"], status=token, **{secret: "x"})
     caller.ask(f"/invoices/{token}")
     caller.ask(f"/{secret}")
-    shown = requests.get(f"{server.ui}/procountor/asked", timeout=10).text
-    assert "/invoices/{ids}" in shown
-    for hidden in (made["api_key"], token, secret, "a wrong one"):
-        assert hidden not in shown
+    page = requests.get(f"{server.ui}/procountor/calls", timeout=10).text
+    assert "/invoices/{ids}" in page
+    for hidden in (setup["api_key"], token, secret, "a wrong one"):
+        assert hidden not in page
         assert hidden not in server.output()
         assert hidden not in str(server.state())
 

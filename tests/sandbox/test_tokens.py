@@ -68,12 +68,12 @@ def test_wrong_clients_and_keys_get_401_in_the_chosen_shape(server: SandboxServe
 
 
 def test_the_usage_setting_is_asked_at_the_token_request(server: SandboxServer, caller: Caller) -> None:
-    made = server.setup_company(usage_allowed=False)
-    assert refusal(caller.token(made["api_key"])) == (403, "INVOICEABLE_API_CLIENTS_NOT_ALLOWED")
+    setup = server.setup_company(usage_allowed=False)
+    assert refusal(caller.token(setup["api_key"])) == (403, "INVOICEABLE_API_CLIENTS_NOT_ALLOWED")
     server.switches(usage_not_allowed="401")
-    assert refusal(caller.token(made["api_key"])) == (401, "API key is not valid")
+    assert refusal(caller.token(setup["api_key"])) == (401, "API key is not valid")
     server.allow_usage(True)
-    caller.enter(made["api_key"])
+    caller.enter(setup["api_key"])
     server.allow_usage(False)
     assert caller.ask("/sessioninfo").status_code == 200
     server.switches(usage_stops_calls=True)
@@ -90,16 +90,16 @@ def test_a_token_ends_with_its_hour(server: SandboxServer, entered: Callable[...
 
 def test_a_password_change_kills_tokens_but_not_the_key(server: SandboxServer, entered: Callable[..., Caller]) -> None:
     caller = entered()
-    server.change_user(caller.made["user_id"], password_changed=True)
+    server.change_user(caller.setup["user_id"], password_changed=True)
     assert refusal(caller.ask("/sessioninfo"))[0] == 401
-    assert caller.enter(caller.made["api_key"]).ask("/sessioninfo").status_code == 200
+    assert caller.enter(caller.setup["api_key"]).ask("/sessioninfo").status_code == 200
 
 
 def test_removing_the_user_kills_tokens_and_key(server: SandboxServer, entered: Callable[..., Caller]) -> None:
     caller = entered()
-    server.change_user(caller.made["user_id"], removed=True)
+    server.change_user(caller.setup["user_id"], removed=True)
     assert refusal(caller.ask("/sessioninfo"))[0] == 401
-    assert refusal(caller.token(caller.made["api_key"])) == (401, "API key is not valid")
+    assert refusal(caller.token(caller.setup["api_key"])) == (401, "API key is not valid")
 
 
 @pytest.mark.parametrize(("kills", "then"), [(True, 401), (False, 200)])
@@ -108,15 +108,15 @@ def test_a_revoked_key_buys_no_token(
 ) -> None:
     server.switches(revoked_key_kills_tokens=kills)
     caller = entered()
-    server.revoke(caller.made["api_key"])
+    server.revoke(caller.setup["api_key"])
     assert caller.ask("/sessioninfo").status_code == then
-    assert refusal(caller.token(caller.made["api_key"])) == (401, "API key is not valid")
-    assert caller.enter(server.new_key(caller.made["user_id"])).ask("/sessioninfo").status_code == 200
+    assert refusal(caller.token(caller.setup["api_key"])) == (401, "API key is not valid")
+    assert caller.enter(server.new_key(caller.setup["user_id"])).ask("/sessioninfo").status_code == 200
 
 
 def test_logout_ends_this_token_alone(entered: Callable[..., Caller]) -> None:
     caller = entered()
-    other = Caller(caller.server).enter(caller.made["api_key"])
+    other = Caller(caller.server).enter(caller.setup["api_key"])
     assert caller.post(caller.server.api + "/logout", timeout=10).status_code == 204
     assert caller.ask("/sessioninfo").status_code == 401
     assert other.ask("/sessioninfo").status_code == 200

@@ -50,7 +50,7 @@ class House:
     system_event: SystemAuditEvent
 
 
-def asked(tenant: Any, connection: Connection, **values: Any) -> RequestLogEntry:
+def log_entry(tenant: Any, connection: Connection, **values: Any) -> RequestLogEntry:
     """One entry of the request log."""
     entry = RequestLogEntry(
         **{
@@ -107,7 +107,7 @@ def house(aamu: Any, alice: Any, settings: Any) -> House:
         tenant=aamu, run=run, stream="invoices", order=1, state=ProgressState.READING, seen=50, expected=200
     ).save(force_insert=True)
     RunLogLine(tenant=aamu, run=run, code="started").save(force_insert=True)
-    entry = asked(aamu, connection, run_id=run.id, status=401, outcome="refused", fault="api-key-refused")
+    entry = log_entry(aamu, connection, run_id=run.id, status=401, outcome="refused", fault="api-key-refused")
     RunLogLine(
         tenant=aamu,
         run=run,

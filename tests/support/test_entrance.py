@@ -39,11 +39,11 @@ def with_totp(user: Any) -> str:
     return secret
 
 
-def sign_in_at_the_door(browser: RoleClient, email: str, wanted: str = INDEX) -> Any:
-    door = browser.get(wanted)
+def sign_in_at_the_door(browser: RoleClient, email: str, address: str = INDEX) -> Any:
+    door = browser.get(address)
     assert door.status_code == 302
     assert urlsplit(door["Location"]).path == reverse("account_login")
-    return browser.post(door["Location"], {"login": email, "password": PASSWORD, "next": wanted})
+    return browser.post(door["Location"], {"login": email, "password": PASSWORD, "next": address})
 
 
 def test_in_the_demo_a_password_is_enough(dana: Any, browser: RoleClient) -> None:
@@ -53,8 +53,8 @@ def test_in_the_demo_a_password_is_enough(dana: Any, browser: RoleClient) -> Non
 
 
 def test_the_asked_page_is_reached_after_the_sign_in(dana: Any, browser: RoleClient) -> None:
-    wanted = reverse("admin:tenancy_tenant_changelist") + "?q=aamu"
-    assert sign_in_at_the_door(browser, dana.email, wanted)["Location"] == wanted
+    address = reverse("admin:tenancy_tenant_changelist") + "?q=aamu"
+    assert sign_in_at_the_door(browser, dana.email, address)["Location"] == address
 
 
 @pytest.mark.usefixtures("in_production")
@@ -92,11 +92,11 @@ def test_a_session_that_used_the_second_factor_gets_in(dana: Any, browser: RoleC
 def test_a_session_from_before_is_asked_for_the_factor_and_then_gets_in(dana: Any, browser: RoleClient) -> None:
     sign_in_at_the_door(browser, dana.email)
     secret = with_totp(dana)
-    asked = browser.get(INDEX)["Location"]
-    assert parse_qs(urlsplit(asked).query) == {"next": [INDEX]}
-    assert browser.post(asked, {"code": "000000"}).status_code == 200
+    challenge = browser.get(INDEX)["Location"]
+    assert parse_qs(urlsplit(challenge).query) == {"next": [INDEX]}
+    assert browser.post(challenge, {"code": "000000"}).status_code == 200
     assert browser.get(INDEX).status_code == 302
-    answer = browser.post(asked, {"code": code_of(secret)})
+    answer = browser.post(challenge, {"code": code_of(secret)})
     assert answer["Location"] == INDEX
     assert browser.get(INDEX).status_code == 200
 

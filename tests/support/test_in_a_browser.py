@@ -19,7 +19,7 @@ from tests.pages.test_in_a_browser import (  # noqa: F401  (fixtures: one way to
     enter,
     site,
 )
-from tests.support.conftest import House, asked
+from tests.support.conftest import House, log_entry
 from tests.support.test_who_may import ADDED_BY_ADMINS, LISTS, of
 
 pytestmark = [pytest.mark.journey, pytest.mark.usefixtures("committed_db")]
@@ -38,8 +38,8 @@ def assert_fits_and_is_accessible(page: Page) -> None:
     excess = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert excess <= 0, f"{page.url} is {excess} px too wide"
     # Without preloading: for a stylesheet that imports another, axe itself would write inline styles, which are blocked.
-    found = Axe().run(page, options={"preload": False}).response["violations"]
-    assert [(rule["id"], [node["html"][:160] for node in rule["nodes"]]) for rule in found] == [], page.url
+    violations = Axe().run(page, options={"preload": False}).response["violations"]
+    assert [(rule["id"], [node["html"][:160] for node in rule["nodes"]]) for rule in violations] == [], page.url
 
 
 @pytest.mark.parametrize(("width", "scheme"), SCREENS)
@@ -47,7 +47,7 @@ def test_every_staff_page_fits_and_is_accessible(
     house: House, ada: Any, enter: Callable[..., Page], width: int, scheme: str
 ) -> None:
     for _ in range(5):
-        asked(house.tenant, house.connection, status=503, outcome="troubled", provider_request_id="asked-often")
+        log_entry(house.tenant, house.connection, status=503, outcome="troubled", provider_request_id="asked-often")
     page = enter(ada, width, scheme)
     addresses = [reverse("admin:index"), reverse("admin:search") + "?q=asked-often"]
     for name, what in LISTS.items():
@@ -100,7 +100,7 @@ def test_every_list_is_read_without_moving_it_sideways(
     """With the long values that there are in practice: whole ids, deep paths, long names."""
     Tenant.objects.update(name="Pohjois-Savon Kirjanpitopalvelut ja Tilintarkastus Oy")
     for _ in range(3):
-        asked(house.tenant, house.connection, **LONG)
+        log_entry(house.tenant, house.connection, **LONG)
     page = enter(ada, width, scheme)
     for name in LISTS:
         page.goto(reverse(f"admin:{name}_changelist"))

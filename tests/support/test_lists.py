@@ -19,7 +19,7 @@ from django.utils import timezone
 from connections.tenancy.models import SystemAuditEvent, Tenant
 from portal.members.models import User
 from tests.conftest import person
-from tests.support.conftest import House, asked
+from tests.support.conftest import House, log_entry
 from tests.support.pages import Page
 from tests.support.test_who_may import LISTS
 
@@ -40,9 +40,9 @@ def test_no_list_counts_its_table(house: House, support: Any) -> None:
     counting = []
     for name in LISTS:
         for query in ({}, {"q": "aamu"}):
-            with CaptureQueriesContext(database) as seen:
+            with CaptureQueriesContext(database) as queries:
                 assert support.get(address_of(name), query).status_code in (200, 400), name
-            counting += [(name, each["sql"][:80]) for each in seen if re.search(r"SELECT COUNT\(", each["sql"])
+            counting += [(name, each["sql"][:80]) for each in queries if re.search(r"SELECT COUNT\(", each["sql"])
                          and "tenant_id" not in each["sql"]]  # fmt: skip
     assert counting == []
 
@@ -62,16 +62,16 @@ def test_pages_of_a_list_follow_each_other_without_losing_or_repeating_one(
         person(f"more-{number:03}@aamu.example")
     for number in range(120):
         LogEntry.objects.create(user=ada, object_id=str(number), object_repr=f"more-{number:03}", action_flag=CHANGE)
-    seen, address, pages = [], address_of(name), 0
+    names_read, address, pages = [], address_of(name), 0
     while address:
         page = Page(support.get(address).content)
-        seen += re.findall(r"more-\d{3}", " ".join(page.rows))
+        names_read += re.findall(r"more-\d{3}", " ".join(page.rows))
         following = page.links.get("Next page") or page.links.get("Older", "")
         address = address_of(name) + following if following else ""
         pages += 1
     assert pages == 3
-    assert len(set(seen)) == 120
-    assert all(seen.count(each) == seen.count(seen[0]) for each in seen)
+    assert len(set(names_read)) == 120
+    assert all(names_read.count(each) == names_read.count(names_read[0]) for each in names_read)
 
 
 # -- times in links ----------------------------------------------------------------------------------------------------
@@ -95,12 +95,12 @@ def test_a_time_counted_back_from_now_becomes_a_moment(house: House, support: An
 def test_a_link_that_was_kept_shows_the_same_tomorrow(
     house: House, support: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = support.get(address_of("transport_requestlogentry"), {"since": "1h"})["Location"]
-    assert "GET /invoices" in Page(support.get(kept).content).text
+    link = support.get(address_of("transport_requestlogentry"), {"since": "1h"})["Location"]
+    assert "GET /invoices" in Page(support.get(link).content).text
     at = house.entry.at
     # A day later the entry is a day old; the link is the same.
     monkeypatch.setattr("portal.support.read_only_admin.timezone.now", lambda: at + timedelta(days=1))
-    assert "GET /invoices" in Page(support.get(kept).content).text
+    assert "GET /invoices" in Page(support.get(link).content).text
 
 
 def test_a_day_is_the_readers_and_stays_that_for_whoever_gets_the_link(house: House, support: Any, dana: Any) -> None:
@@ -113,7 +113,7 @@ def test_a_day_is_the_readers_and_stays_that_for_whoever_gets_the_link(house: Ho
 
 def test_a_span_between_two_moments_narrows(house: House, support: Any) -> None:
     for minutes in (0, 30, 60):
-        asked(
+        log_entry(
             house.tenant,
             house.connection,
             at=timezone.now() - timedelta(minutes=minutes),
@@ -155,7 +155,7 @@ def test_a_person_is_filtered_by_a_part_of_the_address(house: House, support: An
 
 
 @pytest.mark.parametrize(
-    ("typed", "found"),
+    ("typed", "text"),
     [
         (lambda house, alice: str(house.connection.id), "connection.opened"),
         (lambda house, alice: "connection.opened", "connection.opened"),
@@ -167,10 +167,10 @@ def test_a_person_is_filtered_by_a_part_of_the_address(house: House, support: An
     ids=["subject", "action", "beginning", "part of the person", "event", "short event"],
 )
 def test_an_audit_trail_is_searched_one_reading_after_the_other(
-    house: House, support: Any, alice: Any, typed: Callable[..., str], found: str
+    house: House, support: Any, alice: Any, typed: Callable[..., str], text: str
 ) -> None:
     page = Page(support.get(address_of("tenancy_auditevent"), {"q": typed(house, alice)}).content)
-    assert [row for row in page.rows if found in row]
+    assert [row for row in page.rows if text in row]
 
 
 def test_what_is_found_in_no_trail_is_not_all_of_it(house: House, support: Any) -> None:

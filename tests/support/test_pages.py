@@ -20,7 +20,7 @@ from portal.notices.models import OutgoingMail
 from portal.support import timeline as room
 from portal.support.timeline import timeline
 from tests.roles import acting_as
-from tests.support.conftest import API_KEY, CLIENT_SECRET, WRITTEN, House, asked
+from tests.support.conftest import API_KEY, CLIENT_SECRET, WRITTEN, House, log_entry
 from tests.support.pages import Page
 from tests.support.test_who_may import addresses
 
@@ -151,7 +151,7 @@ def test_a_run_is_one_story_in_the_order_it_happened(house: House, look: Any) ->
     SyncRun.objects.filter(id=house.run.id).update(queued_at=start)
     RunLogLine.objects.all().delete()
     for second, path in ((1, "/first"), (3, "/second")):
-        asked(
+        log_entry(
             house.tenant,
             house.connection,
             run_id=house.run.id,
@@ -166,18 +166,18 @@ def test_a_run_is_one_story_in_the_order_it_happened(house: House, look: Any) ->
             code=code,
             values={"who": "Bob"} if code == "cancelled" else {},
         ).save(force_insert=True)
-    rows = look("sync_syncrun", house.run.id).rows
-    told = [
-        row for row in rows if any(w in row for w in ("Started.", "/first", "Going on.", "/second", "Cancelled by"))
+    every = look("sync_syncrun", house.run.id).rows
+    rows = [
+        row for row in every if any(w in row for w in ("Started.", "/first", "Going on.", "/second", "Cancelled by"))
     ]
-    assert [next(w for w in ("Started", "/first", "Going", "/second", "Cancelled") if w in row) for row in told] == [
+    assert [next(w for w in ("Started", "/first", "Going", "/second", "Cancelled") if w in row) for row in rows] == [
         "Started",
         "/first",
         "Going",
         "/second",
         "Cancelled",
     ]
-    assert "Cancelled by Bob." in told[-1]
+    assert "Cancelled by Bob." in rows[-1]
 
 
 def test_a_run_shows_each_streams_progress(house: House, look: Any) -> None:
@@ -195,24 +195,24 @@ def test_a_run_links_the_request_that_ended_it(house: House, look: Any) -> None:
 def test_a_long_run_is_told_in_parts_and_nothing_is_left_out(
     house: House, look: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room, "AT_ONCE", 10)
+    monkeypatch.setattr(room, "MOMENTS_AT_ONCE", 10)
     start = timezone.now() + timedelta(seconds=1)
     for number in range(25):
         at = start + timedelta(seconds=number // 3)  # three at each instant
-        asked(house.tenant, house.connection, run_id=house.run.id, at=at, path_template=f"/n{number}")
+        log_entry(house.tenant, house.connection, run_id=house.run.id, at=at, path_template=f"/n{number}")
     run = SyncRun.objects.select_related("connection").get(id=house.run.id)
-    seen: list[str] = []
+    moments: list[str] = []
     since, parts = None, 0
     while True:
         part = timeline(run, since)
-        seen += [moment.entry.path_template if moment.entry else moment.line.code for moment in part.moments]
+        moments += [moment.entry.path_template if moment.entry else moment.line.code for moment in part.moments]
         parts += 1
         if part.later is None:
             break
         since = part.later
     assert parts > 2
-    assert len(seen) == len(set(seen))
-    assert {f"/n{number}" for number in range(25)} < set(seen)
+    assert len(moments) == len(set(moments))
+    assert {f"/n{number}" for number in range(25)} < set(moments)
     assert "Later" in look("sync_syncrun", house.run.id).links
     assert "/n24" in look("sync_syncrun", house.run.id, since=since.isoformat()).text
 
@@ -227,7 +227,7 @@ def test_a_part_that_is_none_begins_at_the_start(house: House, look: Any, since:
 
 def test_hostile_text_of_a_provider_is_text(house: House, dana: Any, sign_in: Callable[..., Any]) -> None:
     planted = "<script>alert(1)</script>\u202egpj"
-    entry = asked(house.tenant, house.connection, provider_request_id=planted)
+    entry = log_entry(house.tenant, house.connection, provider_request_id=planted)
     Connection.objects.filter(id=house.connection.id).update(company_name=planted)
     browser = sign_in(dana)
     pages = {

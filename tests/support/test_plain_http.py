@@ -12,20 +12,20 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connections.providers import registry
-from connections.spec.provider import CredentialField, CustomerHosts, Environment, Kind
+from connections.spec.provider import CredentialField, CustomerHosts, Environment, FieldKind
 from connections.tenancy.models import AuditEvent
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import Connection, NetworkExemption, Pin
 from connections.vault.services import exemptions_of
 from tests.signing import offer
-from tests.support.conftest import House, asked
+from tests.support.conftest import House, log_entry
 
 
 @pytest.fixture
 def addressed(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """The connection's provider lets each customer type in where it is."""
     provider = registry.all_providers()["procountor"]
-    address = CredentialField("api_address", "API address", secret=False, kind=Kind.ADDRESS)
+    address = CredentialField("api_address", "API address", secret=False, kind=FieldKind.ADDRESS)
     hosts = {Environment.PRODUCTION: CustomerHosts("api_address")}
     offer(monkeypatch, replace(provider, hosts=hosts, credentials=(*provider.credentials, address)))
     Connection.objects.update(settings={"api_address": "https://books.example/api"}, auth_method="m2m")
@@ -45,8 +45,8 @@ def page(house: House, client: Any) -> str:
 def test_an_admin_switches_it_on_and_off_and_says_why(addressed: House, ada: Any, sign_in: Callable[..., Any]) -> None:
     admins = sign_in(ada)
     assert "Allow plain HTTP" in page(addressed, admins)
-    said = admins.post(button(addressed), {"allow": "yes", "reason": "Ticket 12: no TLS there"}, follow=True)
-    assert "Plain HTTP is allowed now." in said.content.decode()
+    answer = admins.post(button(addressed), {"allow": "yes", "reason": "Ticket 12: no TLS there"}, follow=True)
+    assert "Plain HTTP is allowed now." in answer.content.decode()
     assert exemptions_of(Connection.objects.get()).plain_http
     event = AuditEvent.objects.get(action="connection.plain_http_allowed")
     assert (event.actor_name, event.details) == ("ada@pilotage.example", {"reason": "Ticket 12: no TLS there"})
@@ -54,8 +54,8 @@ def test_an_admin_switches_it_on_and_off_and_says_why(addressed: House, ada: Any
     admins.post(button(addressed), {"reason": "They have TLS now"})
     assert not exemptions_of(Connection.objects.get()).plain_http
     assert AuditEvent.objects.filter(action="connection.plain_http_forbidden").count() == 1
-    [kept] = NetworkExemption.objects.all()
-    assert (kept.actor_name, kept.reason, kept.ended_at is None) == (
+    [exemption] = NetworkExemption.objects.all()
+    assert (exemption.actor_name, exemption.reason, exemption.ended_at is None) == (
         "ada@pilotage.example",
         "Ticket 12: no TLS there",
         False,
@@ -74,8 +74,10 @@ def test_an_admin_allows_a_private_network_and_takes_it_back(
     addressed: House, ada: Any, sign_in: Callable[..., Any]
 ) -> None:
     admins, there = sign_in(ada), reverse("admin:vault_connection_private_networks", args=[addressed.connection.id])
-    said = admins.post(there, {"networks": "10.1.2.3, 10.1.3.0/24", "reason": "Ticket 13: on their site"}, follow=True)
-    assert "Allowed now: 10.1.2.3/32, 10.1.3.0/24." in said.content.decode()
+    answer = admins.post(
+        there, {"networks": "10.1.2.3, 10.1.3.0/24", "reason": "Ticket 13: on their site"}, follow=True
+    )
+    assert "Allowed now: 10.1.2.3/32, 10.1.3.0/24." in answer.content.decode()
     assert exemptions_of(Connection.objects.get()).private_networks == ("10.1.2.3/32", "10.1.3.0/24")
     event = AuditEvent.objects.get(action="connection.private_networks_changed")
     assert event.details == {"reason": "Ticket 13: on their site", "networks": "10.1.2.3/32, 10.1.3.0/24"}
@@ -94,8 +96,8 @@ def test_support_may_not_allow_a_private_network(addressed: House, dana: Any, si
 
 
 def test_without_a_reason_nothing_changes(addressed: House, ada: Any, sign_in: Callable[..., Any]) -> None:
-    said = sign_in(ada).post(button(addressed), {"allow": "yes", "reason": "  "}, follow=True).content.decode()
-    assert "Say why" in said
+    answer = sign_in(ada).post(button(addressed), {"allow": "yes", "reason": "  "}, follow=True).content.decode()
+    assert "Say why" in answer
     assert not exemptions_of(Connection.objects.get()).plain_http
     assert not AuditEvent.objects.filter(action__startswith="connection.plain_http").exists()
 
@@ -122,16 +124,16 @@ def test_support_sees_way_settings_pins_and_logins(addressed: House, dana: Any, 
         session_digest="s" * 64, actor_name="alice@aamu.example", redirect_uri="https://portal.example/callback/x/",
         token_address="https://books.example/token", state=AttemptState.DENIED, reason_code="access_denied",
     ).save(force_insert=True)  # fmt: skip
-    shown = page(addressed, sign_in(dana))
+    text = page(addressed, sign_in(dana))
     for words in ("m2m", "API address", "https://books.example/api", "books.example:443", "AB:CD", "access_denied"):
-        assert words in shown
-    assert "PEM-canary" not in shown
-    assert "d" * 64 not in shown
-    assert "s" * 64 not in shown
+        assert words in text
+    assert "PEM-canary" not in text
+    assert "d" * 64 not in text
+    assert "s" * 64 not in text
 
 
 def test_an_entry_without_a_connection_can_be_looked_at(house: House, dana: Any, sign_in: Callable[..., Any]) -> None:
-    entry = asked(house.tenant, house.connection, connection_id=None, operation="integration.show")
+    entry = log_entry(house.tenant, house.connection, connection_id=None, operation="integration.show")
     support = sign_in(dana)
     answer = support.get(reverse("admin:transport_requestlogentry_change", args=[entry.id]))
     assert answer.status_code == 200

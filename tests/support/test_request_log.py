@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.vault.services import bind_company, open_connection
-from tests.support.conftest import House, asked
+from tests.support.conftest import House, log_entry
 from tests.support.pages import Page
 
 LIST = "admin:transport_requestlogentry_changelist"
@@ -46,7 +46,7 @@ def elsewhere(kaste: Any, house: House) -> Any:
     with tenant_scope(kaste.id):
         connection = open_connection(tenant=kaste, provider="procountor", environment="test", actor=SYSTEM)
         bind_company(connection=connection, company_id="0815", company_name="Kasteen Kauppa Oy")
-    return asked(
+    return log_entry(
         kaste,
         connection,
         at=timezone.now() - timedelta(hours=2),
@@ -104,7 +104,7 @@ def test_a_request_id_that_looks_like_one_of_ours_is_found(
 ) -> None:
     """Many providers number their requests with UUIDs."""
     theirs = form(uuid.uuid4())
-    entry = asked(house.tenant, house.connection, provider_request_id=theirs)
+    entry = log_entry(house.tenant, house.connection, provider_request_id=theirs)
     assert len(body(look(q=theirs))) == 1
     assert search_for(theirs)["Location"] == reverse("admin:transport_requestlogentry_change", args=[entry.id])
 
@@ -113,9 +113,9 @@ def test_an_entry_id_is_asked_for_by_equality(
     house: House, elsewhere: Any, sign_in: Callable[..., Any], dana: Any
 ) -> None:
     browser = sign_in(dana)
-    with CaptureQueriesContext(database) as seen:
+    with CaptureQueriesContext(database) as queries:
         browser.get(reverse(LIST), {"q": str(elsewhere.id)})
-    questions = [query["sql"] for query in seen if "transport_entry" in query["sql"]]
+    questions = [query["sql"] for query in queries if "transport_entry" in query["sql"]]
     assert len(questions) == 3, "whether it is an entry's, whether it is a provider's, and the list"
     by_id, by_number = f"\"id\" IN ('{elsewhere.id.hex}'", '"provider_request_id" IN ('
     assert all(by_id in question or by_number in question for question in questions), questions
@@ -144,8 +144,8 @@ def test_an_entry_id_is_asked_for_by_equality(
 def test_filters_narrow_it(
     house: House, elsewhere: Any, look: Any, query: dict[str, str], expected: list[str]
 ) -> None:
-    found = [next(name for name in ("Aamu Oy", "Kaste Oy") if name in row) for row in body(look(**query))]
-    assert found == expected
+    tenants = [next(name for name in ("Aamu Oy", "Kaste Oy") if name in row) for row in body(look(**query))]
+    assert tenants == expected
 
 
 def test_a_parameter_nobody_offers_is_not_a_way_into_other_columns(
@@ -159,26 +159,26 @@ def test_pages_follow_each_other_without_losing_or_repeating_one(
     house: House, sign_in: Callable[..., Any], dana: Any
 ) -> None:
     same = timezone.now() - timedelta(minutes=5)
-    made = {house.entry.id}
+    ids = {house.entry.id}
     for number in range(250):
         # Many of one instant: where a page ends in their middle, the id decides.
         at = same if number % 2 else same - timedelta(seconds=number)
-        made.add(asked(house.tenant, house.connection, at=at, provider_request_id=f"n{number}").id)
+        ids.add(log_entry(house.tenant, house.connection, at=at, provider_request_id=f"n{number}").id)
     browser = sign_in(dana)
-    address, seen, pages = reverse(LIST), [], 0
+    address, ids_read, pages = reverse(LIST), [], 0
     while address:
         page = Page(browser.get(address).content)
         pages += 1
         keys = [
             link.split("/")[-3] for link in page.addresses if link.startswith(reverse(LIST)) and "/change/" in link
         ]
-        seen += [uuid.UUID(key) for key in keys]
+        ids_read += [uuid.UUID(key) for key in keys]
         query = page.links.get("Older", "")
         address = reverse(LIST) + query if query else ""
         assert ("Newest" in page.links) is (pages > 1)
     assert pages == 3
-    assert len(seen) == len(set(seen))
-    assert set(seen) == made
+    assert len(ids_read) == len(set(ids_read))
+    assert set(ids_read) == ids
 
 
 @pytest.mark.parametrize("position", ["nonsense", "2026-01-01~x", "~", f"2026-01-01T00:00:00~{uuid.UUID(int=7)}"])
@@ -188,7 +188,7 @@ def test_a_position_that_is_none_is_the_newest_page(house: House, look: Any, pos
 
 def test_the_next_page_keeps_the_filters_and_a_new_filter_starts_anew(house: House, look: Any) -> None:
     for number in range(101):
-        asked(house.tenant, house.connection, at=timezone.now() - timedelta(seconds=number), status=429)
+        log_entry(house.tenant, house.connection, at=timezone.now() - timedelta(seconds=number), status=429)
     page = look(status="429")
     assert "status=429" in page.links["Older"]
     position = page.links["Older"].split("before=")[1].split("&")[0]
@@ -202,13 +202,13 @@ def test_the_same_few_queries_however_long_it_is(house: House, sign_in: Callable
     browser.get(reverse(LIST))
 
     def asked_of_the_database() -> list[str]:
-        with CaptureQueriesContext(database) as seen:
+        with CaptureQueriesContext(database) as queries:
             assert browser.get(reverse(LIST)).status_code == 200
-        return [query["sql"] for query in seen]
+        return [query["sql"] for query in queries]
 
     few = asked_of_the_database()
     for number in range(120):
-        asked(house.tenant, house.connection, at=timezone.now() - timedelta(seconds=number))
+        log_entry(house.tenant, house.connection, at=timezone.now() - timedelta(seconds=number))
     many = asked_of_the_database()
     assert len(many) == len(few)
     assert len(many) <= 24, "session, scopes and savepoints included"
@@ -220,7 +220,8 @@ def test_the_same_few_queries_however_long_it_is(house: House, sign_in: Callable
 def test_an_entry_shows_the_attempts_around_it(house: House, sign_in: Callable[..., Any], dana: Any) -> None:
     base = timezone.now() - timedelta(minutes=1)
     entries = [
-        asked(house.tenant, house.connection, at=base + timedelta(seconds=n), path_template=f"/{n}") for n in range(12)
+        log_entry(house.tenant, house.connection, at=base + timedelta(seconds=n), path_template=f"/{n}")
+        for n in range(12)
     ]
     answer = sign_in(dana).get(reverse("admin:transport_requestlogentry_change", args=[entries[6].id]))
     around = [row.split("GET /")[1].split(" ")[0] for row in Page(answer.content).rows if "GET /" in row]
@@ -236,7 +237,7 @@ def test_an_entry_says_what_its_fault_means(house: House, sign_in: Callable[...,
 
 
 def test_an_entry_whose_provider_is_gone_still_opens(house: House, sign_in: Callable[..., Any], dana: Any) -> None:
-    entry = asked(house.tenant, house.connection, provider="gone", environment="moon", fault="who-knows")
+    entry = log_entry(house.tenant, house.connection, provider="gone", environment="moon", fault="who-knows")
     answer = sign_in(dana).get(reverse("admin:transport_requestlogentry_change", args=[entry.id]))
     assert answer.status_code == 200
     assert "who-knows" in Page(answer.content).text

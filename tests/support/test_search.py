@@ -33,7 +33,7 @@ from portal.onboarding.models import Mark, Onboarding
 from portal.support import search_queries
 from tests.pages.test_foreign_ids import patterns
 from tests.roles import acting_as
-from tests.support.conftest import House, asked
+from tests.support.conftest import House, log_entry
 from tests.support.pages import Page
 
 FINGERPRINT = ":".join(["AB", "0C"] * 16)
@@ -68,11 +68,11 @@ def page(name: str, *args: Any) -> str:
 
 def at(what: str) -> Callable[[House], tuple[str, Any]]:
     """`sync_syncrun run`: a staff page and the row of the house that it is of."""
-    name, _space, row = what.partition(" ")
+    name, _space, name_of_row = what.partition(" ")
 
     def there(house: House) -> tuple[str, Any]:
-        found = house.membership.user if row == "alice" else getattr(house, row)
-        return name, found.pk
+        row = house.membership.user if name_of_row == "alice" else getattr(house, name_of_row)
+        return name, row.pk
 
     return there
 
@@ -156,20 +156,20 @@ def test_whatever_we_show_leads_to_its_page_in_whatever_stands_around_it(
     full: House, search: Callable[[str], Any], around: str
 ) -> None:
     wrong = []
-    for shown, (pasted, lands_on) in SHOWN.items():
+    for what, (pasted, lands_on) in SHOWN.items():
         name, key = lands_on(full)
         address = reverse(f"admin:{name}_change", args=[key])
         answer = search(AROUND[around].format(pasted(full)))
         landed = answer["Location"] if answer.status_code == 302 else Page(answer.content).addresses
         if landed != address and (around == "alone" or address not in landed):
-            wrong.append((shown, landed))
+            wrong.append((what, landed))
     assert wrong == []
 
 
 def test_several_of_them_at_once_are_all_listed(full: House, search: Callable[[str], Any]) -> None:
     whole = ("run", "entry", "call", "connection", "job", "audit event", "our client id", "e-mail", "team")
-    listed = Page(search("\n".join(SHOWN[shown][0](full) for shown in whole)).content).addresses
-    for name, key in (SHOWN[shown][1](full) for shown in whole):
+    listed = Page(search("\n".join(SHOWN[what][0](full) for what in whole)).content).addresses
+    for name, key in (SHOWN[what][1](full) for what in whole):
         assert reverse(f"admin:{name}_change", args=[key]) in listed, name
 
 
@@ -193,9 +193,9 @@ def test_links_that_were_mailed_lead_to_whose_they_are_and_are_not_kept(
     }
     for link, address in links.items():
         assert search(f"I was sent {link}. What is it?")["Location"] == address
-    kept = str(list(SystemAuditEvent.objects.filter(action="staff.searched").values_list("details", flat=True)))
+    details = str(list(SystemAuditEvent.objects.filter(action="staff.searched").values_list("details", flat=True)))
     for secret in (token, reset.partition("-")[2], confirm):
-        assert secret not in kept
+        assert secret not in details
 
 
 def test_every_address_of_the_portal_that_names_a_row_is_read(full: House, search: Callable[[str], Any]) -> None:
@@ -224,7 +224,7 @@ def test_every_address_of_the_portal_that_names_a_row_is_read(full: House, searc
 def test_from_a_customers_mail_to_the_requests_row_in_two_presses(
     house: House, sign_in: Callable[..., Any], dana: Any
 ) -> None:
-    entry = asked(house.tenant, house.connection, run_id=house.run.id, provider_request_id="9f-3c/77=a")
+    entry = log_entry(house.tenant, house.connection, run_id=house.run.id, provider_request_id="9f-3c/77=a")
     mail = (
         "Hello,\n\nour reading of 29 Nov 2026, 20:56 stopped. Your page says:\n\n"
         f"  Request 9f-3c/77=a\n  Run “{house.run.id}”\n\nCan you see why?\nAlice (alice@aamu.example)"
@@ -250,7 +250,7 @@ def test_of_several_things_ten_of_a_kind_are_listed_and_a_link_shows_the_rest(
     house: House, search: Any, sign_in: Callable[..., Any], dana: Any
 ) -> None:
     for number in range(60):
-        asked(
+        log_entry(
             house.tenant,
             house.connection,
             provider_request_id="asked-often",
@@ -276,14 +276,14 @@ def test_of_thousands_of_tenants_it_is_said_what_is_left_out(
     Tenant.objects.bulk_create(Tenant(slug=f"kauppa-{number:03}", name=f"Kauppa {number:03}") for number in range(111))
     listed = Page(search("kauppa").content)
     assert len(listed.rows) == 11
-    browser, seen = sign_in(dana), []
+    browser, names = sign_in(dana), []
     address = listed.links["All tenants that go by this"]
     while address:
         tenants = Page(browser.get(address).content)
-        seen += re.findall(r"kauppa-\d{3}", " ".join(tenants.rows))
+        names += re.findall(r"kauppa-\d{3}", " ".join(tenants.rows))
         following = tenants.links.get("Next page", "")
         address = reverse("admin:tenancy_tenant_changelist") + following if following else ""
-    assert seen == [f"kauppa-{number:03}" for number in range(111)]
+    assert names == [f"kauppa-{number:03}" for number in range(111)]
 
 
 @pytest.mark.parametrize("log", ["transport_requestlogentry", "sync_syncrun", "calls_call"])
@@ -294,14 +294,14 @@ def test_a_long_table_reads_many_tenants_and_says_where_it_stops(
     late = Tenant.objects.get(slug="kauppa-030")
     connection = Connection(tenant=late, provider="procountor", environment="test")
     connection.save(force_insert=True)
-    asked(late, connection)
+    log_entry(late, connection)
     SyncRun(tenant=late, connection=connection, trigger=Trigger.HAND).save(force_insert=True)
     Call(tenant=late, connection=connection, operation="invoices.list", is_write=False).save(force_insert=True)
     browser = sign_in(dana)
-    shown = Page(browser.get(reverse(f"admin:{log}_changelist"), {"q": "kauppa"}).content)
-    assert [row for row in shown.rows if "Kauppa 030" in row], "the thirty-first"
-    assert "More than 100 tenants go by this name" in shown.text
-    assert "q=kauppa" in shown.links["Show all tenants that go by it, and choose one"]
+    page = Page(browser.get(reverse(f"admin:{log}_changelist"), {"q": "kauppa"}).content)
+    assert [row for row in page.rows if "Kauppa 030" in row], "the thirty-first"
+    assert "More than 100 tenants go by this name" in page.text
+    assert "q=kauppa" in page.links["Show all tenants that go by it, and choose one"]
 
 
 @pytest.mark.parametrize("typed", ["", "   ", '""', "nobody knows this", "%", "nobody@nowhere.example", "0" * 5000])
@@ -313,19 +313,19 @@ def test_nothing_is_said_so_and_what_was_typed_is_kept(house: House, search: Any
 
 
 def test_what_was_pasted_is_text(house: House, search: Any) -> None:
-    shown = search("<script>alert(1)</script>").content.decode()
-    assert "<script>alert" not in shown
-    assert "&lt;script&gt;" in shown
+    page = search("<script>alert(1)</script>").content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;" in page
 
 
 def test_the_number_of_queries_does_not_grow_with_what_is_pasted(house: House, search: Any) -> None:
     def count(pasted: str) -> int:
-        with CaptureQueriesContext(database) as seen:
+        with CaptureQueriesContext(database) as queries:
             search(pasted)
-        return len(seen)
+        return len(queries)
 
     few = f"{house.run.id} {house.entry.id} {house.entry.provider_request_id} alice@aamu.example 20 Nov 2026, 10:00"
-    more = [asked(house.tenant, house.connection) for _ in range(15)]
+    more = [log_entry(house.tenant, house.connection) for _ in range(15)]
     many = f"{few} " + " ".join(f"{entry.id} {entry.provider_request_id}" for entry in more)
     count(few)
     assert count(many) == count(few)

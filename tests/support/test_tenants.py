@@ -60,7 +60,7 @@ def test_a_tenant_is_founded_and_its_owner_invited(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "sentence"),
     [
         ({"slug": "aamu"}, "already exists"),
         ({"slug": "with blank"}, "slug"),
@@ -69,12 +69,12 @@ def test_a_tenant_is_founded_and_its_owner_invited(
     ],
 )
 def test_a_wrong_form_founds_nothing_and_keeps_what_was_typed(
-    aamu: Any, admins: Any, wrong: dict[str, str], said: str
+    aamu: Any, admins: Any, wrong: dict[str, str], sentence: str
 ) -> None:
     answer = admins.post(reverse("admin:tenancy_tenant_add"), NEW | wrong)
     assert answer.status_code == 200
     page = answer.content.decode()
-    assert said in page
+    assert sentence in page
     assert 'value="owner@routa.example"' in page or "owner_email" in wrong
     assert Tenant.objects.count() == 1
 
@@ -167,7 +167,7 @@ def test_somebody_is_invited(house: House, admins: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "sentence"),
     [
         ({"email": "nobody", "role": "viewer"}, "valid email"),
         ({"email": "alice@aamu.example", "role": "viewer"}, "member already"),
@@ -175,12 +175,12 @@ def test_somebody_is_invited(house: House, admins: Any) -> None:
     ],
 )
 def test_a_wrong_invitation_is_refused_at_its_field(
-    house: House, admins: Any, typed: dict[str, str], said: str
+    house: House, admins: Any, typed: dict[str, str], sentence: str
 ) -> None:
     answer = admins.post(reverse("admin:tenancy_tenant_invite", args=[house.tenant.id]), typed)
     assert answer.status_code == 200
     page = answer.content.decode()
-    assert said in page
+    assert sentence in page
     assert f'value="{typed["email"]}"' in page
     assert Invitation.objects.count() == 1
 
@@ -221,17 +221,17 @@ def test_a_button_of_one_tenant_does_not_reach_into_another(house: House, kaste:
 def test_the_list_counts_in_the_one_query_however_many_there_are(house: House, bob: Any, admins: Any) -> None:
     admins.get(reverse(LIST))
 
-    def asked() -> int:
-        with CaptureQueriesContext(database) as seen:
+    def count_queries() -> int:
+        with CaptureQueriesContext(database) as queries:
             page = Page(admins.get(reverse(LIST)).content)
         [row] = [row for row in page.rows if "Aamu Oy" in row]
         assert "active Connections 1 Members 2" in row, "one connection, two members"
-        return len(seen)
+        return len(queries)
 
-    few = asked()
+    few = count_queries()
     for number in range(30):
         Tenant.objects.create(name=f"Zz {number} Oy", slug=f"zz-{number}")
-    assert asked() == few
+    assert count_queries() == few
 
 
 def test_a_tenants_page_leads_to_the_connections_that_it_leaves_out(

@@ -88,9 +88,9 @@ def test_support_and_admins_see_what_the_table_says(
     support, admins = sign_in(dana), sign_in(ada)
     wrong = []
     for name, address, for_support, for_admin in addresses(house):
-        got = (support.get(address).status_code, admins.get(address).status_code)
-        if got != (for_support, for_admin):
-            wrong.append(f"{name} ({address}): {got} instead of {(for_support, for_admin)}")
+        statuses = (support.get(address).status_code, admins.get(address).status_code)
+        if statuses != (for_support, for_admin):
+            wrong.append(f"{name} ({address}): {statuses} instead of {(for_support, for_admin)}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -44,11 +44,11 @@ def test_no_page_has_words_or_pictures_that_are_djangos(
     house: House, request: pytest.FixtureRequest, sign_in: Callable[..., Any], who: str
 ) -> None:
     client = sign_in(request.getfixturevalue(who))
-    left = []
+    leftovers = []
     for address in pages(house):
         answer = client.get(address, follow=True)
-        left += [(address, found[0]) for found in DJANGOS.finditer(answer.content.decode())]
-    assert left == []
+        leftovers += [(address, match[0]) for match in DJANGOS.finditer(answer.content.decode())]
+    assert leftovers == []
 
 
 def test_what_is_missing_answers_alike_and_says_how_to_go_on(
@@ -93,9 +93,9 @@ def badges(house: House, ada: Any, sign_in: Callable[..., Any]) -> Callable[...,
 
     def read(name: str, key: Any = None) -> dict[str, str]:
         address = reverse(f"admin:{name}_change", args=[key]) if key else reverse(f"admin:{name}_changelist")
-        shown = client.get(address).content.decode()
-        found = re.findall(r'<span class="badge badge-(\w+)">(?:<svg.*?</svg>)?(.*?)</span>', shown, re.DOTALL)
-        return {word.strip(): colour for colour, word in found}
+        page = client.get(address).content.decode()
+        badges_here = re.findall(r'<span class="badge badge-(\w+)">(?:<svg.*?</svg>)?(.*?)</span>', page, re.DOTALL)
+        return {word.strip(): colour for colour, word in badges_here}
 
     return read
 
@@ -106,11 +106,11 @@ def test_that_a_secret_is_stored_does_not_say_that_it_works(house: House, badges
 
 def test_a_revoked_key_is_red_and_says_so(house: House, badges: Any) -> None:
     Connection.objects.update(state=ConnectionState.BROKEN, fault="api-key-refused")
-    found = badges("vault_connection", house.connection.id)
-    assert found["stored, and refused by the provider"] == "bad"
+    colours = badges("vault_connection", house.connection.id)
+    assert colours["stored, and refused by the provider"] == "bad"
     Connection.objects.update(state=ConnectionState.BROKEN, fault="usage-forbidden")
-    found = badges("vault_connection", house.connection.id)
-    assert found["stored"] == "quiet", "another checkpoint's fault"
+    colours = badges("vault_connection", house.connection.id)
+    assert colours["stored"] == "quiet", "another checkpoint's fault"
 
 
 def test_a_secret_that_nobody_needs_asks_for_nothing(house: House, badges: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import ProgrammingError, connections
 from django.db import connection as database
 
-from connections.spec.operations import Place
+from connections.spec.operations import ParameterPlace
 from connections.spec.streams import Each, Envelope, Stream, Whole
 from connections.sync import slices, upsert
 from connections.sync.models import Record
@@ -127,7 +127,7 @@ def test_a_field_is_asked_with_as_an_id_is_spelled(keep, place):
     values = ["17.0", '"17.0"', "12345678901234567890123", "1.7e1", "null", "true", "[1]", '""']
     rows = ",".join(f'{{"id": {number}, "number": {value}}}' for number, value in enumerate(values))
     keep(f"[{rows}]")
-    each = Each("things", "number", "number", Place.QUERY)
+    each = Each("things", "number", "number", ParameterPlace.QUERY)
     stream = Stream("lines", "Lines", "lines.list", Whole(Envelope(bare=True)), each=each)
     asked = []
     for number in range(len(values)):

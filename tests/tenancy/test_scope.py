@@ -28,13 +28,13 @@ def two_connections(aamu, kaste, settings):
     from portal.env import SandboxHosts
 
     settings.SANDBOX_HOSTS = {"procountor": SandboxHosts(api="https://localhost:1/api")}
-    made = []
+    connections = []
     for tenant in (aamu, kaste):
         with tenant_scope(tenant.id):
             opened = open_connection(tenant=tenant, provider="procountor", environment="sandbox", actor=SYSTEM)
             store_credential(connection=opened, name="api_key", secret=Secret("planted-key-0123456789"), actor=SYSTEM)
-            made.append(opened)
-    return made
+            connections.append(opened)
+    return connections
 
 
 FENCED = [Connection, AuditEvent, SyncRun]
@@ -231,7 +231,7 @@ def test_a_scope_that_ended_is_put_back_once(aamu, two_connections):
     with acting_as("web"), transaction.atomic():
         with person_scope(7, savepoint=False), tenant_scope(aamu.id, savepoint=False):
             pass
-        with CaptureQueriesContext(connection) as seen:
+        with CaptureQueriesContext(connection) as queries:
             assert Connection.objects.count() == 0
             assert Connection.objects.count() == 0
-    assert len(seen) == 3
+    assert len(queries) == 3

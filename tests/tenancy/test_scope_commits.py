@@ -47,11 +47,11 @@ def test_a_scope_that_a_transaction_outlives_is_over_in_the_next():
 
 
 def test_a_scope_that_ends_with_its_transaction_costs_one_statement():
-    with CaptureQueriesContext(connection) as seen:
+    with CaptureQueriesContext(connection) as queries:
         with transaction.atomic(), tenant_scope(uuid.uuid4(), savepoint=False):
             pass
         assert scopes() == ("", "")
         with transaction.atomic():
             assert scopes() == ("", "")
-    texts = [query["sql"] for query in seen]
+    texts = [query["sql"] for query in queries]
     assert sum("set_config" in text for text in texts) == 1

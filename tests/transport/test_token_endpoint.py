@@ -15,8 +15,7 @@ from django.utils import timezone
 
 from connections.providers import registry
 from connections.spec.errors import Forbidden, QuotaExhausted, Rejected, Unauthorized, Unavailable, Unreadable
-from connections.spec.grants import Client as Whose
-from connections.spec.grants import ClientCredentials, TokenBody
+from connections.spec.grants import ClientCredentials, ClientOwner, TokenBody
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
 from connections.transport.oauth import token_endpoint, token_store
@@ -62,7 +61,7 @@ def test_the_documented_form_is_sent(hostile, uncanny, db):
 
 
 def test_a_json_body_with_the_customers_own_client(hostile, uncanny, db, monkeypatch):
-    flow = ClientCredentials("m2m", client=Whose.CUSTOMERS, scope="write", body=TokenBody.JSON)
+    flow = ClientCredentials("m2m", client=ClientOwner.CUSTOMERS, scope="write", body=TokenBody.JSON)
     provider = replace(registry.find("procountor"), grants=(flow,))
     monkeypatch.setattr(registry, "find", lambda slug: provider)
     opened = token_endpoint.OpenCredentials(

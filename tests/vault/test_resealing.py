@@ -43,7 +43,7 @@ def sealed_rows(aamu: Any) -> list[Any]:
     connection = Connection(tenant=aamu, provider="pentamic", environment="production", settings=WHERE)
     connection.save(force_insert=True)
     owned, side = {"tenant_id": aamu.id}, {"provider": "pentamic", "environment": "production"}
-    made = [
+    rows = [
         Credential(**owned, connection=connection, name="client_secret", changed_at=timezone.now(), key_version=1),
         Grant(**owned, connection=connection),
         ClientRegistration(**side, client_id="ours"),
@@ -51,12 +51,12 @@ def sealed_rows(aamu: Any) -> list[Any]:
         ActivationRequest(**owned, **side, key_version=1),
         OutgoingMail(key_version=1),
     ]
-    for row in made:
+    for row in rows:
         for field in fields_of(row):
             seal_of_old(row, field.name)
         row.save(force_insert=True)
     assert LegacySeal.objects.count() == len(SEALED_FIELDS), "every sealed column is tried"
-    return made
+    return rows
 
 
 def fields_of(row: Any) -> list[Any]:
@@ -110,11 +110,11 @@ def lease_of(subject: uuid.UUID, tenant_id: uuid.UUID | None) -> Lease:
 
 
 def ciphertexts(sealed_rows: list[Any]) -> dict[tuple[str, str], bytes]:
-    found = {}
+    by_field = {}
     for row in sealed_rows:
         now = type(row).objects.get(pk=row.pk)
-        found |= {(row._meta.db_table, f.name): bytes(getattr(now, f.name)) for f in fields_of(row)}
-    return found
+        by_field |= {(row._meta.db_table, f.name): bytes(getattr(now, f.name)) for f in fields_of(row)}
+    return by_field
 
 
 def test_old_values_open_and_are_sealed_anew_once(aamu: Any, sealed_rows: list[Any]) -> None:
@@ -149,14 +149,14 @@ def test_it_is_done_in_batches_and_a_death_in_the_middle_costs_one(
     aamu: Any, sealed_rows: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resealing, "VALUES_PER_TRANSACTION", 2)
-    real, left = sealing.seal, [3]
+    real, seals_left = sealing.seal, [3]
 
     class Died(BaseException):
         pass
 
     def dies(*arguments: Any) -> Any:
-        left[0] -= 1
-        if left[0] < 0:
+        seals_left[0] -= 1
+        if seals_left[0] < 0:
             raise Died
         return real(*arguments)
 

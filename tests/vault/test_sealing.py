@@ -58,8 +58,8 @@ def rows(tenant, connection):
 
 
 def columns(tenant, connection):
-    made = rows(tenant, connection)
-    return [(made[field.model], field.name) for field in SEALED_FIELDS]
+    rows_by_model = rows(tenant, connection)
+    return [(rows_by_model[field.model], field.name) for field in SEALED_FIELDS]
 
 
 def test_every_sealed_column_is_tried_below(aamu, connection_without_host):

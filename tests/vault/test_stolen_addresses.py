@@ -16,7 +16,7 @@ from connections.spec.errors import CallFailed
 from connections.spec.grants import ClientCredentials, TokenBody
 from connections.spec.operations import Arguments
 from connections.spec.placement import BearerHeader, QueryParameter, TypedHeader
-from connections.spec.provider import CustomerHosts, Kind, Provider
+from connections.spec.provider import CustomerHosts, FieldKind, Provider
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client, send_and_log
 from connections.transport.http import session as http_session
@@ -27,7 +27,7 @@ from connections.vault.models import Connection
 from connections.vault.secret import BoundSecret, Secret
 from connections.vault.services import open_connection, store_credential, store_settings
 from portal.env import SandboxHosts
-from tests.drills.canary_errors import told
+from tests.drills.canary_errors import text_of
 from tests.roles import acting_as
 from tests.signing import offer
 from tests.vault import thief
@@ -104,8 +104,10 @@ def spellings(honest: str, robber: int, open_robber: int) -> list[str]:
 
 def variants() -> list[Provider]:
     """Every provider whose customers type addresses; the first of them with every body and every place of a token."""
-    found = [each for each in all_providers().values() if any(f.kind is Kind.ADDRESS for f in each.credentials)]
-    first, grant = found[0], found[0].grants[0]
+    providers = [
+        each for each in all_providers().values() if any(f.kind is FieldKind.ADDRESS for f in each.credentials)
+    ]
+    first, grant = providers[0], providers[0].grants[0]
     assert isinstance(grant, ClientCredentials)
     by_json = (replace(grant, body=TokenBody.JSON),)
     others = [
@@ -113,7 +115,7 @@ def variants() -> list[Provider]:
         replace(first, name="typed", placement=TypedHeader(), grants=by_json),
         replace(first, name="query", placement=QueryParameter("access_token"), grants=by_json),
     ]
-    return [*found, *others]
+    return [*providers, *others]
 
 
 @dataclass
@@ -140,12 +142,12 @@ def victim(
 
     def connect(provider: Provider) -> Victim:
         offer(monkeypatch, provider)
-        known = next(iter(provider.hosts.values()))
-        assert isinstance(known, CustomerHosts)
-        addresses = [field.name for field in provider.credentials if field.kind is Kind.ADDRESS]
+        hosts = next(iter(provider.hosts.values()))
+        assert isinstance(hosts, CustomerHosts)
+        addresses = [field.name for field in provider.credentials if field.kind is FieldKind.ADDRESS]
         place = f"{HOST}:{honest.port}"
         typed = {name: f"https://{place}" for name in addresses}
-        _open_to(settings, provider, honest.ca, typed[known.api], "")
+        _open_to(settings, provider, honest.ca, typed[hosts.api], "")
         with tenant_scope(aamu.id):
             opened = open_connection(tenant=aamu, provider=provider.slug, environment="sandbox", actor=SYSTEM)
             for field in provider.credentials:
@@ -155,10 +157,10 @@ def victim(
             for field in provider.credentials:
                 if field.secret:
                     store_credential(connection=opened, name=field.name, secret=Secret(SECRET), actor=SYSTEM)
-        found = Victim(opened, provider, place, addresses)
-        assert send_everything(found.again()) == [], "without a theft it works"
+        victim_here = Victim(opened, provider, place, addresses)
+        assert send_everything(victim_here.again()) == [], "without a theft it works"
         assert set(honest.reached_by([SECRET, TOKEN])) == {SECRET, TOKEN}
-        return found
+        return victim_here
 
     return connect
 
@@ -186,7 +188,7 @@ def send_everything(connection: Connection) -> list[str]:
             with acting_as("worker"):
                 auth_method()
         except CallFailed as failed:
-            errors.append(told(failed))
+            errors.append(text_of(failed))
     return errors
 
 
@@ -228,12 +230,12 @@ def test_no_secret_follows_an_address_that_was_changed(
     record_property: Callable[[str, object], None],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    found, robbers = victim(provider), [robber, open_robber]
+    robbed, robbers = victim(provider), [robber, open_robber]
     tries = 0
-    for address, errors in attack(found, login, robbers, settings, both):
+    for address, errors in attack(robbed, login, robbers, settings, both):
         tries += 1
         assert errors, f"{address!r}: somebody answered"
-        text = thief.said(caplog, errors)
+        text = thief.everything_said(caplog, errors)
         places = [f"{host}:{each.port}" for each in robbers for host in ("thief.example", "127.0.0.1")]
         assert thief.repeated(text, [SECRET, TOKEN], *places) == [], address
         caplog.clear()
@@ -254,11 +256,11 @@ def test_the_thief_gets_it_where_nothing_is_bound(
     """What the tests above rely on: without the binding the very same attack succeeds."""
     monkeypatch.setattr(Binding, "text", lambda self: "")
     monkeypatch.setattr(BoundSecret, "reveal_for", lambda self, use, url="": Secret.reveal(self))
-    found = victim(variants()[0])
+    robbed = victim(variants()[0])
     token = {"access_token": "of-the-thief", "token_type": "Bearer", "expires_in": 3600}
     robber.behave = lambda line: line.answer(200, token)
     came = set()
-    for address, _errors in attack(found, "web", [robber, open_robber], settings, both):
+    for address, _errors in attack(robbed, "web", [robber, open_robber], settings, both):
         if robber.reached_by([SECRET]) or robber.reached_by([TOKEN]):
             came.add(address)
             robber.asked.clear()

@@ -17,7 +17,7 @@ from connections.jobs import registry as kinds
 from connections.jobs.models import Job
 from connections.providers.registry import all_providers
 from connections.spec.errors import CallFailed
-from connections.spec.provider import Kind
+from connections.spec.provider import FieldKind
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client
@@ -34,7 +34,7 @@ from portal.onboarding.models import Mark
 from tests.contract.auth_methods import AuthMethod, auth_methods, first_ways
 from tests.contract.conftest import arrive, no_pace, no_pauses  # noqa: F401  (a customer in every way)
 from tests.contract.customers import AINO, Customer
-from tests.drills.canary_errors import told
+from tests.drills.canary_errors import text_of
 from tests.roles import acting_as
 from tests.vault import thief
 from tests.vault.thief import COUNT, TRIES, Listener, undone
@@ -46,7 +46,9 @@ BY_PERSON = [
     for auth_method in auth_methods()
     if auth_method.login and not auth_method.wire and auth_method not in first_ways()
 ]
-TYPED = [each for each in all_providers().values() if any(field.kind is Kind.ADDRESS for field in each.credentials)]
+TYPED = [
+    each for each in all_providers().values() if any(field.kind is FieldKind.ADDRESS for field in each.credentials)
+]
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +129,7 @@ def _let_through(settings: Any, robber: Listener, folder: Path) -> None:
 def _aim(tenant: Any, provider: Any, robber: Listener) -> Connection:
     """A connection whose customer says that their server is the thief's; all but its secrets stands there."""
     typed = {field.name: field.choices[0][0] if field.choices else "words" for field in provider.credentials}
-    typed |= {field.name: robber.address for field in provider.credentials if field.kind is Kind.ADDRESS}
+    typed |= {field.name: robber.address for field in provider.credentials if field.kind is FieldKind.ADDRESS}
     typed = {name: value for name, value in typed.items() if not provider.field(name).secret}
     with acting_as("web"), tenant_scope(tenant.id):
         begun = services.begin(tenant=tenant, provider=provider.slug, environment="sandbox", actor=AINO)
@@ -187,7 +189,7 @@ def pull(loot: Loot, aims: list[Connection]) -> list[str]:
                 with acting_as("worker"):
                     auth_method()
             except (CallFailed, Grant.DoesNotExist) as failed:  # the latter where its row is another tenant's
-                errors.append(told(failed))
+                errors.append(text_of(failed))
     return errors
 
 
@@ -250,7 +252,7 @@ def test_no_row_is_moved_to_a_thiefs_server(
         tries += 1
         assert errors or "nowhere" in what or " in " in what, what
         assert thief.repeated("\n".join(errors), loot.secrets, robber.address) == [], what
-    assert thief.repeated(thief.said(caplog), loot.secrets, robber.address) == []
+    assert thief.repeated(thief.everything_said(caplog), loot.secrets, robber.address) == []
     reached = robber.reached_by(loot.secrets)
     record_property(TRIES, tries)
     record_property(COUNT, len(reached))
@@ -298,7 +300,7 @@ def test_jobs_of_every_kind_for_everything_bring_nothing_there(
     record_property(TRIES, tries)
     record_property(COUNT, len(reached))
     assert reached == []
-    assert thief.repeated(thief.said(caplog), loot.secrets, robber.address) == []
+    assert thief.repeated(thief.everything_said(caplog), loot.secrets, robber.address) == []
 
 
 def test_what_staff_may_write_of_a_registration_leads_nowhere_else(

@@ -26,7 +26,7 @@ from connections.vault.models import Connection, Grant
 from connections.vault.secret import BoundSecret, Secret
 from connections.vault.services import open_connection, register_client, store_credential
 from portal.env import SandboxHosts
-from tests.drills.canary_errors import told
+from tests.drills.canary_errors import text_of
 from tests.revealing import bound_for
 from tests.roles import acting_as
 from tests.signing import CODE, KEY_LOGIN, House, offer, signing_provider
@@ -54,8 +54,8 @@ class World:
         self.connection, self.provider = connection, provider
 
     def code(self) -> LoginCode:
-        made = {name: bound_for(self.connection, SECRETS[name]) for name in ("code", "verifier")}
-        return LoginCode(made["code"], made["verifier"], "https://portal.example/callback")
+        ciphertexts = {name: bound_for(self.connection, SECRETS[name]) for name in ("code", "verifier")}
+        return LoginCode(ciphertexts["code"], ciphertexts["verifier"], "https://portal.example/callback")
 
     def caller(self) -> RequestContext:
         return RequestContext(self.connection, self.provider)
@@ -206,14 +206,14 @@ def test_a_sender_that_is_aimed_elsewhere_gives_nothing_away(
     record_property: Callable[[str, object], None],
 ) -> None:
     changes, send, _carries = SENDERS[sender]
-    made = world(**changes)
+    victim = world(**changes)
     aim(monkeypatch, elsewhere)
     caplog.set_level(logging.DEBUG)
     with acting_as("worker"), pytest.raises((CallFailed, Failed)) as caught:
-        send(made)
+        send(victim)
     assert "wrong-use" in str(getattr(caught.value, "fault", caught.value))
     assert elsewhere.handshakes == 0, "nothing leaves, not even a greeting"
-    text = thief.said(caplog, [told(caught.value)])
+    text = thief.everything_said(caplog, [text_of(caught.value)])
     assert thief.repeated(text, SECRETS.values(), elsewhere.address) == []
     record_property(TRIES, 1)
     record_property(COUNT, elsewhere.handshakes)
@@ -225,11 +225,11 @@ def test_it_would_where_its_use_is_not_asked_for(
 ) -> None:
     """What the test above relies on: each of these senders really has the secrets in its hands."""
     changes, send, carries = SENDERS[sender]
-    made = world(**changes)
+    victim = world(**changes)
     aim(monkeypatch, elsewhere)
     monkeypatch.setattr(BoundSecret, "reveal_for", lambda self, use, url="": Secret.reveal(self))
     with acting_as("worker"):
         with suppress(CallFailed, Failed, KeyError):  # the thief answers as thieves do
-            send(made)
-    heard = b"\n".join(line.head + line.body for line in elsewhere.asked)
-    assert {name for name in carries if any(form in heard for form in thief.forms(SECRETS[name]))} == carries
+            send(victim)
+    traffic = b"\n".join(line.head + line.body for line in elsewhere.asked)
+    assert {name for name in carries if any(form in traffic for form in thief.forms(SECRETS[name]))} == carries

@@ -39,21 +39,21 @@ class Listener(HostileServer):
 
     def reached_by(self, secrets: Iterable[str]) -> list[str]:
         """Those of them that came here, in whatever form; everything that was ever sent is looked through."""
-        heard = b"\n".join(line.head + b"\n" + line.body for line in self.asked)
-        return [secret for secret in secrets if any(form in heard for form in forms(secret))]
+        traffic = b"\n".join(line.head + b"\n" + line.body for line in self.asked)
+        return [secret for secret in secrets if any(form in traffic for form in forms(secret))]
 
 
 def forms(secret: str) -> set[bytes]:
     """The text as it is, and as it travels: in addresses, JSON, hexadecimal, and base64 from whatever byte on."""
     raw = secret.encode()
-    found = {raw, quote(secret, safe="").encode(), quote_plus(secret).encode(), json.dumps(secret)[1:-1].encode()}
-    found |= {raw.hex().encode(), raw.hex().upper().encode()}
+    written = {raw, quote(secret, safe="").encode(), quote_plus(secret).encode(), json.dumps(secret)[1:-1].encode()}
+    written |= {raw.hex().encode(), raw.hex().upper().encode()}
     for before in range(3):
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             # Without the characters at both ends in which other bytes have a share.
             whole = encode(b"\0" * before + raw)
-            found.add(whole[(0, 2, 3)[before] : len(whole) - (0, 3, 2)[(before + len(raw)) % 3]])
-    return found
+            written.add(whole[(0, 2, 3)[before] : len(whole) - (0, 3, 2)[(before + len(raw)) % 3]])
+    return written
 
 
 def resolve_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def run(login: str, tenant_id: Any, sql: str, values: Iterable[Any]) -> bool:
     return True
 
 
-def said(log: pytest.LogCaptureFixture, errors: Iterable[str] = ()) -> str:
+def everything_said(log: pytest.LogCaptureFixture, errors: Iterable[str] = ()) -> str:
     """All that was said about what happened: logs, the request log, findings, reasons of jobs, exceptions."""
     with database.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(f"SELECT each::text FROM {name} AS each" for name in SAID_IN))
@@ -116,7 +116,7 @@ def said(log: pytest.LogCaptureFixture, errors: Iterable[str] = ()) -> str:
 
 def repeated(text: str, secrets: Iterable[str], *addresses: str) -> list[str]:
     """The secrets and the addresses that stand in a text."""
-    heard = text.encode()
-    return [each for each in secrets if any(form in heard for form in forms(each))] + [
+    encoded = text.encode()
+    return [each for each in secrets if any(form in encoded for form in forms(each))] + [
         each for each in addresses if each in text
     ]

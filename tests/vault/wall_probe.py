@@ -30,12 +30,12 @@ def attempt(name, auth_method):
     """`opened` when the way gives the planted secret or a private key; else the type of the refusal."""
     try:
         with transaction.atomic(), tenant_scope(tenant_id):
-            found = auth_method()
+            value = auth_method()
     except Exception as error:
         results[name] = type(error).__name__
         return
-    text = repr(found)
-    results[name] = "opened" if canary in text or found else "nothing"
+    text = repr(value)
+    results[name] = "opened" if canary in text or value else "nothing"
 
 
 def sql(statement, *parameters):

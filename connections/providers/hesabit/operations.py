@@ -9,11 +9,11 @@ from typing import Any
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, Place
+from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, ParameterPlace
 from connections.spec.text import Text
 
 LIST = (Parameter("limit", example="20"), Parameter("page", example="1"))
-ID = Parameter("id", Place.PATH, required=True)
+ID = Parameter("id", ParameterPlace.PATH, required=True)
 CUSTOMER = {"name": "Nemune Sakhtegi", "email": "nemune@example.example", "mobile": "09000000000", "address": "-"}
 INVOICE = {
     "title": "Nemune",
@@ -26,7 +26,7 @@ INVOICE = {
 ITEM = {"title": "Nemune", "price": 1000, "description": "-"}
 # Eastern digits of both kinds stand for the ten that everybody's machines know.
 DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "0123456789" * 2)
-LATEST = 4102444800  # 2100
+LATEST_TIMESTAMP = 4102444800  # 2100
 
 
 def customer_trouble(body: Any) -> Sequence[FieldTrouble]:
@@ -66,7 +66,7 @@ def _created(thing: Any) -> datetime | None:
     """Unix seconds, as a text in digits of any kind; milliseconds and other accidents make no moment of our time."""
     digits = str(thing.get("created")).translate(DIGITS)
     seconds = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 13 else 0
-    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < LATEST else None
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds < LATEST_TIMESTAMP else None
 
 
 def _of(name: str, label: Text, example: dict[str, Any], look_up: LookUp | None, **more: Any) -> tuple[Operation, ...]:

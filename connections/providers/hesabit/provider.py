@@ -12,7 +12,7 @@ from connections.providers.hesabit.operations import OPERATIONS
 from connections.providers.hesabit.streams import STREAMS
 from connections.spec.grants import AuthorizationCode, TokenBody
 from connections.spec.placement import QueryParameter
-from connections.spec.provider import CountedBy, CredentialField, Environment, Hosts, Kind, Provider, Quota
+from connections.spec.provider import CountedBy, CredentialField, Environment, FieldKind, Hosts, Provider, Quota
 from connections.spec.wire import Wire
 
 PROVIDER = Provider(
@@ -31,7 +31,7 @@ PROVIDER = Provider(
     token_path="/oauth2/token",
     credentials=(
         CredentialField(
-            "company_name", _("Your company's name"), kind=Kind.WORDS, secret=False, shortest=2, longest=200
+            "company_name", _("Your company's name"), kind=FieldKind.WORDS, secret=False, shortest=2, longest=200
         ),
     ),
     grants=(

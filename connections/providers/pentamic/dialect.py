@@ -20,7 +20,7 @@ from defusedxml.ElementTree import fromstring
 
 from connections.spec import json_numbers
 
-DEEPEST = 30
+MAX_DEPTH = 30
 # A tax code that is a number; a name or a text; a number. A text that is never closed is taken as well: looked for anew
 # from each of its quotes, its end would cost the square of its length.
 NUMBER = rb"-?\d[\d.eE+-]*+"
@@ -69,7 +69,7 @@ def read_xml(body: bytes) -> bytes:
     except (ParseError, DefusedXmlException, ValueError):
         message = "no XML that can be read"
         raise ValueError(message) from None
-    if max(_depths(root)) > DEEPEST:
+    if max(_depths(root)) > MAX_DEPTH:
         message = "the XML is too deep"
         raise ValueError(message)
     kind = _Kind()
@@ -84,7 +84,7 @@ def _depths(element: Element) -> Iterator[int]:
     while waiting:
         each, depth = waiting.pop()
         yield depth
-        if depth <= DEEPEST:
+        if depth <= MAX_DEPTH:
             waiting += [(child, depth + 1) for child in each]
 
 
@@ -93,7 +93,7 @@ class _Kind:
     """All elements that stand at one place of a body: what they hold, by name, and what of it comes several times."""
 
     name: str = ""
-    held: dict[str, _Kind] = field(default_factory=dict)
+    children: dict[str, _Kind] = field(default_factory=dict)
     repeated: set[str] = field(default_factory=set)
     holds_more: bool = False  # texts or attributes beside the elements
     is_array: bool = False
@@ -102,15 +102,15 @@ class _Kind:
         self.name = self.name or _name(element)
         if not self.holds_more:
             self.holds_more = bool(_attributes(element) or _text(element))
-        seen = set()
+        names = set()
         for child in element:
             name = _name(child)
-            if name in seen:
+            if name in names:
                 self.repeated.add(name)
-            seen.add(name)
-            kind = self.held.get(name)
+            names.add(name)
+            kind = self.children.get(name)
             if kind is None:
-                kind = self.held[name] = _Kind(name)
+                kind = self.children[name] = _Kind(name)
                 self.is_array |= child.tag.startswith(ARRAYS)
             kind.learn(child)
 
@@ -119,9 +119,9 @@ class _Kind:
         """Whether its elements are nothing but lists of what they hold. Asked when all of them are known."""
         if self.name.startswith("arrayOf"):
             return True
-        if self.holds_more or len(self.held) != 1:
+        if self.holds_more or len(self.children) != 1:
             return False
-        [item] = self.held
+        [item] = self.children
         return self.is_array or item in self.repeated or _is_plural(self.name.lower(), item.lower())
 
 
@@ -137,7 +137,7 @@ def _value(element: Element, kind: _Kind) -> Any:
     if element.attrib and element.get(f"{INSTANCE}nil") in ("true", "1"):
         return None
     if kind.is_list:
-        return [_value(child, kind.held[_name(child)]) for child in element]
+        return [_value(child, kind.children[_name(child)]) for child in element]
     if len(element) or _attributes(element):
         return _record(element, kind)
     text = element.text or ""
@@ -146,7 +146,7 @@ def _value(element: Element, kind: _Kind) -> Any:
 
 
 def _record(element: Element, kind: _Kind) -> dict[str, Any]:
-    pairs = [(_name(child), _value(child, kind.held[_name(child)])) for child in element]
+    pairs = [(_name(child), _value(child, kind.children[_name(child)])) for child in element]
     pairs += _attributes(element).items()
     if text := _text(element):
         pairs.append(("text", text))

@@ -10,7 +10,7 @@ from connections.providers.pentamic import dialect
 from connections.providers.pentamic.checklist import CHECKLIST, SENTENCES
 from connections.providers.pentamic.faults import FAULTS
 from connections.providers.pentamic.streams import OPERATIONS, STREAMS
-from connections.spec.grants import Client, ClientCredentials
+from connections.spec.grants import ClientCredentials, ClientOwner
 from connections.spec.placement import TypedHeader
 from connections.spec.provider import (
     CountedBy,
@@ -18,7 +18,7 @@ from connections.spec.provider import (
     CustomerHosts,
     Deadlines,
     Environment,
-    Kind,
+    FieldKind,
     Provider,
     Quota,
 )
@@ -37,31 +37,31 @@ PROVIDER = Provider(
     },
     token_path="/connect/token",
     credentials=(
-        CredentialField("api_url", _("Address of the API"), kind=Kind.ADDRESS, secret=False),
-        CredentialField("auth_url", _("Address of the authentication server"), kind=Kind.ADDRESS, secret=False),
+        CredentialField("api_url", _("Address of the API"), kind=FieldKind.ADDRESS, secret=False),
+        CredentialField("auth_url", _("Address of the authentication server"), kind=FieldKind.ADDRESS, secret=False),
         CredentialField(
-            "format", _("Format"), kind=Kind.CHOICE, secret=False,
+            "format", _("Format"), kind=FieldKind.CHOICE, secret=False,
             choices=(("json", _("JSON (recommended)")), ("xml", _("XML, for older servers"))),
         ),
         CredentialField(
-            "tax_codes", _("Tax codes are sent"), kind=Kind.CHOICE, secret=False,
+            "tax_codes", _("Tax codes are sent"), kind=FieldKind.CHOICE, secret=False,
             choices=(("text", _("as text, which keeps a leading zero")), ("number", _("as bare digits, as in the document"))),
         ),
         CredentialField(
-            "xml_namespace", _("XML namespace"), kind=Kind.WORDS, secret=False, shortest=1, longest=300, optional=True,
+            "xml_namespace", _("XML namespace"), kind=FieldKind.WORDS, secret=False, shortest=1, longest=300, optional=True,
             help=_("Only for XML, and only to change something there. Pentamic's administrator knows it."),
         ),
         CredentialField("client_id", _("Client id"), secret=False, shortest=1, longest=200),
         CredentialField(
             "client_secret", _("Client secret"), help=_("We store it sealed and never show it again."), shortest=4
         ),
-        CredentialField("scope", _("Scope"), kind=Kind.WORDS, secret=False, shortest=1, longest=200),
-        CredentialField("company_name", _("Your company's name"), kind=Kind.WORDS, secret=False, shortest=2, longest=200),
+        CredentialField("scope", _("Scope"), kind=FieldKind.WORDS, secret=False, shortest=1, longest=200),
+        CredentialField("company_name", _("Your company's name"), kind=FieldKind.WORDS, secret=False, shortest=2, longest=200),
     ),
     # Request token: client credentials with the scope that was handed out; no refresh token.
     grants=(
         ClientCredentials(
-            "client-credentials", _("Client id and secret from Pentamic's administrator"), client=Client.CUSTOMERS,
+            "client-credentials", _("Client id and secret from Pentamic's administrator"), client=ClientOwner.CUSTOMERS,
             also=("scope",), lifetime=timedelta(seconds=3600),
         ),
     ),

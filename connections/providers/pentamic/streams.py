@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.pentamic.faults import ID_NOT_FOUND
-from connections.spec.operations import Operation, Parameter, Place
+from connections.spec.operations import Operation, Parameter, ParameterPlace
 from connections.spec.streams import Each, Envelope, Stream, Whole
 
 CUSTOMER = {"name": "Cong ty Vi du", "taxCode": "0000000000", "address": "So 1, Duong Vi du", "phone": "0000000000"}
-ID = Parameter("id", Place.PATH, required=True)
+ID = Parameter("id", ParameterPlace.PATH, required=True)
 LISTS = Whole(Envelope(("data", "items", "results", "customers", "invoices"), bare=True))
 
 

@@ -80,17 +80,19 @@ def technical_user(asker: Asker) -> Finding:
 def rights(asker: Asker) -> Finding:
     """`GET /users/rights` against what the wanted streams need; missing rights can show as empty lists."""
     tree = tree_of(asker.ask("rights").body)
-    wanted = [stream.permission for stream in STREAMS if stream.permission and stream.name in asker.streams_wanted]
-    needed = tuple(dict.fromkeys(path for permission in wanted for path in permission.needs))
-    if lacking := missing(tree, needed):
+    permissions = [
+        stream.permission for stream in STREAMS if stream.permission and stream.name in asker.streams_wanted
+    ]
+    paths = tuple(dict.fromkeys(path for permission in permissions for path in permission.needs))
+    if lacking := missing(tree, paths):
         return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(lacking)})
     if limits := narrowing(tree):
         return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
     if asker.auth_method == SIGN_IN:
-        return Finding(MarkState.VERIFIED, "person-may-read", {"rights": ", ".join(needed)})
-    if more := superfluous(tree, needed):
+        return Finding(MarkState.VERIFIED, "person-may-read", {"rights": ", ".join(paths)})
+    if more := superfluous(tree, paths):
         return proofs.superfluous(asker, "rights-more", more)
-    return Finding(MarkState.VERIFIED, "rights-only", {"rights": ", ".join(needed)})
+    return Finding(MarkState.VERIFIED, "rights-only", {"rights": ", ".join(paths)})
 
 
 CHECKLIST = (

@@ -11,15 +11,17 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.procountor.encoding import windows_1252, with_version
 from connections.providers.procountor.moments import instant
 from connections.providers.procountor.samples import INVOICE, MARK_PAID, PARTNER, PAYMENTS, PRODUCT, RECEIPT, WEBHOOK
-from connections.spec.operations import Arguments, FollowUp, LookUp, Operation, Parameter, Place
+from connections.spec.operations import Arguments, FollowUp, LookUp, Operation, Parameter, ParameterPlace
 from connections.spec.text import Text
 
-ID = Parameter("id", Place.PATH, required=True)
-IDS = Parameter("ids", Place.PATH, required=True)
+ID = Parameter("id", ParameterPlace.PATH, required=True)
+IDS = Parameter("ids", ParameterPlace.PATH, required=True)
 PAGED = (Parameter("size", example="50"), Parameter("previousId"), Parameter("orderById", choices=("", "ASC", "DESC")))
 CHANGED = (Parameter("versionStartDate"), Parameter("versionEndDate"))
 DATES = (Parameter("startDate"), Parameter("endDate"))
-ACCOUNT = Parameter("accountNumber", Place.HEADER)  # certification 7: some filters are private, and go in a header
+ACCOUNT = Parameter(
+    "accountNumber", ParameterPlace.HEADER
+)  # certification 7: some filters are private, and go in a header
 REFERENCE = "API reference (26.04)"
 
 CONFIRMED = FollowUp(
@@ -107,7 +109,8 @@ OPERATIONS = (
     *_reads(
         "partners", "/businesspartners", _("business partners"), *PAGED, *CHANGED,
         Parameter("type", choices=("", "CUSTOMER", "SUPPLIER", "PERSON")), Parameter("active", choices=("", "true", "false")),
-        Parameter("name", Place.HEADER), Parameter("identifier", Place.HEADER), Parameter("customerNumber"), many=True,
+        Parameter("name", ParameterPlace.HEADER), Parameter("identifier", ParameterPlace.HEADER),
+        Parameter("customerNumber"), many=True,
     ),
     Operation(
         "partners.create", "POST", "/businesspartners", _("Create: business partner"), (), PARTNER, check=windows_1252,

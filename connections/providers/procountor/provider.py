@@ -12,7 +12,7 @@ from connections.providers.procountor.checklist import CHECKLIST, KEY_LOGIN, M2M
 from connections.providers.procountor.faults import ACCESS_LOST, FAULTS
 from connections.providers.procountor.operations import OPERATIONS
 from connections.providers.procountor.streams import STREAMS
-from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin
+from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner, KeyLogin
 from connections.spec.placement import BearerHeader
 from connections.spec.provider import (
     CountedBy,
@@ -62,7 +62,7 @@ PROVIDER = Provider(
         ClientCredentials(
             M2M,
             _("API key of a technical user (recommended)"),
-            client=Client.OURS,
+            client=ClientOwner.OURS,
             also=("api_key",),
             redirect_uri=True,
             lifetime=timedelta(seconds=3600),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor.faults import RIGHT_MISSING
 from connections.providers.procountor.rights import lacking
-from connections.spec.operations import Place
+from connections.spec.operations import ParameterPlace
 from connections.spec.streams import AfterId, Each, Envelope, Permission, Since, Stream, Whole
 
 # Certification 7: default 50, at most 200 a page; `previousId` is the way that does not skip rows over changing data.
@@ -34,7 +34,7 @@ def needs(*rights: str) -> Permission:
     return Permission("rights", rights, lacking, RIGHT_MISSING)
 
 
-ACCOUNT = Each("bank_accounts", "accountNumber", "accountNumber", place=Place.HEADER, closed=is_closed)
+ACCOUNT = Each("bank_accounts", "accountNumber", "accountNumber", place=ParameterPlace.HEADER, closed=is_closed)
 BANK = needs("payments.bankStatementAndReferencePayment")
 REPORTS = needs("accounting.accountingReports")
 

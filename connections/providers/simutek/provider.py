@@ -9,14 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.simutek.checklist import CHECKLIST, SENTENCES
 from connections.providers.simutek.faults import FAULTS
 from connections.providers.simutek.streams import OPERATIONS, STREAMS
-from connections.spec.grants import Client, ClientCredentials
+from connections.spec.grants import ClientCredentials, ClientOwner
 from connections.spec.placement import BearerHeader
 from connections.spec.provider import (
     CountedBy,
     CredentialField,
     CustomerHosts,
     Environment,
-    Kind,
+    FieldKind,
     Provider,
     Quota,
 )
@@ -35,17 +35,20 @@ PROVIDER = Provider(
     },
     token_path="/connect/token",
     credentials=(
-        CredentialField("api_url", _("Address of your GKS4's API"), kind=Kind.ADDRESS, secret=False),
+        CredentialField("api_url", _("Address of your GKS4's API"), kind=FieldKind.ADDRESS, secret=False),
         CredentialField("client_id", _("Client id"), secret=False, shortest=1, longest=200),
         CredentialField(
             "client_secret", _("Client secret"), help=_("We store it sealed and never show it again."), shortest=4
         ),
-        CredentialField("company_name", _("Your company's name"), kind=Kind.WORDS, secret=False, shortest=2, longest=200),
+        CredentialField("company_name", _("Your company's name"), kind=FieldKind.WORDS, secret=False, shortest=2, longest=200),
     ),
     # Authentication: client credentials without a scope, in the form body.
     grants=(
         ClientCredentials(
-            "client-credentials", _("Client id and secret from Simutek"), client=Client.CUSTOMERS, lifetime=timedelta(hours=1)
+            "client-credentials",
+            _("Client id and secret from Simutek"),
+            client=ClientOwner.CUSTOMERS,
+            lifetime=timedelta(hours=1),
         ),
     ),
     placement=BearerHeader(),

@@ -7,11 +7,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, Place
+from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, ParameterPlace
 from connections.spec.streams import Envelope, Numbered, Stream
 
 LANGUAGES = ("sv", "no", "en")
-NUMBER = Parameter("customerNumber", Place.PATH, required=True)
+NUMBER = Parameter("customerNumber", ParameterPlace.PATH, required=True)
 CUSTOMER = {
     "name": "Exempeltryckeriet AB",
     "number": "P-1001",

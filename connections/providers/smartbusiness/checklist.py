@@ -40,10 +40,10 @@ def profile(asker: Asker) -> Company:
 
 def lists(asker: Asker) -> Finding:
     """One record of each list that is read: one that is refused fails the checkpoint by its fault."""
-    wanted = [stream for stream in STREAMS if stream.name in asker.streams_wanted]
-    for stream in wanted:
+    streams = [stream for stream in STREAMS if stream.name in asker.streams_wanted]
+    for stream in streams:
         asker.ask(stream.operation, Arguments(query={"limit": "1"}))
-    return Finding(MarkState.VERIFIED, "lists-open", {"lists": ", ".join(str(stream.label) for stream in wanted)})
+    return Finding(MarkState.VERIFIED, "lists-open", {"lists": ", ".join(str(stream.label) for stream in streams)})
 
 
 SIGN_IN = Probe(proofs.signed_in(profile))

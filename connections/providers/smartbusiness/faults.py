@@ -145,8 +145,10 @@ def fields(body: Any) -> list[tuple[str, str]]:
     meta = body.get("meta") if isinstance(body, dict) else None
     errors = meta.get("errors") if isinstance(meta, dict) else None
     entries = [each for each in errors if isinstance(each, dict)] if isinstance(errors, list) else []
-    named = [(str(each.get("key", "")), f"field-{each.get('code')}", str(each.get("message", ""))) for each in entries]
-    return [(key, code if code in FIELD_SENTENCES else message) for key, code, message in named]
+    troubles = [
+        (str(each.get("key", "")), f"field-{each.get('code')}", str(each.get("message", ""))) for each in entries
+    ]
+    return [(key, code if code in FIELD_SENTENCES else message) for key, code, message in troubles]
 
 
 FAULTS = FaultCatalogue(

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.operations import Arguments, LookUp, Operation, Parameter, Place
+from connections.spec.operations import Arguments, LookUp, Operation, Parameter, ParameterPlace
 from connections.spec.text import Text
 
 LIST = (
@@ -22,7 +22,7 @@ LIST = (
     Parameter("filter"),
     Parameter("with"),
 )
-ID = Parameter("id", Place.PATH, required=True)
+ID = Parameter("id", ParameterPlace.PATH, required=True)
 WITH = Parameter("with")
 SWITZERLAND = ZoneInfo("Europe/Zurich")  # inferred
 SOURCE = "introduction (verbs, envelopes); paths as in the vendor's own library"

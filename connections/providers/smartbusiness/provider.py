@@ -10,7 +10,7 @@ from connections.providers.smartbusiness.checklist import CHECKLIST, CONSENT, OW
 from connections.providers.smartbusiness.faults import ACCESS_LOST, FAULTS
 from connections.providers.smartbusiness.operations import OPERATIONS
 from connections.providers.smartbusiness.streams import STREAMS
-from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, TokenBody
+from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner, TokenBody
 from connections.spec.placement import BearerHeader
 from connections.spec.provider import CountedBy, CredentialField, Environment, Hosts, Provider, Quota
 
@@ -48,7 +48,7 @@ PROVIDER = Provider(
         ClientCredentials(
             OWN_CLIENT,
             _("Register a client of your own and paste its secret"),
-            client=Client.CUSTOMERS,
+            client=ClientOwner.CUSTOMERS,
             scope=" ".join(SCOPES),
             body=TokenBody.JSON,
             lifetime=LIFETIME,

@@ -86,8 +86,8 @@ def api(kit: Kit, accounts: Accounts, grants: Grants, records: Records, quota: Q
             raise ApiError(401, "invalid_token")
         g.shop, g.company, g.user = shop, shop.name, session.client_name
         quota.count_call(session.client_id)
-        asked = request.method in ("POST", "PUT") or kit.switches["content_type"] == "all"
-        if asked and request.mimetype != "application/json":
+        json_required = request.method in ("POST", "PUT") or kit.switches["content_type"] == "all"
+        if json_required and request.mimetype != "application/json":
             raise ApiError(415, "unsupported_media_type")
         return None
 
@@ -108,21 +108,21 @@ def api(kit: Kit, accounts: Accounts, grants: Grants, records: Records, quota: Q
 def _add_collection(app: Flask, kit: Kit, records: Records, writing: Writing, stream: str) -> None:
     """List, create, get, edit and delete of one resource."""
 
-    def entry(number: int) -> Entry:
-        found = records.shelf(_shop().id, stream).by_id.get(number)
-        if found is None:
+    def entry_or_404(number: int) -> Entry:
+        entry = records.shelf(_shop().id, stream).by_id.get(number)
+        if entry is None:
             raise ApiError(404, "not_found")
-        return found
+        return entry
 
-    def record(made: Entry, status: int = 200) -> Response:
-        body = made.encoded(style(kit))
+    def record(entry: Entry, status: int = 200) -> Response:
+        body = entry.encoded(style(kit))
         if kit.switches["record_envelope"] == "data":
             body = b'{"data":' + body + b"}"
         return Response(body, status=status, content_type=JSON)
 
     def listing() -> Response:
-        limit = _asked(kit, "limit", DEFAULT_LIMIT, most=MOST)
-        page = _asked(kit, "page", 1) if kit.switches["paging"] == "page" else 1
+        limit = _number_in_query(kit, "limit", DEFAULT_LIMIT, most=MOST)
+        page = _number_in_query(kit, "page", 1) if kit.switches["paging"] == "page" else 1
         entries = records.shelf(_shop().id, stream).entries
         if stream == "invoices" and "status" in request.args:
             entries = _of_status(kit, entries, request.args["status"])
@@ -135,21 +135,21 @@ def _add_collection(app: Flask, kit: Kit, records: Records, writing: Writing, st
         return Response(body, content_type=JSON)
 
     def create() -> Response:
-        made = records.make(_shop().id, stream, writing.create(_shop(), stream, _sent()))
+        entry = records.make(_shop().id, stream, writing.create(_shop(), stream, _request_body()))
         status = int(kit.switches["created_status"])
         if kit.switches["created_answer"] == "id":
-            made = Entry("", {"id": made.id})
-        return record(made, status)
+            entry = Entry("", {"id": entry.id})
+        return record(entry, status)
 
     def get(id: int) -> Response:
-        return record(entry(id))
+        return record(entry_or_404(id))
 
     def edit(id: int) -> Response:
-        body = writing.edit(_shop(), stream, entry(id).body, _sent())
+        body = writing.edit(_shop(), stream, entry_or_404(id).body, _request_body())
         return record(records.edit(_shop().id, stream, body))
 
     def delete(id: int) -> Response:
-        records.remove(_shop().id, stream, [entry(id).id])
+        records.remove(_shop().id, stream, [entry_or_404(id).id])
         if kit.switches["deleted_answer"] == "204":
             return Response(b"", status=204)
         return Response(encode({"success": True}), content_type=JSON)
@@ -170,14 +170,14 @@ def _shop() -> Shop:
     return shop
 
 
-def _sent() -> dict[str, Any]:
+def _request_body() -> dict[str, Any]:
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise ApiError(400, "invalid_json")
     return body
 
 
-def _asked(kit: Kit, name: str, default: int, *, most: int | None = None) -> int:
+def _number_in_query(kit: Kit, name: str, default: int, *, most: int | None = None) -> int:
     """A whole number from 1 of the query. Raises Trouble."""
     text = request.args.get(name)
     if text is None:
@@ -191,9 +191,9 @@ def _asked(kit: Kit, name: str, default: int, *, most: int | None = None) -> int
     return int(text)
 
 
-def _of_status(kit: Kit, entries: list[Entry], wanted: str) -> list[Entry]:
+def _of_status(kit: Kit, entries: list[Entry], requested: str) -> list[Entry]:
     chosen = style(kit)
-    known = (*STATUSES, *((ODD_STATUS,) if chosen.extras else ()))
-    if wanted not in known and kit.switches["unknown_status"] == "refused":
+    statuses = (*STATUSES, *((ODD_STATUS,) if chosen.extras else ()))
+    if requested not in statuses and kit.switches["unknown_status"] == "refused":
         raise invalid(kit, {"status": ["چنین وضعیتی وجود ندارد."]})
-    return [entry for entry in entries if status(entry.body, chosen) == wanted]
+    return [entry for entry in entries if status(entry.body, chosen) == requested]

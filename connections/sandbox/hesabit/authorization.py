@@ -32,21 +32,21 @@ class SentBack(Exception):
         self.location = location
 
 
-def read_request(kit: Kit, grants: Grants, asked: Mapping[str, str]) -> Question:
+def read_request(kit: Kit, grants: Grants, query: Mapping[str, str]) -> Question:
     """Raises TokenTrouble for the person when the client cannot be trusted with an answer, SentBack when it is told."""
-    client = grants.client(asked.get("client_id", ""))
+    client = grants.client(query.get("client_id", ""))
     if client is None:
         raise TokenError(400, "invalid_client", "No client has this client_id")
-    if asked.get("redirect_uri") != client["redirect_uri"]:
+    if query.get("redirect_uri") != client["redirect_uri"]:
         raise TokenError(400, "invalid_request", "redirect_uri is not the one that the client registered")
-    question = Question(client, asked.get("access_type") == OFFLINE, asked.get("state", ""))
-    strange = set(asked) - KNOWN if kit.switches["unknown_parameters"] == "refused" else set()
+    question = Question(client, query.get("access_type") == OFFLINE, query.get("state", ""))
+    strange = set(query) - KNOWN if kit.switches["unknown_parameters"] == "refused" else set()
     error = ""
-    if asked.get("response_type") != "code":
+    if query.get("response_type") != "code":
         error = "unsupported_response_type"
-    elif asked.get("scope") != SCOPE:
+    elif query.get("scope") != SCOPE:
         error = "invalid_scope"
-    elif strange or asked.get("access_type", OFFLINE) not in (OFFLINE, "online"):
+    elif strange or query.get("access_type", OFFLINE) not in (OFFLINE, "online"):
         error = "invalid_request"
     if error:
         raise SentBack(_back(kit, question, error=error))

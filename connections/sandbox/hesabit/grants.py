@@ -133,7 +133,7 @@ class Grants:
     def exchange(self, client: sqlite3.Row, code: str, redirect_uri: str) -> Issued:
         """A code becomes tokens, once. Raises TokenTrouble."""
         with self._store.transaction():
-            grant = self._held("code", code, client)
+            grant = self._find_usable("code", code, client)
             if redirect_uri != grant["redirect_uri"]:
                 raise TokenError(400, "invalid_grant", "redirect_uri is not that of the authorization request")
             self._kill(code)
@@ -148,7 +148,7 @@ class Grants:
         """A new access token; what becomes of the old tokens are switches. Raises TokenTrouble."""
         answer = self._kit.switches["refresh_answer"]
         with self._store.transaction():
-            grant = self._held("refresh", refresh_token, client)
+            grant = self._find_usable("refresh", refresh_token, client)
             if self._kit.switches.on("refresh_ends_access"):
                 sql = "UPDATE tokens SET killed_at = ? WHERE grant_id = ? AND kind = 'access' AND killed_at IS NULL"
                 self._store.write(sql, self._kit.clock.now(), grant["id"])
@@ -173,18 +173,18 @@ class Grants:
         row = self._store.row(sql, kind, self._kit.clock.now())
         return 0 if row is None else int(row[0])
 
-    def _held(self, kind: str, secret: str, client: sqlite3.Row) -> sqlite3.Row:
+    def _find_usable(self, kind: str, secret: str, client: sqlite3.Row) -> sqlite3.Row:
         sql = """SELECT grants.*, killed_at, expires_at FROM tokens JOIN grants ON grants.id = grant_id
             WHERE digest = ? AND kind = ? AND client_id = ?"""
-        found = self._store.row(sql, digest(secret), kind, client["id"])
+        row = self._store.row(sql, digest(secret), kind, client["id"])
         thing = {"code": "The code", "refresh": "The refresh token"}[kind]
-        if found is None:
+        if row is None:
             raise TokenError(400, "invalid_grant", f"{thing} is unknown")
-        if found["killed_at"] is not None:
+        if row["killed_at"] is not None:
             raise TokenError(400, "invalid_grant", f"{thing} was used or revoked")
-        if found["expires_at"] is not None and found["expires_at"] <= self._kit.clock.now():
+        if row["expires_at"] is not None and row["expires_at"] <= self._kit.clock.now():
             raise TokenError(400, "invalid_grant", f"{thing} is expired")
-        return found
+        return row
 
     def _kill(self, secret: str) -> None:
         sql = "UPDATE tokens SET killed_at = ? WHERE digest = ?"

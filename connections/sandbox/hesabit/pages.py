@@ -21,7 +21,7 @@ DONE = {
 }
 # Without form-action: browsers would hold it against the way back to the application.
 CONSENT_POLICY = "default-src 'none'; style-src 'self'; img-src 'self' data:"
-ENGLISH = ("asked", "switches")  # the pages all simulators share
+ENGLISH = ("calls", "switches")  # the pages all simulators share
 
 
 def pages(kit: Kit, accounts: Accounts, grants: Grants) -> Blueprint:
@@ -31,11 +31,11 @@ def pages(kit: Kit, accounts: Accounts, grants: Grants) -> Blueprint:
     @blueprint.context_processor
     def surroundings() -> dict[str, Any]:
         chosen = (request.view_args or {}).get("shop_id") or request.args.get("company", FIRST, type=int)
-        held = accounts.shop(chosen) or accounts.all()[0]
+        shop = accounts.shop(chosen) or accounts.all()[0]
         in_english = (request.endpoint or "").rpartition(".")[2] in ENGLISH
         # The shared pages call whoever is signed in a company.
-        found = {"shop": held, "company_id": held.id, "menu": _menu(held.id), "in_english": in_english}
-        return found | {"done": DONE.get(request.args.get("done", ""), "")}
+        values = {"shop": shop, "company_id": shop.id, "menu": _menu(shop.id), "in_english": in_english}
+        return values | {"done": DONE.get(request.args.get("done", ""), "")}
 
     @blueprint.route("/", methods=["GET", "POST"])
     def home() -> str | Answer | tuple[str, int]:
@@ -112,8 +112,8 @@ def _add_consent_page(blueprint: Blueprint, kit: Kit, accounts: Accounts, grants
         errors: dict[str, str] = {}
         try:
             question = authorization.read_request(kit, grants, request.args.to_dict())
-        except authorization.SentBack as told:
-            return redirect(told.location)
+        except authorization.SentBack as sent_back:
+            return redirect(sent_back.location)
         except TokenError as refused:
             return _consent_answer(render_template("hesabit/consent.html", refused=refused.description), 400)
         if request.method == "POST":
@@ -165,7 +165,7 @@ def _menu(shop_id: int) -> list[tuple[str, str, list[Entry]]]:
             "شبیه‌ساز",
             "Simulator",
             [
-                entry("asked", "", "What the API was asked", "asked", **on),
+                entry("calls", "", "What the API was asked", "calls", **on),
                 entry("portal-client", "", "The portal’s client", "portal_client", **on),
                 entry("switches", "", "Switches", "switches", **on),
             ],

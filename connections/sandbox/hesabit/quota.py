@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from connections.sandbox.hesabit.errors import ApiError
 from connections.sandbox.kit import Kit
 
-DAILY = 20_000  # the document's
+DAILY_CALLS = 20_000  # the document's
 TEHRAN = ZoneInfo("Asia/Tehran")  # where its day ends is inferred
 
 
@@ -22,13 +22,13 @@ class Quota:
 
     @property
     def limit(self) -> int:
-        return int(self._store.kept("daily_limit", DAILY))
+        return int(self._store.get("daily_limit", DAILY_CALLS))
 
     def change(self, limit: int) -> None:
-        self._store.keep("daily_limit", limit)
+        self._store.set("daily_limit", limit)
 
     def reset(self) -> None:
-        self.change(DAILY)
+        self.change(DAILY_CALLS)
         self._store.write("DELETE FROM calls")
 
     def count_call(self, client_id: str) -> None:

@@ -59,18 +59,18 @@ class Records:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def shelf(self, shop: int, stream: str) -> Shelf:
-        held = self._shelves.get((shop, stream))
-        if held is None:
+        shelf = self._shelves.get((shop, stream))
+        if shelf is None:
             with self._store.transaction():
-                held = self._shelves.get((shop, stream)) or self._put_up(shop, stream)
-        return held
+                shelf = self._shelves.get((shop, stream)) or self._put_up(shop, stream)
+        return shelf
 
     def _put_up(self, shop: int, stream: str) -> Shelf:
-        made = self._generated.setdefault((shop, stream), [])
-        wanted = self._count(shop, stream)
-        for serial in range(len(made), wanted):
-            made.append(Entry(stream, sample_data.record(shop, stream, serial, self._kit.records)))
-        by_id = {entry.id: entry for entry in made[:wanted]}
+        generated = self._generated.setdefault((shop, stream), [])
+        count = self._count(shop, stream)
+        for serial in range(len(generated), count):
+            generated.append(Entry(stream, sample_data.record(shop, stream, serial, self._kit.records)))
+        by_id = {entry.id: entry for entry in generated[:count]}
         for row in self._store.rows("SELECT * FROM changed WHERE shop_id = ? AND stream = ?", shop, stream):
             if row["body"] is None:
                 by_id.pop(row["id"], None)
@@ -98,10 +98,10 @@ class Records:
                 str(int(self._kit.clock.now())),
                 sample_data.ident(shop, stream, sample_data.MADE_FROM + serial),
             )
-            made = {"id": number, **body, "created": now, "updated": now}
-            if stream == "invoices" and not made["number"]:
-                made["number"] = str(number)
-            return self._keep(shop, stream, made)
+            record = {"id": number, **body, "created": now, "updated": now}
+            if stream == "invoices" and not record["number"]:
+                record["number"] = str(number)
+            return self._keep(shop, stream, record)
 
     def edit(self, shop: int, stream: str, body: Body) -> Entry:
         """Put this in the place of what was there."""
@@ -117,13 +117,13 @@ class Records:
         return entry
 
     def remove(self, shop: int, stream: str, ids: Iterable[int]) -> None:
-        gone = set(ids)
+        removed = set(ids)
         with self._store.transaction():
             shelf = self.shelf(shop, stream)
             sql = "INSERT OR REPLACE INTO changed (shop_id, stream, id) VALUES (?, ?, ?)"
-            for number in gone:
+            for number in removed:
                 self._store.write(sql, shop, stream, number)
-            self._stand(shop, stream, {number: each for number, each in shelf.by_id.items() if number not in gone})
+            self._stand(shop, stream, {number: each for number, each in shelf.by_id.items() if number not in removed})
 
     def touch(self, shop: int, stream: str, ids: Iterable[int]) -> None:
         """Change these as if a person had edited them in the panel."""
@@ -135,12 +135,12 @@ class Records:
                 times = int(before.removeprefix(EDITED)) + 1 if before.startswith(EDITED) else 1
                 self.edit(shop, stream, body | {name: f"{EDITED} {times}"})
 
-    def resize(self, shop: int, stream: str, wanted: int) -> None:
+    def resize(self, shop: int, stream: str, count: int) -> None:
         """Cut, the newest first, or generate, until exactly so many are there."""
         with self._store.transaction():
             entries = self.shelf(shop, stream).entries
-            self.remove(shop, stream, [entry.id for entry in entries[wanted:]])
-            if short := max(0, wanted - len(entries)):
+            self.remove(shop, stream, [entry.id for entry in entries[count:]])
+            if short := max(0, count - len(entries)):
                 sql = "INSERT OR REPLACE INTO counted (shop_id, stream, generated) VALUES (?, ?, ?)"
                 self._store.write(sql, shop, stream, self._count(shop, stream) + short)
                 self._put_up(shop, stream)

@@ -56,8 +56,8 @@ def record(shop: int, stream: str, serial: int, records: str) -> Body:
         body |= _item(drawn, serial)
     updated = created + drawn.choice((0, 0, 4_000, 700_000))
     # By accident one instant is in milliseconds.
-    told = str(created * 1000) if serial == 7 else moment(created, serial)
-    return body | {"created": told, "updated": moment(updated, serial)}
+    created_text = str(created * 1000) if serial == 7 else moment(created, serial)
+    return body | {"created": created_text, "updated": moment(updated, serial)}
 
 
 def moment(seconds: int, serial: int) -> str | int:

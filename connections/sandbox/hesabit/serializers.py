@@ -32,16 +32,16 @@ def status(body: Body, style: Style) -> str:
 
 def serialize(stream: str, body: Body, style: Style) -> Body:
     """The record as the API tells it."""
-    told = dict(body)
-    if "status" in told:
-        told["status"] = status(body, style)
+    members = dict(body)
+    if "status" in members:
+        members["status"] = status(body, style)
     if style.extras:
-        told |= {"branch": {"code": body["id"] % 3, "name": None}, "labels": ["ویژه"]}
+        members |= {"branch": {"code": body["id"] % 3, "name": None}, "labels": ["ویژه"]}
     if style.numbers_as_text:
-        told = {name: value if name == "online_payment" else _as_text(value) for name, value in told.items()}
+        members = {name: value if name == "online_payment" else _as_text(value) for name, value in members.items()}
     if stream == "items" and style.persian_prices:
-        told["price"] = persian(f"{body['price']:,}".replace(",", "٬"))
-    return told
+        members["price"] = persian(f"{body['price']:,}".replace(",", "٬"))
+    return members
 
 
 def _as_text(value: Any) -> Any:

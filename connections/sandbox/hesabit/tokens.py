@@ -21,7 +21,7 @@ ALWAYS = ("grant_type", "client_id", "client_secret")
 def token_request(kit: Kit, grants: Grants) -> Callable[[], Response]:
     """The view of `POST /oauth2/token`. Raises TokenTrouble."""
 
-    def sent() -> dict[str, Any]:
+    def request_body() -> dict[str, Any]:
         if request.mimetype == "application/json":
             body = request.get_json(silent=True)
         elif request.mimetype == "application/x-www-form-urlencoded" and kit.switches["token_body"] == "both":  # noqa: S105
@@ -41,7 +41,7 @@ def token_request(kit: Kit, grants: Grants) -> Callable[[], Response]:
         return client
 
     def token() -> Response:
-        body = sent()
+        body = request_body()
         grant_type = str(body.get("grant_type"))
         if grant_type not in FIELDS:
             raise TokenError(400, "unsupported_grant_type", "grant_type is authorization_code or refresh_token")
@@ -57,12 +57,12 @@ def token_request(kit: Kit, grants: Grants) -> Callable[[], Response]:
             issued = grants.exchange(client, body["code"], body["redirect_uri"])
         else:
             issued = grants.refresh(client, body["refresh_token"])
-        told: dict[str, Any] = {"access_token": issued.access, "token_type": "Bearer"}
+        answer: dict[str, Any] = {"access_token": issued.access, "token_type": "Bearer"}
         if kit.switches["expires_in"] != "missing":
-            told["expires_in"] = str(ACCESS_SECONDS) if kit.switches["expires_in"] == "text" else ACCESS_SECONDS
+            answer["expires_in"] = str(ACCESS_SECONDS) if kit.switches["expires_in"] == "text" else ACCESS_SECONDS
         if issued.refresh is not None:
-            told["refresh_token"] = issued.refresh
-        told["scope"] = SCOPE
-        return Response(encode(told), content_type=JSON, headers={"Cache-Control": "no-store"})
+            answer["refresh_token"] = issued.refresh
+        answer["scope"] = SCOPE
+        return Response(encode(answer), content_type=JSON, headers={"Cache-Control": "no-store"})
 
     return token

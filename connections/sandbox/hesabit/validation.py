@@ -59,10 +59,10 @@ def email(value: Any) -> str:
 
 
 def instant(value: Any) -> str:
-    told = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    if not _INSTANT.fullmatch(told):
+    digits = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not _INSTANT.fullmatch(digits):
         raise Wrong(INSTANT)
-    return told
+    return digits
 
 
 def flag(value: Any) -> int:
@@ -113,70 +113,70 @@ class Writing:
     def __init__(self, kit: Kit, records: Records) -> None:
         self._kit, self._records = kit, records
 
-    def create(self, shop: Shop, stream: str, sent: Mapping[str, Any]) -> Body:
+    def create(self, shop: Shop, stream: str, values: Mapping[str, Any]) -> Body:
         """The new record. Raises Trouble."""
-        return self._judge(shop, stream, BLANKS[stream], sent)
+        return self._judge(shop, stream, BLANKS[stream], values)
 
-    def edit(self, shop: Shop, stream: str, body: Body, sent: Mapping[str, Any]) -> Body:
+    def edit(self, shop: Shop, stream: str, body: Body, values: Mapping[str, Any]) -> Body:
         """The record as it is then: fields that are not sent stay, or are emptied, as the switch says. Raises Trouble."""
         before = body
         if self._kit.switches["edit"] == "replaces":
-            kept = ("id", "created", "number", "status")
-            before = BLANKS[stream] | {name: body[name] for name in kept if name in body}
-        return self._judge(shop, stream, before, sent)
+            fixed = ("id", "created", "number", "status")
+            before = BLANKS[stream] | {name: body[name] for name in fixed if name in body}
+        return self._judge(shop, stream, before, values)
 
-    def _judge(self, shop: Shop, stream: str, before: Body, sent: Mapping[str, Any]) -> Body:
+    def _judge(self, shop: Shop, stream: str, before: Body, values: Mapping[str, Any]) -> Body:
         errors: dict[str, list[str]] = {}
-        given = {name: value for name, value in sent.items() if value not in (None, "")}
-        emptied = {name: BLANKS[stream][name] for name in CHECKS[stream] if name in sent and name not in given}
+        filled = {name: value for name, value in values.items() if value not in (None, "")}
+        emptied = {name: BLANKS[stream][name] for name in CHECKS[stream] if name in values and name not in filled}
         emptied.pop("number", None)  # one that was assigned stays
-        found = before | emptied
+        record = before | emptied
         for name, check in CHECKS[stream].items():
-            if name in given:
+            if name in filled:
                 try:
-                    found[name] = check(given[name])
+                    record[name] = check(filled[name])
                 except Wrong as wrong:
                     errors[name] = [str(wrong)]
-        if stream == "customers" and not (found["email"] or found["mobile"]) and not errors:
+        if stream == "customers" and not (record["email"] or record["mobile"]) and not errors:
             errors = {"email": [ONE_OF_TWO], "mobile": [ONE_OF_TWO]}
-        if stream == "items" and not found["title"]:
+        if stream == "items" and not record["title"]:
             errors.setdefault("title", [NEEDED])
         if stream == "invoices":
-            errors |= self._judge_invoice(shop, found, given)
+            errors |= self._judge_invoice(shop, record, filled)
         if errors:
             raise invalid(self._kit, errors)
-        return found
+        return record
 
-    def _judge_invoice(self, shop: Shop, found: Body, given: Mapping[str, Any]) -> dict[str, list[str]]:
+    def _judge_invoice(self, shop: Shop, record: Body, filled: Mapping[str, Any]) -> dict[str, list[str]]:
         errors: dict[str, list[str]] = {}
-        if "customer_id" in given and found["customer_id"] not in self._records.shelf(shop.id, "customers").by_id:
+        if "customer_id" in filled and record["customer_id"] not in self._records.shelf(shop.id, "customers").by_id:
             errors["customer_id"] = [UNKNOWN]
-        if "items" in given:
+        if "items" in filled:
             try:
-                found["items"] = self._rows(shop, given["items"])
+                record["items"] = self._rows(shop, filled["items"])
             except Wrong as wrong:
                 errors["items"] = [str(wrong)]
             else:
-                found["total"] = round(sum(row["price"] * row["quantity"] for row in found["items"]))
+                record["total"] = round(sum(row["price"] * row["quantity"] for row in record["items"]))
         if self._kit.switches["invoice_needs"] == "customer_and_rows":
-            if found["customer_id"] is None:
+            if record["customer_id"] is None:
                 errors.setdefault("customer_id", [NEEDED])
-            if not found["items"]:
+            if not record["items"]:
                 errors.setdefault("items", [ROWS])
-        if "online_payment" in given and found["online_payment"] == 1 and not shop.package:
+        if "online_payment" in filled and record["online_payment"] == 1 and not shop.package:
             errors["online_payment"] = [PACKAGE]
-        if "number" in given and self._kit.switches["same_number"] == "refused":
+        if "number" in filled and self._kit.switches["same_number"] == "refused":
             others = self._records.shelf(shop.id, "invoices").entries
-            if any(each.body["number"] == found["number"] and each.id != found.get("id") for each in others):
+            if any(each.body["number"] == record["number"] and each.id != record.get("id") for each in others):
                 errors["number"] = [TAKEN]
         return errors
 
-    def _rows(self, shop: Shop, sent: Any) -> list[Body]:
+    def _rows(self, shop: Shop, values: Any) -> list[Body]:
         """An invoice's rows: a description, or an item to take it from, a price and a quantity. Raises Wrong."""
-        if not isinstance(sent, list) or not all(isinstance(row, dict) for row in sent):
+        if not isinstance(values, list) or not all(isinstance(row, dict) for row in values):
             raise Wrong(ROWS)
         rows, items = [], self._records.shelf(shop.id, "items").by_id
-        for row in sent:
+        for row in values:
             item_id = None if row.get("item_id") is None else whole(row["item_id"])
             if item_id is not None and item_id not in items:
                 raise Wrong(UNKNOWN)

@@ -10,8 +10,8 @@ from typing import Any
 
 from connections.sandbox.kit.clock import Clock
 
-KEPT_CALLS = 2000
-HOUR = 3600.0
+MAX_CALLS = 2000
+HOUR_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CallLog:
 
     def reset(self) -> None:
         with self._lock:
-            self._calls: deque[Call] = deque(maxlen=KEPT_CALLS)
+            self._calls: deque[Call] = deque(maxlen=MAX_CALLS)
             self._operations: Counter[str] = Counter()
             self._statuses: Counter[str] = Counter()
             self._token_requests: deque[float] = deque()
@@ -101,7 +101,7 @@ class CallLog:
                 "calls_by_operation": dict(self._operations),
                 "calls_by_status": dict(self._statuses),
                 "token_requests": len(self._token_requests),
-                "token_requests_last_hour": sum(1 for at in self._token_requests if now - HOUR < at <= now),
+                "token_requests_last_hour": sum(1 for at in self._token_requests if now - HOUR_SECONDS < at <= now),
                 "tokens_issued": self._tokens_issued,
                 "peak_per_second": max(self._peaks.values(), default=0),
                 "peak_per_second_by_company": dict(self._peaks),

@@ -22,10 +22,10 @@ def authority(folder: Path) -> trustme.CA:
     public, private = folder / "ca.pem", folder / "ca-key.pem"
     if public.exists() and private.exists():
         return trustme.CA.from_pem(public.read_bytes(), private.read_bytes())
-    made = trustme.CA(organization_name="Sandbox of simulated providers")
-    _write(private, made.private_key_pem.bytes(), mode=0o600)
-    _write(public, made.cert_pem.bytes(), mode=0o644)
-    return made
+    ca = trustme.CA(organization_name="Sandbox of simulated providers")
+    _write(private, ca.private_key_pem.bytes(), mode=0o600)
+    _write(public, ca.cert_pem.bytes(), mode=0o644)
+    return ca
 
 
 def server_context(signed_by: trustme.CA) -> ssl.SSLContext:
@@ -81,7 +81,7 @@ def _make_self_signed(public: Path, private: Path) -> None:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
     alternatives = [x509.DNSName("localhost"), *(x509.IPAddress(ip_address(name)) for name in NAMES[1:])]
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -95,7 +95,7 @@ def _make_self_signed(public: Path, private: Path) -> None:
     encoding = serialization.Encoding.PEM
     form, sealing = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     _write(private, key.private_bytes(encoding, form, sealing), mode=0o600)
-    _write(public, made.public_bytes(encoding), mode=0o644)
+    _write(public, certificate.public_bytes(encoding), mode=0o644)
 
 
 def _write(path: Path, content: bytes, *, mode: int) -> None:

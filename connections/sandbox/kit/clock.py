@@ -13,7 +13,7 @@ class Clock:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._offset = float(store.kept("clock_offset_seconds", 0.0))
+        self._offset = float(store.get("clock_offset_seconds", 0.0))
 
     @property
     def offset_seconds(self) -> float:
@@ -27,5 +27,5 @@ class Clock:
 
     def move(self, offset_seconds: float) -> None:
         """Set how far this clock runs ahead of real time (negative: behind)."""
-        self._store.keep("clock_offset_seconds", offset_seconds)
+        self._store.set("clock_offset_seconds", offset_seconds)
         self._offset = offset_seconds

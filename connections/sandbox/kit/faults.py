@@ -56,19 +56,19 @@ class Faults:
         self._lock = threading.Lock()
         self._waiting: list[Fault] = []
 
-    def replace(self, wanted: Iterable[Mapping[str, Any]]) -> None:
+    def replace(self, faults: Iterable[Mapping[str, Any]]) -> None:
         """Forget what was waiting and take these instead; an empty list heals everything. Raises WrongFault."""
-        faults = []
-        for each in wanted:
+        waiting = []
+        for each in faults:
             if strange := set(each) - _FIELDS:
                 msg = f"unknown field {', '.join(sorted(strange))}"
                 raise WrongFault(msg)
             if "path" not in each:
                 msg = "a fault needs a path"
                 raise WrongFault(msg)
-            faults.append(Fault(**each))
+            waiting.append(Fault(**each))
         with self._lock:
-            self._waiting = faults
+            self._waiting = waiting
 
     def take(self, method: str, path: str) -> Fault | None:
         """The fault this call must meet, if any."""

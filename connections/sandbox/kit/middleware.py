@@ -31,8 +31,8 @@ def watch(app: Flask, kit: Kit, *, token_paths: Collection[str], plain_parameter
     def query() -> str:
         parts = []
         for name, value in request.args.items(multi=True):
-            shown = value if name in plain_parameters and _PLAIN.fullmatch(value) else "…"
-            parts.append(f"{name if _PLAIN.fullmatch(name) else '…'}={shown}")
+            text = value if name in plain_parameters and _PLAIN.fullmatch(value) else "…"
+            parts.append(f"{name if _PLAIN.fullmatch(name) else '…'}={text}")
         return "&".join(parts)
 
     @app.before_request

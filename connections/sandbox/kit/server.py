@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 LOOPBACK = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
-BODY_LIMIT = 2_000_000
+BODY_LIMIT_BYTES = 2_000_000
 HANDSHAKE_SECONDS = 10
 IDLE_SECONDS = 60
 _NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
@@ -56,8 +56,8 @@ class Listener:
         for listening in self._sockets:
             try:
                 listening.shutdown(socket.SHUT_RDWR)  # wakes the accepting thread
-            except OSError as gone:
-                if gone.errno != errno.ENOTCONN:
+            except OSError as error:
+                if error.errno != errno.ENOTCONN:
                     raise
             listening.close()
 
@@ -83,8 +83,8 @@ class _Links:
                 try:
                     # The socket's own: that of a TLS socket would pull the TLS state from under its thread.
                     socket.socket.shutdown(link, socket.SHUT_RDWR)
-                except OSError as gone:
-                    if gone.errno != errno.ENOTCONN:
+                except OSError as error:
+                    if error.errno != errno.ENOTCONN:
                         raise
 
 
@@ -167,7 +167,7 @@ class _Conversation(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > BODY_LIMIT:
+        if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > BODY_LIMIT_BYTES:
             self.close_connection = True
             self.send_error(411 if "Transfer-Encoding" in self.headers else 413)
             return

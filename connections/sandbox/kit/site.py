@@ -66,15 +66,15 @@ def keep_private(response: Response) -> Response:
 
 
 def add_shared_pages(pages: Blueprint, simulator: Simulator, kit: Kit) -> None:
-    """`asked` and `switches`, the same for every simulator, inside the simulator's own layout."""
+    """`calls` and `switches`, the same for every simulator, inside the simulator's own layout."""
     layout = f"{simulator.slug}/layout.html"
 
-    @pages.get("/asked")
-    def asked() -> Answer:
+    @pages.get("/calls")
+    def calls() -> Answer:
         live = "live" in request.args
-        calls, counters = kit.call_log.newest(), kit.call_log.counters()
+        newest, counters = kit.call_log.newest(), kit.call_log.counters()
         page = render_template(
-            "asked.html", layout=layout, live=live, calls=calls, counters=counters, simulator=simulator
+            "calls.html", layout=layout, live=live, calls=newest, counters=counters, simulator=simulator
         )
         # Only for somebody who pressed "Follow"; a header, as pages here have no script.
         return Response(page, headers={"Refresh": "3"} if live else {})
@@ -82,8 +82,8 @@ def add_shared_pages(pages: Blueprint, simulator: Simulator, kit: Kit) -> None:
     @pages.route("/switches", methods=["GET", "POST"])
     def switches() -> str | Answer:
         if request.method == "POST":
-            wanted = {name: request.form[name] for name in kit.switches.table if name in request.form}
-            kit.switches.flip(wanted)
+            positions = {name: request.form[name] for name in kit.switches.table if name in request.form}
+            kit.switches.flip(positions)
             return redirect(url_for(".switches", saved="yes", company=request.args.get("company")))
         return render_template(
             "switches.html",
@@ -119,8 +119,8 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
         return state()
 
     @pages.get("/control/switches")
-    def control_switches_told() -> dict[str, Any]:
-        return {"switches": kit.switches.told()}
+    def control_list_switches() -> dict[str, Any]:
+        return {"switches": kit.switches.descriptions()}
 
     @pages.post("/control/switches")
     def control_switches() -> dict[str, Any]:
@@ -129,11 +129,11 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
 
     @pages.post("/control/faults")
     def control_faults() -> dict[str, Any]:
-        wanted = request.get_json(force=True)
-        if not isinstance(wanted, list):
+        faults = request.get_json(force=True)
+        if not isinstance(faults, list):
             msg = "faults come as a list"
             raise WrongFault(msg)
-        kit.faults.replace(wanted)
+        kit.faults.replace(faults)
         return state()
 
     @pages.post("/control/reset-counters")
@@ -163,16 +163,16 @@ class WrongOrder(ValueError):
 
 def required_object() -> dict[str, Any]:
     """The JSON object of a control request. Raises WrongOrder."""
-    wanted = request.get_json(force=True, silent=True)
-    if not isinstance(wanted, dict):
+    body = request.get_json(force=True, silent=True)
+    if not isinstance(body, dict):
         msg = "a JSON object is needed"
         raise WrongOrder(msg)
-    return wanted
+    return body
 
 
-def required_field(wanted: Mapping[str, Any], name: str, *kinds: type) -> Any:
+def required_field(body: Mapping[str, Any], name: str, *kinds: type) -> Any:
     """A field a control request must have, of one of these types. Raises WrongOrder."""
-    value = wanted.get(name)
+    value = body.get(name)
     if not isinstance(value, kinds):
         msg = f"{name} is needed, as {' or '.join(kind.__name__ for kind in kinds)}"
         raise WrongOrder(msg)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_KEPT = "CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+_VALUES = "CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
 
 class Store:
@@ -24,7 +24,7 @@ class Store:
         # A killed simulator loses nothing; only a power cut may lose the last moments, which a stand-in may.
         self._link.execute("PRAGMA synchronous = NORMAL")
         self._link.execute("PRAGMA foreign_keys = ON")
-        self._link.execute(_KEPT)
+        self._link.execute(_VALUES)
         self._link.executescript(schema)
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
@@ -33,8 +33,8 @@ class Store:
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         with self._lock:
-            found: sqlite3.Row | None = self._link.execute(sql, values).fetchone()
-            return found
+            row: sqlite3.Row | None = self._link.execute(sql, values).fetchone()
+            return row
 
     def write(self, sql: str, *values: Any) -> sqlite3.Cursor:
         with self._lock:
@@ -55,9 +55,9 @@ class Store:
                 raise
             self._link.execute("COMMIT")
 
-    def kept(self, name: str, default: Any) -> Any:
+    def get(self, name: str, default: Any) -> Any:
         row = self.row("SELECT value FROM kept WHERE name = ?", name)
         return default if row is None else json.loads(row["value"])
 
-    def keep(self, name: str, value: Any) -> None:
+    def set(self, name: str, value: Any) -> None:
         self.write("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", name, json.dumps(value))

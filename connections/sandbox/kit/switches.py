@@ -60,9 +60,9 @@ class Switches:
     def __init__(self, table: tuple[Switch, ...], store: Store) -> None:
         self.table = {switch.name: switch for switch in table}
         self._store = store
-        kept: dict[str, str] = store.kept("switches", {})
+        saved: dict[str, str] = store.get("switches", {})
         self._positions = {switch.name: switch.default for switch in table}
-        self._positions.update({k: v for k, v in kept.items() if k in self.table and v in self.table[k].values})
+        self._positions.update({k: v for k, v in saved.items() if k in self.table and v in self.table[k].values})
 
     def __getitem__(self, name: str) -> str:
         return self._positions[name]
@@ -73,7 +73,7 @@ class Switches:
     def positions(self) -> dict[str, str]:
         return dict(self._positions)
 
-    def told(self) -> list[dict[str, object]]:
+    def descriptions(self) -> list[dict[str, object]]:
         """Every switch as the control API tells it, with where it stands now (`position`)."""
         return [
             {
@@ -91,10 +91,10 @@ class Switches:
     def reset(self) -> None:
         self.flip({switch.name: switch.default for switch in self.table.values()})
 
-    def flip(self, wanted: Mapping[str, object]) -> None:
+    def flip(self, changes: Mapping[str, object]) -> None:
         """Move several switches at once, or none; true and false stand for on and off. Raises UnknownSwitch."""
         positions = dict(self._positions)
-        for name, value in wanted.items():
+        for name, value in changes.items():
             position = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
             switch = self.table.get(name)
             if switch is None:
@@ -104,5 +104,5 @@ class Switches:
                 msg = f"switch {name} has no position {position!r}; it has {', '.join(switch.values)}"
                 raise UnknownSwitch(msg)
             positions[name] = position
-        self._store.keep("switches", positions)
+        self._store.set("switches", positions)
         self._positions = positions

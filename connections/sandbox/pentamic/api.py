@@ -75,10 +75,10 @@ def _add_admission(app: Flask, kit: Kit, grants: Grants, responses: Responses) -
 
     def elsewhere() -> Any | None:
         """The redirect that a slash too many or too few brings, before anything else is looked at."""
-        wanted, found = kit.switches["trailing_slash"], _COLLECTION.fullmatch(request.path)
-        if found is None or wanted == "accepted" or bool(found["slash"]) == (wanted == "added"):
+        rule, match = kit.switches["trailing_slash"], _COLLECTION.fullmatch(request.path)
+        if match is None or rule == "accepted" or bool(match["slash"]) == (rule == "added"):
             return None
-        path = f"/api{request.path}/" if wanted == "added" else f"/api{request.path[:-1]}"
+        path = f"/api{request.path}/" if rule == "added" else f"/api{request.path[:-1]}"
         query = request.query_string.decode("latin-1")
         return redirect(f"{request.host_url.rstrip('/')}{path}{'?' if query else ''}{query}", 301)
 
@@ -118,14 +118,14 @@ def _add_reading(app: Flask, kit: Kit, records: Records, responses: Responses) -
         body = ready.get(key)
         if body is None:
             body = responses.listing("Customer", records.customers(company, column, descending=descending))
-            if any(kept[0] != version for kept in list(ready)):
+            if any(cached[0] != version for cached in list(ready)):
                 ready.clear()
             ready[key] = body
         return responses.encoded(body)
 
     @app.get("/customers/<id>/invoices")
     def invoices(id: str) -> Response:
-        row = _found(records, id)
+        row = _existing(records, id)
         return responses.encoded(responses.listing("Invoice", records.invoices(g.session.company_id, row["id"])))
 
 
@@ -139,19 +139,19 @@ def _add_writing(app: Flask, kit: Kit, records: Records, responses: Responses) -
             return parsing.read_json(body)
         return None
 
-    def fields(told: parsing.Members, kept: sqlite3.Row | None) -> Fields:
-        def taken(code: str) -> bool:
-            others = records.holders(g.session.company_id, code) - {kept["id"] if kept else None}
+    def fields(sent_members: parsing.Members, existing: sqlite3.Row | None) -> Fields:
+        def is_taken(code: str) -> bool:
+            others = records.holders(g.session.company_id, code) - {existing["id"] if existing else None}
             return bool(others) and kit.switches["duplicate_tax_code"] == "refused"
 
         # XML has no quotes that could tell a number from text.
         accepts = "both" if request.mimetype in XML_TYPES else kit.switches["tax_code_accepted"]
-        name, tax_code = parsing.required(told, accepts=accepts, taken=taken)
+        name, tax_code = parsing.required(sent_members, accepts=accepts, is_taken=is_taken)
 
         def optional(field: str) -> str | None:
-            if field not in told and kept is not None and kit.switches["put_absent"] == "keep":
-                return str(kept[field]) if kept[field] is not None else None
-            return parsing.optional(told, field)
+            if field not in sent_members and existing is not None and kit.switches["put_absent"] == "keep":
+                return str(existing[field]) if existing[field] is not None else None
+            return parsing.optional(sent_members, field)
 
         return Fields(name, tax_code, optional("address"), optional("phone"))
 
@@ -161,34 +161,36 @@ def _add_writing(app: Flask, kit: Kit, records: Records, responses: Responses) -
     @app.post("/customers")
     def create() -> Response:
         """Answers 200, never 201."""
-        told = members()
-        if told is None:
+        sent_members = members()
+        if sent_members is None:
             return unsupported()
-        return responses.customer(records.create(g.session.company_id, fields(told, None)))
+        return responses.customer(records.create(g.session.company_id, fields(sent_members, None)))
 
     @app.put("/customers/<id>")
     def replace(id: str) -> Response:
-        told = members()
-        if told is None:
+        sent_members = members()
+        if sent_members is None:
             return unsupported()
-        kept = _found(records, id)
-        return responses.customer(records.replace(g.session.company_id, kept["id"], fields(told, kept)))
+        existing = _existing(records, id)
+        return responses.customer(
+            records.replace(g.session.company_id, existing["id"], fields(sent_members, existing))
+        )
 
     @app.delete("/customers/<id>")
     def delete(id: str) -> Response:
-        company, row = g.session.company_id, _found(records, id)
+        company, row = g.session.company_id, _existing(records, id)
         if kit.switches["delete_with_invoices"] == "refused" and records.invoices(company, row["id"]):
             return responses.business("HAS_INVOICES")
         records.delete(company, row["id"])
         return responses.customer(row) if kit.switches["delete_answer"] == "json" else silent()
 
 
-def _found(records: Records, told: str) -> sqlite3.Row:
+def _existing(records: Records, text: str) -> sqlite3.Row:
     """The customer that the path names. Raises Unreadable, and BusinessError: a missing one is no 404."""
-    if not re.fullmatch(r"\d{1,18}", told, re.ASCII):
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
         msg = "The request is invalid."
         raise parsing.Unreadable(msg)
-    row = records.customer(g.session.company_id, int(told))
+    row = records.customer(g.session.company_id, int(text))
     if row is None:
         raise parsing.BusinessError("ID_NOTFOUND")  # noqa: EM101 - a code, not a sentence
     return row
@@ -196,11 +198,11 @@ def _found(records: Records, told: str) -> sqlite3.Row:
 
 def _order(kit: Kit) -> tuple[str, bool]:
     """Column and direction that `orderBy` asks for. Raises Unreadable."""
-    told = request.args.get("orderBy", "").strip().lower()
+    order = request.args.get("orderBy", "").strip().lower()
     ending = " desc" if kit.switches["order_desc"] == "space" else "desc"
-    descending = told.endswith(ending)
-    field = told.removesuffix(ending).strip()
-    if field not in COLUMNS and told and kit.switches["order_unknown"] == "400":
+    descending = order.endswith(ending)
+    field = order.removesuffix(ending).strip()
+    if field not in COLUMNS and order and kit.switches["order_unknown"] == "400":
         msg = "orderBy names no field of a customer."
         raise parsing.Unreadable(msg)
     return (COLUMNS[field], descending) if field in COLUMNS else ("id", False)

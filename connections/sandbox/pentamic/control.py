@@ -39,13 +39,13 @@ def _add_access(pages: Blueprint, grants: Grants) -> None:
     @pages.post("/control/setup")
     def control_setup() -> dict[str, Any]:
         """A client for a company, and what the administrator would hand out with it."""
-        wanted = required_object()
-        company = _company(wanted)
-        name, scopes = wanted.get("name", f"{COMPANIES[company]}, portal"), wanted.get("scopes", [API_SCOPE])
-        made = client(grants.add_client(company, name=str(name), scopes=list(map(str, scopes))))
+        body = required_object()
+        company = _company(body)
+        name, scopes = body.get("name", f"{COMPANIES[company]}, portal"), body.get("scopes", [API_SCOPE])
+        credentials = client(grants.add_client(company, name=str(name), scopes=list(map(str, scopes))))
         fingerprints = grants.fingerprints()
         return {
-            "credentials": {part: made[part] for part in ("client_id", "client_secret", "scope")},
+            "credentials": {part: credentials[part] for part in ("client_id", "client_secret", "scope")},
             "company_id": company,
             "company": COMPANIES[company],
             "fingerprints": fingerprints,
@@ -56,22 +56,22 @@ def _add_access(pages: Blueprint, grants: Grants) -> None:
     @pages.post("/control/client")
     def control_client() -> dict[str, Any]:
         """Disable or enable a client, change its scopes, or give it a new secret; tells it as it is then."""
-        wanted = required_object()
-        found = client(required_field(wanted, "client_id", str))["client_id"]
-        if "enabled" in wanted:
-            grants.enable(found, required_field(wanted, "enabled", bool))
-        if "scopes" in wanted:
-            grants.allow_scopes(found, required_field(wanted, "scopes", list))
-        if wanted.get("new_secret"):
-            grants.renew_secret(found)
-        return client(found)
+        body = required_object()
+        client_id = client(required_field(body, "client_id", str))["client_id"]
+        if "enabled" in body:
+            grants.enable(client_id, required_field(body, "enabled", bool))
+        if "scopes" in body:
+            grants.allow_scopes(client_id, required_field(body, "scopes", list))
+        if body.get("new_secret"):
+            grants.renew_secret(client_id)
+        return client(client_id)
 
     @pages.post("/control/revoke")
     def control_revoke() -> dict[str, Any]:
         """The administrator disables every client, or the one with `client_id`."""
-        wanted = required_object()
-        found = [client(str(wanted["client_id"]))] if "client_id" in wanted else grants.clients()
-        ids = [each["client_id" if "client_id" in wanted else "id"] for each in found]
+        body = required_object()
+        clients = [client(str(body["client_id"]))] if "client_id" in body else grants.clients()
+        ids = [each["client_id" if "client_id" in body else "id"] for each in clients]
         for client_id in ids:
             grants.enable(client_id, False)
         return {"revoked": len(ids)}
@@ -85,7 +85,7 @@ def _add_access(pages: Blueprint, grants: Grants) -> None:
 
 
 def _add_records(pages: Blueprint, records: Records) -> None:
-    def listed(company: int, stream: str, customer: int | None) -> list[Any]:
+    def rows_of(company: int, stream: str, customer: int | None) -> list[Any]:
         plain = Shape()
         if stream == "customers":
             return [plain.record("Customer", row) for row in records.customers(company)]
@@ -95,13 +95,13 @@ def _add_records(pages: Blueprint, records: Records) -> None:
     def control_records() -> dict[str, Any]:
         """What is kept, whatever the switches make of it: tax codes as text, numbers as numbers."""
         stream, customer = _stream(request.args), request.args.get("customer", type=int)
-        return {"records": listed(_company(request.args), stream, customer)}
+        return {"records": rows_of(_company(request.args), stream, customer)}
 
     @pages.post("/control/records")
     def control_hold() -> dict[str, Any]:
-        wanted = required_object()
-        company, stream, count = _company(wanted), _stream(wanted), required_field(wanted, "count", int)
-        customer = required_field(wanted, "customer", int) if "customer" in wanted else None
+        body = required_object()
+        company, stream, count = _company(body), _stream(body), required_field(body, "count", int)
+        customer = required_field(body, "customer", int) if "customer" in body else None
         if not 0 <= count <= 100_000:
             msg = "count must be from 0 to 100000"
             raise WrongOrder(msg)
@@ -110,29 +110,29 @@ def _add_records(pages: Blueprint, records: Records) -> None:
 
     @pages.post("/control/touch")
     def control_touch() -> dict[str, Any]:
-        wanted = required_object()
-        ids = required_field(wanted, "ids", list)
-        records.touch(_company(wanted), _stream(wanted), ids)
+        body = required_object()
+        ids = required_field(body, "ids", list)
+        records.touch(_company(body), _stream(body), ids)
         return {"ids": ids}
 
     @pages.post("/control/remove")
     def control_remove() -> dict[str, Any]:
-        wanted = required_object()
-        ids = required_field(wanted, "ids", list)
-        records.remove(_company(wanted), _stream(wanted), ids)
+        body = required_object()
+        ids = required_field(body, "ids", list)
+        records.remove(_company(body), _stream(body), ids)
         return {"ids": ids}
 
 
-def _company(wanted: Mapping[str, Any]) -> int:
-    found = {str(company): company for company in COMPANIES}.get(str(wanted.get("company", MAIN_COMPANY)))
-    if found is None:
+def _company(body: Mapping[str, Any]) -> int:
+    company = {str(number): number for number in COMPANIES}.get(str(body.get("company", MAIN_COMPANY)))
+    if company is None:
         msg = f"company must be one of {', '.join(map(str, COMPANIES))}"
         raise WrongOrder(msg)
-    return found
+    return company
 
 
-def _stream(wanted: Mapping[str, Any]) -> str:
-    name = str(wanted.get("stream"))
+def _stream(body: Mapping[str, Any]) -> str:
+    name = str(body.get("stream"))
     if name not in STREAMS:
         msg = f"stream must be one of {', '.join(STREAMS)}"
         raise WrongOrder(msg)

@@ -72,8 +72,8 @@ class Grants:
     def certificate(self, door: str) -> str:
         """The certificate itself, PEM. Raises Refused."""
         self._known(door)
-        held = self.kit.doors[door].certificate
-        return held.pem if held else ""
+        certificate = self.kit.doors[door].certificate
+        return certificate.pem if certificate else ""
 
     def renew_certificate(self, door: str) -> None:
         """Serve a new one from now on. Raises Refused."""
@@ -143,11 +143,11 @@ class Grants:
     def session(self, token: str) -> Session | None:
         """Whom this token speaks for; None when it is unknown, expired, or ended with its client."""
         sql = "SELECT * FROM tokens WHERE digest = ? AND expires_at > ?"
-        found = self._store.row(sql, _digest(token), self.kit.clock.now())
-        client = None if found is None else self.client(found["client_id"])
-        if found is None or client is None or (client["disabled_at"] is not None and not self._outlive):
+        row = self._store.row(sql, _digest(token), self.kit.clock.now())
+        client = None if row is None else self.client(row["client_id"])
+        if row is None or client is None or (client["disabled_at"] is not None and not self._outlive):
             return None
-        return Session(client, frozenset(found["scope"].split()))
+        return Session(client, frozenset(row["scope"].split()))
 
     def count_live_tokens(self) -> int:
         """How many access tokens would be accepted now."""

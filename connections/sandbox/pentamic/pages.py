@@ -40,9 +40,9 @@ def pages(grants: Grants, records: Records) -> Blueprint:
         company = request.args.get("company", min(COMPANIES), type=int)
         if company not in COMPANIES:
             abort(404)
-        held = records.customers(company, descending=True)
+        rows = records.customers(company, descending=True)
         return render_template(
-            "pentamic/customers.html", company=company, companies=COMPANIES, count=len(held), newest=held[:NEWEST]
+            "pentamic/customers.html", company=company, companies=COMPANIES, count=len(rows), newest=rows[:NEWEST]
         )
 
     _add_client_pages(blueprint, grants)
@@ -51,10 +51,10 @@ def pages(grants: Grants, records: Records) -> Blueprint:
 
 
 def _add_client_pages(blueprint: Blueprint, grants: Grants) -> None:
-    def known(client_id: str) -> sqlite3.Row:
+    def client_or_404(client_id: str) -> sqlite3.Row:
         return grants.client(client_id) or abort(404)
 
-    def shown(client_id: str, done: str) -> Response:
+    def back_to_client(client_id: str, done: str) -> Response:
         return redirect(url_for(".client", client_id=client_id, done=done))
 
     @blueprint.route("/clients/new", methods=["GET", "POST"])
@@ -68,39 +68,39 @@ def _add_client_pages(blueprint: Blueprint, grants: Grants) -> None:
             "scopes": request.form.getlist("scopes"),
         }
         try:
-            made = grants.add_client(form["company"], name=form["name"], scopes=form["scopes"])
+            client_id = grants.add_client(form["company"], name=form["name"], scopes=form["scopes"])
         except Refused as refused:
             return _new_client_page(form, {refused.field: str(refused)}), 422
-        return shown(made, "created")
+        return back_to_client(client_id, "created")
 
     @blueprint.get("/clients/<client_id>")
     def client(client_id: str) -> str:
-        row = known(client_id)
+        row = client_or_404(client_id)
         return _client_page(grants, row)
 
     @blueprint.post("/clients/<client_id>/scopes")
     def change_scopes(client_id: str) -> Response | tuple[str, int]:
-        row = known(client_id)
+        row = client_or_404(client_id)
         try:
             grants.allow_scopes(row["id"], request.form.getlist("scopes"))
         except Refused as refused:
             return _client_page(grants, row, {refused.field: str(refused)}), 422
-        return shown(row["id"], "scopes")
+        return back_to_client(row["id"], "scopes")
 
     @blueprint.post("/clients/<client_id>/disable")
     def disable_client(client_id: str) -> Response:
-        grants.enable(known(client_id)["id"], False)
-        return shown(client_id, "disabled")
+        grants.enable(client_or_404(client_id)["id"], False)
+        return back_to_client(client_id, "disabled")
 
     @blueprint.post("/clients/<client_id>/enable")
     def enable_client(client_id: str) -> Response:
-        grants.enable(known(client_id)["id"], True)
-        return shown(client_id, "enabled")
+        grants.enable(client_or_404(client_id)["id"], True)
+        return back_to_client(client_id, "enabled")
 
     @blueprint.post("/clients/<client_id>/secret")
     def renew_secret(client_id: str) -> Response:
-        grants.renew_secret(known(client_id)["id"])
-        return shown(client_id, "secret")
+        grants.renew_secret(client_or_404(client_id)["id"])
+        return back_to_client(client_id, "secret")
 
 
 def _add_certificate_pages(blueprint: Blueprint, grants: Grants) -> None:
@@ -160,7 +160,7 @@ def _menu() -> list[tuple[str, list[tuple[str, str, str, bool]]]]:
         (
             "Simulator",
             [
-                entry("asked", "What the API was asked", "asked"),
+                entry("calls", "What the API was asked", "calls"),
                 entry("switches", "Switches", "switches"),
             ],
         ),

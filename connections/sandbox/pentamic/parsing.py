@@ -30,21 +30,21 @@ Members = Mapping[str, Value]  # by lower-case name
 def read_json(body: bytes) -> Members:
     """The members of the one object; numbers keep their digits. Raises Unreadable."""
 
-    def quote(found: re.Match[str]) -> str:
-        token = found[0]
+    def quote(match: re.Match[str]) -> str:
+        token = match[0]
         return token if token.startswith('"') else json.dumps(_NUMBER + token)
 
     try:
-        told = json.loads(_STRING_OR_NUMBER.sub(quote, body.decode("utf-8-sig")))
+        document = json.loads(_STRING_OR_NUMBER.sub(quote, body.decode("utf-8-sig")))
     except (UnicodeDecodeError, ValueError, RecursionError) as wrong:
         msg = "The request body is not valid JSON."
         raise Unreadable(msg) from wrong
-    if told is None:
+    if document is None:
         return {}
-    if not isinstance(told, dict):
+    if not isinstance(document, dict):
         msg = "The request body must be one customer."
         raise Unreadable(msg)
-    return {name.lower(): _scalar(value) for name, value in told.items()}
+    return {name.lower(): _scalar(value) for name, value in document.items()}
 
 
 def _scalar(value: Any) -> Value:
@@ -72,11 +72,11 @@ def read_xml(body: bytes, *, strict: bool) -> Members:
     if root.tag != f"{{{NAMESPACE}}}Customer":
         return {}
     members: dict[str, Value] = {}
-    left = list(MEMBERS)
+    allowed = list(MEMBERS)
     for element in root:
         space, _, name = element.tag.rpartition("}")
-        if space == f"{{{NAMESPACE}" and name in left:
-            del left[: left.index(name) + 1]
+        if space == f"{{{NAMESPACE}" and name in allowed:
+            del allowed[: allowed.index(name) + 1]
             members[name.lower()] = _text(element)
     return members
 
@@ -85,7 +85,7 @@ def _text(element: ElementTree.Element) -> str | None:
     return None if element.get(f"{{{INSTANCE}}}nil") == "true" else element.text or ""
 
 
-def required(members: Members, *, accepts: str, taken: Callable[[str], bool]) -> tuple[str, str]:
+def required(members: Members, *, accepts: str, is_taken: Callable[[str], bool]) -> tuple[str, str]:
     """Name and tax code; `accepts` is the switch, `taken` says that another customer has a code. Raises BusinessError."""
     name = optional(members, "name")
     if not name:
@@ -95,7 +95,7 @@ def required(members: Members, *, accepts: str, taken: Callable[[str], bool]) ->
     if not code:
         raise BusinessError("TAXC_REQUIRED" if value is None or value == "" else "TAXC_INVALID")
     kind = "number" if isinstance(value, Digits) else "text"
-    if accepts not in ("both", kind) or not TAX_CODE.fullmatch(code) or taken(code):
+    if accepts not in ("both", kind) or not TAX_CODE.fullmatch(code) or is_taken(code):
         raise BusinessError("TAXC_INVALID")  # noqa: EM101 - a code, not a sentence
     return name, code
 

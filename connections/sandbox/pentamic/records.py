@@ -37,7 +37,7 @@ class Records:
         self._kit = kit
         self._store = kit.store
         self.version = 0
-        if self._store.kept("seeded", "") != kit.records:
+        if self._store.get("seeded", "") != kit.records:
             self.reset()
 
     def reset(self) -> None:
@@ -54,22 +54,22 @@ class Records:
                     self._insert(company, customer_id, sample_data.customer(company, number))
                     for each in sample_data.invoices(company, number):
                         self._store.write(_ADD_INVOICE, customer_id, *each)
-            self._store.keep("seeded", self._kit.records)
+            self._store.set("seeded", self._kit.records)
         self.version += 1
 
-    def _insert(self, company: int, customer_id: int | None, made: sample_data.Customer) -> int:
+    def _insert(self, company: int, customer_id: int | None, values: sample_data.Customer) -> int:
         sql = "INSERT INTO customers (id, company_id, name, tax_code, address, phone) VALUES (?, ?, ?, ?, ?, ?)"
-        return self._store.write(sql, customer_id, company, *made).lastrowid or 0
+        return self._store.write(sql, customer_id, company, *values).lastrowid or 0
 
     # -- what the API does -----------------------------------------------------------------------------------------
 
     def customers(self, company: int, column: str = "id", *, descending: bool = False) -> list[sqlite3.Row]:
-        found = self._store.rows("SELECT * FROM customers WHERE company_id = ? ORDER BY id", company)
+        rows = self._store.rows("SELECT * FROM customers WHERE company_id = ? ORDER BY id", company)
         if column != "id":
-            found.sort(key=lambda row: str(row[column] or "").casefold(), reverse=descending)
+            rows.sort(key=lambda row: str(row[column] or "").casefold(), reverse=descending)
         elif descending:
-            found.reverse()
-        return found
+            rows.reverse()
+        return rows
 
     def customer(self, company: int, customer_id: int) -> sqlite3.Row | None:
         sql = "SELECT * FROM customers WHERE company_id = ? AND id = ?"
@@ -82,8 +82,8 @@ class Records:
 
     def create(self, company: int, fields: Fields) -> sqlite3.Row:
         with self._store.transaction():
-            made = sample_data.Customer(fields.name, fields.tax_code, fields.address, fields.phone)
-            customer_id = self._insert(company, None, made)
+            values = sample_data.Customer(fields.name, fields.tax_code, fields.address, fields.phone)
+            customer_id = self._insert(company, None, values)
             sql = "INSERT INTO created (company_id, customer_id, tax_code) VALUES (?, ?, ?)"
             self._store.write(sql, company, customer_id, fields.tax_code)
         self.version += 1
@@ -127,12 +127,12 @@ class Records:
         """Cut the newest or invent more, until there are exactly `count`. Raises Refused."""
         self._present(company, customer_id)
         with self._store.transaction():
-            held = [row["id"] for row in self._listed(company, stream, customer_id)]
-            self._drop(stream, held[count:])
+            ids = [row["id"] for row in self._listed(company, stream, customer_id)]
+            self._drop(stream, ids[count:])
             owners = [customer_id] if customer_id else [row["id"] for row in self.customers(company)]
             if stream == "invoices" and count and not owners:
                 raise Refused(field="count", message="There is no customer who could have an invoice.")
-            for number in range(len(held), count):
+            for number in range(len(ids), count):
                 if stream == "customers":
                     self._insert(company, None, sample_data.customer(company, number))
                 else:
@@ -143,9 +143,9 @@ class Records:
 
     def touch(self, company: int, stream: str, ids: Iterable[int]) -> None:
         """Change these as if somebody at the company had edited them. Raises Refused."""
-        wanted = self._known(company, stream, ids)
+        numbers = self._checked_ids(company, stream, ids)
         with self._store.transaction():
-            for number in wanted:
+            for number in numbers:
                 if stream == "customers":
                     sql = """UPDATE customers SET touches = touches + 1,
                         address = 'Phòng ' || (touches + 1) || ', ngõ Vừa Sửa' WHERE id = ?"""
@@ -156,9 +156,9 @@ class Records:
 
     def remove(self, company: int, stream: str, ids: Iterable[int]) -> None:
         """Delete these at Pentamic. Raises Refused."""
-        wanted = self._known(company, stream, ids)
+        numbers = self._checked_ids(company, stream, ids)
         with self._store.transaction():
-            self._drop(stream, wanted)
+            self._drop(stream, numbers)
         self.version += 1
 
     def _listed(self, company: int, stream: str, customer_id: int | None = None) -> list[sqlite3.Row]:
@@ -168,11 +168,11 @@ class Records:
         for number in ids:
             self._store.write(_DROP[stream], number)
 
-    def _known(self, company: int, stream: str, ids: Iterable[int]) -> list[int]:
-        wanted, held = set(ids), {row["id"] for row in self._listed(company, stream)}
-        if strange := wanted - held:
+    def _checked_ids(self, company: int, stream: str, ids: Iterable[int]) -> list[int]:
+        numbers, existing = set(ids), {row["id"] for row in self._listed(company, stream)}
+        if strange := numbers - existing:
             raise Refused(field="ids", message=f"Among the {stream} there is no {sorted(strange)[0]}.")
-        return sorted(wanted)
+        return sorted(numbers)
 
     def _present(self, company: int, customer_id: int | None) -> None:
         if customer_id is not None and self.customer(company, customer_id) is None:

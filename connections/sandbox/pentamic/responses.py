@@ -39,8 +39,8 @@ class Responses:
     def customer(self, row: sqlite3.Row) -> Response:
         shape = serializers.Shape.of(self._kit.switches)
         if self.xml:
-            return self._sent(serializers.xml_record("Customer", shape.record("Customer", row, xml=True)))
-        return self._sent(serializers.json_record(shape.record("Customer", row)))
+            return self._response(serializers.xml_record("Customer", shape.record("Customer", row, xml=True)))
+        return self._response(serializers.json_record(shape.record("Customer", row)))
 
     def listing(self, kind: serializers.Kind, rows: Sequence[sqlite3.Row]) -> bytes:
         """A whole list, encoded."""
@@ -50,13 +50,13 @@ class Responses:
             return serializers.xml_list(kind, described).encode()
         text = serializers.json_list(described)
         if kind == "Invoice" and self._kit.switches["invoices_envelope"] == "object":
-            text = f'{{"{shape.named("invoices")}":{text}}}'
+            text = f'{{"{shape.member_name("invoices")}":{text}}}'
         return text.encode()
 
     def business(self, code: str) -> Response:
         """A business error: always 403."""
         g.note = code
-        return self._sent(serializers.xml_error("error", code) if self.xml else f'{{"error":"{code}"}}', 403)
+        return self._response(serializers.xml_error("error", code) if self.xml else f'{{"error":"{code}"}}', 403)
 
     def trouble(self, status: int, message: str) -> Response:
         """What the framework answers before any business is done."""
@@ -67,12 +67,12 @@ class Responses:
         if body == "html":
             return page(status, message)
         written = serializers.xml_error("Message", message) if self.xml else f'{{"Message":"{message}"}}'
-        return self._sent(written, status)
+        return self._response(written, status)
 
     def encoded(self, body: bytes) -> Response:
         return Response(body, content_type=f"{self.format}; charset=utf-8")
 
-    def _sent(self, text: str, status: int = 200) -> Response:
+    def _response(self, text: str, status: int = 200) -> Response:
         answer = self.encoded(text.encode())
         answer.status_code = status
         return answer

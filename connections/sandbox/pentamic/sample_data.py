@@ -79,5 +79,5 @@ def invoices(company: int, number: int) -> list[Invoice]:
 def invoice(drawn: random.Random, number: str) -> Invoice:
     billed = FIRST_DAY + timedelta(days=drawn.randrange(DAYS), seconds=drawn.randrange(32_000))
     total = drawn.randint(50, 90_000) * 1000 + drawn.choice((0, 0, 0, 0.5))
-    told = None if drawn.random() < 0.05 else f"HD-{number}"
-    return Invoice(number=told, billed=billed.isoformat(), total=total, paid=drawn.random() < 0.7)
+    printed_number = None if drawn.random() < 0.05 else f"HD-{number}"
+    return Invoice(number=printed_number, billed=billed.isoformat(), total=total, paid=drawn.random() < 0.7)

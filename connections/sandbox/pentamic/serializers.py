@@ -51,9 +51,9 @@ class Shape:
             described |= {"status": "UNDER_REVIEW", "groupId": 7}
         if self.empty_fields == "missing":
             described = {name: value for name, value in described.items() if value is not None}
-        return {_pascal(name) if xml else self.named(name): value for name, value in described.items()}
+        return {_pascal(name) if xml else self.member_name(name): value for name, value in described.items()}
 
-    def named(self, name: str) -> str:
+    def member_name(self, name: str) -> str:
         return _pascal(name) if self.field_names == "PascalCase" else name
 
     def _customer(self, row: sqlite3.Row) -> dict[str, Value]:

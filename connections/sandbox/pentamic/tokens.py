@@ -46,10 +46,10 @@ def identity(kit: Kit, grants: Grants) -> WSGIApplication:
             return refuse("invalid_client")
         if form.get("grant_type") != "client_credentials":
             return refuse("unsupported_grant_type")
-        wanted = set(form.get("scope", "").split())
-        if not wanted or not wanted <= set(client["scopes"].split()):
+        scopes = set(form.get("scope", "").split())
+        if not scopes or not scopes <= set(client["scopes"].split()):
             return refuse("invalid_scope")
-        answer: dict[str, Any] = {"access_token": grants.issue_token(client, " ".join(sorted(wanted)))}
+        answer: dict[str, Any] = {"access_token": grants.issue_token(client, " ".join(sorted(scopes)))}
         if kit.switches["expires_in"] != "missing":
             answer["expires_in"] = TOKEN_SECONDS if kit.switches["expires_in"] == "number" else str(TOKEN_SECONDS)
         answer["token_type"] = kit.switches["token_type"]

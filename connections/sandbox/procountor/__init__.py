@@ -34,9 +34,13 @@ def _open(kit: Kit) -> Running:
 
     def client() -> dict[str, str]:
         first = accounts.client(FIRST_CLIENT) or accounts.clients()[0]
-        found = {"client_id": first["id"], "client_secret": first["secret"], "redirect_uri": first["redirect_uri"]}
+        credentials = {
+            "client_id": first["id"],
+            "client_secret": first["secret"],
+            "redirect_uri": first["redirect_uri"],
+        }
         # Below the pages of this simulator: the link that the vendor is given for its customers.
-        return {**found, "activation_path": f"/activate?integrationId={FIRST_SPECIFICATION}"}
+        return {**credentials, "activation_path": f"/activate?integrationId={FIRST_SPECIFICATION}"}
 
     def state() -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ from connections.sandbox.procountor.authorization import NoWayBack, consent_page
 
 FIRST_SPECIFICATION = 4001
 EXPIRY_SECONDS = 86_400  # a request expires; when, nobody says
-REASON_LIMIT = 255
+REASON_LIMIT_CHARACTERS = 255
 WORDS = ("description", "privacy_policy", "terms", "support", "callback")
 
 
@@ -78,15 +78,15 @@ class Activations:
             raise Refused(field="companies", message="Choose at least one company.")
         ident = secrets.token_hex(16)
         email = f"{person['name'].lower().replace(' ', '.')}@example.com"
-        told = json.dumps([{"companyId": company, "extraInfo": extra} for company, extra in companies.items()])
+        chosen = json.dumps([{"companyId": company, "extraInfo": extra} for company, extra in companies.items()])
         sql = """INSERT INTO activations (id, specification_id, email, full_name, companies, expires_at)
             VALUES (?, ?, ?, ?, ?, ?)"""
         expires = self.kit.clock.now() + EXPIRY_SECONDS
-        self.kit.store.write(sql, ident, specification["id"], email, person["name"], told, expires)
+        self.kit.store.write(sql, ident, specification["id"], email, person["name"], chosen, expires)
         return self.back(specification, {self.kit.switches["activation_id"]: ident})
 
-    def back(self, specification: sqlite3.Row, told: Mapping[str, str]) -> str:
-        return f"{specification['callback'] or specification['redirect_uri']}?{urlencode(told)}"
+    def back(self, specification: sqlite3.Row, answer: Mapping[str, str]) -> str:
+        return f"{specification['callback'] or specification['redirect_uri']}?{urlencode(answer)}"
 
     # -- the vendor ------------------------------------------------------------------------------------------------
 
@@ -105,8 +105,8 @@ class Activations:
             answered: dict[str, Any] = json.loads(row["answered"])
             return answered
         with self.kit.store.transaction():
-            made = [{"companyId": c, "apiKey": self._activate(c, row["client_id"])} for c in approved]
-            answer = {"companiesIntegrated": made}
+            keys = [{"companyId": c, "apiKey": self._activate(c, row["client_id"])} for c in approved]
+            answer = {"companiesIntegrated": keys}
             sql = "UPDATE activations SET answered = ? WHERE id = ?"
             self.kit.store.write(sql, json.dumps(answer), row["id"])
         return answer
@@ -116,10 +116,10 @@ class Activations:
         if self.kit.switches.on("activation_allows_usage"):
             self.accounts.allow_usage(company_id, True)
         sql = "SELECT api_key FROM activated WHERE company_id = ? AND client_id = ?"
-        if held := self.kit.store.row(sql, company_id, client_id):
-            key = self.accounts.key(held["api_key"])
+        if existing := self.kit.store.row(sql, company_id, client_id):
+            key = self.accounts.key(existing["api_key"])
             if key and key["revoked_at"] is None and self.accounts.user(company_id, key["user_id"]):
-                return str(held["api_key"])
+                return str(existing["api_key"])
         company, client = self.accounts.company(company_id), self.accounts.client(client_id)
         if company is None or client is None:
             raise Refused(field="companies", message="There is no such company.")
@@ -135,24 +135,24 @@ class Activations:
 def add_activation(pages: Blueprint, activations: Activations) -> None:
     """`/activate?integrationId=…` for the customer, `/specification` for the vendor."""
 
-    def wanted() -> sqlite3.Row:
-        found = activations.specification(request.args.get("integrationId", ""))
-        if found is None:
+    def requested_specification() -> sqlite3.Row:
+        row = activations.specification(request.args.get("integrationId", ""))
+        if row is None:
             msg = "No integration has this id."
             raise NoWayBack(msg)
-        return found
+        return row
 
-    def shown(chosen: Mapping[str, Any], errors: Mapping[str, str], status: int = 200) -> Answer:
+    def consent_form(chosen: Mapping[str, Any], errors: Mapping[str, str], status: int = 200) -> Answer:
         companies = activations.companies()
         people = [u for c in companies for u in activations.accounts.users(c["id"]) if u["person"]]
-        found = {"companies": companies, "people": people, "chosen": chosen, "errors": errors}
-        return consent_page("procountor/activate.html", status, specification=wanted(), **found)
+        values = {"companies": companies, "people": people, "chosen": chosen, "errors": errors}
+        return consent_page("procountor/activate.html", status, specification=requested_specification(), **values)
 
     @pages.route("/activate", methods=["GET", "POST"])
     def activate() -> Answer:
-        specification = wanted()
+        specification = requested_specification()
         if request.method == "GET":
-            return shown({}, {})
+            return consent_form({}, {})
         if "deny" in request.form:
             return redirect(activations.back(specification, {"error": "access_denied"}))
         picked = [int(text) for text in request.form.getlist("companies") if text.isdecimal()]
@@ -161,14 +161,16 @@ def add_activation(pages: Blueprint, activations: Activations) -> None:
         try:
             where = activations.begin(specification, user_id=int(user) if user.isdecimal() else 0, companies=extra)
         except Refused as refused:
-            return shown({"user": user, "companies": picked, "extra": extra}, {refused.field: str(refused)}, 422)
+            return consent_form(
+                {"user": user, "companies": picked, "extra": extra}, {refused.field: str(refused)}, 422
+            )
         return redirect(where)
 
     @pages.route("/specification", methods=["GET", "POST"])
     def specification() -> str | Answer | tuple[str, int]:
         errors: dict[str, str] = {}
-        held = activations.specification(FIRST_SPECIFICATION)
-        form: dict[str, Any] = dict(held) if held else {}
+        row = activations.specification(FIRST_SPECIFICATION)
+        form: dict[str, Any] = dict(row) if row else {}
         if request.method == "POST":
             form |= {name: request.form.get(name, "").strip() for name in WORDS}
             try:

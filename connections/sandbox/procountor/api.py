@@ -141,22 +141,22 @@ def api(
 
     @app.get("/company")
     def company() -> dict[str, Any]:
-        held = g.session.company
+        company = g.session.company
         address = {
-            "name": held["name"],
+            "name": company["name"],
             "street": "Keksitty katu 1",
             "zip": "00001",
             "city": "MALLILA",
             "country": "FINLAND",
         }
         return {
-            "id": held["id"],
-            "name": held["name"],
+            "id": company["id"],
+            "name": company["name"],
             "country": "FINLAND",
             "productVersion": "FINANCIALS",
             "companyAddress": address,
             "billingAddress": address,
-            "businessIdentifier": {"brnType": "BUSINESS_ID", "code": held["code"]},
+            "businessIdentifier": {"brnType": "BUSINESS_ID", "code": company["code"]},
             "companyCurrency": "EUR",
         }
 
@@ -201,7 +201,7 @@ def add_refusals(app: Flask, kit: Kit) -> None:
 
     @app.errorhandler(WrongBody)
     def wrong_body(error: WrongBody) -> Response:
-        return troubles(400, error.found)
+        return troubles(400, error.problems)
 
     @app.errorhandler(WrongVersion)
     def wrong_version(_: WrongVersion) -> Response:

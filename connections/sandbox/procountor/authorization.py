@@ -47,9 +47,9 @@ class Login:
             raise NoWayBack(msg)
         return client
 
-    def back(self, client: sqlite3.Row, query: Mapping[str, str], **told: str) -> str:
+    def back(self, client: sqlite3.Row, query: Mapping[str, str], **answer: str) -> str:
         state = {"state": query["state"]} if "state" in query else {}
-        return f"{client['redirect_uri']}?{urlencode(told | state)}"
+        return f"{client['redirect_uri']}?{urlencode(answer | state)}"
 
     def approve(self, page: str, query: Mapping[str, str], *, user_id: int, key_user_id: int | None = None) -> str:
         """Where the browser goes with a code. Raises NoWayBack, Refused."""
@@ -76,8 +76,8 @@ class Login:
     def deny(self, query: Mapping[str, str]) -> str | None:
         """Where the browser goes without a code; None where the client hears nothing. Raises NoWayBack."""
         client = self.client(query)
-        told = self.kit.switches["login_denied"] == "told"
-        return self.back(client, query, error="access_denied") if told else None
+        sends_back = self.kit.switches["login_denied"] == "told"
+        return self.back(client, query, error="access_denied") if sends_back else None
 
     def user(self, user_id: int) -> sqlite3.Row | None:
         return next((u for company, users in self.people() for u in users if u["id"] == user_id), None)
@@ -103,15 +103,15 @@ class _Form:
 def add_login(pages: Blueprint, login: Login) -> None:
     """`/login` and `/keylogin`."""
 
-    def shown(page: str, form: _Form, status: int = 200) -> Response:
+    def login_form(page: str, form: _Form, status: int = 200) -> Response:
         client = login.client(request.args)
-        found = {"client": client, "people": login.people(), "chosen": form.chosen, "errors": form.errors}
-        return consent_page("procountor/login.html", status, for_key=page == "keylogin", **found)
+        values = {"client": client, "people": login.people(), "chosen": form.chosen, "errors": form.errors}
+        return consent_page("procountor/login.html", status, for_key=page == "keylogin", **values)
 
     def answer(page: str) -> Answer:
         query = request.args.to_dict()
         if request.method == "GET":
-            return shown(page, _Form())
+            return login_form(page, _Form())
         form = request.form.to_dict()
         if "deny" in form:
             where = login.deny(query)
@@ -120,7 +120,7 @@ def add_login(pages: Blueprint, login: Login) -> None:
             user, key_user = (int(v) if (v := form.get(n, "")).isdecimal() else 0 for n in ("user", "key_user"))
             return redirect(login.approve(page, query, user_id=user, key_user_id=key_user))
         except Refused as refused:
-            return shown(page, _Form(form, {refused.field: str(refused)}), 422)
+            return login_form(page, _Form(form, {refused.field: str(refused)}), 422)
 
     @pages.route("/login", methods=["GET", "POST"])
     def login_page() -> Answer:

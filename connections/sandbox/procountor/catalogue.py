@@ -58,7 +58,7 @@ class Stream:
     only_previous_id: bool = False
     ascending: bool = False
     many_by_id: bool = False
-    said: tuple[str, ...] = ()
+    reference_fields: tuple[str, ...] = ()
 
     def needed(self, kind: str) -> tuple[str, ...]:
         return self.opened_by.get(kind, self.opened_by.get("", ()))
@@ -86,7 +86,7 @@ STREAMS = {
             headers={"name": "name", "identifier": "invoicingInfo.identifier"},
             moments=CHANGED,
             many_by_id=True,
-            said=("name", "invoicingInfo.customerNumber", "invoicingInfo.identifier"),
+            reference_fields=("name", "invoicingInfo.customerNumber", "invoicingInfo.identifier"),
         ),
         Stream(
             "products",
@@ -101,7 +101,7 @@ STREAMS = {
             only_previous_id=True,
             ascending=True,
             many_by_id=True,
-            said=("name", "code"),
+            reference_fields=("name", "code"),
         ),
         Stream(
             "invoices",
@@ -125,7 +125,7 @@ STREAMS = {
             moments=CREATED,
             orders={**BY_VERSION, "orderByDate": "date", "orderByCreated": "created"},
             many_by_id=True,
-            said=("originalInvoiceNumber", "orderReference", "additionalInformation", "notes"),
+            reference_fields=("originalInvoiceNumber", "orderReference", "additionalInformation", "notes"),
         ),
         Stream(
             "ledger_receipts",
@@ -138,7 +138,7 @@ STREAMS = {
             moments=CREATED,
             orders={**BY_VERSION, "orderByDate": "receiptDate", "orderByCreated": "created"},
             many_by_id=True,
-            said=("name", "accountantsNotes", "invoiceNotes", "transactionDescription"),
+            reference_fields=("name", "accountantsNotes", "invoiceNotes", "transactionDescription"),
         ),
         Stream(
             "payments",
@@ -146,7 +146,7 @@ STREAMS = {
             {"": BANK},
             equal={"invoiceId": "invoiceId"},
             days={"start": "paymentDate"},
-            said=("description",),
+            reference_fields=("description",),
         ),
         Stream(
             "reference_payments",
@@ -173,7 +173,7 @@ STREAMS = {
 
 def at(body: Mapping[str, object] | None, place: str) -> object:
     """The value at `section.name`, or None where there is nothing."""
-    found: object = body
+    value: object = body
     for name in place.split("."):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    return found
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value

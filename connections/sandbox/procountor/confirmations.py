@@ -81,8 +81,8 @@ class Confirmations:
             sql = "UPDATE confirmations SET state = ?, result = ? WHERE id = ?"
             self.kit.store.write(sql, state, json.dumps(result), ident)
         if state == "confirmed":
-            told = {"transactionIdentifier": ident, "result": result}
-            self.webhooks.deliver(row["company_id"], deed.event, told)
+            payload = {"transactionIdentifier": ident, "result": result}
+            self.webhooks.deliver(row["company_id"], deed.event, payload)
         return state
 
     def outcome(self, session: Session, ident: str) -> tuple[int, Body]:

@@ -42,12 +42,12 @@ def add_control(pages: Blueprint, parts: Parts) -> None:
         return {"error": f"{error.field}: {error}"}, 400
 
 
-def _company(parts: Parts, wanted: Mapping[str, Any]) -> sqlite3.Row:
-    found = parts.accounts.company(int(wanted.get("company") or MAIN_COMPANY))
-    if found is None:
+def _company(parts: Parts, body: Mapping[str, Any]) -> sqlite3.Row:
+    company = parts.accounts.company(int(body.get("company") or MAIN_COMPANY))
+    if company is None:
         msg = "there is no such company"
         raise WrongOrder(msg)
-    return found
+    return company
 
 
 def _add_people(pages: Blueprint, parts: Parts) -> None:
@@ -56,60 +56,60 @@ def _add_people(pages: Blueprint, parts: Parts) -> None:
     @pages.post("/control/setup")
     def control_setup() -> dict[str, Any]:
         """Allow usage, make a technical user and a key; without `user` it may do everything, else what is told."""
-        wanted = required_object()
-        held, described = _company(parts, wanted), wanted.get("user") or {"preset": "everything"}
+        body = required_object()
+        company, described = _company(parts, body), body.get("user") or {"preset": "everything"}
         levels = _levels(described)
-        accounts.allow_usage(held["id"], bool(wanted.get("usage_allowed", True)))
-        name, m2m_only = described.get("name", f"{held['name']} Portal API"), bool(described.get("m2m_only", True))
-        user_id = accounts.add_user(held["id"], name=name, levels=levels, m2m_only=m2m_only)
-        client_id = wanted.get("client_id") or accounts.clients()[0]["id"]
-        api_key = accounts.add_key(held["id"], user_id=user_id, client_id=client_id)
-        told = {"company_id": held["id"], "company": held["name"], "user_id": user_id, "api_key": api_key}
-        return {**told, "credentials": {"api_key": api_key}}
+        accounts.allow_usage(company["id"], bool(body.get("usage_allowed", True)))
+        name, m2m_only = described.get("name", f"{company['name']} Portal API"), bool(described.get("m2m_only", True))
+        user_id = accounts.add_user(company["id"], name=name, levels=levels, m2m_only=m2m_only)
+        client_id = body.get("client_id") or accounts.clients()[0]["id"]
+        api_key = accounts.add_key(company["id"], user_id=user_id, client_id=client_id)
+        answer = {"company_id": company["id"], "company": company["name"], "user_id": user_id, "api_key": api_key}
+        return {**answer, "credentials": {"api_key": api_key}}
 
     @pages.post("/control/key")
     def control_key() -> dict[str, Any]:
-        wanted = required_object()
-        held, client_id = _company(parts, wanted), wanted.get("client_id") or accounts.clients()[0]["id"]
+        body = required_object()
+        company, client_id = _company(parts, body), body.get("client_id") or accounts.clients()[0]["id"]
         return {
             "api_key": accounts.add_key(
-                held["id"], user_id=required_field(wanted, "user_id", int), client_id=client_id
+                company["id"], user_id=required_field(body, "user_id", int), client_id=client_id
             )
         }
 
     @pages.post("/control/usage")
     def control_usage() -> dict[str, Any]:
-        wanted = required_object()
-        accounts.allow_usage(_company(parts, wanted)["id"], required_field(wanted, "allowed", bool))
-        return {"allowed": wanted["allowed"]}
+        body = required_object()
+        accounts.allow_usage(_company(parts, body)["id"], required_field(body, "allowed", bool))
+        return {"allowed": body["allowed"]}
 
     @pages.post("/control/user")
     def control_user() -> dict[str, Any]:
         """Change rights or the limitation to M2M, change the password, or remove the user."""
-        wanted = required_object()
-        held = _company(parts, wanted)
-        user = accounts.user(held["id"], required_field(wanted, "user_id", int))
+        body = required_object()
+        company = _company(parts, body)
+        user = accounts.user(company["id"], required_field(body, "user_id", int))
         if user is None:
             msg = "there is no such user in this company"
             raise WrongOrder(msg)
-        if {"rights", "preset", "m2m_only"} & set(wanted):
-            m2m_only = bool(wanted.get("m2m_only", user["m2m_only"]))
-            levels = _levels(wanted) if {"rights", "preset"} & set(wanted) else accounts.levels(user)
+        if {"rights", "preset", "m2m_only"} & set(body):
+            m2m_only = bool(body.get("m2m_only", user["m2m_only"]))
+            levels = _levels(body) if {"rights", "preset"} & set(body) else accounts.levels(user)
             accounts.change_user(user, name=user["name"], levels=levels, role=user["role"], m2m_only=m2m_only)
-        if wanted.get("password_changed"):
+        if body.get("password_changed"):
             accounts.change_password(user["id"])
-        if wanted.get("removed"):
+        if body.get("removed"):
             accounts.remove_user(user["id"])
         return {"user_id": user["id"]}
 
     @pages.post("/control/revoke")
     def control_revoke() -> dict[str, Any]:
         """One `api_key`, or with an empty object everything that was granted to anybody."""
-        wanted = required_object()
-        if not wanted:
+        body = required_object()
+        if not body:
             accounts.revoke_everything()
             return {"revoked": True}
-        key = accounts.key(required_field(wanted, "api_key", str))
+        key = accounts.key(required_field(body, "api_key", str))
         if key is None:
             msg = "there is no such API key"
             raise WrongOrder(msg)
@@ -120,8 +120,8 @@ def _add_people(pages: Blueprint, parts: Parts) -> None:
 def _add_records(pages: Blueprint, parts: Parts) -> None:
     records = parts.records
 
-    def stream(wanted: Mapping[str, Any]) -> str:
-        name = str(wanted.get("stream"))
+    def stream_of(body: Mapping[str, Any]) -> str:
+        name = str(body.get("stream"))
         if name not in STREAMS:
             msg = f"stream must be one of {', '.join(STREAMS)}"
             raise WrongOrder(msg)
@@ -133,44 +133,44 @@ def _add_records(pages: Blueprint, parts: Parts) -> None:
 
         Without `active` as {"records": [...]}, with it as a bare list.
         """
-        company, name = _company(parts, request.args)["id"], stream(request.args)
+        company, name = _company(parts, request.args)["id"], stream_of(request.args)
         active, kind = request.args.get("active"), request.args.get("type")
         if kind is not None:
-            found = [e for e in records.all(company, name) if e.kind == kind]
+            entries = [e for e in records.all(company, name) if e.kind == kind]
         elif active in (None, "true"):
-            found = records.shown(company, name)
+            entries = records.list_entries(company, name)
         else:
-            found = [e for e in records.all(company, name) if active == "all" or not e.active]
-        body = b"[" + b",".join(e.encoded for e in found) + b"]"
-        return Response(body if active else b'{"records":' + body + b"}", content_type="application/json")
+            entries = [e for e in records.all(company, name) if active == "all" or not e.active]
+        content = b"[" + b",".join(e.encoded for e in entries) + b"]"
+        return Response(content if active else b'{"records":' + content + b"}", content_type="application/json")
 
     @pages.post("/control/records")
     def control_resize() -> dict[str, Any]:
         """Afterwards the list holds `count` records."""
-        wanted = required_object()
-        name, count = stream(wanted), required_field(wanted, "count", int)
+        body = required_object()
+        name, count = stream_of(body), required_field(body, "count", int)
         if count < 0:
             msg = "count must not be negative"
             raise WrongOrder(msg)
-        company = _company(parts, wanted)["id"]
+        company = _company(parts, body)["id"]
         records.resize(company, name, count)
-        return {"stream": name, "count": len(records.shown(company, name))}
+        return {"stream": name, "count": len(records.list_entries(company, name))}
 
     @pages.post("/control/touch")
     def control_touch() -> dict[str, Any]:
-        wanted = required_object()
-        active = required_field(wanted, "active", bool) if "active" in wanted else None
-        ids = required_field(wanted, "ids", list)
+        body = required_object()
+        active = required_field(body, "active", bool) if "active" in body else None
+        ids = required_field(body, "ids", list)
         return {
-            "version": records.touch(_company(parts, wanted)["id"], stream(wanted), ids, active=active),
+            "version": records.touch(_company(parts, body)["id"], stream_of(body), ids, active=active),
             "ids": ids,
         }
 
     @pages.post("/control/remove")
     def control_remove() -> dict[str, Any]:
-        wanted = required_object()
-        ids = required_field(wanted, "ids", list)
-        records.remove(_company(parts, wanted)["id"], stream(wanted), ids)
+        body = required_object()
+        ids = required_field(body, "ids", list)
+        records.remove(_company(parts, body)["id"], stream_of(body), ids)
         return {"removed": ids}
 
 
@@ -182,18 +182,18 @@ def _add_consent(pages: Blueprint, parts: Parts) -> None:
         The person of the company signs in unless `user_id` says who else; a key is made for `key_user_id`, else for
         the company's newest technical user; `companies` are activated, else the first one (or `company`).
         """
-        wanted = required_object()
-        address = urlsplit(required_field(wanted, "url", str))
+        body = required_object()
+        address = urlsplit(required_field(body, "url", str))
         page, query = address.path.rpartition("/")[2], dict(parse_qsl(address.query, keep_blank_values=True))
-        company, deny = _company(parts, wanted), bool(wanted.get("deny"))
+        company, deny = _company(parts, body), bool(body.get("deny"))
         users = parts.accounts.users(company["id"])
         person = next(user["id"] for user in users if user["person"])
-        user_id = int(wanted.get("user_id") or person)
+        user_id = int(body.get("user_id") or person)
         try:
             if page in PURPOSES:
-                return {"location": _answer_login(parts, page, query, wanted, users, user_id, deny=deny)}
+                return {"location": _answer_login(parts, page, query, body, users, user_id, deny=deny)}
             if page == "activate":
-                return {"location": _answer_activation(parts, query, wanted, company, user_id, deny=deny)}
+                return {"location": _answer_activation(parts, query, body, company, user_id, deny=deny)}
         except NoWayBack as why:
             raise WrongOrder(str(why)) from why
         msg = f"there is no page {page!r} to answer"
@@ -202,11 +202,11 @@ def _add_consent(pages: Blueprint, parts: Parts) -> None:
     @pages.post("/control/confirm")
     def control_confirm() -> dict[str, Any]:
         """The person answers in the Procountor Key app: `id`, else the newest that waits; `reject` says no."""
-        wanted = required_object()
-        newest = parts.confirmations.newest(_company(parts, wanted)["id"])
+        body = required_object()
+        newest = parts.confirmations.newest(_company(parts, body)["id"])
         waiting = [row["id"] for row in newest if parts.confirmations.state(row) == "waiting"]
-        ident = wanted.get("id") or next(iter(waiting), "")
-        state = parts.confirmations.decide(ident, confirmed=not wanted.get("reject"))
+        ident = body.get("id") or next(iter(waiting), "")
+        state = parts.confirmations.decide(ident, confirmed=not body.get("reject"))
         return {"id": ident, "state": state}
 
 
@@ -214,7 +214,7 @@ def _answer_login(
     parts: Parts,
     page: str,
     query: Mapping[str, str],
-    wanted: Mapping[str, Any],
+    body: Mapping[str, Any],
     users: list[sqlite3.Row],
     user_id: int,
     *,
@@ -223,7 +223,7 @@ def _answer_login(
     if deny:
         return parts.login.deny(query)
     technical = [user["id"] for user in users if not user["person"]]
-    key_user_id = wanted.get("key_user_id") or next(reversed(technical), None)
+    key_user_id = body.get("key_user_id") or next(reversed(technical), None)
     if page == "keylogin" and key_user_id is None:
         msg = "this company has no technical user yet"
         raise WrongOrder(msg)
@@ -233,7 +233,7 @@ def _answer_login(
 def _answer_activation(
     parts: Parts,
     query: Mapping[str, str],
-    wanted: Mapping[str, Any],
+    body: Mapping[str, Any],
     company: sqlite3.Row,
     user_id: int,
     *,
@@ -245,14 +245,14 @@ def _answer_activation(
         raise NoWayBack(msg)
     if deny:
         return parts.activations.back(specification, {"error": "access_denied"})
-    companies = {int(each): "" for each in wanted.get("companies") or [company["id"]]}
+    companies = {int(each): "" for each in body.get("companies") or [company["id"]]}
     return parts.activations.begin(specification, user_id=user_id, companies=companies)
 
 
-def _levels(wanted: Mapping[str, Any]) -> rights.Levels:
+def _levels(body: Mapping[str, Any]) -> rights.Levels:
     """A preset (all-needed unless told) with single rights on top."""
     try:
-        return rights.merged(rights.preset(wanted.get("preset", "all-needed")), wanted.get("rights", {}))
+        return rights.merged(rights.preset(body.get("preset", "all-needed")), body.get("rights", {}))
     except (KeyError, ValueError) as unknown:
         msg = f"rights: {unknown}"
         raise WrongOrder(msg) from unknown

@@ -65,20 +65,20 @@ class Grants:
         """Use a code up. Raises GrantRefused: unknown, used, expired, of another client or redirect address."""
         now = self._kit.clock.now()
         with self._store.transaction():
-            found = self._store.row("SELECT * FROM codes WHERE digest = ?", digest(code))
+            code_row = self._store.row("SELECT * FROM codes WHERE digest = ?", digest(code))
             if (
-                found is None
-                or found["purpose"] != purpose
-                or found["client_id"] != client_id
-                or found["used_at"] is not None
-                or found["expires_at"] <= now
-                or found["redirect_uri"] != redirect_uri
-                or self._accounts.user(found["company_id"], found["user_id"]) is None
+                code_row is None
+                or code_row["purpose"] != purpose
+                or code_row["client_id"] != client_id
+                or code_row["used_at"] is not None
+                or code_row["expires_at"] <= now
+                or code_row["redirect_uri"] != redirect_uri
+                or self._accounts.user(code_row["company_id"], code_row["user_id"]) is None
             ):
                 msg = "Authorization code is not valid"
                 raise GrantRefused(msg)
-            self._store.write("UPDATE codes SET used_at = ? WHERE digest = ?", now, found["digest"])
-        return found
+            self._store.write("UPDATE codes SET used_at = ? WHERE digest = ?", now, code_row["digest"])
+        return code_row
 
     # -- tokens ----------------------------------------------------------------------------------------------------
 
@@ -88,9 +88,9 @@ class Grants:
             self._store.write("UPDATE api_keys SET used_at = ? WHERE id = ?", self._kit.clock.now(), key["id"])
             return Granted(self._issue(key["client_id"], key["company_id"], key["user_id"], key_id=key["id"]))
 
-    def enter_by_code(self, found: sqlite3.Row) -> Granted:
+    def enter_by_code(self, code: sqlite3.Row) -> Granted:
         """Both tokens for a redeemed code. Raises GrantRefused."""
-        client_id, company_id, user_id = found["client_id"], found["company_id"], found["user_id"]
+        client_id, company_id, user_id = code["client_id"], code["company_id"], code["user_id"]
         with self._store.transaction():
             self._admit(company_id, user_id)
             self._make_room(client_id, company_id, user_id)
@@ -103,15 +103,15 @@ class Grants:
         sql = """SELECT * FROM refresh_tokens
             WHERE digest = ? AND client_id = ? AND killed_at IS NULL AND expires_at > ?"""
         with self._store.transaction():
-            held = self._store.row(sql, digest(refresh_token), client_id, now)
-            if held is None:
+            token = self._store.row(sql, digest(refresh_token), client_id, now)
+            if token is None:
                 msg = "Refresh token is not valid"
                 raise GrantRefused(msg)
-            company_id, user_id = held["company_id"], held["user_id"]
+            company_id, user_id = token["company_id"], token["user_id"]
             self._admit(company_id, user_id)
             if not self._kit.switches.on("refresh_rotates"):
-                return Granted(self._issue(client_id, company_id, user_id, refresh_id=held["id"]))
-            self._store.write("UPDATE refresh_tokens SET killed_at = ? WHERE id = ?", now, held["id"])
+                return Granted(self._issue(client_id, company_id, user_id, refresh_id=token["id"]))
+            self._store.write("UPDATE refresh_tokens SET killed_at = ? WHERE id = ?", now, token["id"])
             fresh, refresh_id = self._issue_refresh(client_id, company_id, user_id)
             return Granted(self._issue(client_id, company_id, user_id, refresh_id=refresh_id), fresh)
 
@@ -140,8 +140,8 @@ class Grants:
         sql = """INSERT INTO refresh_tokens (digest, client_id, company_id, user_id, expires_at)
             VALUES (?, ?, ?, ?, ?)"""
         expires = self._kit.clock.now() + REFRESH_SECONDS
-        made = self._store.write(sql, digest(token), client_id, company_id, user_id, expires)
-        return token, made.lastrowid or 0
+        cursor = self._store.write(sql, digest(token), client_id, company_id, user_id, expires)
+        return token, cursor.lastrowid or 0
 
     def _issue(
         self,
@@ -153,8 +153,8 @@ class Grants:
         refresh_id: int | None = None,
     ) -> str:
         now = self._kit.clock.now()
-        told = claims(client_id, user_id, company_id, now) | {"exp": int(now) + TOKEN_SECONDS}
-        token = opaque(told | ({"scope": "m2m"} if key_id else {}))
+        content = claims(client_id, user_id, company_id, now) | {"exp": int(now) + TOKEN_SECONDS}
+        token = opaque(content | ({"scope": "m2m"} if key_id else {}))
         self._store.write("DELETE FROM access_tokens WHERE expires_at < ?", now - 24 * TOKEN_SECONDS)
         sql = """INSERT INTO access_tokens (digest, key_id, refresh_id, client_id, company_id, user_id, expires_at)
             VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -164,21 +164,21 @@ class Grants:
     def find(self, token: str) -> Session | None:
         """Whom this token speaks for; None when it is unknown, expired or killed."""
         sql = "SELECT * FROM access_tokens WHERE digest = ? AND killed_at IS NULL AND expires_at > ?"
-        found = self._store.row(sql, digest(token), self._kit.clock.now())
-        if found is None:
+        row = self._store.row(sql, digest(token), self._kit.clock.now())
+        if row is None:
             return None
-        company = self._accounts.company(found["company_id"])
-        user = self._accounts.user(found["company_id"], found["user_id"])
+        company = self._accounts.company(row["company_id"])
+        user = self._accounts.user(row["company_id"], row["user_id"])
         if company is None or user is None:
             return None
-        return Session(company, user, found["client_id"], m2m=found["key_id"] is not None)
+        return Session(company, user, row["client_id"], m2m=row["key_id"] is not None)
 
     def log_out(self, token: str) -> None:
         """End this token and, after a sign-in, its refresh token with all it gave (certification 3)."""
         now = self._kit.clock.now()
         with self._store.transaction():
-            found = self._store.row("SELECT refresh_id FROM access_tokens WHERE digest = ?", digest(token))
-            refresh_id = found["refresh_id"] if found else None
+            row = self._store.row("SELECT refresh_id FROM access_tokens WHERE digest = ?", digest(token))
+            refresh_id = row["refresh_id"] if row else None
             sql = "UPDATE access_tokens SET killed_at = ? WHERE killed_at IS NULL AND (digest = ? OR refresh_id = ?)"
             self._store.write(sql, now, digest(token), refresh_id)
             self._store.write("UPDATE refresh_tokens SET killed_at = ? WHERE id = ?", now, refresh_id)

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 
 from connections.sandbox.procountor.accounts import VENDOR
-from connections.sandbox.procountor.activation import REASON_LIMIT, Activations
+from connections.sandbox.procountor.activation import REASON_LIMIT_CHARACTERS, Activations
 from connections.sandbox.procountor.grants import Grants
 from connections.sandbox.procountor.records import FINLAND
 from connections.sandbox.procountor.tokens import trouble
@@ -40,7 +40,7 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
         good = client is not None and secrets.compare_digest(client["secret"].encode(), (secret or "").encode())
         return client["id"] if client is not None and good else None
 
-    def found(ident: str) -> Any:
+    def open_request(ident: str) -> Any:
         client_id = vendor()
         if client_id is None:
             return trouble(401, "The vendor's credentials are missing or wrong")
@@ -51,7 +51,7 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
 
     @app.get("/integrations/<ident>")
     def integration(ident: str) -> Response:
-        row = found(ident)
+        row = open_request(ident)
         if isinstance(row, Response):
             return row
         expires = datetime.fromtimestamp(row["expires_at"], tz=FINLAND).strftime("%Y-%m-%dT%H:%M:%S")
@@ -60,31 +60,31 @@ def add_integrations(app: Flask, activations: Activations, grants: Grants, writi
                 "integrationId": row["specification_id"],
                 "expires": expires,
                 "initiator": {"email": row["email"], "userFullName": row["full_name"]},
-                "companiesToIntegrate": listed(row["companies"]),
+                "companiesToIntegrate": companies_of(row["companies"]),
             }
         )
         return answer
 
     @app.put("/integrations/<ident>")
     def answer_integration(ident: str) -> Response:
-        row = found(ident)
+        row = open_request(ident)
         if isinstance(row, Response):
             return row
         approved, rejected = decided(writing.raw())
-        asked = sorted(company["companyId"] for company in listed(row["companies"]))
-        if sorted(approved + rejected) != asked:
+        company_ids = sorted(company["companyId"] for company in companies_of(row["companies"]))
+        if sorted(approved + rejected) != company_ids:
             raise WrongBody((None, "approve and reject must cover exactly the companies of the request"))
         answer: Response = g.json(activations.approve(row, approved))
         return answer
 
-    def listed(text: str) -> list[Body]:
+    def companies_of(text: str) -> list[Body]:
         companies: list[Body] = app.json.loads(text)
         return companies
 
 
-def decided(sent: Body) -> tuple[list[int], list[int]]:
+def decided(body: Body) -> tuple[list[int], list[int]]:
     """The companies approved and those rejected. Raises WrongBody."""
-    approved, rejected = sent.get("approve") or [], sent.get("reject") or []
+    approved, rejected = body.get("approve") or [], body.get("reject") or []
     if not isinstance(approved, list) or not all(type(company) is int for company in approved):
         raise WrongBody(("approve", "must be a list of company ids"))
     if not isinstance(rejected, list) or not all(
@@ -92,6 +92,8 @@ def decided(sent: Body) -> tuple[list[int], list[int]]:
     ):
         raise WrongBody(("reject", "must be a list of companyId and reason"))
     for place, each in enumerate(rejected):
-        if not isinstance(each.get("reason"), str) or not 0 < len(each["reason"]) <= REASON_LIMIT:
-            raise WrongBody((f"reject[{place}].reason", f"must be a text of at most {REASON_LIMIT} characters"))
+        if not isinstance(each.get("reason"), str) or not 0 < len(each["reason"]) <= REASON_LIMIT_CHARACTERS:
+            raise WrongBody(
+                (f"reject[{place}].reason", f"must be a text of at most {REASON_LIMIT_CHARACTERS} characters")
+            )
     return approved, [each["companyId"] for each in rejected]

@@ -89,25 +89,25 @@ def add_invoicing(app: Flask, writing: Writing) -> None:
         body = completed(body)
         with records.alone():
             ident = records.next_id(writing.company, "invoices")
-            told = {"id": ident, "invoiceNumber": ident, "status": "UNFINISHED", "created": records.version()}
-            told |= {"creatorId": g.session.user["id"], "paymentDate": None, "version": records.version()}
-            whole = numbered({**body, **told})
+            assigned = {"id": ident, "invoiceNumber": ident, "status": "UNFINISHED", "created": records.version()}
+            assigned |= {"creatorId": g.session.user["id"], "paymentDate": None, "version": records.version()}
+            whole = numbered({**body, **assigned})
             return writing.create("invoices", {**whole, "ledgerReceiptId": book(whole)})
 
     @app.put("/invoices/<int:number>")
     def replace_invoice(number: int) -> Body:
         with records.alone():
-            found, before = writing.find("invoices", number)
-            sent = writing.raw()
-            allowed = ("UNFINISHED",) if found.kind in SALES else ("UNFINISHED", "RECEIVED")
+            entry, before = writing.find("invoices", number)
+            raw = writing.raw()
+            allowed = ("UNFINISHED",) if entry.kind in SALES else ("UNFINISHED", "RECEIVED")
             if before["status"] not in allowed:
                 raise NotAllowed(WRONG_STATUS)
-            writing.judge_version(sent.get("version"), before["version"])
-            body = completed(writing.checked(sent, fields.INVOICE))
+            writing.judge_version(raw.get("version"), before["version"])
+            body = completed(writing.checked(raw, fields.INVOICE))
             if body["type"] != before["type"]:
                 raise WrongBody(("type", "cannot be changed"))
-            kept = ("id", "invoiceNumber", "status", "created", "creatorId", "ledgerReceiptId")
-            whole = numbered({**body, **{name: before[name] for name in kept}, "paymentDate": None})
+            fixed = ("id", "invoiceNumber", "status", "created", "creatorId", "ledgerReceiptId")
+            whole = numbered({**body, **{name: before[name] for name in fixed}, "paymentDate": None})
             whole["version"] = before["version"]
             if booked(whole) != booked(before):
                 records.drop(writing.company, "ledger_receipts", before["ledgerReceiptId"])
@@ -118,11 +118,11 @@ def add_invoicing(app: Flask, writing: Writing) -> None:
         rule = ACTIONS[action]
         with records.alone():
             try:
-                found, before = writing.find("invoices", number)
+                entry, before = writing.find("invoices", number)
             except NotAllowed as forbidden:
                 raise (NotThere() if rule.hidden else forbidden) from forbidden
             for kinds, statuses, status in rule.steps:
-                if found.kind in kinds and before["status"] in statuses:
+                if entry.kind in kinds and before["status"] in statuses:
                     if rule.in_open_year:
                         writing.open_year(before["date"])
                     writing.keep("invoices", before, {**before, "status": status})
@@ -137,30 +137,30 @@ def add_invoicing(app: Flask, writing: Writing) -> None:
     def mark_paid(number: int) -> Body:
         with records.alone():
             _, before = writing.find("invoices", number)
-            sent = writing.checked(writing.raw(), fields.MARK_PAID)
+            body = writing.checked(writing.raw(), fields.MARK_PAID)
             if before["status"] not in PAYABLE:
                 raise NotAllowed(WRONG_STATUS)
-            if sent["currency"] != before["paymentInfo"]["currency"]:
+            if body["currency"] != before["paymentInfo"]["currency"]:
                 raise WrongBody(("currency", "must be the currency of the invoice"))
-            writing.open_year(sent["paymentDate"])
+            writing.open_year(body["paymentDate"])
             event = {
                 "id": records.next_id(writing.company, "payments"),
                 "invoiceId": number,
                 "type": "BANKTRANSFERELSEWHERE",
-                "paymentDate": sent["paymentDate"],
+                "paymentDate": body["paymentDate"],
                 "status": "MARKED_PAID",
-                "amount": sent["amount"],
-                "currency": sent["currency"],
-                "description": sent["description"],
-                "paidAmount": sent["amount"],
-                "paidCurrency": sent["currency"],
+                "amount": body["amount"],
+                "currency": body["currency"],
+                "description": body["description"],
+                "paidAmount": body["amount"],
+                "paidCurrency": body["currency"],
             }
             records.save(writing.company, "payments", event)
             records.note_created(writing.company, "payments", event)
             paid = sum(e["amount"] for e in events_of(number) if e["status"] == "MARKED_PAID")
             enough = paid >= before["invoiceSumInfo"][0]["invoiceSumTotal"]
-            told = {"status": "MARKED_PAID" if enough else "PARTLY_PAID", "paymentDate": sent["paymentDate"]}
-            writing.keep("invoices", before, {**before, **told})
+            changes = {"status": "MARKED_PAID" if enough else "PARTLY_PAID", "paymentDate": body["paymentDate"]}
+            writing.keep("invoices", before, {**before, **changes})
         return event
 
     def events_of(number: int) -> list[Body]:
@@ -168,10 +168,10 @@ def add_invoicing(app: Flask, writing: Writing) -> None:
 
     @app.get("/invoices/<int:number>/paymentevents")
     def payment_events(number: int) -> Body:
-        found = records.find(writing.company, "invoices", number)
-        if found is None:
+        entry = records.find(writing.company, "invoices", number)
+        if entry is None:
             raise NotThere
-        if not rights.opens(g.session.levels, STREAMS["invoices"].needed(found.kind)):
+        if not rights.opens(g.session.levels, STREAMS["invoices"].needed(entry.kind)):
             raise NotAllowed(FORBIDDEN)
         events = events_of(number)
         meta = {"pageNumber": 0, "pageSize": 50, "resultCount": len(events), "totalCount": len(events)}
@@ -180,8 +180,8 @@ def add_invoicing(app: Flask, writing: Writing) -> None:
 
 def booked(whole: Body) -> tuple[object, ...]:
     """What re-creates the ledger receipt when it changes: tax, rows or currency (support articles)."""
-    told = ("product", "quantity", "unit", "unitPrice", "discountPercent", "vatPercent", "vatStatus")
-    rows = [[row[name] for name in told] for row in whole["invoiceRows"]]
+    names = ("product", "quantity", "unit", "unitPrice", "discountPercent", "vatPercent", "vatStatus")
+    rows = [[row[name] for name in names] for row in whole["invoiceRows"]]
     return rows, whole["paymentInfo"]["currency"], whole["vatStatus"], whole["discountPercent"]
 
 

@@ -27,8 +27,8 @@ class WrongParameter(ValueError):
         self.field = field
 
 
-def number(asked: Mapping[str, str], name: str, default: int, *, least: int, most: int | None = None) -> int:
-    text = asked.get(name)
+def number(query: Mapping[str, str], name: str, default: int, *, least: int, most: int | None = None) -> int:
+    text = query.get(name)
     if text is None:
         return default
     if not re.fullmatch(r"\d{1,19}", text) or int(text) < least or (most is not None and int(text) > most):
@@ -37,16 +37,16 @@ def number(asked: Mapping[str, str], name: str, default: int, *, least: int, mos
     return int(text)
 
 
-def one_of(asked: Mapping[str, str], name: str, default: str, allowed: set[str]) -> str:
-    value = asked.get(name, default)
+def one_of(query: Mapping[str, str], name: str, default: str, allowed: set[str]) -> str:
+    value = query.get(name, default)
     if value not in allowed:
         raise WrongParameter(field=name, message=f"must be one of {', '.join(sorted(allowed))}")
     return value
 
 
-def moment(asked: Mapping[str, str], name: str) -> str | None:
+def moment(query: Mapping[str, str], name: str) -> str | None:
     """A date-time without a zone, seconds optional; filled up so that it compares as text."""
-    text = asked.get(name)
+    text = query.get(name)
     if text is None:
         return None
     try:
@@ -57,8 +57,8 @@ def moment(asked: Mapping[str, str], name: str) -> str | None:
         raise WrongParameter(field=name, message="must be a date-time such as 2017-01-30T15:20:00") from wrong
 
 
-def day(asked: Mapping[str, str], name: str) -> str | None:
-    text = asked.get(name)
+def day(query: Mapping[str, str], name: str) -> str | None:
+    text = query.get(name)
     if text is None:
         return None
     try:
@@ -69,10 +69,10 @@ def day(asked: Mapping[str, str], name: str) -> str | None:
         raise WrongParameter(field=name, message="must be a date such as 2017-01-30") from wrong
 
 
-def asked_kinds(asked: Mapping[str, str], stream: Stream) -> set[str]:
+def requested_kinds(query: Mapping[str, str], stream: Stream) -> set[str]:
     """The types asked for, none meaning all. Raises WrongParameter."""
     name = stream.kind_parameter
-    kinds = set(asked[name].split(",")) if name and name in asked else set()
+    kinds = set(query[name].split(",")) if name and name in query else set()
     if strange := kinds - stream.kinds:
         raise WrongParameter(field=name, message=f"{min(strange)[:40]!r} is none of {', '.join(sorted(stream.kinds))}")
     return kinds
@@ -95,38 +95,38 @@ def _bounds(values: tuple[str | None, str | None], place: str, *, inclusive: boo
     return tests
 
 
-def filters(asked: Mapping[str, str], headers: Mapping[str, str], stream: Stream, *, inclusive: bool) -> list[Test]:
+def filters(query: Mapping[str, str], headers: Mapping[str, str], stream: Stream, *, inclusive: bool) -> list[Test]:
     """The tests an entry must pass. Raises WrongParameter; parameters unknown to the API are ignored (inferred)."""
     tests: list[Test] = []
     for half, place in stream.moments.items():
-        pair = (moment(asked, f"{half}StartDate"), moment(asked, f"{half}EndDate"))
+        pair = (moment(query, f"{half}StartDate"), moment(query, f"{half}EndDate"))
         tests += _bounds(pair, place, inclusive=inclusive)
     for first, place in stream.days.items():
         last = first.replace("start", "end").replace("Start", "End")
-        tests += _bounds((day(asked, f"{first}Date"), day(asked, f"{last}Date")), place, inclusive=True)
+        tests += _bounds((day(query, f"{first}Date"), day(query, f"{last}Date")), place, inclusive=True)
     if stream.name == "partners":
-        active = one_of(asked, "active", "true", {"true", "false"}) == "true"
+        active = one_of(query, "active", "true", {"true", "false"}) == "true"
         tests.append(lambda e: e.active is active)
-    kinds = asked_kinds(asked, stream)
+    kinds = requested_kinds(query, stream)
     if stream.name == "products":
         kinds = kinds or {"SALES", "PURCHASE"}  # the default leaves TRAVEL out
     if kinds:
         tests.append(lambda e: e.kind in kinds)
-    for source, table in ((asked, stream.equal), (headers, stream.headers)):
+    for source, table in ((query, stream.equal), (headers, stream.headers)):
         for name, place in table.items():
             if (value := source.get(name)) is not None:
-                wanted = set(value.split(","))
-                tests.append(lambda e, place=place, wanted=wanted: _said(at(e.body, place)) in wanted)  # type: ignore[misc]
+                values = set(value.split(","))
+                tests.append(lambda e, place=place, values=values: _said(at(e.body, place)) in values)  # type: ignore[misc]
     for name, place in stream.within.items():
-        if name in asked:
-            part = asked[name].lower()
+        if name in query:
+            part = query[name].lower()
             tests.append(lambda e, place=place, part=part: part in str(at(e.body, place) or "").lower())  # type: ignore[misc]
     return tests
 
 
 def page(
     entries: Sequence[Entry],
-    asked: Mapping[str, str],
+    query: Mapping[str, str],
     headers: Mapping[str, str],
     stream: Stream,
     *,
@@ -135,40 +135,42 @@ def page(
     later_release: bool = False,
 ) -> bytes:
     """The answer of a list call as JSON, from entries by id ascending that the user may see. Raises WrongParameter."""
-    size = number(asked, "size", DEFAULT_SIZE, least=1, most=MAX_SIZE)
-    if stream.only_previous_id and "page" in asked:
+    size = number(query, "size", DEFAULT_SIZE, least=1, most=MAX_SIZE)
+    if stream.only_previous_id and "page" in query:
         raise WrongParameter(field="page", message="is not known here, use previousId")
-    tests = filters(asked, headers, stream, inclusive=inclusive)
-    found = [e for e in entries if all(test(e) for test in tests)] if tests else list(entries)
-    total = len(found)
+    tests = filters(query, headers, stream, inclusive=inclusive)
+    matches = [e for e in entries if all(test(e) for test in tests)] if tests else list(entries)
+    total = len(matches)
     usual = "ASC" if stream.ascending else "DESC"
-    descending = one_of(asked, "orderById", usual, {"ASC", "DESC"}) == "DESC"
-    ordered = next((name for name in stream.orders if name in asked), None)
-    upwards = ordered is None or one_of(asked, ordered, "DESC", {"ASC", "DESC"}) == "ASC"
+    descending = one_of(query, "orderById", usual, {"ASC", "DESC"}) == "DESC"
+    ordered = next((name for name in stream.orders if name in query), None)
+    upwards = ordered is None or one_of(query, ordered, "DESC", {"ASC", "DESC"}) == "ASC"
     page_number = begin = 0
-    if "previousId" in asked:
+    if "previousId" in query:
         if ordered:
             raise WrongParameter(field="previousId", message="goes with orderById only")
-        if previous := number(asked, "previousId", 0, least=0):
+        if previous := number(query, "previousId", 0, least=0):
             # With DESC the next ones have smaller ids: assumed, the document does not say.
             place = attrgetter("id")
-            cut = bisect_left(found, previous, key=place) if descending else bisect_right(found, previous, key=place)
-            found = found[:cut] if descending else found[cut:]
+            cut = (
+                bisect_left(matches, previous, key=place) if descending else bisect_right(matches, previous, key=place)
+            )
+            matches = matches[:cut] if descending else matches[cut:]
     else:
-        page_number = number(asked, "page", 0, least=0)
+        page_number = number(query, "page", 0, least=0)
         begin = page_number * size
     if ordered:
         field = stream.orders[ordered]
-        found.sort(key=lambda e: _sortable(at(e.body, field)), reverse=not upwards)
+        matches.sort(key=lambda e: _sortable(at(e.body, field)), reverse=not upwards)
     elif descending:
-        found.reverse()
-    shown = found[begin : begin + size]
-    meta: dict[str, int] = {"pageNumber": page_number, "pageSize": size, "resultCount": len(shown)}
+        matches.reverse()
+    page_entries = matches[begin : begin + size]
+    meta: dict[str, int] = {"pageNumber": page_number, "pageSize": size, "resultCount": len(page_entries)}
     if total_count:
         meta["totalCount"] = total
-    encoded = [_later(e) if later_release else e.encoded for e in shown]
-    told = json.dumps(meta, separators=(",", ":")).encode()
-    return b'{"results":[' + b",".join(encoded) + b'],"meta":' + told + b"}"
+    encoded = [_later(e) if later_release else e.encoded for e in page_entries]
+    encoded_meta = json.dumps(meta, separators=(",", ":")).encode()
+    return b'{"results":[' + b",".join(encoded) + b'],"meta":' + encoded_meta + b"}"
 
 
 def _sortable(value: object) -> tuple[int, str]:
@@ -185,10 +187,10 @@ def whole_list(stream: Stream, entries: Sequence[Entry]) -> bytes:
     return body if name is None else b'{"' + name + b'":' + body + b"}"
 
 
-def _later(found: Entry) -> bytes:
+def _later(entry: Entry) -> bytes:
     """The record as a release after this one might tell it: one more field, and sometimes an unknown value."""
-    body = {**found.body, "addedInALaterRelease": {"anything": [1, None]}}
-    if found.id % 7 == 0 and body.get("status"):
+    body = {**entry.body, "addedInALaterRelease": {"anything": [1, None]}}
+    if entry.id % 7 == 0 and body.get("status"):
         body["status"] = "STATUS_OF_A_LATER_RELEASE"
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -200,9 +202,9 @@ def by_ids(entries: Sequence[Entry], ids: str, full: Callable[[Entry], dict[str,
         raise WrongParameter(field="ids", message=f"at most {BATCH_LIMIT} ids")
     if not all(re.fullmatch(r"\d{1,19}", part) for part in parts):
         raise WrongParameter(field="ids", message="must be whole numbers separated by commas")
-    wanted = {int(part) for part in parts}
-    found = [full(e) for e in entries if e.id in wanted]
-    if not found:
+    numbers = {int(part) for part in parts}
+    bodies = [full(e) for e in entries if e.id in numbers]
+    if not bodies:
         return None
-    answer: Any = found[0] if len(parts) == 1 else found
+    answer: Any = bodies[0] if len(parts) == 1 else bodies
     return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()

@@ -37,9 +37,9 @@ def pages(accounts: Accounts, confirmations: Confirmations) -> Blueprint:
     @blueprint.context_processor
     def surroundings() -> dict[str, Any]:
         chosen = (request.view_args or {}).get("company_id") or request.args.get("company", MAIN_COMPANY, type=int)
-        held = accounts.company(chosen) or accounts.companies()[0]
-        found = {"companies": accounts.companies(), "company_id": held["id"], "menu": _menu(held["id"])}
-        return found | {"done": DONE.get(request.args.get("done", ""), "")}
+        company = accounts.company(chosen) or accounts.companies()[0]
+        values = {"companies": accounts.companies(), "company_id": company["id"], "menu": _menu(company["id"])}
+        return values | {"done": DONE.get(request.args.get("done", ""), "")}
 
     @blueprint.get("/")
     def home() -> str | Response:
@@ -95,21 +95,21 @@ def _add_user_pages(blueprint: Blueprint, accounts: Accounts) -> None:
     @blueprint.route("/companies/<int:company_id>/users/<int:user_id>", methods=["GET", "POST"])
     def edit_user(company_id: int, user_id: int) -> str | Response | tuple[str, int]:
         company, user = _company(accounts, company_id), _user(accounts, company_id, user_id)
-        kept = {
+        changes = {
             "name": user["name"],
             "role": user["role"],
             "m2m_only": user["m2m_only"],
             "levels": accounts.levels(user),
         }
         if request.method == "GET":
-            return _user_page(company, user, kept)
+            return _user_page(company, user, changes)
         try:
-            form = _user_form(kept["levels"])
+            form = _user_form(changes["levels"])
             if "preset" in request.form:
                 return _user_page(company, user, form)
             accounts.change_user(user, **form)
         except Refused as refused:
-            return _user_page(company, user, _typed(kept), {refused.field: str(refused)}), 422
+            return _user_page(company, user, _typed(changes), {refused.field: str(refused)}), 422
         return redirect(url_for(".edit_user", company_id=company_id, user_id=user_id, done="saved"))
 
     @blueprint.post("/companies/<int:company_id>/users/<int:user_id>/password")
@@ -142,8 +142,8 @@ def _add_key_pages(blueprint: Blueprint, accounts: Accounts) -> None:
                 api_key = accounts.add_key(company_id, user_id=user_id, client_id=form["client_id"])
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        found = {"company": company, "users": accounts.users(company_id), "form": form, "errors": errors}
-        return render_template("procountor/new_api_key.html", api_key=api_key, **found), 422 if errors else 200
+        values = {"company": company, "users": accounts.users(company_id), "form": form, "errors": errors}
+        return render_template("procountor/new_api_key.html", api_key=api_key, **values), 422 if errors else 200
 
     @blueprint.post("/companies/<int:company_id>/api-keys/<int:key_id>/revoke")
     def revoke_api_key(company_id: int, key_id: int) -> Response:
@@ -196,30 +196,32 @@ def _user(accounts: Accounts, company_id: int, user_id: int) -> sqlite3.Row:
 
 def _user_form(levels: rights.Levels) -> dict[str, Any]:
     """What was sent for a user, with a preset filled in when its button was pressed. Raises Refused."""
-    sent: dict[str, object] = {}
+    submitted: dict[str, object] = {}
     for name, right in rights.BY_NAME.items():
         if name in request.form:
             value = request.form[name]
-            sent[name] = value == "true" if right.limitation else value
+            submitted[name] = value == "true" if right.limitation else value
     role = request.form.get("role", CUSTOMISED)
     try:
-        wanted = rights.preset(request.form["preset"]) if "preset" in request.form else rights.merged(levels, sent)
+        new_levels = (
+            rights.preset(request.form["preset"]) if "preset" in request.form else rights.merged(levels, submitted)
+        )
     except (KeyError, ValueError) as unknown:
         raise Refused(field="rights", message="Choose one of the levels offered.") from unknown
     if "preset" in request.form:
         role = ALL_RIGHTS_ROLE if request.form["preset"] == "everything" else CUSTOMISED
     elif role == ALL_RIGHTS_ROLE:
-        wanted = rights.preset("everything")
+        new_levels = rights.preset("everything")
     m2m_only = request.form.get("m2m_only") == "in_use"
-    return {"name": request.form.get("name", ""), "role": role, "m2m_only": m2m_only, "levels": wanted}
+    return {"name": request.form.get("name", ""), "role": role, "m2m_only": m2m_only, "levels": new_levels}
 
 
-def _typed(kept: dict[str, Any]) -> dict[str, Any]:
+def _typed(changes: dict[str, Any]) -> dict[str, Any]:
     """The refused form as it was typed, as far as it makes sense."""
     try:
-        return _user_form(kept["levels"])
+        return _user_form(changes["levels"])
     except Refused:
-        return kept
+        return changes
 
 
 def _user_page(
@@ -263,7 +265,7 @@ def _menu(company_id: int) -> list[tuple[str, list[tuple[str, str, str, bool]]]]
         (
             "Simulator",
             [
-                entry("asked", "What the API was asked", "asked", **on),
+                entry("calls", "What the API was asked", "calls", **on),
                 entry("clients", "API clients", "clients", **on),
                 entry("specification", "Integration specification", "specification", **on),
                 entry("procountor-key", "Procountor Key", "key_app", **of),

@@ -21,57 +21,57 @@ def payment_deeds(records: Records) -> dict[str, Deed]:
     """What can be confirmed; everything is looked at again, as minutes may have passed."""
 
     def payment(company: int, number: int, statuses: tuple[str, ...]) -> Body:
-        found = records.find(company, "payments", number)
-        if found is None or found.body["status"] not in statuses:
+        entry = records.find(company, "payments", number)
+        if entry is None or entry.body["status"] not in statuses:
             raise NotAllowed(WRONG_STATUS)
-        return found.body
+        return entry.body
 
     def pay(company: int, detail: Body) -> Body:
-        made = []
+        payments = []
         invoices = {}
-        for wanted in detail["payments"]:
-            found = records.find(company, "invoices", wanted["invoiceId"])
-            if found is None or found.body["status"] != "APPROVED":
+        for order in detail["payments"]:
+            entry = records.find(company, "invoices", order["invoiceId"])
+            if entry is None or entry.body["status"] != "APPROVED":
                 raise NotAllowed(WRONG_STATUS)
-            invoices[found.id] = records.whole("invoices", found)
-        for wanted in detail["payments"]:
-            currency = invoices[wanted["invoiceId"]]["paymentInfo"]["currency"]
-            made.append(
+            invoices[entry.id] = records.whole("invoices", entry)
+        for order in detail["payments"]:
+            currency = invoices[order["invoiceId"]]["paymentInfo"]["currency"]
+            payments.append(
                 {
                     "id": records.next_id(company, "payments"),
-                    "invoiceId": wanted["invoiceId"],
+                    "invoiceId": order["invoiceId"],
                     "type": "BANKTRANSFERELSEWHERE",
-                    "paymentDate": wanted["paymentDate"],
+                    "paymentDate": order["paymentDate"],
                     "status": QUEUED,
-                    "amount": wanted["amount"],
+                    "amount": order["amount"],
                     "currency": currency,
-                    "description": wanted["message"],
-                    "paidAmount": wanted["amount"],
+                    "description": order["message"],
+                    "paidAmount": order["amount"],
                     "paidCurrency": currency,
                 }
             )
-            records.note_created(company, "payments", made[-1])
-        records.save(company, "payments", *made)
+            records.note_created(company, "payments", payments[-1])
+        records.save(company, "payments", *payments)
         for whole in invoices.values():
             records.save(
                 company, "invoices", {**whole, "status": QUEUED, "version": records.version(whole["version"])}
             )
-        return {"transactions": [{"paymentId": each["id"], "invoiceId": each["invoiceId"]} for each in made]}
+        return {"transactions": [{"paymentId": each["id"], "invoiceId": each["invoiceId"]} for each in payments]}
 
     def cancel(company: int, detail: Body) -> Body:
-        held = payment(company, detail["id"], (QUEUED,))
-        records.save(company, "payments", {**held, "status": "PAYMENT_TRANSACTION_REMOVED"})
-        return {"message": f"Payment {held['id']} was cancelled"}
+        body = payment(company, detail["id"], (QUEUED,))
+        records.save(company, "payments", {**body, "status": "PAYMENT_TRANSACTION_REMOVED"})
+        return {"message": f"Payment {body['id']} was cancelled"}
 
     def remove(company: int, detail: Body) -> Body:
-        held = payment(company, detail["id"], REMOVABLE)
-        records.drop(company, "payments", held["id"])
-        return {"message": f"Payment {held['id']} was removed"}
+        body = payment(company, detail["id"], REMOVABLE)
+        records.drop(company, "payments", body["id"])
+        return {"message": f"Payment {body['id']} was removed"}
 
     def remove_event(company: int, detail: Body) -> Body:
-        held = payment(company, detail["id"], ("MARKED_PAID",))
-        records.drop(company, "payments", held["id"])
-        return {"message": f"Payment event {held['id']} was removed"}
+        body = payment(company, detail["id"], ("MARKED_PAID",))
+        records.drop(company, "payments", body["id"])
+        return {"message": f"Payment event {body['id']} was removed"}
 
     return {
         "pay": Deed(pay, "INVOICE_PAYMENT_CREATED"),
@@ -91,27 +91,27 @@ def add_paying(app: Flask, writing: Writing, confirmations: Confirmations) -> No
 
     def of_payment(deed: str, number: int, statuses: tuple[str, ...], summary: str) -> tuple[Body, int]:
         admit()
-        found = records.find(writing.company, "payments", number)
-        if found is None:
+        entry = records.find(writing.company, "payments", number)
+        if entry is None:
             raise NotThere
-        if found.body["status"] not in statuses:
+        if entry.body["status"] not in statuses:
             raise NotAllowed(WRONG_STATUS)
         return confirmations.ask(g.session, deed, {"id": number}, f"{summary} {number}")
 
     @app.post("/payments")
     def pay() -> tuple[Body, int]:
         admit()
-        sent = writing.checked(writing.raw(), fields.PAYMENTS)
-        for place, wanted in enumerate(sent["payments"]):
-            found = records.find(writing.company, "invoices", wanted["invoiceId"])
-            if found is None:
+        body = writing.checked(writing.raw(), fields.PAYMENTS)
+        for place, order in enumerate(body["payments"]):
+            entry = records.find(writing.company, "invoices", order["invoiceId"])
+            if entry is None:
                 raise NotThere
-            writing.judge_version(wanted["invoiceVersion"], found.version)
-            if not found.kind.startswith("PURCHASE") or found.body["status"] != "APPROVED":
+            writing.judge_version(order["invoiceVersion"], entry.version)
+            if not entry.kind.startswith("PURCHASE") or entry.body["status"] != "APPROVED":
                 raise WrongBody((f"payments[{place}].invoiceId", "must be an approved purchase invoice"))
-        count, amount = len(sent["payments"]), sum(wanted["amount"] for wanted in sent["payments"])
+        count, amount = len(body["payments"]), sum(order["amount"] for order in body["payments"])
         summary = f"Pay {count} {'invoice' if count == 1 else 'invoices'}, {amount:.2f} in all"
-        return confirmations.ask(g.session, "pay", sent, summary)
+        return confirmations.ask(g.session, "pay", body, summary)
 
     @app.delete("/payments/<int:number>")
     def remove(number: int) -> tuple[Body, int]:
@@ -123,8 +123,8 @@ def add_paying(app: Flask, writing: Writing, confirmations: Confirmations) -> No
 
     @app.delete("/invoices/<int:number>/paymentevents/<int:event>")
     def remove_event(number: int, event: int) -> tuple[Body, int]:
-        held = records.find(writing.company, "payments", event)
-        if held is None or held.body["invoiceId"] != number:
+        entry = records.find(writing.company, "payments", event)
+        if entry is None or entry.body["invoiceId"] != number:
             admit()
             raise NotThere
         return of_payment("remove_event", event, ("MARKED_PAID",), "Remove payment event")

@@ -24,23 +24,25 @@ class NotAllowed(Exception):
 
 def visible(records: Records, session: Session, stream: Stream, asked_kinds: set[str]) -> list[Entry] | None:
     """What this user may see; None when nothing of what was asked is open to the user."""
-    held = records.all(session.company["id"], stream.name)
+    entries = records.all(session.company["id"], stream.name)
     levels, own = session.levels, session.user["id"]
     if set(stream.opened_by) == {""}:
         if not rights.opens(levels, stream.needed("")):
             return None
         limited = stream.name == "dimensions" and levels.get("user.limitedDimensions") is True
-        return list(held[::2]) if limited else list(held)
+        return list(entries[::2]) if limited else list(entries)
     # What a company without any record may see is decided by all the types there are.
-    kinds = {e.kind for e in held} or set(stream.opened_by)
+    kinds = {e.kind for e in entries} or set(stream.opened_by)
     closed = {kind for kind in kinds | asked_kinds if not rights.opens(levels, stream.needed(kind))}
     if (asked_kinds or kinds) <= closed:
         return None
     personal = stream.name == "invoices" and levels.get("sales.personalSalesInvoicesOnly") is True
     if not closed and not personal:
-        return list(held)
+        return list(entries)
     return [
-        e for e in held if e.kind not in closed and not (personal and e.kind.startswith("SALES") and e.creator != own)
+        e
+        for e in entries
+        if e.kind not in closed and not (personal and e.kind.startswith("SALES") and e.creator != own)
     ]
 
 
@@ -54,22 +56,22 @@ def add_reading(app: Flask, kit: Kit, records: Records) -> None:
     """`GET` of every stream, and of single records where there is such a call."""
 
     def listing(stream: Stream) -> Response:
-        asked, headers = request.args.to_dict(), {name: request.headers.get(name) for name in stream.headers}
-        if "invoiceId" in asked:
-            asked["invoiceId"] = ",".join(request.args.getlist("invoiceId"))
+        query, headers = request.args.to_dict(), {name: request.headers.get(name) for name in stream.headers}
+        if "invoiceId" in query:
+            query["invoiceId"] = ",".join(request.args.getlist("invoiceId"))
         refused = kit.switches["account_number_query"] == "refused"
-        if "accountNumber" in stream.headers and "accountNumber" in asked and refused:
+        if "accountNumber" in stream.headers and "accountNumber" in query and refused:
             raise lists.WrongParameter(field="accountNumber", message="is accepted as an HTTP header only")
-        found = visible(records, g.session, stream, lists.asked_kinds(asked, stream))
-        if found is None:
+        entries = visible(records, g.session, stream, lists.requested_kinds(query, stream))
+        if entries is None:
             if kit.switches["missing_right"] == "403":
                 return trouble(403, FORBIDDEN)
-            g.note, found = "empty for want of a right", []
+            g.note, entries = "empty for want of a right", []
         if not stream.paged:
-            return Response(lists.whole_list(stream, found), content_type=JSON)
+            return Response(lists.whole_list(stream, entries), content_type=JSON)
         body = lists.page(
-            found,
-            asked,
+            entries,
+            query,
             {name: value for name, value in headers.items() if value is not None},
             stream,
             inclusive=kit.switches["version_bounds"] == "inclusive",
@@ -79,14 +81,14 @@ def add_reading(app: Flask, kit: Kit, records: Records) -> None:
         return Response(body, content_type=JSON)
 
     def getting(stream: Stream, ids: str) -> Response:
-        found = visible(records, g.session, stream, set())
-        if found is None:
+        entries = visible(records, g.session, stream, set())
+        if entries is None:
             return trouble(403, FORBIDDEN)
 
         def full(one: Entry) -> dict[str, Any]:
             return records.whole(stream.name, one)
 
-        body = lists.by_ids(found, ids, full)
+        body = lists.by_ids(entries, ids, full)
         return trouble(404, "Not found") if body is None else Response(body, content_type=JSON)
 
     def lister(stream: Stream) -> Callable[[], Response]:

@@ -98,8 +98,10 @@ class Records:
         changed: dict[tuple[int, str], dict[int, Entry | None]] = {}
         for row in self._kit.store.rows("SELECT * FROM changed"):
             whole = None if row["body"] is None else json.loads(row["body"])
-            made = None if whole is None else entry(row["stream"], validation.brief(row["stream"], whole), whole)
-            changed.setdefault((row["company_id"], row["stream"]), {})[row["id"]] = made
+            changed_entry = (
+                None if whole is None else entry(row["stream"], validation.brief(row["stream"], whole), whole)
+            )
+            changed.setdefault((row["company_id"], row["stream"]), {})[row["id"]] = changed_entry
         for key, base in self._base.items():
             self._held[key] = _merged(base, changed.get(key, {}))
             self._highest[key] = max([0, *(e.id for e in base), *changed.get(key, {})])
@@ -112,23 +114,23 @@ class Records:
         """Every record, hidden ones too, by id ascending."""
         return self._held[company, stream]
 
-    def shown(self, company: int, stream: str) -> list[Entry]:
+    def list_entries(self, company: int, stream: str) -> list[Entry]:
         """What the list serves a user with all rights who asks for nothing in particular."""
         return [e for e in self._held[company, stream] if e.active and e.kind != "TRAVEL"]
 
     def find(self, company: int, stream: str, number: int) -> Entry | None:
         return next((e for e in self._held[company, stream] if e.id == number), None)
 
-    def whole(self, stream: str, found: Entry) -> Body:
+    def whole(self, stream: str, listed_entry: Entry) -> Body:
         """The record as a single get tells it."""
-        if found.whole is not None:
-            return found.whole
+        if listed_entry.whole is not None:
+            return listed_entry.whole
         full = {
             "partners": sample_data.full_partner,
             "invoices": sample_data.full_invoice,
             "ledger_receipts": sample_ledger.full_receipt,
         }
-        return full[stream](found.body) if stream in full else found.body
+        return full[stream](listed_entry.body) if stream in full else listed_entry.body
 
     # -- changing --------------------------------------------------------------------------------------------------
 
@@ -147,16 +149,16 @@ class Records:
 
     def save(self, company: int, stream: str, *wholes: Body) -> None:
         """Keep these whole records, new or in place of what they were."""
-        made = [entry(stream, validation.brief(stream, whole), whole) for whole in wholes]
-        self._change(company, stream, {e.id: e for e in made})
+        entries = [entry(stream, validation.brief(stream, whole), whole) for whole in wholes]
+        self._change(company, stream, {e.id: e for e in entries})
 
     def drop(self, company: int, stream: str, *ids: int) -> None:
         self._change(company, stream, dict.fromkeys(ids))
 
     def _change(self, company: int, stream: str, changed: Mapping[int, Entry | None]) -> None:
         with self.alone():
-            for number, made in changed.items():
-                body = None if made is None else json.dumps(made.whole, ensure_ascii=False)
+            for number, changed_entry in changed.items():
+                body = None if changed_entry is None else json.dumps(changed_entry.whole, ensure_ascii=False)
                 sql = "INSERT OR REPLACE INTO changed (company_id, stream, id, body) VALUES (?, ?, ?, ?)"
                 self._kit.store.write(sql, company, stream, number, body)
             self._held[company, stream] = _merged(self._held[company, stream], changed)
@@ -164,56 +166,59 @@ class Records:
 
     def note_created(self, company: int, stream: str, whole: Body) -> None:
         """Count a record made over the API, with the words in which a client's own reference may stand."""
-        said = sorted({str(value) for place in STREAMS[stream].said if (value := at(whole, place))})
+        references = sorted({str(value) for place in STREAMS[stream].reference_fields if (value := at(whole, place))})
         sql = "INSERT INTO created (company_id, stream, id, said) VALUES (?, ?, ?, ?)"
-        self._kit.store.write(sql, company, stream, whole["id"], json.dumps(said))
+        self._kit.store.write(sql, company, stream, whole["id"], json.dumps(references))
 
     def created(self) -> dict[str, Any]:
         """How many were made over the API by stream, and how many of them say a text."""
         counts: Counter[str] = Counter()
-        said: dict[str, Counter[str]] = {}
+        references: dict[str, Counter[str]] = {}
         for row in self._kit.store.rows("SELECT stream, said FROM created"):
             counts[row["stream"]] += 1
-            said.setdefault(row["stream"], Counter()).update(json.loads(row["said"]))
-        return {"created": dict(counts), "created_saying": {stream: dict(found) for stream, found in said.items()}}
+            references.setdefault(row["stream"], Counter()).update(json.loads(row["said"]))
+        return {
+            "created": dict(counts),
+            "created_saying": {stream: dict(counter) for stream, counter in references.items()},
+        }
 
     # -- for tests -------------------------------------------------------------------------------------------------
 
-    def _wanted(self, company: int, stream: str, ids: Iterable[int]) -> list[Entry]:
-        held = {e.id: e for e in self._held[company, stream]}
-        wanted = set(ids)
-        if strange := wanted - set(held):
+    def _entries(self, company: int, stream: str, ids: Iterable[int]) -> list[Entry]:
+        by_id = {e.id: e for e in self._held[company, stream]}
+        numbers = set(ids)
+        if strange := numbers - set(by_id):
             message = f"There is no record {min(strange)} among the {stream} of company {company}."
             raise Refused(field="ids", message=message)
-        return [held[number] for number in sorted(wanted)]
+        return [by_id[number] for number in sorted(numbers)]
 
     def touch(self, company: int, stream: str, ids: Iterable[int], *, active: bool | None = None) -> str:
         """Change these records as if somebody had saved them now; returns their new version. Raises Refused."""
         version = self.version()
         with self.alone():
-            wholes = [self.whole(stream, found) for found in self._wanted(company, stream, ids)]
+            wholes = [self.whole(stream, each) for each in self._entries(company, stream, ids)]
             self.save(company, stream, *(edits.edited(stream, whole, version, active) for whole in wholes))
         return version
 
     def remove(self, company: int, stream: str, ids: Iterable[int]) -> None:
         """Delete these in Procountor itself; whether an invoice leaves its list is a switch. Raises Refused."""
         with self.alone():
-            wanted = self._wanted(company, stream, ids)
+            entries = self._entries(company, stream, ids)
             if stream == "invoices" and self._kit.switches["deleted_invoices"] == "status":
                 version = self.version()
-                gone = {"status": "DELETED", "version": version}
-                self.save(company, stream, *({**self.whole(stream, e), **gone} for e in wanted))
+                deletion = {"status": "DELETED", "version": version}
+                self.save(company, stream, *({**self.whole(stream, e), **deletion} for e in entries))
             else:
-                self.drop(company, stream, *(e.id for e in wanted))
+                self.drop(company, stream, *(e.id for e in entries))
 
     def resize(self, company: int, stream: str, count: int) -> None:
         """Cut the newest, or make more, until the list holds `count`. Raises Refused."""
         with self.alone():
-            shown = self.shown(company, stream)
-            if count < len(shown):
-                self.drop(company, stream, *(e.id for e in shown[count:]))
+            entries = self.list_entries(company, stream)
+            if count < len(entries):
+                self.drop(company, stream, *(e.id for e in entries[count:]))
                 return
-            more = [self._more(company, stream, number) for number in range(count - len(shown))]
+            more = [self._more(company, stream, number) for number in range(count - len(entries))]
             self.save(company, stream, *more)
 
     def _more(self, company: int, stream: str, number: int) -> Body:
@@ -222,11 +227,11 @@ class Records:
         if stream == "partners":
             body = sample_data.partner(company, number, total or 1)
         elif stream == "invoices":
-            known = [e.body for e in self._held[company, "partners"]]
-            if not all(sample_data.sides(known)):
+            partners = [e.body for e in self._held[company, "partners"]]
+            if not all(sample_data.sides(partners)):
                 raise Refused(field="count", message="There must be customers and suppliers first.")
             creator = self._creators.get(company, FIRST_USER)
-            body = sample_data.invoice(company, number, total or 1, creator, known)
+            body = sample_data.invoice(company, number, total or 1, creator, partners)
         else:
             body = MAKERS[stream](company, number, total or 1)
         ident = self.next_id(company, stream)
@@ -241,14 +246,16 @@ def _first_day(records: str, company: int, creator: int) -> dict[str, list[Body]
     partners = sample_data.partners(company, records)
     invoices = sample_data.invoices(company, records, creator, partners)
     sizes = dict(SIZES[records]) if company == MAIN_COMPANY else dict.fromkeys(SIZES[records], OTHERS_SIZE)
-    made = {
+    bodies = {
         stream: [MAKERS[stream](company, number, count) for number in range(count)]
         for stream, count in {**sizes, **FIXED}.items()
     }
-    made["ledger_receipts"] += [sample_ledger.receipt_of(invoice) for invoice in invoices[: sizes["ledger_receipts"]]]
-    for number, each in enumerate(made["payments"]):
+    bodies["ledger_receipts"] += [
+        sample_ledger.receipt_of(invoice) for invoice in invoices[: sizes["ledger_receipts"]]
+    ]
+    for number, each in enumerate(bodies["payments"]):
         each["invoiceId"] = invoices[number % len(invoices)]["id"]
-    return {"partners": partners, "invoices": invoices, **made}
+    return {"partners": partners, "invoices": invoices, **bodies}
 
 
 def _merged(entries: Sequence[Entry], changed: Mapping[int, Entry | None]) -> list[Entry]:

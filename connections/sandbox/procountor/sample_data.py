@@ -42,12 +42,12 @@ def partners(company: int, records: str) -> list[Body]:
     """List entries, oldest first; ids repeat in every company, as the document warns."""
     visible, inactive, _ = COUNTS[records][company]
     drawn = random.Random(f"partners of {company}")  # noqa: S311  # nosec B311 - invented data, the same at every start
-    made: list[Body] = []
+    drawn_partners: list[Body] = []
     hidden_every = (visible + inactive) // inactive
     for number in range(visible + inactive):
         active = not (number % hidden_every == hidden_every - 1 and number // hidden_every < inactive)
-        made.append(_partner(drawn, number, total=visible + inactive, active=active))
-    return made
+        drawn_partners.append(_partner(drawn, number, total=visible + inactive, active=active))
+    return drawn_partners
 
 
 def _partner(drawn: random.Random, number: int, *, total: int, active: bool) -> Body:
@@ -88,28 +88,28 @@ def partner(company: int, number: int, total: int) -> Body:
     return _partner(drawn, number, total=total, active=True)
 
 
-def invoices(company: int, records: str, creator: int, known: list[Body]) -> list[Body]:
+def invoices(company: int, records: str, creator: int, partners: list[Body]) -> list[Body]:
     """List entries, oldest first, for partners of the same company; `creator` is the user id that made them all."""
     count = COUNTS[records][company][2]
     drawn = random.Random(f"invoices of {company}")  # noqa: S311  # nosec B311 - invented data, the same at every start
-    customers, suppliers = sides(known)
+    customers, suppliers = sides(partners)
     return [
         _invoice(drawn, number, total=count, creator=creator, customers=customers, suppliers=suppliers)
         for number in range(count)
     ]
 
 
-def invoice(company: int, number: int, total: int, creator: int, known: list[Body]) -> Body:
+def invoice(company: int, number: int, total: int, creator: int, partners: list[Body]) -> Body:
     """One more invoice, after those of `invoices`. There must be a partner of either side."""
     drawn = random.Random(f"invoice {number} of {company}")  # noqa: S311  # nosec B311 - the same at every start
-    customers, suppliers = sides(known)
+    customers, suppliers = sides(partners)
     return _invoice(drawn, number, total=total, creator=creator, customers=customers, suppliers=suppliers)
 
 
-def sides(known: list[Body]) -> tuple[list[Body], list[Body]]:
+def sides(partners: list[Body]) -> tuple[list[Body], list[Body]]:
     """Whom invoices go to, and whom they come from."""
-    customers = [partner for partner in known if partner["type"] != "SUPPLIER"]
-    return customers, [partner for partner in known if partner["type"] == "SUPPLIER"]
+    customers = [partner for partner in partners if partner["type"] != "SUPPLIER"]
+    return customers, [partner for partner in partners if partner["type"] == "SUPPLIER"]
 
 
 def _invoice(

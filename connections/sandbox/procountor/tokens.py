@@ -22,10 +22,12 @@ def trouble(status: int, message: str, field: str | None = None) -> Response:
     return troubles(status, [(field, message)])
 
 
-def troubles(status: int, found: list[tuple[str | None, str]]) -> Response:
+def troubles(status: int, problems: list[tuple[str | None, str]]) -> Response:
     """The usual error body with one error a field."""
-    g.note = found[0][1]
-    errors = [{"status": status, "message": message} | ({"field": field} if field else {}) for field, message in found]
+    g.note = problems[0][1]
+    errors = [
+        {"status": status, "message": message} | ({"field": field} if field else {}) for field, message in problems
+    ]
     response: Response = g.json({"errors": errors})
     response.status_code = status
     return response
@@ -99,17 +101,17 @@ def add_token_calls(app: Flask, kit: Kit, accounts: Accounts, grants: Grants, pr
         try:
             if form["grant_type"] == "refresh_token":
                 return grants.enter_by_refresh(form.get("refresh_token", ""), client_id=client["id"])
-            found = grants.redeem(
+            code = grants.redeem(
                 form.get("code", ""), "token", client_id=client["id"], redirect_uri=form.get("redirect_uri")
             )
-            company = accounts.company(found["company_id"])
+            company = accounts.company(code["company_id"])
             if company is not None:
                 usage(client, company)
-            return grants.enter_by_code(found)
+            return grants.enter_by_code(code)
         except GrantRefused as why:
             raise grant_refusal(str(why)) from why
 
-    def told(granted: Granted) -> Response:
+    def token_response(granted: Granted) -> Response:
         answer: dict[str, Any] = {"access_token": granted.access_token}
         if kit.switches["expires_in"] != "missing":
             answer["expires_in"] = str(TOKEN_SECONDS) if kit.switches["expires_in"] == "text" else TOKEN_SECONDS
@@ -129,11 +131,11 @@ def add_token_calls(app: Flask, kit: Kit, accounts: Accounts, grants: Grants, pr
     def token() -> Response:
         client = client_of("client_credentials", "authorization_code", "refresh_token")
         if request.form["grant_type"] == "client_credentials":
-            return told(by_key(client))
+            return token_response(by_key(client))
         granted = by_person(client)
         if (session := grants.find(granted.access_token)) is not None:
             counted(session.company, session.user)
-        return told(granted)
+        return token_response(granted)
 
     @app.post("/oauth/key")
     def key() -> Response:
@@ -141,10 +143,10 @@ def add_token_calls(app: Flask, kit: Kit, accounts: Accounts, grants: Grants, pr
         client = client_of("authorization_code")
         form = request.form
         try:
-            found = grants.redeem(
+            code = grants.redeem(
                 form.get("code", ""), "key", client_id=client["id"], redirect_uri=form.get("redirect_uri")
             )
-            api_key = accounts.add_key(found["company_id"], user_id=found["user_id"], client_id=client["id"])
+            api_key = accounts.add_key(code["company_id"], user_id=code["user_id"], client_id=client["id"])
         except (GrantRefused, Refused) as why:
             raise grant_refusal(str(why)) from why
         response: Response = g.json({"api_key": api_key})

@@ -20,9 +20,9 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?")
 class WrongBody(ValueError):
     """A request body that answers 400: (field or None, message) pairs."""
 
-    def __init__(self, *found: tuple[str | None, str]) -> None:
+    def __init__(self, *problems: tuple[str | None, str]) -> None:
         super().__init__("the request body is wrong")
-        self.found: Wrong = list(found)
+        self.problems: Wrong = list(problems)
 
 
 @dataclass(frozen=True)
@@ -76,41 +76,43 @@ def outside_windows_1252(value: Any, place: str = "") -> Wrong:
     return [wrong for where, each in items for wrong in outside_windows_1252(each, where)]
 
 
-def checked(sent: Mapping[str, Any], fields: Mapping[str, Field], *, strange: bool = False) -> Body:
+def checked(body: Mapping[str, Any], fields: Mapping[str, Field], *, strange: bool = False) -> Body:
     """The body with every field, those left out cleared; `strange` refuses unknown ones. Raises WrongBody."""
-    found: Wrong = []
-    body = _object(sent, fields, "", found, strange=strange)
-    if found:
-        raise WrongBody(*found)
-    return body
+    problems: Wrong = []
+    clean = _object(body, fields, "", problems, strange=strange)
+    if problems:
+        raise WrongBody(*problems)
+    return clean
 
 
-def _object(sent: Mapping[str, Any], fields: Mapping[str, Field], place: str, found: Wrong, *, strange: bool) -> Body:
+def _object(
+    body: Mapping[str, Any], fields: Mapping[str, Field], place: str, problems: Wrong, *, strange: bool
+) -> Body:
     if strange:
-        found += [(f"{place}{name}", "unknown field") for name in sent if name not in fields]
-    return {name: _value(sent.get(name), field, f"{place}{name}", found, strange) for name, field in fields.items()}
+        problems += [(f"{place}{name}", "unknown field") for name in body if name not in fields]
+    return {name: _value(body.get(name), field, f"{place}{name}", problems, strange) for name, field in fields.items()}
 
 
-def _value(value: Any, field: Field, place: str, found: Wrong, strange: bool) -> Any:
+def _value(value: Any, field: Field, place: str, problems: Wrong, strange: bool) -> Any:
     if value is None or (field.required and value in ("", [])):
         if field.required:
-            found.append((place, BLANK))
+            problems.append((place, BLANK))
         return [] if field.kind == "list" else None
     if field.kind == "object" and field.inside is not None:
         if not isinstance(value, dict):
-            found.append((place, "must be an object"))
+            problems.append((place, "must be an object"))
             return None
-        return _object(value, field.inside, f"{place}.", found, strange=strange)
+        return _object(value, field.inside, f"{place}.", problems, strange=strange)
     if field.kind == "list":
         if not isinstance(value, list):
-            found.append((place, "must be a list"))
+            problems.append((place, "must be a list"))
             return []
         if field.inside is None:
             return value
         one = Field("object", inside=field.inside, required=True)
-        return [_value(each, one, f"{place}[{number}]", found, strange) for number, each in enumerate(value)]
+        return [_value(each, one, f"{place}[{number}]", problems, strange) for number, each in enumerate(value)]
     if why := _why_not(value, field):
-        found.append((place, why))
+        problems.append((place, why))
     return value
 
 
@@ -170,8 +172,10 @@ def brief(stream: str, whole: Body) -> Body:
         return {name: whole[name] for name in INVOICE_IN_LIST}
     if stream == "partners":
         body = {name: whole[name] for name in PARTNER_IN_LIST}
-        told = whole["invoicingInfo"] or {}
-        body["invoicingInfo"] = {name: told.get(name) for name in ("customerNumber", "identifier", "identifierType")}
+        invoicing = whole["invoicingInfo"] or {}
+        body["invoicingInfo"] = {
+            name: invoicing.get(name) for name in ("customerNumber", "identifier", "identifierType")
+        }
         body["registryInfo"] = {"active": (whole["registryInfo"] or {}).get("active", True)}
         return body
     return whole

@@ -21,7 +21,7 @@ from connections.sandbox.procountor.validation import BLANK, Body, WrongBody
 from connections.sandbox.procountor.writes import NotThere, Writing
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-SECONDS = 10
+DELIVERY_TIMEOUT_SECONDS = 10
 
 
 class Webhooks:
@@ -45,8 +45,8 @@ class Webhooks:
             if event not in webhook["subscriptions"]:
                 continue
             meta = {"version": "1", "timestamp": int(self._kit.clock.now() * 1000)}
-            told = {"eventType": event, "webhookUuid": row["uuid"], "payload": payload, "meta": meta}
-            arguments = (webhook, event, row["uuid"], json.dumps(told, ensure_ascii=False).encode())
+            message = {"eventType": event, "webhookUuid": row["uuid"], "payload": payload, "meta": meta}
+            arguments = (webhook, event, row["uuid"], json.dumps(message, ensure_ascii=False).encode())
             threading.Thread(target=self._send, args=arguments, daemon=True).start()
 
     def _send(self, webhook: Body, event: str, ident: str, body: bytes) -> None:
@@ -72,7 +72,7 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
     if parts.scheme != "http" or parts.hostname not in LOOPBACK:
         msg = "the simulator speaks to this machine only, in plain HTTP"
         raise OSError(msg)
-    link = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=SECONDS)
+    link = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=DELIVERY_TIMEOUT_SECONDS)
     try:
         where = parts.path or "/"
         where += f"?{parts.query}" if parts.query else ""
@@ -111,18 +111,18 @@ def add_webhooks(app: Flask, kit: Kit, writing: Writing) -> None:
 
     @app.get("/webhooks")
     def list_webhooks() -> Body:
-        asked = request.args.to_dict()
-        size = lists.number(asked, "size", lists.DEFAULT_SIZE, least=1, most=lists.MAX_SIZE)
-        page = lists.number(asked, "page", 0, least=0)
-        newest = lists.one_of(asked, "orderByCreatedDate", "DESC", {"ASC", "DESC"}) == "DESC"
+        query = request.args.to_dict()
+        size = lists.number(query, "size", lists.DEFAULT_SIZE, least=1, most=lists.MAX_SIZE)
+        page = lists.number(query, "page", 0, least=0)
+        newest = lists.one_of(query, "orderByCreatedDate", "DESC", {"ASC", "DESC"}) == "DESC"
         sql = "SELECT * FROM webhooks WHERE company_id = ? AND client_id = ? ORDER BY created_at, uuid"
         rows = kit.store.rows(sql, writing.company, g.session.client_id)
-        held = [{"uuid": row["uuid"], **json.loads(row["body"])} for row in rows]
-        held = [one for one in held if asked.get("url", one["url"]) == one["url"]]
-        held = [one for one in held if "eventType" not in asked or asked["eventType"] in one["subscriptions"]]
-        shown = (held[::-1] if newest else held)[page * size : (page + 1) * size]
-        meta = {"pageNumber": page, "pageSize": size, "resultCount": len(shown), "totalCount": len(held)}
-        return {"results": shown, "meta": meta}
+        webhooks = [{"uuid": row["uuid"], **json.loads(row["body"])} for row in rows]
+        webhooks = [one for one in webhooks if query.get("url", one["url"]) == one["url"]]
+        webhooks = [one for one in webhooks if "eventType" not in query or query["eventType"] in one["subscriptions"]]
+        results = (webhooks[::-1] if newest else webhooks)[page * size : (page + 1) * size]
+        meta = {"pageNumber": page, "pageSize": size, "resultCount": len(results), "totalCount": len(webhooks)}
+        return {"results": results, "meta": meta}
 
     @app.put("/webhooks/<ident>")
     def replace_webhook(ident: str) -> Body:

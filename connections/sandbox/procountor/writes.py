@@ -59,38 +59,38 @@ class Writing:
 
     def raw(self) -> Body:
         """The JSON object that was sent. Raises WrongBody, also for characters outside Windows-1252."""
-        sent = request.get_json(silent=True)
-        if not isinstance(sent, dict):
+        body = request.get_json(silent=True)
+        if not isinstance(body, dict):
             raise WrongBody((None, "The request body must be a JSON object"))
-        if wrong := validation.outside_windows_1252(sent):
+        if wrong := validation.outside_windows_1252(body):
             raise WrongBody(*wrong)
-        return sent
+        return body
 
-    def checked(self, sent: Body, wanted: Mapping[str, Field]) -> Body:
+    def checked(self, body: Body, allowed: Mapping[str, Field]) -> Body:
         """The writable fields, those left out cleared. Raises WrongBody."""
-        known = {name: value for name, value in sent.items() if name in wanted or name not in READ_ONLY}
-        return validation.checked(known, wanted, strange=self.kit.switches["unknown_request_fields"] == "refused")
+        writable = {name: value for name, value in body.items() if name in allowed or name not in READ_ONLY}
+        return validation.checked(writable, allowed, strange=self.kit.switches["unknown_request_fields"] == "refused")
 
-    def new(self, wanted: Mapping[str, Field]) -> Body:
+    def new(self, allowed: Mapping[str, Field]) -> Body:
         """The checked body of a POST. Raises WrongBody."""
-        sent = self.raw()
-        if "version" in sent and self.kit.switches["version_in_post"] == "refused":
+        body = self.raw()
+        if "version" in body and self.kit.switches["version_in_post"] == "refused":
             raise WrongBody(("version", "must not be sent"))
-        return self.checked(sent, wanted)
+        return self.checked(body, allowed)
 
     def find(self, stream: str, number: int) -> tuple[Entry, Body]:
         """The record of this company and its whole form, once the user may change it. Raises NotThere, NotAllowed."""
-        found = self.records.find(self.company, stream, number)
-        if found is None:
+        entry = self.records.find(self.company, stream, number)
+        if entry is None:
             raise NotThere
-        require(STREAMS[stream], found.kind)
-        return found, self.records.whole(stream, found)
+        require(STREAMS[stream], entry.kind)
+        return entry, self.records.whole(stream, entry)
 
-    def judge_version(self, told: object, now: str) -> None:
+    def judge_version(self, version: object, current: str) -> None:
         """The version must be sent and be the newest. Raises WrongBody, WrongVersion."""
-        if not isinstance(told, str) or not told:
+        if not isinstance(version, str) or not version:
             raise WrongBody(("version", BLANK))
-        if told != now:
+        if version != current:
             raise WrongVersion
 
     def open_year(self, on: str) -> None:
@@ -149,13 +149,13 @@ def _add_partners(app: Flask, writing: Writing) -> None:
     @app.patch("/businesspartners/<int:number>")
     def change_partner(number: int) -> Body:
         with writing.records.alone():
-            found, before = writing.find("partners", number)
-            sent = writing.raw()
-            if found.kind == "PERSON":
+            entry, before = writing.find("partners", number)
+            raw = writing.raw()
+            if entry.kind == "PERSON":
                 raise WrongBody(("type", "must be CUSTOMER or SUPPLIER"))
-            writing.judge_version(sent.get("version") or request.args.get("version"), before["version"])
-            some = {name: fields.PARTNER[name] for name in fields.PARTNER_PATCH if name in sent}
-            body = writing.checked({name: value for name, value in sent.items() if name in some}, some)
+            writing.judge_version(raw.get("version") or request.args.get("version"), before["version"])
+            some = {name: fields.PARTNER[name] for name in fields.PARTNER_PATCH if name in raw}
+            body = writing.checked({name: value for name, value in raw.items() if name in some}, some)
             return writing.keep("partners", before, completed({**before, **body}))
 
 
@@ -176,8 +176,8 @@ def _add_products(app: Flask, writing: Writing) -> None:
     @app.delete("/products/<int:number>")
     def remove_product(number: int) -> Response:
         with writing.records.alone():
-            found, _ = writing.find("products", number)
-            if found.kind == "TRAVEL":
+            entry, _ = writing.find("products", number)
+            if entry.kind == "TRAVEL":
                 raise WrongBody(("type", "A product of type TRAVEL cannot be removed"))
             writing.records.drop(writing.company, "products", number)
         return Response(status=204)
@@ -216,30 +216,30 @@ def _add_receipts(app: Flask, writing: Writing) -> None:
             raise WrongBody(("type", "Only JOURNAL can be created"))
         writing.open_year(body["receiptDate"])
         with writing.records.alone():
-            told: Body = {"status": "UNFINISHED", "created": writing.records.version(), "invoiceId": None}
+            assigned: Body = {"status": "UNFINISHED", "created": writing.records.version(), "invoiceId": None}
             ident = writing.records.next_id(writing.company, "ledger_receipts")
-            told |= {"id": ident, "receiptNumber": ident, "invoiceNumber": None, "serialNumber": None}
-            return writing.create("ledger_receipts", numbered({**completed(body), **told}))
+            assigned |= {"id": ident, "receiptNumber": ident, "invoiceNumber": None, "serialNumber": None}
+            return writing.create("ledger_receipts", numbered({**completed(body), **assigned}))
 
     @app.put("/ledgerreceipts/<int:number>")
     def replace_receipt(number: int) -> Body:
         with writing.records.alone():
             _, before = writing.find("ledger_receipts", number)
-            sent = writing.raw()
-            writing.judge_version(sent.get("version"), before["version"])
-            body = completed(writing.checked(sent, fields.RECEIPT))
+            raw = writing.raw()
+            writing.judge_version(raw.get("version"), before["version"])
+            body = completed(writing.checked(raw, fields.RECEIPT))
             if body["type"] != before["type"]:
                 raise WrongBody(("type", "cannot be changed"))
             writing.open_year(before["receiptDate"])
             writing.open_year(body["receiptDate"])
-            kept = ("id", "status", "created", "invoiceId", "receiptNumber", "invoiceNumber", "serialNumber")
-            told = {name: before[name] for name in kept}
-            return writing.keep("ledger_receipts", before, numbered({**body, **told}))
+            fixed = ("id", "status", "created", "invoiceId", "receiptNumber", "invoiceNumber", "serialNumber")
+            assigned = {name: before[name] for name in fixed}
+            return writing.keep("ledger_receipts", before, numbered({**body, **assigned}))
 
     def act(number: int, allowed: tuple[str, ...], status: str) -> Body:
         with writing.records.alone():
-            found, before = writing.find("ledger_receipts", number)
-            if found.kind != "JOURNAL" or before["status"] not in allowed:
+            entry, before = writing.find("ledger_receipts", number)
+            if entry.kind != "JOURNAL" or before["status"] not in allowed:
                 raise NotAllowed(WRONG_STATUS)
             writing.open_year(before["receiptDate"])
             writing.keep("ledger_receipts", before, {**before, "status": status})

@@ -40,12 +40,12 @@ def api(kit: Kit, grants: Grants, customers: Customers, orders: Orders) -> Flask
 
     @app.post("/api/v1/customers", endpoint="customers")
     def create_customer() -> Response:
-        body = validation.customer(_sent(), number_needed=switches["null_number"] == "refused")
+        body = validation.customer(_request_body(), number_needed=switches["null_number"] == "refused")
         try:
             customers.create(body)
-        except NumberTaken as taken:
-            errors = {"number": [f"There is a customer with the number {taken} already."]}
-            raise Problem(int(switches["duplicate_number"]), errors) from taken
+        except NumberTaken as error:
+            errors = {"number": [f"There is a customer with the number {error} already."]}
+            raise Problem(int(switches["duplicate_number"]), errors) from error
         return bare(int(switches["created_status"]))
 
     @app.get("/api/v1/customers/<customerNumber>", endpoint="customers_by_number")
@@ -53,7 +53,7 @@ def api(kit: Kit, grants: Grants, customers: Customers, orders: Orders) -> Flask
         customer = customers.get(customerNumber)
         if customer is None:
             raise Problem(404, detail="There is no customer with this number.")
-        return Response(lists.told(customer, switches), content_type=JSON)
+        return Response(lists.serialize(customer, switches), content_type=JSON)
 
     def searching(path: str) -> Response:
         if switches["list_path"] != path:
@@ -72,7 +72,7 @@ def api(kit: Kit, grants: Grants, customers: Customers, orders: Orders) -> Flask
         if switches["order_path"] != path:
             return bare(404)
         body = validation.order(
-            _sent(),
+            _request_body(),
             rows_needed=switches["order_rows"] == "required",
             currency_needed=switches["order_currency"] == "required",
             date_refused=switches["purchase_date"] == "refused",
@@ -115,9 +115,9 @@ def _admit(app: Flask, kit: Kit, grants: Grants) -> Response | None:
     return None
 
 
-def _sent() -> dict[str, Any]:
+def _request_body() -> dict[str, Any]:
     """The object that was sent. Raises Problem (400)."""
-    sent = request.get_json(silent=True)
-    if not isinstance(sent, dict):
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
         raise Problem(400, {"$": ["The body must be a JSON object."]})
-    return sent
+    return body

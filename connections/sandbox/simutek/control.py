@@ -13,7 +13,7 @@ from connections.sandbox.simutek.orders import Orders
 from connections.sandbox.simutek.records import Customers, UnknownCustomer
 
 STREAM = "customers"
-MOST = 20_000
+MOST_RECORDS = 20_000
 
 
 def add_control(pages: Blueprint, grants: Grants, customers: Customers, orders: Orders) -> None:
@@ -22,19 +22,19 @@ def add_control(pages: Blueprint, grants: Grants, customers: Customers, orders: 
     @pages.post("/control/setup")
     def control_setup() -> dict[str, Any]:
         """A client as Simutek hands it out; `name` and `resources` (customers, salesorders) may be told."""
-        wanted = required_object()
-        name, resources = wanted.get("name", "Customer portal"), wanted.get("resources", list(RESOURCES))
+        body = required_object()
+        name, resources = body.get("name", "Customer portal"), body.get("resources", list(RESOURCES))
         client_id, secret = grants.register(name=str(name), resources=list(map(str, resources)))
         return {"credentials": {"client_id": client_id, "client_secret": secret}, **grants.addresses}
 
     @pages.post("/control/revoke")
     def control_revoke() -> dict[str, Any]:
         """Disable every client, or the one of `client_id`, and end its access tokens."""
-        wanted = required_object()
-        known = [client["id"] for client in grants.clients()]
-        chosen = [required_field(wanted, "client_id", str)] if "client_id" in wanted else known
+        body = required_object()
+        existing = [client["id"] for client in grants.clients()]
+        chosen = [required_field(body, "client_id", str)] if "client_id" in body else existing
         for client_id in chosen:
-            if client_id not in known:
+            if client_id not in existing:
                 msg = "there is no such client"
                 raise WrongOrder(msg)
             grants.disable(client_id)
@@ -50,11 +50,11 @@ def add_control(pages: Blueprint, grants: Grants, customers: Customers, orders: 
 
     @pages.post("/control/records")
     def control_resize() -> dict[str, Any]:
-        wanted = required_object()
-        _stream(wanted)
-        count = required_field(wanted, "count", int)
-        if not 0 <= count <= MOST:
-            msg = f"count must be 0 to {MOST}"
+        body = required_object()
+        _stream(body)
+        count = required_field(body, "count", int)
+        if not 0 <= count <= MOST_RECORDS:
+            msg = f"count must be 0 to {MOST_RECORDS}"
             raise WrongOrder(msg)
         customers.resize(count)
         return {"count": len(customers.all())}
@@ -74,8 +74,8 @@ def add_control(pages: Blueprint, grants: Grants, customers: Customers, orders: 
     @pages.get("/control/orders")
     def control_orders() -> dict[str, Any]:
         """Every order received, newest first, or those with this `purchaseOrderNumber`, and how many they are."""
-        found = orders.all(request.args.get("purchaseOrderNumber"))
-        return {"count": len(found), "orders": found}
+        matches = orders.all(request.args.get("purchaseOrderNumber"))
+        return {"count": len(matches), "orders": matches}
 
     @pages.errorhandler(Refused)
     def refused(error: Refused) -> tuple[dict[str, str], int]:
@@ -86,13 +86,13 @@ def add_control(pages: Blueprint, grants: Grants, customers: Customers, orders: 
         return {"error": str(error)}, 400
 
 
-def _stream(wanted: Mapping[str, Any]) -> None:
-    if wanted.get("stream") != STREAM:
+def _stream(body: Mapping[str, Any]) -> None:
+    if body.get("stream") != STREAM:
         msg = f"stream must be {STREAM}"
         raise WrongOrder(msg)
 
 
 def _numbers() -> list[str]:
-    wanted = required_object()
-    _stream(wanted)
-    return [str(number) for number in required_field(wanted, "ids", list)]
+    body = required_object()
+    _stream(body)
+    return [str(number) for number in required_field(body, "ids", list)]

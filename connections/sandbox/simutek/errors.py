@@ -26,12 +26,12 @@ class Problem(Exception):
 def refusal(problem: Problem, shape: str) -> Response:
     """The answer in the shape of the switch `error_body`; its trace id stands in the log of what was asked, too."""
     trace = f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
-    said = problem.detail or " ".join(message for messages in problem.errors.values() for message in messages)
-    g.note = f"{said or TITLES[problem.status]} · {trace}" if shape == "problem" else said
+    message = problem.detail or " ".join(each for messages in problem.errors.values() for each in messages)
+    g.note = f"{message or TITLES[problem.status]} · {trace}" if shape == "problem" else message
     if shape == "empty":
         return bare(problem.status)
     if shape == "text":
-        text = said or TITLES[problem.status]
+        text = message or TITLES[problem.status]
         return Response(text, status=problem.status, content_type="text/plain; charset=utf-8")
     body: dict[str, Any] = {
         "type": f"https://httpstatuses.example/{problem.status}",

@@ -62,8 +62,8 @@ class Grants:
             raise Refused(field="resources", message="Choose one or more of the resources offered.")
         client_id, secret = f"gks4-{secrets.token_hex(6)}", secrets.token_urlsafe(30)
         sql = "INSERT INTO clients (id, name, digest, resources, created_at) VALUES (?, ?, ?, ?, ?)"
-        kept = ",".join(sorted(set(resources)))
-        self._store.write(sql, client_id, name, digest(secret), kept, self._kit.clock.now())
+        resource_names = ",".join(sorted(set(resources)))
+        self._store.write(sql, client_id, name, digest(secret), resource_names, self._kit.clock.now())
         return client_id, secret
 
     def disable(self, client_id: str) -> None:
@@ -84,8 +84,8 @@ class Grants:
     def authenticate(self, client_id: str, secret: str) -> sqlite3.Row | None:
         """The client, if this is its secret and it is not disabled."""
         client = self.client(client_id)
-        held = "" if client is None else client["digest"]
-        same = secrets.compare_digest(held, digest(secret))
+        stored_digest = "" if client is None else client["digest"]
+        same = secrets.compare_digest(stored_digest, digest(secret))
         return client if client is not None and same and client["disabled_at"] is None else None
 
     def issue_token(self, client_id: str, seconds: int) -> str:

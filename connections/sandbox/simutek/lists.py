@@ -24,22 +24,22 @@ PLAIN_PARAMETERS = ("page", "pageNumber", "pageSize")
 EXTRA = {"customerCategory": "ÅTERFÖRSÄLJARE", "isBlocked": False, "paymentTermsDays": 30, "tags": ["påhittad"]}
 
 
-def search(customers: Customers, asked: Mapping[str, str], switches: Switches) -> bytes:
+def search(customers: Customers, query: Mapping[str, str], switches: Switches) -> bytes:
     """One page of what matches, as JSON. Raises Problem (400)."""
     names = {meaning: pair[switches["parameter_names"] == "short"] for meaning, pair in NAMES.items()}
-    strange = sorted(set(asked) - set(names.values()))
+    strange = sorted(set(query) - set(names.values()))
     if strange and switches["unknown_parameters"] == "refused":
         raise Problem(400, {name: ["There is no such parameter."] for name in strange})
-    page = _number(asked, names["page"], 1)
-    size = _number(asked, names["size"], DEFAULT_SIZE)
+    page = _number(query, names["page"], 1)
+    size = _number(query, names["size"], DEFAULT_SIZE)
     if size > MAX_SIZE:
         if switches["page_too_large"] == "refused":
             raise Problem(400, {names["size"]: [f"The page size is at most {MAX_SIZE}."]})
         size = MAX_SIZE
-    filters = {meaning: asked.get(names[meaning], "") for meaning in ("number", "name", "corporate_identity")}
-    found = customers.found(**filters)
-    shown = found[(page - 1) * size : page * size]
-    items = b"[" + b",".join(told(customer, switches) for customer in shown) + b"]"
+    filters = {meaning: query.get(names[meaning], "") for meaning in ("number", "name", "corporate_identity")}
+    matches = customers.filter(**filters)
+    page_customers = matches[(page - 1) * size : page * size]
+    items = b"[" + b",".join(serialize(customer, switches) for customer in page_customers) + b"]"
     envelope = switches["list_envelope"]
     if envelope == "array":
         return items
@@ -47,12 +47,12 @@ def search(customers: Customers, asked: Mapping[str, str], switches: Switches) -
     if envelope == "items":
         meta = {"page": page, "pageSize": size}
         if switches["total_count"] != "missing":
-            meta["totalCount"] = len(found if switches["total_count"] == "all" else shown)
+            meta["totalCount"] = len(matches if switches["total_count"] == "all" else page_customers)
     rest = b"".join(f",{json.dumps(name)}:{value}".encode() for name, value in meta.items())
     return b'{"' + envelope.encode() + b'":' + items + rest + b"}"
 
 
-def told(customer: Customer, switches: Switches) -> bytes:
+def serialize(customer: Customer, switches: Switches) -> bytes:
     """One customer as lists and single gets tell it."""
     absent, extra = switches["empty_fields"] == "absent", switches.on("extra_fields")
     if not absent and not extra:
@@ -69,8 +69,8 @@ def _without_nulls(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _number(asked: Mapping[str, str], name: str, default: int) -> int:
-    text = asked.get(name)
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name)
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,6}", text) or int(text) < 1:

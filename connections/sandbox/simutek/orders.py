@@ -24,10 +24,10 @@ class Orders:
         """Keep an order; the same one sent twice is two orders."""
         sql = """INSERT INTO orders (customer_number, purchase_order_number, client_id, received_at, body)
             VALUES (?, ?, ?, ?, ?)"""
-        named = {**body, "name": body["name"] or DEFAULT_NAME}
+        order = {**body, "name": body["name"] or DEFAULT_NAME}
         reference = body["purchaseOrderNumber"]
         now = self._kit.clock.now()
-        self._store.write(sql, body["customerNumber"], reference, client_id, now, json.dumps(named))
+        self._store.write(sql, body["customerNumber"], reference, client_id, now, json.dumps(order))
 
     def all(self, purchase_order_number: str | None = None) -> list[dict[str, Any]]:
         """Newest first, all or those with this reference: what was sent, with GKS's own number and when it came."""

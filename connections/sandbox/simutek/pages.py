@@ -14,7 +14,7 @@ from connections.sandbox.simutek.orders import Orders
 from connections.sandbox.simutek.records import Customer, Customers, SomebodyElseWasFirst
 from connections.sandbox.simutek.sample_data import ADDRESS, PRINTING_HOUSE, Body
 
-PAGE = 50
+PAGE_SIZE = 50
 DONE = {
     "disabled": "The API client was disabled. It gets no new access token.",
     "enabled": "The API client may come in again.",
@@ -62,13 +62,13 @@ def pages(grants: Grants, customers: Customers, orders: Orders) -> Blueprint:
     @blueprint.get("/orders")
     def sales_orders() -> str:
         reference = request.args.get("reference", "").strip()
-        found = orders.all(reference or None)
-        return render_template("simutek/orders.html", orders=found, reference=reference)
+        matches = orders.all(reference or None)
+        return render_template("simutek/orders.html", orders=matches, reference=reference)
 
     @blueprint.get("/orders/<int:order_id>")
     def sales_order(order_id: int) -> str:
-        found = [order for order in orders.all() if order["id"] == order_id] or abort(404)
-        return render_template("simutek/order.html", order=found[0])
+        matches = [order for order in orders.all() if order["id"] == order_id] or abort(404)
+        return render_template("simutek/order.html", order=matches[0])
 
     return blueprint
 
@@ -76,35 +76,35 @@ def pages(grants: Grants, customers: Customers, orders: Orders) -> Blueprint:
 def _add_desk(blueprint: Blueprint, grants: Grants) -> None:
     @blueprint.route("/clients", methods=["GET", "POST"])
     def clients() -> str | tuple[str, int]:
-        errors, made = {}, None
+        errors, credentials = {}, None
         form = {"name": "", "resources": list(RESOURCES)}
         if request.method == "POST":
             form = {"name": request.form.get("name", ""), "resources": request.form.getlist("resources")}
             try:
-                made = grants.register(name=str(form["name"]), resources=form["resources"])
+                credentials = grants.register(name=str(form["name"]), resources=form["resources"])
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        if made:
-            return render_template("simutek/registered.html", made=made, addresses=grants.addresses)
-        found = {"clients": grants.clients(), "resources": RESOURCES, "form": form, "errors": errors}
-        return render_template("simutek/clients.html", **found), 422 if errors else 200
+        if credentials:
+            return render_template("simutek/registered.html", credentials=credentials, addresses=grants.addresses)
+        values = {"clients": grants.clients(), "resources": RESOURCES, "form": form, "errors": errors}
+        return render_template("simutek/clients.html", **values), 422 if errors else 200
 
-    def known(client_id: str) -> str:
+    def client_id_or_404(client_id: str) -> str:
         return client_id if grants.client(client_id) is not None else abort(404)
 
     @blueprint.post("/clients/<client_id>/disable")
     def disable(client_id: str) -> Response:
-        grants.disable(known(client_id))
+        grants.disable(client_id_or_404(client_id))
         return redirect(url_for(".clients", done="disabled"))
 
     @blueprint.post("/clients/<client_id>/enable")
     def enable(client_id: str) -> Response:
-        grants.enable(known(client_id))
+        grants.enable(client_id_or_404(client_id))
         return redirect(url_for(".clients", done="enabled"))
 
     @blueprint.post("/clients/<client_id>/end-tokens")
     def end_tokens(client_id: str) -> Response:
-        grants.end_tokens(known(client_id))
+        grants.end_tokens(client_id_or_404(client_id))
         return redirect(url_for(".clients", done="ended"))
 
 
@@ -116,30 +116,30 @@ def _add_customers(blueprint: Blueprint, customers: Customers) -> None:
     def customer_register() -> str:
         name = request.args.get("name", "").strip()
         page = max(request.args.get("page", 1, type=int), 1)
-        found = customers.found(name=name)
-        shown = found[(page - 1) * PAGE : page * PAGE]
-        more = len(found) > page * PAGE
+        matches = customers.filter(name=name)
+        page_customers = matches[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+        more = len(matches) > page * PAGE_SIZE
         return render_template(
-            "simutek/customers.html", customers=shown, total=len(found), name=name, page=page, more=more
+            "simutek/customers.html", customers=page_customers, total=len(matches), name=name, page=page, more=more
         )
 
     @blueprint.route("/customers/<int:customer_id>", methods=["GET", "POST"])
     def customer(customer_id: int) -> str | Response | tuple[str, int]:
-        found, errors = chosen(customer_id), {}
-        form = _form_of(found)
+        entry, errors = chosen(customer_id), {}
+        form = _form_of(entry)
         if request.method == "POST":
             form = {name: request.form.get(name, "").strip() for name in form}
             try:
-                body = _body(form, found)
-                if form["version"] != str(found.version):
-                    raise SomebodyElseWasFirst(found.number)
-                customers.save(found, body)
+                body = _body(form, entry)
+                if form["version"] != str(entry.version):
+                    raise SomebodyElseWasFirst(entry.number)
+                customers.save(entry, body)
                 return redirect(url_for(".customer", customer_id=customer_id, done="saved"))
             except Problem as wrong:
                 errors = {name.rpartition(".")[2]: messages[0] for name, messages in wrong.errors.items()}
             except SomebodyElseWasFirst:
                 errors = {"version": "Somebody else saved this customer first. Open it again to see their change."}
-        page = render_template("simutek/customer.html", customer=found, form=form, errors=errors, labels=LABELS)
+        page = render_template("simutek/customer.html", customer=entry, form=form, errors=errors, labels=LABELS)
         return page, 422 if errors else 200
 
     @blueprint.post("/customers/<int:customer_id>/remove")
@@ -156,10 +156,10 @@ def _form_of(customer: Customer) -> dict[str, str]:
 
 def _body(form: dict[str, str], customer: Customer) -> Body:
     """The form as the API would have it. Raises Problem."""
-    told: dict[str, Any] = {name: form[name] or None for name in LABELS}
-    address = {part: told.pop(part) for part in ADDRESS}
-    told["postalAddress"] = address if any(address.values()) else None
-    return validation.customer({**told, "number": customer.number}, number_needed=True)
+    fields: dict[str, Any] = {name: form[name] or None for name in LABELS}
+    address = {part: fields.pop(part) for part in ADDRESS}
+    fields["postalAddress"] = address if any(address.values()) else None
+    return validation.customer({**fields, "number": customer.number}, number_needed=True)
 
 
 def _menu() -> list[tuple[str, list[tuple[str, str, str, bool]]]]:
@@ -180,6 +180,6 @@ def _menu() -> list[tuple[str, list[tuple[str, str, str, bool]]]]:
         ),
         (
             "Simulator",
-            [entry("asked", "What the API was asked", "asked"), entry("switches", "Switches", "switches")],
+            [entry("calls", "What the API was asked", "calls"), entry("switches", "Switches", "switches")],
         ),
     ]

@@ -67,7 +67,7 @@ class Customers:
         self._lock = threading.RLock()
         self._held: list[Customer] = []
         self._by_number: dict[str, Customer] = {}
-        if self._store.kept("records", None) != self._size:
+        if self._store.get("records", None) != self._size:
             self.reset()
         self._take([_customer(row) for row in self._store.rows("SELECT * FROM customers ORDER BY id")])
 
@@ -75,15 +75,15 @@ class Customers:
         """Back to the first day."""
         with self._lock, self._store.transaction():
             self._store.write("DELETE FROM customers")
-            self._store.keep("series", 0)
-            self._store.keep("created_customers", 0)
-            self._store.keep("records", self._size)
+            self._store.set("series", 0)
+            self._store.set("created_customers", 0)
+            self._store.set("records", self._size)
             self._take([])
             self.resize(sample_data.COUNTS[self._size])
 
-    def _take(self, held: list[Customer]) -> None:
-        self._by_number = {customer.number: customer for customer in held}
-        self._held = held
+    def _take(self, customers: list[Customer]) -> None:
+        self._by_number = {customer.number: customer for customer in customers}
+        self._held = customers
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -93,23 +93,23 @@ class Customers:
     def get(self, number: str) -> Customer | None:
         return self._by_number.get(number)
 
-    def found(self, *, number: str = "", name: str = "", corporate_identity: str = "") -> Sequence[Customer]:
+    def filter(self, *, number: str = "", name: str = "", corporate_identity: str = "") -> Sequence[Customer]:
         """Those that match every filter given: exact number, name anywhere, identity number whatever its writing."""
-        found = self._held
+        matches = self._held
         if number:
-            found = [customer for customer in found if customer.number == number]
+            matches = [customer for customer in matches if customer.number == number]
         if name:
             part = name.casefold()
-            found = [customer for customer in found if part in customer.name]
+            matches = [customer for customer in matches if part in customer.name]
         if corporate_identity:
-            wanted = identity(corporate_identity).casefold()
-            found = [customer for customer in found if customer.identity == wanted]
-        return found
+            identity_number = identity(corporate_identity).casefold()
+            matches = [customer for customer in matches if customer.identity == identity_number]
+        return matches
 
     @property
     def created(self) -> int:
         """How many were made over the API, whatever became of them."""
-        return int(self._store.kept("created_customers", 0))
+        return int(self._store.get("created_customers", 0))
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -117,13 +117,13 @@ class Customers:
         """Enter a customer that came over the API, with the next free number if it has none. Raises NumberTaken."""
         with self._lock, self._store.transaction():
             if body["number"] is None:
-                (made,) = self._enter(1, lambda series: {**body, "number": sample_data.number(series)})
+                (customer,) = self._enter(1, lambda series: {**body, "number": sample_data.number(series)})
             elif (inserted := self._insert(body)) is not None:
-                made = inserted
+                customer = inserted
             else:
                 raise NumberTaken(body["number"])
-            self._store.keep("created_customers", self.created + 1)
-            self._take([*self._held, made])
+            self._store.set("created_customers", self.created + 1)
+            self._take([*self._held, customer])
 
     def save(self, customer: Customer, body: Body) -> None:
         """Keep what a person changed; the number stays. Raises SomebodyElseWasFirst."""
@@ -139,10 +139,10 @@ class Customers:
     def remove(self, numbers: Collection[str]) -> None:
         """Delete these; their numbers are not given again. Raises UnknownCustomer."""
         with self._lock, self._store.transaction():
-            gone = {each.id for each in self._chosen(numbers)}
-            for ident in gone:
+            ids = {each.id for each in self._chosen(numbers)}
+            for ident in ids:
                 self._store.write("DELETE FROM customers WHERE id = ?", ident)
-            self._take([each for each in self._held if each.id not in gone])
+            self._take([each for each in self._held if each.id not in ids])
 
     def resize(self, count: int) -> None:
         """Hold exactly so many: the newest go, or invented ones come."""
@@ -158,15 +158,15 @@ class Customers:
                 raise UnknownCustomer(msg)
         return [self._by_number[number] for number in dict.fromkeys(numbers)]
 
-    def _enter(self, count: int, made: Callable[[int], Body]) -> list[Customer]:
+    def _enter(self, count: int, body_of: Callable[[int], Body]) -> list[Customer]:
         """Insert so many under the next free numbers of GKS's own series."""
-        series = int(self._store.kept("series", 0))
+        series = int(self._store.get("series", 0))
         entered: list[Customer] = []
         while len(entered) < count:
             series += 1
-            if (inserted := self._insert(made(series))) is not None:
+            if (inserted := self._insert(body_of(series))) is not None:
                 entered.append(inserted)
-        self._store.keep("series", series)
+        self._store.set("series", series)
         return entered
 
     def _insert(self, body: Body) -> Customer | None:

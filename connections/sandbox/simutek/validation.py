@@ -22,7 +22,7 @@ _PHONE = re.compile(r"\+[0-9][0-9 \-]{4,20}")
 class Fields:
     """The fields of one sent object; what is wrong with them gathers in `errors` under their full names."""
 
-    sent: Mapping[str, Any]
+    values: Mapping[str, Any]
     errors: Errors = field(default_factory=dict)
     path: str = ""
 
@@ -31,11 +31,11 @@ class Fields:
 
     def key(self, name: str) -> None:
         """The key must be there, its value may be null."""
-        if name not in self.sent:
+        if name not in self.values:
             self.wrong(name, f"The field {name} must be there, though it may be null.")
 
     def text(self, name: str, form: re.Pattern[str] | None = None, *, needed: bool = False) -> str | None:
-        value = self.sent.get(name)
+        value = self.values.get(name)
         if value is None or (needed and isinstance(value, str) and not value.strip()):
             if needed:
                 self.wrong(name, f"The field {name} is required.")
@@ -49,7 +49,7 @@ class Fields:
         return value
 
     def number(self, name: str) -> float | int | None:
-        value = self.sent.get(name)
+        value = self.values.get(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             self.wrong(name, f"The field {name} must be a number.")
             return None
@@ -57,13 +57,13 @@ class Fields:
 
     def inner(self, name: str) -> Fields | None:
         """The fields of an object inside this one; None when it is not there or null."""
-        value = self.sent.get(name)
+        value = self.values.get(name)
         if value is not None and not isinstance(value, dict):
             self.wrong(name, f"The field {name} must be an object.")
         return Fields(value, self.errors, f"{self.path}{name}.") if isinstance(value, dict) else None
 
     def rows(self, name: str) -> list[Fields]:
-        value = self.sent.get(name)
+        value = self.values.get(name)
         if value is None:
             return []
         if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
@@ -82,16 +82,16 @@ def identity(text: str) -> str:
     return re.sub(r"[\s\-]", "", text)
 
 
-def customer(sent: Mapping[str, Any], *, number_needed: bool) -> Body:
+def customer(values: Mapping[str, Any], *, number_needed: bool) -> Body:
     """A customer as it is kept, its number None when GKS must give one; unknown fields are ignored. Raises Problem."""
-    fields = Fields(sent)
+    fields = Fields(values)
     fields.key("invoiceEmail")
     fields.key("number")
-    if isinstance(sent.get("number"), str) and not sent["number"].strip():
+    if isinstance(values.get("number"), str) and not values["number"].strip():
         fields.wrong("number", "The customer number must not be empty.")
     body = {
         "name": fields.text("name", needed=True),
-        "number": fields.text("number", needed=number_needed and "number" in sent),
+        "number": fields.text("number", needed=number_needed and "number" in values),
         "invoiceEmail": fields.text("invoiceEmail", _MAIL),
         "postalAddress": _address(fields, "postalAddress"),
         "corporateIdentityNumber": fields.text("corporateIdentityNumber", needed=True),
@@ -103,10 +103,10 @@ def customer(sent: Mapping[str, Any], *, number_needed: bool) -> Body:
     return body
 
 
-def order(sent: Mapping[str, Any], *, rows_needed: bool, currency_needed: bool, date_refused: bool) -> Body:
+def order(values: Mapping[str, Any], *, rows_needed: bool, currency_needed: bool, date_refused: bool) -> Body:
     """A sales order as it is kept; unknown fields are ignored. Raises Problem."""
-    fields = Fields(sent)
-    if date_refused and "purchaseDate" in sent:
+    fields = Fields(values)
+    if date_refused and "purchaseDate" in values:
         fields.wrong("purchaseDate", "The date of purchase is always the day on which the order is received.")
     body = {
         "customerNumber": fields.text("customerNumber", needed=True),

@@ -23,8 +23,8 @@ def _open(kit: Kit) -> Running:
     add_control(blueprint, kit, accounts, grants, records, quota)
 
     def client() -> dict[str, str]:
-        held = grants.client(PORTAL_CLIENT)
-        secret = held["secret"] if held else ""
+        row = grants.client(PORTAL_CLIENT)
+        secret = row["secret"] if row else ""
         return {"client_id": PORTAL_CLIENT, "client_secret": secret, "redirect_uri": kit.callback}
 
     def state() -> dict[str, Any]:
@@ -33,7 +33,7 @@ def _open(kit: Kit) -> Running:
             "live_access_tokens": grants.count_live("access"),
             "live_refresh_tokens": grants.count_live("refresh"),
             "created": records.created(),
-            "sent": records.sent(),
+            "sent": records.sent_mails(),
         }
 
     def reset() -> None:

@@ -27,7 +27,7 @@ PLAN_NAMES = {
     "free": "Free (without the API)",
 }
 LIMITS = {4001: "Hard limit reached", 4002: "Soft limit reached", 4003: "Total limit reached"}
-LIMIT_TOLD = 50
+REPORTED_LIMIT = 50
 
 _ADDRESS = {"company_country": "CH", "company_street": "Erfundene Gasse", "company_street2": None}
 # Invented, the owner first; the first one's id is the company's id, as the API tells owner and profile.
@@ -153,4 +153,4 @@ class Accounts:
         company = self.company(company_id)
         if company is not None and company["plan_limit"]:
             code = company["plan_limit"]
-            raise ApiError(402, code, LIMITS[code], {"feature": feature, "limit": LIMIT_TOLD})
+            raise ApiError(402, code, LIMITS[code], {"feature": feature, "limit": REPORTED_LIMIT})

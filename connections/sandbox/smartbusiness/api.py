@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 BASE = "/v2"
 TOKENS = "/auth/access-tokens"
-BODY_LIMIT = 1_000_000  # not documented; only that there is one
+BODY_LIMIT_BYTES = 1_000_000  # not documented; only that there is one
 PLAIN = ("limit", "offset", "sort", "with")
 JSON = "application/json"
 CORS = {
@@ -71,7 +71,7 @@ def api(kit: Kit, accounts: Accounts, grants: Grants, records: Records, quota: Q
             raise ApiError(405, 7000, "Method not allowed")
         if request.url_rule is None:
             raise not_found()
-        if (request.content_length or 0) > BODY_LIMIT:
+        if (request.content_length or 0) > BODY_LIMIT_BYTES:
             raise ApiError(413, 0, "The body is too large")
         if request.url_rule.rule == TOKENS:
             g.budget = quota.count_call(f"tokens of {asked_client()}")
@@ -140,19 +140,19 @@ def _demand_scope(kit: Kit, scope: str) -> None:
 def _add_identity(app: Flask, kit: Kit) -> None:
     """Who is it: the owner of the account and the company's profile."""
 
-    def told() -> dict[str, Any]:
+    def account_profile() -> dict[str, Any]:
         _demand_scope(kit, "profile")
         company = g.session.company["id"]
         return {"id": company, **PROFILES[company]}
 
     @app.get("/auth/owner")
     def owner() -> dict[str, Any]:
-        profile = told()
+        profile = account_profile()
         return {"item": {name: profile[name] for name in ("id", "name", "surname")}}
 
     @app.get("/auth/profile")
     def profile() -> dict[str, Any]:
-        return {"item": told()}
+        return {"item": account_profile()}
 
 
 class Calls:
@@ -207,9 +207,9 @@ class Calls:
         return body
 
     def _item(self, entry: Entry, shape: Collection, status: int = 200) -> Response:
-        parts = lists.asked_parts(request.args, shape) if request.method == "GET" else []
-        told = self._serializer.item(entry, shape, parts, g.session, _language())
-        return Response(b'{"item":' + told + b"}", status=status, content_type=JSON)
+        parts = lists.requested_parts(request.args, shape) if request.method == "GET" else []
+        encoded = self._serializer.item(entry, shape, parts, g.session, _language())
+        return Response(b'{"item":' + encoded + b"}", status=status, content_type=JSON)
 
     def _acted(self, company: int, shape: Collection, number: str) -> Response:
         if self._kit.switches["action_answer"] == "empty":
@@ -222,13 +222,13 @@ class Calls:
         return self._page(self._records.shelf(self._enter(shape, "view"), shape.stream), shape)
 
     def _page(self, shelf: Shelf, shape: Collection) -> Response:
-        asked, switches = request.args.to_dict(), self._kit.switches
-        parts = lists.asked_parts(asked, shape)
+        query, switches = request.args.to_dict(), self._kit.switches
+        parts = lists.requested_parts(query, shape)
         deaf = "contact_id" if shape.document and switches["contact_filter"] == "ignored" else None
-        page = lists.page(shelf, asked, shape, deaf_to=deaf)
+        page = lists.page(shelf, query, shape, deaf_to=deaf)
         language = _language() if parts else ""
         items = b",".join(self._serializer.item(e, shape, parts, g.session, language) for e in page.entries)
-        pagination = encode(page.pagination(request.base_url, asked, switches["next_link"]))
+        pagination = encode(page.pagination(request.base_url, query, switches["next_link"]))
         return Response(b'{"items":[' + items + b'],"pagination":' + pagination + b"}", content_type=JSON)
 
     def _get(self, shape: Collection, id: str) -> Response:
@@ -237,8 +237,8 @@ class Calls:
     def _create(self, shape: Collection) -> Response:
         company = self._enter(shape, "edit")
         self._accounts.demand_room(company, shape.stream)
-        made = self._writing.create(company, shape, self._body())
-        return self._item(made, shape, int(self._kit.switches["create_status"]))
+        entry = self._writing.create(company, shape, self._body())
+        return self._item(entry, shape, int(self._kit.switches["create_status"]))
 
     def _update(self, shape: Collection, id: str) -> Response:
         company = self._enter(shape, "edit")
@@ -270,8 +270,8 @@ class Calls:
     def _pay(self, id: str) -> Response:
         company = self._enter(INVOICES, "edit")
         self._accounts.demand_room(company, "payments")
-        made = self._writing.pay(company, INVOICES, self._entry(company, INVOICES, id), self._body())
-        return self._item(made, PAYMENTS, int(self._kit.switches["create_status"]))
+        payment = self._writing.pay(company, INVOICES, self._entry(company, INVOICES, id), self._body())
+        return self._item(payment, PAYMENTS, int(self._kit.switches["create_status"]))
 
 
 def _language() -> str:

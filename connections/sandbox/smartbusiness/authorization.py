@@ -41,41 +41,41 @@ def address(redirect_uri: str, answer: Mapping[str, str]) -> str:
     return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(answer)}"
 
 
-def scopes_of(kit: Kit, asked: str | None, allowed: str) -> str:
+def scopes_of(kit: Kit, requested: str | None, allowed: str) -> str:
     """The scopes asked for, in order. Raises Trouble: only what was ticked for the client may be asked for."""
-    wanted = (asked or "").split()
-    if not wanted:
+    scopes = (requested or "").split()
+    if not scopes:
         if kit.switches["missing_scope_parameter"] == "refused":
             raise token_error(400, "required_scopes_missing", "Required scopes are missing.", "Send a scope")
         return allowed
-    if not set(wanted) <= set(allowed.split()):
+    if not set(scopes) <= set(allowed.split()):
         raise token_error(400, "invalid_scopes", "The requested scopes are invalid.", "Tick them for the client")
-    return in_order(wanted)
+    return in_order(scopes)
 
 
-def read_request(kit: Kit, grants: Grants, asked: Mapping[str, str]) -> Question:
+def read_request(kit: Kit, grants: Grants, query: Mapping[str, str]) -> Question:
     """Raises Trouble for the person when the client cannot be trusted with an answer, SentBack when it is told."""
-    client = grants.client(asked.get("client_id", ""))
+    client = grants.client(query.get("client_id", ""))
     if client is None or client["revoked_at"] is not None or client["grant_type"] != FOREIGN:
         raise token_error(401, "invalid_client", "No application with this client id may ask for other accounts.")
-    if asked.get("redirect_uri") != client["redirect_uri"]:
+    if query.get("redirect_uri") != client["redirect_uri"]:
         raise token_error(401, "invalid_client", "The redirect URI is not the one that the application registered.")
-    state, challenge = asked.get("state", ""), asked.get("code_challenge", "")
-    method = asked.get("code_challenge_method", "plain")
+    state, challenge = query.get("state", ""), query.get("code_challenge", "")
+    method = query.get("code_challenge_method", "plain")
 
-    def told(*, error: str) -> SentBack:
+    def sent_back(*, error: str) -> SentBack:
         return SentBack(address(client["redirect_uri"], {"error": error} | ({"state": state} if state else {})))
 
-    if asked.get("response_type") != "code":
-        raise told(error="unsupported_response_type")
-    if kit.switches["pkce"] == "refused" and set(asked) - KNOWN:
-        raise told(error="invalid_request")
+    if query.get("response_type") != "code":
+        raise sent_back(error="unsupported_response_type")
+    if kit.switches["pkce"] == "refused" and set(query) - KNOWN:
+        raise sent_back(error="invalid_request")
     if kit.switches["pkce"] == "enforced" and challenge and method not in ("plain", "S256"):
-        raise told(error="invalid_request")
+        raise sent_back(error="invalid_request")
     try:
-        scopes = scopes_of(kit, asked.get("scope"), client["scopes"])
+        scopes = scopes_of(kit, query.get("scope"), client["scopes"])
     except ApiError as wrong:
-        raise told(error=wrong.oauth) from wrong
+        raise sent_back(error=wrong.oauth) from wrong
     return Question(client, scopes, state, challenge, method)
 
 

@@ -49,8 +49,8 @@ def digest(secret: str) -> str:
 
 
 def in_order(scopes: Iterable[str]) -> str:
-    wanted = set(scopes)
-    return " ".join(scope for scope in SCOPES if scope in wanted)
+    chosen = set(scopes)
+    return " ".join(scope for scope in SCOPES if scope in chosen)
 
 
 class Grants:
@@ -168,22 +168,22 @@ class Grants:
         assert user is not None  # noqa: S101  # nosec B101 - users are never removed while their clients stay
         sql = "SELECT id FROM grants WHERE client_id = ? AND NOT consented"
         with self._store.transaction():
-            found = self._store.row(sql, client["id"])
-            grant = found["id"] if found else self._grant(client["id"], user, client["scopes"], consented=False)
+            row = self._store.row(sql, client["id"])
+            grant = row["id"] if row else self._grant(client["id"], user, client["scopes"], consented=False)
             return Issued(self._issue(grant, scopes), None)
 
-    def held(self, kind: str, secret: str, client: sqlite3.Row) -> sqlite3.Row:
+    def find_usable(self, kind: str, secret: str, client: sqlite3.Row) -> sqlite3.Row:
         """A code or refresh token of this client, with `revoked`, good or spent. Raises Trouble when it is neither."""
         sql = """SELECT tokens.*, grants.client_id, grants.revoked_at AS revoked FROM tokens
             JOIN grants ON grants.id = grant_id WHERE digest = ? AND kind = ?"""
-        found = self._store.row(sql, digest(secret), kind)
-        if found is None or found["client_id"] != client["id"]:
+        row = self._store.row(sql, digest(secret), kind)
+        if row is None or row["client_id"] != client["id"]:
             raise self.refused(kind=kind, hint="Unknown")
-        if found["killed_at"] is not None or found["revoked"] is not None:
+        if row["killed_at"] is not None or row["revoked"] is not None:
             raise self.refused(kind=kind, hint="Revoked")
-        if found["expires_at"] is not None and found["expires_at"] <= self._kit.clock.now():
+        if row["expires_at"] is not None and row["expires_at"] <= self._kit.clock.now():
             raise self.refused(kind=kind, hint="Expired")
-        return found
+        return row
 
     def refused(self, *, kind: str, hint: str) -> Exception:
         if kind == "refresh" and self._kit.switches["refused_refresh"] == "401":
@@ -198,24 +198,24 @@ class Grants:
                 raise self.refused(kind="code", hint="Already used")
             return Issued(self._issue(code["grant_id"], code["scopes"]), self._issue_refresh(code))
 
-    def refresh(self, held: sqlite3.Row, presented: str, scopes: str) -> Issued:
+    def refresh(self, token: sqlite3.Row, presented: str, scopes: str) -> Issued:
         """A new pair for the old refresh token, as the switch `rotation` says. Raises Trouble when it was spent."""
         rotation = self._kit.switches["rotation"]
         with self._store.transaction():
             # Spending it and finding out that somebody else did are one statement.
-            spent = held["spent_at"] is not None if rotation != "single_use" else not self._spend(held["digest"])
+            spent = token["spent_at"] is not None if rotation != "single_use" else not self._spend(token["digest"])
             if not spent:
                 if self._kit.switches.on("refresh_ends_access"):
                     sql = (
                         "UPDATE tokens SET killed_at = ? WHERE grant_id = ? AND kind = 'access' AND killed_at IS NULL"
                     )
-                    self._store.write(sql, self._kit.clock.now(), held["grant_id"])
-                grants = self._issue(held["grant_id"], scopes)
+                    self._store.write(sql, self._kit.clock.now(), token["grant_id"])
+                grants = self._issue(token["grant_id"], scopes)
                 if rotation == "single_use":
-                    return Issued(grants, self._issue_refresh(held))
+                    return Issued(grants, self._issue_refresh(token))
                 return Issued(grants, presented if rotation == "kept" else None)
             if self._kit.switches["spent_refresh"] == "kills_grant":
-                self.revoke(held["grant_id"])
+                self.revoke(token["grant_id"])
         raise self.refused(kind="refresh", hint="Token has been revoked")
 
     def _spend(self, token: str) -> bool:
@@ -243,16 +243,16 @@ class Grants:
             FROM tokens JOIN grants ON grants.id = grant_id
             WHERE digest = ? AND kind = 'access' AND killed_at IS NULL AND expires_at > ?"""
         now = self._kit.clock.now()
-        found = self._store.row(sql, digest(token), now)
-        if found is None:
+        row = self._store.row(sql, digest(token), now)
+        if row is None:
             return None
-        company, user = self._accounts.company(found["company_id"]), self._accounts.user(found["user_id"])
+        company, user = self._accounts.company(row["company_id"]), self._accounts.user(row["user_id"])
         if company is None or user is None:
             return None
-        if found["used_at"] is None or abs(now - found["used_at"]) > 60:
-            self._store.write("UPDATE grants SET used_at = ? WHERE id = ?", now, found["grant_id"])
-        scopes = frozenset(found["scopes"].split())
-        return Session(found["client_id"], company, user, self._accounts.rights(user), scopes)
+        if row["used_at"] is None or abs(now - row["used_at"]) > 60:
+            self._store.write("UPDATE grants SET used_at = ? WHERE id = ?", now, row["grant_id"])
+        scopes = frozenset(row["scopes"].split())
+        return Session(row["client_id"], company, user, self._accounts.rights(user), scopes)
 
     def count_live(self, kind: str) -> int:
         """How many tokens of this kind would be accepted now."""

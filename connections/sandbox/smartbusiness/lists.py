@@ -35,52 +35,52 @@ class Page:
     limit: int
     offset: int
 
-    def pagination(self, address: str, asked: Mapping[str, str], links: str) -> dict[str, Any]:
+    def pagination(self, address: str, query: Mapping[str, str], links: str) -> dict[str, Any]:
         """The pagination object; `address` is this list's own, `links` a position of the switch next_link."""
         pages = max(1, -(-self.total // self.limit))
-        told: dict[str, Any] = {"page": self.offset // self.limit + 1, "pages": pages, "total": self.total}
+        pagination: dict[str, Any] = {"page": self.offset // self.limit + 1, "pages": pages, "total": self.total}
         if links == "absent":
-            return told
+            return pagination
         if links == "relative":
             address = urlsplit(address).path
         elif links == "elsewhere":
             address = f"https://elsewhere.example{urlsplit(address).path}"
 
         def link(offset: int) -> str:
-            return f"{address}?{urlencode({**asked, 'limit': self.limit, 'offset': offset})}"
+            return f"{address}?{urlencode({**query, 'limit': self.limit, 'offset': offset})}"
 
-        told |= {"first": link(0), "last": link((pages - 1) * self.limit)}
+        pagination |= {"first": link(0), "last": link((pages - 1) * self.limit)}
         if self.offset + self.limit < self.total:
-            told["next"] = link(self.offset + self.limit)
+            pagination["next"] = link(self.offset + self.limit)
         if self.offset > 0:
-            told["previous"] = link(max(0, self.offset - self.limit))
-        return told
+            pagination["previous"] = link(max(0, self.offset - self.limit))
+        return pagination
 
 
-def asked_parts(asked: Mapping[str, str], shape: Collection) -> list[str]:
+def requested_parts(query: Mapping[str, str], shape: Collection) -> list[str]:
     """The optional fields of `with`. Raises Trouble 2100."""
-    names = [name.strip() for name in asked.get("with", "").split(",") if name.strip()]
+    names = [name.strip() for name in query.get("with", "").split(",") if name.strip()]
     for name in names:
         if name not in shape.parts:
             raise bad_request(WITH, f"Unknown value in with: {name[:40]}")
     return list(dict.fromkeys(names))
 
 
-def page(shelf: Shelf, asked: Mapping[str, str], shape: Collection, *, deaf_to: str | None = None) -> Page:
+def page(shelf: Shelf, query: Mapping[str, str], shape: Collection, *, deaf_to: str | None = None) -> Page:
     """The entries a list call shows. Raises Trouble 2101 to 2104; `deaf_to` names a field whose filter finds all."""
-    limit = _number(asked, "limit", DEFAULT_LIMIT, least=1, most=MAX_LIMIT, code=LIMIT)
-    offset = _number(asked, "offset", 0, least=0, most=None, code=OFFSET)
-    found: Sequence[Entry] = _ordered(shelf, asked.get("sort", ""), shape)
-    if "filter" in asked:
-        passes = _condition(_tree(asked["filter"]), shape, deaf_to)
-        found = [entry for entry in found if passes(entry)]
-    if wanted := asked.get("q", "").strip().casefold():
-        found = [entry for entry in found if _holds(entry, wanted)]
-    return Page(found[offset : offset + limit], len(found), limit, offset)
+    limit = _number(query, "limit", DEFAULT_LIMIT, least=1, most=MAX_LIMIT, code=LIMIT)
+    offset = _number(query, "offset", 0, least=0, most=None, code=OFFSET)
+    matches: Sequence[Entry] = _ordered(shelf, query.get("sort", ""), shape)
+    if "filter" in query:
+        passes = _condition(_tree(query["filter"]), shape, deaf_to)
+        matches = [entry for entry in matches if passes(entry)]
+    if text := query.get("q", "").strip().casefold():
+        matches = [entry for entry in matches if _holds(entry, text)]
+    return Page(matches[offset : offset + limit], len(matches), limit, offset)
 
 
-def _number(asked: Mapping[str, str], name: str, default: int, *, least: int, most: int | None, code: int) -> int:
-    text = asked.get(name)
+def _number(query: Mapping[str, str], name: str, default: int, *, least: int, most: int | None, code: int) -> int:
+    text = query.get(name)
     if text is None:
         return default
     if not _WHOLE.fullmatch(text) or int(text) < least or (most is not None and int(text) > most):
@@ -99,11 +99,11 @@ def _ordered(shelf: Shelf, sort: str, shape: Collection) -> list[Entry]:
         if name not in shape.fields or shape.fields[name].kind == "enums":
             raise bad_request(SORT, f"Unknown key in sort: {name[:40]}")
         keys.append((name, part.strip().startswith("-")))
-    found = list(shelf.entries)
+    entries = list(shelf.entries)
     for name, descending in reversed(keys):
-        found.sort(key=_rank(name), reverse=descending)
-    shelf.ordered[sort] = found
-    return found
+        entries.sort(key=_rank(name), reverse=descending)
+    shelf.ordered[sort] = entries
+    return entries
 
 
 def _rank(name: str) -> Callable[[Entry], tuple[bool, Any]]:
@@ -116,8 +116,8 @@ def _rank(name: str) -> Callable[[Entry], tuple[bool, Any]]:
     return rank
 
 
-def _holds(entry: Entry, wanted: str) -> bool:
-    return any(isinstance(value, str) and wanted in value.casefold() for value in entry.body.values())
+def _holds(entry: Entry, text: str) -> bool:
+    return any(isinstance(value, str) and text in value.casefold() for value in entry.body.values())
 
 
 def _tree(text: str) -> Any:
@@ -156,19 +156,19 @@ def _judge(value: Any, field: Field) -> Callable[[Any], bool]:
     if not isinstance(value, str):
         if isinstance(value, dict | list):
             raise bad_request(FILTER, "A filter compares with a single value")
-        return lambda held: bool(held == value)
+        return lambda stored: bool(stored == value)
     for sign, compare in _OPERATORS:
         if value.startswith(sign) and field.kind != "bool":
             bound = _typed(value.removeprefix(sign), field)
-            return lambda held: held is not None and compare(held, bound)
+            return lambda stored: stored is not None and compare(stored, bound)
     if value.startswith("~"):
-        wanted = value[1:].casefold()
-        return lambda held: held is not None and wanted in str(held).casefold()
+        text = value[1:].casefold()
+        return lambda stored: stored is not None and text in str(stored).casefold()
     if value.startswith("!"):
         unwanted = _typed(value[1:], field)
-        return lambda held: bool(held != unwanted)
+        return lambda stored: bool(stored != unwanted)
     same = _typed(value, field)
-    return lambda held: bool(held == same)
+    return lambda stored: bool(stored == same)
 
 
 def _typed(text: str, field: Field) -> Any:

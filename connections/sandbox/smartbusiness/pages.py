@@ -33,9 +33,9 @@ def pages(kit: Kit, accounts: Accounts, grants: Grants) -> Blueprint:
     @blueprint.context_processor
     def surroundings() -> dict[str, Any]:
         chosen = (request.view_args or {}).get("company_id") or request.args.get("company", COMPANIES[0], type=int)
-        held = accounts.company(chosen) or accounts.companies()[0]
-        found = {"companies": accounts.companies(), "company_id": held["id"], "menu": _menu(held["id"])}
-        return found | {"done": DONE.get(request.args.get("done", ""), "")}
+        company = accounts.company(chosen) or accounts.companies()[0]
+        values = {"companies": accounts.companies(), "company_id": company["id"], "menu": _menu(company["id"])}
+        return values | {"done": DONE.get(request.args.get("done", ""), "")}
 
     @blueprint.get("/")
     def home() -> Answer:
@@ -64,8 +64,8 @@ def pages(kit: Kit, accounts: Accounts, grants: Grants) -> Blueprint:
                 return redirect(url_for(".plan", company_id=company_id, done="plan"))
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        found = {"company": company, "plans": PLAN_NAMES, "limits": LIMITS, "errors": errors}
-        return render_template("smartbusiness/plan.html", **found), 422 if errors else 200
+        values = {"company": company, "plans": PLAN_NAMES, "limits": LIMITS, "errors": errors}
+        return render_template("smartbusiness/plan.html", **values), 422 if errors else 200
 
     _add_user_pages(blueprint, accounts)
     _add_client_pages(blueprint, accounts, grants)
@@ -77,13 +77,13 @@ def _add_user_pages(blueprint: Blueprint, accounts: Accounts) -> None:
     @blueprint.get("/companies/<int:company_id>/users")
     def users(company_id: int) -> str:
         company = _company(accounts, company_id)
-        listed = [(user, accounts.rights(user)) for user in accounts.users(company_id)]
-        return render_template("smartbusiness/users.html", company=company, users=listed, areas=AREAS, levels=LEVELS)
+        users = [(user, accounts.rights(user)) for user in accounts.users(company_id)]
+        return render_template("smartbusiness/users.html", company=company, users=users, areas=AREAS, levels=LEVELS)
 
     @blueprint.route("/companies/<int:company_id>/users/<int:user_id>", methods=["GET", "POST"])
     def user(company_id: int, user_id: int) -> str | Answer | tuple[str, int]:
-        company, held, errors = _company(accounts, company_id), accounts.user(user_id), {}
-        if held is None or held["company_id"] != company_id:
+        company, user, errors = _company(accounts, company_id), accounts.user(user_id), {}
+        if user is None or user["company_id"] != company_id:
             abort(404)
         if request.method == "POST":
             try:
@@ -91,15 +91,15 @@ def _add_user_pages(blueprint: Blueprint, accounts: Accounts) -> None:
                 return redirect(url_for(".user", company_id=company_id, user_id=user_id, done="rights"))
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        found = {"company": company, "user": held, "rights": accounts.rights(held), "areas": AREAS, "levels": LEVELS}
-        return render_template("smartbusiness/user.html", errors=errors, **found), 422 if errors else 200
+        values = {"company": company, "user": user, "rights": accounts.rights(user), "areas": AREAS, "levels": LEVELS}
+        return render_template("smartbusiness/user.html", errors=errors, **values), 422 if errors else 200
 
 
 def _add_client_pages(blueprint: Blueprint, accounts: Accounts, grants: Grants) -> None:
     @blueprint.get("/companies/<int:company_id>/api")
     def api(company_id: int) -> str:
-        found = {"company": _company(accounts, company_id), "clients": grants.clients(company_id)}
-        return render_template("smartbusiness/api.html", connected=grants.connected(company_id), **found)
+        values = {"company": _company(accounts, company_id), "clients": grants.clients(company_id)}
+        return render_template("smartbusiness/api.html", connected=grants.connected(company_id), **values)
 
     @blueprint.route("/companies/<int:company_id>/api/clients/new", methods=["GET", "POST"])
     def new_client(company_id: int) -> str | Answer | tuple[str, int]:
@@ -113,14 +113,14 @@ def _add_client_pages(blueprint: Blueprint, accounts: Accounts, grants: Grants) 
                 return redirect(url_for(".client", company_id=company_id, client_id=client_id, done="registered"))
             except Refused as refused:
                 errors = {refused.field: str(refused)}
-        found = {"company": company, "users": accounts.users(company_id), "scopes": SCOPES, "form": form}
-        return render_template("smartbusiness/new_client.html", errors=errors, **found), 422 if errors else 200
+        values = {"company": company, "users": accounts.users(company_id), "scopes": SCOPES, "form": form}
+        return render_template("smartbusiness/new_client.html", errors=errors, **values), 422 if errors else 200
 
     @blueprint.get("/companies/<int:company_id>/api/clients/<client_id>")
     def client(company_id: int, client_id: str) -> str:
-        company, held = _company(accounts, company_id), _client(grants, company_id, client_id)
-        acts_as = accounts.user(held["user_id"])
-        return render_template("smartbusiness/client.html", company=company, client=held, user=acts_as)
+        company, client = _company(accounts, company_id), _client(grants, company_id, client_id)
+        acts_as = accounts.user(client["user_id"])
+        return render_template("smartbusiness/client.html", company=company, client=client, user=acts_as)
 
     @blueprint.post("/companies/<int:company_id>/api/clients/<client_id>/revoke")
     def revoke_client(company_id: int, client_id: str) -> Answer:
@@ -146,8 +146,8 @@ def _add_consent_page(blueprint: Blueprint, kit: Kit, accounts: Accounts, grants
         errors: dict[str, str] = {}
         try:
             question = authorization.read_request(kit, grants, request.args.to_dict())
-        except authorization.SentBack as told:
-            return redirect(told.location)
+        except authorization.SentBack as sent_back:
+            return redirect(sent_back.location)
         except ApiError as refused:
             return _consent_answer(render_template("smartbusiness/consent.html", refused=refused.message), 400)
         if request.method == "POST":
@@ -201,7 +201,7 @@ def _menu(company_id: int) -> list[tuple[str, list[tuple[str, str, str, bool]]]]
         (
             "Simulator",
             [
-                entry("asked", "What the API was asked", "asked", **on),
+                entry("calls", "What the API was asked", "calls", **on),
                 entry("vendor-client", "The portal’s client", "vendor_client", **on),
                 entry("switches", "Switches", "switches", **on),
             ],

@@ -38,14 +38,14 @@ class Quota:
 
     def change(self, limit: int, seconds: int) -> None:
         """From now on, for everybody, beginning with a new period."""
-        self._kit.store.keep("rate", {"limit": limit, "seconds": seconds})
+        self._kit.store.set("rate", {"limit": limit, "seconds": seconds})
         with self._lock:
             self._periods.clear()
 
     def count_call(self, caller: str, *, counted: bool = True) -> Budget:
         """Count one call, unless it is over the limit or not to be `counted`."""
-        kept, now = self._kit.store.kept("rate", DEFAULT), self._kit.clock.now()
-        limit, seconds = int(kept["limit"]), int(kept["seconds"])
+        rate, now = self._kit.store.get("rate", DEFAULT), self._kit.clock.now()
+        limit, seconds = int(rate["limit"]), int(rate["seconds"])
         with self._lock:
             begun, used = self._periods.get(caller, (now, 0))
             if not 0 <= now - begun < seconds:

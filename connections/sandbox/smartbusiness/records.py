@@ -79,28 +79,28 @@ class Records:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def shelf(self, company: int, stream: str) -> Shelf:
-        held = self._shelves.get((company, stream))
-        if held is None:
+        shelf = self._shelves.get((company, stream))
+        if shelf is None:
             with self._store.transaction():
-                held = self._shelves.get((company, stream)) or self._put_up(company, stream)
-        return held
+                shelf = self._shelves.get((company, stream)) or self._put_up(company, stream)
+        return shelf
 
     def entry(self, company: int, stream: str, number: int) -> Entry | None:
         return self.shelf(company, stream).by_id.get(number)
 
     def payments(self, company: int, invoice: int) -> list[Entry]:
         """The payments of one invoice: what its generated form was paid with, and what was entered since."""
-        made = [entry for entry in self.shelf(company, "payments").entries if entry.parent == invoice]
+        entered = [entry for entry in self.shelf(company, "payments").entries if entry.parent == invoice]
         with self._store.transaction():
             base = self._base(company, "invoices")
         for serial, entry in enumerate(base):
             if entry.id == invoice and entry.body["total_paid"]:
-                return [Entry(sample_data.payment(company, serial, entry.body), dict, invoice), *made]
-        return made
+                return [Entry(sample_data.payment(company, serial, entry.body), dict, invoice), *entered]
+        return entered
 
     def address(self, company: int, contact: int) -> Body | None:
-        found = self.entry(company, "contacts", contact)
-        address: Body | None = found.parts["main_address"] if found else None
+        entry = self.entry(company, "contacts", contact)
+        address: Body | None = entry.parts["main_address"] if entry else None
         return address
 
     def _count(self, company: int, stream: str) -> int:
@@ -111,12 +111,12 @@ class Records:
 
     def _base(self, company: int, stream: str) -> Sequence[Entry]:
         """The generated entries, as many as there shall be."""
-        wanted = self._count(company, stream)
-        made = self._generated.setdefault((company, stream), [])
-        for serial in range(len(made), wanted):
+        count = self._count(company, stream)
+        generated = self._generated.setdefault((company, stream), [])
+        for serial in range(len(generated), count):
             body = sample_data.record(company, stream, serial, self._kit.records)
-            made.append(Entry(body, partial(sample_data.parts, company, stream, serial)))
-        return made[:wanted]
+            generated.append(Entry(body, partial(sample_data.parts, company, stream, serial)))
+        return generated[:count]
 
     def _put_up(self, company: int, stream: str) -> Shelf:
         by_id = {entry.id: entry for entry in self._base(company, stream)}
@@ -125,7 +125,7 @@ class Records:
             if row["body"] is None:
                 by_id.pop(row["id"], None)
             else:
-                by_id[row["id"]] = _kept_entry(stream, json.loads(row["body"]), row["parent"])
+                by_id[row["id"]] = _stored_entry(stream, json.loads(row["body"]), row["parent"])
         shelf = self._shelves[company, stream] = Shelf(list(by_id.values()), by_id)
         return shelf
 
@@ -137,19 +137,19 @@ class Records:
             sql = "INSERT INTO made (company_id, stream, number) VALUES (?, ?, ?)"
             serial = self._store.write(sql, company, stream, body.get("number")).lastrowid or 0
             number = sample_data.ident(company, stream, sample_data.MADE_FROM + serial)
-            made = {**body, "id": number}
+            record = {**body, "id": number}
             if stream == "contacts":
                 address = {
-                    **made["main_address"],
+                    **record["main_address"],
                     "id": sample_data.ident(company, "addresses", sample_data.MADE_FROM + serial),
                 }
-                made |= {"main_address": address, "main_address_id": address["id"]}
-            self.keep(company, stream, made, parent)
+                record |= {"main_address": address, "main_address_id": address["id"]}
+            self.keep(company, stream, record, parent)
             return self.shelf(company, stream).by_id[number]
 
     def keep(self, company: int, stream: str, body: Body, parent: int | None = None) -> None:
         """Put the whole record, parts too, in the place of what was there."""
-        entry = _kept_entry(stream, body, parent)
+        entry = _stored_entry(stream, body, parent)
         with self._store.transaction():
             shelf = self.shelf(company, stream)
             sql = """INSERT INTO changed (company_id, stream, id, parent, body) VALUES (?, ?, ?, ?, ?)
@@ -159,24 +159,24 @@ class Records:
             self._shelves[company, stream] = Shelf(list(by_id.values()), by_id)
 
     def remove(self, company: int, stream: str, ids: Iterable[int]) -> None:
-        gone = set(ids)
+        removed = set(ids)
         with self._store.transaction():
             shelf = self.shelf(company, stream)
             sql = """INSERT INTO changed (company_id, stream, id) VALUES (?, ?, ?)
                 ON CONFLICT DO UPDATE SET body = NULL"""
-            for number in gone:
+            for number in removed:
                 self._store.write(sql, company, stream, number)
-            by_id = {number: entry for number, entry in shelf.by_id.items() if number not in gone}
+            by_id = {number: entry for number, entry in shelf.by_id.items() if number not in removed}
             self._shelves[company, stream] = Shelf(list(by_id.values()), by_id)
 
-    def resize(self, company: int, stream: str, wanted: int) -> None:
+    def resize(self, company: int, stream: str, count: int) -> None:
         """Cut or generate, the newest first, until exactly so many are there."""
         with self._store.transaction():
             while True:
                 generated = {entry.id for entry in self._base(company, stream)}
                 extra = [entry.id for entry in self.shelf(company, stream).entries if entry.id not in generated]
-                self.remove(company, stream, extra[wanted:])
-                short = wanted - len(self.shelf(company, stream).entries)
+                self.remove(company, stream, extra[count:])
+                short = count - len(self.shelf(company, stream).entries)
                 if short == 0:
                     return
                 # Cutting by the surplus may take what was deleted already, and growing may meet some: once more.
@@ -205,7 +205,7 @@ class Records:
         rows = self._store.rows("SELECT stream, count(*) AS times FROM made GROUP BY stream")
         return dict.fromkeys(STREAMS, 0) | {row["stream"]: row["times"] for row in rows}
 
-    def sent(self) -> dict[str, int]:
+    def sent_mails(self) -> dict[str, int]:
         """E-mails by stream and id, as `invoices/123456789`."""
         rows = self._store.rows("SELECT stream, id, count(*) AS times FROM mails GROUP BY stream, id")
         return {f"{row['stream']}/{row['id']}": row["times"] for row in rows}
@@ -213,19 +213,19 @@ class Records:
     def find(self, companies: Iterable[int], stream: str, number: str) -> dict[str, Any]:
         """How often a thing of this number is there, was made over the API, and was sent by e-mail."""
         owners = set(companies)
-        found = [
+        ids = [
             e.id for company in owners for e in self.shelf(company, stream).entries if e.body.get("number") == number
         ]
 
         def times(sql: str) -> int:
             return sum(row["company_id"] in owners for row in self._store.rows(sql, stream, number))
 
-        made = times("SELECT company_id FROM made WHERE stream = ? AND number = ?")
-        sent = times("SELECT company_id FROM mails WHERE stream = ? AND number = ?")
-        return {"count": len(found), "ids": sorted(found), "created": made, "sent": sent}
+        created = times("SELECT company_id FROM made WHERE stream = ? AND number = ?")
+        mailed = times("SELECT company_id FROM mails WHERE stream = ? AND number = ?")
+        return {"count": len(ids), "ids": sorted(ids), "created": created, "sent": mailed}
 
 
-def _kept_entry(stream: str, whole: Body, parent: int | None) -> Entry:
+def _stored_entry(stream: str, whole: Body, parent: int | None) -> Entry:
     shape = STREAMS[stream]
     plain = {name: whole.get(name) for name in shape.fields}
     parts = {name: whole[name] for name in shape.parts if name in whole}

@@ -184,7 +184,7 @@ def _contact_parts(company: int, serial: int) -> Body:
 
 
 def _positions(drawn: random.Random) -> list[Body]:
-    made: list[Body] = []
+    positions: list[Body] = []
     for _ in range(drawn.randint(1, 3)):
         name = drawn.choice(ARTICLES)
         position = {
@@ -202,11 +202,11 @@ def _positions(drawn: random.Random) -> list[Body]:
             "total": None,
             "show_only_total": False,
         }
-        made.append(position)
+        positions.append(position)
     if drawn.random() < 0.2:
-        made.append({"type": "T", "name": None, "description": "Vielen Dank für nichts.", "total": None})
-    totalled(made, vat_included=False)
-    return made
+        positions.append({"type": "T", "name": None, "description": "Vielen Dank für nichts.", "total": None})
+    totalled(positions, vat_included=False)
+    return positions
 
 
 def _document(drawn: random.Random, company: int, kind: str, serial: int, records: str, letter: str) -> Body:

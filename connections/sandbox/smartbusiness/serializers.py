@@ -11,7 +11,7 @@ from connections.sandbox.smartbusiness.grants import Session
 from connections.sandbox.smartbusiness.records import Entry, Records, encode
 from connections.sandbox.smartbusiness.sample_data import CATEGORIES, UNITS
 
-KEPT = {"main_address", "groups", "custom_fields", "positions", "texts", "free_texts"}
+STORED_PARTS = {"main_address", "groups", "custom_fields", "positions", "texts", "free_texts"}
 UNKNOWN_FIELD, UNKNOWN_VALUE = "zz_simulated", "ZZ"
 
 
@@ -22,11 +22,11 @@ class Serializer:
         self._kit, self._records = kit, records
 
     def item(self, entry: Entry, shape: Collection, parts: Sequence[str], session: Session, language: str) -> bytes:
-        told = self._plain(entry, shape)
+        plain = self._plain(entry, shape)
         if not parts:
-            return told
+            return plain
         encoded = [self._part(entry, shape, name, session, language) for name in parts]
-        return told[:-1] + b"," + b",".join(encoded) + b"}"
+        return plain[:-1] + b"," + b",".join(encoded) + b"}"
 
     def _plain(self, entry: Entry, shape: Collection) -> bytes:
         as_text, strange = self._kit.switches["numbers"] == "text", self._kit.switches.on("unknown_values")
@@ -43,7 +43,7 @@ class Serializer:
         return encode(body)
 
     def _part(self, entry: Entry, shape: Collection, name: str, session: Session, language: str) -> bytes:
-        if name in KEPT:
+        if name in STORED_PARTS:
             if name == "positions" and self._kit.switches["numbers"] == "text":
                 inner = shape.parts["positions"].inner
                 return b'"positions":' + encode([_as_text(each, inner) for each in entry.parts["positions"]])

@@ -34,7 +34,7 @@ def asked_client() -> str:
 def token_request(kit: Kit, grants: Grants) -> Callable[[], tuple[dict[str, Any], int]]:
     """The view of `POST /auth/access-tokens`."""
 
-    def sent() -> dict[str, str]:
+    def request_body() -> dict[str, str]:
         if request.is_json:
             body: Any = request.get_json(silent=True)
         elif request.mimetype == "application/x-www-form-urlencoded" and kit.switches["token_body"] != "json":  # noqa: S105
@@ -59,7 +59,7 @@ def token_request(kit: Kit, grants: Grants) -> Callable[[], tuple[dict[str, Any]
         return client
 
     def token() -> tuple[dict[str, Any], int]:
-        body = sent()
+        body = request_body()
         grant_type = needed(body, "grant_type")
         if grant_type not in GRANTS:
             raise token_error(400, "unsupported_grant_type", "The grant type is not supported.", "Check grant_type")
@@ -73,38 +73,40 @@ def token_request(kit: Kit, grants: Grants) -> Callable[[], tuple[dict[str, Any]
             scopes = scopes_of(kit, body.get("scope"), client["scopes"])
             return answer(grants.for_own_account(client, scopes))
         if grant_type == FOREIGN:
-            code = grants.held("code", needed(body, "code"), client)
+            code = grants.find_usable("code", needed(body, "code"), client)
             if needed(body, "redirect_uri") != code["redirect_uri"]:
                 raise token_error(400, "invalid_grant", "The redirect URI is not that of the code.")
             if kit.switches["pkce"] == "enforced" and code["challenge"]:
                 prove(code, body.get("code_verifier", ""))
             return answer(grants.exchange(code))
         presented = needed(body, "refresh_token")
-        held = grants.held("refresh", presented, client)
-        return answer(grants.refresh(held, presented, refresh_scopes(body.get("scope"), held["scopes"])))
+        refresh_token = grants.find_usable("refresh", presented, client)
+        return answer(
+            grants.refresh(refresh_token, presented, refresh_scopes(body.get("scope"), refresh_token["scopes"]))
+        )
 
-    def refresh_scopes(asked: str | None, held: str) -> str:
+    def refresh_scopes(requested: str | None, granted: str) -> str:
         rule = kit.switches["refresh_scope"]
-        if rule == "required" and not asked:
+        if rule == "required" and not requested:
             raise token_error(400, "required_scopes_missing", "Required scopes are missing.", "Send a scope")
-        return scopes_of(kit, asked, held) if asked and rule != "ignored" else held
+        return scopes_of(kit, requested, granted) if requested and rule != "ignored" else granted
 
     def answer(issued: Issued) -> tuple[dict[str, Any], int]:
-        told: dict[str, Any] = {"token_type": "Bearer"}
+        body: dict[str, Any] = {"token_type": "Bearer"}
         if kit.switches["expires_in"] != "absent":
-            told["expires_in"] = str(ACCESS_SECONDS) if kit.switches["expires_in"] == "text" else ACCESS_SECONDS
-        told["access_token"] = issued.access
+            body["expires_in"] = str(ACCESS_SECONDS) if kit.switches["expires_in"] == "text" else ACCESS_SECONDS
+        body["access_token"] = issued.access
         if issued.refresh is not None:
-            told["refresh_token"] = issued.refresh
-        return told, int(kit.switches["token_status"])
+            body["refresh_token"] = issued.refresh
+        return body, int(kit.switches["token_status"])
 
     return token
 
 
 def prove(code: sqlite3.Row, verifier: str) -> None:
     """PKCE. Raises Trouble when the verifier does not fit the challenge."""
-    made = verifier
+    expected = verifier
     if code["challenge_method"] == "S256":
-        made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-    if not verifier or not secrets.compare_digest(made.encode(), code["challenge"].encode()):
+        expected = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    if not verifier or not secrets.compare_digest(expected.encode(), code["challenge"].encode()):
         raise token_error(400, "invalid_grant", "The code verifier does not fit.", "Check code_verifier")

@@ -48,7 +48,7 @@ class Form:
         if self._switches["unknown_fields"] == "refused":
             for name in body.keys() - fields.keys():
                 self.wrong(at + name, VALUE)
-        taken: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for name, field in fields.items():
             if field.read:
                 continue
@@ -59,10 +59,10 @@ class Form:
             if body[name] is None or body[name] == [] or (body[name] == "" and field.kind == "text"):
                 if field.required:
                     self.wrong(at + name, REQUIRED)
-                taken[name] = body[name]
+                values[name] = body[name]
                 continue
-            taken[name] = self._judged(body[name], field, at + name)
-        return taken
+            values[name] = self._judged(body[name], field, at + name)
+        return values
 
     def _judged(self, value: Any, field: Field, key: str) -> Any:
         strict = self._switches["float_typing"] == "strict"

@@ -41,18 +41,18 @@ class Writing:
 
     def create(self, company: int, shape: Collection, body: Mapping[str, Any]) -> Entry:
         with self._kit.store.transaction():
-            taken = self._judged(company, shape, body, before=None)
-            made: Body = dict.fromkeys(shape.fields) | taken | {"created": self.now()}
-            if shape.stream in LETTERS and not made["number"]:
-                made["number"] = self._next_number(company, shape.stream)
+            values = self._judged(company, shape, body, before=None)
+            record: Body = dict.fromkeys(shape.fields) | values | {"created": self.now()}
+            if shape.stream in LETTERS and not record["number"]:
+                record["number"] = self._next_number(company, shape.stream)
             if shape.stream == "contacts":
-                made["main_address"] = dict.fromkeys(ADDRESS) | made["main_address"] | {"default": True}
+                record["main_address"] = dict.fromkeys(ADDRESS) | record["main_address"] | {"default": True}
             if shape.document:
-                made |= {"status": "DR", "vat_included": bool(made["vat_included"]), "page_amount": 1}
-                made["total"] = sample_data.totalled(made["positions"], vat_included=made["vat_included"])
+                record |= {"status": "DR", "vat_included": bool(record["vat_included"]), "page_amount": 1}
+                record["total"] = sample_data.totalled(record["positions"], vat_included=record["vat_included"])
             if shape.stream == "invoices":
-                made["total_paid"] = 0.0
-            return self._records.make(company, shape.stream, made)
+                record["total_paid"] = 0.0
+            return self._records.make(company, shape.stream, record)
 
     def update(self, company: int, shape: Collection, entry: Entry, body: Mapping[str, Any]) -> Entry:
         with self._kit.store.transaction():
@@ -72,33 +72,33 @@ class Writing:
     ) -> Body:
         form = Form(self._kit.switches)
         whole = before is None or self._kit.switches["update"] == "full"
-        taken = form.read(body, {**shape.fields, **shape.parts}, whole=whole)
+        values = form.read(body, {**shape.fields, **shape.parts}, whole=whole)
         if before is not None and body.get("id", before["id"]) != before["id"]:
             form.wrong("id", validation.FIXED)
-        now = {**(before or {}), **taken}
+        now = {**(before or {}), **values}
         if shape.stream == "contacts" and now.get("type") == "P" and not now.get("gender"):
             form.wrong("gender", validation.REQUIRED)
         rule = self._kit.switches["unique_number"]
-        if taken.get("number") and rule != "none" and (rule == "all" or shape.stream == "contacts"):
+        if values.get("number") and rule != "none" and (rule == "all" or shape.stream == "contacts"):
             others = self._records.shelf(company, shape.stream).entries
             if any(
-                e.body.get("number") == taken["number"] and (before is None or e.id != before["id"]) for e in others
+                e.body.get("number") == values["number"] and (before is None or e.id != before["id"]) for e in others
             ):
                 form.wrong("number", validation.EXISTS)
         if shape.document and isinstance(now.get("contact_id"), int):
             address = self._records.address(company, now["contact_id"])
-            if address is None and "contact_id" in taken:
+            if address is None and "contact_id" in values:
                 form.wrong("contact_id", validation.VALUE)
             elif address is not None and now.get("contact_address_id") not in (None, address["id"]):
                 form.wrong("contact_address_id", validation.VALUE)
         form.close()
-        return taken
+        return values
 
     def _next_number(self, company: int, stream: str) -> str:
         letters = LETTERS[stream]
-        taken = {str(entry.body["number"]) for entry in self._records.shelf(company, stream).entries}
-        number = 20_000 + len(taken)
-        while f"{letters}{number}" in taken:
+        numbers = {str(entry.body["number"]) for entry in self._records.shelf(company, stream).entries}
+        number = 20_000 + len(numbers)
+        while f"{letters}{number}" in numbers:
             number += 1
         return f"{letters}{number}"
 
@@ -120,38 +120,38 @@ class Writing:
 
     def change_status(self, company: int, shape: Collection, entry: Entry, body: Mapping[str, Any]) -> None:
         form = Form(self._kit.switches)
-        taken = form.read(body, STATUS, whole=True)
-        if not form.errors and taken["status"] not in shape.statuses:
+        values = form.read(body, STATUS, whole=True)
+        if not form.errors and values["status"] not in shape.statuses:
             form.wrong("status", validation.VALUE)
         form.close()
-        self._set_status(company, shape, entry, taken["status"])
+        self._set_status(company, shape, entry, values["status"])
 
     def send_by_email(self, company: int, shape: Collection, entry: Entry, body: Mapping[str, Any]) -> None:
         """Nothing is sent; that it would have been is counted."""
         form = Form(self._kit.switches)
-        taken = form.read(body, MAIL, whole=True)
+        values = form.read(body, MAIL, whole=True)
         form.close()
         with self._kit.store.transaction():
-            self._records.mail(company, shape.stream, entry, len(taken["recipients"]))
+            self._records.mail(company, shape.stream, entry, len(values["recipients"]))
             if entry.body["status"] == "DR":
                 self._set_status(company, shape, entry, "S")
 
     def pay(self, company: int, shape: Collection, invoice: Entry, body: Mapping[str, Any]) -> Entry:
         """A payment, and what it does to its invoice."""
         form = Form(self._kit.switches)
-        taken = form.read(body, PAYMENTS.fields, whole=True)
+        values = form.read(body, PAYMENTS.fields, whole=True)
         form.close()
         with self._kit.store.transaction():
-            made: Body = {
+            record: Body = {
                 **dict.fromkeys(PAYMENTS.fields),
                 "type": "N",
                 "channel": "T",
-                **taken,
+                **values,
                 "created": self.now(),
             }
-            payment = self._records.make(company, "payments", made, parent=invoice.id)
-            paid = round(invoice.body["total_paid"] + taken["amount"], 2)
+            payment = self._records.make(company, "payments", record, parent=invoice.id)
+            paid = round(invoice.body["total_paid"] + values["amount"], 2)
             status = "P" if paid >= invoice.body["total"] else "PP"
-            changed = {"total_paid": paid, "paid_date": taken["date"], "status": status}
+            changed = {"total_paid": paid, "paid_date": values["date"], "status": status}
             self._records.keep(company, shape.stream, {**invoice.body, **invoice.parts, **changed})
             return payment

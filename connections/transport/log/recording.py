@@ -35,7 +35,7 @@ from connections.vault.services import ActionRefused, hold_open
 logger = logging.getLogger(__name__)
 
 FORGET = "transport.forget_recording"
-LONGEST = timedelta(hours=1)
+LONGEST_RECORDING_MINUTES = 60
 KEPT_FOR = timedelta(days=1)  # after the start
 MOST_CALLS = 200
 LARGEST_ANSWER_BYTES = 1_000_000
@@ -61,7 +61,7 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
         connection_id=connection.id,
         started_by=actor.name,
         started_at=now,
-        until_at=now + min(lasts, LONGEST),
+        until_at=now + min(lasts, timedelta(minutes=LONGEST_RECORDING_MINUTES)),
     )
     recording.public_keyset, recording.wrapped_keyset = make_web_pair(
         recording.tenant_id, _place_of_pair(recording.id)

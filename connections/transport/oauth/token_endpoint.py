@@ -11,7 +11,7 @@ from typing import Any
 
 from connections.spec.errors import About, CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Acts, Phase
-from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, KeyLogin
+from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner, KeyLogin
 from connections.tenancy.scope import tenant_scope
 from connections.transport import attempt, clock, error_mapping, faults
 from connections.transport.http import parsing
@@ -252,7 +252,7 @@ def _fields_of_client(grant: ClientCredentials, opened: OpenCredentials) -> Fiel
     credentials = opened.credentials
     fields: Fields = {"grant_type": "client_credentials"}
     names = grant.also
-    if grant.client is Client.OURS:
+    if grant.client is ClientOwner.OURS:
         fields |= _client_fields(opened)
     else:
         names = ("client_id", "client_secret", *grant.also)

@@ -152,15 +152,15 @@ def copyable(value: object, label: str, key: str = "", size: str = "") -> SafeSt
     `size` is "big" for what a person must copy, "compact" in tables: cut short for the eye, whole for the copy.
     """
     # No template, and as little work as can be: a list holds a hundred of them.
-    shown = visible(value)
-    element_id = f"copy-{key}{slugify(shown)[:60]}"
+    text = visible(value)
+    element_id = f"copy-{key}{slugify(text)[:60]}"
     is_compact = size == "compact"
     return format_html(
         COPYABLE,
         f" copyable-{size}" if size else "",
         element_id,
-        format_html(' title="{}"', shown) if is_compact else "",
-        shown,
+        format_html(' title="{}"', text) if is_compact else "",
+        text,
         _copy_button(element_id, str(label), is_compact, get_language()),
     )
 

@@ -63,7 +63,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     return render(request, "members/invitation_void.html", status=404)
 
 
-def _join(request: HttpRequest, offer: services.Offer, token: str) -> HttpResponse:
+def _join(request: HttpRequest, offer: services.OpenInvitation, token: str) -> HttpResponse:
     user = cast(User, request.user)
     if not services.is_addressee(user, offer):
         return render(request, "members/invitation_other.html", {"offer": offer}, status=403)
@@ -81,7 +81,7 @@ def _join(request: HttpRequest, offer: services.Offer, token: str) -> HttpRespon
     return render(request, "members/invitation_join.html", {"offer": offer})
 
 
-def _enter(request: HttpRequest, offer: services.Offer) -> HttpResponse:
+def _enter(request: HttpRequest, offer: services.OpenInvitation) -> HttpResponse:
     form = NewPersonForm(request.POST or None, email=offer.email)
     if request.method == "POST" and form.is_valid():
         try:

@@ -36,11 +36,11 @@ class Client(requests.Session):
         super().__init__()
         self.server, self.trust_env, self.verify = server, False, server.ca
         self.registered = registered or server.client
-        self.held: dict[str, Any] = {}
+        self.tokens: dict[str, Any] = {}
 
     def ask(self, path: str, method: str = "GET", body: Any = None, **parameters: Any) -> requests.Response:
         """One call with the access token in its address."""
-        query = {"access_token": self.held.get("access_token"), **parameters}
+        query = {"access_token": self.tokens.get("access_token"), **parameters}
         where = self.server.api + path
         return self.request(method, where, params=query, json=body, timeout=30, allow_redirects=False)
 
@@ -49,16 +49,16 @@ class Client(requests.Session):
         body = {"grant_type": grant_type, **self.registered, **more}
         if grant_type == "refresh_token" and "redirect_uri" not in more:
             del body["redirect_uri"]
-        sent = {name: value for name, value in body.items() if value is not None}
-        kind: dict[str, Any] = {"data": sent} if form else {"json": sent}
+        values = {name: value for name, value in body.items() if value is not None}
+        kind: dict[str, Any] = {"data": values} if form else {"json": values}
         return self.post(self.server.hosts["hesabit"]["token"], timeout=30, **kind)
 
     def authorization(self, **changed: str | None) -> str:
         """The address the portal would send a person to."""
-        asked = {name: self.registered[name] for name in ("client_id", "redirect_uri")}
-        asked |= {"response_type": "code", "scope": "write", "access_type": "offline", "state": "s-1"}
-        kept = {name: value for name, value in {**asked, **changed}.items() if value is not None}
-        return f"{self.server.hosts['hesabit']['authorize']}/oauth2/authorize?{urlencode(kept)}"
+        query = {name: self.registered[name] for name in ("client_id", "redirect_uri")}
+        query |= {"response_type": "code", "scope": "write", "access_type": "offline", "state": "s-1"}
+        values = {name: value for name, value in {**query, **changed}.items() if value is not None}
+        return f"{self.server.hosts['hesabit']['authorize']}/oauth2/authorize?{urlencode(values)}"
 
     def consent(self, *, deny: bool = False, shop: int = FIRST, **changed: str | None) -> dict[str, str]:
         """What the client is told at its redirect address."""
@@ -70,11 +70,11 @@ class Client(requests.Session):
     def connect(self, **how: Any) -> Client:
         answer = self.token("authorization_code", code=self.consent(**how)["code"])
         assert answer.status_code == 200, answer.text
-        self.held = answer.json()
+        self.tokens = answer.json()
         return self
 
     def refresh(self, **more: Any) -> requests.Response:
-        return self.token("refresh_token", **{"refresh_token": self.held["refresh_token"], **more})
+        return self.token("refresh_token", **{"refresh_token": self.tokens["refresh_token"], **more})
 
 
 @pytest.fixture

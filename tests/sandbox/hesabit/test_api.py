@@ -25,9 +25,9 @@ def ids(answer: requests.Response) -> list[int]:
 
 
 def test_the_token_is_taken_from_the_address_alone(connected: Client) -> None:
-    token = connected.held["access_token"]
+    token = connected.tokens["access_token"]
     assert connected.ask("/invoices").status_code == 200
-    for wrong in (None, "", "no token", connected.held["refresh_token"]):
+    for wrong in (None, "", "no token", connected.tokens["refresh_token"]):
         assert refusal(connected.ask("/invoices", access_token=wrong)) == (401, "invalid_token")
     connected.headers["Authorization"] = f"Bearer {token}"
     assert refusal(connected.ask("/invoices", access_token=None)) == (401, "invalid_token")
@@ -53,17 +53,17 @@ def test_a_slash_at_the_end_makes_no_difference_or_a_redirect_that_repeats_the_t
             there, here = urlsplit(answer.headers["Location"]), urlsplit(answer.request.url or "")
             assert (there.scheme, there.netloc, there.query) == ("https", here.netloc, here.query)
             assert there.path == f"/v1{good}"
-            assert connected.held["access_token"] in there.query
+            assert connected.tokens["access_token"] in there.query
 
 
 def test_nothing_of_a_token_is_ever_written_down(server: SandboxServer, connected: Client) -> None:
     """Not in the log, the pages, the state, the kept file or the output, wherever a careless client puts it."""
-    held = [
-        connected.held["access_token"],
-        connected.held["refresh_token"],
+    secrets = [
+        connected.tokens["access_token"],
+        connected.tokens["refresh_token"],
         connected.refresh().json()["access_token"],
     ]
-    token = held[0]
+    token = secrets[0]
     calls: list[tuple[str, dict[str, Any]]] = [
         ("/customers", {}),
         ("/nowhere", {}),
@@ -84,18 +84,18 @@ def test_nothing_of_a_token_is_ever_written_down(server: SandboxServer, connecte
     connected.get(server.api.removesuffix("/v1") + f"/{token}?access_token={token}", timeout=9)
     server.faults([{"path": "*", "status": 500, "body": "<html>", "content_type": "text/html"}])
     connected.ask("/customers/")
-    places = {page: requests.get(f"{server.ui}/hesabit/{page}", timeout=9).text for page in ("asked", "switches")}
+    places = {page: requests.get(f"{server.ui}/hesabit/{page}", timeout=9).text for page in ("calls", "switches")}
     places["state"] = json.dumps(server.state())
     places["output"] = server.output()
-    for kept in server.state_dir.glob("hesabit.sqlite3*"):
-        places[kept.name] = kept.read_bytes().decode("latin-1")
+    for file in server.state_dir.glob("hesabit.sqlite3*"):
+        places[file.name] = file.read_bytes().decode("latin-1")
     assert "hesabit.sqlite3" in places
-    for secret in (*held, "short-one"):
+    for secret in (*secrets, "short-one"):
         for place, text in places.items():
             assert secret not in text, place
             assert secret[:13] not in text, place
-    assert places["asked"].count("access_token=…") >= len(calls)
-    assert "(unknown path)" in places["asked"]
+    assert places["calls"].count("access_token=…") >= len(calls)
+    assert "(unknown path)" in places["calls"]
 
 
 # -- lists ---------------------------------------------------------------------------------------------------------
@@ -139,9 +139,9 @@ def test_without_paging_the_list_is_cut(connected: Client) -> None:
 def test_invoices_are_filtered_by_status(server: SandboxServer, connected: Client) -> None:
     every = server.control("records", stream="invoices")["records"]
     for status in ("draft", "unpaid", "paid", "overdue", "canceled"):
-        wanted = [record["id"] for record in every if record["status"] == status]
-        assert wanted
-        assert ids(connected.ask("/invoices", status=status, limit=5)) == wanted[::-1][:5]
+        expected = [record["id"] for record in every if record["status"] == status]
+        assert expected
+        assert ids(connected.ask("/invoices", status=status, limit=5)) == expected[::-1][:5]
     assert wrong_fields(connected.ask("/invoices", status="nonsense")) == {"status"}
     assert connected.ask("/customers", status="nonsense").status_code == 200
     server.switches(unknown_status="empty")
@@ -179,9 +179,9 @@ def test_records_have_the_oddities_of_the_dossier(server: SandboxServer) -> None
 def test_records_change_their_looks_by_switches(server: SandboxServer, connected: Client) -> None:
     plain = connected.ask("/items", limit=1).json()[0]
     server.switches(item_price="persian")
-    told = connected.ask("/items", limit=1).json()[0]["price"]
-    assert set(told) <= {*PERSIAN, "٬"}
-    assert "".join(str(PERSIAN.index(sign)) for sign in told if sign != "٬") == str(plain["price"])
+    price = connected.ask("/items", limit=1).json()[0]["price"]
+    assert set(price) <= {*PERSIAN, "٬"}
+    assert "".join(str(PERSIAN.index(sign)) for sign in price if sign != "٬") == str(plain["price"])
     server.switches(item_price="number", numbers="text")
     item = connected.ask("/items", limit=1).json()[0]
     assert (item["id"], item["price"]) == (str(plain["id"]), str(plain["price"]))
@@ -215,7 +215,7 @@ def test_what_is_not_there_is_not_found(connected: Client) -> None:
     assert refusal(connected.ask("/customers", "DELETE")) == (405, "method_not_allowed")
     outside = connected.server.api.removesuffix("/v1")
     for path in ("/customers", "/v2/customers", "/v1", "/"):
-        answer = connected.get(outside + path, params={"access_token": connected.held["access_token"]}, timeout=9)
+        answer = connected.get(outside + path, params={"access_token": connected.tokens["access_token"]}, timeout=9)
         assert answer.status_code == 404, path
 
 
@@ -235,7 +235,7 @@ def test_refusals_have_shapes(connected: Client) -> None:
 
 
 def test_bodies_must_be_json_and_say_so(connected: Client) -> None:
-    where = f"{connected.server.api}/customers?access_token={connected.held['access_token']}"
+    where = f"{connected.server.api}/customers?access_token={connected.tokens['access_token']}"
     body = '{"name": "x", "mobile": "09000009999"}'
     for kind in ("application/json;", "application/json", "application/json; charset=utf-8"):
         assert connected.post(where, data=body, headers={"Content-Type": kind}, timeout=9).status_code == 200
@@ -274,7 +274,7 @@ def used(server: SandboxServer) -> dict[str, dict[str, int]]:
 def test_a_client_has_a_budget_over_all_its_tokens(server: SandboxServer, portal: Client) -> None:
     assert server.state()["budget"]["limit"] == 20_000
     server.control("budget", {"limit": 3})
-    tokens = [portal.connect().held["access_token"], portal.connect(shop=SECOND).held["access_token"]]
+    tokens = [portal.connect().tokens["access_token"], portal.connect(shop=SECOND).tokens["access_token"]]
     answers = [portal.ask("/items", access_token=tokens[n % 2]) for n in range(5)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
     assert refusal(answers[-1]) == (429, "quota_exceeded")
@@ -285,10 +285,10 @@ def test_a_client_has_a_budget_over_all_its_tokens(server: SandboxServer, portal
     assert used(server) == {"portal-hesabit": {"calls": 3, "refused": 2}}
 
     address = "https://own.example/back"
-    made = server.control("setup", {"redirect_uri": address})["credentials"]
-    with Client(server, {**made, "redirect_uri": address}) as own:
+    credentials = server.control("setup", {"redirect_uri": address})["credentials"]
+    with Client(server, {**credentials, "redirect_uri": address}) as own:
         assert own.connect().ask("/items").status_code == 200
-    assert used(server)[made["client_id"]] == {"calls": 1, "refused": 0}
+    assert used(server)[credentials["client_id"]] == {"calls": 1, "refused": 0}
 
 
 def test_beyond_the_budget_there_are_three_answers(server: SandboxServer, connected: Client) -> None:

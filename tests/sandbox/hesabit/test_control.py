@@ -15,13 +15,13 @@ STREAMS = ("customers", "invoices", "items")
 
 
 def records(server: SandboxServer, stream: str) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = server.control("records", stream=stream)["records"]
-    return found
+    rows: list[dict[str, object]] = server.control("records", stream=stream)["records"]
+    return rows
 
 
 def test_setup_types_nothing_into_the_portal_unless_a_client_is_wanted(server: SandboxServer) -> None:
-    told = server.control("setup", {})
-    assert (told["credentials"], told["shop"], bool(told["account"])) == ({}, FIRST, True)
+    setup = server.control("setup", {})
+    assert (setup["credentials"], setup["shop"], bool(setup["account"])) == ({}, FIRST, True)
     own = server.control("setup", {"shop": SECOND, "redirect_uri": "https://own.example/back", "package": False})
     assert set(own["credentials"]) == {"client_id", "client_secret"}
     assert [shop["package"] for shop in server.state()["shops"]] == [True, False]
@@ -113,27 +113,27 @@ def test_a_kill_takes_nothing_and_the_demo_is_larger(tmp_path: Path) -> None:
         for stream in STREAMS:
             assert 1000 <= len(records(server, stream)) <= 3000
         portal.connect()
-        made = portal.ask("/customers", "POST", {"email": "a@shop.example"}).json()
+        customer = portal.ask("/customers", "POST", {"email": "a@shop.example"}).json()
         server.control("budget", {"limit": 3})
         server.switches(envelope="data")
         before = (server.api, server.client)
         server.kill()
         server.start()
         assert (server.api, server.client) == before
-        assert portal.ask("/customers", limit=1).json() == {"data": [made]}
+        assert portal.ask("/customers", limit=1).json() == {"data": [customer]}
         assert portal.refresh().status_code == 200
         assert [portal.ask("/items").status_code for _ in range(2)] == [200, 429]
         assert server.state()["budget"]["clients"] == {"portal-hesabit": {"calls": 3, "refused": 1}}
 
 
 def test_every_switch_says_how_sure_we_are_and_does_not_break_a_list(server: SandboxServer, connected: Client) -> None:
-    shown = requests.get(f"{server.ui}/hesabit/switches", timeout=10).text
+    page = requests.get(f"{server.ui}/hesabit/switches", timeout=10).text
     for switch in SWITCHES:
         for choice in switch.choices:
-            assert f'id="{switch.name}-{choice.value}"' in shown
+            assert f'id="{switch.name}-{choice.value}"' in page
             server.switches(**{switch.name: choice.value})
             headers = {"Content-Type": "application/json"}
-            answer = connected.get(f"{server.api}/items", params=connected.held, headers=headers, timeout=9)
+            answer = connected.get(f"{server.api}/items", params=connected.tokens, headers=headers, timeout=9)
             assert answer.status_code == 200, (switch.name, choice.value, answer.text)
             assert answer.json()
         server.switches(**{switch.name: switch.default})

@@ -37,10 +37,10 @@ def visitor(server: SandboxServer) -> Visitor:
     return Visitor(server)
 
 
-def shown(page: str, ident: str) -> str:
-    found = re.search(rf'id="{ident}" value="([^"]*)"', page)
-    assert found, ident
-    return unescape(found[1])
+def value_of(page: str, ident: str) -> str:
+    match = re.search(rf'id="{ident}" value="([^"]*)"', page)
+    assert match, ident
+    return unescape(match[1])
 
 
 def test_a_person_logs_in_as_one_of_two_shops(server: SandboxServer, visitor: Visitor) -> None:
@@ -58,26 +58,26 @@ def test_a_person_makes_a_client_lets_it_in_and_removes_it(server: SandboxServer
     assert 'id="no-clients"' in visitor.look("clients")
     address = "https://own.example/back?from=hesabit"
     page = visitor.fill("clients", {"name": "Own software", "redirect_uri": f" {address} "})
-    found = re.search(r'id="client-id-([0-9a-f-]{36})"', page)
-    assert found
+    match = re.search(r'id="client-id-([0-9a-f-]{36})"', page)
+    assert match
     registered = {
-        name: shown(page, f"client-{part}-{found[1]}")
+        name: value_of(page, f"client-{part}-{match[1]}")
         for name, part in (("client_id", "id"), ("client_secret", "secret"), ("redirect_uri", "redirect-uri"))
     }
-    assert (registered["client_id"], registered["redirect_uri"]) == (found[1], address)
+    assert (registered["client_id"], registered["redirect_uri"]) == (match[1], address)
     with Client(server, registered) as own:
         back = visitor.post(own.authorization(), data={"shop": FIRST, "answer": "approve"}, allow_redirects=False)
         assert back.headers["Location"].startswith(f"{address}&code=")
         code = dict(parse_qsl(urlsplit(back.headers["Location"]).query))["code"]
-        own.held = own.token("authorization_code", code=code).json()
+        own.tokens = own.token("authorization_code", code=code).json()
         assert own.ask("/items").status_code == 200
-        Visitor(server, SECOND).fill(f"clients/{found[1]}/remove", {}, 404)
+        Visitor(server, SECOND).fill(f"clients/{match[1]}/remove", {}, 404)
         assert 'id="no-clients"' in Visitor(server, SECOND).look("clients")
-        assert 'id="no-clients"' in visitor.fill(f"clients/{found[1]}/remove", {})
+        assert 'id="no-clients"' in visitor.fill(f"clients/{match[1]}/remove", {})
         assert own.ask("/items").status_code == 401
         assert own.refresh().status_code == 401
         assert visitor.get(own.authorization(), timeout=9).status_code == 400
-    visitor.fill(f"clients/{found[1]}/remove", {}, 404)
+    visitor.fill(f"clients/{match[1]}/remove", {}, 404)
 
 
 @pytest.mark.parametrize(
@@ -111,21 +111,21 @@ def test_a_person_consents_sees_the_application_and_revokes_it(server: SandboxSe
         assert server.state()["live_refresh_tokens"] == 0
         back = visitor.post(url, data={"shop": SECOND, "answer": "approve"}, timeout=10, allow_redirects=False)
         assert back.status_code == 302
-        told = dict(parse_qsl(urlsplit(back.headers["Location"]).query))
+        query = dict(parse_qsl(urlsplit(back.headers["Location"]).query))
         assert back.headers["Location"].startswith(f"{server.client['redirect_uri']}?")
-        assert told["state"] == "s-1"
-        portal.held = portal.token("authorization_code", code=told["code"]).json()
+        assert query["state"] == "s-1"
+        portal.tokens = portal.token("authorization_code", code=query["code"]).json()
         assert portal.ask("/customers", limit=100).json()[0]["id"] > 1_000_000
 
         assert 'id="no-applications"' in visitor.look("applications")
         second = Visitor(server, SECOND)
         page_of_second = second.look("applications")
         assert "Customer portal" in page_of_second
-        found = re.search(r'id="revoke-application-(\d+)"', page_of_second)
-        assert found
-        visitor.fill(f"applications/{found[1]}/revoke", {}, 404)
+        match = re.search(r'id="revoke-application-(\d+)"', page_of_second)
+        assert match
+        visitor.fill(f"applications/{match[1]}/revoke", {}, 404)
         assert portal.ask("/customers").status_code == 200
-        assert "لغو شده" in second.fill(f"applications/{found[1]}/revoke", {})
+        assert "لغو شده" in second.fill(f"applications/{match[1]}/revoke", {})
         assert portal.ask("/customers").status_code == 401
         assert portal.refresh().status_code == 400
 
@@ -162,7 +162,7 @@ def test_the_package_is_set_in_the_panel(server: SandboxServer, visitor: Visitor
 def test_the_portals_client_is_shown(server: SandboxServer, visitor: Visitor) -> None:
     page = visitor.look("/hesabit/portal-client")
     for part, name in (("id", "client_id"), ("secret", "client_secret"), ("redirect-uri", "redirect_uri")):
-        assert shown(page, f"client-{part}-portal-hesabit") == server.client[name]
+        assert value_of(page, f"client-{part}-portal-hesabit") == server.client[name]
 
 
 def test_persian_pages_are_right_to_left_and_the_shared_ones_english(server: SandboxServer, visitor: Visitor) -> None:
@@ -171,9 +171,9 @@ def test_persian_pages_are_right_to_left_and_the_shared_ones_english(server: San
         assert '<html lang="en">' in page
         assert '<div lang="fa" dir="rtl">' in page
         assert '<main id="main" class="page">' in page, where
-    for where in ("/hesabit/asked", f"/hesabit/switches?company={SECOND}"):
+    for where in ("/hesabit/calls", f"/hesabit/switches?company={SECOND}"):
         assert '<main id="main" class="page" lang="en" dir="ltr">' in visitor.look(where)
-    assert "کارگاه نمونهٔ غروب" in visitor.look(f"/hesabit/asked?company={SECOND}")
+    assert "کارگاه نمونهٔ غروب" in visitor.look(f"/hesabit/calls?company={SECOND}")
 
 
 def test_pages_need_no_script_and_label_every_field(server: SandboxServer, visitor: Visitor) -> None:
@@ -181,7 +181,7 @@ def test_pages_need_no_script_and_label_every_field(server: SandboxServer, visit
         portal.connect()
         everywhere = ["", "clients", "applications", "packages", portal.authorization()]
     visitor.fill("clients", {"name": "Own", "redirect_uri": "https://own.example/back"})
-    everywhere += [f"/hesabit/{page}" for page in ("", "asked", "switches", "portal-client")]
+    everywhere += [f"/hesabit/{page}" for page in ("", "calls", "switches", "portal-client")]
     for where in everywhere:
         page = visitor.look(where)
         assert "<script" not in page

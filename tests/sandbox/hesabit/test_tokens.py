@@ -12,9 +12,9 @@ from tests.sandbox_server import SandboxRefused, SandboxServer
 
 
 def test_a_code_becomes_the_documented_answer(portal: Client) -> None:
-    told = portal.consent()
-    assert set(told) == {"code", "state"}
-    answer = portal.token("authorization_code", code=told["code"])
+    query = portal.consent()
+    assert set(query) == {"code", "state"}
+    answer = portal.token("authorization_code", code=query["code"])
     body = answer.json()
     assert (answer.status_code, set(body)) == (
         200,
@@ -27,7 +27,7 @@ def test_a_code_becomes_the_documented_answer(portal: Client) -> None:
 
 def test_without_offline_access_there_is_no_refresh_token(portal: Client) -> None:
     for access_type in (None, "online"):
-        assert "refresh_token" not in portal.connect(access_type=access_type).held
+        assert "refresh_token" not in portal.connect(access_type=access_type).tokens
         assert portal.ask("/customers").status_code == 200
     assert portal.server.state()["live_refresh_tokens"] == 0
 
@@ -45,7 +45,7 @@ def test_a_code_works_once_and_for_a_minute(portal: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "expected"),
     [
         ({"client_secret": "wrong"}, (401, "invalid_client")),
         ({"client_id": "nobody"}, (401, "invalid_client")),
@@ -60,17 +60,17 @@ def test_a_code_works_once_and_for_a_minute(portal: Client) -> None:
     ],
 )
 def test_a_bad_token_request_is_refused_and_leaves_the_code_good(
-    portal: Client, changed: dict[str, Any], told: tuple[int, str]
+    portal: Client, changed: dict[str, Any], expected: tuple[int, str]
 ) -> None:
     code = portal.consent()["code"]
-    assert token_refusal(portal.token(**{"grant_type": "authorization_code", "code": code, **changed})) == told
+    assert token_refusal(portal.token(**{"grant_type": "authorization_code", "code": code, **changed})) == expected
     assert portal.token("authorization_code", code=code).status_code == 200
 
 
 def test_a_code_of_another_client_is_worth_nothing(portal: Client) -> None:
     address = "https://own.example/back"
-    made = portal.server.control("setup", {"shop": SECOND, "redirect_uri": address})["credentials"]
-    with Client(portal.server, {**made, "redirect_uri": address}) as own:
+    credentials = portal.server.control("setup", {"shop": SECOND, "redirect_uri": address})["credentials"]
+    with Client(portal.server, {**credentials, "redirect_uri": address}) as own:
         code = own.consent()["code"]
         assert token_refusal(portal.token("authorization_code", code=code, redirect_uri=address))[1] == "invalid_grant"
         assert own.token("authorization_code", code=code).status_code == 200
@@ -101,16 +101,16 @@ def test_the_token_address_is_outside_of_the_api(portal: Client) -> None:
 
 
 def test_a_refresh_brings_an_access_token_alone(connected: Client) -> None:
-    first = connected.held
+    first = connected.tokens
     for _ in range(2):
         answer = connected.refresh()
         assert (answer.status_code, set(answer.json())) == (
             200,
             {"access_token", "token_type", "expires_in", "scope"},
         )
-        connected.held = first | answer.json()
+        connected.tokens = first | answer.json()
         assert connected.ask("/items").status_code == 200
-    connected.held = first
+    connected.tokens = first
     assert connected.ask("/items").status_code == 200, "the old access token lives on"
     assert token_refusal(connected.refresh(refresh_token="unknown")) == (400, "invalid_grant")
     assert token_refusal(connected.refresh(refresh_token=None)) == (400, "invalid_request")
@@ -118,7 +118,7 @@ def test_a_refresh_brings_an_access_token_alone(connected: Client) -> None:
 
 
 def test_a_refresh_may_bring_a_refresh_token_too(connected: Client) -> None:
-    old = connected.held["refresh_token"]
+    old = connected.tokens["refresh_token"]
     connected.server.switches(refresh_answer="repeated")
     assert connected.refresh().json()["refresh_token"] == old
     connected.server.switches(refresh_answer="rotated")
@@ -132,7 +132,7 @@ def test_a_refresh_may_end_the_access_token(connected: Client) -> None:
     connected.server.switches(refresh_ends_access=True)
     answer = connected.refresh()
     assert refusal(connected.ask("/items")) == (401, "invalid_token")
-    connected.held = answer.json()
+    connected.tokens = answer.json()
     assert connected.ask("/items").status_code == 200
 
 
@@ -146,11 +146,11 @@ def test_an_access_token_lives_for_ten_hours_and_a_refresh_token_on(connected: C
     assert connected.refresh().status_code == 200
 
 
-@pytest.mark.parametrize(("position", "told"), [("number", 36000), ("text", "36000"), ("missing", None)])
-def test_expires_in_comes_in_three_ways(portal: Client, position: str, told: object) -> None:
+@pytest.mark.parametrize(("position", "expected"), [("number", 36000), ("text", "36000"), ("missing", None)])
+def test_expires_in_comes_in_three_ways(portal: Client, position: str, expected: object) -> None:
     portal.server.switches(expires_in=position)
-    assert portal.connect().held.get("expires_in") == told
-    assert portal.refresh().json().get("expires_in") == told
+    assert portal.connect().tokens.get("expires_in") == expected
+    assert portal.refresh().json().get("expires_in") == expected
 
 
 def test_a_refused_token_request_has_three_shapes(connected: Client) -> None:
@@ -207,8 +207,8 @@ def test_parameters_nobody_knows_are_ignored_or_refused(portal: Client) -> None:
 
 
 def test_a_second_consent_is_added_or_replaces_the_first(portal: Client) -> None:
-    first = portal.connect().held
-    other = portal.connect(shop=SECOND).held
+    first = portal.connect().tokens
+    other = portal.connect(shop=SECOND).tokens
     portal.connect()
     assert portal.ask("/items", access_token=first["access_token"]).status_code == 200
     portal.server.switches(second_consent="replaces")

@@ -25,23 +25,23 @@ def bill(connected: Client) -> dict[str, Any]:
 
 def test_a_customer_is_created_shown_edited_and_deleted(connected: Client) -> None:
     answer = connected.ask("/customers", "POST", SARA)
-    made = answer.json()
+    customer = answer.json()
     assert answer.status_code == 200
-    assert made.items() >= SARA.items()
-    assert (made["company"], made["created"]) == (None, made["updated"])
-    assert connected.ask("/customers", limit=1).json() == [made]
-    where = f"/customers/{made['id']}"
+    assert customer.items() >= SARA.items()
+    assert (customer["company"], customer["created"]) == (None, customer["updated"])
+    assert connected.ask("/customers", limit=1).json() == [customer]
+    where = f"/customers/{customer['id']}"
     connected.server.clock(100)
     edited = connected.ask(where, "PUT", {"company": "شرکت خیالی", "email": ""}).json()
     changed = {"company": "شرکت خیالی", "email": None, "updated": edited["updated"]}
-    assert edited == made | changed
-    assert edited["updated"] != made["updated"]
+    assert edited == customer | changed
+    assert edited["updated"] != customer["updated"]
     assert connected.ask(where).json() == edited
     answer = connected.ask(where, "DELETE")
     assert (answer.status_code, answer.json()) == (200, {"success": True})
     for method in ("GET", "PUT", "DELETE"):
         assert refusal(connected.ask(where, method, {} if method == "PUT" else None)) == (404, "not_found")
-    assert connected.ask("/customers", limit=1).json()[0]["id"] != made["id"]
+    assert connected.ask("/customers", limit=1).json()[0]["id"] != customer["id"]
     assert connected.server.state()["created"] == {"customers": 1, "invoices": 0, "items": 0}
 
 
@@ -63,9 +63,9 @@ def test_a_customer_is_created_shown_edited_and_deleted(connected: Client) -> No
 )
 def test_a_bad_customer_is_refused(connected: Client, changed: dict[str, Any], fields: set[str]) -> None:
     assert wrong_fields(connected.ask("/customers", "POST", SARA | changed)) == fields
-    made = connected.ask("/customers", "POST", SARA).json()
-    assert wrong_fields(connected.ask(f"/customers/{made['id']}", "PUT", changed)) == fields
-    assert connected.ask(f"/customers/{made['id']}").json() == made
+    customer = connected.ask("/customers", "POST", SARA).json()
+    assert wrong_fields(connected.ask(f"/customers/{customer['id']}", "PUT", changed)) == fields
+    assert connected.ask(f"/customers/{customer['id']}").json() == customer
     assert connected.server.state()["created"]["customers"] == 1
 
 
@@ -75,14 +75,14 @@ def test_either_of_e_mail_and_mobile_is_enough(connected: Client) -> None:
 
 
 def test_an_invoice_is_created_with_what_was_sent(connected: Client, bill: dict[str, Any]) -> None:
-    made = connected.ask("/invoices", "POST", bill).json()
-    sent = {name: value for name, value in bill.items() if name not in ("items", "due")}
-    assert made.items() >= sent.items()
-    assert (made["due"], made["status"], made["total"]) == ("1761000000", "unpaid", 1_135_000)
-    assert made["items"][0]["description"] == connected.ask("/items", limit=1).json()[0]["title"]
-    assert made["items"][1] == {"item_id": None, "description": "Delivery", "price": 90_000, "quantity": 1.5}
-    assert connected.ask("/invoices", status="unpaid", limit=1).json() == [made]
-    edited = connected.ask(f"/invoices/{made['id']}", "PUT", {"items": bill["items"][1:], "number": ""}).json()
+    invoice = connected.ask("/invoices", "POST", bill).json()
+    plain = {name: value for name, value in bill.items() if name not in ("items", "due")}
+    assert invoice.items() >= plain.items()
+    assert (invoice["due"], invoice["status"], invoice["total"]) == ("1761000000", "unpaid", 1_135_000)
+    assert invoice["items"][0]["description"] == connected.ask("/items", limit=1).json()[0]["title"]
+    assert invoice["items"][1] == {"item_id": None, "description": "Delivery", "price": 90_000, "quantity": 1.5}
+    assert connected.ask("/invoices", status="unpaid", limit=1).json() == [invoice]
+    edited = connected.ask(f"/invoices/{invoice['id']}", "PUT", {"items": bill["items"][1:], "number": ""}).json()
     assert (edited["total"], edited["number"], edited["title"]) == (135_000, "P-1", "Own title")
 
 
@@ -130,27 +130,27 @@ def test_online_payment_needs_an_active_package(connected: Client, bill: dict[st
 def test_an_invoice_may_need_nothing(connected: Client) -> None:
     assert wrong_fields(connected.ask("/invoices", "POST", {})) == {"customer_id", "items"}
     connected.server.switches(invoice_needs="nothing")
-    made = connected.ask("/invoices", "POST", {}).json()
-    assert (made["items"], made["total"], made["theme_id"]) == ([], 0, 1)
+    invoice = connected.ask("/invoices", "POST", {}).json()
+    assert (invoice["items"], invoice["total"], invoice["theme_id"]) == ([], 0, 1)
 
 
 def test_the_same_number_is_accepted_or_refused_and_always_counted(connected: Client, bill: dict[str, Any]) -> None:
-    made = [connected.ask("/invoices", "POST", bill).json()["id"] for _ in range(2)]
+    ids = [connected.ask("/invoices", "POST", bill).json()["id"] for _ in range(2)]
     connected.server.switches(same_number="refused")
     assert wrong_fields(connected.ask("/invoices", "POST", bill)) == {"number"}
-    connected.ask(f"/invoices/{made[0]}", "DELETE")
-    found = connected.server.control("find", stream="invoices", value="P-1")
-    assert found == {"count": 1, "ids": [made[1]], "created": 2}
-    assert connected.ask(f"/invoices/{made[1]}", "PUT", {"number": "P-1"}).status_code == 200
+    connected.ask(f"/invoices/{ids[0]}", "DELETE")
+    matches = connected.server.control("find", stream="invoices", value="P-1")
+    assert matches == {"count": 1, "ids": [ids[1]], "created": 2}
+    assert connected.ask(f"/invoices/{ids[1]}", "PUT", {"number": "P-1"}).status_code == 200
     elsewhere = connected.server.control("find", stream="invoices", value="P-1", shop=SECOND)
     assert elsewhere == {"count": 0, "ids": [], "created": 0}
 
 
 def test_an_item_is_created_edited_and_deleted(connected: Client) -> None:
     assert wrong_fields(connected.ask("/items", "POST", {"price": "۵", "title": None})) == {"price", "title"}
-    made = connected.ask("/items", "POST", {"title": "کالای تازه", "price": 7, "unheard": 1}).json()
-    assert (made["title"], made["price"], made["description"], "unheard" in made) == ("کالای تازه", 7, None, False)
-    where = f"/items/{made['id']}"
+    item = connected.ask("/items", "POST", {"title": "کالای تازه", "price": 7, "unheard": 1}).json()
+    assert (item["title"], item["price"], item["description"], "unheard" in item) == ("کالای تازه", 7, None, False)
+    where = f"/items/{item['id']}"
     assert connected.ask(where, "PUT", {"price": 8}).json()["price"] == 8
     assert wrong_fields(connected.ask(where, "PUT", {"title": ""})) == {"title"}
     connected.server.switches(deleted_answer="204")
@@ -166,9 +166,9 @@ def test_creating_answers_in_four_ways(connected: Client) -> None:
     answer = connected.ask("/customers", "POST", SARA)
     assert (answer.status_code, set(answer.json())) == (200, {"id"})
     connected.server.switches(record_envelope="data", numbers="text")
-    told = connected.ask("/customers", "POST", SARA).json()["data"]["id"]
-    assert isinstance(told, str)
-    assert connected.ask(f"/customers/{told}").json()["data"]["name"] == SARA["name"]
+    ident = connected.ask("/customers", "POST", SARA).json()["data"]["id"]
+    assert isinstance(ident, str)
+    assert connected.ask(f"/customers/{ident}").json()["data"]["name"] == SARA["name"]
 
 
 def test_editing_may_replace(connected: Client, bill: dict[str, Any]) -> None:

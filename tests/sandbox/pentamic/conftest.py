@@ -35,25 +35,27 @@ class Program(requests.Session):
         super().__init__()
         self.server = server
         self.trust_env = False
-        self.made: dict[str, Any] = server.control("setup", setup)
-        self.base: str = self.made["api_url"]
+        self.setup: dict[str, Any] = server.control("setup", setup)
+        self.base: str = self.setup["api_url"]
         self.pins = {}
-        for door, pem in self.made["certificates"].items():
-            path = server.state_dir / f"pin-{door}-{self.made['credentials']['client_id']}"
+        for door, pem in self.setup["certificates"].items():
+            path = server.state_dir / f"pin-{door}-{self.setup['credentials']['client_id']}"
             path.write_text(pem)
             self.pins[door] = str(path)
         self.verify = self.pins["api"]
 
     def token(self, **changed: str | None) -> requests.Response:
-        form = {"grant_type": "client_credentials", **self.made["credentials"], **changed}
-        sent = {name: value for name, value in form.items() if value is not None}
-        return self.post(f"{self.made['auth_url']}/connect/token", data=sent, verify=self.pins["identity"], timeout=30)
+        form = {"grant_type": "client_credentials", **self.setup["credentials"], **changed}
+        data = {name: value for name, value in form.items() if value is not None}
+        return self.post(
+            f"{self.setup['auth_url']}/connect/token", data=data, verify=self.pins["identity"], timeout=30
+        )
 
     def enter(self, **changed: str | None) -> Program:
         answer = self.token(**changed)
         assert answer.status_code == 200, answer.text
-        told = answer.json()
-        self.headers["Authorization"] = f"{told['token_type']} {told['access_token']}"
+        body = answer.json()
+        self.headers["Authorization"] = f"{body['token_type']} {body['access_token']}"
         return self
 
     def ask(self, path: str, **parameters: Any) -> requests.Response:
@@ -61,8 +63,8 @@ class Program(requests.Session):
 
     def order(self, method: str, path: str, body: Any = None, kind: str = "application/json") -> requests.Response:
         data = body if isinstance(body, str | bytes | None) else json.dumps(body)
-        sent = data.encode() if isinstance(data, str) else data
-        return self.request(method, self.base + path, data=sent, headers={"Content-Type": kind}, timeout=30)
+        encoded = data.encode() if isinstance(data, str) else data
+        return self.request(method, self.base + path, data=encoded, headers={"Content-Type": kind}, timeout=30)
 
 
 @pytest.fixture

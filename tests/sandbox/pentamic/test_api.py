@@ -15,9 +15,9 @@ from tests.sandbox_server import SandboxServer
 TWO = {"name": "Quán Mẫu", "taxCode": "0123456789"}
 
 
-def kept(server: SandboxServer, stream: str = "customers") -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.control("records", stream=stream)["records"]
-    return found
+def records(server: SandboxServer, stream: str = "customers") -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = server.control("records", stream=stream)["records"]
+    return rows
 
 
 def refused(answer: requests.Response) -> str:
@@ -31,27 +31,27 @@ def test_the_list_is_one_bare_array_that_no_json_parser_takes(server: SandboxSer
     assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
     with pytest.raises(json.JSONDecodeError):
         json.loads(answer.text)
-    told = lenient(answer.text)
-    assert [{**each, "id": int(each["id"])} for each in told] == kept(server)
-    assert list(told[0]) == ["id", "name", "taxCode", "address", "phone"]
-    assert len(told) == 180
+    customers = lenient(answer.text)
+    assert [{**each, "id": int(each["id"])} for each in customers] == records(server)
+    assert list(customers[0]) == ["id", "name", "taxCode", "address", "phone"]
+    assert len(customers) == 180
 
 
 def test_invented_customers_are_as_odd_as_real_ones(server: SandboxServer, program: Program) -> None:
-    text, held = program.ask("/customers").text, kept(server)
-    codes = [each["taxCode"] for each in held]
+    text, customers = program.ask("/customers").text, records(server)
+    codes = [each["taxCode"] for each in customers]
     assert {len(code) for code in codes} == {9, 10, 14}
     branch = next(code for code in codes if len(code) == 14)
     assert f'"taxCode":"{branch}"' in text
     leading = next(code for code in codes if code.startswith("0") and len(code) == 10)
     assert f'"taxCode":{leading},' in text
     assert len(set(codes)) == len(codes) - 1
-    assert {type(each["address"]) for each in held} == {str, type(None)}
-    assert "" in {each["address"] for each in held}
-    assert None in {each["phone"] for each in held}
-    assert any("Nguyễn" in each["name"] for each in held)
-    assert any(not unicodedata.is_normalized("NFC", each["name"]) for each in held)
-    assert any('"taxCode":0312' in each["name"] for each in held)
+    assert {type(each["address"]) for each in customers} == {str, type(None)}
+    assert "" in {each["address"] for each in customers}
+    assert None in {each["phone"] for each in customers}
+    assert any("Nguyễn" in each["name"] for each in customers)
+    assert any(not unicodedata.is_normalized("NFC", each["name"]) for each in customers)
+    assert any('"taxCode":0312' in each["name"] for each in customers)
 
 
 @pytest.mark.parametrize(
@@ -76,9 +76,9 @@ def test_members_without_a_value_are_null_or_missing(server: SandboxServer, prog
     server.switches(tax_code="text")
     assert all(len(each) == 5 for each in program.ask("/customers").json())
     server.switches(empty_fields="missing")
-    told = program.ask("/customers").json()
-    assert {len(each) for each in told} == {3, 4, 5}
-    assert all(value is not None for each in told for value in each.values())
+    customers = program.ask("/customers").json()
+    assert {len(each) for each in customers} == {3, 4, 5}
+    assert all(value is not None for each in customers for value in each.values())
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_a_slash_at_the_end(server: SandboxServer, program: Program) -> None:
 
 
 def test_create_answers_200_and_the_customer_and_the_list_has_it(server: SandboxServer, program: Program) -> None:
-    sent = {"name": "  Bà Tư Ví Dụ ", "taxCode": "0123456789-001", "address": "1 phố Mẫu", "phone": "0000000001"}
-    answer = program.order("POST", "/customers", sent)
+    body = {"name": "  Bà Tư Ví Dụ ", "taxCode": "0123456789-001", "address": "1 phố Mẫu", "phone": "0000000001"}
+    answer = program.order("POST", "/customers", body)
     assert answer.status_code == 200
-    made = answer.json()
-    assert made == {**sent, "name": "Bà Tư Ví Dụ", "id": made["id"]}
-    assert kept(server)[-1] == made
+    customer = answer.json()
+    assert customer == {**body, "name": "Bà Tư Ví Dụ", "id": customer["id"]}
+    assert records(server)[-1] == customer
     assert lenient(program.ask("/customers").text)[-1]["name"] == "Bà Tư Ví Dụ"
-    program.order("POST", "/customers", sent)
+    program.order("POST", "/customers", body)
     state = server.state()
     assert state["created"] == {"customers": 2, "invoices": 0}
     assert state["created_by_tax_code"] == {"0123456789-001": 2}
@@ -155,10 +155,10 @@ def test_create_answers_200_and_the_customer_and_the_list_has_it(server: Sandbox
     ],
 )
 def test_business_errors_of_create_and_update(server: SandboxServer, program: Program, body: Any, code: str) -> None:
-    before = kept(server)
+    before = records(server)
     assert refused(program.order("POST", "/customers", body)) == code
     assert refused(program.order("PUT", f"/customers/{before[0]['id']}", body)) == code
-    assert kept(server) == before
+    assert records(server) == before
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_tax_codes_come_as_text_or_as_numbers_that_json_forbids(
         answer = program.order("POST", "/customers", body)
         if position in accepted:
             assert answer.status_code == 200
-            assert kept(server)[-1]["taxCode"] == code
-            assert kept(server)[-1]["name"] == 'Số 007, "taxCode": 01'
+            assert records(server)[-1]["taxCode"] == code
+            assert records(server)[-1]["name"] == 'Số 007, "taxCode": 01'
         else:
             assert refused(answer) == "TAXC_INVALID"
 
@@ -198,32 +198,32 @@ def test_put_replaces_the_whole_or_keeps_what_is_left_out(
     server: SandboxServer, program: Program, position: str
 ) -> None:
     server.switches(put_absent=position, tax_code="text")
-    old = kept(server)[0]
+    old = records(server)[0]
     answer = program.order("PUT", f"/customers/{old['id']}", TWO | {"phone": "0000000002"})
     assert answer.status_code == 200
     address = None if position == "blank" else old["address"]
     assert answer.json() == {"id": old["id"], **TWO, "address": address, "phone": "0000000002"}
-    assert kept(server)[0] == answer.json()
+    assert records(server)[0] == answer.json()
     assert server.state()["created"]["customers"] == 0
 
 
 def test_delete_answers_200_with_or_without_a_body(server: SandboxServer, program: Program) -> None:
     server.switches(tax_code="text")
-    before = kept(server)
+    before = records(server)
     answer = program.order("DELETE", f"/customers/{before[0]['id']}")
     assert (answer.status_code, answer.content) == (200, b"")
     server.switches(delete_answer="json")
     answer = program.order("DELETE", f"/customers/{before[1]['id']}")
     assert (answer.status_code, answer.json()) == (200, before[1])
-    assert kept(server) == before[2:]
+    assert records(server) == before[2:]
     assert program.ask("/customers").json() == before[2:]
 
 
 def test_a_customer_with_invoices_may_be_refused_to_go(server: SandboxServer, program: Program) -> None:
     server.switches(delete_with_invoices="refused")
-    owners = {each["customerId"] for each in kept(server, "invoices")}
-    held = [each["id"] for each in kept(server)]
-    with_some, without = (next(i for i in held if (i in owners) is has) for has in (True, False))
+    owners = {each["customerId"] for each in records(server, "invoices")}
+    ids = [each["id"] for each in records(server)]
+    with_some, without = (next(i for i in ids if (i in owners) is has) for has in (True, False))
     assert refused(program.order("DELETE", f"/customers/{with_some}")) == "HAS_INVOICES"
     assert program.order("DELETE", f"/customers/{without}").status_code == 200
 
@@ -236,14 +236,14 @@ def test_a_customer_who_is_not_there_is_403_and_not_404(program: Program, number
 
 
 def test_invoices_of_a_customer(server: SandboxServer, program: Program) -> None:
-    held = kept(server, "invoices")
-    owner = held[0]["customerId"]
-    expected = [each for each in held if each["customerId"] == owner]
+    invoices = records(server, "invoices")
+    owner = invoices[0]["customerId"]
+    expected = [each for each in invoices if each["customerId"] == owner]
     answer = program.ask(f"/customers/{owner}/invoices")
     assert (answer.status_code, answer.json()) == (200, expected)
     server.switches(invoices_envelope="object", field_names="PascalCase", dates="zone")
-    told = program.ask(f"/customers/{owner}/invoices/").json()["Invoices"]
-    assert [each["Date"] for each in told] == [f"{each['date']}+07:00" for each in expected]
+    rows = program.ask(f"/customers/{owner}/invoices/").json()["Invoices"]
+    assert [each["Date"] for each in rows] == [f"{each['date']}+07:00" for each in expected]
     server.switches(invoices_envelope="array", field_names="camelCase", dates="stamp")
     stamp = program.ask(f"/customers/{owner}/invoices").json()[0]["date"]
     assert len(stamp) == 14

@@ -28,14 +28,16 @@ def plain(fingerprint: str) -> str:
 
 
 def test_both_doors_serve_what_the_administrator_tells(server: SandboxServer, programs: Programs) -> None:
-    made = programs().made
-    told = server.state()["fingerprints"]
-    assert set(told) == {"api", "identity"}
-    assert told == made["fingerprints"]
-    assert told["api"] != told["identity"]
-    for door, url in (("api", made["api_url"]), ("identity", made["auth_url"])):
-        assert plain(told[door]) == served(url) == served(url, "127.0.0.1")  # an address comes without a server name
-        assert (server.state_dir / f"pentamic-{door}.pem").read_text() == made["certificates"][door]
+    setup = programs().setup
+    fingerprints = server.state()["fingerprints"]
+    assert set(fingerprints) == {"api", "identity"}
+    assert fingerprints == setup["fingerprints"]
+    assert fingerprints["api"] != fingerprints["identity"]
+    for door, url in (("api", setup["api_url"]), ("identity", setup["auth_url"])):
+        assert (
+            plain(fingerprints[door]) == served(url) == served(url, "127.0.0.1")
+        )  # an address comes without a server name
+        assert (server.state_dir / f"pentamic-{door}.pem").read_text() == setup["certificates"][door]
 
 
 def test_nobody_trusts_a_door_without_its_own_pin(program: Program) -> None:
@@ -70,7 +72,7 @@ def test_the_door_without_tls_has_no_certificate(server: SandboxServer, program:
     for door in ("plain", "nonsense"):
         with pytest.raises(SandboxRefused, match="api and identity"):
             server.control("certificate", {"door": door})
-    program.base = program.made["plain_url"]
+    program.base = program.setup["plain_url"]
     assert program.ask("/customers").status_code == 200
 
 
@@ -80,11 +82,11 @@ def test_a_restart_keeps_certificates_clients_tokens_and_books(tmp_path: Path) -
         server.control("certificate", {"door": "api"})
         Path(program.pins["api"]).write_text(server.control("setup", {})["certificates"]["api"])
         program.enter()
-        made = program.order("POST", "/customers", {"name": "Quán Thử", "taxCode": "0123456789"})
+        answer = program.order("POST", "/customers", {"name": "Quán Thử", "taxCode": "0123456789"})
         before = (server.hosts, server.state()["fingerprints"], program.ask("/customers").content)
         server.restart()
         assert (server.hosts, server.state()["fingerprints"], program.ask("/customers").content) == before
-        assert made.status_code == 200
+        assert answer.status_code == 200
         assert server.state()["created"] == {"customers": 1, "invoices": 0}
         assert program.token().status_code == 200
     assert server.stop() == 0

@@ -11,19 +11,19 @@ from tests.sandbox_server import SandboxRefused, SandboxServer
 
 
 def records(server: SandboxServer, stream: str, **query: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.control("records", stream=stream, **query)["records"]
-    assert [each["id"] for each in found] == sorted(each["id"] for each in found)
-    return found
+    rows: list[dict[str, Any]] = server.control("records", stream=stream, **query)["records"]
+    assert [each["id"] for each in rows] == sorted(each["id"] for each in rows)
+    return rows
 
 
 def test_setup_tells_what_the_customer_types_and_nothing_belongs_to_the_portal(server: SandboxServer) -> None:
-    made = server.control("setup", {})
-    assert set(made["credentials"]) == {"client_id", "client_secret", "scope"}
-    assert made["credentials"]["scope"] == "pa-api"
+    setup = server.control("setup", {})
+    assert set(setup["credentials"]) == {"client_id", "client_secret", "scope"}
+    assert setup["credentials"]["scope"] == "pa-api"
     hosts = server.hosts["pentamic"]
-    assert made["api_url"] == hosts["api"]
-    assert made["plain_url"] == hosts["plain"]
-    assert f"{made['auth_url']}/connect/token" == hosts["token"]
+    assert setup["api_url"] == hosts["api"]
+    assert setup["plain_url"] == hosts["plain"]
+    assert f"{setup['auth_url']}/connect/token" == hosts["token"]
     assert server.client == {}
     assert "ca" not in hosts
 
@@ -94,10 +94,10 @@ def test_reset_takes_everything_back_but_the_certificates(server: SandboxServer,
 
 def test_one_client_may_be_revoked_alone_and_scopes_narrowed(server: SandboxServer) -> None:
     with Program(server) as first, Program(server) as second:
-        ident = first.made["credentials"]["client_id"]
+        ident = first.setup["credentials"]["client_id"]
         assert server.control("revoke", {"client_id": ident}) == {"revoked": 1}
         assert [first.token().status_code, second.token().status_code] == [400, 200]
-        ident = second.made["credentials"]["client_id"]
+        ident = second.setup["credentials"]["client_id"]
         server.control("client", {"client_id": ident, "scopes": ["pa-reports"]})
         assert second.token().json() == {"error": "invalid_scope"}
         assert second.token(scope="pa-reports").status_code == 200

@@ -38,16 +38,16 @@ def visitor(server: SandboxServer) -> Visitor:
     return Visitor(server)
 
 
-def shown(page: str, ident: str) -> str:
-    found = re.search(rf'id="{ident}" value="([^"]*)" readonly|id="{ident}"[^>]*readonly[^>]*>([^<]*)<', page)
-    assert found, ident
-    return unescape(found[1] or found[2])
+def value_of(page: str, ident: str) -> str:
+    match = re.search(rf'id="{ident}" value="([^"]*)" readonly|id="{ident}"[^>]*readonly[^>]*>([^<]*)<', page)
+    assert match, ident
+    return unescape(match[1] or match[2])
 
 
 def message(page: str) -> str:
-    found = re.search(r'id="message">([^<]*)<', page)
-    assert found
-    return unescape(found[1])
+    match = re.search(r'id="message">([^<]*)<', page)
+    assert match
+    return unescape(match[1])
 
 
 def test_the_whole_walk_of_an_administrator(server: SandboxServer, visitor: Visitor, program: Program) -> None:
@@ -55,18 +55,18 @@ def test_the_whole_walk_of_an_administrator(server: SandboxServer, visitor: Visi
     page = visitor.fill("clients/new", {"company": 502, "name": "Cổng Ví Dụ", "scopes": ["pa-api"]})
     assert message(page).startswith("The client was created.")
     for ident, expected in (("api-url", "api"), ("plain-url", "plain")):
-        assert shown(page, ident) == server.hosts["pentamic"][expected]
-    assert f"{shown(page, 'auth-url')}/connect/token" == server.hosts["pentamic"]["token"]
-    for door, told in server.state()["fingerprints"].items():
-        assert shown(page, f"fingerprint-{door}") == told
-    ident = shown(page, "client-id")
-    handed = {"client_id": ident, "client_secret": shown(page, "client-secret"), "scope": shown(page, "scope")}
+        assert value_of(page, ident) == server.hosts["pentamic"][expected]
+    assert f"{value_of(page, 'auth-url')}/connect/token" == server.hosts["pentamic"]["token"]
+    for door, fingerprint in server.state()["fingerprints"].items():
+        assert value_of(page, f"fingerprint-{door}") == fingerprint
+    ident = value_of(page, "client-id")
+    handed = {"client_id": ident, "client_secret": value_of(page, "client-secret"), "scope": value_of(page, "scope")}
     program.enter(**handed)
     assert len(lenient(program.ask("/customers").text)) == 30
 
     page = visitor.fill(f"clients/{ident}/secret")
     assert program.token(**handed).json() == {"error": "invalid_client"}
-    handed["client_secret"] = shown(page, "client-secret")
+    handed["client_secret"] = value_of(page, "client-secret")
     assert program.token(**handed).status_code == 200
 
     page = visitor.fill(f"clients/{ident}/disable")
@@ -78,7 +78,7 @@ def test_the_whole_walk_of_an_administrator(server: SandboxServer, visitor: Visi
     assert program.token(**handed).status_code == 200
 
     page = visitor.fill(f"clients/{ident}/scopes", {"scopes": ["pa-reports", "pa-api"]})
-    assert shown(page, "scope") == "pa-api pa-reports"
+    assert value_of(page, "scope") == "pa-api pa-reports"
     assert f'id="client-{ident}"' in visitor.look("")
 
 
@@ -98,21 +98,21 @@ def test_a_form_that_makes_no_sense_comes_back(visitor: Visitor, form: dict[str,
 
 
 def test_a_client_keeps_its_scope_when_none_is_chosen(visitor: Visitor, program: Program) -> None:
-    ident = program.made["credentials"]["client_id"]
+    ident = program.setup["credentials"]["client_id"]
     assert 'id="client-scope-error"' in visitor.fill(f"clients/{ident}/scopes", {}, 422)
     assert program.token().status_code == 200
 
 
 def test_certificates_are_told_handed_out_and_renewed(server: SandboxServer, visitor: Visitor) -> None:
     page, before = visitor.look("certificates"), server.state()["fingerprints"]
-    assert {door: shown(page, f"fingerprint-{door}") for door in before} == before
+    assert {door: value_of(page, f"fingerprint-{door}") for door in before} == before
     for door in before:
         pem = visitor.look(f"certificates/{door}.pem")
         assert ssl.PEM_cert_to_DER_cert(pem)
         assert pem == (server.state_dir / f"pentamic-{door}.pem").read_text()
     page = visitor.fill("certificates/identity/renew")
     after = server.state()["fingerprints"]
-    assert shown(page, "fingerprint-identity") == after["identity"] != before["identity"]
+    assert value_of(page, "fingerprint-identity") == after["identity"] != before["identity"]
     assert after["api"] == before["api"]
     visitor.look("certificates/plain.pem", 404)
 
@@ -127,13 +127,13 @@ def test_what_a_program_wrote_is_seen_in_the_books(visitor: Visitor, program: Pr
 
 
 def test_every_page_is_whole(server: SandboxServer, visitor: Visitor, program: Program) -> None:
-    ident = program.made["credentials"]["client_id"]
-    for where in ("", "clients/new", f"clients/{ident}", "certificates", "customers", "asked", "switches"):
+    ident = program.setup["credentials"]["client_id"]
+    for where in ("", "clients/new", f"clients/{ident}", "certificates", "customers", "calls", "switches"):
         page = visitor.look(where)
         idents = re.findall(r' id="([^"]+)"', page)
         assert len(idents) == len(set(idents)), where
         assert page.count("<h1") == 1
-        assert {"menu-clients", "menu-certificates", "menu-customers", "menu-asked", "menu-switches"} <= set(idents)
+        assert {"menu-clients", "menu-certificates", "menu-customers", "menu-calls", "menu-switches"} <= set(idents)
         for control in re.findall(r"<(?:button|input|select|textarea)\b[^>]*>", page):
             assert " id=" in control, (where, control)
         labels = set(re.findall(r'<label[^>]* for="([^"]+)"', page))

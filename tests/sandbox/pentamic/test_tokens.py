@@ -16,11 +16,11 @@ Programs = Callable[..., Program]
 def test_a_token_comes_with_exactly_the_documented_members(programs: Programs) -> None:
     answer = programs().token()
     assert answer.status_code == 200
-    told = answer.json()
-    assert set(told) == {"access_token", "expires_in", "token_type"}
-    assert (told["expires_in"], told["token_type"]) == (3600, "Bearer")
-    assert told["access_token"].startswith("eyJ")
-    assert told["access_token"].count(".") == 2
+    body = answer.json()
+    assert set(body) == {"access_token", "expires_in", "token_type"}
+    assert (body["expires_in"], body["token_type"]) == (3600, "Bearer")
+    assert body["access_token"].startswith("eyJ")
+    assert body["access_token"].count(".") == 2
 
 
 @pytest.mark.parametrize(
@@ -51,18 +51,18 @@ def test_a_refused_token_request_tells_its_code_and_nothing_else(
 
 def test_credentials_count_only_in_the_form_body(programs: Programs) -> None:
     program = programs()
-    url, verify = f"{program.made['auth_url']}/connect/token", program.pins["identity"]
-    sent = {"grant_type": "client_credentials", **program.made["credentials"]}
-    assert program.post(url, json=sent, verify=verify).json() == {"error": "invalid_client"}
-    assert program.post(url, params=sent, verify=verify).json() == {"error": "invalid_client"}
-    assert program.get(url, params=sent, verify=verify).status_code == 405
-    assert program.post(f"{program.made['auth_url']}/token", data=sent, verify=verify).status_code == 404
+    url, verify = f"{program.setup['auth_url']}/connect/token", program.pins["identity"]
+    form = {"grant_type": "client_credentials", **program.setup["credentials"]}
+    assert program.post(url, json=form, verify=verify).json() == {"error": "invalid_client"}
+    assert program.post(url, params=form, verify=verify).json() == {"error": "invalid_client"}
+    assert program.get(url, params=form, verify=verify).status_code == 405
+    assert program.post(f"{program.setup['auth_url']}/token", data=form, verify=verify).status_code == 404
 
 
 def test_basic_authentication_is_a_switch(server: SandboxServer, programs: Programs) -> None:
     program = programs()
-    made = program.made["credentials"]
-    program.auth = (made["client_id"], made["client_secret"])
+    credentials = program.setup["credentials"]
+    program.auth = (credentials["client_id"], credentials["client_secret"])
     assert program.token(client_id=None, client_secret=None).status_code == 200
     server.switches(basic_client=False)
     assert program.token(client_id=None, client_secret=None).json() == {"error": "invalid_client"}
@@ -119,12 +119,12 @@ def test_a_disabled_client_gets_no_token_and_keeps_its_old_one_by_switch(
     assert program.token().json() == {"error": "invalid_client"}
     assert program.ask("/customers").status_code == (200 if position == "live" else 401)
     assert server.state()["live_access_tokens"] == (1 if position == "live" else 0)
-    server.control("client", {"client_id": program.made["credentials"]["client_id"], "enabled": True})
+    server.control("client", {"client_id": program.setup["credentials"]["client_id"], "enabled": True})
     assert program.token().status_code == 200
 
 
 def test_a_new_secret_ends_the_old_one(server: SandboxServer, program: Program) -> None:
-    changed = server.control("client", {"client_id": program.made["credentials"]["client_id"], "new_secret": True})
+    changed = server.control("client", {"client_id": program.setup["credentials"]["client_id"], "new_secret": True})
     assert program.token().json() == {"error": "invalid_client"}
     assert program.token(client_secret=changed["client_secret"]).status_code == 200
     assert program.ask("/customers").status_code == 200
@@ -153,21 +153,21 @@ def test_no_token_no_books(server: SandboxServer, program: Program, authorizatio
 
 def test_a_token_opens_only_the_books_of_its_own_company(server: SandboxServer, programs: Programs) -> None:
     other = programs(company=502).enter()
-    assert other.made["company_id"] == 502
+    assert other.setup["company_id"] == 502
     first = server.control("records", stream="customers")["records"][0]["id"]
     assert other.order("DELETE", f"/customers/{first}").json() == {"error": "ID_NOTFOUND"}
     assert len(server.control("records", stream="customers", company=502)["records"]) == 30
 
 
 def test_nothing_secret_is_printed_or_shown_in_what_was_asked(server: SandboxServer, program: Program) -> None:
-    made, token = program.made["credentials"], str(program.headers["Authorization"]).split()[1]
+    credentials, token = program.setup["credentials"], str(program.headers["Authorization"]).split()[1]
     program.token(client_secret="a wrong one that nobody may read")
-    program.ask("/customers", client_secret=made["client_secret"], orderBy=token)
+    program.ask("/customers", client_secret=credentials["client_secret"], orderBy=token)
     program.ask(f"/customers/{token}/invoices")
-    shown = requests.get(f"{server.ui}/pentamic/asked", timeout=10).text
+    page = requests.get(f"{server.ui}/pentamic/calls", timeout=10).text
     assert "POST /connect/token" in server.state()["calls_by_operation"]
-    assert "/customers/{id}/invoices" in shown
-    for hidden in (token, made["client_secret"], "a wrong one"):
-        assert hidden not in shown
+    assert "/customers/{id}/invoices" in page
+    for hidden in (token, credentials["client_secret"], "a wrong one"):
+        assert hidden not in page
         assert hidden not in server.output()
         assert hidden not in str(server.state())

@@ -53,14 +53,14 @@ def test_a_list_in_xml(server: SandboxServer, program: Program) -> None:
     program.headers["Accept"] = "application/xml"
     root = ElementTree.fromstring(program.ask("/customers").content)
     assert root.tag == f"{{{SPACE}}}ArrayOfCustomer"
-    kept = server.control("records", stream="customers")["records"]
-    assert len(root) == len(kept)
-    for told, held in zip(root, kept, strict=True):
-        members = [(each.tag, None if each.get(NIL) else each.text or "") for each in told]
-        values = (held["address"], str(held["id"]), held["name"], held["phone"], held["taxCode"])
+    records = server.control("records", stream="customers")["records"]
+    assert len(root) == len(records)
+    for element, record in zip(root, records, strict=True):
+        members = [(each.tag, None if each.get(NIL) else each.text or "") for each in element]
+        values = (record["address"], str(record["id"]), record["name"], record["phone"], record["taxCode"])
         names = ("Address", "Id", "Name", "Phone", "TaxCode")
         assert members == [(f"{{{SPACE}}}{name}", value) for name, value in zip(names, values, strict=True)]
-    assert any(each.get(NIL) for told in root for each in told)
+    assert any(each.get(NIL) for element in root for each in element)
     server.switches(tax_code="lost", field_names="PascalCase")
     assert "<TaxCode>300000003</TaxCode>" in program.ask("/customers").text
 
@@ -80,10 +80,10 @@ def test_a_customer_made_and_replaced_in_xml(server: SandboxServer, program: Pro
     program.headers["Accept"] = "application/xml"
     answer = program.order("POST", "/customers", GOOD, "application/xml")
     assert answer.status_code == 200
-    made = ElementTree.fromstring(answer.content)
-    assert made.tag == f"{{{SPACE}}}Customer"
-    number = made.findtext(f"{{{SPACE}}}Id")
-    assert made.findtext(f"{{{SPACE}}}Name") == "Quán A & B"
+    element = ElementTree.fromstring(answer.content)
+    assert element.tag == f"{{{SPACE}}}Customer"
+    number = element.findtext(f"{{{SPACE}}}Id")
+    assert element.findtext(f"{{{SPACE}}}Name") == "Quán A & B"
     last = server.control("records", stream="customers")["records"][-1]
     assert last == {
         "id": int(number or 0),

@@ -24,14 +24,14 @@ class Software(Caller):
         return self.server.client["redirect_uri"]
 
     def address(self, page: str = "login", **changed: str | None) -> str:
-        wanted = {
+        parameters = {
             "response_type": "code",
             "client_id": self.server.client["client_id"],
             "redirect_uri": self.redirect_uri,
             "state": "s t/1",
             **changed,
         }
-        query = urlencode({name: value for name, value in wanted.items() if value is not None})
+        query = urlencode({name: value for name, value in parameters.items() if value is not None})
         return f"{self.server.hosts['procountor']['authorize']}/{page}?{query}"
 
     def brought(self, location: str) -> dict[str, str]:
@@ -46,8 +46,8 @@ class Software(Caller):
 
     def swap(self, what: str = "token", **changed: str | None) -> requests.Response:
         form = {"grant_type": "authorization_code", **self.server.client, **changed}
-        sent = {name: value for name, value in form.items() if value is not None}
-        return self.post(f"{self.server.api}/oauth/{what}", data=sent, timeout=10)
+        data = {name: value for name, value in form.items() if value is not None}
+        return self.post(f"{self.server.api}/oauth/{what}", data=data, timeout=10)
 
     def renew(self, token: str, **changed: str | None) -> requests.Response:
         return self.swap(grant_type="refresh_token", refresh_token=token, **changed)
@@ -75,17 +75,17 @@ def software(server: SandboxServer) -> Iterator[Software]:
 def writer(server: SandboxServer) -> Iterator[Software]:
     """A client whose technical user may do everything, by M2M."""
     with Software(server) as one:
-        one.made = server.setup_company(preset="everything")
-        one.enter(one.made["api_key"])
+        one.setup = server.setup_company(preset="everything")
+        one.enter(one.setup["api_key"])
         yield one
 
 
 def errors(answer: requests.Response, status: int = 400) -> dict[str | None, str]:
     """The messages of the usual error body by field."""
     assert answer.status_code == status, (answer.status_code, answer.text)
-    found = answer.json()["errors"]
-    assert {error["status"] for error in found} == {status}
-    return {error.get("field"): error["message"] for error in found}
+    problems = answer.json()["errors"]
+    assert {error["status"] for error in problems} == {status}
+    return {error.get("field"): error["message"] for error in problems}
 
 
 def visit(address: str, form: dict[str, Any] | None = None) -> requests.Response:

@@ -56,12 +56,12 @@ def test_a_customer_picks_companies_and_comes_back_with_a_request(
     assert visit(link(server).replace("=4001", "=1")).status_code == 400
 
     form = {"user": str(PERSON), "companies": [MAIN, OTHER_COMPANY], f"extra-{MAIN}": "cost place 7"}
-    sent = visit(link(server), form)
-    told = software.brought(sent.headers["Location"])
-    assert set(told) == {"requestId"}
-    asked = vendor.ask("GET", told["requestId"])
-    assert asked.status_code == 200
-    body = asked.json()
+    redirect = visit(link(server), form)
+    query = software.brought(redirect.headers["Location"])
+    assert set(query) == {"requestId"}
+    answer = vendor.ask("GET", query["requestId"])
+    assert answer.status_code == 200
+    body = answer.json()
     assert body.pop("expires") > "2020-01-01T00:00:00"
     assert body == {
         "integrationId": 4001,
@@ -81,9 +81,9 @@ def test_approved_companies_get_a_user_and_a_key_that_works(
     decision = {"approve": [OTHER_COMPANY], "reject": [{"companyId": MAIN, "reason": "Not our customer"}]}
     answer = vendor.ask("PUT", ident, decision)
     assert answer.status_code == 200
-    (made,) = answer.json()["companiesIntegrated"]
-    assert made["companyId"] == OTHER_COMPANY
-    software.enter(made["apiKey"])
+    (company,) = answer.json()["companiesIntegrated"]
+    assert company["companyId"] == OTHER_COMPANY
+    software.enter(company["apiKey"])
     session = software.ask("/sessioninfo").json()
     assert (session["companyId"], session["userName"]) == (OTHER_COMPANY, "Iltarusko Oy Customer portal API")
     assert software.ask("/ledgerreceipts").status_code == 200
@@ -91,9 +91,9 @@ def test_approved_companies_get_a_user_and_a_key_that_works(
     assert vendor.ask("PUT", ident, decision).json() == answer.json()
     again = vendor.ask("PUT", begun(server, software, OTHER_COMPANY), {"approve": [OTHER_COMPANY]}).json()
     assert again == answer.json()
-    server.revoke(made["apiKey"])
+    server.revoke(company["apiKey"])
     fresh = vendor.ask("PUT", begun(server, software, OTHER_COMPANY), {"approve": [OTHER_COMPANY]}).json()
-    assert fresh["companiesIntegrated"][0]["apiKey"] != made["apiKey"]
+    assert fresh["companiesIntegrated"][0]["apiKey"] != company["apiKey"]
     server.switches(activation_again="410")
     assert errors(vendor.ask("PUT", ident, decision), 410)
 

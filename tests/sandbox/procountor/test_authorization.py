@@ -22,13 +22,13 @@ def test_a_person_signs_in_on_the_page_and_the_code_buys_both_tokens(
     for ident in re.findall(r"<(?:select|input)[^>]* id=\"([^\"]+)\"", page.text):
         assert f'for="{ident}"' in page.text
 
-    sent = visit(software.address(), {"user": str(PERSON)})
-    assert sent.status_code == 302
-    told = software.brought(sent.headers["Location"])
-    assert set(told) == {"code", "state"}
-    assert told["state"] == "s t/1"
+    redirect = visit(software.address(), {"user": str(PERSON)})
+    assert redirect.status_code == 302
+    query = software.brought(redirect.headers["Location"])
+    assert set(query) == {"code", "state"}
+    assert query["state"] == "s t/1"
     server.allow_usage(True)
-    answer = software.swap(code=told["code"])
+    answer = software.swap(code=query["code"])
     assert answer.status_code == 200
     assert set(answer.json()) == {"access_token", "expires_in", "refresh_token"}
     software.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
@@ -37,9 +37,12 @@ def test_a_person_signs_in_on_the_page_and_the_code_buys_both_tokens(
 
 
 def test_a_person_who_does_not_allow_it_leaves_without_a_code(server: SandboxServer, software: Software) -> None:
-    sent = visit(software.address(), {"deny": "yes"})
-    assert software.brought(sent.headers["Location"]) == {"error": "access_denied", "state": "s t/1"}
-    assert server.control("consent", {"url": software.address(), "deny": True})["location"] == sent.headers["Location"]
+    redirect = visit(software.address(), {"deny": "yes"})
+    assert software.brought(redirect.headers["Location"]) == {"error": "access_denied", "state": "s t/1"}
+    assert (
+        server.control("consent", {"url": software.address(), "deny": True})["location"]
+        == redirect.headers["Location"]
+    )
     server.switches(login_denied="stays")
     stayed = visit(software.address(), {"deny": "yes"})
     assert stayed.status_code == 200
@@ -69,8 +72,8 @@ def test_a_wrong_link_leads_nowhere(software: Software, page: str, changed: dict
 
 
 def test_a_user_limited_to_m2m_cannot_sign_in(server: SandboxServer, software: Software) -> None:
-    made = server.setup_company(m2m_only=True)
-    refused = visit(software.address(), {"user": str(made["user_id"])})
+    setup = server.setup_company(m2m_only=True)
+    refused = visit(software.address(), {"user": str(setup["user_id"])})
     assert refused.status_code == 422
     assert 'id="login-user-error"' in refused.text
     assert visit(software.address(), {"user": "nobody"}).status_code == 422
@@ -120,12 +123,12 @@ def test_another_client_cannot_use_the_code(tmp_path: Path) -> None:
         assert visit(f"{server.ui}/procountor/clients", form).status_code == 302
         listed = visit(f"{server.ui}/procountor/clients").text
         ident, secret = (
-            found[1]
-            for found in (
+            match[1]
+            for match in (
                 re.search(r'id="client-id-(client-[0-9a-f]+)"', listed),
                 re.search(r'id="client-secret-client-[0-9a-f]+" value="([^"]+)"', listed),
             )
-            if found
+            if match
         )
         server.allow_usage(True)
         assert software.swap(code=software.code(), client_id=ident, client_secret=secret).status_code == 401
@@ -135,11 +138,11 @@ def test_another_client_cannot_use_the_code(tmp_path: Path) -> None:
 
 
 def test_the_key_login_makes_a_key_for_the_technical_user_chosen(server: SandboxServer, software: Software) -> None:
-    made = server.setup_company()
+    setup = server.setup_company()
     page = visit(software.address("keylogin"))
     assert 'id="login-key-user"' in page.text
-    sent = visit(software.address("keylogin"), {"user": str(PERSON), "key_user": str(made["user_id"])})
-    code = software.brought(sent.headers["Location"])["code"]
+    redirect = visit(software.address("keylogin"), {"user": str(PERSON), "key_user": str(setup["user_id"])})
+    code = software.brought(redirect.headers["Location"])["code"]
     assert errors(software.swap(code=code), 401), "a code for a key buys no token"
     answer = software.swap("key", code=code)
     assert answer.status_code == 200
@@ -147,20 +150,20 @@ def test_the_key_login_makes_a_key_for_the_technical_user_chosen(server: Sandbox
     assert errors(software.swap("key", code=code), 401)
     assert errors(software.swap("key", code=software.code()), 401), "a code for tokens buys no key"
     software.enter(answer.json()["api_key"])
-    assert software.ask("/sessioninfo").json()["userId"] == made["user_id"]
+    assert software.ask("/sessioninfo").json()["userId"] == setup["user_id"]
     assert server.state()["token_requests"] == 2, "a key is no token"
 
 
 def test_the_key_login_stays_inside_the_company_and_asks_for_all_rights(
     server: SandboxServer, software: Software
 ) -> None:
-    made = server.setup_company(m2m_only=False)
-    theirs = {"user": str(OTHERS_PERSON), "key_user": str(made["user_id"])}
-    for form in (theirs, {"user": str(made["user_id"]), "key_user": str(PERSON)}, {"user": str(PERSON)}):
+    setup = server.setup_company(m2m_only=False)
+    theirs = {"user": str(OTHERS_PERSON), "key_user": str(setup["user_id"])}
+    for form in (theirs, {"user": str(setup["user_id"]), "key_user": str(PERSON)}, {"user": str(PERSON)}):
         refused = visit(software.address("keylogin"), form)
         assert refused.status_code == 422
         assert 'id="login-key-user-error"' in refused.text
-    own = {"user": str(made["user_id"]), "key_user": str(made["user_id"])}
+    own = {"user": str(setup["user_id"]), "key_user": str(setup["user_id"])}
     assert visit(software.address("keylogin"), own).status_code == 302
     with pytest.raises(SandboxRefused, match="no technical user"):
         server.control("consent", {"url": software.address("keylogin"), "company": OTHER_COMPANY})
@@ -172,8 +175,8 @@ def test_codes_and_tokens_are_not_told_to_anybody_who_watches(server: SandboxSer
     tokens = software.swap(code=code).json()
     software.renew(tokens["refresh_token"])
     software.ask("/invoices", code=code)
-    shown = visit(f"{server.ui}/procountor/asked").text
+    page = visit(f"{server.ui}/procountor/calls").text
     for secret in (code, tokens["access_token"], tokens["refresh_token"]):
-        assert secret not in shown
+        assert secret not in page
         assert secret not in server.output()
         assert secret not in str(server.state())

@@ -20,33 +20,33 @@ STREAMS = ["partners", "invoices", *PATHS]
 def test_a_list_can_be_cut_filled_touched_and_emptied(server: SandboxServer, writer: Software, stream: str) -> None:
     path = {"partners": "/businesspartners", "invoices": "/invoices", **PATHS}[stream]
 
-    def held() -> list[dict[str, object]]:
-        found: list[dict[str, object]] = server.control("records", stream=stream)["records"]
-        return found
+    def records() -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = server.control("records", stream=stream)["records"]
+        return rows
 
     def ident(record: dict[str, object]) -> int:
         return int(str(record.get("id") or record["ledgerAccountCode"]))
 
     for count in (3, 0, 7) if stream != "partners" else (3, 60):
         assert server.control("records", {"stream": stream, "count": count})["count"] == count
-        assert len(held()) == count
-    ids = [ident(record) for record in held()]
+        assert len(records()) == count
+    ids = [ident(record) for record in records()]
     assert ids == sorted(set(ids))
-    before = {ident(record): record for record in held()}
+    before = {ident(record): record for record in records()}
     for _ in range(2):  # within one second too
         server.control("touch", {"stream": stream, "ids": ids[:2]})
-        after = {ident(record): record for record in held()}
+        after = {ident(record): record for record in records()}
         assert {number for number in ids if before[number] != after[number]} == set(ids[:2])
         before = after
     server.switches(deleted_invoices="gone")
     server.control("remove", {"stream": stream, "ids": ids[:1]})
-    assert [ident(record) for record in held()] == ids[1:]
+    assert [ident(record) for record in records()] == ids[1:]
     answer = writer.ask(path, size=200) if stream not in WHOLE else writer.ask(path)
     assert answer.status_code == 200
     with pytest.raises(SandboxRefused, match="answered 400"):
         server.control("remove", {"stream": stream, "ids": ids[:1]})
     server.reset()
-    assert len(held()) not in (7, 6, 60, 59) or stream == "bank_accounts"
+    assert len(records()) not in (7, 6, 60, 59) or stream == "bank_accounts"
 
 
 def test_a_deleted_invoice_stays_as_deleted_unless_told_otherwise(server: SandboxServer, writer: Software) -> None:
@@ -73,10 +73,10 @@ def test_orders_that_make_no_sense_are_refused(server: SandboxServer, what: str,
 
 
 def test_setup_without_words_gives_what_a_customer_would_type(server: SandboxServer, software: Software) -> None:
-    made = server.control("setup", {})
-    assert made["credentials"] == {"api_key": made["api_key"]}
-    assert (made["company_id"], made["company"]) == (10451, "Aamu Oy")
-    software.enter(made["credentials"]["api_key"])
+    setup = server.control("setup", {})
+    assert setup["credentials"] == {"api_key": setup["api_key"]}
+    assert (setup["company_id"], setup["company"]) == (10451, "Aamu Oy")
+    software.enter(setup["credentials"]["api_key"])
     for path in ("/invoices", "/products", "/coa", "/bankstatements", "/payments"):
         assert software.ask(path).status_code == 200
     state = server.state()

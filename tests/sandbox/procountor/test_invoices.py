@@ -32,7 +32,7 @@ INVOICE: dict[str, Any] = {
 PURCHASE = {**INVOICE, "type": "PURCHASE_INVOICE"}
 
 
-def made(writer: Software, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def create(writer: Software, body: dict[str, Any] | None = None) -> dict[str, Any]:
     answer = writer.call("POST", "/invoices", body or INVOICE)
     assert answer.status_code == 200, answer.text
     created: dict[str, Any] = answer.json()
@@ -44,10 +44,10 @@ def status_of(writer: Software, number: int) -> str:
 
 
 def test_a_new_invoice_is_unfinished_summed_up_and_listed(server: SandboxServer, writer: Software) -> None:
-    invoice = made(writer)
+    invoice = create(writer)
     assert invoice["status"] == "UNFINISHED"
-    (told,) = invoice["invoiceSumInfo"]
-    assert (told["excludingVatTotal"], told["vatSumTotal"], told["invoiceSumTotal"]) == (89.99, 22.95, 112.94)
+    (sums,) = invoice["invoiceSumInfo"]
+    assert (sums["excludingVatTotal"], sums["vatSumTotal"], sums["invoiceSumTotal"]) == (89.99, 22.95, 112.94)
     listed = writer.ask("/invoices", originalInvoiceNumber="OUR-1").json()["results"]
     assert [one["id"] for one in listed] == [invoice["id"]]
     assert "invoiceRows" not in listed[0]
@@ -56,14 +56,14 @@ def test_a_new_invoice_is_unfinished_summed_up_and_listed(server: SandboxServer,
     assert (receipt["invoiceId"], receipt["transactions"][0]["accountingValue"]) == (invoice["id"], 112.94)
     assert server.state()["created"] == {"invoices": 1}
     assert server.state()["created_saying"]["invoices"] == {"OUR-1": 1}
-    including = made(writer, {**INVOICE, "extraInfo": {"accountingByRow": False, "unitPricesIncludeVat": True}})
+    including = create(writer, {**INVOICE, "extraInfo": {"accountingByRow": False, "unitPricesIncludeVat": True}})
     assert including["invoiceSumInfo"][0]["invoiceSumTotal"] == 89.99
 
 
 def test_a_reference_code_is_made_for_an_empty_text_alone(writer: Software) -> None:
     payment = INVOICE["paymentInfo"]
-    assert made(writer)["paymentInfo"]["bankReferenceCode"] is None
-    assert made(writer, {**INVOICE, "paymentInfo": {**payment, "bankReferenceCode": ""}})["paymentInfo"][
+    assert create(writer)["paymentInfo"]["bankReferenceCode"] is None
+    assert create(writer, {**INVOICE, "paymentInfo": {**payment, "bankReferenceCode": ""}})["paymentInfo"][
         "bankReferenceCode"
     ]
 
@@ -84,9 +84,9 @@ def test_a_reference_code_is_made_for_an_empty_text_alone(writer: Software) -> N
     ],
 )
 def test_a_wrong_invoice_is_400_and_the_field_named(writer: Software, changed: dict[str, Any], field: str) -> None:
-    found = errors(writer.call("POST", "/invoices", {**INVOICE, **changed}))
-    assert field in found
-    assert field != "paymentInfo.dueDate" or found[field] == "DUE_DATE_BEFORE_BILL_DATE"
+    messages = errors(writer.call("POST", "/invoices", {**INVOICE, **changed}))
+    assert field in messages
+    assert field != "paymentInfo.dueDate" or messages[field] == "DUE_DATE_BEFORE_BILL_DATE"
 
 
 def test_unknown_partners_and_closed_years_are_refused(writer: Software) -> None:
@@ -96,7 +96,7 @@ def test_unknown_partners_and_closed_years_are_refused(writer: Software) -> None
 
 
 def test_a_replacement_needs_the_newest_version(server: SandboxServer, writer: Software) -> None:
-    before = made(writer)
+    before = create(writer)
     where = f"/invoices/{before['id']}"
     assert errors(writer.call("PUT", where, INVOICE)) == {"version": "cannot be blank"}
     after = writer.call("PUT", where, {**before, "originalInvoiceNumber": None}).json()
@@ -113,7 +113,7 @@ def test_a_replacement_needs_the_newest_version(server: SandboxServer, writer: S
 
 
 def test_a_sales_invoice_is_approved_sent_and_paid(server: SandboxServer, writer: Software) -> None:
-    number = made(writer)["id"]
+    number = create(writer)["id"]
     where = f"/invoices/{number}"
     for wrong in ("send", "verify", "reject", "sendToCirculation"):
         assert errors(writer.call("PUT", f"{where}/{wrong}"), 403) == {None: "Invalid status"}
@@ -144,7 +144,7 @@ def test_a_sales_invoice_is_approved_sent_and_paid(server: SandboxServer, writer
 
 
 def test_a_purchase_invoice_walks_through_circulation(server: SandboxServer, writer: Software) -> None:
-    number = made(writer, PURCHASE)["id"]
+    number = create(writer, PURCHASE)["id"]
     where = f"/invoices/{number}"
     steps = (("sendToCirculation", "RECEIVED"), ("verify", "VERIFIED"), ("reject", "PAYMENT_DENIED"),
              ("unfinished", "UNFINISHED"), ("approve", "APPROVED"), ("invalidate", "INVALIDATED"))  # fmt: skip
@@ -154,7 +154,7 @@ def test_a_purchase_invoice_walks_through_circulation(server: SandboxServer, wri
     assert errors(writer.call("PUT", f"{where}/send"), 403)
     assert errors(writer.call("PUT", f"{where}/dance"), 404)
     assert errors(writer.call("PUT", "/invoices/1/approve"), 404)
-    received = made(writer, PURCHASE)
+    received = create(writer, PURCHASE)
     writer.call("PUT", f"/invoices/{received['id']}/sendToCirculation")
     whole = writer.ask(f"/invoices/{received['id']}").json()
     assert writer.call("PUT", f"/invoices/{received['id']}", whole).status_code == 200

@@ -36,16 +36,16 @@ NEEDED = {
 
 
 def by_previous_id(software: Software, path: str, size: int, **parameters: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     while True:
-        last = {"previousId": found[-1]["id"]} if found else {}
+        last = {"previousId": records[-1]["id"]} if records else {}
         answer = software.ask(path, size=size, **parameters, **last)
         assert answer.status_code == 200, answer.text
         body = answer.json()
-        found += body["results"]
+        records += body["results"]
         assert body["meta"]["resultCount"] == len(body["results"])
         if len(body["results"]) < size:
-            return found
+            return records
 
 
 @pytest.mark.parametrize("stream", PAGED)
@@ -55,18 +55,18 @@ def test_every_record_comes_once_by_previous_id(
 ) -> None:
     expected = server.records(stream)
     assert len(expected) >= 6
-    found = by_previous_id(writer, PAGED[stream], 50, orderById=order)
-    assert found == (expected if order == "ASC" else expected[::-1])
+    records = by_previous_id(writer, PAGED[stream], 50, orderById=order)
+    assert records == (expected if order == "ASC" else expected[::-1])
 
 
 @pytest.mark.parametrize("stream", [name for name in PAGED if name != "products"])
 def test_every_record_comes_once_by_page(server: SandboxServer, writer: Software, stream: str) -> None:
-    expected, found = server.records(stream), []
+    expected, records = server.records(stream), []
     for page in range(7):
         body = writer.ask(PAGED[stream], size=40, page=page, orderById="ASC").json()
         assert body["meta"]["totalCount"] == len(expected)
-        found += body["results"]
-    assert found == expected
+        records += body["results"]
+    assert records == expected
 
 
 @pytest.mark.parametrize("stream", WHOLE)
@@ -107,28 +107,28 @@ def test_the_account_number_is_a_header(server: SandboxServer, writer: Software,
     of_it = [record for record in everything if record["accountNumber"] == number]
     assert 0 < len(of_it) < len(everything)
     headers = {"accountNumber": number}
-    found = writer.get(writer.server.api + path, headers=headers, params={"orderById": "ASC"}, timeout=10).json()
-    assert found["results"] == of_it
+    body = writer.get(writer.server.api + path, headers=headers, params={"orderById": "ASC"}, timeout=10).json()
+    assert body["results"] == of_it
     assert "accountNumber" in errors(writer.ask(path, accountNumber=number))
     server.switches(account_number_query="ignored")
     assert writer.ask(path, accountNumber=number).json()["meta"]["totalCount"] == len(everything)
     since, until = of_it[2]["valueDate" if "valueDate" in of_it[2] else "endDate"], "2099-12-31"
     dated = writer.ask(path, startDate=since, endDate=until, size=200, orderById="ASC").json()["results"]
     assert 0 < len(dated) < len(everything)
-    assert number not in visit(f"{server.ui}/procountor/asked").text
+    assert number not in visit(f"{server.ui}/procountor/calls").text
 
 
 @pytest.mark.parametrize("stream", NEEDED)
 def test_each_list_has_its_right(server: SandboxServer, software: Software, stream: str) -> None:
     path = PAGED.get(stream) or WHOLE[stream][0]
-    made = server.setup_company(preset="nothing")
-    software.enter(made["api_key"])
+    setup = server.setup_company(preset="nothing")
+    software.enter(setup["api_key"])
     assert errors(software.ask(path), 403)
     server.switches(missing_right="empty")
     empty = software.ask(path).json()
     assert (empty if isinstance(empty, list) else next(iter(empty.values()))) == []
     server.switches(missing_right="403")
-    server.change_user(made["user_id"], preset="nothing", rights={NEEDED[stream]: "VIEWING_RIGHTS"})
+    server.change_user(setup["user_id"], preset="nothing", rights={NEEDED[stream]: "VIEWING_RIGHTS"})
     assert software.ask(path).status_code == 200
     others = {right for name, right in NEEDED.items() if right != NEEDED[stream]}
     for name, right in NEEDED.items():
@@ -137,8 +137,8 @@ def test_each_list_has_its_right(server: SandboxServer, software: Software, stre
 
 
 def test_limited_dimensions_shorten_the_list_without_a_word(server: SandboxServer, software: Software) -> None:
-    made = server.setup_company(preset="all-needed", rights={"user.limitedDimensions": True})
-    software.enter(made["api_key"])
+    setup = server.setup_company(preset="all-needed", rights={"user.limitedDimensions": True})
+    software.enter(setup["api_key"])
     assert 0 < len(software.ask("/dimensions").json()) < len(server.records("dimensions"))
 
 
@@ -172,8 +172,8 @@ def test_partners_are_found_by_number_and_by_a_name_in_a_header(server: SandboxS
     number = customer["invoicingInfo"]["customerNumber"]
     assert writer.ask("/businesspartners", customerNumber=number).json()["results"] == [customer]
     identifier = customer["invoicingInfo"]["identifier"]
-    found = writer.get(writer.server.api + "/businesspartners", headers={"identifier": identifier}, timeout=10)
-    assert customer in found.json()["results"]
+    answer = writer.get(writer.server.api + "/businesspartners", headers={"identifier": identifier}, timeout=10)
+    assert customer in answer.json()["results"]
     assert writer.ask("/businesspartners", name="no such").json()["meta"]["totalCount"] > 1, (
         "a name counts as header only"
     )
@@ -183,8 +183,8 @@ def test_changed_products_and_receipts_are_found_by_version(server: SandboxServe
     for stream in ("products", "ledger_receipts"):
         chosen = [record["id"] for record in server.records(stream)][2:5]
         version = server.touch(stream, chosen)
-        found = writer.ask(PAGED[stream], versionStartDate=version, orderByVersion="ASC").json()["results"]
-        assert [record["id"] for record in found] == chosen
+        records = writer.ask(PAGED[stream], versionStartDate=version, orderByVersion="ASC").json()["results"]
+        assert [record["id"] for record in records] == chosen
         assert errors(writer.ask(PAGED[stream], versionStartDate="yesterday")).keys() == {"versionStartDate"}
 
 

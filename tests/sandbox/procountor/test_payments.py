@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.sandbox.procountor.conftest import OTHERS_PERSON, Software, errors, visit
-from tests.sandbox.procountor.test_invoices import PURCHASE, made
+from tests.sandbox.procountor.test_invoices import PURCHASE, create
 from tests.sandbox_server import SandboxServer
 
 MAIN = 10451
@@ -30,7 +30,7 @@ def signed_in(server: SandboxServer, software: Software) -> Software:
 
 def payable(software: Software) -> dict[str, Any]:
     """The body of `POST /payments` for a fresh approved purchase invoice."""
-    number = made(software, PURCHASE)["id"]
+    number = create(software, PURCHASE)["id"]
     assert software.call("PUT", f"/invoices/{number}/approve").status_code == 200
     invoice = software.ask(f"/invoices/{number}").json()
     payment = {
@@ -45,7 +45,7 @@ def payable(software: Software) -> dict[str, Any]:
     return {"payments": [payment]}
 
 
-def asked(software: Software, method: str, path: str, body: Any = None) -> str:
+def start_confirmation(software: Software, method: str, path: str, body: Any = None) -> str:
     answer = software.call(method, path, body)
     assert answer.status_code == 202, answer.text
     assert set(answer.json()) == {"transactionIdentifier", "confirmationApp"}
@@ -60,17 +60,17 @@ def result(software: Software, ident: str) -> Any:
 def test_a_payment_is_made_once_the_person_says_yes(server: SandboxServer, signed_in: Software) -> None:
     body = payable(signed_in)
     number = body["payments"][0]["invoiceId"]
-    ident = asked(signed_in, "POST", "/payments", body)
+    ident = start_confirmation(signed_in, "POST", "/payments", body)
     assert result(signed_in, ident).status_code == 202
     assert signed_in.ask("/payments", invoiceId=number).json()["results"] == []
     page = visit(f"{server.ui}/procountor/companies/{MAIN}/key-app").text
     assert f'id="confirm-{ident}"' in page
     assert "<script" not in page
-    sent = visit(f"{server.ui}/procountor/companies/{MAIN}/key-app", {"id": ident, "answer": "confirm"})
-    assert sent.headers["Location"].endswith("done=confirmed")
-    told = result(signed_in, ident)
-    assert told.status_code == 200
-    (payment,) = told.json()["transactions"]
+    redirect = visit(f"{server.ui}/procountor/companies/{MAIN}/key-app", {"id": ident, "answer": "confirm"})
+    assert redirect.headers["Location"].endswith("done=confirmed")
+    answer = result(signed_in, ident)
+    assert answer.status_code == 200
+    (payment,) = answer.json()["transactions"]
     assert payment["invoiceId"] == number
     listed = signed_in.ask("/payments", invoiceId=number).json()["results"]
     assert [(p["id"], p["status"]) for p in listed] == [(payment["paymentId"], "PAYMENT_QUEUED")]
@@ -78,12 +78,12 @@ def test_a_payment_is_made_once_the_person_says_yes(server: SandboxServer, signe
     assert server.state()["created"]["payments"] == 1
     assert errors(result(signed_in, ident), 409)
     server.switches(mfa_result_again="200")
-    assert result(signed_in, ident).json() == told.json()
+    assert result(signed_in, ident).json() == answer.json()
 
 
 def test_no_and_silence_change_nothing(server: SandboxServer, signed_in: Software) -> None:
     body = payable(signed_in)
-    rejected, expired = (asked(signed_in, "POST", "/payments", body) for _ in range(2))
+    rejected, expired = (start_confirmation(signed_in, "POST", "/payments", body) for _ in range(2))
     where = f"{server.ui}/procountor/companies/{MAIN}/key-app"
     assert visit(where, {"id": rejected, "answer": "reject"}).headers["Location"].endswith("done=rejected")
     assert errors(result(signed_in, rejected), 406)
@@ -98,7 +98,7 @@ def test_no_and_silence_change_nothing(server: SandboxServer, signed_in: Softwar
 
 
 def test_another_person_cannot_see_the_result(server: SandboxServer, signed_in: Software) -> None:
-    ident = asked(signed_in, "POST", "/payments", payable(signed_in))
+    ident = start_confirmation(signed_in, "POST", "/payments", payable(signed_in))
     with Software(server) as other:
         server.allow_usage(True, company=10452)
         other.sign_in(user_id=OTHERS_PERSON, company=10452)
@@ -109,24 +109,24 @@ def test_m2m_and_technical_users_are_refused(server: SandboxServer, writer: Soft
     body = payable(writer)
     calls = (("POST", "/payments", body), ("DELETE", "/payments/1", None), ("PUT", "/payments/1/cancel", None))
     calls += (("DELETE", "/invoices/1/paymentevents/1", None), ("GET", "/mfatransactionresult/x", None))
-    for method, path, sent in calls:
-        assert writer.call(method, path, sent).status_code == 403, path
+    for method, path, content in calls:
+        assert writer.call(method, path, content).status_code == 403, path
     technical = server.setup_company(preset="everything", m2m_only=False)["user_id"]
     writer.sign_in(user_id=technical)
     assert errors(writer.call("POST", "/payments", body), 403)
 
 
 def test_a_payment_is_cancelled_then_removed(server: SandboxServer, signed_in: Software) -> None:
-    asked(signed_in, "POST", "/payments", payable(signed_in))
+    start_confirmation(signed_in, "POST", "/payments", payable(signed_in))
     assert server.control("confirm", {})["state"] == "confirmed"
     number = server.records("payments")[-1]["id"]
     assert errors(signed_in.call("DELETE", f"/payments/{number}"), 403), "still queued"
-    first = asked(signed_in, "PUT", f"/payments/{number}/cancel")
-    second = asked(signed_in, "PUT", f"/payments/{number}/cancel")
+    first = start_confirmation(signed_in, "PUT", f"/payments/{number}/cancel")
+    second = start_confirmation(signed_in, "PUT", f"/payments/{number}/cancel")
     server.control("confirm", {"id": first})
     assert server.control("confirm", {"id": second})["state"] == "failed"
     assert errors(result(signed_in, second), 403) == {None: "Invalid status"}
-    removal = asked(signed_in, "DELETE", f"/payments/{number}")
+    removal = start_confirmation(signed_in, "DELETE", f"/payments/{number}")
     assert signed_in.ask(f"/payments/{number}").status_code == 200
     server.control("confirm", {"id": removal})
     assert set(result(signed_in, removal).json()) == {"message"}
@@ -150,14 +150,14 @@ class Inbox(HTTPServer):
     """Somebody who listens for webhooks."""
 
     def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], bytes]] = []
+        self.deliveries: list[tuple[dict[str, str], bytes]] = []
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def wait(self, count: int) -> list[tuple[dict[str, str], bytes]]:
         until = time.monotonic() + 10
-        while len(self.got) < count and time.monotonic() < until:
+        while len(self.deliveries) < count and time.monotonic() < until:
             time.sleep(0.01)
-        return self.got
+        return self.deliveries
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -165,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.got.append((dict(self.headers.items()), body))
+        self.server.deliveries.append((dict(self.headers.items()), body))
         self.send_response(204)
         self.end_headers()
 
@@ -215,21 +215,21 @@ def test_a_confirmed_payment_is_told_to_those_who_asked(
     signed = hook(inbox, authenticationType="HMAC", authenticationMeta={"secret": "made up"})
     idents = [signed_in.call("POST", "/webhooks", body).json()["uuid"] for body in (hook(inbox), signed)]
     signed_in.call("POST", "/webhooks", hook(inbox, subscriptions=["PAYMENT_DELETED"]))
-    ident = asked(signed_in, "POST", "/payments", payable(signed_in))
+    ident = start_confirmation(signed_in, "POST", "/payments", payable(signed_in))
     server.control("confirm", {})
-    got = {json.loads(body)["webhookUuid"]: (headers, body) for headers, body in inbox.wait(2)}
-    assert set(got) == set(idents)
-    told = json.loads(got[idents[0]][1])
-    assert told["eventType"] == "INVOICE_PAYMENT_CREATED"
-    assert told["payload"]["transactionIdentifier"] == ident
-    assert told["payload"]["result"]["transactions"]
-    assert set(told["meta"]) == {"version", "timestamp"}
-    assert "X-Procountor-Signature" not in got[idents[0]][0]
-    headers, body = got[idents[1]]
+    by_webhook = {json.loads(body)["webhookUuid"]: (headers, body) for headers, body in inbox.wait(2)}
+    assert set(by_webhook) == set(idents)
+    message = json.loads(by_webhook[idents[0]][1])
+    assert message["eventType"] == "INVOICE_PAYMENT_CREATED"
+    assert message["payload"]["transactionIdentifier"] == ident
+    assert message["payload"]["result"]["transactions"]
+    assert set(message["meta"]) == {"version", "timestamp"}
+    assert "X-Procountor-Signature" not in by_webhook[idents[0]][0]
+    headers, body = by_webhook[idents[1]]
     assert headers["X-Procountor-Signature"] == hmac.new(b"made up", body, hashlib.sha256).hexdigest()
 
     server.switches(webhook_signature="base64")
-    asked(signed_in, "POST", "/payments", payable(signed_in))
+    start_confirmation(signed_in, "POST", "/payments", payable(signed_in))
     server.control("confirm", {})
     (headers, body) = next(each for each in inbox.wait(4)[2:] if json.loads(each[1])["webhookUuid"] == idents[1])
     digest = base64.b64encode(hmac.new(b"made up", body, hashlib.sha256).digest()).decode()

@@ -76,15 +76,15 @@ def test_a_password_change_and_removal_end_both_tokens(server: SandboxServer, so
 
 
 def test_everything_granted_can_be_revoked_at_once(server: SandboxServer, software: Software) -> None:
-    made = server.setup_company()
+    setup = server.setup_company()
     token, unused = software.sign_in()["refresh_token"], software.code()
     with Caller(server) as machine:
-        machine.enter(made["api_key"])
+        machine.enter(setup["api_key"])
         assert alive(server) == (2, 1)
         server.control("revoke", {})
         assert alive(server) == (0, 0)
         assert machine.ask("/sessioninfo").status_code == 401
-        assert machine.token(made["api_key"]).status_code == 401
+        assert machine.token(setup["api_key"]).status_code == 401
     assert errors(software.renew(token), 401)
     assert errors(software.swap(code=unused), 401)
 
@@ -111,6 +111,6 @@ def test_the_hundred_and_first_sign_in_ends_the_oldest_or_is_refused(
 def test_the_usage_setting_and_expires_in_hold_for_people_too(server: SandboxServer, software: Software) -> None:
     server.allow_usage(False)
     assert errors(software.swap(code=software.code()), 403) == {None: "INVOICEABLE_API_CLIENTS_NOT_ALLOWED"}
-    for shape, told in (("text", "3600"), ("missing", None), ("number", 3600)):
+    for shape, expected in (("text", "3600"), ("missing", None), ("number", 3600)):
         server.switches(expires_in=shape)
-        assert software.sign_in().get("expires_in") == told
+        assert software.sign_in().get("expires_in") == expected

@@ -40,7 +40,7 @@ RECEIPT: dict[str, Any] = {
 CASES = [("/businesspartners", PARTNER), ("/products", PRODUCT), ("/ledgerreceipts", RECEIPT)]
 
 
-def made(writer: Software, path: str, body: dict[str, Any]) -> dict[str, Any]:
+def create(writer: Software, path: str, body: dict[str, Any]) -> dict[str, Any]:
     answer = writer.call("POST", path, body)
     assert answer.status_code == 200, answer.text
     created: dict[str, Any] = answer.json()
@@ -51,7 +51,7 @@ def made(writer: Software, path: str, body: dict[str, Any]) -> dict[str, Any]:
 def test_a_new_record_answers_200_and_stands_in_the_list(
     server: SandboxServer, writer: Software, path: str, body: dict[str, Any]
 ) -> None:
-    first, second = made(writer, path, body), made(writer, path, body)
+    first, second = create(writer, path, body), create(writer, path, body)
     assert second["id"] > first["id"]
     single = writer.ask(f"{path}/{first['id']}").json()
     assert single == first
@@ -72,7 +72,7 @@ def test_a_replacement_clears_what_it_leaves_out(
 ) -> None:
     extra = {"/businesspartners": "deliveryAddress", "/products": "unit", "/ledgerreceipts": "accountantsNotes"}[path]
     value = {"deliveryAddress": ADDRESS, "unit": "DAY", "accountantsNotes": "Notes"}[extra]
-    before = made(writer, path, {**body, extra: value})
+    before = create(writer, path, {**body, extra: value})
     assert before[extra]
     answer = writer.call("PUT", f"{path}/{before['id']}", {**body, extra: None, "version": before["version"]})
     assert answer.status_code == 200, answer.text
@@ -129,13 +129,13 @@ def test_a_body_must_be_a_json_object(writer: Software) -> None:
         assert errors(writer.call("POST", "/businesspartners", body))
     plain = writer.post(writer.server.api + "/businesspartners", data={"name": "form"}, timeout=10)
     assert errors(plain)
-    accented = made(writer, "/businesspartners", {**PARTNER, "name": "Ääkkönen Šmid – €5"})
+    accented = create(writer, "/businesspartners", {**PARTNER, "name": "Ääkkönen Šmid – €5"})
     assert accented["name"] == "Ääkkönen Šmid – €5"
 
 
 def test_strange_fields_and_versions_in_a_post_are_switches(server: SandboxServer, writer: Software) -> None:
     body = {**PRODUCT, "colour": "red", "version": "2026-01-01T00:00:00"}
-    assert "colour" not in made(writer, "/products", body)
+    assert "colour" not in create(writer, "/products", body)
     server.switches(version_in_post="refused")
     assert errors(writer.call("POST", "/products", body)) == {"version": "must not be sent"}
     server.switches(unknown_request_fields="refused", version_in_post="ignored")
@@ -143,7 +143,7 @@ def test_strange_fields_and_versions_in_a_post_are_switches(server: SandboxServe
 
 
 def test_a_patch_changes_some_fields_and_needs_the_newest_version(server: SandboxServer, writer: Software) -> None:
-    before = made(writer, "/businesspartners", PARTNER)
+    before = create(writer, "/businesspartners", PARTNER)
     where = f"/businesspartners/{before['id']}"
     assert errors(writer.call("PATCH", where, {"name": "No version"})) == {"version": "cannot be blank"}
     after = writer.call("PATCH", where, {"name": "By query"}, version=before["version"]).json()
@@ -179,14 +179,14 @@ def test_a_receipt_needs_its_version_and_can_be_filled_up(server: SandboxServer,
 
 
 def test_products_can_be_removed_but_not_travel(server: SandboxServer, writer: Software) -> None:
-    product = made(writer, "/products", PRODUCT)
+    product = create(writer, "/products", PRODUCT)
     answer = writer.call("DELETE", f"/products/{product['id']}")
     assert (answer.status_code, answer.text) == (204, "")
     assert errors(writer.ask(f"/products/{product['id']}"), 404)
     assert errors(writer.call("DELETE", f"/products/{product['id']}"), 404)
     travel = writer.ask("/products", type="TRAVEL").json()["results"][0]["id"]
     assert errors(writer.call("DELETE", f"/products/{travel}"))
-    assert made(writer, "/products", PRODUCT)["id"] > product["id"], "an id never comes back"
+    assert create(writer, "/products", PRODUCT)["id"] > product["id"], "an id never comes back"
 
 
 @pytest.mark.parametrize(("path", "body"), CASES)
@@ -201,7 +201,7 @@ def test_looking_is_not_writing(server: SandboxServer, software: Software, path:
 def test_writes_outlive_a_restart_of_nothing_but_the_process(tmp_path: Any) -> None:
     with SandboxServer(tmp_path) as server, Software(server) as writer:
         writer.enter(server.setup_company(preset="everything")["api_key"])
-        before = made(writer, "/businesspartners", PARTNER)
+        before = create(writer, "/businesspartners", PARTNER)
         product = server.records("products")[0]["id"]
         assert writer.call("DELETE", f"/products/{product}").status_code == 204
         server.restart()

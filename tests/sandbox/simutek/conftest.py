@@ -35,9 +35,9 @@ ORDER = {
 @pytest.fixture(scope="session")
 def running(running: SandboxServer) -> SandboxServer:
     """The same process as the other tests' of the sandbox, seen as Simutek's."""
-    seen = copy.copy(running)
-    seen.simulator = "simutek"
-    return seen
+    server = copy.copy(running)
+    server.simulator = "simutek"
+    return server
 
 
 class Program(requests.Session):
@@ -47,14 +47,14 @@ class Program(requests.Session):
         super().__init__()
         self.trust_env = False
         self.verify = server.ca
-        self.made: dict[str, Any] = server.control("setup", setup)
+        self.setup: dict[str, Any] = server.control("setup", setup)
         self.headers["Content-Type"] = JSON
 
     def token(self, **changed: str | None) -> requests.Response:
-        form = {"grant_type": "client_credentials", **self.made["credentials"], **changed}
-        sent = {name: value for name, value in form.items() if value is not None}
+        form = {"grant_type": "client_credentials", **self.setup["credentials"], **changed}
+        data = {name: value for name, value in form.items() if value is not None}
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.post(self.made["token_url"], data=sent, headers=kind, timeout=10)
+        return self.post(self.setup["token_url"], data=data, headers=kind, timeout=10)
 
     def enter(self) -> Program:
         answer = self.token()
@@ -63,10 +63,10 @@ class Program(requests.Session):
         return self
 
     def ask(self, path: str, **parameters: Any) -> requests.Response:
-        return self.get(f"{self.made['api_url']}/api/v1/{path}", params=parameters, timeout=10)
+        return self.get(f"{self.setup['api_url']}/api/v1/{path}", params=parameters, timeout=10)
 
     def create(self, path: str, body: Any) -> requests.Response:
-        return self.post(f"{self.made['api_url']}/api/v1/{path}", json=body, timeout=10)
+        return self.post(f"{self.setup['api_url']}/api/v1/{path}", json=body, timeout=10)
 
 
 @pytest.fixture

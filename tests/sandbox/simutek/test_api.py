@@ -14,9 +14,9 @@ from tests.sandbox_server import SandboxServer
 TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00")
 
 
-def kept(server: SandboxServer) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.control("records", stream="customers")["records"]
-    return found
+def records(server: SandboxServer) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = server.control("records", stream="customers")["records"]
+    return rows
 
 
 def problem(answer: requests.Response, status: int, *fields: str) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def numbers(answer: requests.Response) -> list[str]:
 
 
 def test_all_pages_together_are_all_customers_once(server: SandboxServer, program: Program) -> None:
-    everything = kept(server)
+    everything = records(server)
     assert len(everything) == 230
     first = program.ask("companies").json()
     assert {name: first[name] for name in first if name != "items"} == {"page": 1, "pageSize": 50, "totalCount": 230}
@@ -47,7 +47,7 @@ def test_all_pages_together_are_all_customers_once(server: SandboxServer, progra
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("query", "field"),
     [
         ({"page": 0}, "page"),
         ({"page": "x"}, "page"),
@@ -57,8 +57,8 @@ def test_all_pages_together_are_all_customers_once(server: SandboxServer, progra
         ({"pageSize": ""}, "pageSize"),
     ],
 )
-def test_a_page_that_makes_no_sense_is_refused(program: Program, asked: dict[str, Any], field: str) -> None:
-    problem(program.ask("companies", **asked), 400, field)
+def test_a_page_that_makes_no_sense_is_refused(program: Program, query: dict[str, Any], field: str) -> None:
+    problem(program.ask("companies", **query), 400, field)
 
 
 def test_a_page_too_large_may_be_capped(server: SandboxServer, program: Program) -> None:
@@ -67,7 +67,7 @@ def test_a_page_too_large_may_be_capped(server: SandboxServer, program: Program)
 
 
 def test_the_three_filters(server: SandboxServer, program: Program) -> None:
-    one = kept(server)[2]
+    one = records(server)[2]
     number, name, identity = one["number"], one["name"], one["corporateIdentityNumber"]
     assert numbers(program.ask("companies", customerNumber=number)) == [number]
     assert numbers(program.ask("companies", customerNumber=number[:-1])) == []
@@ -77,13 +77,13 @@ def test_the_three_filters(server: SandboxServer, program: Program) -> None:
         assert numbers(program.ask("companies", corporateIdentityNumber=written)) == [number]
     assert numbers(program.ask("companies", corporateIdentityNumber=identity[:-1])) == []
     assert numbers(program.ask("companies", customerNumber=number, name="nobody at all")) == []
-    found = program.ask("companies", name="ab", pageSize=3, page=2).json()
-    assert len(found["items"]) == 3
-    assert found["totalCount"] == sum("ab" in customer["name"].casefold() for customer in kept(server))
+    body = program.ask("companies", name="ab", pageSize=3, page=2).json()
+    assert len(body["items"]) == 3
+    assert body["totalCount"] == sum("ab" in customer["name"].casefold() for customer in records(server))
 
 
 def test_two_offices_may_share_an_identity_number(server: SandboxServer, program: Program) -> None:
-    shared = kept(server)[39]["corporateIdentityNumber"]
+    shared = records(server)[39]["corporateIdentityNumber"]
     assert "-" not in shared
     assert numbers(program.ask("companies", corporateIdentityNumber=shared)) == ["K100039", "K100040"]
 
@@ -99,7 +99,7 @@ def test_parameters_have_one_set_of_names_at_a_time(
     server: SandboxServer, program: Program, names: tuple[str, ...], other: str
 ) -> None:
     server.switches(parameter_names=other)
-    one = kept(server)[2]
+    one = records(server)[2]
     values = (one["number"], one["name"], one["corporateIdentityNumber"], "3")
     for name, value in zip(names[:3], values, strict=False):
         assert numbers(program.ask("companies", **{name: value})) == [one["number"]]
@@ -121,12 +121,12 @@ def test_the_search_stands_at_one_path_at_a_time(server: SandboxServer, program:
 
 
 def test_the_envelope_has_five_shapes(server: SandboxServer, program: Program) -> None:
-    shown = program.ask("companies", pageSize=2).json()["items"]
+    items = program.ask("companies", pageSize=2).json()["items"]
     for name in ("data", "results", "value"):
         server.switches(list_envelope=name)
-        assert program.ask("companies", pageSize=2).json() == {name: shown}
+        assert program.ask("companies", pageSize=2).json() == {name: items}
     server.switches(list_envelope="array")
-    assert program.ask("companies", pageSize=2).json() == shown
+    assert program.ask("companies", pageSize=2).json() == items
 
 
 def test_a_total_may_be_of_the_page_or_missing(server: SandboxServer, program: Program) -> None:
@@ -139,13 +139,13 @@ def test_a_total_may_be_of_the_page_or_missing(server: SandboxServer, program: P
 def test_one_customer_by_number(server: SandboxServer, program: Program) -> None:
     answer = program.ask("customers/K100002")
     assert answer.headers["Content-Type"].startswith("application/json")
-    assert answer.json() == kept(server)[1]
+    assert answer.json() == records(server)[1]
     problem(program.ask("customers/K999999"), 404)
     assert program.ask("nonsense/K100002").content == b""
 
 
 def test_invented_customers_have_the_quirks_of_the_document(server: SandboxServer) -> None:
-    everything = kept(server)
+    everything = records(server)
     assert any(customer["invoiceEmail"] is None for customer in everything)
     assert any(customer["postalAddress"] is None for customer in everything)
     addresses = [customer["postalAddress"] for customer in everything if customer["postalAddress"]]
@@ -159,21 +159,21 @@ def test_fields_may_be_more_or_fewer(server: SandboxServer, program: Program) ->
     without_mail = program.ask("customers/K100007").json()
     assert without_mail["invoiceEmail"] is None
     server.switches(empty_fields="absent", extra_fields="on")
-    told = program.ask("customers/K100007").json()
-    assert "invoiceEmail" not in told
-    assert "address3" not in told["postalAddress"]
-    assert set(told) - set(without_mail) == {"customerCategory", "isBlocked", "paymentTermsDays", "tags"}
-    assert program.ask("companies", customerNumber="K100007").json()["items"] == [told]
+    customer = program.ask("customers/K100007").json()
+    assert "invoiceEmail" not in customer
+    assert "address3" not in customer["postalAddress"]
+    assert set(customer) - set(without_mail) == {"customerCategory", "isBlocked", "paymentTermsDays", "tags"}
+    assert program.ask("companies", customerNumber="K100007").json()["items"] == [customer]
 
 
 def test_a_customer_is_created_without_a_word(server: SandboxServer, program: Program) -> None:
     answer = program.create("customers", CUSTOMER | {"unheardOf": 1})
     assert (answer.status_code, answer.content) == (200, b"")
     assert "Content-Type" not in answer.headers
-    told = program.ask("customers/WEB-1").json()
-    assert told == kept(server)[-1]
+    customer = program.ask("customers/WEB-1").json()
+    assert customer == records(server)[-1]
     address = dict.fromkeys(("address1", "address2", "address3", "city", "zipCode", "state", "countryCode"))
-    assert told == CUSTOMER | {"postalAddress": address | dict(CUSTOMER["postalAddress"])}
+    assert customer == CUSTOMER | {"postalAddress": address | dict(CUSTOMER["postalAddress"])}
     assert server.state()["created"] == {"customers": 1, "salesorders": 0}
 
 
@@ -205,7 +205,7 @@ def test_a_wrong_customer_is_refused_at_its_field(
 ) -> None:
     problem(program.create("customers", CUSTOMER | change), 400, field)
     assert server.state()["created"]["customers"] == 0
-    assert len(kept(server)) == 230
+    assert len(records(server)) == 230
 
 
 @pytest.mark.parametrize("key", ["name", "number", "invoiceEmail", "corporateIdentityNumber"])
@@ -214,14 +214,14 @@ def test_required_keys_must_be_there_even_where_null_is_allowed(program: Program
 
 
 def test_null_is_allowed_where_the_document_says_so(program: Program) -> None:
-    sent = CUSTOMER | {"invoiceEmail": None, "postalAddress": None}
-    assert program.create("customers", sent).status_code == 200
-    assert program.ask("customers/WEB-1").json() == sent
+    body = CUSTOMER | {"invoiceEmail": None, "postalAddress": None}
+    assert program.create("customers", body).status_code == 200
+    assert program.ask("customers/WEB-1").json() == body
 
 
-@pytest.mark.parametrize("sent", ["", "[]", "null", "{", '"text"'])
-def test_a_body_that_is_no_object_is_refused(program: Program, sent: str) -> None:
-    problem(program.post(program.made["api_url"] + "/api/v1/customers", data=sent, timeout=10), 400, "$")
+@pytest.mark.parametrize("body", ["", "[]", "null", "{", '"text"'])
+def test_a_body_that_is_no_object_is_refused(program: Program, body: str) -> None:
+    problem(program.post(program.setup["api_url"] + "/api/v1/customers", data=body, timeout=10), 400, "$")
 
 
 def test_a_number_is_given_once(server: SandboxServer, program: Program) -> None:
@@ -234,9 +234,9 @@ def test_a_number_is_given_once(server: SandboxServer, program: Program) -> None
 def test_a_null_number_is_given_by_gks_or_refused(server: SandboxServer, program: Program) -> None:
     assert program.create("customers", CUSTOMER | {"number": "K100231"}).status_code == 200
     assert program.create("customers", CUSTOMER | {"number": None}).status_code == 200
-    assert [customer["number"] for customer in kept(server)[-2:]] == ["K100231", "K100232"]
-    found = program.ask("companies", corporateIdentityNumber=CUSTOMER["corporateIdentityNumber"])
-    assert numbers(found) == ["K100231", "K100232"]
+    assert [customer["number"] for customer in records(server)[-2:]] == ["K100231", "K100232"]
+    body = program.ask("companies", corporateIdentityNumber=CUSTOMER["corporateIdentityNumber"])
+    assert numbers(body) == ["K100231", "K100232"]
     server.switches(null_number="refused")
     problem(program.create("customers", CUSTOMER | {"number": None}), 400, "number")
 

@@ -11,15 +11,15 @@ import pytest
 import requests
 
 from tests.sandbox.simutek.conftest import CUSTOMER, ORDER, Program
-from tests.sandbox.simutek.test_api import kept, numbers
+from tests.sandbox.simutek.test_api import numbers, records
 from tests.sandbox_server import SandboxRefused, SandboxServer
 
 
 @pytest.mark.parametrize("count", [0, 1, 100, 229, 231, 300])
 def test_the_register_can_have_any_size(server: SandboxServer, program: Program, count: int) -> None:
-    before = kept(server)
+    before = records(server)
     assert server.control("records", {"stream": "customers", "count": count}) == {"count": count}
-    after = kept(server)
+    after = records(server)
     assert len(after) == count
     assert after[:230] == before[:count]
     assert program.ask("companies", pageSize=1).json()["totalCount"] == count
@@ -27,18 +27,18 @@ def test_the_register_can_have_any_size(server: SandboxServer, program: Program,
 
 
 def test_touching_changes_and_removing_deletes(server: SandboxServer, program: Program) -> None:
-    before = {customer["number"]: customer for customer in kept(server)}
+    before = {customer["number"]: customer for customer in records(server)}
     server.control("touch", {"stream": "customers", "ids": ["K100003", "K100007"]})
-    once = {customer["number"]: customer for customer in kept(server)}
+    once = {customer["number"]: customer for customer in records(server)}
     assert {number for number in before if once[number] != before[number]} == {"K100003", "K100007"}
     server.control("touch", {"stream": "customers", "ids": ["K100003"]})
     assert program.ask("customers/K100003").json() not in (before["K100003"], once["K100003"])
     server.control("remove", {"stream": "customers", "ids": ["K100003"]})
     assert program.ask("customers/K100003").status_code == 404
     assert numbers(program.ask("companies", customerNumber="K100003")) == []
-    assert len(kept(server)) == 229
+    assert len(records(server)) == 229
     server.control("records", {"stream": "customers", "count": 230})
-    assert "K100003" not in {customer["number"] for customer in kept(server)}, "a number is not given again"
+    assert "K100003" not in {customer["number"] for customer in records(server)}, "a number is not given again"
 
 
 @pytest.mark.parametrize(
@@ -58,20 +58,20 @@ def test_touching_changes_and_removing_deletes(server: SandboxServer, program: P
     ],
 )
 def test_an_order_that_makes_no_sense_changes_nothing(server: SandboxServer, what: str, order: dict[str, Any]) -> None:
-    before = (kept(server), server.state() | {"now": ""})
+    before = (records(server), server.state() | {"now": ""})
     with pytest.raises(SandboxRefused, match="answered 400"):
         server.control(what, order)
-    assert (kept(server), server.state() | {"now": ""}) == before
+    assert (records(server), server.state() | {"now": ""}) == before
 
 
 def test_reset_is_the_first_day_again(server: SandboxServer, program: Program) -> None:
-    first = kept(server)
+    first = records(server)
     program.create("customers", CUSTOMER)
     program.create("salesorders", ORDER)
     server.control("touch", {"stream": "customers", "ids": ["K100001"]})
     server.switches(list_envelope="array", token_scope=False)
     server.reset()
-    assert kept(server) == first
+    assert records(server) == first
     state = server.state()
     assert program.ask("companies").status_code == 401
     assert state["created"] == {"customers": 0, "salesorders": 0}
@@ -94,18 +94,18 @@ def test_faults_and_counts_go_by_path(server: SandboxServer, program: Program) -
 
 
 def test_nothing_secret_and_no_customer_stands_in_what_was_asked(server: SandboxServer, program: Program) -> None:
-    secret, token = program.made["credentials"]["client_secret"], str(program.headers["Authorization"]).split()[1]
+    secret, token = program.setup["credentials"]["client_secret"], str(program.headers["Authorization"]).split()[1]
     program.token(client_secret="a wrong one that nobody may read")
     program.ask("companies", customerNumber="K100001", page=2, access_token=token, **{secret: "x"})
     program.ask("customers/K100002")
     program.ask(f"customers/{token}")
     program.ask(secret)
     program.create("customers", CUSTOMER | {"name": None})
-    shown = requests.get(f"{server.ui}/simutek/asked", timeout=10).text
-    assert "/api/v1/customers/{customerNumber}" in shown
-    assert "page=2" in shown
+    page = requests.get(f"{server.ui}/simutek/calls", timeout=10).text
+    assert "/api/v1/customers/{customerNumber}" in page
+    assert "page=2" in page
     for hidden in (secret, token, "a wrong one", "K100001", "K100002", CUSTOMER["corporateIdentityNumber"]):
-        assert hidden not in shown
+        assert hidden not in page
         assert hidden not in server.output()
         assert hidden not in str(server.state())
     store = b"".join(path.read_bytes() for path in server.state_dir.glob("simutek.sqlite3*"))
@@ -115,7 +115,7 @@ def test_nothing_secret_and_no_customer_stands_in_what_was_asked(server: Sandbox
 
 def test_a_trace_id_is_found_in_what_was_asked(server: SandboxServer, program: Program) -> None:
     trace = program.ask("customers/K999999").json()["traceId"]
-    assert trace in requests.get(f"{server.ui}/simutek/asked", timeout=10).text
+    assert trace in requests.get(f"{server.ui}/simutek/calls", timeout=10).text
 
 
 def test_many_at_once_get_a_number_each(server: SandboxServer, program: Program) -> None:
@@ -123,13 +123,13 @@ def test_many_at_once_get_a_number_each(server: SandboxServer, program: Program)
 
     def create(_: int) -> int:
         together.wait(20)
-        url = program.made["api_url"] + "/api/v1/customers"
-        sent = CUSTOMER | {"number": None}
-        return requests.post(url, json=sent, headers=dict(program.headers), verify=server.ca, timeout=20).status_code
+        url = program.setup["api_url"] + "/api/v1/customers"
+        body = CUSTOMER | {"number": None}
+        return requests.post(url, json=body, headers=dict(program.headers), verify=server.ca, timeout=20).status_code
 
     with ThreadPoolExecutor(12) as pool:
         assert list(pool.map(create, range(12))) == [200] * 12
-    assert [customer["number"] for customer in kept(server)[230:]] == [f"K{100_231 + place}" for place in range(12)]
+    assert [customer["number"] for customer in records(server)[230:]] == [f"K{100_231 + place}" for place in range(12)]
     assert server.state()["created"]["customers"] == 12
 
 
@@ -139,10 +139,10 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
         program.create("salesorders", ORDER)
         server.control("touch", {"stream": "customers", "ids": ["K100001"]})
         server.control("remove", {"stream": "customers", "ids": ["K100002"]})
-        before = kept(server)
+        before = records(server)
         server.kill()
         server.start()
-        assert kept(server) == before
+        assert records(server) == before
         assert program.ask("customers/WEB-1").status_code == 200
         assert program.token().status_code == 200
         state = server.state()
@@ -150,4 +150,4 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
         server.stop()
         server.records_size = "demo"
         server.start()
-        assert len(kept(server)) == 1480
+        assert len(records(server)) == 1480

@@ -15,8 +15,8 @@ from tests.sandbox_server import SandboxServer
 def received(server: SandboxServer, reference: str = "ref-1") -> list[dict[str, Any]]:
     answer = server.control("orders", purchaseOrderNumber=reference)
     assert answer["count"] == len(answer["orders"])
-    found: list[dict[str, Any]] = answer["orders"]
-    return found
+    orders: list[dict[str, Any]] = answer["orders"]
+    return orders
 
 
 def test_an_order_comes_in_without_a_word(server: SandboxServer, program: Program) -> None:
@@ -27,7 +27,7 @@ def test_an_order_comes_in_without_a_word(server: SandboxServer, program: Progra
     assert {name: order[name] for name in ("customerNumber", "name", "preferredLanguage", "rows")} == {
         name: ORDER[name] for name in ("customerNumber", "name", "preferredLanguage", "rows")
     }
-    assert order["clientId"] == program.made["credentials"]["client_id"]
+    assert order["clientId"] == program.setup["credentials"]["client_id"]
     assert received(server, "ref") == []
 
 

@@ -39,9 +39,9 @@ def visitor(server: SandboxServer) -> Visitor:
 def value(page: str, ident: str) -> str:
     tag = re.search(rf'<input[^>]* id="{ident}"[^>]*>', page)
     assert tag, ident
-    held = re.search(r'value="([^"]*)"', tag[0])
-    assert held, ident
-    return unescape(held[1])
+    match = re.search(r'value="([^"]*)"', tag[0])
+    assert match, ident
+    return unescape(match[1])
 
 
 def form_of(page: str) -> dict[str, str | list[str]]:
@@ -50,7 +50,7 @@ def form_of(page: str) -> dict[str, str | list[str]]:
     assert form
     tags = re.findall(r"<input[^>]*>", form[0])
     names = [(re.search(r'name="([^"]+)"', tag), re.search(r'value="([^"]*)"', tag)) for tag in tags]
-    return {name[1]: unescape(held[1]) for name, held in names if name and held}
+    return {name[1]: unescape(match[1]) for name, match in names if name and match}
 
 
 def test_the_whole_walk_of_a_customer(server: SandboxServer, visitor: Visitor) -> None:
@@ -117,26 +117,26 @@ def test_customers_are_found_and_changed(server: SandboxServer, visitor: Visitor
     assert first.count(' id="customer-') == 51, "50 and the count"
     assert 'id="no-customers"' in visitor.look("customers?name=nobody+at+all")
     program.create("customers", CUSTOMER)
-    found = re.search(r'id="(customer-(\d+))"', visitor.look("customers?name=tryckk%C3%B6paren"))
-    assert found
+    match = re.search(r'id="(customer-(\d+))"', visitor.look("customers?name=tryckk%C3%B6paren"))
+    assert match
 
-    where = f"customers/{found[2]}"
+    where = f"customers/{match[2]}"
     form = form_of(visitor.look(where))
     assert (form["name"], form["zipCode"]) == (CUSTOMER["name"], "000 47")
     assert "was saved" in visitor.fill(where, form | {"city": "Påhittköping", "invoiceEmail": ""})
-    told = program.ask("customers/WEB-1").json()
-    assert told["postalAddress"]["city"] == "Påhittköping"
-    assert told["invoiceEmail"] is None
+    record = program.ask("customers/WEB-1").json()
+    assert record["postalAddress"]["city"] == "Påhittköping"
+    assert record["invoiceEmail"] is None
 
     page = visitor.fill(where, form | {"city": "Mallvik"}, 422)
     assert 'id="version-error"' in page, "somebody else saved first"
-    assert program.ask("customers/WEB-1").json() == told
+    assert program.ask("customers/WEB-1").json() == record
     wrong = form_of(visitor.look(where)) | {"name": "", "countryCode": "Sverige", "city": "Mallvik"}
     page = visitor.fill(where, wrong, 422)
     assert 'id="customer-name-error"' in page
     assert 'id="customer-countryCode-error"' in page
     assert value(page, "customer-city") == "Mallvik"
-    assert program.ask("customers/WEB-1").json() == told
+    assert program.ask("customers/WEB-1").json() == record
 
     assert "was removed" in visitor.fill(f"{where}/remove", {})
     assert program.ask("customers/WEB-1").status_code == 404
@@ -149,9 +149,9 @@ def test_orders_are_seen_in_gks_alone(visitor: Visitor, program: Program) -> Non
     assert "3 orders" in visitor.look("orders")
     listed = visitor.look("orders?reference=ref-1")
     assert "2 orders" in listed
-    found = re.search(r'id="order-(\d+)"', listed)
-    assert found
-    page = visitor.look(f"orders/{found[1]}")
+    match = re.search(r'id="order-(\d+)"', listed)
+    assert match
+    page = visitor.look(f"orders/{match[1]}")
     for part in (ORDER["name"], ORDER["customerComment"], "Visitkort, 500 st", "1.25", "Lagret", "Påhittad Person"):
         assert str(part) in page
 
@@ -174,9 +174,9 @@ def test_pages_need_no_script_and_let_nothing_in_from_elsewhere(visitor: Visitor
     assert order
     assert customer
     registered = visitor.fill("clients", {"name": "Another", "resources": "customers"})
-    places = ("", "clients", "customers", "customers?page=2", "orders", "asked", "switches")
-    found = [visitor.look(where) for where in (*places, f"orders/{order[1]}", f"customers/{customer[1]}")]
-    for page in (*found, registered):
+    places = ("", "clients", "customers", "customers?page=2", "orders", "calls", "switches")
+    pages = [visitor.look(where) for where in (*places, f"orders/{order[1]}", f"customers/{customer[1]}")]
+    for page in (*pages, registered):
         assert "<script" not in page
         assert " style=" not in page
         assert "imulator" in re.findall(r"<title>(.*?)</title>", page)[0]

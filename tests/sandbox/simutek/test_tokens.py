@@ -23,19 +23,19 @@ def refused(answer: requests.Response, status: int, challenge: str) -> None:
 
 def test_the_hosts_are_announced_as_a_customer_would_type_them(server: SandboxServer, program: Program) -> None:
     hosts = server.hosts["simutek"]
-    assert hosts["api"] == program.made["api_url"]
+    assert hosts["api"] == program.setup["api_url"]
     assert hosts["api"].startswith("https://localhost:")
     assert hosts["api"].count("/") == 2
-    assert hosts["token"] == program.made["token_url"] == hosts["api"] + "/connect/token"
+    assert hosts["token"] == program.setup["token_url"] == hosts["api"] + "/connect/token"
     assert server.client == {}
 
 
 def test_a_token_is_asked_for_without_a_scope(programs: Register) -> None:
     answer = programs().token()
     assert answer.status_code == 200
-    told = answer.json()
-    assert told.pop("access_token").startswith("eyJ")
-    assert told == {"expires_in": HOUR, "token_type": "Bearer", "scope": "gks4.api"}
+    body = answer.json()
+    assert body.pop("access_token").startswith("eyJ")
+    assert body == {"expires_in": HOUR, "token_type": "Bearer", "scope": "gks4.api"}
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -57,7 +57,7 @@ def test_a_wrong_token_request_is_told_why(programs: Register, changed: dict[str
 
 def test_credentials_count_in_a_form_body_only(programs: Register) -> None:
     one = programs()
-    where, form = one.made["token_url"], {"grant_type": "client_credentials", **one.made["credentials"]}
+    where, form = one.setup["token_url"], {"grant_type": "client_credentials", **one.setup["credentials"]}
     assert one.post(where, json=form, timeout=10).json() == {"error": "invalid_request"}
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert one.post(where, params=form, headers=kind, timeout=10).json() == {"error": "invalid_client"}
@@ -65,15 +65,15 @@ def test_credentials_count_in_a_form_body_only(programs: Register) -> None:
 
 
 @pytest.mark.parametrize(
-    ("switch", "position", "gone"),
+    ("switch", "position", "absent"),
     [("expires_in", "missing", "expires_in"), ("token_type", "off", "token_type"), ("token_scope", "off", "scope")],
 )
 def test_every_other_field_may_be_missing(
-    server: SandboxServer, programs: Register, switch: str, position: str, gone: str
+    server: SandboxServer, programs: Register, switch: str, position: str, absent: str
 ) -> None:
     server.switches(**{switch: position})
-    told = programs().token().json()
-    assert {"access_token", "expires_in", "token_type", "scope"} - set(told) == {gone}
+    body = programs().token().json()
+    assert {"access_token", "expires_in", "token_type", "scope"} - set(body) == {absent}
 
 
 def test_the_lifetime_may_be_short_and_told_as_text(server: SandboxServer, program: Program) -> None:
@@ -133,7 +133,7 @@ def test_every_call_says_that_it_speaks_json_reads_too(server: SandboxServer, pr
         for answer in (
             program.ask("companies"),
             program.ask("customers/K100001"),
-            program.post(program.made["api_url"] + "/api/v1/customers", data="{}", timeout=10),
+            program.post(program.setup["api_url"] + "/api/v1/customers", data="{}", timeout=10),
         ):
             assert answer.status_code == status, kind
             assert answer.json()["status"] == status
@@ -144,8 +144,8 @@ def test_every_call_says_that_it_speaks_json_reads_too(server: SandboxServer, pr
 def test_revoking_ends_clients_and_their_tokens(server: SandboxServer, programs: Register) -> None:
     one, other = programs().enter(), programs().enter()
     assert server.state()["live_access_tokens"] == 2
-    gone = one.made["credentials"]["client_id"]
-    assert server.control("revoke", {"client_id": gone}) == {"revoked": [gone]}
+    ident = one.setup["credentials"]["client_id"]
+    assert server.control("revoke", {"client_id": ident}) == {"revoked": [ident]}
     assert one.ask("companies").status_code == 401
     assert one.token().json() == {"error": "invalid_client"}
     assert other.ask("companies").status_code == 200

@@ -35,7 +35,7 @@ class Client(requests.Session):
         super().__init__()
         self.server, self.trust_env, self.verify = server, False, server.ca
         self.registered = registered or {name: server.client[name] for name in ("client_id", "client_secret")}
-        self.held: dict[str, Any] = {}
+        self.tokens: dict[str, Any] = {}
 
     def ask(self, path: str, **parameters: Any) -> requests.Response:
         return self.get(self.server.api + path, params=parameters, timeout=30)
@@ -46,22 +46,22 @@ class Client(requests.Session):
     def token(self, grant_type: str, form: bool = False, **more: str | None) -> requests.Response:
         """A token request; a field that is None is left out."""
         body = {"grant_type": grant_type, **self.registered, **more}
-        sent = {name: value for name, value in body.items() if value is not None}
-        kind = {"data": sent} if form else {"json": sent}
+        values = {name: value for name, value in body.items() if value is not None}
+        kind = {"data": values} if form else {"json": values}
         return self.post(self.server.hosts["smartbusiness"]["token"], timeout=30, **kind)  # type: ignore[arg-type]
 
     def hold(self, answer: requests.Response) -> Client:
         assert answer.status_code in (200, 201), answer.text
-        self.held = answer.json()
-        self.headers["Authorization"] = f"Bearer {self.held['access_token']}"
+        self.tokens = answer.json()
+        self.headers["Authorization"] = f"Bearer {self.tokens['access_token']}"
         return self
 
     def authorization(self, **changed: str | None) -> str:
         """The address the portal would send a person to."""
-        asked = {"response_type": "code", "client_id": self.registered["client_id"], "state": "s-1"}
-        asked |= {"redirect_uri": self.server.client["redirect_uri"], "scope": "profile contact invoice", **changed}
-        kept = {name: value for name, value in asked.items() if value is not None}
-        return f"{self.server.hosts['smartbusiness']['authorize']}/auth/authorize?{urlencode(kept)}"
+        query = {"response_type": "code", "client_id": self.registered["client_id"], "state": "s-1"}
+        query |= {"redirect_uri": self.server.client["redirect_uri"], "scope": "profile contact invoice", **changed}
+        values = {name: value for name, value in query.items() if value is not None}
+        return f"{self.server.hosts['smartbusiness']['authorize']}/auth/authorize?{urlencode(values)}"
 
     def consent(self, url: str | None = None, **order: Any) -> dict[str, str]:
         """What the client is told at its redirect address."""
@@ -75,7 +75,7 @@ class Client(requests.Session):
         )
 
     def refresh(self, **more: str | None) -> requests.Response:
-        return self.token("refresh_token", **{"refresh_token": self.held["refresh_token"], **more})
+        return self.token("refresh_token", **{"refresh_token": self.tokens["refresh_token"], **more})
 
 
 @pytest.fixture

@@ -25,15 +25,15 @@ PATHS = {
 }
 
 
-def held(server: SandboxServer, stream: str, company: int = FIRST) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.control("records", stream=stream, company=company)["records"]
-    return found
+def records(server: SandboxServer, stream: str, company: int = FIRST) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = server.control("records", stream=stream, company=company)["records"]
+    return rows
 
 
 def items(answer: requests.Response) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.text
-    found: list[dict[str, Any]] = answer.json()["items"]
-    return found
+    rows: list[dict[str, Any]] = answer.json()["items"]
+    return rows
 
 
 def filtered(client: Client, tree: Any, path: str = "/contacts") -> list[dict[str, Any]]:
@@ -89,34 +89,34 @@ def test_a_body_may_be_too_large_or_no_json(server: SandboxServer, own: Own) -> 
 
 @pytest.mark.parametrize("stream", PATHS)
 def test_every_page_of_a_list_is_what_the_company_has(server: SandboxServer, own: Own, stream: str) -> None:
-    client, seen, offset = own(), [], 0
+    client, read_records, offset = own(), [], 0
     size = 30 if stream != "bank_accounts" else 3
     while True:
         answer = client.ask(PATHS[stream], limit=size, offset=offset, sort="id")
-        seen += items(answer)
-        told = answer.json()["pagination"]
-        assert told["page"] == offset // size + 1
+        read_records += items(answer)
+        pagination = answer.json()["pagination"]
+        assert pagination["page"] == offset // size + 1
         offset += size
-        if "next" not in told:
+        if "next" not in pagination:
             break
-    assert seen == held(server, stream)
-    assert told["total"] == len(seen)
-    assert len({record["id"] for record in seen}) == len(seen)
+    assert read_records == records(server, stream)
+    assert pagination["total"] == len(read_records)
+    assert len({record["id"] for record in read_records}) == len(read_records)
     other = own(company=SECOND)
-    mine = {record["id"] for record in seen}
+    mine = {record["id"] for record in read_records}
     assert not mine & {record["id"] for record in items(other.ask(PATHS[stream], limit=200))}
-    assert refusal(other.ask(f"{PATHS[stream]}/{seen[0]['id']}")) == (404, 3000)
+    assert refusal(other.ask(f"{PATHS[stream]}/{read_records[0]['id']}")) == (404, 3000)
 
 
 def test_pagination_tells_absolute_addresses_that_work(server: SandboxServer, own: Own) -> None:
     client = own()
-    told = client.ask("/contacts", limit=100, offset=100, sort="-id").json()["pagination"]
-    assert (told["page"], told["pages"], told["total"]) == (2, 3, 220)
-    assert told["next"].startswith(f"{server.api}/contacts?")
-    first = items(client.get(told["previous"], timeout=9))
-    assert first == held(server, "contacts")[:-101:-1]
-    assert client.get(told["first"], timeout=9).json()["items"] == first
-    last = client.get(told["last"], timeout=9).json()
+    pagination = client.ask("/contacts", limit=100, offset=100, sort="-id").json()["pagination"]
+    assert (pagination["page"], pagination["pages"], pagination["total"]) == (2, 3, 220)
+    assert pagination["next"].startswith(f"{server.api}/contacts?")
+    first = items(client.get(pagination["previous"], timeout=9))
+    assert first == records(server, "contacts")[:-101:-1]
+    assert client.get(pagination["first"], timeout=9).json()["items"] == first
+    last = client.get(pagination["last"], timeout=9).json()
     assert len(last["items"]) == 20
     assert "next" not in last["pagination"]
     assert "previous" not in client.ask("/contacts").json()["pagination"]
@@ -139,7 +139,7 @@ def test_next_links_may_be_odd(server: SandboxServer, own: Own, position: str, s
 
 
 @pytest.mark.parametrize(
-    ("asked", "code"),
+    ("query", "code"),
     [
         ({"with": "main_address,nonsense"}, 2100),
         ({"filter": '{"nonsense":"x"}'}, 2101),
@@ -156,19 +156,19 @@ def test_next_links_may_be_odd(server: SandboxServer, own: Own, position: str, s
         ({"offset": "x"}, 2104),
     ],
 )
-def test_bad_list_parameters_are_refused_by_code(own: Own, asked: dict[str, str], code: int) -> None:
-    assert refusal(own().ask("/contacts", **asked)) == (400, code)
+def test_bad_list_parameters_are_refused_by_code(own: Own, query: dict[str, str], code: int) -> None:
+    assert refusal(own().ask("/contacts", **query)) == (400, code)
 
 
 def test_sorting_by_several_fields_with_nothing_first(server: SandboxServer, own: Own) -> None:
-    found = items(own().ask("/contacts", sort="hourly_rate,-name", limit=200, offset=0))
-    assert found[0]["hourly_rate"] is None
-    alike = [record["name"] for record in found if record["hourly_rate"] is None]
+    contacts = items(own().ask("/contacts", sort="hourly_rate,-name", limit=200, offset=0))
+    assert contacts[0]["hourly_rate"] is None
+    alike = [record["name"] for record in contacts if record["hourly_rate"] is None]
     assert alike == sorted(alike, reverse=True)
 
 
 def test_filters(server: SandboxServer, own: Own) -> None:
-    client, every = own(), held(server, "contacts")
+    client, every = own(), records(server, "contacts")
     one = every[5]
 
     def ids(records: list[dict[str, Any]]) -> set[int]:
@@ -184,19 +184,19 @@ def test_filters(server: SandboxServer, own: Own) -> None:
     assert ids(filtered(client, {"relation": "CR"})) == creditors
     assert ids(filtered(client, {"relation": "!CL"})) == {c["id"] for c in every if "CL" not in c["relation"]}
     tree = {"and": [{"relation": "CR"}, {"or": [{"name": "~Alp"}, {"created": ">=2025-01-01"}]}]}
-    wanted = {c["id"] for c in every if c["id"] in creditors and (c["id"] in alps or c["created"] >= "2025-01-01")}
-    assert ids(filtered(client, tree)) == wanted
-    assert wanted
+    expected = {c["id"] for c in every if c["id"] in creditors and (c["id"] in alps or c["created"] >= "2025-01-01")}
+    assert ids(filtered(client, tree)) == expected
+    assert expected
     assert ids(filtered(client, {"hourly_rate": ">100"})) == {c["id"] for c in every if c["hourly_rate"]}
     assert ids(filtered(client, {"gender_salutation_active": "true"})) == {c["id"] for c in every if c["type"] == "P"}
     assert ids(items(client.ask("/contacts", q=one["name"].upper()))) == {one["id"]}
 
 
 def test_filtering_by_contact_may_be_unreliable(server: SandboxServer, own: Own) -> None:
-    client, invoice = own(), held(server, "invoices")[0]
+    client, invoice = own(), records(server, "invoices")[0]
     tree = {"contact_id": invoice["contact_id"]}
-    found = filtered(client, tree, "/receivables/invoices")
-    assert {record["contact_id"] for record in found} == {invoice["contact_id"]}
+    invoices = filtered(client, tree, "/receivables/invoices")
+    assert {record["contact_id"] for record in invoices} == {invoice["contact_id"]}
     server.switches(contact_filter="ignored")
     assert len(filtered(client, tree, "/receivables/invoices")) == 200
 
@@ -230,22 +230,22 @@ def test_the_language_header_chooses_translated_names(own: Own) -> None:
 
 
 def test_records_hold_what_a_client_must_survive(server: SandboxServer) -> None:
-    assert "-0001-11-30 00:00:00" in {record["created"] for record in held(server, "contacts")}
-    assert "PP" in {record["status"] for record in held(server, "invoices")}
-    assert None in {record["auto_sync_direction"] for record in held(server, "bank_accounts")}
+    assert "-0001-11-30 00:00:00" in {record["created"] for record in records(server, "contacts")}
+    assert "PP" in {record["status"] for record in records(server, "invoices")}
+    assert None in {record["auto_sync_direction"] for record in records(server, "bank_accounts")}
 
 
 def test_numbers_may_be_text_and_values_unknown(server: SandboxServer, own: Own) -> None:
-    client, plain = own(), held(server, "invoices")[0]
+    client, plain = own(), records(server, "invoices")[0]
     server.switches(numbers="text", unknown_values=True)
     record = client.ask(f"/receivables/invoices/{plain['id']}", **{"with": "positions"}).json()["item"]
     assert (record["total"], record["positions"][0]["price"]) == (
         str(plain["total"]),
         str(float(record["positions"][0]["price"])),
     )
-    found = items(client.ask("/receivables/invoices", limit=200))
-    assert all("zz_simulated" in each for each in found)
-    assert "ZZ" in {each["status"] for each in found}
+    invoices = items(client.ask("/receivables/invoices", limit=200))
+    assert all("zz_simulated" in each for each in invoices)
+    assert "ZZ" in {each["status"] for each in invoices}
 
 
 def test_the_rate_limit_is_told_and_held(server: SandboxServer, own: Own) -> None:
@@ -281,7 +281,7 @@ def test_what_the_rate_limit_counts(server: SandboxServer, own: Own, connected: 
 
 def test_rights_of_the_user_bound_every_client_of_his(server: SandboxServer, own: Own) -> None:
     client = own(rights={"contacts": "view", "receivables": "none", "catalog": "edit"})
-    contact = held(server, "contacts")[0]["id"]
+    contact = records(server, "contacts")[0]["id"]
     assert client.ask("/contacts").status_code == 200
     assert items(client.ask("/contacts", limit=1, **{"with": "permissions"}))[0]["permissions"] == ["view"]
     for answer in (
@@ -325,14 +325,14 @@ def test_maintenance_stops_calls_and_tokens(server: SandboxServer, own: Own) -> 
 
 def test_no_secret_is_shown_in_what_was_asked(server: SandboxServer, own: Own, connected: Client) -> None:
     client = own()
-    token = client.held["access_token"]
+    token = client.tokens["access_token"]
     client.ask("/contacts", access_token=token, limit=token, filter='{"email":"private@example.com"}', sort="id")
-    client.ask(f"/contacts/{connected.held['refresh_token']}")
+    client.ask(f"/contacts/{connected.tokens['refresh_token']}")
     connected.refresh()
-    shown = requests.get(f"{server.ui}/smartbusiness/asked", timeout=9).text
-    assert "/contacts/{id}" in shown
-    secrets = [token, connected.held["refresh_token"], *client.registered.values(), *connected.registered.values()]
+    page = requests.get(f"{server.ui}/smartbusiness/calls", timeout=9).text
+    assert "/contacts/{id}" in page
+    secrets = [token, connected.tokens["refresh_token"], *client.registered.values(), *connected.registered.values()]
     for hidden in [*secrets, "private@example.com"]:
-        assert hidden not in shown
+        assert hidden not in page
         assert hidden not in server.output()
         assert hidden not in str(server.state())

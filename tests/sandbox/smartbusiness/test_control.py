@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.sandbox.smartbusiness.conftest import FIRST, SECOND, Client
-from tests.sandbox.smartbusiness.test_api import PATHS, held
+from tests.sandbox.smartbusiness.test_api import PATHS, records
 from tests.sandbox_server import SandboxRefused, SandboxServer
 
 Own = Callable[..., Client]
@@ -17,38 +17,38 @@ Own = Callable[..., Client]
 
 @pytest.mark.parametrize("stream", PATHS)
 def test_a_stream_has_as_many_records_as_ordered(server: SandboxServer, own: Own, stream: str) -> None:
-    client, before = own(), held(server, stream)
+    client, before = own(), records(server, stream)
     for count in (1, 0, 450, len(before)):
         server.control("records", {"stream": stream, "count": count})
         assert client.ask(PATHS[stream], limit=1).json()["pagination"]["total"] == count
-    assert held(server, stream) == before
-    assert len(held(server, stream, SECOND)) != 450
+    assert records(server, stream) == before
+    assert len(records(server, stream, SECOND)) != 450
 
 
 def test_resizing_reckons_with_what_was_changed(server: SandboxServer, own: Own) -> None:
     client = own()
-    ids = [product["id"] for product in held(server, "products")]
+    ids = [product["id"] for product in records(server, "products")]
     server.control("touch", {"stream": "products", "ids": ids[:20]})
     server.control("remove", {"stream": "products", "ids": ids[20:60]})
     for number in range(5):
         client.tell("POST", "/catalog/products", {"name": f"Neu {number}"})
     for count in (90, 12, 3, 200):
         server.control("records", {"stream": "products", "count": count})
-        assert len(held(server, "products")) == count
+        assert len(records(server, "products")) == count
 
 
 def test_touched_records_differ_each_time(server: SandboxServer) -> None:
     for stream in PATHS:
-        before = held(server, stream)
+        before = records(server, stream)
         chosen = [record["id"] for record in before[:2]]
         server.control("touch", {"stream": stream, "ids": chosen})
-        once = held(server, stream)
+        once = records(server, stream)
         server.control("touch", {"stream": stream, "ids": chosen})
-        twice = held(server, stream)
+        twice = records(server, stream)
         for first, second, third in zip(before, once, twice, strict=True):
             assert (first != second and second != third) == (first["id"] in chosen)
         server.control("remove", {"stream": stream, "ids": chosen})
-        assert held(server, stream) == before[2:]
+        assert records(server, stream) == before[2:]
 
 
 def test_both_grants_can_be_set_up(server: SandboxServer) -> None:
@@ -57,22 +57,22 @@ def test_both_grants_can_be_set_up(server: SandboxServer) -> None:
     assert (own["company_id"], own["company"]) == (SECOND, "Atelier du Lac Fictif Sàrl")
     assert server.control("setup", {"grant": "authorization_code"})["credentials"] == {}
     with_client = {"grant": "authorization_code", "redirect_uri": "https://other.example/back"}
-    made = server.control("setup", with_client)["credentials"]
-    with Client(server, made) as other:
+    credentials = server.control("setup", with_client)["credentials"]
+    with Client(server, credentials) as other:
         url = other.authorization(redirect_uri="https://other.example/back")
         location = server.control("consent", {"url": url})["location"]
         assert location.startswith("https://other.example/back?code=")
 
 
 def test_reset_takes_everything_back_but_the_portal_s_client(server: SandboxServer, own: Own) -> None:
-    client, portal, before = own(rights={"contacts": "none"}), dict(server.client), held(server, "contacts")
+    client, portal, before = own(rights={"contacts": "none"}), dict(server.client), records(server, "contacts")
     server.control("plan", {"plan": "free", "limit": "4001"})
     server.control("rate", {"limit": 1, "seconds": 5})
     server.control("records", {"stream": "contacts", "count": 3})
     server.reset()
     assert client.ask("/auth/profile").status_code == 401
     assert client.token("client_credentials").status_code == 401
-    assert (held(server, "contacts"), server.client) == (before, portal)
+    assert (records(server, "contacts"), server.client) == (before, portal)
     with Client(server) as again:
         again.hold(again.exchange(again.consent()["code"]))
         assert again.ask("/contacts").headers["X-Rate-Limit-Limit"] == "1000"
@@ -108,10 +108,10 @@ def test_an_order_that_makes_no_sense_changes_nothing(server: SandboxServer, wha
     with pytest.raises(SandboxRefused, match="answered 400"):
         server.control(what, order)
     assert server.state() | {"now": ""} == before | {"now": ""}
-    assert len(held(server, "contacts", FIRST)) == 220
+    assert len(records(server, "contacts", FIRST)) == 220
 
 
 def test_every_switch_says_how_sure_we_are(server: SandboxServer) -> None:
-    shown = requests.get(f"{server.ui}/smartbusiness/switches", timeout=10).text
+    page = requests.get(f"{server.ui}/smartbusiness/switches", timeout=10).text
     for name, position in server.state()["switches"].items():
-        assert re.search(rf'id="{name}-{position}"', shown), name
+        assert re.search(rf'id="{name}-{position}"', page), name

@@ -37,17 +37,17 @@ def visitor(server: SandboxServer) -> Visitor:
     return Visitor(server)
 
 
-def shown(page: str, ident: str) -> str:
-    found = re.search(rf'id="{ident}" value="([^"]*)"', page)
-    assert found, ident
-    return unescape(found[1])
+def value_of(page: str, ident: str) -> str:
+    match = re.search(rf'id="{ident}" value="([^"]*)"', page)
+    assert match, ident
+    return unescape(match[1])
 
 
 def test_a_customer_registers_an_own_client_and_revokes_it(server: SandboxServer, visitor: Visitor) -> None:
     assert 'id="no-clients"' in visitor.look("api")
     form = {"name": "Portal", "user": FIRST, "grant_type": "client_credentials", "scopes": ["profile", "contact"]}
     page = visitor.fill("api/clients/new", form)
-    registered = {name.replace("-", "_"): shown(page, name) for name in ("client-id", "client-secret")}
+    registered = {name.replace("-", "_"): value_of(page, name) for name in ("client-id", "client-secret")}
     with Client(server, registered) as client:
         client.hold(client.token("client_credentials"))
         assert client.ask("/contacts").status_code == 200
@@ -94,20 +94,20 @@ def test_a_person_consents_sees_the_application_and_revokes_it(server: SandboxSe
         assert (nobody.status_code, 'id="consent-user-error"' in nobody.text) == (422, True)
         back = visitor.post(url, data={"user": SECOND, "answer": "approve"}, timeout=10, allow_redirects=False)
         assert back.status_code == 302
-        told = dict(parse_qsl(urlsplit(back.headers["Location"]).query))
+        query = dict(parse_qsl(urlsplit(back.headers["Location"]).query))
         assert back.headers["Location"].startswith(server.client["redirect_uri"])
-        assert told["state"] == "s-1"
-        portal.hold(portal.exchange(told["code"]))
+        assert query["state"] == "s-1"
+        portal.hold(portal.exchange(query["code"]))
         assert portal.ask("/auth/profile").json()["item"]["id"] == SECOND
 
         assert 'id="no-connected"' in visitor.look("api")
         second = Visitor(server, SECOND)
         page = second.look("api")
-        found = re.search(r'id="revoke-connected-(\d+)"', page)
-        assert found
+        match = re.search(r'id="revoke-connected-(\d+)"', page)
+        assert match
         assert "Customer portal" in page
-        assert visitor.post(urljoin(visitor.home, f"api/connected/{found[1]}/revoke"), timeout=9).status_code == 404
-        second.fill(f"api/connected/{found[1]}/revoke", {})
+        assert visitor.post(urljoin(visitor.home, f"api/connected/{match[1]}/revoke"), timeout=9).status_code == 404
+        second.fill(f"api/connected/{match[1]}/revoke", {})
         assert portal.refresh().status_code == 400
 
 
@@ -147,12 +147,12 @@ def test_rights_and_plan_are_set_in_the_pages(server: SandboxServer, visitor: Vi
 
 
 def test_every_page_has_one_heading_labels_and_unique_ids(server: SandboxServer, visitor: Visitor) -> None:
-    made = server.control("setup", {"name": "Portal"})["credentials"]["client_id"]
+    client_id = server.control("setup", {"name": "Portal"})["credentials"]["client_id"]
     with Client(server) as portal:
         portal.consent()
         consent = portal.authorization()
-    pages = ["", "users", f"users/{FIRST}", "api", "api/clients/new", f"api/clients/{made}", "plan", consent]
-    pages += [f"/smartbusiness/{page}" for page in ("asked", "switches", "vendor-client")] + ["/"]
+    pages = ["", "users", f"users/{FIRST}", "api", "api/clients/new", f"api/clients/{client_id}", "plan", consent]
+    pages += [f"/smartbusiness/{page}" for page in ("calls", "switches", "vendor-client")] + ["/"]
     for where in pages:
         page = visitor.look(where)
         idents = re.findall(r' id="([^"]+)"', page)

@@ -33,8 +33,8 @@ def test_an_own_client_gets_a_token_for_twelve_hours_and_no_refresh_token(
     server: SandboxServer, own: Callable[..., Client]
 ) -> None:
     client = own()
-    assert set(client.held) == {"token_type", "expires_in", "access_token"}
-    assert (client.held["token_type"], client.held["expires_in"]) == ("Bearer", 43_200)
+    assert set(client.tokens) == {"token_type", "expires_in", "access_token"}
+    assert (client.tokens["token_type"], client.tokens["expires_in"]) == ("Bearer", 43_200)
     assert client.ask("/auth/profile").json()["item"]["id"] == FIRST
     server.clock(12 * HOURS - 60)
     assert client.ask("/auth/profile").status_code == 200
@@ -114,13 +114,13 @@ def test_shapes_of_the_token_answer(server: SandboxServer, own: Callable[..., Cl
 
 
 def test_a_consent_brings_a_code_that_works_once(server: SandboxServer, portal: Client) -> None:
-    told = portal.consent()
-    assert told["state"] == "s-1"
-    assert league(portal.exchange(told["code"], redirect_uri="https://elsewhere.example/")) == (400, "invalid_grant")
-    portal.hold(portal.exchange(told["code"]))
-    assert set(portal.held) == {"token_type", "expires_in", "access_token", "refresh_token"}
+    query = portal.consent()
+    assert query["state"] == "s-1"
+    assert league(portal.exchange(query["code"], redirect_uri="https://elsewhere.example/")) == (400, "invalid_grant")
+    portal.hold(portal.exchange(query["code"]))
+    assert set(portal.tokens) == {"token_type", "expires_in", "access_token", "refresh_token"}
     assert portal.ask("/auth/owner").json()["item"] == {"id": FIRST, "name": "Nina", "surname": "Erfunden"}
-    assert league(portal.exchange(told["code"])) == (400, "invalid_grant")
+    assert league(portal.exchange(query["code"])) == (400, "invalid_grant")
     late = portal.consent(company=SECOND)["code"]
     server.clock(601)
     assert league(portal.exchange(late)) == (400, "invalid_grant")
@@ -152,9 +152,9 @@ def test_a_denial_is_told_or_not(server: SandboxServer, portal: Client) -> None:
 
 
 def test_a_refresh_token_works_once_and_brings_the_next(server: SandboxServer, connected: Client) -> None:
-    first = dict(connected.held)
+    first = dict(connected.tokens)
     connected.hold(connected.refresh())
-    assert connected.held["refresh_token"] != first["refresh_token"]
+    assert connected.tokens["refresh_token"] != first["refresh_token"]
     assert league(connected.refresh(refresh_token=first["refresh_token"])) == (400, "invalid_grant")
     assert connected.ask("/auth/profile").status_code == 200
     old = Client(server)
@@ -170,7 +170,7 @@ def test_a_refresh_token_works_once_and_brings_the_next(server: SandboxServer, c
 
 def test_reuse_of_a_spent_refresh_token_may_kill_the_grant(server: SandboxServer, connected: Client) -> None:
     server.switches(spent_refresh="kills_grant")
-    spent = connected.held["refresh_token"]
+    spent = connected.tokens["refresh_token"]
     connected.hold(connected.refresh())
     assert connected.refresh(refresh_token=spent).status_code == 400
     assert connected.refresh().status_code == 400
@@ -183,7 +183,7 @@ def test_of_many_refreshes_at_once_one_wins(server: SandboxServer, connected: Cl
 
     def refresh(_: int) -> int:
         with Client(server) as one:
-            one.held = connected.held
+            one.tokens = connected.tokens
             together.wait(20)
             return one.refresh().status_code
 
@@ -199,7 +199,7 @@ def test_a_refresh_may_end_the_access_token_before(server: SandboxServer, connec
 
 def test_rotation_can_be_turned_off(server: SandboxServer, connected: Client) -> None:
     server.switches(rotation="kept")
-    assert connected.refresh().json()["refresh_token"] == connected.held["refresh_token"]
+    assert connected.refresh().json()["refresh_token"] == connected.tokens["refresh_token"]
     server.switches(rotation="absent")
     assert "refresh_token" not in connected.refresh().json()
     assert connected.refresh().status_code == 201
@@ -219,7 +219,7 @@ def test_scope_in_a_refresh(server: SandboxServer, connected: Client) -> None:
 def test_a_token_or_code_of_another_client_is_unknown(server: SandboxServer, connected: Client) -> None:
     order = {"grant": "authorization_code", "redirect_uri": "https://other.example/back"}
     with Client(server, server.control("setup", order)["credentials"]) as other:
-        other.held = connected.held
+        other.tokens = connected.tokens
         assert league(other.refresh()) == (400, "invalid_grant")
         assert league(other.exchange(connected.consent()["code"])) == (400, "invalid_grant")
     assert league(connected.refresh(refresh_token="def50200nonsense")) == (400, "invalid_grant")
@@ -266,7 +266,7 @@ def test_secret_and_tokens_outlive_a_restart(server: SandboxServer, connected: C
     server.restart()
     assert server.client == before
     with Client(server) as again:
-        again.held = connected.held
+        again.tokens = connected.tokens
         again.hold(again.refresh())
         assert again.ask("/auth/profile").status_code == 200
 
@@ -275,9 +275,9 @@ def test_the_portal_s_address_is_followed_at_each_start(tmp_path: Path) -> None:
     def client(portal: str) -> dict[str, str]:
         kit = open_kit(SIMULATOR, folder=tmp_path, records="small", latency_seconds=0, portal=portal, doors={})
         grants = Grants(kit, Accounts(kit))
-        held = grants.client(SIMULATOR.open(kit).client()["client_id"])
-        assert held
-        return {name: held[name] for name in ("secret", "redirect_uri")}
+        row = grants.client(SIMULATOR.open(kit).client()["client_id"])
+        assert row
+        return {name: row[name] for name in ("secret", "redirect_uri")}
 
     first, second = client("http://localhost:8000"), client("http://localhost:9000")
     assert first["redirect_uri"] == "http://localhost:8000/callback/smartbusiness/"

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.sandbox.smartbusiness.conftest import FIRST, Client, field_errors, refusal
-from tests.sandbox.smartbusiness.test_api import PATHS, held
+from tests.sandbox.smartbusiness.test_api import PATHS, records
 from tests.sandbox_server import SandboxServer
 
 Own = Callable[..., Client]
@@ -25,7 +25,7 @@ MAIL = {
 
 
 def document(server: SandboxServer, **changed: Any) -> dict[str, Any]:
-    contact = held(server, "contacts")[0]
+    contact = records(server, "contacts")[0]
     body = {
         "number": "W-1",
         "contact_id": contact["id"],
@@ -39,17 +39,17 @@ def document(server: SandboxServer, **changed: Any) -> dict[str, Any]:
     return body | changed
 
 
-def made(answer: requests.Response) -> dict[str, Any]:
+def created_item(answer: requests.Response) -> dict[str, Any]:
     assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()["item"]
-    return found
+    item: dict[str, Any] = answer.json()["item"]
+    return item
 
 
 def test_a_contact_is_created_changed_and_deleted(server: SandboxServer, own: Own) -> None:
     client = own()
-    item = made(client.tell("POST", "/contacts", CONTACT))
+    item = created_item(client.tell("POST", "/contacts", CONTACT))
     assert (item["number"], item["name"], "main_address" in item) == ("K-1", "Neuwerk AG", False)
-    assert len(held(server, "contacts")) == 221
+    assert len(records(server, "contacts")) == 221
     path = f"/contacts/{item['id']}"
     whole = client.ask(path, **{"with": "main_address"}).json()["item"]
     assert whole["main_address"] | ADDRESS == whole["main_address"]
@@ -96,19 +96,19 @@ def test_missing_fields_are_named(own: Own) -> None:
     client = own()
     needed = {("relation", 1100), ("type", 1100), ("name", 1100), ("main_address", 1100)}
     assert field_errors(client.tell("POST", "/contacts", {})) == needed
-    found = field_errors(client.tell("POST", "/receivables/invoices", {}))
+    problems = field_errors(client.tell("POST", "/receivables/invoices", {}))
     names = "contact_id contact_address_id date due currency language positions"
-    assert found == {(name, 1100) for name in names.split()}
+    assert problems == {(name, 1100) for name in names.split()}
     assert field_errors(client.tell("POST", "/configuration/bank-accounts", {})) == {("description", 1100)}
 
 
 def test_an_update_keeps_to_the_rules(server: SandboxServer, own: Own) -> None:
-    client, contact = own(), held(server, "contacts")[0]
+    client, contact = own(), records(server, "contacts")[0]
     path = f"/contacts/{contact['id']}"
     assert field_errors(client.tell("PUT", path, {"id": 5, "name": ""})) == {("id", 1104), ("name", 1100)}
     assert client.tell("PUT", path, {"number": contact["number"]}).status_code == 200
-    taken = held(server, "contacts")[1]["number"]
-    assert field_errors(client.tell("PUT", path, {"number": taken})) == {("number", 1105)}
+    number = records(server, "contacts")[1]["number"]
+    assert field_errors(client.tell("PUT", path, {"number": number})) == {("number", 1105)}
     server.switches(update="full")
     assert ("main_address", 1100) in field_errors(client.tell("PUT", path, {"name": "X"}))
     assert refusal(client.tell("PUT", "/contacts/1", {"name": "X"})) == (404, 3000)
@@ -121,14 +121,14 @@ def test_switches_of_writing(server: SandboxServer, own: Own) -> None:
     assert (answer.status_code, answer.json()["item"]["vat_rate"]) == (200, 8.0)
     server.switches(unknown_fields="refused", nested_key="brackets")
     body = document(server, positions=[POSITION | {"price": "x"}], nonsense=1)
-    found = field_errors(client.tell("POST", "/receivables/invoices", body))
-    assert found == {("positions[0][price]", 1101), ("nonsense", 1102)}
+    problems = field_errors(client.tell("POST", "/receivables/invoices", body))
+    assert problems == {("positions[0][price]", 1101), ("nonsense", 1102)}
 
 
 @pytest.mark.parametrize("stream", ["invoices", "offers", "order_confirmations"])
 def test_a_document_is_created_totalled_and_changed(server: SandboxServer, own: Own, stream: str) -> None:
     client, path = own(), PATHS[stream]
-    item = made(client.tell("POST", path, document(server)))
+    item = created_item(client.tell("POST", path, document(server)))
     assert (item["number"], item["status"], item["total"]) == ("W-1", "DR", 216.2)
     assert "positions" not in item
     one = f"{path}/{item['id']}"
@@ -139,15 +139,15 @@ def test_a_document_is_created_totalled_and_changed(server: SandboxServer, own: 
     gross = client.tell("PUT", one, {"vat_included": True})
     assert gross.json()["item"]["total"] == 100.0
     assert server.control("find", stream=stream, number="W-1")["count"] == 1
-    assert made(client.tell("POST", path, document(server, number=None)))["number"]
+    assert created_item(client.tell("POST", path, document(server, number=None)))["number"]
 
 
 def test_the_same_number_twice_is_counted_twice_or_refused(server: SandboxServer, own: Own) -> None:
     client = own()
     for _ in range(2):
-        made(client.tell("POST", "/receivables/invoices", document(server)))
-    found = server.control("find", stream="invoices", number="W-1")
-    assert (found["count"], found["created"], len(found["ids"])) == (2, 2, 2)
+        created_item(client.tell("POST", "/receivables/invoices", document(server)))
+    matches = server.control("find", stream="invoices", number="W-1")
+    assert (matches["count"], matches["created"], len(matches["ids"])) == (2, 2, 2)
     server.switches(unique_number="all")
     answer = client.tell("POST", "/receivables/invoices", document(server))
     assert field_errors(answer) == {("number", 1105)}
@@ -184,38 +184,38 @@ def test_a_bad_invoice_is_refused_field_by_field(
 )
 def test_articles_and_accounts_too(server: SandboxServer, own: Own, stream: str, body: dict[str, Any]) -> None:
     client, path = own(), PATHS[stream]
-    item = made(client.tell("POST", path, body))
+    item = created_item(client.tell("POST", path, body))
     assert item | body == item
     name = "description" if stream == "bank_accounts" else "name"
     assert client.tell("PUT", f"{path}/{item['id']}", {name: "Anders"}).json()["item"] == item | {name: "Anders"}
-    assert item["id"] in {record["id"] for record in held(server, stream)}
+    assert item["id"] in {record["id"] for record in records(server, stream)}
     assert client.tell("DELETE", f"{path}/{item['id']}").status_code == 204
-    assert item["id"] not in {record["id"] for record in held(server, stream)}
+    assert item["id"] not in {record["id"] for record in records(server, stream)}
 
 
 def test_several_are_deleted_at_once(server: SandboxServer, own: Own) -> None:
-    client, first = own(), [contact["id"] for contact in held(server, "contacts")[:4]]
+    client, first = own(), [contact["id"] for contact in records(server, "contacts")[:4]]
     assert refusal(client.tell("DELETE", f"/contacts/{first[0]},1")) == (404, 3000)
-    assert len(held(server, "contacts")) == 220
+    assert len(records(server, "contacts")) == 220
     assert client.tell("DELETE", f"/contacts/{first[0]},{first[1]}").status_code == 204
-    assert len(held(server, "contacts")) == 218
+    assert len(records(server, "contacts")) == 218
     server.switches(bulk_delete="part")
     assert client.tell("DELETE", f"/contacts/{first[2]},1").status_code == 204
     assert client.tell("DELETE", "/contacts/1,2").status_code == 404
     assert refusal(client.tell("DELETE", "/contacts/x,y")) == (404, 3000)
-    assert [contact["id"] for contact in held(server, "contacts")][:1] == first[3:]
+    assert [contact["id"] for contact in records(server, "contacts")][:1] == first[3:]
 
 
 def test_deleted_documents_may_stay_with_a_status(server: SandboxServer, own: Own) -> None:
-    client, (first, second) = own(), held(server, "invoices")[:2]
+    client, (first, second) = own(), records(server, "invoices")[:2]
     assert client.tell("DELETE", f"/receivables/invoices/{first['id']}").status_code == 204
     server.switches(deleted_documents="status_d")
     assert client.tell("DELETE", f"/receivables/invoices/{second['id']}").status_code == 204
-    assert held(server, "invoices")[0] == second | {"status": "D"}
+    assert records(server, "invoices")[0] == second | {"status": "D"}
 
 
 def test_the_status_of_a_document_is_changed_by_patch(server: SandboxServer, own: Own) -> None:
-    client, path = own(), f"/receivables/offers/{held(server, 'offers')[0]['id']}"
+    client, path = own(), f"/receivables/offers/{records(server, 'offers')[0]['id']}"
     answer = client.tell("PATCH", f"{path}/change-status", {"status": "A", "date_time": "2025-01-01 10:00:00"})
     assert (answer.status_code, answer.json()["item"]["status"]) == (200, "A")
     assert field_errors(client.tell("PATCH", f"{path}/change-status", {"status": "PP"})) == {("status", 1102)}
@@ -228,7 +228,7 @@ def test_the_status_of_a_document_is_changed_by_patch(server: SandboxServer, own
 
 def test_e_mails_are_counted_never_sent(server: SandboxServer, own: Own) -> None:
     client = own()
-    item = made(client.tell("POST", "/receivables/invoices", document(server)))
+    item = created_item(client.tell("POST", "/receivables/invoices", document(server)))
     path = f"/receivables/invoices/{item['id']}/send-by-email"
     bad = MAIL | {"recipients": [{"name": "Kunde"}], "subject": None}
     assert field_errors(client.tell("PATCH", path, bad)) == {("recipients.0.email", 1100), ("subject", 1100)}
@@ -244,18 +244,18 @@ def test_e_mails_are_counted_never_sent(server: SandboxServer, own: Own) -> None
 
 def test_payments_of_an_invoice(server: SandboxServer, own: Own) -> None:
     client = own()
-    paid = next(invoice for invoice in held(server, "invoices") if invoice["status"] == "P")
-    told = client.ask(f"/receivables/invoices/{paid['id']}/payments").json()
-    assert [payment["amount"] for payment in told["items"]] == [paid["total_paid"]]
-    item = made(client.tell("POST", "/receivables/invoices", document(server)))
+    paid = next(invoice for invoice in records(server, "invoices") if invoice["status"] == "P")
+    body = client.ask(f"/receivables/invoices/{paid['id']}/payments").json()
+    assert [payment["amount"] for payment in body["items"]] == [paid["total_paid"]]
+    item = created_item(client.tell("POST", "/receivables/invoices", document(server)))
     path = f"/receivables/invoices/{item['id']}/payments"
     assert client.ask(path).json()["items"] == []
     assert field_errors(client.tell("POST", path, {"amount": 5})) == {("amount", 1101), ("date", 1100)}
-    first = made(client.tell("POST", path, {"amount": 16.2, "date": "2025-02-10"}))
+    first = created_item(client.tell("POST", path, {"amount": 16.2, "date": "2025-02-10"}))
     assert (first["type"], first["channel"], first["amount"]) == ("N", "T", 16.2)
     one = f"/receivables/invoices/{item['id']}"
     assert client.ask(one).json()["item"]["status"] == "PP"
-    made(client.tell("POST", path, {"amount": 200.0, "date": "2025-02-11", "type": "N"}))
+    created_item(client.tell("POST", path, {"amount": 200.0, "date": "2025-02-11", "type": "N"}))
     invoice = client.ask(one).json()["item"]
     assert (invoice["status"], invoice["total_paid"], invoice["paid_date"]) == ("P", 216.2, "2025-02-11")
     assert len(client.ask(path).json()["items"]) == 2
@@ -274,12 +274,12 @@ def test_a_create_whose_answer_is_lost_has_happened(server: SandboxServer, own: 
 
 def test_what_was_written_outlives_a_restart(server: SandboxServer, own: Own) -> None:
     client = own()
-    item = made(client.tell("POST", "/contacts", CONTACT))
-    gone = held(server, "contacts")[0]["id"]
-    client.tell("DELETE", f"/contacts/{gone}")
-    before = held(server, "contacts")
+    item = created_item(client.tell("POST", "/contacts", CONTACT))
+    ident = records(server, "contacts")[0]["id"]
+    client.tell("DELETE", f"/contacts/{ident}")
+    before = records(server, "contacts")
     server.restart()
-    assert held(server, "contacts") == before
+    assert records(server, "contacts") == before
     assert server.control("find", stream="contacts", number="K-1", company=FIRST)["ids"] == [item["id"]]
     server.reset()
-    assert len(held(server, "contacts")) == 220
+    assert len(records(server, "contacts")) == 220

@@ -9,13 +9,13 @@ from connections.providers.kuvitelma.faults import ACCESS_LOST, FAULTS
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec import proofs
-from connections.spec.grants import AuthorizationCode, Client, ClientCredentials, TokenBody
-from connections.spec.operations import Operation, Parameter, Place
+from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner, TokenBody
+from connections.spec.operations import Operation, Parameter, ParameterPlace
 from connections.spec.placement import QueryParameter
 from connections.spec.provider import CountedBy, CredentialField, Environment, Hosts, Provider, Quota
 from connections.spec.streams import Envelope, Numbered, Stream
 
-ID = Parameter("id", Place.PATH, required=True)
+ID = Parameter("id", ParameterPlace.PATH, required=True)
 SOURCE = "invented"
 
 PROVIDER = Provider(
@@ -37,7 +37,7 @@ PROVIDER = Provider(
     ),
     grants=(
         AuthorizationCode("/consent", ACCESS_LOST, CONSENT, _("Consent"), body=TokenBody.JSON),
-        ClientCredentials(OWN_CLIENT, _("A client of your own"), client=Client.CUSTOMERS, body=TokenBody.JSON),
+        ClientCredentials(OWN_CLIENT, _("A client of your own"), client=ClientOwner.CUSTOMERS, body=TokenBody.JSON),
     ),
     placement=QueryParameter("key"),
     quotas=(Quota(20, per=timedelta(seconds=1), counted_by=CountedBy.CONNECTION),),

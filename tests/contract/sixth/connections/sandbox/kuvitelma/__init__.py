@@ -14,9 +14,9 @@ from connections.sandbox.kit import Choice, Kit, Running, Simulator, Switch
 
 def _open(kit: Kit) -> Running:
     books = Books(kit)
-    ours = kit.store.kept("client", None) or {"client_id": "portal", "client_secret": secrets.token_urlsafe(24)}
+    ours = kit.store.get("client", None) or {"client_id": "portal", "client_secret": secrets.token_urlsafe(24)}
     ours["redirect_uri"] = kit.callback
-    kit.store.keep("client", ours)
+    kit.store.set("client", ours)
 
     def state() -> dict[str, Any]:
         return {

@@ -42,7 +42,7 @@ def api(kit: Kit, books: Books) -> WSGIApplication:
         asked = request.get_json(silent=True)
         if not isinstance(asked, dict):
             return refuse(400, "invalid_request")
-        ours = kit.store.kept("client", {})
+        ours = kit.store.get("client", {})
         known = {ours["client_id"]: ours["client_secret"]}.get(str(asked.get("client_id")))
         grant = asked.get("grant_type")
         if grant == "client_credentials":
@@ -59,7 +59,7 @@ def api(kit: Kit, books: Books) -> WSGIApplication:
 
     def proven(code: str, verifier: str) -> bool:
         digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-        challenge = kit.store.kept(f"challenge {code}", "")
+        challenge = kit.store.get(f"challenge {code}", "")
         return books.use_up("code", code) and secrets.compare_digest(digest, challenge)
 
     def given(*, with_refresh: bool) -> Told:

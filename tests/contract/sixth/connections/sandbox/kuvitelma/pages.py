@@ -21,14 +21,14 @@ def pages(kit: Kit, books: Books) -> Blueprint:
     blueprint = Blueprint("kuvitelma", __name__, template_folder="templates")
 
     def back(asked: Mapping[str, str], *, deny: bool) -> str:
-        ours = kit.store.kept("client", {})
+        ours = kit.store.get("client", {})
         if asked.get("client_id") != ours["client_id"] or asked.get("redirect_uri") != ours["redirect_uri"]:
             msg = "no such client"
             raise WrongOrder(msg)
         told = {"error": "access_denied"}
         if not deny:
             told = {"code": books.issue("code")}
-            kit.store.keep(f"challenge {told['code']}", asked.get("code_challenge", ""))
+            kit.store.set(f"challenge {told['code']}", asked.get("code_challenge", ""))
         return f"{ours['redirect_uri']}?{urlencode({**told, 'state': asked.get('state', '')})}"
 
     @blueprint.get("/")
