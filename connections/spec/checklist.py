@@ -80,7 +80,10 @@ class Asker(Protocol):
     company_unproven: bool  # its credential or server was changed, and nothing is read until the company is proved
     auth_method: str  # the name of the grant in use
     settings: Mapping[str, str]  # what the customer typed that is no secret
-    streams_wanted: Sequence[str]
+
+    @property
+    def streams_wanted(self) -> Sequence[str]:
+        """Names of the streams that are read: rights are needed for these alone."""
 
     @property
     def confirmed(self) -> Mapping[str, str]:

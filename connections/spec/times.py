@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, time, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils import timezone as django_timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, time_format
 from django.utils.translation import pgettext
 
 from connections.spec.text import isolate
@@ -22,8 +23,27 @@ def format_local_time(at: datetime, *, seconds: bool = False, zone: tzinfo | Non
     return date_format(django_timezone.localtime(at, zone), form).rstrip(".")
 
 
+def format_day_and_time(at: datetime, zone: tzinfo) -> str:
+    """`Sunday 29 November 2026, 20:56 EET`: a time that is planned, in `zone`."""
+    day = date_format(django_timezone.localtime(at, zone), pgettext("date format", "l j F Y, H:i"))
+    return isolate(f"{day} {zone_name(at, zone)}")
+
+
+def format_time_of_day(at: time) -> str:
+    """`06:30`: of any day."""
+    return time_format(at, pgettext("time of day format", "H:i"))
+
+
 def zone_name(at: datetime | None = None, zone: tzinfo | None = None) -> str:
     """`EET`, or `UTC+03:30` for zones whose time has no short name; at that moment, since clocks change in summer."""
     local = django_timezone.localtime(at, zone)
     name = local.tzname() or ""
     return name if name.isalpha() else timezone(local.utcoffset() or timedelta()).tzname(None)
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """The zone of this name, UTC for one that this machine does not know any more."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

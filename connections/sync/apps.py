@@ -11,8 +11,10 @@ class SyncConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
-        from connections.sync import engine, schedule, states
-        from connections.sync.services import RUN, SCHEDULED
+        from connections.sync import engine, pausing, slots, states
+        from connections.sync.schedule import SCHEDULED
+        from connections.sync.services import RUN
 
         register(RUN, queue="sync", handler=engine.read, on_parked=states.fail_parked_run)
-        register(SCHEDULED, queue="interactive", handler=schedule.start_due)
+        register(SCHEDULED, queue="interactive", handler=slots.start_due)
+        register(pausing.FOLLOW, queue="interactive", handler=pausing.follow)

@@ -53,8 +53,9 @@ def read(lease: TenantLease) -> Again | None:
         run = SyncRun.objects.active().select_related("connection__tenant").filter(id=lease.subject).first()
         if run is None:
             return None
-        if run.connection.tenant.state == TenantState.SUSPENDED or run.connection.fault in faults.HOLDING:
-            reason = "held: the tenant is suspended, or the credential is perhaps another company's"
+        is_suspended = run.connection.tenant.state == TenantState.SUSPENDED
+        if is_suspended or run.connection.is_paused or run.connection.fault in faults.HOLDING:
+            reason = "held: suspended or paused, or the credential is perhaps another company's"
             return Again(timezone.now() + HELD_RUN_WAIT, reason)
         if run.state == RunState.WAITING and run.waiting_until and run.waiting_until > timezone.now():
             return Again(run.waiting_until, run.fault)  # woken too early, after a worker's death

@@ -11,16 +11,21 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.times import format_time
+from connections.sync.schedule_models import Schedule, ScheduleKind, ScheduleSlot, SlotOutcome
 from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.vault.models import Connection
 from connections.vault.querysets import ConnectionOwnedQuerySet
+
+# Django looks for models in this module, and readers for their choices beside them.
+__all__ = ["Schedule", "ScheduleKind", "ScheduleSlot", "SlotOutcome"]
 
 
 class RunState(models.TextChoices):
     QUEUED = "queued", _("queued")
     RUNNING = "running", _("running")
     WAITING = "waiting", _("waiting")
+    PAUSED = "paused", _("paused")  # with its connection, until that is resumed
     SUCCEEDED = "succeeded", _("succeeded")
     INCOMPLETE = "incomplete", _("incomplete")  # some stream was refused, or some record could not be kept
     FAILED = "failed", _("failed")
@@ -28,6 +33,7 @@ class RunState(models.TextChoices):
 
 
 ACTIVE = (RunState.QUEUED, RunState.RUNNING, RunState.WAITING)
+UNENDED = (*ACTIVE, RunState.PAUSED)
 
 
 CONCLUDING_TIME = timedelta(seconds=10)  # what follows from a run's end is done by a job of its own, seconds later
@@ -42,12 +48,16 @@ class Trigger(models.TextChoices):
 
 class SyncRunQuerySet(ConnectionOwnedQuerySet["SyncRun"]):
     def active(self) -> Self:
-        """Runs that have not ended yet: at most one of each connection."""
+        """Runs that a worker reads, or will by itself."""
         return self.filter(state__in=ACTIVE)
+
+    def unended(self) -> Self:
+        """Those, and the ones that are paused: at most one of each connection."""
+        return self.filter(state__in=UNENDED)
 
 
 class SyncRun(TenantOwned):
-    """One pass over a connection's streams. One active run per connection, held by the database."""
+    """One pass over a connection's streams. One that has not ended per connection, held by the database."""
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="runs")
     trigger = models.CharField(_("started"), max_length=10, choices=Trigger.choices)
@@ -80,7 +90,7 @@ class SyncRun(TenantOwned):
             models.UniqueConstraint(
                 fields=["tenant", "connection"],
                 name="sync_one_active_run",
-                condition=Q(state__in=("queued", "running", "waiting")),
+                condition=Q(state__in=("queued", "running", "waiting", "paused")),
             ),
             RowSecurity(
                 name="sync_run_fence",
@@ -96,8 +106,12 @@ class SyncRun(TenantOwned):
 
     @property
     def is_active(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether it goes on by itself."""
         return self.state in ACTIVE
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state not in UNENDED
 
     @property
     def is_moving(self) -> bool:

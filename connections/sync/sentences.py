@@ -28,6 +28,8 @@ STREAM_FAILED = "stream-failed"
 WAITING = "waiting"
 WENT_ON = "went-on"
 TAKEN_OVER = "taken-over"
+PAUSED = "paused"
+RESUMED = "resumed"
 CANCELLED = "cancelled"
 SUCCEEDED = "succeeded"
 INCOMPLETE = "incomplete"
@@ -59,6 +61,8 @@ SENTENCES: Mapping[str, Text] = {
     WAITING: _("Waiting until %(until)s. %(fault)s"),
     WENT_ON: _("Going on."),
     TAKEN_OVER: _("The worker that read stopped in the middle; another one goes on from the last page that was kept."),
+    PAUSED: _("Paused by %(who)s. The reason: “%(why)s”."),
+    RESUMED: _("Resumed by %(who)s."),
     CANCELLED: _("Cancelled by %(who)s."),
     SUCCEEDED: _("Finished: everything was read."),
     INCOMPLETE: _("Finished, but not everything could be read."),

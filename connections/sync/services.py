@@ -1,18 +1,16 @@
-"""Starting, cancelling and scheduling sync runs, and reading what one has to tell."""
+"""Starting and cancelling sync runs, and writing what one has to tell."""
 
 from __future__ import annotations
-
-from datetime import datetime, timedelta
 
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs import services as jobs
-from connections.jobs.models import Job, JobState
 from connections.providers import registry
 from connections.sync import faults, sentences
 from connections.sync.models import Level, RunLogLine, RunState, StreamProgress, SyncRun, Trigger
+from connections.sync.schedule import cancel_planned, chosen_streams, ensure_planned, schedule_of
 from connections.tenancy import audit
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
@@ -20,22 +18,21 @@ from connections.vault.models import STANDING, Connection, ConnectionState
 from connections.vault.services import DISCONNECTED_SENTENCE, ActionRefused
 
 RUN = "sync.run"
-SCHEDULED = "sync.scheduled"
 RUN_ENDED = "sync.run_ended"  # its handler belongs to whoever draws conclusions from a run
-
-LONGEST_INTERVAL_HOURS = 7 * 24
 
 
 def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> SyncRun:
     """Queue a run in the caller's transaction and scope; the active one is returned where there is one.
 
-    Raises ActionRefused while the connection does not stand (a first run may start in set-up), in a way that is no longer
-    offered, or while the tenant is suspended.
+    Raises ActionRefused while the connection does not stand (a first run may start in set-up) or is paused, in a way that
+    is no longer offered, or while the tenant is suspended.
     """
     allowed = (*STANDING, ConnectionState.SETUP) if trigger is Trigger.FIRST else STANDING
     state, fault = Connection.objects.values_list("state", "fault").get(id=connection.id)
     if state == ConnectionState.DISCONNECTED:
         raise ActionRefused(DISCONNECTED_SENTENCE)
+    if state == ConnectionState.PAUSED:
+        raise ActionRefused(_("This connection is paused: resume it first."))
     if state not in allowed:
         raise ActionRefused(_("This connection does not stand yet, so there is nothing to sync."))
     if fault in faults.HOLDING and (holding := faults.find(provider=connection.provider, code=fault)):
@@ -50,7 +47,7 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
         )
         # The partial unique index lets one active run in; of two callers at once, one waits here and inserts nothing.
         SyncRun.objects.bulk_create([run], ignore_conflicts=True)
-        active = SyncRun.objects.for_connection(connection).active().first()
+        active = SyncRun.objects.for_connection(connection).unended().first()
         if active is None:
             continue  # the one that stood in the way has ended since
         if active.id != run.id:
@@ -58,16 +55,16 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
         break
     active.connection = connection
     _queue(active, actor)
-    ensure_scheduled(connection=connection)
+    ensure_planned(connection=connection)
     return active
 
 
 def _queue(run: SyncRun, actor: Actor) -> None:
-    """Lay out the run's streams, and ask a worker to read them."""
-    provider = registry.all_providers()[run.connection.provider]
+    """Lay out the streams that were chosen, and ask a worker to read them."""
+    streams = chosen_streams(run.connection, schedule_of(run.connection))
     StreamProgress.objects.bulk_create(
         StreamProgress(tenant_id=run.tenant_id, run=run, stream=stream.name, order=order)
-        for order, stream in enumerate(provider.streams)
+        for order, stream in enumerate(streams)
     )
     note(run=run, code=sentences.QUEUED, trigger=run.trigger, who=actor.name)
     jobs.enqueue(kind=RUN, subject=run.id, tenant_id=run.tenant_id)
@@ -82,7 +79,7 @@ def _queue(run: SyncRun, actor: Actor) -> None:
 
 
 def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
-    """End an active run in the caller's transaction and scope. False when it has ended already.
+    """End a run in the caller's transaction and scope. False when it has ended already.
 
     A worker in the middle of a page gets LeaseLost: that page is not written.
     """
@@ -90,7 +87,7 @@ def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
     jobs.cancel(kind=RUN, subject=run.id)
     now = timezone.now()
     ended = (
-        SyncRun.objects.active()
+        SyncRun.objects.unended()
         .filter(id=run.id)
         .update(state=RunState.CANCELLED, ended_at=now, cancelled_by=actor.name)
     )
@@ -105,60 +102,16 @@ def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
     return True
 
 
-def set_schedule(*, connection: Connection, every_hours: int, actor: Actor) -> None:
-    """Sync every so many hours from now on, 0 for only by hand.
-
-    Raises ActionRefused outside 0 to 168, and for a connection that is disconnected.
-    """
-    if not 0 <= every_hours <= LONGEST_INTERVAL_HOURS:
-        raise ActionRefused(
-            _("Choose between 1 and %(most)s hours, or 0 to sync only by hand.") % {"most": LONGEST_INTERVAL_HOURS}
-        )
-    if not Connection.objects.not_disconnected().filter(id=connection.id).update(sync_every_hours=every_hours):
-        raise ActionRefused(DISCONNECTED_SENTENCE)
-    connection.sync_every_hours = every_hours
-    jobs.cancel(kind=SCHEDULED, subject=connection.id)
-    ensure_scheduled(connection=connection)
-    audit.record(
-        tenant_id=connection.tenant_id,
-        actor=actor,
-        action="sync.scheduled",
-        subject=str(connection.id),
-        every_hours=every_hours,
-    )
-
-
 def cancel_active(*, connection: Connection, actor: Actor) -> None:
-    """End the active run, if there is one. What was read stays."""
-    for run in SyncRun.objects.for_connection(connection).active().select_related("connection"):
+    """End the run that has not ended, if there is one. What was read stays."""
+    for run in SyncRun.objects.for_connection(connection).unended().select_related("connection"):
         cancel_run(run=run, actor=actor)
 
 
 def stop(*, connection: Connection, actor: Actor) -> None:
     """End the active run, if there is one, and let no slot start another."""
     cancel_active(connection=connection, actor=actor)
-    jobs.cancel(kind=SCHEDULED, subject=connection.id)
-
-
-def ensure_scheduled(*, connection: Connection) -> None:
-    """See that one job of the connection waits for the next slot, where it is synced by the clock."""
-    every = Connection.objects.values_list("sync_every_hours", flat=True).get(id=connection.id)
-    waiting = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state__in=(JobState.QUEUED, JobState.RUNNING))
-    if every and not waiting.exists():
-        jobs.enqueue(
-            kind=SCHEDULED,
-            subject=connection.id,
-            tenant_id=connection.tenant_id,
-            due_at=timezone.now() + timedelta(hours=every),
-        )
-
-
-def next_slot(connection: Connection) -> datetime | None:
-    """When the next scheduled run starts, None where runs start only by hand."""
-    if not connection.sync_every_hours:
-        return None
-    waiting = Job.objects.filter(kind=SCHEDULED, subject=connection.id, state=JobState.QUEUED)
-    return waiting.values_list("due_at", flat=True).first()
+    cancel_planned(connection=connection)
 
 
 def note(*, run: SyncRun, code: str, level: Level = Level.INFO, **values: object) -> None:

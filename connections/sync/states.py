@@ -17,7 +17,10 @@ from connections.sync.services import RUN_ENDED, note
 def take_up(run: SyncRun, *, after_a_crash: bool) -> None:
     """A worker takes the run up, or goes on with it."""
     rows = SyncRun.objects.filter(id=run.id)
-    if run.state == RunState.QUEUED:
+    if run.state == RunState.QUEUED and run.started_at is not None:  # it was paused
+        rows.update(state=RunState.RUNNING)
+        note(run=run, code=sentences.WENT_ON)
+    elif run.state == RunState.QUEUED:
         rows.update(state=RunState.RUNNING, started_at=Now())
         note(run=run, code=sentences.STARTED)
     elif run.state == RunState.WAITING:

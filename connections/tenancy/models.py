@@ -54,6 +54,32 @@ class TenantOwned(models.Model):
         abstract = True
 
 
+DEFAULT_TIME_ZONE = "Europe/Helsinki"  # until an owner chooses another
+
+
+class TenantSettings(TenantOwned):
+    """What an owner has chosen for the whole tenant. One that has chosen nothing has no row."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="+", editable=False)
+    time_zone = models.CharField(_("time zone"), max_length=60, default=DEFAULT_TIME_ZONE)
+
+    class Meta:
+        verbose_name = _("settings of a tenant")
+        verbose_name_plural = _("settings of tenants")
+        constraints = [
+            RowSecurity(
+                name="tenancy_settings_fence",
+                web="SELECT, INSERT, UPDATE (time_zone)",
+                worker="SELECT",
+                staff="SELECT",
+                is_target=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.time_zone
+
+
 # What a process may write of an event. Who and when are the database's own words: no process has a right to write them.
 _WRITTEN = "id, action, subject, details"
 

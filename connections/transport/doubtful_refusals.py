@@ -10,7 +10,7 @@ from connections.tenancy.scope import tenant_scope
 from connections.transport import clock, error_mapping, faults
 from connections.transport.models import Outcome, RequestLogEntry
 from connections.transport.request_context import RequestContext
-from connections.vault.models import ConnectionState
+from connections.vault.states import STANDING_OR_PAUSED
 
 CONFIRMED_AFTER = timedelta(seconds=60)  # a refusal without a reason counts when it is still there after this time
 CONFIRMED_WITHIN = timedelta(days=1)  # an older refusal confirms nothing
@@ -29,7 +29,7 @@ def raise_if_doubtful(context: RequestContext, entry: RequestLogEntry, refusal: 
     if not context.run_id and not context.checkpoint:
         return  # sent by hand: a person reads what came of it, and no connection breaks by it
     connection = context.connection
-    has_stood = connection.state in (ConnectionState.CONNECTED, ConnectionState.BROKEN)
+    has_stood = connection.state in STANDING_OR_PAUSED
     is_doubtful = refusal.is_page or isinstance(refusal, Unauthorized)
     is_doubtful = is_doubtful or (refusal.fault.acts is Acts.CUSTOMER and not refusal.is_told)
     if not is_doubtful or is_write or not has_stood or connection.fault in faults.HOLDING:

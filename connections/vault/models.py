@@ -25,12 +25,10 @@ from connections.vault.querysets import (
     ExemptionQuerySet,
     PinQuerySet,
 )
-from connections.vault.states import STANDING, ConnectionState
+from connections.vault.states import STANDING, ConnectionState, Leaving
 
-# Django looks for models in this module, and readers for the states beside them.
-__all__ = ["STANDING", "ConnectionState", "PrivateKey", "SystemKey", "SystemPrivateKey", "TenantKey"]
-
-SYNC_EVERY_HOURS = 6  # until somebody chooses otherwise
+# Django looks for models here, and readers for the states beside them.
+__all__ = ["STANDING", "ConnectionState", "Leaving", "PrivateKey", "SystemKey", "SystemPrivateKey", "TenantKey"]
 
 
 def validate_provider(slug: str) -> None:
@@ -102,16 +100,6 @@ class ClientRegistration(models.Model):
         return f"{self.provider} {self.environment}"
 
 
-class Leaving(models.TextChoices):
-    """What became of our access at the provider when a connection was disconnected."""
-
-    UNDER_WAY = "under-way", _("being revoked")
-    REVOKED = "revoked", _("revoked at the provider")
-    NOT_OFFERED = "not-offered", _("the provider offers no way to revoke it")
-    FAILED = "failed", _("could not be revoked at the provider")
-    NOTHING = "nothing", _("there was nothing to revoke")
-
-
 class Connection(TenantOwned):
     """One tenant's link to one company at one provider environment.
 
@@ -133,7 +121,10 @@ class Connection(TenantOwned):
     # The fault that broke it (a code of the provider's fault catalogue) and since when.
     fault = models.CharField(_("fault"), max_length=60, blank=True)
     fault_at = models.DateTimeField(_("broken since"), null=True)
-    sync_every_hours = models.PositiveSmallIntegerField(_("sync every (hours)"), default=SYNC_EVERY_HOURS)
+    # While somebody has it paused.
+    paused_at = models.DateTimeField(_("paused at"), null=True)
+    paused_by = models.CharField(_("paused by"), max_length=254, blank=True)
+    pause_reason = models.CharField(_("reason of the pause"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = ConnectionQuerySet.as_manager()
@@ -152,10 +143,10 @@ class Connection(TenantOwned):
         constraints = [
             RowSecurity(
                 name="vault_connection_fence",
-                web="SELECT, INSERT, UPDATE (state, settings, moved_at, leaving, left_at, sync_every_hours,"
-                " company_id, company_name, fault, fault_at)",
+                web="SELECT, INSERT, UPDATE (state, settings, moved_at, leaving, left_at, paused_at, paused_by,"
+                " pause_reason, company_id, company_name, fault, fault_at)",
                 worker="SELECT, INSERT, UPDATE",
-                staff="SELECT",
+                staff="SELECT, UPDATE (paused_at, paused_by, pause_reason)",
             )
         ]
 
@@ -165,6 +156,10 @@ class Connection(TenantOwned):
     @property
     def is_disconnected(self) -> bool:
         return self.state == ConnectionState.DISCONNECTED
+
+    @property
+    def is_paused(self) -> bool:
+        return self.state == ConnectionState.PAUSED
 
     @property
     def is_standing(self) -> bool:

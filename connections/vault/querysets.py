@@ -17,8 +17,11 @@ Row = TypeVar("Row", bound=Model, covariant=True)
 
 class ConnectionQuerySet(QuerySet["Connection"]):
     def standing(self) -> Self:
-        """Set up once, and not given up since: connected, or in need of attention."""
+        """Set up once, and neither paused nor given up since: connected, or in need of attention."""
         return self.filter(state__in=STANDING)
+
+    def paused(self) -> Self:
+        return self.filter(state=ConnectionState.PAUSED)
 
     def disconnected(self) -> Self:
         return self.filter(state=ConnectionState.DISCONNECTED)

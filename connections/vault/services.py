@@ -346,25 +346,31 @@ def bind_company(*, connection: Connection, company_id: str, company_name: str) 
 
 
 def mark_broken(*, connection: Connection, fault: str) -> None:
-    """A standing connection needs a person. `fault` is a code of the provider's catalogue; its first time is kept."""
-    standing = Connection.objects.standing().filter(id=connection.id)
-    standing.exclude(state=ConnectionState.BROKEN, fault=fault).update(
-        state=ConnectionState.BROKEN, fault=fault, fault_at=django_timezone.now()
-    )
+    """A connection that was set up needs a person. `fault` is a code of the provider's catalogue; its first time is kept.
+
+    One that is paused stays so, and is broken on the day when it is resumed.
+    """
+    rows = Connection.objects.filter(id=connection.id)
+    values = {"fault": fault, "fault_at": django_timezone.now()}
+    rows.standing().exclude(state=ConnectionState.BROKEN, fault=fault).update(state=ConnectionState.BROKEN, **values)
+    rows.paused().exclude(fault=fault).update(**values)
 
 
 def doubt_company(*, connection: Connection, fault: str) -> None:
-    """What opens a standing connection was changed: nothing is read with it until its company is proved.
+    """What opens a connection was changed: nothing is read with it until its company is proved, nor once it is resumed.
 
     The time is always the newest: what is known of an access before this one proves nothing.
     """
-    Connection.objects.standing().filter(id=connection.id).update(
-        state=ConnectionState.BROKEN, fault=fault, fault_at=django_timezone.now()
-    )
+    rows = Connection.objects.filter(id=connection.id)
+    values = {"fault": fault, "fault_at": django_timezone.now()}
+    rows.standing().update(state=ConnectionState.BROKEN, **values)
+    rows.paused().update(**values)
 
 
 def mark_healthy(*, connection: Connection) -> None:
-    """A connection that was being set up, or needed a person, works."""
-    Connection.objects.filter(id=connection.id, state__in=(ConnectionState.SETUP, ConnectionState.BROKEN)).update(
+    """A connection that was being set up, or needed a person, works. One that is paused stays so."""
+    rows = Connection.objects.filter(id=connection.id)
+    rows.filter(state__in=(ConnectionState.SETUP, ConnectionState.BROKEN)).update(
         state=ConnectionState.CONNECTED, fault="", fault_at=None
     )
+    rows.paused().update(fault="", fault_at=None)

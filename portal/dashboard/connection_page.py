@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.calls.models import Call
 from connections.calls.services import undecided
-from connections.jobs.models import Job, JobState
 from connections.spec.provider import CredentialField
 from connections.spec.text import Text
 from connections.sync.counts import runs_with_counts
 from connections.sync.models import StreamCursor, SyncRun
-from connections.sync.services import SCHEDULED
+from connections.sync.schedule import chosen_streams, fetched_schedule, next_slots
+from connections.tenancy.settings import tenant_time_zone
 from connections.transport.log import recording
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential, Exemption, Grant
@@ -26,6 +26,7 @@ from connections.vault.services import standing_exemptions
 from portal.dashboard.requests import RequestRow, request_rows
 from portal.dashboard.summaries import ConnectionStatus, Summary, connections_with_totals, summary
 from portal.members.polling import fingerprint_of
+from portal.members.schedule_words import schedule_words
 from portal.onboarding.credentials import address_fields
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
@@ -41,6 +42,7 @@ class StreamSummary:
 
     label: Text
     cursor: StreamCursor | None
+    is_read: bool  # chosen in the schedule
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class ConnectionPage:
     session_ends_at: datetime | None
     runs: list[SyncRun]
     requests: list[RequestRow]
+    schedule_words: str
     next_sync_at: datetime | None
     undecided: list[Call]
     recorded_until: datetime | None  # while requests and answers are recorded
@@ -116,18 +119,18 @@ class ConnectionPage:
 
 @cache
 def connections_for_page() -> QuerySet[Connection]:
-    """Every one, to be filtered, with what its page needs beside its totals: `session_ends_at`, `next_sync_at`,
+    """Every one, to be filtered, with what its page needs beside its totals: its schedule and the tenant's `time_zone`,
+    `session_ends_at`,
     `recorded_until` and `recorded_by` while requests are recorded, `has_exemption` from encryption.
     """
     grant = Grant.objects.filter(connection=OuterRef("id"))
-    scheduled = Job.objects.filter(kind=SCHEDULED, subject=OuterRef("id"), state=JobState.QUEUED).order_by("id")
     live = recording.live_recordings().filter(connection=OuterRef("id"))
     return (
         connections_with_totals()
-        .select_related("onboarding")
+        .select_related("onboarding", "schedule")
         .annotate(
             session_ends_at=Subquery(grant.values("expires_at")),
-            next_sync_at=Subquery(scheduled.values("due_at")[:1]),
+            time_zone=tenant_time_zone(),
             recorded_until=Subquery(live.values("until_at")[:1]),
             recorded_by=Subquery(live.values("started_by")[:1]),
             has_exemption=Exists(
@@ -141,7 +144,10 @@ def connection_page(connection: Connection) -> ConnectionPage:
     """Six queries, and one that tells undecided calls. Needs the tenant's scope, and a connection fetched by
     `connections_for_page`.
     """
-    provider = provider_of(connection)
+    provider, schedule = provider_of(connection), fetched_schedule(connection)
+    left_out = {stream.name for stream in provider.streams} - {
+        stream.name for stream in chosen_streams(connection, schedule)
+    }
     prefetched: Any = connection
     onboarding: Onboarding | None = getattr(connection, "onboarding", None)
     checklist = progress(onboarding, provider) if onboarding is not None else None
@@ -158,7 +164,10 @@ def connection_page(connection: Connection) -> ConnectionPage:
     return ConnectionPage(
         summary=summary(connection, states=checklist.states if checklist else {}, run=runs[0] if runs else None),
         progress=checklist,
-        streams=[StreamSummary(stream.label, cursors.get(stream.name)) for stream in provider.streams],
+        streams=[
+            StreamSummary(stream.label, cursors.get(stream.name), stream.name not in left_out)
+            for stream in provider.streams
+        ],
         credentials=[
             CredentialRow(field.label, stored.get(field.name), _open_value(field, connection.settings))
             for field in provider.credentials
@@ -167,7 +176,8 @@ def connection_page(connection: Connection) -> ConnectionPage:
         session_ends_at=prefetched.session_ends_at,
         runs=runs,
         requests=request_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
-        next_sync_at=prefetched.next_sync_at if connection.sync_every_hours else None,
+        schedule_words=schedule_words(schedule, prefetched.time_zone),
+        next_sync_at=next(iter(next_slots(schedule, prefetched.time_zone)), None) if connection.is_standing else None,
         undecided=undecided(connection),
         recorded_until=prefetched.recorded_until,
         recorded_by=prefetched.recorded_by,

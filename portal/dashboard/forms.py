@@ -7,13 +7,12 @@ from typing import Any, cast
 from django import forms
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from connections.providers import registry
 from connections.spec.text import duration
+from connections.sync.pausing import LONGEST_REASON
 from connections.transport.log.recording import LONGEST_RECORDING_MINUTES
 
-HOURS = (1, 2, 3, 6, 12, 24)
 MINUTES = (15, LONGEST_RECORDING_MINUTES)  # of recording
 
 
@@ -48,15 +47,12 @@ class ConnectionFilter(forms.Form):
         return {name: value for name, value in self.cleaned_data.items() if value}
 
 
-class ScheduleForm(forms.Form):
-    every_hours = forms.TypedChoiceField(label=_("Look for changes"), coerce=int)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = cast(forms.TypedChoiceField, self.fields["every_hours"])
-        now = self.get_initial_for_field(field, "every_hours")
-        offered = sorted({*HOURS, *([now] if now else [])})
-        field.choices = [("0", _("only by hand")), *((str(hours), _every(hours)) for hours in offered)]
+class PauseForm(forms.Form):
+    reason = forms.CharField(
+        label=_("Why"),
+        max_length=LONGEST_REASON,
+        help_text=_("Everybody in the team reads it while the connection is paused."),
+    )
 
 
 class RecordingForm(forms.Form):
@@ -66,7 +62,3 @@ class RecordingForm(forms.Form):
         initial=MINUTES[0],
         choices=[(str(each), duration(each * 60)) for each in MINUTES],
     )
-
-
-def _every(hours: int) -> str:
-    return ngettext("every hour", "every %(hours)s hours", hours) % {"hours": hours}

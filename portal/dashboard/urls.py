@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.dashboard import recordings, server_move, views
+from portal.dashboard import recordings, schedules, server_move, views
 
 ONE = "t/<slug:slug>/c/<uuid:connection_id>/"
 RECORDING = f"{ONE}recording/"
@@ -15,7 +15,10 @@ urlpatterns = [
     path(ONE, views.connection, name="connection"),
     path(f"{ONE}poll/", views.connection_poll, name="connection_poll"),
     path(f"{ONE}sync/", views.sync_now, name="sync_now"),
-    path(f"{ONE}schedule/", views.schedule, name="schedule"),
+    path(f"{ONE}schedule/", schedules.schedule, name="schedule"),
+    path(f"{ONE}schedule/change/", schedules.change_schedule, name="change_schedule"),
+    path(f"{ONE}pause/", schedules.pause, name="pause_connection"),
+    path(f"{ONE}resume/", schedules.resume, name="resume_connection"),
     path(f"{ONE}move/", server_move.move, name="move"),
     path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
     path(RECORDING, recordings.recording, name="recording"),

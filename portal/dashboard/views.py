@@ -21,7 +21,7 @@ from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import ActionRefused
 from portal.dashboard import disconnection
 from portal.dashboard.connection_page import ConnectionPage, connection_page, connections_for_page
-from portal.dashboard.forms import ConnectionFilter, ScheduleForm
+from portal.dashboard.forms import ConnectionFilter
 from portal.dashboard.home_page import home_page
 from portal.dashboard.run_page import RunPage, run_page
 from portal.dashboard.summaries import summary_of
@@ -50,14 +50,9 @@ def home(request: MemberRequest) -> HttpResponse:
 @never_cache
 @member(Action.VIEW)
 def connection(request: MemberRequest, connection_id: UUID) -> HttpResponse:
-    return _connection(request, connection_id)
-
-
-def _connection(request: MemberRequest, connection_id: UUID, form: ScheduleForm | None = None) -> HttpResponse:
     context = _connection_context(request, connection_id)
     connection = context["connection"]
     context["is_movable"] = server_move.can_move(connection)
-    context["form"] = form or ScheduleForm(initial={"every_hours": connection.sync_every_hours})
     context["trouble_since"] = trouble_since(connection)
     return render(request, "dashboard/connection.html", context)
 
@@ -119,25 +114,6 @@ def sync_now(request: MemberRequest, connection_id: UUID) -> HttpResponse:
         messages.error(request, str(refused))
         return redirect("connection", request.tenant.slug, connection.id)
     return redirect("run", request.tenant.slug, connection.id, run.id)
-
-
-@require_POST
-@member(Action.SYNC)
-@limited(limits.CONNECTION_SETTING)
-def schedule(request: MemberRequest, connection_id: UUID) -> HttpResponse:
-    connection = get_own_or_404(request, Connection, id=connection_id)
-    form = ScheduleForm(request.POST, initial={"every_hours": connection.sync_every_hours})
-    if not form.is_valid():
-        return _connection(request, connection.id, form)
-    try:
-        sync.set_schedule(
-            connection=connection, every_hours=form.cleaned_data["every_hours"], actor=request.user.actor
-        )
-    except ActionRefused as refused:
-        messages.error(request, str(refused))
-    else:
-        messages.success(request, _("The schedule is changed."))
-    return redirect("connection", request.tenant.slug, connection.id)
 
 
 @require_GET

@@ -88,7 +88,22 @@ class YouForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        current = self.initial.get("time_zone")
-        if current:  # also one that is no longer offered
-            field = cast(TimeZoneField, self.fields["time_zone"])
-            field.choices = [*choices(), ("", [(current, current)])]
+        _keep_current(self, "time_zone")
+
+
+class TenantSettingsForm(forms.Form):
+    time_zone = TimeZoneField(
+        label=_("Time zone of the company"),
+        help_text=_("The times of day at which connections are read are those of this zone."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _keep_current(self, "time_zone")
+
+
+def _keep_current(form: forms.Form, name: str) -> None:
+    """The zone that was chosen stays a choice, also where it is no longer offered."""
+    if current := form.initial.get(name):
+        field = cast(TimeZoneField, form.fields[name])
+        field.choices = [*choices(), ("", [(current, current)])]

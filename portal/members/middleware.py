@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from connections.spec.times import zone_named
 from connections.tenancy.scope import person_scope
 
 
@@ -21,13 +21,6 @@ class PersonMiddleware:
         if request.user.is_authenticated and request.user.pk is not None:
             # No exception comes here, and the transaction ends after this: there is nothing that a savepoint would undo.
             scope = person_scope(request.user.pk, request.user.email, savepoint=False)
-            with scope, timezone.override(_zone(request.user.time_zone)):
+            with scope, timezone.override(zone_named(request.user.time_zone)):
                 return self.get_response(request)
         return self.get_response(request)
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

@@ -18,6 +18,7 @@ class Action(TextChoices):
     VIEW = "view", "see the connections, their checklists and runs, and the team"
     CONNECT = "connect", "open a connection, work through its checklist, and decide on requests to connect companies"
     SYNC = "sync", "start and cancel runs, and set the schedule"
+    PAUSE = "pause", "pause a connection with a reason, and resume it"
     TRY_REQUESTS = "try_requests", "try requests that only read, and see all that were tried"
     SEND_WRITES = "send_writes", "send requests that write, and say what became of them"
     CONFIRM_COMPANY = (
@@ -28,6 +29,7 @@ class Action(TextChoices):
     MOVE_SERVER = "move_server", "move a connection to another server"
     RECORD = "record", "record what a connection sends and hears, read it and delete it"
     MANAGE_TEAM = "manage_team", "invite people, withdraw invitations, change roles and remove members"
+    CHANGE_SETTINGS = "change_settings", "change the settings of the company, such as its time zone"
     RECEIVE_WARNINGS = "receive_warnings", "be mailed when a connection was moved or its reading was stopped"
 
 
@@ -84,6 +86,7 @@ LEAST_ROLE: dict[Action, Role] = {
     Action.VIEW: Role.VIEWER,
     Action.CONNECT: Role.OPERATOR,
     Action.SYNC: Role.OPERATOR,
+    Action.PAUSE: Role.OWNER,
     Action.TRY_REQUESTS: Role.OPERATOR,
     Action.SEND_WRITES: Role.OWNER,
     Action.CONFIRM_COMPANY: Role.OWNER,
@@ -91,6 +94,7 @@ LEAST_ROLE: dict[Action, Role] = {
     Action.MOVE_SERVER: Role.OWNER,
     Action.RECORD: Role.OWNER,
     Action.MANAGE_TEAM: Role.OWNER,
+    Action.CHANGE_SETTINGS: Role.OWNER,
     Action.RECEIVE_WARNINGS: Role.OWNER,
 }
 

@@ -61,6 +61,7 @@ def notify_security(whom: User | str, event: str, **details: Any) -> None:
     words = {
         "sentence": SENTENCES[event] % {name: isolate(value) for name, value in details.items()},
         "at": timezone.now(),
+        "time_zone": "UTC" if isinstance(whom, str) else whom.time_zone,
         "reset": settings.ORIGIN + reverse("account_reset_password"),
     }
     subject = " ".join(render_to_string("members/mail/security_subject.txt", words).split())

@@ -23,6 +23,7 @@ from connections.spec.text import Text
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
+from connections.tenancy.settings import time_zone_of
 from portal.members.mailing import TrackedMail
 from portal.members.models import Invitation, Membership, User
 from portal.members.permissions import Action, Role, StaffAction, StaffRole
@@ -174,7 +175,9 @@ def accept_as_new(*, offer: OpenInvitation, name: str, password: str) -> User:
     try:
         with transaction.atomic():
             _take(offer)
-            user = User.objects.create_user(offer.email, password, name=name.strip())
+            user = User.objects.create_user(
+                offer.email, password, name=name.strip(), time_zone=time_zone_of(offer.tenant.id)
+            )
             _join(offer, user)
     except IntegrityError:
         raise exists from None
@@ -329,7 +332,13 @@ def _digest(token: str) -> str:
 
 
 def _mail(invitation: Invitation, tenant: Tenant, address: str) -> None:
-    words = {"invitation": invitation, "tenant": tenant, "address": address, "role": Role(invitation.role).label}
+    words = {
+        "invitation": invitation,
+        "tenant": tenant,
+        "time_zone": time_zone_of(tenant.id),
+        "address": address,
+        "role": Role(invitation.role).label,
+    }
     subject = " ".join(render_to_string("members/mail/invitation_subject.txt", words).split())
     body = render_to_string("members/mail/invitation.txt", words)
     message = TrackedMail(subject=subject, body=body, to=[invitation.email])

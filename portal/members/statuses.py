@@ -19,7 +19,7 @@ from connections.calls.models import CallState
 from connections.jobs.models import JobState
 from connections.spec.checklist import MarkState
 from connections.spec.text import Text
-from connections.sync.models import Level, ProgressState, RunState
+from connections.sync.models import Level, ProgressState, RunState, SlotOutcome
 from connections.tenancy.models import TenantState
 from connections.transport.models import ActivationState, AttemptState, Outcome
 from connections.vault.models import ConnectionState, Leaving
@@ -105,10 +105,17 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         RunState.QUEUED: BUSY,
         RunState.RUNNING: BUSY,
         RunState.WAITING: Status(Colour.WAITING, "hourglass"),
+        RunState.PAUSED: Status(Colour.WARN, "circle-pause"),
         RunState.SUCCEEDED: GOOD,
         RunState.INCOMPLETE: Status(Colour.WARN, "circle-alert"),
         RunState.FAILED: Status(Colour.BAD, "circle-alert"),
         RunState.CANCELLED: Status(Colour.QUIET, "circle-slash"),
+    },
+    "sync.ScheduleSlot.outcome": {
+        SlotOutcome.STARTED: GOOD,
+        SlotOutcome.JOINED: Status(Colour.QUIET, "circle-minus"),
+        SlotOutcome.MISSED: Status(Colour.WARN, "triangle-alert"),
+        SlotOutcome.HELD: Status(Colour.WARN, "circle-pause"),
     },
     "sync.StreamProgress.state": {
         ProgressState.PENDING: Status(Colour.QUIET, "circle-dashed"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.members.views import enrolling, entering, resuming, team, you
+from portal.members.views import enrolling, entering, resuming, team, tenant_settings, you
 
 urlpatterns = [
     path("", entering.front, name="front"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("continue/<str:number>/", resuming.resume, name="resume"),
     path("invitations/<str:token>/", entering.invitation, name="invitation"),
     path("second-factor/<str:token>/", enrolling.enrol, name="enrolment"),
+    path("t/<slug:slug>/settings/", tenant_settings.tenant_settings, name="tenant_settings"),
     path("t/<slug:slug>/team/", team.team, name="team"),
     path("t/<slug:slug>/team/invite/", team.invite, name="invite"),
     path("t/<slug:slug>/team/invitations/<uuid:invitation_id>/revoke/", team.revoke, name="revoke_invitation"),

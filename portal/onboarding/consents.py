@@ -25,6 +25,7 @@ from connections.spec.text import duration
 from connections.tenancy import audit
 from connections.tenancy.models import Lookup, Tenant, TenantState
 from connections.tenancy.scope import Actor, tenant_scope
+from connections.tenancy.settings import time_zone_of
 from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation as activation_requests
 from connections.vault.services import ActionRefused
@@ -171,6 +172,7 @@ def _mail(question: Question, address: str) -> None:
     names = question.companies
     words = {
         "question": question,
+        "time_zone": time_zone_of(question.tenant.id),
         "address": address,
         "companies": names[:MOST_NAMED],
         "more": len(names) - MOST_NAMED if len(names) > MOST_NAMED else 0,

@@ -21,6 +21,7 @@ from connections.spec.proofs import MEANT
 from connections.spec.streams import BadPage
 from connections.sync import faults
 from connections.sync.models import Record, RunState, StreamCursor, SyncRun, Trigger
+from connections.sync.schedule import chosen_streams, schedule_of
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport import faults as transport_faults
@@ -67,9 +68,14 @@ class ConnectionAsker:
         self.held_since = connection.fault_at
         self.auth_method = connection.auth_method
         self.settings: Mapping[str, str] = connection.settings
-        self.streams_wanted: Sequence[str] = [stream.name for stream in provider_of(connection).streams]
         self.entry_id: UUID | None = None
         self.provider_request_id = ""
+
+    @property
+    def streams_wanted(self) -> Sequence[str]:
+        """The streams that are read by the connection's schedule: rights are asked for these alone."""
+        with tenant_scope(self.connection.tenant_id):
+            return [stream.name for stream in chosen_streams(self.connection, schedule_of(self.connection))]
 
     @property
     def scope(self) -> str:
@@ -231,8 +237,13 @@ def _tell_owners(connection: Connection, mark: Mark, finding: Finding, *, is_new
 
 
 def _mended(connection: Connection) -> None:
-    """The credential works again: a connection that stood before goes on by itself, with its records and history."""
-    if connection.state == ConnectionState.BROKEN:
+    """The credential works again: a connection that stood before goes on by itself, with its records and history.
+
+    One that is paused goes on when somebody resumes it.
+    """
+    if connection.is_paused:
+        mark_healthy(connection=connection)
+    elif connection.state == ConnectionState.BROKEN:
         mark_healthy(connection=connection)
         connection.refresh_from_db(fields=["state"])
         start_run(connection=connection, trigger=Trigger.MENDED, actor=SYSTEM)

@@ -15,7 +15,7 @@ from connections.sync.services import cancel_active, start_run
 from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor
-from connections.vault.models import Connection, ConnectionState
+from connections.vault.models import Connection
 from connections.vault.services import (
     ActionRefused,
     bind_company,
@@ -28,6 +28,7 @@ from connections.vault.services import (
     refuse_changed,
     refuse_disconnected,
 )
+from connections.vault.states import STANDING_OR_PAUSED
 from portal.onboarding.credentials import CleanCredentials, address_fields, save_values
 from portal.onboarding.marks import (
     Proof,
@@ -135,7 +136,7 @@ def hold_reading(*, connection: Connection, actor: Actor) -> None:
     Nothing happens in set-up, where nothing is read. Needs the tenant's scope; comes before the connection is locked.
     """
     state = Connection.objects.values_list("state", flat=True).get(id=connection.id)
-    if state not in (ConnectionState.CONNECTED, ConnectionState.BROKEN):
+    if state not in STANDING_OR_PAUSED:
         return
     # The run's rows first, as a page's transaction takes them.
     cancel_active(connection=connection, actor=actor)
@@ -235,7 +236,7 @@ def _confirm_company(mark: Mark, confirmation: Proof, actor: Actor) -> None:
         raise ActionRefused(_("This connection belongs to another company already."))
     record(mark=mark, proof=confirmation)
     mark_healthy(connection=connection)
-    connection.refresh_from_db(fields=["state"])
+    connection.refresh_from_db(fields=["state", "fault"])
     audit.record(
         tenant_id=mark.tenant_id,
         actor=actor,
@@ -245,6 +246,8 @@ def _confirm_company(mark: Mark, confirmation: Proof, actor: Actor) -> None:
         company_id=connection.company_id,
         **({"before": before} if is_held else {}),
     )
+    if connection.is_paused:
+        return  # its reading goes on when somebody resumes it
     if is_held:
         start_run(connection=connection, trigger=Trigger.MENDED, actor=actor)
     elif not connection.runs.exists():

@@ -12,12 +12,14 @@ from django.utils import timezone
 
 from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.jobs.models import Job
+from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording
 from portal.notices.models import ErrorGroup, MailState, OutgoingMail
 from portal.rate_limits.models import CacheEntry, Usage
 
 ENDED_JOBS_KEPT = timedelta(days=14)
+SLOTS_KEPT = timedelta(days=90)
 SENT_MAILS_KEPT = timedelta(days=7)
 UNSENT_MAILS_KEPT = timedelta(days=30)
 ERROR_GROUPS_KEPT = timedelta(days=30)
@@ -36,6 +38,7 @@ def run() -> list[str]:
         _make_partitions(),
         _drop_partitions(),
         _delete_jobs(),
+        _delete_slots(),
         _delete_mails(),
         _delete_error_groups(),
         _clear_answers(),
@@ -72,6 +75,11 @@ def _lock_out_other_runs() -> None:
 def _delete_jobs() -> str:
     count, _ = Job.objects.filter(ended_at__lt=timezone.now() - ENDED_JOBS_KEPT).delete()
     return f"Deleted {count} jobs that ended more than {ENDED_JOBS_KEPT.days} days ago."
+
+
+def _delete_slots() -> str:
+    count, _ = ScheduleSlot.objects.filter(due_at__lt=timezone.now() - SLOTS_KEPT).delete()
+    return f"Deleted {count} slots of schedules that came more than {SLOTS_KEPT.days} days ago."
 
 
 def _delete_mails() -> str:

@@ -27,7 +27,7 @@ from connections.vault.services import ActionRefused, exemptions_of
 from portal.members.statuses import status, status_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, progress
-from portal.support import services
+from portal.support import schedules, services
 from portal.support.admin_actions import ButtonPress, get_button_press
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more
@@ -57,7 +57,7 @@ class StoredSecret:
 
 @admin.register(Connection)
 class ConnectionAdmin(LookOnly):
-    """Read-only but for one switch. The staff's role has no right on any sealed column."""
+    """Read-only but for its switches. The staff's role has no right on any sealed column."""
 
     list_display = ("name_and_place", "tenant", "state_and_fault", "last_run", "when_opened")
     list_filter = (ConnectionStateFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
@@ -79,7 +79,9 @@ class ConnectionAdmin(LookOnly):
         "exemptions",
         "company",
         "company_number",
-        "sync_every_hours",
+        "when_read",
+        "streams_left_out",
+        "pause",
         "when_opened",
     )
     readonly_fields = fields
@@ -114,6 +116,8 @@ class ConnectionAdmin(LookOnly):
                 "pins": Pin.objects.filter(tenant_id=connection.tenant_id, connection=connection).order_by("host"),
                 "attempts": attempts_of(connection),
                 "exemptions": exemptions_of(connection),
+                "slots": schedules.latest_slots(connection),
+                "may_pause": request.user.has_perm("vault.change_connection"),
                 "may_change": takes_addresses(connection) and request.user.has_perm("vault.change_connection"),
             }
         return super().change_view(request, object_id, form_url, context)
@@ -123,6 +127,8 @@ class ConnectionAdmin(LookOnly):
         return [
             path("<uuid:key>/plain-http/", plain, name="vault_connection_plain_http"),
             path("<uuid:key>/private-networks/", private, name="vault_connection_private_networks"),
+            path("<uuid:key>/pause/", self.admin_site.admin_view(schedules.pause), name="vault_connection_pause"),
+            path("<uuid:key>/resume/", self.admin_site.admin_view(schedules.resume), name="vault_connection_resume"),
             *super().get_urls(),
         ]
 
@@ -214,6 +220,18 @@ class ConnectionAdmin(LookOnly):
     @admin.display(description=_("company id"))
     def company_number(self, connection: Connection) -> str:
         return text(connection.company_id)
+
+    @admin.display(description=_("is read"))
+    def when_read(self, connection: Connection) -> str:
+        return schedules.words(connection)
+
+    @admin.display(description=_("streams that are not read"))
+    def streams_left_out(self, connection: Connection) -> str:
+        return schedules.streams_left_out(connection)
+
+    @admin.display(description=_("paused"))
+    def pause(self, connection: Connection) -> SafeString | str:
+        return schedules.pause_words(connection)
 
     @admin.display(description=_("opened"))
     def when_opened(self, connection: Connection) -> SafeString | str:

@@ -12,7 +12,8 @@ from connections.jobs.models import Job
 from connections.spec.errors import Unauthorized
 from connections.spec.operations import Arguments
 from connections.sync.models import RunState, Trigger
-from connections.sync.services import SCHEDULED, start_run
+from connections.sync.schedule import SCHEDULED
+from connections.sync.services import start_run
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client
 from connections.vault.models import Connection, Credential, Grant
@@ -56,7 +57,7 @@ def presses(customer: Customer, client: Any) -> None:
     slug = customer.provider.checkpoints(customer.auth_method.grant)[0].slug
     for place in ("attest", "check", "confirm", "fields"):
         assert client.post(address(customer, f"checklist/{slug}/{place}/")).status_code == 404
-    for place, data in (("sync/", {}), ("schedule/", {"every_hours": "1"})):
+    for place, data in (("sync/", {}), ("schedule/change/", {"kind": "interval"})):
         assert client.post(address(customer, place), data, follow=True).status_code == 200
 
 

@@ -12,8 +12,9 @@ from connections.jobs.models import Job
 from connections.jobs.tasks import work
 from connections.spec.checklist import Attestation, Inference, MarkState
 from connections.spec.grants import AuthorizationCode
-from connections.sync.models import ACTIVE, StreamProgress, SyncRun, Trigger
-from connections.sync.services import SCHEDULED, start_run
+from connections.sync.models import ACTIVE, Schedule, ScheduleKind, StreamProgress, SyncRun, Trigger
+from connections.sync.schedule import SCHEDULED
+from connections.sync.services import start_run
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.client import Client
 from connections.transport.oauth import authorization
@@ -72,7 +73,8 @@ class Customer:
         with tenant_scope(self.tenant.id):
             bind_company(connection=self.connection, company_id=company_id, company_name="Aamu Oy")
             mark_healthy(connection=self.connection)
-            Connection.objects.filter(id=self.connection.id).update(sync_every_hours=0)
+            by_hand = Schedule(tenant=self.tenant, connection=self.connection, kind=ScheduleKind.HAND)
+            by_hand.save(force_insert=True)
         self.connection.refresh_from_db()
 
     @property

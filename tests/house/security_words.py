@@ -52,7 +52,7 @@ TABLES = {
     "vault_connection": (
         AIMS,
         "Addresses (`settings`), state, company. Another address opens nothing that was sealed for the one before; a hold"
-        " on reading can be lifted, a company renamed, a connection disconnected.",
+        " on reading can be lifted, a company renamed, a connection paused or disconnected.",
     ),
     "vault_networkexemption": (
         AIMS,
@@ -68,8 +68,16 @@ TABLES = {
         "Calls that people asked for. One that is inserted is sent with the stored access, writes included.",
     ),
     "sync_record": (CUSTOMERS, "What was read from the accounting systems."),
-    "sync_syncrun": (CUSTOMERS, "Runs. Can be started, or ended early."),
+    "sync_syncrun": (CUSTOMERS, "Runs. Can be started, paused, or ended early."),
     "sync_streamprogress": (CUSTOMERS, "How far a run is. An invented one reads a list from another place on."),
+    "sync_schedule": (
+        CUSTOMERS,
+        "When each connection is read, and which of its lists. Reading can be put off or narrowed, and asked for every hour.",
+    ),
+    "sync_scheduleslot": (
+        CUSTOMERS,
+        "What became of each time of a schedule. Only workers write it, nobody changes it.",
+    ),
     "sync_listedpage": (CUSTOMERS, "The ids that the pages of a run listed, for as long as it lasts."),
     "sync_streamcursor": (CUSTOMERS, "How far lists have been read."),
     "sync_runlogline": (CUSTOMERS, "The log of runs. Lines can be invented, none taken away."),
@@ -84,6 +92,7 @@ TABLES = {
         CUSTOMERS,
         "The audit trail. Events can be added; the database says when, and whose session it was. None is changed or taken away.",
     ),
+    "tenancy_tenantsettings": (CUSTOMERS, "The time zone of a tenant's schedules."),
     "tenancy_tenant": (CUSTOMERS, "Names and states of tenants. Staff suspend one, or make another."),
     "members_user": (PEOPLE, "People with their password hashes and `staff_role`: whoever may write it is anybody."),
     "members_membership": (PEOPLE, "Who belongs to which tenant as what: whoever may write it is owner anywhere."),
@@ -134,9 +143,12 @@ KINDS = {
     "notices.error_summary": "Mails our people how often a kind of error has happened since they were told, if it is time.",
     "notices.send_urgent_mail": "The same, before what waits already.",
     "onboarding.check": "Asks the provider what the checkpoint asks, and writes the finding. Costs calls of a quota.",
-    "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved or the tenant suspended.",
+    "sync.follow_pause": "Pauses or resumes the connection, as its row says that our staff want it.",
+    "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved, the connection paused or the"
+    " tenant suspended.",
     "sync.run_ended": "Draws the conclusions from a run's faults once more: its checkpoints may fail again, or be checked.",
-    "sync.scheduled": "Starts a run now, and plans the next one. Nothing for a connection that is not set up, or given up.",
+    "sync.scheduled": "Starts a run if a slot of the connection's schedule has come, and waits for the next one. Nothing"
+    " where the connection does not stand.",
     "transport.activation_decide": "Tells the provider the decision that the row holds, once; connects the approved companies in"
     " the row's tenant. With an invented row: companies whose request was begun at the provider.",
     "transport.activation_ended": "Lays out the checklist of connections that have none, and checks their key.",

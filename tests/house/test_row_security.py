@@ -34,6 +34,7 @@ UNIQUE_ELSEWHERE = {
     ("members_invitation", "digest"): "a SHA-256 of a random secret; two of them never meet",
     ("vault_grant", "connection_id"): "a connection's id is random and, by the composite key, of one tenant only",
     ("onboarding_onboarding", "connection_id"): "the same",
+    ("sync_schedule", "connection_id"): "the same",
 }
 LOG_RIGHTS = {"web": "SELECT", "worker": "SELECT, INSERT", "staff": "SELECT"}
 

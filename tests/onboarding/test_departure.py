@@ -13,7 +13,7 @@ from connections.jobs.models import Job
 from connections.jobs.services import claim, park
 from connections.providers import registry
 from connections.spec.provider import CredentialField, FieldKind
-from connections.sync.models import SyncRun, Trigger
+from connections.sync.models import Schedule, SyncRun, Trigger
 from connections.sync.services import start_run
 from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import SYSTEM, tenant_scope
@@ -123,7 +123,8 @@ def test_only_an_owner_disconnects(bound: Signer, bob: Any, sign_in: Callable[..
     ("address", "data"),
     [
         ("sync/", {}),
-        ("schedule/", {"every_hours": "1"}),
+        ("schedule/change/", {"kind": "interval", "every_hours": "1"}),
+        ("pause/", {"reason": "a holiday"}),
         ("checklist/api-key/check/", {}),
         ("checklist/api-key/fields/", {"api_key": "k" * 40}),
         ("checklist/usage-settings/attest/", {}),
@@ -145,7 +146,7 @@ def test_afterwards_nothing_can_be_done_with_it(
     assert not AuthorizationAttempt.objects.exists()
     assert not SyncRun.objects.exists()
     assert signing.server.asked == []
-    Connection.objects.get(sync_every_hours=6)
+    assert not Schedule.objects.filter(every_hours=1).exists()
 
 
 def test_afterwards_its_pages_offer_nothing(key_signer: Signer) -> None:

@@ -16,6 +16,7 @@ from django.db import connection, connections
 from django.utils import timezone as django_timezone
 
 from connections.jobs.models import Job, JobState
+from connections.sync.models import ScheduleSlot, SlotOutcome
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions
 from connections.transport.models import RequestLogEntry
@@ -92,6 +93,16 @@ def test_only_jobs_that_ended_long_ago_are_deleted(db: None) -> None:
         "young",
         "unended",
     }
+
+
+def test_slots_of_schedules_go_after_a_season(aamu: Any, connection: Any) -> None:
+    now = django_timezone.now()
+    kept, gone = now - timedelta(days=89), now - timedelta(days=91)
+    for due_at in (kept, gone):
+        slot = ScheduleSlot(tenant=aamu, connection=connection, due_at=due_at, outcome=SlotOutcome.MISSED)
+        slot.save(force_insert=True)
+    assert "Deleted 1 slots" in maintenance()
+    assert list(ScheduleSlot.objects.values_list("due_at", flat=True)) == [kept]
 
 
 def test_only_mails_sent_long_ago_are_deleted(db: None) -> None:

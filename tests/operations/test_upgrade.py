@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from tink import hybrid
 from connections.jobs.models import Job
 from connections.jobs.tasks import work
 from connections.spec.uses import Use
+from connections.sync.models import Schedule
+from connections.sync.schedule import SCHEDULED, slots_after
 from connections.tenancy.scope import tenant_scope
 from connections.transport.models import ActivationRequest, AuthorizationAttempt
 from connections.transport.oauth import token_store
@@ -66,6 +69,8 @@ CREDENTIALS = {
     "procountor": "api_key",
     "smartbusiness": "client_secret",
 }
+# How often each was read, and when it was due next: those without a job had not been read yet.
+HOURS = {"pentamic": 0, "simutek": 1, "procountor": 48}
 # Its values still wait to be sealed anew: they are bound to their rows alone, and listed.
 NOT_RESEALED = "simutek"
 NETWORKS = ["10.1.2.0/24", "fd00:1::/120"]
@@ -205,7 +210,15 @@ def fill(old: Filler) -> uuid.UUID:
 def fill_connection(old: Filler, tenant: uuid.UUID, slug: str) -> None:
     side = {"provider": slug, "environment": "production"}
     owner, now = str(tenant), timezone.now()
-    connection = old.row("vault.Connection", tenant_id=tenant, **side, state="connected", **CONNECTIONS[slug])
+    hours = HOURS.get(slug, 6)
+    connection = old.row(
+        "vault.Connection", tenant_id=tenant, **side, state="connected", sync_every_hours=hours, **CONNECTIONS[slug]
+    )
+    if slug in HOURS and hours:
+        due_at = now + timedelta(hours=hours // 2, minutes=-30)
+        old.row(
+            "jobs.Job", tenant_id=tenant, kind=SCHEDULED, subject=connection.id, queue="interactive", due_at=due_at
+        )
     of = {"tenant_id": tenant, "connection_id": connection.id}
     bound = {**side, "connection": str(connection.id), "origins": ORIGINS.get(slug, [])}
     of_token = {**bound, "uses": ["token-request"]}
@@ -238,6 +251,15 @@ def fill_connection(old: Filler, tenant: uuid.UUID, slug: str) -> None:
     )  # fmt: skip
 
 
+def kept(before: list[str], after: list[str]) -> bool:
+    """Whether these are the same rows, as far as they have the same columns."""
+    rows = [[json.loads(each) for each in some] for some in (before, after)]
+    columns = [set(some[0]) if some else set() for some in rows]
+    shared = sorted(columns[0] & columns[1])
+    one, other = (sorted(json.dumps([row[column] for column in shared]) for row in some) for some in rows)
+    return one == other
+
+
 def contents() -> dict[str, list[str]]:
     """Every row of every table, by table."""
     rows = {}
@@ -257,10 +279,12 @@ def test_the_upgrade_keeps_every_row_and_every_connection_working(
     assert [table for table, rows in before.items() if not rows] == []
     call_command("migrate", verbosity=0)
     # Content types of the site's own models are what `migrate` itself adds.
-    assert {table for table, rows in contents().items() if rows != before[table]} <= {
+    after = contents()
+    assert {table for table, rows in before.items() if not kept(rows, after[table])} <= {
         "django_content_type",
         "auth_permission",
     }
+    every_connection_is_read_as_before()
     call_command("migrate", plan=True)
     assert "No planned migration operations." in capsys.readouterr().out
     call_command("makemigrations", check=True, dry_run=True, verbosity=0)
@@ -277,6 +301,20 @@ def test_the_upgrade_keeps_every_row_and_every_connection_working(
     every_value_opens(tenant_id)
     exempt = [exemptions_of(connection) for connection in Connection.objects.order_by("created_at")]
     assert [(each.plain_http, list(each.private_networks)) for each in exempt if each.plain_http] == [(True, NETWORKS)]
+
+
+def every_connection_is_read_as_before() -> None:
+    """Its hours became its schedule, in step with the slot that it waits for."""
+    schedules = {each.connection.provider: each for each in Schedule.objects.select_related("connection")}
+    assert {slug: (each.kind, each.every_hours) for slug, each in schedules.items()} == {
+        slug: ("interval", HOURS.get(slug, 6)) if HOURS.get(slug, 6) else ("hand", 6) for slug in CONNECTIONS
+    }
+    waiting = {job.subject: job.due_at for job in Job.objects.filter(kind=SCHEDULED)}
+    assert len(waiting) == 2
+    for schedule in schedules.values():
+        if (due_at := waiting.get(schedule.connection_id)) is not None:
+            [following] = islice(slots_after(schedule, "UTC", schedule.settled_at), 1)
+            assert following == due_at.replace(second=0, microsecond=0)
 
 
 def every_value_opens(tenant_id: uuid.UUID) -> None:

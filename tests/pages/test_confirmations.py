@@ -18,7 +18,7 @@ from tests.pages.crowd import ADDRESSES, settle
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("every_button")]
 
 # A page of its own says what happens and what stays; the button is there alone.
-ASKS = {"disconnect", "move", "remove_member", "delete_recording"}
+ASKS = {"disconnect", "move", "remove_member", "delete_recording", "pause_connection"}
 # Everything else, with how it is taken back, or why there is nothing to take back.
 UNDONE = {
     "before": "begins a connection, which can be given up",
@@ -30,7 +30,9 @@ UNDONE = {
     "ask_consent": "sends a mail",
     "decide_activation": "the page lists the companies and says what becomes of each before",
     "sync_now": "can be cancelled",
-    "schedule": "can be changed back",
+    "change_schedule": "can be changed back",
+    "resume_connection": "can be paused again",
+    "tenant_settings": "can be changed back",
     "cancel_run": "a sync can be started again, and goes on where it was",
     "try_fill": "a read, or the page that shows a write before it leaves",
     "try_send": "was shown before",

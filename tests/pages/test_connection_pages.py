@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from connections.jobs.models import Job
 from connections.sync.models import Record, StreamProgress, SyncRun
 from connections.transport.models import RequestLogEntry
-from connections.vault.models import Connection
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -98,23 +96,6 @@ def test_a_connection_that_does_not_stand_says_so(client: Any, connection: Any) 
     page = client.post(f"/t/aamu/c/{connection.id}/sync/", follow=True).content.decode()
     assert "does not stand yet" in page
     assert not SyncRun.objects.exists()
-
-
-def test_the_schedule_is_changed_and_kept(client: Any, place: str) -> None:
-    client.post(f"{place}schedule/", {"every_hours": "2"})
-    assert Connection.objects.get().sync_every_hours == 2
-    page = client.get(place).content.decode()
-    assert '<option value="2" selected>every 2 hours</option>' in page
-    client.post(f"{place}schedule/", {"every_hours": "0"})
-    assert Connection.objects.get().sync_every_hours == 0
-    assert not Job.objects.filter(kind="sync.scheduled", state="queued").exists()
-
-
-@pytest.mark.parametrize("hours", ["", "-1", "5000", "1e3", "six"])
-def test_an_impossible_schedule_is_refused_at_its_field(hours: str, client: Any, place: str) -> None:
-    page = client.post(f"{place}schedule/", {"every_hours": hours}).content.decode()
-    assert "id_every_hours_error" in page
-    assert Connection.objects.get().sync_every_hours == 6
 
 
 def test_a_refused_stream_is_never_green(

@@ -33,7 +33,9 @@ EXAMPLES: dict[str, Any] = {key: UUID(int=7) for address in ADDRESSES for key in
     "login": "key-login",
     "operation": "session",
 }
-TWO_METHODS = ("before", "try_fill", "disconnect", "move", "remove_member", "delete_recording")
+TWO_METHODS = (
+    "before", "try_fill", "disconnect", "move", "remove_member", "delete_recording", "pause_connection", "tenant_settings",
+)  # fmt: skip
 
 
 def send(client: Any, address: Address, slug: str, ids: dict[str, Any]) -> Any:

@@ -37,6 +37,8 @@ BUTTONS = {
     "jobs_job_again": ("job",),
     "vault_connection_plain_http": ("connection",),
     "vault_connection_private_networks": ("connection",),
+    "vault_connection_pause": ("connection",),
+    "vault_connection_resume": ("connection",),
 }
 # What Django brings along, and what an admitted person gets there.
 BROUGHT = {

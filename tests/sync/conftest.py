@@ -199,3 +199,13 @@ def reading(committed_db, line, system_key, aamu, settings, work_off, monkeypatc
         return Reader(server, opened, work_off)
 
     return begin
+
+
+@pytest.fixture
+def place(committed_db, aamu, settings):
+    """A connection that stands, at a provider that is not there."""
+    settings.SANDBOX_HOSTS = {"procountor": SandboxHosts(api="https://localhost:1/api")}
+    with tenant_scope(aamu.id):
+        opened = open_connection(tenant=aamu, provider="procountor", environment="sandbox", actor=SYSTEM)
+        mark_healthy(connection=opened)
+    return opened

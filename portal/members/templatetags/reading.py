@@ -21,7 +21,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from connections.spec.text import END, ISOLATE, duration
-from connections.spec.times import format_local_time, format_time, zone_name
+from connections.spec.times import format_day_and_time, format_local_time, format_time, zone_name, zone_named
 from portal.members.statuses import status
 from portal.members.templatetags.icons import lucide
 
@@ -96,9 +96,17 @@ def duration_of(constant: str, unit: str = "seconds") -> str:
 
 
 @register.filter
-def utc_time(at: datetime) -> str:
-    """For mails, whose readers' zone nobody knows."""
-    return format_time(at, zone=timezone.utc)
+def in_zone(at: datetime, name: str) -> str:
+    """For mails, and for times that are another's than the reader's: in the zone of this name, which it says."""
+    return format_time(at, zone=zone_named(name))
+
+
+@register.simple_tag
+def slot_time(at: datetime, name: str) -> SafeString:
+    """A `<time>` of a schedule, with its day of the week, in the zone of this name; its title says UTC."""
+    title = f"{at.astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
+    utc = at.astimezone(timezone.utc).isoformat(timespec="seconds")
+    return format_html(TIME, utc, title, format_day_and_time(at, zone_named(name)))
 
 
 @register.simple_tag
