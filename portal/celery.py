@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, after_setup_task_logger, beat_init, worker_init, worker_process_init
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    beat_init,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+)
+from django.db import close_old_connections
 
 from connections.jobs.bootsteps import LostAcknowledgements
 from connections.transport.log.redaction import add_redaction
@@ -19,10 +28,18 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["connections.jobs"])
+# Celery's fix-up for Django would close every connection before and after each task. Kept ones are closed where Django
+# closes a request's: when they are too old, or failed (connections/jobs/kept_connection.py has the rest).
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 app.steps["consumer"].add(LostAcknowledgements)
 
 # A pool child that is deep in a call would not notice that its worker was killed.
 worker_process_init.connect(die_with_worker)
+
+
+@task_prerun.connect
+def close_failed_connections(**kwargs: Any) -> None:
+    close_old_connections()
 
 
 @after_setup_logger.connect

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 from django.utils import timezone
 
-from connections.jobs import registry
+from connections.jobs import kept_connection, registry
 from connections.jobs.lease import Lease, TenantLease, lease_seconds, worker_name
 from connections.jobs.models import Job, JobState
 
@@ -69,6 +69,10 @@ def claim(job_id: UUID) -> Lease | None:
     The start is counted before the work begins, so a job that kills its process is parked after three starts.
     While a job of the same kind and subject is running, this one waits.
     """
+    return kept_connection.ask(lambda: _claim(job_id))
+
+
+def _claim(job_id: UUID) -> Lease | None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM jobs_job j WHERE id = %s AND (state = 'queued' AND due_at <= clock_timestamp()"

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from connections.jobs import registry, services
+from connections.jobs import doorbell, registry, services
 from connections.jobs.models import Job
 from connections.jobs.tasks import sweep
 from portal.devserver.state import Folders
@@ -70,6 +70,7 @@ def broker(tmp_path_factory, monkeypatch):
     valkey.start()
     monkeypatch.setattr(app.conf, "broker_url", valkey.address)
     monkeypatch.setattr(app.conf, "broker_write_url", valkey.address)
+    monkeypatch.setattr(doorbell, "_doorbell", doorbell._Doorbell())
     yield valkey
     valkey.stop()
 

@@ -17,8 +17,9 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connections.jobs import registry, services
+from connections.jobs.doorbell import ring
 from connections.jobs.models import Job, JobState
-from connections.jobs.tasks import ring, sweep
+from connections.jobs.tasks import sweep
 from connections.providers.registry import all_providers
 from connections.sync import engine
 from connections.sync.models import Record, RunState, StreamProgress
