@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from typing import Any
 
 from celery import Celery
@@ -14,9 +15,11 @@ from celery.signals import (
     task_prerun,
     worker_init,
     worker_process_init,
+    worker_shutting_down,
 )
 from django.db import close_old_connections
 
+from connections.jobs import owners, stopping
 from connections.jobs.bootsteps import LostAcknowledgements
 from connections.transport.log.redaction import add_redaction
 from portal.operations.parent_death import die_with_worker
@@ -50,10 +53,24 @@ def guard_celerys_own(logger: Any, **kwargs: Any) -> None:
 
 
 @worker_init.connect
-def refuse_bad_worker(**kwargs: Any) -> None:
+def begin_worker(sender: Any, **kwargs: Any) -> None:
     from portal.operations.start import refuse_bad_start  # needs the apps, which load after this module
 
     refuse_bad_start("worker")
+    owners.begin_worker(sender.concurrency if isinstance(sender.concurrency, int) else os.cpu_count() or 1)
+
+
+@worker_process_init.connect
+def begin_child(**kwargs: Any) -> None:
+    from connections.jobs.tasks import take_over_from_the_dead  # needs the apps, which load after this module
+
+    # A child that does not come up within four seconds is killed, and a database may let us wait for longer.
+    threading.Thread(target=take_over_from_the_dead, name="take-over", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def end_worker(**kwargs: Any) -> None:
+    stopping.ask_to_stop()
 
 
 @beat_init.connect

@@ -254,6 +254,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
     "health_check_interval": 25,
+    "priority_steps": [0],  # one list for each queue: nothing of ours has a priority within its queue
 }
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_BEAT_SCHEDULE = {

@@ -6,11 +6,13 @@ A message that is lost costs one sweep, no work; so ringing gives up soon and ne
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 from uuid import UUID
 
 from celery import current_app
@@ -22,7 +24,9 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 0.2  # for each answer of the broker, and for another thread that is ringing
-WORK_TASK = "jobs.work"
+WORK_OFF_TASK, WORK_TASK = "jobs.work_off", "jobs.work"
+MOST_WAITING = 16  # messages in a queue
+OFTEN_SECONDS = 0.1  # between two rings of this process, of which the second asks first how many wait
 # A broker that is gone or fails over, as kombu wraps it; and unwrapped what it answers to a single command, such as
 # MASTERDOWN to the question how long a queue is.
 BROKER_ERRORS = (OperationalError, OSError, RedisError)
@@ -35,6 +39,7 @@ class _Doorbell:
         self._lock = threading.Lock()
         self._broker: Connection | None = None
         self._opened_by = 0
+        self.rung_at: dict[str, float] = {}  # by time.monotonic, for each queue
 
     def use(self, say: Callable[[Connection], None]) -> None:
         """Call `say` with the connection. Raises one of BROKER_ERRORS, after 200 ms where nobody answers.
@@ -76,7 +81,8 @@ class _Doorbell:
         return self._broker
 
     def _close(self) -> None:
-        broker, self._broker = self._broker, None
+        broker: Any = self._broker
+        self._broker = None
         if broker is not None:
             with suppress(*BROKER_ERRORS):  # it is gone, and there is nothing left to say to it
                 broker.release()
@@ -85,32 +91,43 @@ class _Doorbell:
 _doorbell = _Doorbell()
 
 
-def ring(job_id: UUID, queue: str) -> None:
-    """Tell the workers of `queue`; when the broker does not answer within 200 ms, the sweep finds the job."""
-    try:
-        _doorbell.use(lambda broker: _send(broker, job_id, queue))
-    except BROKER_ERRORS as error:
-        logger.warning("doorbell for job %s not heard (%s); the sweep will find it", job_id, type(error).__name__)
+def ring(queue: str, since: float | None, *, times: int = 1) -> None:
+    """Tell workers of `queue` that something waits since then (seconds since 1970, of the database's clock; None: go on).
 
-
-def ring_for_all(jobs: list[tuple[UUID, str]], most_waiting: int) -> None:
-    """Ring for these (id, queue), in this order, until `most_waiting` messages wait in a queue.
-
-    Where a queue is long already its workers have enough to do; more messages would only make it longer.
+    When the broker does not answer within 200 ms, the sweep finds it. Each worker that hears does what is due until nothing
+    is left, so that more than a few messages in a queue would only make it longer.
     """
 
+    earliest = None if since is None else max(since, 0.0)  # JSON has no word for -inf, which somebody may have written
+
     def say(broker: Connection) -> None:
-        for queue in dict.fromkeys(queue for _, queue in jobs):
-            waiting = broker.default_channel.queue_declare(queue=queue).message_count
-            due = [job_id for job_id, its_queue in jobs if its_queue == queue]
-            for job_id in due[: max(most_waiting - waiting, 0)]:
-                _send(broker, job_id, queue)
+        waiting = 0
+        if times > 1 or time.monotonic() - _doorbell.rung_at.get(queue, -math.inf) < OFTEN_SECONDS:
+            channel: Any = broker.default_channel
+            waiting = channel.queue_declare(queue=queue).message_count
+        _doorbell.rung_at[queue] = time.monotonic()
+        for _ in range(min(times, MOST_WAITING - waiting)):
+            _send(broker, WORK_OFF_TASK, [queue, earliest], queue)
 
     try:
         _doorbell.use(say)
     except BROKER_ERRORS as error:
-        logger.warning("%d due jobs not rung for (%s); the next sweep will", len(jobs), type(error).__name__)
+        logger.warning("doorbell of %s not heard (%s); the sweep will find its jobs", queue, type(error).__name__)
 
 
-def _send(broker: Connection, job_id: UUID, queue: str) -> None:
-    current_app.send_task(WORK_TASK, [str(job_id)], queue=queue, connection=broker, retry=False)
+def ring_for_each(jobs: Sequence[tuple[UUID, str]]) -> None:
+    """Ring for these (id, queue) by id: for jobs to be taken over, each by itself."""
+
+    def say(broker: Connection) -> None:
+        for job_id, queue in jobs:
+            _send(broker, WORK_TASK, [str(job_id)], queue)
+
+    try:
+        if jobs:
+            _doorbell.use(say)
+    except BROKER_ERRORS as error:
+        logger.warning("%d jobs not rung for (%s); the next sweep will", len(jobs), type(error).__name__)
+
+
+def _send(broker: Connection, task: str, arguments: list[Any], queue: str) -> None:
+    current_app.send_task(task, arguments, queue=queue, connection=broker, retry=False)

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from tests.benchmarks import plain_celery, started
+from tests.benchmarks import plain_celery, portal_worker, started
 from tests.drills.house import House, until
 from tests.sandbox_server import REPOSITORY
 
@@ -78,8 +78,6 @@ class Bench:
         """From here on this process is one that asks for work, for the database too."""
         from django.db import connection as database
 
-        from tests.benchmarks import portal_worker
-
         portal_worker.register()
         login = urlsplit(self.house.plan.web_url)
         database.close()
@@ -89,10 +87,14 @@ class Bench:
 
     def queue_ours(self, name: str, tenant: uuid.UUID | None = None, due_at: datetime | None = None) -> None:
         from connections.jobs.services import enqueue
-        from tests.benchmarks.portal_worker import TINY
 
         subject = uuid.UUID(name)
-        enqueue(kind=TINY, subject=subject, tenant_id=tenant or self.tenants[subject.int % TENANTS], due_at=due_at)
+        enqueue(
+            kind=portal_worker.TINY,
+            subject=subject,
+            tenant_id=tenant or self.tenants[subject.int % TENANTS],
+            due_at=due_at,
+        )
 
     def queue_plain(self, name: str) -> None:
         plain_celery.tiny.delay(name)
@@ -225,11 +227,16 @@ class Bench:
 
     def rate_of_due_at_once(self, jobs: int) -> float:
         """Jobs a second, from the instant at which all of them were due."""
-        due_at = datetime.now(timezone.utc) + timedelta(seconds=max(3.0, jobs / 250))
+        due_at = datetime.now(timezone.utc) + timedelta(seconds=5)
         names = [str(uuid.uuid4()) for _ in range(jobs)]
         with self.portal_at_work():
-            for name in names:
-                self.queue_ours(name, due_at=due_at)
+            self.admin.execute(
+                "INSERT INTO jobs_job (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch,"
+                " reason, created_at) SELECT gen_random_uuid(), (%s::uuid[])[1 + number %% %s], %s, name, 'interactive',"
+                " 'queued', %s, 0, 0, '', 0, '', clock_timestamp()"
+                " FROM unnest(%s::uuid[]) WITH ORDINALITY AS subject (name, number)",
+                [self.tenants, TENANTS, portal_worker.TINY, due_at, names],
+            )
             if datetime.now(timezone.utc) > due_at:
                 sys.exit("FAILED: they were due before all were queued")
             at = self.await_started(names)

@@ -73,26 +73,26 @@ def test_a_claim_outlives_a_connection_that_was_cut_while_it_lay_idle(kind: Any,
 def test_rings_share_a_connection_and_another_is_opened_when_it_is_gone(broker: Any) -> None:
     link = client(broker)
     known = ids(link)
-    doorbell.ring(uuid.uuid4(), "sync")
+    doorbell.ring("sync", None)
     opened = ids(link) - known
-    doorbell.ring(uuid.uuid4(), "sync")
+    doorbell.ring("sync", None)
     assert ids(link) - known == opened != set()
     broker.stop()
-    doorbell.ring(uuid.uuid4(), "sync")  # nobody hears it, and nothing is raised
+    doorbell.ring("sync", None)  # nobody hears it, and nothing is raised
     broker.start()
     link = client(broker)
     known = ids(link)
-    doorbell.ring(uuid.uuid4(), "sync")
+    doorbell.ring("sync", None)
     before = link.llen("sync")
     for each in ids(link) - known:
         link.client_kill_filter(_id=each)
-    doorbell.ring(uuid.uuid4(), "sync")  # what it knew as open was cut: the same ring is heard over a new one
+    doorbell.ring("sync", None)  # what it knew as open was cut: the same ring is heard over a new one
     assert link.llen("sync") == before + 1
 
 
 def test_threads_ring_one_after_the_other_and_a_broker_that_stands_still_holds_nobody(broker: Any) -> None:
     def ring_together() -> None:
-        threads = [threading.Thread(target=doorbell.ring, args=(uuid.uuid4(), "sync")) for _ in range(8)]
+        threads = [threading.Thread(target=doorbell.ring, args=("sync", None)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -100,7 +100,7 @@ def test_threads_ring_one_after_the_other_and_a_broker_that_stands_still_holds_n
         assert not any(thread.is_alive() for thread in threads)
 
     link = client(broker)
-    doorbell.ring(uuid.uuid4(), "sync")
+    doorbell.ring("sync", None)
     known = ids(link)
     ring_together()
     assert ids(link) == known
