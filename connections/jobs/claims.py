@@ -18,6 +18,7 @@ from connections.jobs.registry import LANES
 # How far a claim looks back behind the last one, for jobs that were queued before it and committed after it.
 LOOK_BACK_SECONDS = 0.25
 
+# `state || ''`: not to be taken for the condition of another index (models.Job.Meta.indexes).
 _CLAIM = """
 WITH full_tenant AS MATERIALIZED (
     SELECT tenant_id FROM jobs_job WHERE state = 'running' AND starts > 0 AND lease_until > statement_timestamp()
@@ -27,7 +28,8 @@ WITH full_tenant AS MATERIALIZED (
     FROM unnest(%(queues)s::text[], %(lanes)s::int[], %(since)s::float8[]) WITH ORDINALITY AS line (queue, lane, since, place)
     CROSS JOIN LATERAL (
         SELECT waiting.id FROM jobs_job waiting
-        WHERE waiting.state = 'queued' AND waiting.queue = line.queue AND waiting.lane = line.lane
+        WHERE waiting.lease_until IS NULL AND waiting.ended_at IS NULL AND waiting.state || '' = 'queued'
+        AND waiting.queue = line.queue AND waiting.lane = line.lane
         AND waiting.due_at >= to_timestamp(line.since) AND waiting.due_at <= statement_timestamp()
         AND NOT EXISTS (SELECT 1 FROM jobs_job twin
             WHERE twin.kind = waiting.kind AND twin.subject = waiting.subject AND twin.state = 'running')
@@ -59,11 +61,11 @@ class Claimed:
     may_be_more: bool
 
 
-class Marks:
+class Positions:
     """Where the next claim of this process begins in each line, that is in each lane of a queue.
 
     What is done stays in the index for as long as any transaction is open that began before. Whatever was queued before a
-    mark was taken, or somebody else had it in hand. What comes to stand before it later brings its own time along with the
+    position was taken, or somebody else had it in hand. What comes to stand before it later brings its own time along with the
     doorbell (`look_back`), and the sweep looks from the beginning.
     """
 
@@ -72,6 +74,7 @@ class Marks:
         self._since: dict[tuple[str, int], float] = {}  # seconds since 1970, of the database's clock
 
     def since(self, line: tuple[str, int]) -> float:
+        """Seconds since 1970, -inf where nothing was claimed yet."""
         return self._since.get(line, -math.inf)
 
     def look_back(self, queue: str, since: float) -> None:
@@ -89,7 +92,7 @@ class Marks:
                     self._since[line] = max(to, since)
 
 
-marks = Marks()
+positions = Positions()
 
 
 def claim_due(queues: Sequence[str], limit: int) -> Claimed:
@@ -100,7 +103,7 @@ def claim_due(queues: Sequence[str], limit: int) -> Claimed:
     every place of this worker but one already.
     """
     lines = [(queue, lane) for queue in queues for lane in LANES]
-    since = [marks.since(line) for line in lines]
+    since = [positions.since(line) for line in lines]
     rows = kept_connection.ask(lambda: _claim(lines, since, limit))
     now, is_any_tenant_full = rows[0][:2]
     taken = [row[2:] for row in rows if row[2] is not None]
@@ -111,7 +114,7 @@ def claim_due(queues: Sequence[str], limit: int) -> Claimed:
         reached[place - 1 :] = [due, *since[place:]]
     if is_any_tenant_full:  # its jobs were passed over
         reached = [at if lane == 0 else before for at, before, (_, lane) in zip(reached, since, lines, strict=True)]
-    marks.move(lines, reached, since)
+    positions.move(lines, reached, since)
     leases = [held(*row[:-2], is_counted=is_counted) for row in taken]
     return Claimed(leases, is_counted, may_be_more=len(taken) == limit)
 
@@ -127,7 +130,7 @@ def _claim(lines: Sequence[tuple[str, int]], since: Sequence[float], limit: int)
                 "limit": limit,
                 "owner": owners.worker_name(),
                 "worker": owners.worker_prefix(),
-                "most": max(owners.slots() - 1, 1),
+                "most": max(owners.concurrency() - 1, 1),
                 "lease": lease_seconds(),
             },
         )

@@ -20,6 +20,9 @@ QUEUE_RIGHTS = (
     " created_at), UPDATE (due_at, state, reason, ended_at)"
 )
 
+# Neither in hand nor at an end; among such rows those that are queued are looked for.
+OPEN = Q(lease_until__isnull=True, ended_at__isnull=True)
+
 
 class JobState(models.TextChoices):
     QUEUED = "queued", _("queued")
@@ -58,14 +61,19 @@ class Job(models.Model):
         indexes = [
             # In the order of a claim, which begins where the last one ended: a transaction that is held open keeps every
             # entry of what is done, and walking those again and again would cost more and more.
-            models.Index(fields=["queue", "lane", "due_at"], name="jobs_due", condition=Q(state="queued")),
+            # Neither this nor the next ones are for rows by their `state`: to find a row by its id and state, or the next
+            # due one, the planner would take whichever index looks smallest, and walk all of it.
+            models.Index(fields=["queue", "lane", "due_at"], name="jobs_due", condition=OPEN),
             # Jobs that have a process for themselves (claims.py), few and long: how many of them a tenant has.
             models.Index(
                 fields=["lease_until"], name="jobs_alone", condition=Q(lease_until__isnull=False, starts__gt=0)
             ),
             models.Index(fields=["tenant", "queue", "-created_at"], name="jobs_of_tenant"),
-            # Not by `state`: to look a job up by its id and state, the planner would walk an index that looks so small.
-            models.Index(fields=["lease_until"], name="jobs_leased", condition=Q(lease_until__isnull=False)),
+            models.Index(
+                fields=["lease_until"],
+                name="jobs_leased",
+                condition=Q(lease_until__isnull=False, ended_at__isnull=True),
+            ),
             models.Index(fields=["kind", "subject", "-created_at"], name="jobs_of_subject"),
             models.Index(fields=["ended_at"], name="jobs_ended", condition=Q(ended_at__isnull=False)),
         ]
@@ -74,6 +82,11 @@ class Job(models.Model):
             # A running job without a lease would never be taken over, and the next one of its subject would wait for ever.
             models.CheckConstraint(
                 name="jobs_running_has_lease", condition=~Q(state="running") | Q(lease_until__isnull=False)
+            ),
+            # What the indexes leave out is never found: it would be stuck, and its kind and subject with it.
+            models.CheckConstraint(
+                name="jobs_found_by_workers",
+                condition=OPEN | Q(state="running", ended_at__isnull=True) | ~Q(state__in=("queued", "running")),
             ),
             # What no claim looks for would keep its kind and subject for itself for ever.
             models.CheckConstraint(name="jobs_known_line", condition=Q(queue__in=QUEUES, lane__in=LANES)),

@@ -9,17 +9,18 @@ from pathlib import Path
 from django.db import connection
 
 _worker = 0  # the process id of the worker that this process belongs to; it has forked its pool's children
-_slots = 1  # how many jobs that worker does at a time
+_concurrency = 1  # how many jobs that worker does at a time
 
 
-def begin_worker(slots: int) -> None:
+def begin_worker(concurrency: int) -> None:
     """This process is a worker that will do so many jobs at a time, in threads or in children that it forks from now on."""
-    global _worker, _slots
-    _worker, _slots = os.getpid(), slots
+    global _worker, _concurrency
+    _worker, _concurrency = os.getpid(), concurrency
 
 
-def slots() -> int:
-    return _slots
+def concurrency() -> int:
+    """How many jobs the worker that this process belongs to does at a time; 1 where it belongs to none."""
+    return _concurrency
 
 
 def _place() -> str:
@@ -58,7 +59,7 @@ def dead_owners() -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT owner FROM jobs_job WHERE state = 'running' AND lease_until > statement_timestamp()"
-            " AND starts_with(owner, %s)",
+            " AND ended_at IS NULL AND starts_with(owner, %s)",
             [place_prefix()],
         )
         return [owner for (owner,) in cursor.fetchall() if not _lives(owner)]

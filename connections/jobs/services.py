@@ -125,17 +125,18 @@ def succeed(*leases: Lease, reason: str = "") -> None:
     """
     if not leases:
         return
-    ids = [lease.job_id for lease in leases]
     with connection.cursor() as cursor:
         cursor.execute(
-            "WITH held AS (SELECT * FROM unnest(%s::uuid[], %s::bigint[]) AS held (id, epoch)),"
+            # Arrays that the planner cannot count: it would rather read all of a table that is small yet.
+            "WITH held AS (SELECT * FROM unnest((SELECT %s::uuid[]), (SELECT %s::bigint[])) AS held (id, epoch)),"
             " ended AS (UPDATE jobs_job SET state = 'succeeded', reason = %s, ended_at = clock_timestamp(),"
-            " lease_until = NULL, owner = '' FROM held WHERE jobs_job.id = ANY(%s) AND jobs_job.id = held.id"
+            " lease_until = NULL, owner = '' FROM held WHERE jobs_job.id = held.id"
             " AND jobs_job.epoch = held.epoch AND state = 'running' RETURNING kind, subject)"
             " SELECT next.queue, extract(epoch FROM next.due_at)::float8 FROM ended"
-            " JOIN jobs_job next ON next.kind = ended.kind AND next.subject = ended.subject AND next.state = 'queued'"
+            " CROSS JOIN LATERAL (SELECT queue, due_at FROM jobs_job twin WHERE twin.kind = ended.kind"
+            " AND twin.subject = ended.subject AND twin.state = 'queued' LIMIT 1) AS next"
             " WHERE next.due_at <= clock_timestamp()",
-            [ids, [lease.epoch for lease in leases], reason, ids],
+            [[lease.job_id for lease in leases], [lease.epoch for lease in leases], reason],
         )
         for queue, since in cursor.fetchall():
             ring_after_commit(queue, since)
@@ -254,7 +255,7 @@ def expire_leases_of(dead: Sequence[str]) -> list[tuple[UUID, str]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE jobs_job SET lease_until = clock_timestamp() WHERE state = 'running'"
-            " AND lease_until > statement_timestamp() AND owner = ANY(%s) RETURNING id, queue",
+            " AND lease_until > statement_timestamp() AND ended_at IS NULL AND owner = ANY(%s) RETURNING id, queue",
             [list(dead)],
         )
         return list(cursor.fetchall())
@@ -265,6 +266,7 @@ def expired(limit: int) -> list[tuple[UUID, str]]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT id, queue FROM jobs_job WHERE state = 'running' AND lease_until < statement_timestamp()"
+            " AND ended_at IS NULL"
             " ORDER BY lease_until LIMIT %s",
             [limit],
         )
@@ -280,7 +282,8 @@ def due(limit: int, since: float) -> list[tuple[str, int, float]]:
         cursor.execute(
             "SELECT line.queue, count(*), extract(epoch FROM min(job.due_at))::float8"
             " FROM unnest(%s::text[]) AS line (queue) CROSS JOIN unnest(%s::int[]) AS lane CROSS JOIN LATERAL ("
-            " SELECT due_at FROM jobs_job WHERE state = 'queued' AND queue = line.queue AND jobs_job.lane = lane.lane"
+            " SELECT due_at FROM jobs_job WHERE lease_until IS NULL AND ended_at IS NULL AND state || '' = 'queued'"
+            " AND queue = line.queue AND jobs_job.lane = lane.lane"
             " AND due_at >= to_timestamp(%s) AND due_at <= statement_timestamp() ORDER BY due_at LIMIT %s) AS job"
             " GROUP BY line.queue",
             [list(QUEUES), list(LANES), since, limit],

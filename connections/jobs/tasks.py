@@ -36,7 +36,7 @@ def work_off(queue: str, since: float | None = None) -> None:
         logger.warning("a doorbell rang for a queue that this worker does not serve")
         return
     if isinstance(since, float | int) and math.isfinite(since):
-        claims.marks.look_back(queue, since)
+        claims.positions.look_back(queue, since)
     ends_at = time.monotonic() + TURN_SECONDS
     while True:
         begun = time.monotonic()

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='job',
-            index=models.Index(condition=models.Q(('state', 'queued')), fields=['queue', 'lane', 'due_at'], name='jobs_due'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('lease_until__isnull', True)), fields=['queue', 'lane', 'due_at'], name='jobs_due'),
         ),
         migrations.AddIndex(
             model_name='job',
@@ -55,7 +55,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='job',
-            index=models.Index(condition=models.Q(('lease_until__isnull', False)), fields=['lease_until'], name='jobs_leased'),
+            index=models.Index(condition=models.Q(('ended_at__isnull', True), ('lease_until__isnull', False)), fields=['lease_until'], name='jobs_leased'),
+        ),
+        migrations.AddConstraint(
+            model_name='job',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('lease_until__isnull', True)), models.Q(('ended_at__isnull', True), ('state', 'running')), models.Q(('state__in', ('queued', 'running')), _negated=True), _connector='OR'), name='jobs_found_by_workers'),
         ),
         migrations.AddConstraint(
             model_name='job',
