@@ -12,7 +12,7 @@ from connections.jobs.keeper import keeper
 from connections.jobs.lease import Lease
 
 LONG_SECONDS = 0.02  # a job that lasts longer keeps none of the others waiting
-BATCH_SECONDS = 0.01  # how long a batch may take, because who comes meanwhile waits for its end
+BATCH_SECONDS = 0.01  # how long the jobs of a batch may take, because who comes meanwhile waits for its end
 MOST_JOBS = 64
 
 
@@ -32,6 +32,7 @@ class Batch:
         self._begun = 0.0
         self._is_counted = is_counted
         self.was_long = False  # whether one of its jobs was
+        self.seconds = 0.0  # that its jobs took; what the database takes is the same for few and for many
 
     def work(self, do: Callable[[Lease], bool]) -> None:
         """Call `do` for each job. It returns whether the job is done; else it has written down itself what became of it."""
@@ -42,7 +43,9 @@ class Batch:
                 is_done = do(lease)
                 with self._lock:
                     self._in_hand = None
-                    self.was_long |= time.monotonic() - self._begun > LONG_SECONDS
+                    lasted = time.monotonic() - self._begun
+                    self.seconds += lasted
+                    self.was_long |= lasted > LONG_SECONDS
                     if is_done:
                         self._done.append(lease)
         finally:
@@ -83,11 +86,11 @@ class BatchSize:
     def __init__(self) -> None:
         self.jobs = 2
 
-    def learn(self, batch: Batch, jobs: int, seconds: float) -> None:
-        """The batch of so many jobs took so long, with taking them and writing their ends."""
+    def learn(self, batch: Batch, jobs: int) -> None:
+        """From a batch of so many jobs that is done."""
         if batch.was_long:
             self.jobs = 1
-        elif seconds > BATCH_SECONDS:
+        elif batch.seconds > BATCH_SECONDS:
             self.jobs = max(self.jobs // 2, 2)  # of two, one that comes alone is known to be the last
         elif jobs >= self.jobs:
             self.jobs = min(self.jobs * 2, MOST_JOBS)

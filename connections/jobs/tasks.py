@@ -39,12 +39,11 @@ def work_off(queue: str, since: float | None = None) -> None:
         claims.positions.look_back(queue, since)
     ends_at = time.monotonic() + TURN_SECONDS
     while True:
-        begun = time.monotonic()
         claimed = claims.claim_due(served, _size.jobs)
         batch = Batch(claimed.leases, is_counted=claimed.is_counted)
         if claimed.leases:
             batch.work(_do)
-            _size.learn(batch, len(claimed.leases), time.monotonic() - begun)
+            _size.learn(batch, len(claimed.leases))
         # After a long one others of its tenant may be taken, who were passed over for it.
         if not claimed.may_be_more and not batch.was_long:
             return
