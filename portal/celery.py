@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, after_setup_task_logger, beat_init, worker_init, worker_process_init
+from celery.signals import (
+    after_setup_logger,
+    after_setup_task_logger,
+    beat_init,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+    worker_shutting_down,
+)
+from django.db import close_old_connections
 
+from connections.jobs import owners, stopping
 from connections.jobs.bootsteps import LostAcknowledgements
 from connections.transport.log.redaction import add_redaction
 from portal.operations.parent_death import die_with_worker
@@ -19,10 +31,18 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["connections.jobs"])
+# Celery's fix-up for Django would close every connection before and after each task. Kept ones are closed where Django
+# closes a request's: when they are too old, or failed (connections/jobs/kept_connection.py has the rest).
+app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 app.steps["consumer"].add(LostAcknowledgements)
 
 # A pool child that is deep in a call would not notice that its worker was killed.
 worker_process_init.connect(die_with_worker)
+
+
+@task_prerun.connect
+def close_failed_connections(**kwargs: Any) -> None:
+    close_old_connections()
 
 
 @after_setup_logger.connect
@@ -33,10 +53,24 @@ def guard_celerys_own(logger: Any, **kwargs: Any) -> None:
 
 
 @worker_init.connect
-def refuse_bad_worker(**kwargs: Any) -> None:
+def begin_worker(sender: Any, **kwargs: Any) -> None:
     from portal.operations.start import refuse_bad_start  # needs the apps, which load after this module
 
     refuse_bad_start("worker")
+    owners.begin_worker(sender.concurrency if isinstance(sender.concurrency, int) else os.cpu_count() or 1)
+
+
+@worker_process_init.connect
+def begin_child(**kwargs: Any) -> None:
+    from connections.jobs.tasks import take_over_from_the_dead  # needs the apps, which load after this module
+
+    # A child that does not come up within four seconds is killed, and a database may let us wait for longer.
+    threading.Thread(target=take_over_from_the_dead, name="take-over", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def end_worker(**kwargs: Any) -> None:
+    stopping.ask_to_stop()
 
 
 @beat_init.connect

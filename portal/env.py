@@ -132,7 +132,8 @@ def database(name: str) -> dict[str, Any]:
         "HOST": host,
         "PORT": str(port or ""),
         "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
+        # Workers find out by the statement with which they take work (connections/jobs/kept_connection.py).
+        "CONN_HEALTH_CHECKS": process != "worker",
         "OPTIONS": {
             "application_name": f"portal-{process}",
             "connect_timeout": CONNECT_SECONDS,

@@ -229,7 +229,7 @@ EMAIL_BACKEND = "portal.notices.mail.QueuedBackend"
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("PORTAL_MAIL_FROM", "Pilotage <pilotage@localhost>")
 DEMO_MAIL_DIR = VAR_DIR / "mail"
 
-# Celery is the doorbell (connections/jobs): a message carries a job id, and losing or doubling it is harmless.
+# Celery is the doorbell (connections/jobs): a message names a queue or a job, and losing or doubling it is harmless.
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
@@ -254,6 +254,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 5,
     "health_check_interval": 25,
+    "priority_steps": [0],  # one list for each queue: nothing of ours has a priority within its queue
 }
 CELERY_TASK_DEFAULT_QUEUE = "interactive"
 CELERY_BEAT_SCHEDULE = {

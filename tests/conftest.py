@@ -303,14 +303,14 @@ def connected(connection: Any, sandbox: Any) -> Any:
 @pytest.fixture
 def work_off(rows: None) -> Callable[..., int]:
     """`work_off()` does every due job in this process, as the worker role, and returns how many it did."""
-    from connections.jobs import services
     from connections.jobs.tasks import work
+    from tests.due_jobs import due
 
     def run(most: int = 200) -> int:
         done = 0
         with acting_as("worker"):
             while done < most:
-                found = services.due(1)
+                found = due(1)
                 if not found:
                     return done
                 work(str(found[0][0]))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,34 +9,22 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
-from django.conf import settings
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
+from connections.jobs import stopping
+from connections.jobs.keeper import keeper, lease_seconds
 from connections.tenancy.scope import tenant_scope
-
-logger = logging.getLogger(__name__)
-
-
-HEARTBEATS_PER_LEASE = 3
-HEARTBEAT_STOP_SECONDS = 5
-
-
-def lease_seconds() -> float:
-    """How long a lease holds unless its heartbeat renews it."""
-    return float(settings.JOBS_LEASE_SECONDS)
 
 
 class LeaseLost(Exception):
     """Another worker holds this job now, or it was cancelled: what this worker was about to write is not written."""
 
 
-def worker_name() -> str:
-    """This process, as the queue names it: `host:process id`."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
 class Lease:
-    """One job that this worker holds. Used as a context manager, it keeps itself alive by heartbeat."""
+    """One job that this worker holds. Used as a context manager, it is kept alive by the process's heartbeat.
+
+    `starts`: how often the work was begun without an end, this time included.
+    """
 
     def __init__(self, *, job_id: UUID, kind: str, subject: UUID, epoch: int, starts: int, failures: int) -> None:
         self.job_id = job_id
@@ -49,13 +34,24 @@ class Lease:
         self.starts = starts
         self.failures = failures
         self._lost = threading.Event()
-        self._ended = threading.Event()
-        self._heartbeat: threading.Thread | None = None
 
     @property
     def is_lost(self) -> bool:
-        """True as soon as a heartbeat was refused: start nothing new."""
+        """True as soon as a heartbeat was refused, or this worker was asked to stop: start nothing new.
+
+        A handler that sees it may raise LeaseLost between two transactions. Where the worker only stops, the job is handed
+        back then, and another one goes on.
+        """
+        return self.is_taken or stopping.is_asked()
+
+    @property
+    def is_taken(self) -> bool:
+        """True as soon as it is known that somebody else holds the job, or that it was cancelled."""
         return self._lost.is_set()
+
+    def lose(self) -> None:
+        """It was found out that the job is not this worker's any more."""
+        self._lost.set()
 
     @contextmanager
     def scope(self) -> Iterator[None]:
@@ -80,7 +76,7 @@ class Lease:
                 [f"{int(lease_seconds() * 1000)}ms", self.job_id, self.epoch],
             )
             if cursor.fetchone() is None:
-                self._lost.set()
+                self.lose()
                 raise LeaseLost(str(self.job_id))
 
     def forget_crashes(self) -> None:
@@ -96,40 +92,13 @@ class Lease:
                 )
 
     def __enter__(self) -> Self:
-        self._heartbeat = threading.Thread(target=self._keep_alive, name="lease-heartbeat", daemon=True)
-        self._heartbeat.start()
+        keeper.hold(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._ended.set()
-        if self._heartbeat is not None:
-            self._heartbeat.join(timeout=HEARTBEAT_STOP_SECONDS)
-
-    def _keep_alive(self) -> None:
-        try:
-            while not self._ended.wait(lease_seconds() / HEARTBEATS_PER_LEASE):
-                if not self._renew():
-                    self._lost.set()
-                    return
-        finally:
-            connections.close_all()  # this thread's own connection
-
-    def _renew(self) -> bool:
-        try:
-            with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(
-                    "UPDATE jobs_job SET lease_until = clock_timestamp() + make_interval(secs => %s)"
-                    " WHERE id = %s AND epoch = %s AND state = 'running'",
-                    [lease_seconds(), self.job_id, self.epoch],
-                )
-                return bool(cursor.rowcount == 1)
-        except Exception:
-            # The database did not answer: the lease may still be ours, and the epoch decides when we write.
-            logger.exception("lease of job %s not renewed", self.job_id)
-            connection.close()
-            return True
+        keeper.release(self)
 
 
 class TenantLease(Lease):
@@ -147,3 +116,23 @@ class TenantLease(Lease):
         with tenant_scope(self.tenant_id):
             self.check()
             yield
+
+
+def held(
+    job_id: UUID,
+    tenant_id: UUID | None,
+    kind: str,
+    subject: UUID,
+    epoch: int,
+    starts: int,
+    failures: int,
+    *,
+    is_counted: bool,
+) -> Lease:
+    """The lease of a row that was taken just now, `starts` as it stands there: `is_counted` with this one, or without."""
+    starts += not is_counted
+    if tenant_id is None:
+        return Lease(job_id=job_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures)
+    return TenantLease(
+        job_id=job_id, tenant_id=tenant_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures
+    )

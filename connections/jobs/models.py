@@ -9,15 +9,19 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connections.jobs.registry import LANES, QUEUES
 from connections.tenancy.models import Tenant
 from connections.tenancy.row_security import NoRowSecurity
 
 # The rights of processes that ask for work: they put it into the queue, move its time and cancel it. The lease and the
 # counts are the workers' alone.
 QUEUE_RIGHTS = (
-    "SELECT, INSERT (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch, reason, created_at),"
-    " UPDATE (due_at, state, reason, ended_at)"
+    "SELECT, INSERT (id, tenant_id, kind, subject, queue, lane, burst, state, due_at, starts, failures, owner, epoch, reason,"
+    " created_at), UPDATE (due_at, state, reason, ended_at)"
 )
+
+# Neither in hand nor at an end; among such rows those that are queued are looked for.
+OPEN = Q(lease_until__isnull=True, ended_at__isnull=True)
 
 
 class JobState(models.TextChoices):
@@ -32,10 +36,13 @@ class Job(models.Model):
     """Do `kind` to `subject`. The row is the truth; a Celery message only says that it may be due."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, null=True, db_index=False, related_name="+")
     kind = models.CharField(_("kind"), max_length=60)
     subject = models.UUIDField(_("subject"))
     queue = models.CharField(_("queue"), max_length=20)
+    lane = models.PositiveSmallIntegerField(_("lane"), db_default=0)
+    # How many its tenant had asked for right before it in this queue; one is forgotten every second.
+    burst = models.PositiveIntegerField(_("burst"), db_default=0)
     state = models.CharField(_("state"), max_length=12, choices=JobState.choices, default=JobState.QUEUED)
     due_at = models.DateTimeField(_("due at"), default=timezone.now)
     # Counted before the work starts and forgotten when it hands back: what is left are crashes.
@@ -52,8 +59,21 @@ class Job(models.Model):
         verbose_name = _("job")
         verbose_name_plural = _("jobs")
         indexes = [
-            models.Index(fields=["due_at"], name="jobs_due", condition=Q(state="queued")),
-            models.Index(fields=["lease_until"], name="jobs_leased", condition=Q(state="running")),
+            # In the order of a claim, which begins where the last one ended: a transaction that is held open keeps every
+            # entry of what is done, and walking those again and again would cost more and more.
+            # Neither this nor the next ones are for rows by their `state`: to find a row by its id and state, or the next
+            # due one, the planner would take whichever index looks smallest, and walk all of it.
+            models.Index(fields=["queue", "lane", "due_at"], name="jobs_due", condition=OPEN),
+            # Jobs that have a process for themselves (claims.py), few and long: how many of them a tenant has.
+            models.Index(
+                fields=["lease_until"], name="jobs_alone", condition=Q(lease_until__isnull=False, starts__gt=0)
+            ),
+            models.Index(fields=["tenant", "queue", "-created_at"], name="jobs_of_tenant"),
+            models.Index(
+                fields=["lease_until"],
+                name="jobs_leased",
+                condition=Q(lease_until__isnull=False, ended_at__isnull=True),
+            ),
             models.Index(fields=["kind", "subject", "-created_at"], name="jobs_of_subject"),
             models.Index(fields=["ended_at"], name="jobs_ended", condition=Q(ended_at__isnull=False)),
         ]
@@ -63,6 +83,13 @@ class Job(models.Model):
             models.CheckConstraint(
                 name="jobs_running_has_lease", condition=~Q(state="running") | Q(lease_until__isnull=False)
             ),
+            # What the indexes leave out is never found: it would be stuck, and its kind and subject with it.
+            models.CheckConstraint(
+                name="jobs_found_by_workers",
+                condition=OPEN | Q(state="running", ended_at__isnull=True) | ~Q(state__in=("queued", "running")),
+            ),
+            # What no claim looks for would keep its kind and subject for itself for ever.
+            models.CheckConstraint(name="jobs_known_line", condition=Q(queue__in=QUEUES, lane__in=LANES)),
             NoRowSecurity(
                 name="jobs_job_rights",
                 reason="the header a sweeper must see across tenants: ids, kind, times and lease; what to do with "

@@ -3,36 +3,44 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from connections.jobs import registry
-from connections.jobs.lease import Lease, TenantLease, lease_seconds, worker_name
+from connections.jobs import kept_connection, owners, registry
+from connections.jobs.keeper import lease_seconds
+from connections.jobs.lease import Lease, held
 from connections.jobs.models import Job, JobState
+from connections.jobs.registry import LANES, QUEUES
 
 logger = logging.getLogger(__name__)
 
 MOST_CRASHES = 3  # of one job without progress in between, before it is parked
 
-# Set by tasks.py: rings Celery for a job id and a queue, gives up after 200 ms.
-_ring: Callable[[UUID, str], None] | None = None
+# From how many jobs on, asked for at once by one tenant in one queue, its next ones stand in the second lane, and in the
+# third. Each lane comes before the next, so that who asks for little does not wait for who asked for much.
+BURST_OF_LANE = (16, 256)
+LONGEST_BURST = 1024
+
+# Set by tasks.py: rings for a queue, in which something waits since an instant (seconds since 1970, of the database's
+# clock). Gives up after 200 ms.
+_ring: Callable[[str, float], None] | None = None
 
 
-def connect_doorbell(ring: Callable[[UUID, str], None]) -> None:
-    """`ring` is called with a job's id and its queue after each commit that queues one for now."""
+def connect_doorbell(ring: Callable[[str, float], None]) -> None:
+    """`ring` is called with a queue and a time after each commit that queues a job for now."""
     global _ring
     _ring = ring
 
 
-def ring_after_commit(job_id: UUID, queue: str) -> None:
-    """Tell the workers of this queue about the job as soon as they can see its row."""
+def ring_after_commit(queue: str, since: float) -> None:
+    """Tell the workers of this queue as soon as they can see what is due since then."""
     if _ring is not None:
         ring = _ring
-        transaction.on_commit(lambda: ring(job_id, queue), robust=True)
+        transaction.on_commit(lambda: ring(queue, since), robust=True)
 
 
 def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetime | None = None) -> UUID:
@@ -51,15 +59,33 @@ def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetim
         raise ValueError(message)
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO jobs_job (id, tenant_id, kind, subject, queue, state, due_at, starts, failures, owner, epoch,"
-            " reason, created_at) VALUES (%s, %s, %s, %s, %s, 'queued', coalesce(%s, clock_timestamp()), 0, 0, '', 0,"
-            " '', clock_timestamp()) ON CONFLICT (kind, subject) WHERE state = 'queued'"
-            " DO UPDATE SET due_at = least(jobs_job.due_at, excluded.due_at) RETURNING id",
-            [uuid4(), tenant_id, kind, subject, registered.queue, due_at],
+            "WITH before AS (SELECT least(greatest(burst - extract(epoch FROM clock_timestamp() - created_at), 0), %(longest)s)"
+            " AS burst FROM jobs_job WHERE tenant_id = %(tenant)s AND queue = %(queue)s AND created_at"
+            " BETWEEN statement_timestamp() - interval '1 hour' AND statement_timestamp() ORDER BY created_at DESC LIMIT 1),"
+            " asked AS (SELECT coalesce((SELECT burst FROM before), 0) AS burst)"
+            " INSERT INTO jobs_job (id, tenant_id, kind, subject, queue, lane, burst, state, due_at, starts, failures, owner,"
+            " epoch, reason, created_at) SELECT %(id)s, %(tenant)s, %(kind)s, %(subject)s, %(queue)s,"
+            " CASE WHEN burst < %(second)s THEN 0 WHEN burst < %(third)s THEN 1 ELSE 2 END,"
+            " burst + 1, 'queued', coalesce(%(due_at)s, clock_timestamp()), 0, 0, '', 0, '', clock_timestamp() FROM asked"
+            " ON CONFLICT (kind, subject) WHERE state = 'queued'"
+            " DO UPDATE SET due_at = least(jobs_job.due_at, excluded.due_at)"
+            " RETURNING id, queue, extract(epoch FROM due_at)::float8",
+            {
+                "id": uuid4(),
+                "tenant": tenant_id,
+                "kind": kind,
+                "subject": subject,
+                "queue": registered.queue,
+                "due_at": due_at,
+                "second": BURST_OF_LANE[0],
+                "third": BURST_OF_LANE[1],
+                "longest": LONGEST_BURST,
+            },
         )
-        job_id: UUID = cursor.fetchone()[0]
+        job_id: UUID
+        job_id, queue, since = cursor.fetchone()
     if due_at is None:
-        ring_after_commit(job_id, registered.queue)
+        ring_after_commit(queue, since)
     return job_id
 
 
@@ -69,6 +95,10 @@ def claim(job_id: UUID) -> Lease | None:
     The start is counted before the work begins, so a job that kills its process is parked after three starts.
     While a job of the same kind and subject is running, this one waits.
     """
+    return kept_connection.ask(lambda: _claim_one(job_id))
+
+
+def _claim_one(job_id: UUID) -> Lease | None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM jobs_job j WHERE id = %s AND (state = 'queued' AND due_at <= clock_timestamp()"
@@ -82,38 +112,50 @@ def claim(job_id: UUID) -> Lease | None:
         cursor.execute(
             "UPDATE jobs_job SET state = 'running', owner = %s, epoch = epoch + 1, starts = starts + 1,"
             " lease_until = clock_timestamp() + make_interval(secs => %s), reason = '' WHERE id = %s"
-            " RETURNING tenant_id, kind, subject, epoch, starts, failures",
-            [worker_name(), lease_seconds(), job_id],
+            " RETURNING id, tenant_id, kind, subject, epoch, starts, failures",
+            [owners.worker_name(), lease_seconds(), job_id],
         )
-        tenant_id, kind, subject, epoch, starts, failures = cursor.fetchone()
-    if tenant_id is None:
-        return Lease(job_id=job_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures)
-    return TenantLease(
-        job_id=job_id,
-        tenant_id=tenant_id,
-        kind=kind,
-        subject=subject,
-        epoch=epoch,
-        starts=starts,
-        failures=failures,
-    )
+        return held(*cursor.fetchone(), is_counted=True)
 
 
-def succeed(lease: Lease) -> None:
-    """The work is done. Does nothing where the job is somebody else's by now."""
-    _end(lease, JobState.SUCCEEDED, "")
-    _ring_for_next(lease)
+def succeed(*leases: Lease, reason: str = "") -> None:
+    """The work is done. Nothing happens to jobs that are somebody else's by now.
 
-
-def _ring_for_next(lease: Lease) -> None:
-    """For the same work that was asked for while this job ran: its doorbell rang in vain then, and only a sweep would
-    find it.
+    Rings for the same work where it was asked for while its job ran: its doorbell rang in vain then.
     """
-    waiting = Job.objects.filter(
-        kind=lease.kind, subject=lease.subject, state=JobState.QUEUED, due_at__lte=timezone.now()
-    )
-    for job_id, queue in waiting.values_list("id", "queue"):
-        ring_after_commit(job_id, queue)
+    if not leases:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            # Arrays that the planner cannot count: it would rather read all of a table that is small yet.
+            "WITH held AS (SELECT * FROM unnest((SELECT %s::uuid[]), (SELECT %s::bigint[])) AS held (id, epoch)),"
+            " ended AS (UPDATE jobs_job SET state = 'succeeded', reason = %s, ended_at = clock_timestamp(),"
+            " lease_until = NULL, owner = '' FROM held WHERE jobs_job.id = held.id"
+            " AND jobs_job.epoch = held.epoch AND state = 'running' RETURNING kind, subject)"
+            " SELECT next.queue, extract(epoch FROM next.due_at)::float8 FROM ended"
+            " CROSS JOIN LATERAL (SELECT queue, due_at FROM jobs_job twin WHERE twin.kind = ended.kind"
+            " AND twin.subject = ended.subject AND twin.state = 'queued' LIMIT 1) AS next"
+            " WHERE next.due_at <= clock_timestamp()",
+            [[lease.job_id for lease in leases], [lease.epoch for lease in leases], reason],
+        )
+        for queue, since in cursor.fetchall():
+            ring_after_commit(queue, since)
+
+
+def count_start(lease: Lease) -> None:
+    """Of a job that was taken together with others, when it has begun: so that its crash would count."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE jobs_job SET starts = starts + 1 WHERE id = %s AND epoch = %s AND state = 'running'",
+            [lease.job_id, lease.epoch],
+        )
+
+
+def put_back(leases: Iterable[Lease]) -> None:
+    """Queue what was taken and not begun, at its own place in the line, as if nobody had taken it."""
+    for lease in leases:
+        with transaction.atomic():
+            _requeue(lease, reason="", starts=lease.starts - 1, failures=lease.failures, keep_place=True)
 
 
 def park(lease: Lease, reason: str) -> None:
@@ -159,7 +201,16 @@ def fail(lease: Lease, error: BaseException) -> None:
         _requeue(lease, due_at=timezone.now() + wait, reason=reason, starts=0, failures=failures)
 
 
-def _requeue(lease: Lease, *, due_at: datetime | None, reason: str, starts: int, failures: int) -> None:
+def _requeue(
+    lease: Lease,
+    *,
+    reason: str,
+    starts: int,
+    failures: int,
+    due_at: datetime | None = None,
+    keep_place: bool = False,
+) -> None:
+    """Anew at `due_at`, None for now; or at the time that it was due."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT queue, EXISTS (SELECT 1 FROM jobs_job t WHERE t.kind = j.kind AND t.subject = j.subject"
@@ -171,16 +222,17 @@ def _requeue(lease: Lease, *, due_at: datetime | None, reason: str, starts: int,
             return  # somebody else holds it now
         queue, is_queued_again = row
         if is_queued_again:
-            _end(lease, JobState.SUCCEEDED, "its queued twin goes on")
-            _ring_for_next(lease)
+            succeed(lease, reason="its queued twin goes on")
             return
         cursor.execute(
-            "UPDATE jobs_job SET state = 'queued', due_at = coalesce(%s, clock_timestamp()), lease_until = NULL,"
-            " owner = '', starts = %s, failures = %s, reason = %s WHERE id = %s",
-            [due_at, starts, failures, reason[:200], lease.job_id],
+            "UPDATE jobs_job SET state = 'queued', due_at = CASE WHEN %s THEN due_at ELSE coalesce(%s, clock_timestamp()) END,"
+            " lease_until = NULL, owner = '', starts = %s, failures = %s, reason = %s WHERE id = %s"
+            " RETURNING extract(epoch FROM due_at)::float8",
+            [keep_place, due_at, starts, failures, reason[:200], lease.job_id],
         )
+        since = cursor.fetchone()[0]
     if due_at is None:
-        ring_after_commit(lease.job_id, queue)
+        ring_after_commit(queue, since)
 
 
 def cancel(*, kind: str, subject: UUID) -> int:
@@ -198,18 +250,42 @@ def queue_again(job: Job) -> UUID:
     return enqueue(kind=job.kind, subject=job.subject, tenant_id=job.tenant_id)
 
 
-def due(limit: int) -> list[tuple[UUID, str]]:
-    """(id, queue) of jobs to ring for, oldest first: ones whose holder stopped renewing, and due ones.
+def expire_leases_of(dead: Sequence[str]) -> list[tuple[UUID, str]]:
+    """End the leases of these owners at once, and return (id, queue) of their jobs. The starts stay counted."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE jobs_job SET lease_until = clock_timestamp() WHERE state = 'running'"
+            " AND lease_until > statement_timestamp() AND ended_at IS NULL AND owner = ANY(%s) RETURNING id, queue",
+            [list(dead)],
+        )
+        return list(cursor.fetchall())
 
-    At most `limit` of each kind and queue, so that a long line in one queue does not hide the other.
+
+def expired(limit: int) -> list[tuple[UUID, str]]:
+    """(id, queue) of jobs whose holder stopped renewing, the longest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, queue FROM jobs_job WHERE state = 'running' AND lease_until < statement_timestamp()"
+            " AND ended_at IS NULL"
+            " ORDER BY lease_until LIMIT %s",
+            [limit],
+        )
+        return list(cursor.fetchall())
+
+
+def due(limit: int, since: float) -> list[tuple[str, int, float]]:
+    """(queue, how many, since when) of jobs that wait and are due, counted to `limit` in each lane of a queue.
+
+    Looked for from `since` on, seconds since 1970 by the database's clock; -inf for all.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT job.id, each.queue FROM unnest(%s::text[]) WITH ORDINALITY AS each (queue, place), LATERAL ("
-            " (SELECT id, lease_until AS since FROM jobs_job WHERE state = 'running' AND queue = each.queue"
-            " AND lease_until < clock_timestamp() ORDER BY lease_until LIMIT %s) UNION ALL"
-            " (SELECT id, due_at FROM jobs_job WHERE state = 'queued' AND queue = each.queue"
-            " AND due_at <= clock_timestamp() ORDER BY due_at LIMIT %s)) AS job ORDER BY each.place, job.since",
-            [list(registry.QUEUES), limit, limit],
+            "SELECT line.queue, count(*), extract(epoch FROM min(job.due_at))::float8"
+            " FROM unnest(%s::text[]) AS line (queue) CROSS JOIN unnest(%s::int[]) AS lane CROSS JOIN LATERAL ("
+            " SELECT due_at FROM jobs_job WHERE lease_until IS NULL AND ended_at IS NULL AND state || '' = 'queued'"
+            " AND queue = line.queue AND jobs_job.lane = lane.lane"
+            " AND due_at >= to_timestamp(%s) AND due_at <= statement_timestamp() ORDER BY due_at LIMIT %s) AS job"
+            " GROUP BY line.queue",
+            [list(QUEUES), list(LANES), since, limit],
         )
         return list(cursor.fetchall())

@@ -1,29 +1,58 @@
-"""The doorbell: two Celery tasks. `work` does one job by its id, `sweep` rings for what is due."""
+"""What Celery's messages make a worker do: take due jobs, take one job over by its id, or look for what nobody rang for."""
 
 from __future__ import annotations
 
 import logging
+import math
+import time
 from uuid import UUID
 
 from celery import current_app, shared_task
 from django.conf import settings
-from django.db import transaction
-from kombu.connection import Connection
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from django.db import DatabaseError, connections
 
-from connections.jobs import registry, services
+from connections.jobs import claims, doorbell, kept_connection, owners, registry, services, stopping
+from connections.jobs.batch import Batch, BatchSize
 from connections.jobs.lease import Lease, LeaseLost
 
 logger = logging.getLogger(__name__)
 
-JOBS_PER_SWEEP = 200  # of each queue, at most
-# A broker that is gone or fails over, as kombu wraps it; and unwrapped what it answers to a single command, such as
-# MASTERDOWN to the question how long a queue is.
-BROKER_ERRORS = (OperationalError, OSError, RedisError)
+TURN_SECONDS = 0.25  # after which a worker that still finds jobs gives Celery the word, and rings for the rest
+JOBS_PER_SWEEP = 200  # that are taken over by their ids, at most
+FULL_SWEEP_SHARE = 0.02  # of the time, at most, that a process spends on looking from the beginning
+SWEEP_OVERLAP_SECONDS = 60.0
+
+_size = BatchSize()
 
 
-@shared_task(name="jobs.work")
+@shared_task(name=doorbell.WORK_OFF_TASK)
+def work_off(queue: str, since: float | None = None) -> None:
+    """Do what is due in the queues that this worker serves, the most urgent queue first. Safe to run twice, or late.
+
+    `since`: something waits in this queue since then. Who forges it makes workers look, at most from the beginning.
+    """
+    served = [name for name in registry.QUEUES if name in current_app.amqp.queues.consume_from]
+    if queue not in served:
+        logger.warning("a doorbell rang for a queue that this worker does not serve")
+        return
+    if isinstance(since, float | int) and math.isfinite(since):
+        claims.positions.look_back(queue, since)
+    ends_at = time.monotonic() + TURN_SECONDS
+    while True:
+        claimed = claims.claim_due(served, _size.jobs)
+        batch = Batch(claimed.leases, is_counted=claimed.is_counted)
+        if claimed.leases:
+            batch.work(_do)
+            _size.learn(batch, len(claimed.leases))
+        # After a long one others of its tenant may be taken, who were passed over for it.
+        if not claimed.may_be_more and not batch.was_long:
+            return
+        if time.monotonic() > ends_at or stopping.is_asked():
+            doorbell.ring(queue, None)
+            return
+
+
+@shared_task(name=doorbell.WORK_TASK)
 def work(job_id: str) -> None:
     """Do one job, if it is due and free. Safe to run twice, late, or for an id that never was."""
     try:
@@ -32,27 +61,35 @@ def work(job_id: str) -> None:
         logger.warning("a doorbell rang without a job id")
         return
     lease = services.claim(parsed)
-    if lease is None:
-        return
+    if lease is not None:
+        Batch([lease], is_counted=True).work(_do)
+
+
+def _do(lease: Lease) -> bool:
+    """Whether the job is done, and its end only has to be written. What else became of it is written here."""
     if lease.starts > services.MOST_CRASHES:
         services.park(lease, f"its worker died {lease.starts - 1} times")
-        return
+        return False
     kind = registry.kind_of(lease.kind)
     if kind is None:
         services.park(lease, "no handler for this kind")
-        return
+        return False
     if not kind.accepts(lease):
         # Nothing of ours queues one; whoever can write to the table can.
         logger.error("job %s (%s) names no tenant", lease.job_id, lease.kind)
         services.park(lease, "it names no tenant")
-        return
+        return False
     try:
-        _run_handler(lease, kind)
+        return _run_handler(lease, kind)
     except LeaseLost:
-        logger.warning("job %s (%s) was taken over or cancelled", lease.job_id, lease.kind)
+        if stopping.is_asked() and not lease.is_taken:
+            services.hand_back(lease, registry.Again())
+        else:
+            logger.warning("job %s (%s) was taken over or cancelled", lease.job_id, lease.kind)
+        return False
 
 
-def _run_handler(lease: Lease, kind: registry.Kind) -> None:
+def _run_handler(lease: Lease, kind: registry.Kind) -> bool:
     """Raises LeaseLost."""
     try:
         with lease:
@@ -67,57 +104,57 @@ def _run_handler(lease: Lease, kind: registry.Kind) -> None:
         services.fail(lease, error)
     else:
         if again is None:
-            services.succeed(lease)
-        else:
-            services.hand_back(lease, again)
+            return True
+        services.hand_back(lease, again)
+    return False
+
+
+class _Sweeper:
+    """Where the sweeps of this process have got to."""
+
+    def __init__(self) -> None:
+        self._since = -math.inf
+        self._full_at = 0.0  # by time.monotonic
+
+    def due(self) -> list[tuple[str, int, float]]:
+        """As `services.due` says: of the last minutes mostly, and of all times now and then.
+
+        What is done stays in the index while a transaction is held open; then a look from the beginning costs the more the
+        longer that lasts.
+        """
+        begun, now = time.monotonic(), time.time()
+        if is_full := begun >= self._full_at:
+            self._since = -math.inf
+        found = services.due(doorbell.MOST_WAITING, self._since)
+        if is_full:
+            self._full_at = time.monotonic() + (time.monotonic() - begun) / FULL_SWEEP_SHARE
+        if not found:
+            self._since = now - SWEEP_OVERLAP_SECONDS
+        return found
+
+
+_sweeper = _Sweeper()
 
 
 @shared_task(name="jobs.sweep")
 def sweep() -> None:
-    """Ring for every due job and for every job whose holder died. Losing a message costs one sweep, not work.
+    """Ring for what is due and for every job whose holder died. Losing a message costs one sweep, not work."""
+    doorbell.ring_for_each(kept_connection.ask(lambda: services.expired(JOBS_PER_SWEEP)))
+    for queue, jobs, since in kept_connection.ask(_sweeper.due):
+        doorbell.ring(queue, since, times=jobs)
 
-    Where a queue is long already its workers have enough to do; more messages would only make it longer.
-    """
-    with transaction.atomic():
-        jobs = services.due(JOBS_PER_SWEEP)
-    if not jobs:
-        return
+
+def take_over_from_the_dead() -> None:
+    """What dead processes of this machine held goes on at once. Called in each new process, which often replaces one."""
     try:
-        with _broker() as broker:
-            for queue in registry.QUEUES:
-                waiting = broker.default_channel.queue_declare(queue=queue).message_count
-                due = [job_id for job_id, its_queue in jobs if its_queue == queue]
-                for job_id in due[: max(JOBS_PER_SWEEP - waiting, 0)]:
-                    _send_message(broker, job_id, queue)
-    except BROKER_ERRORS as error:
-        logger.warning("%d due jobs not rung for (%s); the next sweep will", len(jobs), type(error).__name__)
+        if dead := owners.dead_owners():
+            doorbell.ring_for_each(services.expire_leases_of(dead))
+    except DatabaseError as error:
+        logger.warning(
+            "the dead were not asked for their jobs (%s); their leases end by themselves", type(error).__name__
+        )
+    finally:
+        connections.close_all()  # this thread's
 
 
-def ring(job_id: UUID, queue: str) -> None:
-    """Tell the workers of `queue`; when the broker does not answer within 200 ms, the sweep finds the job."""
-    try:
-        with _broker() as broker:
-            _send_message(broker, job_id, queue)
-    except BROKER_ERRORS as error:
-        logger.warning("doorbell for job %s not heard (%s); the sweep will find it", job_id, type(error).__name__)
-
-
-def _broker() -> Connection:
-    """A connection of its own that gives up soon; the workers' own waits for its broker instead."""
-    broker: Connection = current_app.connection_for_write(
-        connect_timeout=0.2,
-        transport_options={
-            **settings.CELERY_BROKER_TRANSPORT_OPTIONS,
-            "socket_timeout": 0.2,
-            "socket_connect_timeout": 0.2,
-            "max_retries": 0,
-        },
-    )
-    return broker
-
-
-def _send_message(broker: Connection, job_id: UUID, queue: str) -> None:
-    current_app.send_task("jobs.work", [str(job_id)], queue=queue, connection=broker, retry=False)
-
-
-services.connect_doorbell(ring)
+services.connect_doorbell(doorbell.ring)

@@ -23,8 +23,8 @@ def ask_pause(*, connection: Connection, reason: str, who: str) -> bool:
 
 def ask_resume(*, connection: Connection) -> bool:
     """The same of resuming it. False where nobody has paused it."""
-    asked = Connection.objects.not_disconnected().filter(id=connection.id, paused_at__isnull=False)
-    return bool(asked.update(paused_at=None, paused_by="", pause_reason=""))
+    paused = Connection.objects.not_disconnected().filter(id=connection.id, paused_at__isnull=False)
+    return bool(paused.update(paused_at=None, paused_by="", pause_reason=""))
 
 
 def resume(*, connection: Connection) -> bool:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from connections.jobs import services as jobs
 from connections.jobs.models import Job
 from connections.jobs.tasks import work
 from connections.spec.checklist import Attestation, Inference, MarkState
@@ -23,6 +22,7 @@ from connections.vault.secret import Secret
 from connections.vault.services import bind_company, confirm_pins, mark_healthy, store_credential, store_settings
 from portal.onboarding import services
 from portal.onboarding.models import Mark, Onboarding
+from tests.due_jobs import due
 from tests.foreign.clock import Clock
 from tests.foreign.server import ForeignServer
 from tests.roles import acting_as
@@ -168,7 +168,7 @@ class Customer:
     def work_off(self) -> None:
         with acting_as("worker"):
             for _ in range(MOST_JOBS):
-                found = jobs.due(1)
+                found = due(1)
                 if not found:
                     return
                 work(str(found[0][0]))

@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, ProgrammingError, connection, transaction
 
+from connections.jobs.models import Job
+from connections.jobs.services import LONGEST_BURST, enqueue
+from connections.sync.services import RUN
 from connections.tenancy.scope import tenant_scope
 from connections.vault.fields import SEALED_FIELDS
 from tests.house.rights import read_rights
@@ -78,6 +81,21 @@ def test_no_job_is_stuck_for_ever_by_a_row_of_somebody_who_only_asks(role: str) 
         refused("UPDATE jobs_job SET starts = 0, failures = 0")
         refused("UPDATE jobs_job SET kind = 'notices.send_mail'")
         refused("UPDATE jobs_job SET subject = gen_random_uuid()")
+
+
+@pytest.mark.parametrize("role", ["web", "staff"])
+def test_no_forged_row_stands_where_no_worker_looks_or_keeps_a_tenant_from_asking(role: str, aamu: Any) -> None:
+    with acting_as(role):
+        with pytest.raises(IntegrityError, match="jobs_known_line"):
+            run(JOB.replace("'sync', %s", "'elsewhere', %s").format(more="", values=""), uuid.uuid4(), "queued")
+        with pytest.raises(IntegrityError, match="jobs_known_line"):
+            run(JOB.format(more=", lane", values=", 3"), uuid.uuid4(), "queued")
+        for at in ("'infinity'", "'-infinity'", "now()"):
+            forged = JOB.replace("'', now(){values}", "'', " + at + "{values}")
+            more, values = ", tenant_id, burst", f", '{aamu.id}', 2147483647"
+            run(forged.format(more=more, values=values), uuid.uuid4(), "queued")
+        job = Job.objects.get(id=enqueue(kind=RUN, subject=uuid.uuid4(), tenant_id=aamu.id))
+    assert (job.queue, job.lane, job.burst) == ("sync", 2, LONGEST_BURST + 1)
 
 
 def test_the_server_itself_is_out_of_reach() -> None:

@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from connections.jobs import registry, services
+from connections.jobs import doorbell, registry, services
 from connections.jobs.models import Job
 from connections.jobs.tasks import sweep
 from portal.devserver.state import Folders
@@ -70,6 +70,7 @@ def broker(tmp_path_factory, monkeypatch):
     valkey.start()
     monkeypatch.setattr(app.conf, "broker_url", valkey.address)
     monkeypatch.setattr(app.conf, "broker_write_url", valkey.address)
+    monkeypatch.setattr(doorbell, "_doorbell", doorbell._Doorbell())
     yield valkey
     valkey.stop()
 
@@ -80,7 +81,7 @@ def start_worker(broker, tmp_path):
     """`start_worker()` starts one that serves both queues with one pool child; all are gone after the test."""
     started = []
 
-    def start(concurrency=1):
+    def start(concurrency=1, lease_seconds=LEASE):
         log = tmp_path / f"worker-{len(started)}.log"
         command = [sys.executable, "-m", "celery", "--app", "tests.jobs.worker", "worker", "--pool", "prefork"]
         command += ["--queues", "interactive,sync", "--concurrency", str(concurrency)]
@@ -89,7 +90,7 @@ def start_worker(broker, tmp_path):
             process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=worker_environment(BROKER_URL=broker.address, PORTAL_LEASE_SECONDS=str(LEASE)),
+                env=worker_environment(BROKER_URL=broker.address, PORTAL_LEASE_SECONDS=str(lease_seconds)),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -44,5 +44,5 @@ def test_workers_and_doorbells_outlive_a_broker_in_trouble(start_worker, broker,
     rows = Job.objects.filter(id__in=jobs)
     swept_until(lambda: not rows.exclude(state=JobState.SUCCEEDED).exists(), worker.log.read_text)
     assert worker.poll() is None, worker.log.read_text()[-3000:]
-    assert set(rows.values_list("epoch", "starts")) == {(1, 1)}, "something was done twice"
+    assert set(rows.values_list("epoch", flat=True)) == {1}, "something was done twice"
     assert not caplog.records, "a broker in trouble is no error of ours"

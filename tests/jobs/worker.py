@@ -10,10 +10,10 @@ import signal
 import time
 
 from connections.jobs import registry
-from connections.jobs.lease import Lease
+from connections.jobs.lease import Lease, LeaseLost
 from portal.celery import app
 
-KILLS, SLOW, QUICK, COUNTED = "test.kills", "test.slow", "test.quick", "test.counted"
+KILLS, SLOW, QUICK, COUNTED, PAGES = "test.kills", "test.slow", "test.quick", "test.counted", "test.pages"
 
 
 def kills(lease: Lease) -> None:
@@ -26,6 +26,14 @@ def slow(lease: Lease) -> None:
 
 def quick(lease: Lease) -> None:
     pass
+
+
+def pages(lease: Lease) -> None:
+    """Page after page for ever at its first start, as long as the job may go on here."""
+    while lease.epoch == 1:
+        time.sleep(0.1)
+        if lease.is_lost:
+            raise LeaseLost(str(lease.job_id))
 
 
 def counted(lease: Lease) -> None:
@@ -41,8 +49,9 @@ def register() -> None:
     registry.register(KILLS, queue="sync", handler=kills, tenant_required=False)
     registry.register(SLOW, queue="sync", handler=slow, tenant_required=False)
     registry.register(QUICK, queue="sync", handler=quick, tenant_required=False)
+    registry.register(PAGES, queue="sync", handler=pages, tenant_required=False)
     registry.register(COUNTED, queue="sync", handler=counted, tenant_required=False)
 
 
 register()
-__all__ = ["COUNTED", "KILLS", "QUICK", "SLOW", "app", "register"]
+__all__ = ["COUNTED", "KILLS", "PAGES", "QUICK", "SLOW", "app", "register"]

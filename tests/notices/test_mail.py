@@ -25,6 +25,7 @@ from portal.members.models import Invitation
 from portal.notices import error_groups, mail, smtp
 from portal.notices.deliveries import deliveries_of
 from portal.notices.models import MailState, OutgoingMail
+from tests.due_jobs import due
 from tests.roles import acting_as
 
 pytestmark = pytest.mark.usefixtures("committed_db", "system_key")
@@ -311,9 +312,9 @@ def test_urgent_mail_passes_a_long_line_by(postbox, work_off):
     for _ in range(5):
         send()
     send("Your password was changed", is_urgent=True)
-    assert [queue for _, queue in services.due(2)] == ["urgent-mail", "mail", "mail"]
+    assert [queue for _, queue in due(2)] == ["urgent-mail", "mail", "mail"]
     with acting_as("worker"):
-        work(str(services.due(1)[0][0]))
+        work(str(due(1)[0][0]))
     assert "password was changed" in postbox.mails[0][1]
 
 
