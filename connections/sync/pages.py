@@ -49,6 +49,7 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
             stream=stream.name,
             key=stream.key,
             document="[]" if page.is_empty_word else reply.document.decode(),
+            is_checked=True,
             path=() if page.is_empty_word else page.path,
             prefix=part.prefix,
         )
