@@ -122,6 +122,17 @@ SELECT
     "CASE WHEN pg_input_is_valid(page.body, 'jsonb') AND pg_input_is_valid(kept.body::text, 'jsonb')"
     " THEN page.body::jsonb <> kept.body::jsonb ELSE page.body <> kept.body::text END",
 )
+_ASK = """
+SELECT page.external_id
+FROM unnest(%(ids)b::text[], %(checksums)b::text[]::uuid[]) AS page (external_id, checksum)
+LEFT JOIN LATERAL (
+    SELECT checksum FROM sync_record AS one
+    WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
+        AND one.external_id = page.external_id
+    LIMIT 1
+) AS kept ON true
+WHERE kept.checksum IS DISTINCT FROM page.checksum
+"""
 _REFUSED = """,
     (SELECT count(*) FROM refused),
     ARRAY(SELECT place - 1 FROM refused ORDER BY place LIMIT %(most_listed)s),
@@ -166,19 +177,32 @@ def write(
     path: Sequence[str] = (),
     prefix: str = "",
     is_checked: bool = False,
+    is_asked_first: bool = False,
 ) -> Written:
     """Insert and update the records in the JSON list at `path` of `document`; identical ones are left alone.
 
     In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/http/parsing.py);
-    `is_checked`, where it comes from there. Where an id comes twice, its last place counts. What cannot be stored is left
-    out and named in the result; the others are stored. Nothing at `path`, or null, is an empty list. Raises DataError where
-    something else stands there, IntegrityError where the connection is gone.
+    `is_checked`, where it comes from there. `is_asked_first`: perhaps nothing of it is new, so that the database is asked
+    for that by checksums alone, and no text is sent for what is as it was. Where an id comes twice, its last place counts.
+    What cannot be stored is left out and named in the result; the others are stored. Nothing at `path`, or null, is an empty
+    list. Raises DataError where something else stands there, IntegrityError where the connection is gone.
     """
     page = split(document, path, key, prefix=prefix, longest_id=LONGEST_ID, is_checked=is_checked)
     if page is None:
         return _write_one_by_one(connection, stream, key, document, path, prefix)
-    added, changed = _write_items(connection, stream, page.items) if page.items else (0, 0)
+    items = _news(connection, stream, page.items) if is_asked_first and page.items else page.items
+    added, changed = _write_items(connection, stream, items) if items else (0, 0)
     return Written(added, changed, tuple(page.refused[:MOST_LISTED]), len(page.refused))
+
+
+def _news(connection: Connection, stream: str, items: Sequence[Item]) -> Sequence[Item]:
+    """Those of them whose text is not the one that is kept."""
+    values: dict[str, Any] = {**_place(connection, stream), **_arrays(items)}
+    del values["bodies"]
+    with prepared_cursor() as cursor:
+        cursor.execute(_ASK, values)
+        ids = {external_id for (external_id,) in cursor.fetchall()}
+    return [each for each in items if each.external_id in ids]
 
 
 def _write_items(connection: Connection, stream: str, items: Sequence[Item]) -> tuple[int, int]:
