@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined]  # as the decoder itself uses them
 from typing import Any
 
 import orjson
-from django.db import DataError
 
 from connections.spec import json_numbers
 from connections.spec.envelope import id_of
@@ -57,7 +56,7 @@ def split(
     """The records in the list at `path` of a JSON text; None where only the database can tell which of them it takes.
 
     `is_checked`: the text is what transport/http/parsing.py made of an answer, so that each of its numbers is finite, or
-    marked. Where an id comes twice, its last place counts. Raises DataError where something else than a list is there.
+    marked. Where an id comes twice, its last place counts. What is no list is the database's to refuse, too.
     """
     try:
         if any(each in document for each in UNREADABLE):
@@ -66,7 +65,7 @@ def split(
             orjson.loads(document)  # refuses what is larger than all numbers
         listed: dict[str, Item] = {}
         refused: list[RefusedRecord] = []
-        for place, (value, text) in enumerate(_elements(document, path)):
+        for place, (value, text) in enumerate(_elements(document, path)[0]):
             id_ = _id(value, text, key)
             external_id = None if id_ is None else prefix + id_
             if external_id is None:
@@ -93,42 +92,44 @@ def _id(value: Any, text: str, key: str) -> str | None:
 _scan: Callable[[str, int], tuple[Any, int]] = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
-def _elements(document: str, path: Sequence[str]) -> Iterator[tuple[Any, str]]:
-    """Values and texts of the elements of the list at `path`. Raises ValueError, StopIteration for what is no JSON."""
-    start = _start(document, path)
-    if start is None or document.startswith("null", start):
-        return
-    if document[start] != "[":
-        message = "no list"
-        raise DataError(message)
-    at = _skip(document, start + 1)
-    while document[at] != "]":
-        value, end = _scan(document, at)
-        yield value, document[at:end]
-        at = _skip(document, end)
-        if document[at] == ",":
-            at = _skip(document, at + 1)
+def _elements(document: str, path: Sequence[str], at: int = 0) -> tuple[list[tuple[Any, str]], int]:
+    """Values and texts of the elements of the list at `path` of the value that begins at `at`, and where that value ends.
+
+    In one pass; of a name that comes twice the last one counts. None at `path`, or null, are no elements. Raises ValueError,
+    StopIteration or IndexError for what is no list, or no JSON.
+    """
+    found: list[tuple[Any, str]] = []
+    at = _skip(document, at)
+    if not path and document.startswith("null", at):
+        return found, at + len("null")
+    if not path:
+        if document[at] != "[":
+            message = "no list"
+            raise ValueError(message)
+        at = _skip(document, at + 1)
+        while document[at] != "]":
+            value, end = _scan(document, at)
+            found.append((value, document[at:end]))
+            at = _next(document, end)
+        return found, at + 1
+    if document[at] != "{":
+        return found, _scan(document, at)[1]
+    at = _skip(document, at + 1)
+    while document[at] != "}":
+        name, at = scanstring(document, at + 1)
+        at = _skip(document, _skip(document, at) + 1)
+        if name == path[0]:
+            found, at = _elements(document, path[1:], at)
+        else:
+            at = _scan(document, at)[1]
+        at = _next(document, at)
+    return found, at + 1
 
 
-def _start(document: str, path: Sequence[str]) -> int | None:
-    """Where the value at `path` begins, None where there is none. Of a name that comes twice the last one counts."""
-    at = _skip(document, 0)
-    for step in path:
-        if document[at] != "{":
-            return None
-        at, found = _skip(document, at + 1), None
-        while document[at] != "}":
-            name, at = scanstring(document, at + 1)
-            at = _skip(document, _skip(document, at) + 1)
-            if name == step:
-                found = at
-            at = _skip(document, _scan(document, at)[1])
-            if document[at] == ",":
-                at = _skip(document, at + 1)
-        if found is None:
-            return None
-        at = found
-    return at
+def _next(document: str, at: int) -> int:
+    """Where the next element or name begins, or the end of what they stand in."""
+    at = _skip(document, at)
+    return _skip(document, at + 1) if document[at] == "," else at
 
 
 def _skip(document: str, at: int) -> int:

@@ -138,7 +138,7 @@ _REFUSED = """,
     ARRAY(SELECT place - 1 FROM refused ORDER BY place LIMIT %(most_listed)s),
     ARRAY(SELECT reason FROM refused ORDER BY place LIMIT %(most_listed)s)
 """
-_CODES = {
+_CODES: dict[str, Any] = {
     "longest_id": LONGEST_ID,
     "most_listed": MOST_LISTED,
     "not_storable": NOT_STORABLE,
