@@ -72,19 +72,24 @@ WITH items AS (
 # the time of a first list would grow with its square.
 # ON CONFLICT still decides, since a row may have come in between. A row that was inserted has no xmax; one that was
 # updated carries ours.
+# Records that were carried over from a release without checksums get theirs when they are met as they were: once.
 # The connection's row is taken so that it is there, and this tenant's, until the page is committed: no key says so.
-_WRITE = """, news AS (
-    SELECT page.external_id, page.body::json AS body, page.checksum, kept.body AS old_body,
-        kept.change_number AS old_number, kept.changed_at AS old_changed_at,
-        row_number() OVER (ORDER BY kept.external_id NULLS FIRST, page.external_id) AS place
+_WRITE = """, looked AS (
+    SELECT page.external_id, page.body::json AS body, page.checksum, kept.row_at, kept.body AS old_body,
+        kept.change_number AS old_number, kept.changed_at AS old_changed_at, kept.checksum IS NULL AS is_unknown,
+        kept.external_id IS NULL OR {differ} AS is_new
     FROM page LEFT JOIN LATERAL (
-        SELECT external_id, body, checksum, change_number, changed_at FROM sync_record AS one
+        SELECT ctid AS row_at, external_id, body, checksum, change_number, changed_at FROM sync_record AS one
         WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
             AND one.external_id = page.external_id
         LIMIT 1
     ) AS kept ON true
-    WHERE kept.external_id IS NULL
-        OR (page.checksum IS NULL OR page.checksum IS DISTINCT FROM kept.checksum) AND {differ}
+    WHERE page.checksum IS NULL OR page.checksum IS DISTINCT FROM kept.checksum
+), news AS (
+    SELECT *, row_number() OVER (ORDER BY old_number NULLS FIRST, external_id) AS place FROM looked WHERE is_new
+), recognised AS (
+    UPDATE sync_record AS record SET checksum = looked.checksum FROM looked
+    WHERE record.ctid = looked.row_at AND is_unknown AND NOT is_new AND looked.checksum IS NOT NULL
 ), counter AS (
     INSERT INTO sync_changecounter AS counter (tenant_id, last)
     SELECT %(tenant)s, count(*) FROM news HAVING count(*) > 0
@@ -105,17 +110,17 @@ _WRITE = """, news AS (
     DO UPDATE SET body = excluded.body, checksum = excluded.checksum, change_number = excluded.change_number,
         changed_at = excluded.changed_at
     WHERE record.body::text <> excluded.body::text
-    RETURNING external_id, xmax = 0 AS is_new
+    RETURNING external_id, xmax = 0 AS is_added
 ), archived AS (
     INSERT INTO sync_recordversion
         (tenant_id, connection_id, stream, external_id, change_number, body, changed_at, replaced_at)
     SELECT %(tenant)s, %(connection)s, %(stream)s, external_id, old_number, old_body, old_changed_at, statement_timestamp()
     FROM news JOIN written USING (external_id)
-    WHERE NOT is_new AND old_number IS NOT NULL
+    WHERE NOT is_added AND old_number IS NOT NULL
 )
 SELECT
-    (SELECT count(*) FROM written WHERE is_new),
-    (SELECT count(*) FROM written WHERE NOT is_new),
+    (SELECT count(*) FROM written WHERE is_added),
+    (SELECT count(*) FROM written WHERE NOT is_added),
     EXISTS (SELECT FROM owner) OR NOT EXISTS (SELECT FROM news)
 """.replace(
     "{differ}",

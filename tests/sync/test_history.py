@@ -60,9 +60,14 @@ def test_what_was_carried_over_without_a_checksum_is_known_by_its_values(keep):
     keep('[{"id": 1, "sum": 1.0}]')
     with database.cursor() as cursor:
         cursor.execute("UPDATE sync_record SET checksum = NULL")
-    before = versions()
+    before = Record.objects.values_list("change_number", "changed_at").get()
     assert keep('[{"sum": 1.00, "id": 1}]') == (0, 0)
-    assert versions() == before
+    assert Record.objects.values_list("change_number", "changed_at").get() == before
+    assert Record.objects.get().checksum is not None  # from now on it is known by that
+    assert texts() == [("1", '{"id": 1, "sum": 1.0}')]
+    known = versions()
+    assert keep('[{"sum": 1.00, "id": 1}]') == keep('[{"id": 1, "sum": 1.000}]') == (0, 0)
+    assert versions() == known
     assert keep('[{"sum": 1.01, "id": 1}]') == (0, 1)
 
 
