@@ -78,16 +78,16 @@ def move(
         "added": progress.added + written.added,
         "changed": progress.changed + written.changed,
     }
-    parts: list[tuple[str, Sequence[Any]]] = [
+    statements: list[tuple[str, Sequence[Any]]] = [
         (_MOVE, [*({**moved, "position": json.dumps(moved["position"])}.values()), progress.id]),
         *beside,
     ]
     if written.added or written.changed:
         # Counted with the page that brings them, so that the sum is right however the run ends.
-        parts.append((_COUNT, [written.added, connection.tenant_id, connection.id, stream.name]))
-    named = ", ".join(f"part{number} AS ({statement})" for number, (statement, _) in enumerate(parts))
+        statements.append((_COUNT, [written.added, connection.tenant_id, connection.id, stream.name]))
+    named = ", ".join(f"part{number} AS ({statement})" for number, (statement, _) in enumerate(statements))
     # As text, whatever they are: so one prepared statement serves all pages.
-    values = [None if each is None else str(each) for _, own in parts for each in own]
+    values = [None if each is None else str(each) for _, own in statements for each in own]
     with prepared_cursor() as cursor:
         cursor.execute(f"WITH {named} SELECT 1", values)  # nosec B608  (statements of ours)
     for name, value in moved.items():

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined]  # as the decoder itself uses them
+from json.decoder import scanstring  # type: ignore[attr-defined]  # as the decoder itself uses it
 from typing import Any
 
 import orjson
@@ -20,6 +20,7 @@ NO_ID = "no-id"  # missing, null, an empty text, or no text and no number
 LONG_ID = "long-id"
 NOT_STORABLE = "not-storable"  # it holds a value that the database does not take
 
+BLANK = " \t\n\r"
 CHECKSUM_BYTES = 16  # as a uuid has
 # What PostgreSQL's `json` takes and nothing else there reads. The first stands for whatever is larger than all numbers.
 UNREADABLE = (json_numbers.NOT_STORABLE.decode(), "\\u0000")
@@ -133,5 +134,6 @@ def _next(document: str, at: int) -> int:
 
 
 def _skip(document: str, at: int) -> int:
-    end: int = WHITESPACE.match(document, at).end()
-    return end
+    while document[at] in BLANK:
+        at += 1
+    return at

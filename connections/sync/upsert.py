@@ -122,7 +122,7 @@ SELECT
     (SELECT count(*) FROM written WHERE is_added),
     (SELECT count(*) FROM written WHERE NOT is_added),
     EXISTS (SELECT FROM owner) OR NOT EXISTS (SELECT FROM news)
-""".replace(
+""".replace(  # nosec B608  (a constant)
     "{differ}",
     "CASE WHEN pg_input_is_valid(page.body, 'jsonb') AND pg_input_is_valid(kept.body::text, 'jsonb')"
     " THEN page.body::jsonb <> kept.body::jsonb ELSE page.body <> kept.body::text END",
