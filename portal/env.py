@@ -138,6 +138,8 @@ def database(name: str) -> dict[str, Any]:
             "application_name": f"portal-{process}",
             "connect_timeout": CONNECT_SECONDS,
             "target_session_attrs": "read-write",  # of several servers, and of one that is being made a standby
+            # Times that a statement of a prepared cursor is sent before the server keeps it; None: never.
+            "prepare_threshold": 0 if number("PORTAL_PREPARED_STATEMENTS", 1) else None,
             **query,
             # What the address says of them comes last, and counts.
             "options": f"{limits} {query.get('options', '')}".strip(),

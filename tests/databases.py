@@ -93,7 +93,11 @@ def empty() -> None:
         cursor.execute("SELECT tests.empty_tables(%s)", [list(KEPT_TABLES)])
     if _is_idle():
         with database.cursor() as cursor:
-            cursor.execute("DISCARD ALL")
+            # All that DISCARD ALL does, but that psycopg still knows which statements are prepared.
+            cursor.execute(
+                "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all();"
+                " DISCARD PLANS; DISCARD TEMP; DISCARD SEQUENCES"
+            )
         database.init_connection_state()
     else:
         database.close()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
@@ -11,7 +14,19 @@ from connections.spec.streams import BadPage, Page, Position, Since, Step, Strea
 from connections.sync.models import ProgressState, StreamCursor, StreamProgress
 from connections.sync.slices import is_divided
 from connections.sync.upsert import Written
+from connections.tenancy.prepared import prepared_cursor
 from connections.vault.models import Connection
+
+Insertion = tuple[str, Sequence[str | None]]
+
+_MOVE = (
+    "UPDATE sync_streamprogress SET position = %s::jsonb, newest = %s, expected = %s::int, pages = %s::int,"
+    " seen = %s::int, skipped = %s::int, added = %s::int, changed = %s::int WHERE id = %s::uuid"
+)
+_COUNT = (
+    "UPDATE sync_streamcursor SET records = records + %s::int, changed_at = statement_timestamp()"
+    " WHERE tenant_id = %s::uuid AND connection_id = %s::uuid AND stream = %s"
+)
 
 
 def begin(*, connection: Connection, stream: Stream, progress: StreamProgress) -> None:
@@ -43,26 +58,40 @@ def move(
     written: Written,
     skipped: int,
     following: Position | None,
+    beside: Sequence[Insertion] = (),
 ) -> None:
-    """Count a page that was just written, and move the position to where the next one follows. In the page's transaction."""
+    """Count a page that was just written, and move the position to where the next one follows. In the page's transaction.
+
+    One statement, and what else is inserted with the page goes along: `beside`, statements with their values.
+    """
     newest = stream.since.newest(page.records, progress.newest) if stream.since else ""
     # The provider tells the size of the whole pass on its first page only; later it may count what is left.
     total = None if is_divided(stream) else page.total  # true for one of its lists only
     expected = progress.expected if progress.pages else total
-    _set(
-        progress,
-        position=progress.position if following is None else following,
-        newest=newest,
-        expected=expected,
-        pages=progress.pages + 1,
-        seen=progress.seen + step.seen,
-        skipped=progress.skipped + skipped,
-        added=progress.added + written.added,
-        changed=progress.changed + written.changed,
-    )
+    moved = {
+        "position": progress.position if following is None else following,
+        "newest": newest,
+        "expected": expected,
+        "pages": progress.pages + 1,
+        "seen": progress.seen + step.seen,
+        "skipped": progress.skipped + skipped,
+        "added": progress.added + written.added,
+        "changed": progress.changed + written.changed,
+    }
+    statements: list[tuple[str, Sequence[Any]]] = [
+        (_MOVE, [*({**moved, "position": json.dumps(moved["position"])}.values()), progress.id]),
+        *beside,
+    ]
     if written.added or written.changed:
         # Counted with the page that brings them, so that the sum is right however the run ends.
-        _rows(connection, stream).update(records=F("records") + written.added, changed_at=Now())
+        statements.append((_COUNT, [written.added, connection.tenant_id, connection.id, stream.name]))
+    named = ", ".join(f"part{number} AS ({statement})" for number, (statement, _) in enumerate(statements))
+    # As text, whatever they are: so one prepared statement serves all pages.
+    values = [None if each is None else str(each) for _, own in statements for each in own]
+    with prepared_cursor() as cursor:
+        cursor.execute(f"WITH {named} SELECT 1", values)  # nosec B608  (statements of ours)
+    for name, value in moved.items():
+        setattr(progress, name, value)
 
 
 def end(*, connection: Connection, stream: Stream, progress: StreamProgress) -> None:

@@ -5,6 +5,8 @@ A pass needs them to see what it has read already, and the lists of single recor
 
 from __future__ import annotations
 
+import json
+
 from connections.providers import registry
 from connections.spec.streams import Seen, Step, Stream
 from connections.sync.models import ListedPage, ProgressState, StreamProgress, SyncRun
@@ -17,12 +19,14 @@ def is_needed(run: SyncRun, stream: Stream) -> bool:
     return stream.paging.remembers or is_parent
 
 
-def store(*, run: SyncRun, stream: Stream, part: str, step: Step, place: int) -> None:
-    """Store the ids of one page, in the transaction of that page. `place`: which page of the pass it is, in their order."""
-    if step.ids:
-        page = ListedPage(tenant_id=run.tenant_id, run_id=run.id, stream=stream.name, part=part)
-        page.scan, page.place, page.ids = step.scan, place, list(step.ids)
-        page.save(force_insert=True)
+def insertion(*, run: SyncRun, stream: Stream, part: str, step: Step, place: int) -> tuple[str, list[str]]:
+    """The statement that stores the ids of one page, and its values. `place`: which page of the pass it is, in their order."""
+    statement = (
+        "INSERT INTO sync_listedpage (id, tenant_id, run_id, stream, part, scan, place, ids)"
+        " VALUES (gen_random_uuid(), %s::uuid, %s::uuid, %s, %s, %s::int, %s::int, %s::jsonb)"
+    )
+    values = (run.tenant_id, run.id, stream.name, part, step.scan, place, json.dumps(step.ids))
+    return statement, [str(each) for each in values]
 
 
 def seen(*, run: SyncRun, stream: Stream, part: str, scan: int) -> Seen:

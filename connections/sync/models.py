@@ -1,4 +1,4 @@
-"""Runs and their log, how far each stream has been read, and the records."""
+"""Runs and their log, how far each stream has been read, and the records with their history."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.times import format_time
+from connections.sync.fields import ExactJSONField
 from connections.sync.schedule_models import Schedule, ScheduleKind, ScheduleSlot, SlotOutcome
 from connections.tenancy.models import Tenant, TenantOwned
-from connections.tenancy.row_security import RowSecurity, SameTenant
+from connections.tenancy.row_security import RowSecurity, SameTenant, SameTenantByNight
 from connections.vault.models import Connection
 from connections.vault.querysets import ConnectionOwnedQuerySet
 
@@ -210,35 +211,105 @@ class StreamCursor(TenantOwned):
         return f"{self.stream} {self.newest}"
 
 
-class Record(TenantOwned):
-    """One item of a stream, as the provider serves it. Rows that did not change are not written. Staff have no right here."""
+class Record(models.Model):
+    """One item of a stream, with the content as the provider gave it. Rows that did not change are not written.
 
-    # Without an index of their own: the one of `sync_record_once` begins with both, and each more is written with every row.
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", editable=False, db_index=False)
+    Its key is what the provider and we know it by; there is no other. `external_id` is in one spelling (upsert.py).
+    `checksum`: of the text of `body`, so that an unchanged page is known without reading any; null where it is not known.
+    `change_number`: grows with every record of the tenant that is added or changed, in the order of the commits
+    (ChangeCounter). `gone_at`: since when the provider has it no more, where somebody found that out. Staff have no right here.
+
+    Neither the tenant nor the connection is a foreign key to the database: checked for each row they would cost more than
+    the row. A page takes the connection's row first (upsert.py), and the maintenance looks for what belongs to none.
+    """
+
+    pk = models.CompositePrimaryKey("tenant", "connection", "stream", "external_id")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, db_constraint=False, related_name="+", editable=False, db_index=False
+    )
     connection = models.ForeignKey(
         Connection, on_delete=models.CASCADE, db_constraint=False, related_name="records", db_index=False
     )
     stream = models.CharField(_("stream"), max_length=40)
     external_id = models.CharField(_("id at the provider"), max_length=120)
-    body = models.JSONField(_("content"))
+    body = ExactJSONField(_("content"))
+    checksum = models.UUIDField(null=True)
+    change_number = models.BigIntegerField()
     added_at = models.DateTimeField(_("added at"))
     changed_at = models.DateTimeField(_("changed at"))
+    gone_at = models.DateTimeField(_("gone at"), null=True)
 
     objects = ConnectionOwnedQuerySet["Record"].as_manager()
 
     class Meta:
         verbose_name = _("record")
         verbose_name_plural = _("records")
+        indexes = [models.Index(fields=["tenant", "change_number"], name="sync_record_changes")]
         constraints = [
-            models.UniqueConstraint(fields=["tenant", "connection", "stream", "external_id"], name="sync_record_once"),
             RowSecurity(
                 name="sync_record_fence", web="SELECT", worker="SELECT, INSERT, UPDATE, DELETE", is_target=False
             ),
-            SameTenant(name="sync_record_connection_tenant", field="connection"),
+            SameTenantByNight(name="sync_record_connection_tenant", field="connection"),
         ]
 
     def __str__(self) -> str:
         return f"{self.stream} {self.external_id}"
+
+
+class RecordVersion(models.Model):
+    """What a record held before it changed, kept for 90 days (maintenance). Written by the statement that changes it.
+
+    `change_number` and `changed_at` are those under which this content stood; `replaced_at` is when it ended.
+    """
+
+    pk = models.CompositePrimaryKey("tenant", "connection", "stream", "external_id", "change_number")
+    tenant = models.ForeignKey(
+        Tenant, on_delete=models.CASCADE, db_constraint=False, related_name="+", editable=False, db_index=False
+    )
+    connection = models.ForeignKey(
+        Connection, on_delete=models.CASCADE, db_constraint=False, related_name="record_versions", db_index=False
+    )
+    stream = models.CharField(max_length=40)
+    external_id = models.CharField(max_length=120)
+    change_number = models.BigIntegerField()
+    body = ExactJSONField()
+    changed_at = models.DateTimeField()
+    replaced_at = models.DateTimeField()
+
+    objects = ConnectionOwnedQuerySet["RecordVersion"].as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["replaced_at"], name="sync_version_by_age")
+        ]  # for the maintenance, as the owner
+        constraints = [
+            RowSecurity(name="sync_version_fence", web="SELECT", worker="SELECT, INSERT", is_target=False),
+            SameTenantByNight(name="sync_version_connection_tenant", field="connection"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream} {self.external_id} {self.change_number}"
+
+
+class ChangeCounter(models.Model):
+    """The last change number that a tenant's records were given.
+
+    Whoever gives numbers holds this row until it commits, so numbers become visible in their order: who has seen one has
+    seen all below it, and can follow the records by `change_number > seen`. Nobody waits here but writers of one tenant.
+    """
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, primary_key=True, related_name="+", editable=False)
+    last = models.BigIntegerField()
+
+    class Meta:
+        constraints = [
+            RowSecurity(
+                name="sync_counter_fence", web="SELECT", worker="SELECT, INSERT, UPDATE (last)", is_target=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.last)
 
 
 class Level(models.TextChoices):

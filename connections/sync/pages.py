@@ -13,6 +13,7 @@ from connections.sync.models import Level
 from connections.sync.slices import Part
 from connections.sync.stream_pass import StreamPass, status_and_milliseconds
 from connections.transport.client import Reply
+from connections.transport.log import writer
 
 PAGES_PER_LOG_LINE = 100
 SKIPPED_LOG_LINES = 20  # records of a stream that the log names; of those beyond it says the number
@@ -43,20 +44,29 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
     stream, progress, run = stream_pass.stream, stream_pass.progress, stream_pass.run
     page = stream.paging.read(reply.body, stream.key, reply.headers)
     step = stream.paging.following(part.position, page, stream.key, stream_pass.seen(part))
-    with stream_pass.lease.scope():
+    with stream_pass.page_scope():
         written = upsert.write(
             connection=run.connection,
             stream=stream.name,
             key=stream.key,
             document="[]" if page.is_empty_word else reply.document.decode(),
+            is_checked=True,
+            is_asked_first=stream_pass.is_asked_first,
             path=() if page.is_empty_word else page.path,
             prefix=part.prefix,
         )
+        stream_pass.is_asked_first = not written.added
         skipped, inner = skipped_records(part.position, step, written.refused_count)
         tally = stream_pass.tally if inner is not None else stream_pass.tally.answer()
         following = (
             stream_pass.position_in(part, inner) if inner is not None else stream_pass.position_after(part, tally)
         )
+        beside: list[cursors.Insertion] = []
+        if stream_pass.client.pending:
+            beside.append(writer.insertion(stream_pass.client.pending))
+        if step.ids and listed_ids.is_needed(run, stream):
+            place = progress.pages + 1
+            beside.append(listed_ids.insertion(run=run, stream=stream, part=part.name, step=step, place=place))
         cursors.move(
             connection=run.connection,
             stream=stream,
@@ -66,9 +76,8 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
             written=written,
             skipped=skipped,
             following=following,
+            beside=beside,
         )
-        if listed_ids.is_needed(run, stream):
-            listed_ids.store(run=run, stream=stream, part=part.name, step=step, place=progress.pages)
         _note_skipped(stream_pass, step, written, skipped)
         if reply.is_mended:
             stream_pass.note(sentences.REPAIRED, Level.WARNING)
@@ -76,8 +85,8 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
             stream_endings.conclude(stream_pass, tally)
         elif progress.pages % PAGES_PER_LOG_LINE == 0:
             stream_pass.note(sentences.PROGRESS, seen=progress.seen)
-        stream_pass.client.write_pending()
         stream_pass.lease.forget_crashes()
+    stream_pass.client.pending.clear()  # they are committed
     return following is None
 
 

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers import registry
 from connections.spec.text import Text, isolate
 from connections.spec.times import format_time
-from connections.sync import faults, upsert
+from connections.sync import faults, splitting
 from connections.sync.models import Level, RunLogLine, Trigger
 
 QUEUED = "queued"
@@ -43,10 +43,10 @@ SKIPPED_MORE = "records-skipped-more"
 SMALLER_PAGES = "smaller-pages"
 
 REASONS: Mapping[str, Text] = {
-    upsert.NOT_AN_OBJECT: _("it is no record"),
-    upsert.NO_ID: _("it has no number to know it by"),
-    upsert.LONG_ID: _("its number is too long"),
-    upsert.NOT_STORABLE: _("it holds a value that no database keeps"),
+    splitting.NOT_AN_OBJECT: _("it is no record"),
+    splitting.NO_ID: _("it has no number to know it by"),
+    splitting.LONG_ID: _("its number is too long"),
+    splitting.NOT_STORABLE: _("it holds a value that no database keeps"),
 }
 
 SENTENCES: Mapping[str, Text] = {

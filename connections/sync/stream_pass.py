@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import UUID
@@ -33,6 +35,19 @@ class StreamPass:
     # Only of the list, and the reading of it, that the pass is at: by the list's name and the reading's number.
     _seen: dict[tuple[str, int], Seen] = field(default_factory=dict, init=False)
 
+    # Whether the page before brought nothing that is new, so that this one perhaps does neither.
+    is_asked_first: bool = field(default=True, init=False)
+
+    @contextmanager
+    def page_scope(self) -> Iterator[None]:
+        """The transaction of one page. Raises LeaseLost.
+
+        Its statements stay planned for many pages, so no plan may stand on how few rows the first of them met.
+        """
+        with tenant_scope(self.lease.tenant_id, enable_seqscan="off"):
+            self.lease.check()
+            yield
+
     @property
     def connection(self) -> Connection:
         return self.run.connection
@@ -49,6 +64,8 @@ class StreamPass:
 
     def part(self) -> Part | None:
         """The list that the pass is at, None where the stream has none at all."""
+        if self.stream.each is None:
+            return slices.at(self.connection, self.stream, self.progress.position)
         with tenant_scope(self.run.tenant_id):
             return slices.at(self.connection, self.stream, self.progress.position, self.parent_ids)
 

@@ -1,4 +1,4 @@
-"""Stores one page of records with one statement; the database splits the page, so no record becomes an object here."""
+"""Stores one page of records with one statement, in which the texts of the records are as they came."""
 
 from __future__ import annotations
 
@@ -6,90 +6,144 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DataError, transaction
+from django.db import IntegrityError
 from django.db import connection as database
 from django.db.models.expressions import RawSQL
 
 from connections.sync.models import Record
+from connections.sync.splitting import (
+    LONG_ID,
+    NO_ID,
+    NOT_AN_OBJECT,
+    NOT_STORABLE,
+    Item,
+    RefusedRecord,
+    split,
+)
+from connections.tenancy.prepared import prepared_cursor
 from connections.vault.models import Connection
 
-# Why a record is not stored.
-NOT_AN_OBJECT = "not-an-object"
-NO_ID = "no-id"  # missing, null, an empty text, or no text and no number
-LONG_ID = "long-id"
-NOT_STORABLE = "not-storable"  # it holds a value that the database does not take
-MOST_LISTED = 100
-LONGEST_ID = Record._meta.get_field("external_id").max_length
+__all__ = ["LONG_ID", "NOT_AN_OBJECT", "NOT_STORABLE", "NO_ID", "RefusedRecord", "Written", "spelled", "write"]
 
-# Where the items of the list come from. `json` keeps the text as it came and looks into no value, so that an item which
-# jsonb does not take can be told from its neighbours: slower, and only needed after jsonb refused the page as a whole.
-_ITEMS = """
-    SELECT item AS body, place
-    FROM jsonb_array_elements(COALESCE(NULLIF(%(document)s::jsonb #> %(path)s, 'null'), '[]'))
-        WITH ORDINALITY AS list (item, place)
-"""
-_ITEMS_ONE_BY_ONE = """
-    SELECT CASE WHEN pg_input_is_valid(item::text, 'jsonb') THEN item::text::jsonb END AS body, place
-    FROM json_array_elements(%(document)s::json #> %(path)s) WITH ORDINALITY AS list (item, place)
-"""
+MOST_LISTED = 100
+LONGEST_ID: int = Record._meta.get_field("external_id").max_length or 0
 
 # A number is one id however it is spelled (17, 17.0, 1.7e1), and so is the text of its digits.
-_SPELLED = """CASE jsonb_typeof(body -> %(key)s)
+SPELLED = """CASE json_typeof(body -> %(key)s)
         WHEN 'number' THEN trim_scale((body ->> %(key)s)::numeric)::text
         WHEN 'string' THEN NULLIF(body ->> %(key)s, '')
     END"""
-# An unchanged record is neither written nor locked: it is dropped by the join, before the insert would touch its row.
-# LIMIT keeps that join one look per record; left to itself the planner merges the page with all records of the stream,
-# because right after the first pages its statistics know of none.
-# ORDER BY makes the insert wait until every record has been looked for. On an empty table every way to look costs the
-# planner nothing, and the one it takes may pass through all of the rows that this very statement has inserted so far:
-# the time of a first list would grow with its square.
-# ON CONFLICT still decides, since a row may have come in between. A row that was inserted has no xmax; one that was
-# updated carries ours.
-_WRITE = """
-WITH listed AS (
+
+# The page, as `splitting` has cut it.
+_PAGE = """
+WITH page AS (
+    SELECT external_id, body, checksum
+    FROM unnest(%(ids)b::text[], %(bodies)b::text[], %(checksums)b::text[]::uuid[]) AS page (external_id, body, checksum)
+)"""
+# The page, cut by the database, which looks at each of the records and says which of them it does not take: slower, and
+# only needed where a page holds something odd.
+_PAGE_ONE_BY_ONE = """
+WITH items AS (
+    SELECT item, place FROM json_array_elements(
+        CASE WHEN json_typeof(%(document)s::json #> %(path)s) = 'null' THEN '[]' ELSE %(document)s::json #> %(path)s END
+    ) WITH ORDINALITY AS list (item, place)
+), listed AS (
     SELECT body, place, %(prefix)s || {spelled} AS external_id
-    FROM ({items}) AS items
+    FROM (SELECT CASE WHEN pg_input_is_valid(item::text, 'jsonb') THEN item END AS body, place FROM items) AS taken
 ), refused AS (
     SELECT place, CASE
         WHEN body IS NULL THEN %(not_storable)s
-        WHEN jsonb_typeof(body) <> 'object' THEN %(not_an_object)s
+        WHEN json_typeof(body) <> 'object' THEN %(not_an_object)s
         WHEN external_id IS NULL THEN %(no_id)s
         ELSE %(long_id)s
     END AS reason
     FROM listed WHERE external_id IS NULL OR char_length(external_id) > %(longest_id)s
 ), page AS (
-    SELECT DISTINCT ON (external_id) external_id, body
+    SELECT DISTINCT ON (external_id) external_id, body::text AS body, NULL::uuid AS checksum
     FROM listed WHERE char_length(external_id) <= %(longest_id)s
     ORDER BY external_id, place DESC
-), news AS (
-    SELECT page.external_id, page.body
+)"""
+# An unchanged record is neither written nor locked: it is dropped by the join, before the insert would touch its row. Its
+# checksum tells that mostly. Where the text is another one, the values decide: a record that is only spelled anew is the same.
+# LIMIT keeps that join one look per record; left to itself the planner merges the page with all records of the stream,
+# because right after the first pages its statistics know of none.
+# Numbering makes the insert wait until every record has been looked for. On an empty table every way to look costs the
+# planner nothing, and the one it takes may pass through all of the rows that this very statement has inserted so far:
+# the time of a first list would grow with its square.
+# ON CONFLICT still decides, since a row may have come in between. A row that was inserted has no xmax; one that was
+# updated carries ours.
+# Records that were carried over from a release without checksums get theirs when they are met as they were: once.
+# The connection's row is taken so that it is there, and this tenant's, until the page is committed: no key says so.
+_WRITE = """, looked AS (
+    SELECT page.external_id, page.body::json AS body, page.checksum, kept.row_at, kept.body AS old_body,
+        kept.change_number AS old_number, kept.changed_at AS old_changed_at, kept.checksum IS NULL AS is_unknown,
+        kept.external_id IS NULL OR {differ} AS is_new
     FROM page LEFT JOIN LATERAL (
-        SELECT id, body FROM sync_record AS one
+        SELECT ctid AS row_at, external_id, body, checksum, change_number, changed_at FROM sync_record AS one
         WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
             AND one.external_id = page.external_id
         LIMIT 1
     ) AS kept ON true
-    WHERE kept.id IS NULL OR kept.body IS DISTINCT FROM page.body
-    ORDER BY kept.id NULLS FIRST, page.external_id
+    WHERE page.checksum IS NULL OR page.checksum IS DISTINCT FROM kept.checksum
+), news AS (
+    SELECT *, row_number() OVER (ORDER BY old_number NULLS FIRST, external_id) AS place FROM looked WHERE is_new
+), recognised AS (
+    UPDATE sync_record AS record SET checksum = looked.checksum FROM looked
+    WHERE record.ctid = looked.row_at AND is_unknown AND NOT is_new AND looked.checksum IS NOT NULL
+), counter AS (
+    INSERT INTO sync_changecounter AS counter (tenant_id, last)
+    SELECT %(tenant)s, count(*) FROM news HAVING count(*) > 0
+    ON CONFLICT (tenant_id) DO UPDATE SET last = counter.last + excluded.last
+    RETURNING last - (SELECT count(*) FROM news) AS before
+), owner AS (
+    SELECT 1 FROM vault_connection
+    WHERE id = %(connection)s AND tenant_id = %(tenant)s AND EXISTS (SELECT FROM news)
+    FOR KEY SHARE
 ), written AS (
-    INSERT INTO sync_record AS record (id, tenant_id, connection_id, stream, external_id, body, added_at, changed_at)
-    SELECT gen_random_uuid(), %(tenant)s, %(connection)s, %(stream)s, external_id, body,
+    INSERT INTO sync_record AS record
+        (tenant_id, connection_id, stream, external_id, body, checksum, change_number, added_at, changed_at)
+    SELECT %(tenant)s, %(connection)s, %(stream)s, external_id, body, checksum, before + place,
         statement_timestamp(), statement_timestamp()
-    FROM news
+    FROM news, counter, owner
+    ORDER BY place
     ON CONFLICT (tenant_id, connection_id, stream, external_id)
-    DO UPDATE SET body = excluded.body, changed_at = excluded.changed_at
-    WHERE record.body IS DISTINCT FROM excluded.body
-    RETURNING xmax = 0 AS is_new
+    DO UPDATE SET body = excluded.body, checksum = excluded.checksum, change_number = excluded.change_number,
+        changed_at = excluded.changed_at
+    WHERE record.body::text <> excluded.body::text
+    RETURNING external_id, xmax = 0 AS is_added
+), archived AS (
+    INSERT INTO sync_recordversion
+        (tenant_id, connection_id, stream, external_id, change_number, body, changed_at, replaced_at)
+    SELECT %(tenant)s, %(connection)s, %(stream)s, external_id, old_number, old_body, old_changed_at, statement_timestamp()
+    FROM news JOIN written USING (external_id)
+    WHERE NOT is_added AND old_number IS NOT NULL
 )
 SELECT
-    (SELECT count(*) FROM written WHERE is_new),
-    (SELECT count(*) FROM written WHERE NOT is_new),
+    (SELECT count(*) FROM written WHERE is_added),
+    (SELECT count(*) FROM written WHERE NOT is_added),
+    EXISTS (SELECT FROM owner) OR NOT EXISTS (SELECT FROM news)
+""".replace(  # nosec B608  (a constant)
+    "{differ}",
+    "CASE WHEN pg_input_is_valid(page.body, 'jsonb') AND pg_input_is_valid(kept.body::text, 'jsonb')"
+    " THEN page.body::jsonb <> kept.body::jsonb ELSE page.body <> kept.body::text END",
+)
+_ASK = """
+SELECT page.external_id
+FROM unnest(%(ids)b::text[], %(checksums)b::text[]::uuid[]) AS page (external_id, checksum)
+LEFT JOIN LATERAL (
+    SELECT checksum FROM sync_record AS one
+    WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
+        AND one.external_id = page.external_id
+    LIMIT 1
+) AS kept ON true
+WHERE kept.checksum IS DISTINCT FROM page.checksum
+"""
+_REFUSED = """,
     (SELECT count(*) FROM refused),
     ARRAY(SELECT place - 1 FROM refused ORDER BY place LIMIT %(most_listed)s),
     ARRAY(SELECT reason FROM refused ORDER BY place LIMIT %(most_listed)s)
 """
-_CODES = {
+_CODES: dict[str, Any] = {
     "longest_id": LONGEST_ID,
     "most_listed": MOST_LISTED,
     "not_storable": NOT_STORABLE,
@@ -97,16 +151,8 @@ _CODES = {
     "no_id": NO_ID,
     "long_id": LONG_ID,
 }
-_WRITE_AT_ONCE = _WRITE.format(items=_ITEMS, spelled=_SPELLED)
-_WRITE_ONE_BY_ONE = _WRITE.format(items=_ITEMS_ONE_BY_ONE, spelled=_SPELLED)
-
-
-@dataclass(frozen=True)
-class RefusedRecord:
-    """A record that was not stored: its place in the list, counted from 0, and why: one of the codes above."""
-
-    place: int
-    reason: str
+_WRITE_AT_ONCE = _PAGE + _WRITE
+_WRITE_ONE_BY_ONE = _PAGE_ONE_BY_ONE.format(spelled=SPELLED) + _WRITE + _REFUSED
 
 
 @dataclass(frozen=True)
@@ -124,36 +170,79 @@ class Written:
 
 def spelled(name: str) -> RawSQL:
     """For a query of records: the field of this name in them, as an id is spelled; null where it cannot be one."""
-    return RawSQL(_SPELLED.replace("%(key)s", "%s"), [name] * 3)  # noqa: S611  # nosec B611  (the name is a parameter)
+    return RawSQL(SPELLED.replace("%(key)s", "%s"), [name] * 3)  # noqa: S611  # nosec B611  (the name is a parameter)
 
 
 def write(
-    *, connection: Connection, stream: str, key: str, document: str, path: Sequence[str] = (), prefix: str = ""
+    *,
+    connection: Connection,
+    stream: str,
+    key: str,
+    document: str,
+    path: Sequence[str] = (),
+    prefix: str = "",
+    is_checked: bool = False,
+    is_asked_first: bool = False,
 ) -> Written:
     """Insert and update the records in the JSON list at `path` of `document`; identical ones are left alone.
 
-    In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/http/parsing.py). Where an
-    id comes twice, its last place counts. What cannot be stored is left out and named in the result; the others are stored.
-    Nothing at `path`, or null, is an empty list. Raises DataError where something else stands there.
+    In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/http/parsing.py);
+    `is_checked`, where it comes from there. `is_asked_first`: perhaps nothing of it is new, so that the database is asked
+    for that by checksums alone, and no text is sent for what is as it was. Where an id comes twice, its last place counts.
+    What cannot be stored is left out and named in the result; the others are stored. Nothing at `path`, or null, is an empty
+    list. Raises DataError where something else stands there, IntegrityError where the connection is gone.
     """
-    values: dict[str, Any] = _CODES | {
-        "document": document,
-        "path": list(path),
-        "key": key,
-        "prefix": prefix,
-        "tenant": connection.tenant_id,
-        "connection": connection.id,
-        "stream": stream,
-    }
-    try:
-        with transaction.atomic():
-            return _execute(_WRITE_AT_ONCE, values)
-    except DataError:
-        return _execute(_WRITE_ONE_BY_ONE, values)
+    page = split(document, path, key, prefix=prefix, longest_id=LONGEST_ID, is_checked=is_checked)
+    if page is None:
+        return _write_one_by_one(connection, stream, key, document, path, prefix)
+    items = _news(connection, stream, page.items) if is_asked_first and page.items else page.items
+    added, changed = _write_items(connection, stream, items) if items else (0, 0)
+    return Written(added, changed, tuple(page.refused[:MOST_LISTED]), len(page.refused))
 
 
-def _execute(statement: str, values: dict[str, Any]) -> Written:
+def _news(connection: Connection, stream: str, items: Sequence[Item]) -> Sequence[Item]:
+    """Those of them whose text is not the one that is kept."""
+    values: dict[str, Any] = {**_place(connection, stream), **_arrays(items)}
+    del values["bodies"]
+    with prepared_cursor() as cursor:
+        cursor.execute(_ASK, values)
+        ids = {external_id for (external_id,) in cursor.fetchall()}
+    return [each for each in items if each.external_id in ids]
+
+
+def _write_items(connection: Connection, stream: str, items: Sequence[Item]) -> tuple[int, int]:
+    values = {**_place(connection, stream), **_arrays(items)}
+    with prepared_cursor() as cursor:
+        cursor.execute(_WRITE_AT_ONCE, values)
+        added, changed, is_owned = cursor.fetchone()
+    _check_owned(is_owned)
+    return added, changed
+
+
+def _write_one_by_one(
+    connection: Connection, stream: str, key: str, document: str, path: Sequence[str], prefix: str
+) -> Written:
+    values = {"document": document, "path": list(path), "key": key, "prefix": prefix}
     with database.cursor() as cursor:
-        cursor.execute(statement, values)
-        added, changed, refused_count, places, reasons = cursor.fetchone()
-    return Written(added, changed, tuple(map(RefusedRecord, places, reasons)), refused_count)
+        cursor.execute(_WRITE_ONE_BY_ONE, _CODES | values | _place(connection, stream))
+        added, changed, is_owned, refused_count, places, found = cursor.fetchone()
+    _check_owned(is_owned)
+    return Written(added, changed, tuple(map(RefusedRecord, places, found)), refused_count)
+
+
+def _place(connection: Connection, stream: str) -> dict[str, Any]:
+    return {"tenant": connection.tenant_id, "connection": connection.id, "stream": stream}
+
+
+def _arrays(items: Sequence[Item]) -> dict[str, Any]:
+    return {
+        "ids": [each.external_id for each in items],
+        "bodies": [each.body for each in items],
+        "checksums": [each.checksum for each in items],
+    }
+
+
+def _check_owned(is_owned: bool) -> None:
+    if not is_owned:
+        message = "records of a connection that is gone"
+        raise IntegrityError(message)

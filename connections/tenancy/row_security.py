@@ -131,6 +131,19 @@ class SameTenant(TableStatements):
         )
 
 
+class SameTenantByNight(SameTenant):
+    """The same promise where a foreign key, checked for each row, would cost more than the row: no key at all.
+
+    Row security lets nobody write but into the own tenant, so what is left to go wrong is a row that names a connection
+    that is gone, or another tenant's: it stays in its own tenant, where it shows nothing. Whoever writes such rows takes
+    the other row first (`FOR KEY SHARE`), whoever deletes that one takes it before what hangs below it, and the
+    maintenance names what belongs to none.
+    """
+
+    def __init__(self, *, name: str, field: str) -> None:
+        TableStatements.__init__(self, name=name, field=field, statements=[], undo=[])
+
+
 # What foreign keys of other tables stand on: left where row security is taken back, and there already where it is renewed.
 _TARGET = (
     "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = '{table}_in_tenant')"

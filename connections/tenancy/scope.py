@@ -102,13 +102,15 @@ def _settings(values: dict[str, str], *, savepoint: bool) -> Iterator[None]:
 
 
 @contextmanager
-def tenant_scope(tenant_id: UUID, *, savepoint: bool = True) -> Iterator[None]:
+def tenant_scope(tenant_id: UUID, *, savepoint: bool = True, **settings: str) -> Iterator[None]:
     """Rows of this tenant, and only these, may be read and written until the block ends.
+
+    `settings`: others of the database's that hold for as long; they are set by the same statement.
 
     What a block has written is undone when it raises. `savepoint=False` spares two statements where a block only reads
     within a transaction.
     """
-    with _settings({"portal.tenant_id": str(UUID(str(tenant_id)))}, savepoint=savepoint):
+    with _settings({"portal.tenant_id": str(UUID(str(tenant_id))), **settings}, savepoint=savepoint):
         yield
 
 

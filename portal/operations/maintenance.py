@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.jobs.models import Job
+from connections.sync import history
 from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording
@@ -46,6 +47,8 @@ def run() -> list[str]:
         _delete_sessions(),
         _delete_counts(),
         _delete_audit_events(),
+        _delete_versions(),
+        _name_orphans(),
     ]
 
 
@@ -130,3 +133,15 @@ def _delete_audit_events() -> str:
     )
     AuditTally.objects.filter(started_at__lt=now - TALLIES_KEPT).delete()
     return f"Deleted {count} audit events older than two years."
+
+
+def _delete_versions() -> str:
+    count = history.delete_old_versions()
+    return f"Deleted {count} contents that records had until more than {history.VERSIONS_KEPT.days} days ago."
+
+
+def _name_orphans() -> str:
+    orphans = [f"{table}: {connection} of tenant {tenant}" for table, tenant, connection in history.orphans()]
+    if orphans:
+        return f"Records without a connection of their tenant, to be looked into: {'; '.join(orphans)}."
+    return "Every record belongs to a connection of its tenant."

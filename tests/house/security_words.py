@@ -68,6 +68,11 @@ TABLES = {
         "Calls that people asked for. One that is inserted is sent with the stored access, writes included.",
     ),
     "sync_record": (CUSTOMERS, "What was read from the accounting systems."),
+    "sync_recordversion": (
+        CUSTOMERS,
+        "What records held before they changed, for 90 days. Can be invented, not changed.",
+    ),
+    "sync_changecounter": (CUSTOMERS, "How many changes of records a tenant has seen. Set back, it hides new ones."),
     "sync_syncrun": (CUSTOMERS, "Runs. Can be started, paused, or ended early."),
     "sync_streamprogress": (CUSTOMERS, "How far a run is. An invented one reads a list from another place on."),
     "sync_schedule": (
@@ -298,6 +303,7 @@ OUT_OF_REACH = {
     "web login": SEALED_FOR_WORKERS,
     "staff role": {
         "records": "sync_record.body",
+        "former records": "sync_recordversion.body",
         "bodies of calls": "calls_call.body",
         "sessions": "django_session.session_data",
         "recordings": "transport_recordedcall.ciphertext",

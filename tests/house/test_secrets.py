@@ -196,6 +196,7 @@ def test_no_staff_form_is_filled_with_a_secret(page: Any, rf: Any, db: None) -> 
         "vault_systemprivatekey",
         "vault_tenantkey",
         "sync_record",
+        "sync_recordversion",
         "mfa_authenticator",
         "members_enrolmentlink",
         "members_legacyseed",

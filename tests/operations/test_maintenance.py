@@ -193,3 +193,18 @@ def test_answers_to_tried_requests_go_after_a_day(db: None, aamu: Any) -> None:
         ).save(force_insert=True)  # fmt: skip
     assert "Cleared 1 answers" in maintenance()
     assert list(Call.objects.order_by("ended_at").values_list("answer", "status")) == [("", 200), ("{}", 200)]
+
+
+def test_records_of_a_connection_that_is_gone_are_named(db: None, aamu: Any) -> None:
+    from connections.sync.models import Record, RecordVersion
+
+    assert "Every record belongs to a connection of its tenant." in maintenance()
+    now = django_timezone.now()
+    gone = {"tenant": aamu, "connection_id": uuid.uuid4(), "stream": "s", "external_id": "1", "body": {}}
+    Record(**gone, change_number=2, added_at=now, changed_at=now).save(force_insert=True)
+    for number, days in ((1, 91), (2, 89)):
+        replaced_at = now - timedelta(days=days)
+        RecordVersion(**gone, change_number=number, changed_at=now, replaced_at=replaced_at).save(force_insert=True)
+    said = maintenance()
+    assert f"sync_record: {gone['connection_id']} of tenant {aamu.id}" in said
+    assert "Deleted 1 contents that records had until more than 90 days ago." in said

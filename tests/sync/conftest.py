@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from django.db.models import F
 from connections.jobs.models import Job
 from connections.providers import registry
 from connections.providers.registry import all_providers as every_provider  # past what a fixture puts in its place
-from connections.sync import engine, services
+from connections.sync import engine, services, upsert
 from connections.sync.models import Record, RunLogLine, StreamProgress, Trigger
 from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
 from connections.transport.http import session as http_session
@@ -209,3 +210,14 @@ def place(committed_db, aamu, settings):
         opened = open_connection(tenant=aamu, provider="procountor", environment="sandbox", actor=SYSTEM)
         mark_healthy(connection=opened)
     return opened
+
+
+@pytest.fixture
+def keep(place):
+    def write(records, *, at=place, **more):
+        document = records if isinstance(records, str) else json.dumps(records)
+        with acting_as("worker"), tenant_scope(at.tenant_id):
+            written = upsert.write(connection=at, stream="things", key="id", document=document, **more)
+        return written.added, written.changed
+
+    return write

@@ -261,7 +261,7 @@ def test_a_page_costs_the_same_number_of_statements_whatever_it_holds(syncing, p
         )
     assert written.added == per_page
     statements = [query["sql"] for query in seen if "set_config" not in query["sql"]]
-    assert len([sql for sql in statements if "sync_" in sql]) == 3
+    assert len([sql for sql in statements if "sync_" in sql]) == 2
 
 
 def test_lines_are_kept_when_the_page_after_them_is_not(syncing, monkeypatch):

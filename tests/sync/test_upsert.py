@@ -11,32 +11,12 @@ from django.db import connection as database
 
 from connections.spec.operations import ParameterPlace
 from connections.spec.streams import Each, Envelope, Stream, Whole
-from connections.sync import slices, upsert
+from connections.sync import slices, splitting, upsert
 from connections.sync.models import Record
-from connections.tenancy.scope import SYSTEM, tenant_scope
-from connections.vault.services import open_connection
+from connections.tenancy.prepared import prepared_cursor
+from connections.tenancy.scope import tenant_scope
 from tests.roles import acting_as
 from tests.sync.conftest import versions
-
-
-@pytest.fixture
-def place(committed_db, aamu, settings):
-    from portal.env import SandboxHosts
-
-    settings.SANDBOX_HOSTS = {"procountor": SandboxHosts(api="https://localhost:1/api")}
-    with tenant_scope(aamu.id):
-        return open_connection(tenant=aamu, provider="procountor", environment="sandbox", actor=SYSTEM)
-
-
-@pytest.fixture
-def keep(place):
-    def write(records, **more):
-        document = records if isinstance(records, str) else json.dumps(records)
-        with acting_as("worker"), tenant_scope(place.tenant_id):
-            written = upsert.write(connection=place, stream="things", key="id", document=document, **more)
-        return written.added, written.changed
-
-    return write
 
 
 def bodies():
@@ -175,10 +155,10 @@ def test_no_row_of_another_tenant_is_reached(keep, place, kaste):
 
 def looked_at(place, records, *, stream="things"):
     """Table and index pages the database looked at to keep this page."""
-    values = {"document": json.dumps(records), "path": [], "prefix": "", "key": "id", "stream": stream}
-    values |= {"tenant": place.tenant_id, "connection": place.id}
-    with acting_as("worker"), tenant_scope(place.tenant_id), database.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {upsert._WRITE_AT_ONCE}", upsert._CODES | values)
+    page = splitting.split(json.dumps(records), (), "id", prefix="", longest_id=upsert.LONGEST_ID)
+    values = upsert._place(place, stream) | upsert._arrays(page.items)
+    with acting_as("worker"), tenant_scope(place.tenant_id), prepared_cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {upsert._WRITE_AT_ONCE}", values)
         plan = cursor.fetchone()[0][0]["Plan"]
     return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 

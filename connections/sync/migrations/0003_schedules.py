@@ -12,7 +12,7 @@ from connections.tenancy.row_security import TableStatements
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0001_squashed'),
+        ('sync', '0002_natural_key'),
         ('tenancy', '0002_settings'),
         ('vault', '0002_constraint_names'),
     ]

@@ -1,4 +1,4 @@
-"""A connection is usable only while its server takes writes.
+"""Connections that are usable only while their server takes writes, and whose dearest statements are prepared there.
 
 A server that has been made a standby goes on answering, so Django would keep the connections it has there for as long as
 CONN_MAX_AGE, and every page and job that writes would fail until then.
@@ -6,11 +6,21 @@ CONN_MAX_AGE, and every page and job that writes would fail until then.
 
 from __future__ import annotations
 
+from typing import Any
+
 import psycopg
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
+
+
+class DatabaseOperations(operations.DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """For logs and tests; a prepared cursor has only the statement to tell, as its values went beside it."""
+        return super().last_executed_query(cursor, sql, params) or sql
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    ops_class = DatabaseOperations
+
     def is_usable(self) -> bool:
         """Asked at the start of every request and job that uses an open connection, and after every error."""
         if self.connection is None:
@@ -21,3 +31,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return not cursor.fetchone()[0]
         except psycopg.Error:
             return False
+
+    def prepared_cursor(self) -> Any:
+        """A cursor like any other, whose statements stay prepared on the server for as long as the connection lives.
+
+        For the few that are sent with every page or call. Parameters go beside the statement, so their types must be
+        plain from it. Where `prepare_threshold` is None (env.py), nothing is prepared: behind a pooler that gives each
+        transaction another connection.
+        """
+        self.ensure_connection()
+        with self.wrap_database_errors:
+            return self._prepare_cursor(base.ServerBindingCursor(self.connection))  # type: ignore[attr-defined, call-arg]

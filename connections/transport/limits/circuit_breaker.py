@@ -38,6 +38,7 @@ CLOSING_SPAN = timedelta(seconds=30)  # after the first good answer: a call a se
 DOUBLING_SECONDS = 5.0
 MOST_CLOSING_FAILURES = 3  # so many failures while it closes open it again
 LONGEST_WAIT_SECONDS = 2.0  # a caller waits this long in place for its turn while the breaker closes
+CALM_SECONDS = 1.0  # where nothing was counted, a caller looks again after so long, not at each of its calls
 TROUBLE_KNOWN_FOR = timedelta(minutes=10)  # without anybody asking there, nobody knows whether the trouble lasts
 
 
@@ -124,6 +125,7 @@ class CircuitBreaker:
         self._passed: set[str] = set()
         self._trying: set[str] = set()
         self._counting: set[str] = set()
+        self._calm_since: dict[str, float] = {}  # by this process's clock: when nothing was counted there
 
     @contextmanager
     def guard(self, url: str) -> Iterator[None]:
@@ -148,6 +150,7 @@ class CircuitBreaker:
         server, own = _keys(self._connection, url)
         try:
             if not is_good:
+                self._calm_since.clear()
                 for key, of_connection in ((server, False), (own, True)):
                     _note_failure(key, self._connection.id, of_connection=of_connection)
                 return
@@ -162,12 +165,17 @@ class CircuitBreaker:
 
     def _admit(self, keys: list[str]) -> None:
         """Raises Unavailable where one of the breakers lets nobody through at the moment."""
+        now_here = time.monotonic()
+        if all(now_here - self._calm_since.get(key, -CALM_SECONDS) < CALM_SECONDS for key in keys):
+            return
+        self._calm_since.clear()
         self._trying.difference_update(keys)
         self._counting.difference_update(keys)
         rows = {row.key: row for row in Breaker.objects.filter(key__in=keys).annotate(clock=Clock())}
         for key in keys:
             row = rows.get(key)
             if row is None or not is_counting(row, row.clock):
+                self._calm_since[key] = now_here
                 continue
             if not is_open(row) and not is_closing(row, row.clock):
                 self._counting.add(key)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from django.db import connection as database
 
 from connections.spec.provider import Provider
+from connections.tenancy.prepared import prepared_cursor
 from connections.tenancy.scope import tenant_scope
 from connections.transport.log.redaction import holds_live
 from connections.transport.models import RequestLogEntry
@@ -26,11 +27,10 @@ USUAL_REQUEST_ID_HEADERS = (
     "cf-ray",
 )
 
-COLUMNS = [str(field.column) for field in RequestLogEntry._meta.concrete_fields]
-INSERT = (
-    f"INSERT INTO {RequestLogEntry._meta.db_table} ({', '.join(COLUMNS)})"  # noqa: S608  # nosec B608
-    f" VALUES ({', '.join(['%s'] * len(COLUMNS))})"
-)
+FIELDS = RequestLogEntry._meta.concrete_fields
+COLUMNS = [str(field.column) for field in FIELDS]
+# Values go to the server as text, whatever they are: so one prepared statement serves them all.
+ROW = f"({', '.join(f'%s::{(field.db_type(database) or str()).partition(chr(40))[0]}' for field in FIELDS)})"
 
 
 def request_id_headers(provider: Provider) -> Sequence[str]:
@@ -53,11 +53,16 @@ def request_id(provider: Provider, headers: Mapping[str, str]) -> str:
 def write(entries: Sequence[RequestLogEntry]) -> None:
     """Insert in the caller's transaction and scope."""
     if entries:
-        rows = [
-            [getattr(entry, field.attname) for field in RequestLogEntry._meta.concrete_fields] for entry in entries
-        ]
-        with database.cursor() as cursor:
-            cursor.executemany(INSERT, rows)
+        with prepared_cursor() as cursor:
+            cursor.execute(*insertion(entries))
+
+
+def insertion(entries: Sequence[RequestLogEntry]) -> tuple[str, list[str | None]]:
+    """The statement that inserts these entries, at least one, and its values; it may stand in a WITH."""
+    rows = ", ".join([ROW] * len(entries))
+    statement = f"INSERT INTO {RequestLogEntry._meta.db_table} ({', '.join(COLUMNS)}) VALUES {rows}"  # noqa: S608  # nosec B608
+    values = [getattr(entry, field.attname) for entry in entries for field in FIELDS]
+    return statement, [None if value is None else str(value) for value in values]
 
 
 def write_now(entries: Sequence[RequestLogEntry]) -> None:
