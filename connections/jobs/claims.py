@@ -84,10 +84,10 @@ class Positions:
             for lane in LANES:
                 self._since[queue, lane] = min(self.since((queue, lane)), since)
 
-    def move(self, lines: Sequence[tuple[str, int]], reached: Sequence[float], asked: Sequence[float]) -> None:
-        """`lines` were taken up to `reached`, from `asked` on; unless somebody looked further back meanwhile."""
+    def move(self, lines: Sequence[tuple[str, int]], reached: Sequence[float], starts: Sequence[float]) -> None:
+        """`lines` were taken up to `reached`, from `starts` on; unless somebody looked further back meanwhile."""
         with self._lock:
-            for line, to, since in zip(lines, reached, asked, strict=True):
+            for line, to, since in zip(lines, reached, starts, strict=True):
                 if self.since(line) == since:
                     self._since[line] = max(to, since)
 

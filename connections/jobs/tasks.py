@@ -125,12 +125,12 @@ class _Sweeper:
         begun, now = time.monotonic(), time.time()
         if is_full := begun >= self._full_at:
             self._since = -math.inf
-        found = services.due(doorbell.MOST_WAITING, self._since)
+        lines = services.due(doorbell.MOST_WAITING, self._since)
         if is_full:
             self._full_at = time.monotonic() + (time.monotonic() - begun) / FULL_SWEEP_SHARE
-        if not found:
+        if not lines:
             self._since = now - SWEEP_OVERLAP_SECONDS
-        return found
+        return lines
 
 
 _sweeper = _Sweeper()

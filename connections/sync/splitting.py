@@ -99,10 +99,10 @@ def _elements(document: str, path: Sequence[str], at: int = 0) -> tuple[list[tup
     In one pass; of a name that comes twice the last one counts. None at `path`, or null, are no elements. Raises ValueError,
     StopIteration or IndexError for what is no list, or no JSON.
     """
-    found: list[tuple[Any, str]] = []
+    elements: list[tuple[Any, str]] = []
     at = _skip(document, at)
     if not path and document.startswith("null", at):
-        return found, at + len("null")
+        return elements, at + len("null")
     if not path:
         if document[at] != "[":
             message = "no list"
@@ -110,21 +110,21 @@ def _elements(document: str, path: Sequence[str], at: int = 0) -> tuple[list[tup
         at = _skip(document, at + 1)
         while document[at] != "]":
             value, end = _scan(document, at)
-            found.append((value, document[at:end]))
+            elements.append((value, document[at:end]))
             at = _next(document, end)
-        return found, at + 1
+        return elements, at + 1
     if document[at] != "{":
-        return found, _scan(document, at)[1]
+        return elements, _scan(document, at)[1]
     at = _skip(document, at + 1)
     while document[at] != "}":
         name, at = scanstring(document, at + 1)
         at = _skip(document, _skip(document, at) + 1)
         if name == path[0]:
-            found, at = _elements(document, path[1:], at)
+            elements, at = _elements(document, path[1:], at)
         else:
             at = _scan(document, at)[1]
         at = _next(document, at)
-    return found, at + 1
+    return elements, at + 1
 
 
 def _next(document: str, at: int) -> int:

@@ -225,9 +225,9 @@ def _write_one_by_one(
     values = {"document": document, "path": list(path), "key": key, "prefix": prefix}
     with database.cursor() as cursor:
         cursor.execute(_WRITE_ONE_BY_ONE, _CODES | values | _place(connection, stream))
-        added, changed, is_owned, refused_count, places, found = cursor.fetchone()
+        added, changed, is_owned, refused_count, places, reasons = cursor.fetchone()
     _check_owned(is_owned)
-    return Written(added, changed, tuple(map(RefusedRecord, places, found)), refused_count)
+    return Written(added, changed, tuple(map(RefusedRecord, places, reasons)), refused_count)
 
 
 def _place(connection: Connection, stream: str) -> dict[str, Any]:

@@ -97,12 +97,12 @@ def test_only_jobs_that_ended_long_ago_are_deleted(db: None) -> None:
 
 def test_slots_of_schedules_go_after_a_season(aamu: Any, connection: Any) -> None:
     now = django_timezone.now()
-    kept, gone = now - timedelta(days=89), now - timedelta(days=91)
-    for due_at in (kept, gone):
+    young, gone = now - timedelta(days=89), now - timedelta(days=91)
+    for due_at in (young, gone):
         slot = ScheduleSlot(tenant=aamu, connection=connection, due_at=due_at, outcome=SlotOutcome.MISSED)
         slot.save(force_insert=True)
     assert "Deleted 1 slots" in maintenance()
-    assert list(ScheduleSlot.objects.values_list("due_at", flat=True)) == [kept]
+    assert list(ScheduleSlot.objects.values_list("due_at", flat=True)) == [young]
 
 
 def test_only_mails_sent_long_ago_are_deleted(db: None) -> None:

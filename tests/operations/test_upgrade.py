@@ -251,7 +251,7 @@ def fill_connection(old: Filler, tenant: uuid.UUID, slug: str) -> None:
     )  # fmt: skip
 
 
-def kept(before: list[str], after: list[str]) -> bool:
+def rows_are_there(before: list[str], after: list[str]) -> bool:
     """Whether these are the same rows, as far as they have the same columns."""
     rows = [[json.loads(each) for each in some] for some in (before, after)]
     columns = [set(some[0]) if some else set() for some in rows]
@@ -280,7 +280,7 @@ def test_the_upgrade_keeps_every_row_and_every_connection_working(
     call_command("migrate", verbosity=0)
     # Content types of the site's own models are what `migrate` itself adds.
     after = contents()
-    assert {table for table, rows in before.items() if not kept(rows, after[table])} <= {
+    assert {table for table, rows in before.items() if not rows_are_there(rows, after[table])} <= {
         "django_content_type",
         "auth_permission",
     }

@@ -12,7 +12,7 @@ from portal import env
 STATEMENT = "SELECT %s::int AS of_this_test"
 
 
-def kept() -> int:
+def prepared_statements() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%%of_this_test'")
         return int(cursor.fetchone()[0])
@@ -32,5 +32,5 @@ def test_a_statement_is_kept_by_the_server_unless_that_is_turned_off(
                 cursor.execute(STATEMENT, [str(number)])
                 assert cursor.fetchone() == (number,)
     assert len([query["sql"] for query in seen if "of_this_test" in query["sql"]]) == 3
-    assert kept() == prepared
+    assert prepared_statements() == prepared
     connection.close()
