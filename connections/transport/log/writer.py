@@ -30,7 +30,8 @@ USUAL_REQUEST_ID_HEADERS = (
 FIELDS = RequestLogEntry._meta.concrete_fields
 COLUMNS = [str(field.column) for field in FIELDS]
 # Values go to the server as text, whatever they are: so one prepared statement serves them all.
-ROW = f"({', '.join(f'%s::{(field.db_type(database) or str()).partition(chr(40))[0]}' for field in FIELDS)})"
+_TYPES = [str(field.db_type(database)).partition("(")[0] for field in FIELDS]
+ROW = f"({', '.join(f'%s::{each}' for each in _TYPES)})"
 
 
 def request_id_headers(provider: Provider) -> Sequence[str]:
