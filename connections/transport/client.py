@@ -260,7 +260,7 @@ class Client:
         """
         if not call.is_token_renewed:
             call.is_token_renewed = True
-            self.tokens.renew(spent=token.generation)
+            self.tokens.renew(newer_than=token.generation)
             return True
         age_seconds = (clock.now() - token.issued_at).total_seconds()
         pause = min(TOKEN_SPREADS_SECONDS - age_seconds, (token.due - time.monotonic()) * PART_OF_SHORT_LIFE)

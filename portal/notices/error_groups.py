@@ -20,7 +20,7 @@ from portal.notices.models import ErrorGroup
 
 SUMMARY = "notices.error_summary"
 FIRST_WAIT_SECONDS = 600
-LONGEST_WAIT_SECONDS = 24 * 3600
+LONGEST_MAIL_WAIT_SECONDS = 24 * 3600
 MOST_GROUPS = 200
 REST = "errors of other kinds"  # all of them share one row, once there are as many kinds as may have one
 NAMESPACE = uuid.UUID("c3f0b0f2-6d0c-4f5c-9a51-0c5e7f1f6f0e")
@@ -80,7 +80,7 @@ def _mailed(group: ErrorGroup, now: datetime) -> None:
     """Note a mail; the wait after it is twice the last one, unless there was quiet for as long."""
     wait = timedelta(seconds=group.wait_seconds)
     goes_on = group.more or (group.next_at is not None and now < group.next_at + wait)
-    doubled = min(group.wait_seconds * 2, LONGEST_WAIT_SECONDS)
+    doubled = min(group.wait_seconds * 2, LONGEST_MAIL_WAIT_SECONDS)
     group.wait_seconds = max(doubled, FIRST_WAIT_SECONDS) if goes_on else FIRST_WAIT_SECONDS
     group.mailed_at, group.next_at = now, now + timedelta(seconds=group.wait_seconds)
 

@@ -17,7 +17,7 @@ from connections.spec.provider import Provider
 from connections.sync import faults
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import Actor, tenant_scope
-from connections.transport import faults as auth_methods
+from connections.transport import faults as transport_faults
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.transport.oauth import authorization
 from connections.vault.models import ClientRegistration
@@ -64,7 +64,7 @@ def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
             actor=actor,
         )
     except registry.AddressMissing:
-        raise ActionRefused(auth_methods.NO_ADDRESS.customer) from None
+        raise ActionRefused(transport_faults.NO_ADDRESS.customer) from None
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def writable(monkeypatch: pytest.MonkeyPatch) -> Any:
     providers = {**registry.all_providers(), provider.slug: provider}
     monkeypatch.setattr(registry, "all_providers", lambda: providers)
     monkeypatch.setattr(retry, "STEPS_SECONDS", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "LONGEST_RETRY_WAIT_SECONDS", 0.1)
     return provider
 
 

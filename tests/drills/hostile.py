@@ -112,7 +112,7 @@ class Drill:
         from portal.env import SandboxHosts
 
         jobs._ring = None  # nobody listens
-        retry.LONGEST_WAIT_SECONDS = 0.0  # one attempt is measured
+        retry.LONGEST_RETRY_WAIT_SECONDS = 0.0  # one attempt is measured
         address, ca = self.provider.address, self.provider.ca
         settings.SANDBOX_HOSTS = {
             "procountor": self._hosts(self.provider),

@@ -121,7 +121,7 @@ HANDBOOK = {
     ],
     "docs/architecture.md": [
         f"reads for one *turn* of {engine.TURN_SECONDS:.0f} seconds",
-        f"its waits stay below {retry.LONGEST_WAIT_SECONDS:.0f} seconds in all",
+        f"its waits stay below {retry.LONGEST_RETRY_WAIT_SECONDS:.0f} seconds in all",
         f"it began less than {retry.LONGEST_CALL_SECONDS:.0f} seconds ago",
         f"a check of a checkpoint, for {duration(probing.PATIENCE)},",
         f"a {('tenth', 'fifth')[round(retry.RETRIES_PER_CALL * 10) - 1]} of this process's calls",

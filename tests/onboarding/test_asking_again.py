@@ -40,7 +40,7 @@ def later(walker, checkpoint):
 
 
 def test_a_provider_that_does_not_answer_is_asked_again_and_says_so_meanwhile(live, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     before = Evidence.objects.count()
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 2}])
     for _ in range(2):
@@ -58,7 +58,7 @@ def test_a_provider_that_does_not_answer_is_asked_again_and_says_so_meanwhile(li
 
 
 def test_after_a_while_the_answer_is_that_there_is_none(live, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 50}])
     live.check("company")
     Mark.objects.filter(checkpoint="company").update(asked_at=timezone.now() - probing.PATIENCE)
@@ -71,7 +71,7 @@ def test_after_a_while_the_answer_is_that_there_is_none(live, sandbox, monkeypat
 
 
 def test_what_a_person_types_meanwhile_is_checked_at_once(live, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 1}])
     live.check("api-key")
     assert pending(live, "api-key").is_pending
@@ -81,7 +81,7 @@ def test_what_a_person_types_meanwhile_is_checked_at_once(live, sandbox, monkeyp
 
 
 def test_trouble_at_the_provider_blames_nobody(live, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 50}])
     live.check("company")
     assert live.states() == DONE
@@ -93,7 +93,7 @@ def test_a_company_that_was_found_is_confirmed_although_the_last_check_went_wron
     walker.attest("usage-settings", "technical-user", "rights", "m2m-only")
     walker.give(setup["api_key"])
     assert pending(walker, "company").can_confirm
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 50}])
     walker.check("company")
     assert not pending(walker, "company").can_confirm  # the page names no company beside the button
@@ -107,7 +107,7 @@ def test_a_company_that_was_found_is_confirmed_although_the_last_check_went_wron
 
 def test_a_check_that_may_not_be_made_any_more_says_so(live, sandbox, monkeypatch):
     """The credential is found wrong while the check that needs it waits to be asked again."""
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 1}])
     live.check("company")
     Mark.objects.filter(checkpoint="api-key").update(state=MarkState.FAILING)

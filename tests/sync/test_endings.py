@@ -157,7 +157,7 @@ def test_a_provider_that_asks_to_wait_is_left_alone_until_then(syncing, let_time
 
 
 def test_a_provider_that_does_not_answer_makes_the_run_wait(syncing, monkeypatch):
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     syncing.sandbox.faults([{"path": INVOICES, "cut": "before", "times": None}])
     run = syncing.run()
     assert (run.state, run.fault) == (RunState.WAITING, "no-answer")

@@ -212,7 +212,7 @@ def test_travel_products_are_asked_for(reading):
 
 @pytest.mark.parametrize("slug", PAGED)
 def test_a_page_that_the_server_never_manages_is_asked_for_in_halves(reading, slug, monkeypatch, let_time_pass):
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     reader = reading(slug)
     reader.server.fill(410)
     size = paging_of(slug).size

@@ -267,7 +267,7 @@ def test_since_when_there_is_trouble_is_known_to_the_pages(db):
 
 @pytest.fixture
 def client(uncanny, monkeypatch):
-    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "LONGEST_RETRY_WAIT_SECONDS", 0.0)
     return Client(connection=uncanny)
 
 

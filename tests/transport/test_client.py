@@ -72,7 +72,7 @@ def test_trouble_that_passes_is_survived(connected, sandbox, monkeypatch):
 
 
 def test_lasting_trouble_is_put_down_until_later(connected, sandbox, monkeypatch):
-    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     with acting_as("worker"):
         Client(connection=connected).send("session")
         sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 9, "headers": {"Retry-After": "120"}}])

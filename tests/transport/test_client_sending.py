@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("db")
 @pytest.fixture(autouse=True)
 def quick_steps(monkeypatch):
     monkeypatch.setattr(retry, "STEPS_SECONDS", (0.01, 0.02, 0.04))
-    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 2.0)
+    monkeypatch.setattr(retry, "LONGEST_RETRY_WAIT_SECONDS", 2.0)
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_what_took_long_by_itself_is_not_retried_in_place(hostile, client, monke
 
 def test_retries_end_after_the_longest_wait_and_the_work_is_put_down(hostile, client, monkeypatch):
     monkeypatch.setattr(retry, "STEPS_SECONDS", (0.1, 0.2, 0.4, 0.8))
-    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.9)
+    monkeypatch.setattr(retry, "LONGEST_RETRY_WAIT_SECONDS", 0.9)
     answering(hostile, (503, b""))
     with pytest.raises(Unavailable) as caught:
         send(client)
@@ -376,7 +376,7 @@ def test_our_own_secret_is_no_request_id():
 
 @pytest.mark.parametrize("trouble", [(500, b"{}"), (401, b"{}"), (200, b"<"), (302, b""), lambda line: line.hang_up()])
 def test_no_secret_stands_in_an_error_or_the_log(hostile, client, caplog, trouble, monkeypatch):
-    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "LONGEST_RETRY_WAIT_SECONDS", 0.1)
     answering(hostile, trouble)
     with caplog.at_level(logging.INFO), pytest.raises(Exception, match=r"\w+: [a-z-]+$") as caught:
         send(client, Arguments(query={"secret": TOKEN}, body={"password": API_KEY}))

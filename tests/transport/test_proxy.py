@@ -206,7 +206,7 @@ def test_a_proxy_without_a_name_is_no_providers_trouble(uncanny, settings, monke
     settings.EGRESS_PROXY = ("proxy.example", 3128)
     resolving(monkeypatch, [])
     monkeypatch.setattr(http_session.dns, "allowed_addresses", lambda *_: [ip_address(PUBLIC)])
-    monkeypatch.setattr(retry, "LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(retry, "LONGEST_RETRY_WAIT_SECONDS", 0.0)
     for _ in range(6):
         with acting_as("worker"), pytest.raises(Unavailable, match="no-proxy"):
             Client(connection=uncanny).send("session")

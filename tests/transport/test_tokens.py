@@ -236,7 +236,7 @@ def test_a_new_token_is_not_one_of_the_credential_before(hostile, uncanny):
 def test_callers_who_want_a_newer_token_share_one(hostile, uncanny):
     counting(hostile)
     spent = living(uncanny).generation
-    got = together(8, lambda: revealed(caller(uncanny).renew(spent=spent).secret))
+    got = together(8, lambda: revealed(caller(uncanny).renew(newer_than=spent).secret))
     assert got == ["token-2"] * 8
     assert len(hostile.asked) == 2
 
@@ -244,10 +244,10 @@ def test_callers_who_want_a_newer_token_share_one(hostile, uncanny):
 def test_a_newer_token_that_is_gone_again_is_asked_for_at_once(hostile, uncanny):
     counting(hostile)
     spent = living(uncanny).generation
-    caller(uncanny).renew(spent=spent)
+    caller(uncanny).renew(newer_than=spent)
     token_store.destroy_pair(uncanny)
     started = time.monotonic()
-    assert revealed(caller(uncanny).renew(spent=spent).secret) == "token-3"
+    assert revealed(caller(uncanny).renew(newer_than=spent).secret) == "token-3"
     assert time.monotonic() - started < 2
 
 
@@ -352,7 +352,7 @@ def test_trouble_leaves_the_stored_token(hostile, uncanny):
     spent = living(uncanny).generation
     hostile.behave = lambda line: line.answer(503)
     with pytest.raises(Unavailable):
-        caller(uncanny).renew(spent=spent)
+        caller(uncanny).renew(newer_than=spent)
     assert revealed(living(uncanny).secret) == "token-1"
 
 
@@ -363,10 +363,10 @@ def test_a_caller_who_got_none_has_none_and_does_not_ask_again_at_once(hostile, 
     hostile.behave = lambda line: line.answer(503)
     for _ in range(3):
         with pytest.raises(Unavailable):
-            who.renew(spent=spent)
+            who.renew(newer_than=spent)
     assert len(hostile.asked) == 2
     with pytest.raises(Unavailable):
-        who.renew(spent=spent, forced=True)
+        who.renew(newer_than=spent, forced=True)
     assert len(hostile.asked) == 3
     assert revealed(who.valid_token().secret) == "token-1"
 

@@ -298,7 +298,7 @@ def test_a_token_that_was_refused_does_not_come_back_with_half_a_pair(hostile, p
     saying(hostile, 200, {**NEW, "access_token": None})
     for _ in range(2):
         with pytest.raises(Unreadable):
-            Client(connection=person).tokens.renew(spent=spent)
+            Client(connection=person).tokens.renew(newer_than=spent)
 
 
 # -- trouble at the token endpoint ------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ RETURN_SPREAD_SECONDS = 15.0  # those who were turned away come back spread over
 CLOSING_SPAN = timedelta(seconds=30)  # after the first good answer: a call a second, twice as many every five seconds
 DOUBLING_SECONDS = 5.0
 MOST_CLOSING_FAILURES = 3  # so many failures while it closes open it again
-LONGEST_WAIT_SECONDS = 2.0  # a caller waits this long in place for its turn while the breaker closes
+LONGEST_CLOSING_WAIT_SECONDS = 2.0  # a caller waits this long in place for its turn while the breaker closes
 CALM_SECONDS = 1.0  # where nothing was counted, a caller looks again after so long, not at each of its calls
 TROUBLE_KNOWN_FOR = timedelta(minutes=10)  # without anybody asking there, nobody knows whether the trouble lasts
 
@@ -76,7 +76,7 @@ def admit(row: Breaker, now: datetime) -> float | None:
         return 0.0
     turn = max(row.next_at or now, now)
     wait = (turn - now).total_seconds()
-    if wait > LONGEST_WAIT_SECONDS:
+    if wait > LONGEST_CLOSING_WAIT_SECONDS:
         return None
     rate = 2 ** ((now - row.healed_at).total_seconds() / DOUBLING_SECONDS)
     row.next_at = turn + timedelta(seconds=1 / rate)

@@ -18,8 +18,8 @@ from connections.vault.models import Connection
 MARGIN = 1.03  # slots a little further apart than the limit, for what the network and the machine add
 COUNTED_FROM = timedelta(hours=1)  # from this span on calls are counted; shorter spans hand out slots
 SLICES = 96
-LONGEST_WAIT_SECONDS = 2.0  # a caller waits in place for so long; beyond that the work is put down
-LONGEST_WAIT_OF_RUNS_SECONDS = 1.0  # so that a line of syncs never leaves a person without a place
+LONGEST_SLOT_WAIT_SECONDS = 2.0  # a caller waits in place for so long; beyond that the work is put down
+LONGEST_SLOT_WAIT_OF_RUNS_SECONDS = 1.0  # so that a line of syncs never leaves a person without a place
 LATE_SECONDS = 0.015  # whoever is later lets the slot go by, as its call would run into the next ones
 MOST_LATE_SLOTS = 5
 
@@ -148,7 +148,7 @@ def take_place(provider: Provider, connection: Connection, client_id: str, *, fo
         if quota.per >= COUNTED_FROM:
             count_call(name, quota, for_run=for_run)
         else:
-            _wait_for_slot(name, quota, LONGEST_WAIT_OF_RUNS_SECONDS if for_run else LONGEST_WAIT_SECONDS)
+            _wait_for_slot(name, quota, LONGEST_SLOT_WAIT_OF_RUNS_SECONDS if for_run else LONGEST_SLOT_WAIT_SECONDS)
 
 
 def _wait_for_slot(name: str, quota: Quota, longest_wait: float) -> None:
@@ -184,7 +184,9 @@ def count_call(name: str, quota: Quota, *, for_run: bool = False) -> None:
     raise QuotaExhausted(faults.QUOTA, retry_at=free_at)
 
 
-def next_slot(name: str, spacing: float, *, span: float = 1.0, longest_wait: float = LONGEST_WAIT_SECONDS) -> Slot:
+def next_slot(
+    name: str, spacing: float, *, span: float = 1.0, longest_wait: float = LONGEST_SLOT_WAIT_SECONDS
+) -> Slot:
     """The next slot of a line, if it is less than `longest_wait` seconds away, else QuotaExhausted and it is not taken.
 
     `spacing`: seconds between slots; `span`: of the quota.
@@ -194,7 +196,7 @@ def next_slot(name: str, spacing: float, *, span: float = 1.0, longest_wait: flo
         "spacing": spacing,
         "span": span,
         "reach": longest_wait,
-        "patience": LONGEST_WAIT_SECONDS,
+        "patience": LONGEST_SLOT_WAIT_SECONDS,
     }
     with database.cursor() as cursor:
         cursor.execute(_SLOT, values)

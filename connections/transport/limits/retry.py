@@ -14,7 +14,7 @@ from connections.transport import clock
 RETRIES_PER_CALL = 0.1  # retries in place per call; with more of them, trouble would feed itself
 FIRST_RETRIES, MOST_RETRIES = 3.0, 20.0  # retries that are there before any call, and that can be saved up
 STEPS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)  # Procountor certification 7
-LONGEST_WAIT_SECONDS = 8.0  # a caller waits for retries in all; beyond that the work is put down
+LONGEST_RETRY_WAIT_SECONDS = 8.0  # a caller waits for retries in all; beyond that the work is put down
 LONGEST_CALL_SECONDS = 20.0  # after these nothing is retried in place, where the attempts themselves took so long
 
 
@@ -57,7 +57,7 @@ class RetryWaits:
         """Sleep until attempt `number` (1, 2, ...) may be repeated, or raise `failure` with the time at which it may be."""
         pause = delay(number, floor=(failure.retry_at - clock.now()).total_seconds())
         is_too_long = (
-            self._waited_seconds + pause > LONGEST_WAIT_SECONDS
+            self._waited_seconds + pause > LONGEST_RETRY_WAIT_SECONDS
             or time.monotonic() - self._began_at > LONGEST_CALL_SECONDS
         )
         if not may_retry or is_too_long or not self._budget.spend():

@@ -26,7 +26,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, Grant
 
 FIRST_WAIT_SECONDS = 10
-LONGEST_WAIT_SECONDS = 300
+LONGEST_REFUSAL_WAIT_SECONDS = 300
 MOST_CORRECTIONS = 3  # in a row that a person said something was put right, and it was not
 
 
@@ -99,7 +99,7 @@ class RefusalWaits:
                     "digest": fingerprint.digest,
                     "operation": operation,
                     "first": FIRST_WAIT_SECONDS,
-                    "longest": LONGEST_WAIT_SECONDS,
+                    "longest": LONGEST_REFUSAL_WAIT_SECONDS,
                     "fault": failure.fault.code,
                     "entry": failure.entry_id,
                     "connection": self._connection.id,

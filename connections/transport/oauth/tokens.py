@@ -61,7 +61,7 @@ class TokenHolder:
                         raise
             if stored is None or stored.is_due:
                 try:
-                    return self.renew(spent=row.generation, fallback=stored)
+                    return self.renew(newer_than=row.generation, fallback=stored)
                 except (Unavailable, Unreadable, Rejected):
                     if stored is None or stored.is_over:
                         raise
@@ -75,55 +75,55 @@ class TokenHolder:
             self.refusals.raise_while_waiting(row, now)
         is_claimed = row.claimed_until is not None and row.claimed_until > now
         # Somebody asks already, perhaps with a credential that was replaced since: their token is not new enough.
-        return self.renew(spent=row.generation + is_claimed, forced=True)
+        return self.renew(newer_than=row.generation + is_claimed, forced=True)
 
-    def renew(self, *, spent: int, forced: bool = False, fallback: AccessToken | None = None) -> AccessToken:
-        """A token newer than generation `spent`: another caller's, if it came meanwhile, or our own. Raises CallFailed.
+    def renew(self, *, newer_than: int, forced: bool = False, fallback: AccessToken | None = None) -> AccessToken:
+        """A token newer than generation `newer_than`: another caller's, if it came meanwhile, or our own. Raises CallFailed.
 
         `forced` asks even where the last request was refused: the credential may be new. `fallback`: a token that may
         still be used; it is returned instead of waiting for another caller's request where the one before had no success.
         """
         self.token = None
-        self.token = self._request_or_wait(spent, forced=forced, fallback=fallback)
+        self.token = self._request_or_wait(newer_than, forced=forced, fallback=fallback)
         return self.token
 
-    def _request_or_wait(self, spent: int, *, forced: bool, fallback: AccessToken | None) -> AccessToken:
+    def _request_or_wait(self, newer_than: int, *, forced: bool, fallback: AccessToken | None) -> AccessToken:
         claim_id = uuid.uuid4().hex
         deadline = time.monotonic() + REFRESH_WAIT_SECONDS
         pause = FIRST_POLL_SECONDS
         while (began_at := time.monotonic()) < deadline:
             with deferred_signals():
-                row, fingerprint, token = self._claim_or_look(claim_id, spent, forced=forced)
+                row, fingerprint, token = self._claim_or_look(claim_id, newer_than, forced=forced)
                 if fingerprint is not None:
                     self.refusals.fingerprint = fingerprint
                     answer_by = began_at + token_store.ANSWER_WITHIN_SECONDS
                     token = self._request_and_store(row, claim_id, fingerprint, answer_by=answer_by)
             if token is not None:
                 return token
-            if fingerprint is None and row.generation <= spent:
+            if fingerprint is None and row.generation <= newer_than:
                 self._raise_shared_failure(row, forced=forced)
                 if fallback is not None and row.failures and not fallback.is_over:
                     return fallback
                 time.sleep(pause)
                 pause = min(pause * POLL_GROWTH, LONGEST_POLL_SECONDS)
-            spent = max(spent, row.generation)  # what is newer is gone as well
+            newer_than = max(newer_than, row.generation)  # what is newer is gone as well
         raise Unavailable(faults.NO_ANSWER, retry_at=clock.now() + timedelta(seconds=token_store.CLAIM_SECONDS))
 
     def _claim_or_look(
-        self, claim_id: str, spent: int, *, forced: bool
+        self, claim_id: str, newer_than: int, *, forced: bool
     ) -> tuple[Grant, RequestFingerprint | None, AccessToken | None]:
         """The row as it is now; the fingerprint to ask with, where the next request is ours; else a newer token, if any."""
         connection = self._connection
         with token_store.durable(connection):
             row, now = token_store.read(connection)
             # Those who wait look, and no more: there may be many of them.
-            if row.generation <= spent and (row.claimed_until is None or row.claimed_until < now):
+            if row.generation <= newer_than and (row.claimed_until is None or row.claimed_until < now):
                 self.refusals.raise_while_waiting(row, now)
                 changed = token_store.request_fingerprint(connection) if row.refused_with else None
-                if token_store.claim(connection, claim_id, spent, forced=forced, changed=changed):
+                if token_store.claim(connection, claim_id, newer_than, forced=forced, changed=changed):
                     return token_store.read(connection)[0], token_store.request_fingerprint(connection), None
                 row, now = token_store.read(connection)  # somebody was quicker, or a failure holds
-            newer = token_store.open_access_token(row, now) if row.generation > spent else None
+            newer = token_store.open_access_token(row, now) if row.generation > newer_than else None
         return row, None, None if newer is None or newer.is_due else newer
 
     def exchange_code(self, code: LoginCode) -> AccessToken:
