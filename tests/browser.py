@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 ADVICE = (
-    "No Chromium found, and the journeys need one. Install Debian's (apt-get install chromium), or Playwright's "
-    "(.venv/bin/playwright install chromium), or name one that is there: CHROMIUM=/path/to/chromium"
+    "No Chromium found, and the journeys need one. Install Debian's (apt-get install chromium-headless-shell), or "
+    "Playwright's (.venv/bin/playwright install chromium), or name one that is there: CHROMIUM=/path/to/chromium"
 )
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# The headless shell is the same engine without a window's own pages: a fifth of the processor time for each context.
+_NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 _QUIET = (
     "--disable-gpu",
     "--disable-quic",
@@ -54,7 +62,7 @@ def _candidates() -> Iterator[Path]:
         if found:
             yield Path(found)
     downloads = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or Path.home() / ".cache" / "ms-playwright")
-    for pattern in ("chromium-*/chrome-*/chrome", "chromium_headless_shell-*/*/*headless*shell"):
+    for pattern in ("chromium_headless_shell-*/*/*headless*shell", "chromium-*/chrome-*/chrome"):
         yield from sorted(downloads.glob(pattern), reverse=True)
 
 
