@@ -235,7 +235,7 @@ def test_another_companys_books_at_the_new_server_are_refused(
     if auth_method is SIMUTEK:
         rows = Record.objects.filter(stream="customers")
         for row in rows:
-            Record.objects.filter(id=row.id).update(external_id=f"gone-{row.external_id}")
+            Record.objects.filter(pk=row.pk).update(external_id=f"gone-{row.external_id}")
     if auth_method is PENTAMIC:
         office.press(bob, "certificate")
         office.work()
