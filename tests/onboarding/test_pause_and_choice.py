@@ -35,7 +35,7 @@ def resume(live: Any) -> None:
 
 def test_rights_of_what_is_not_read_are_not_asked_for(live: Any, sandbox: Any) -> None:
     lost = {"sales.salesInvoiceSearch": "NO_ACCESS", "purchases.purchaseInvoiceSearch": "NO_ACCESS"}
-    sandbox.change_user(live.made["user_id"], rights=lost)
+    sandbox.change_user(live.setup["user_id"], rights=lost)
     live.check("rights")
     assert live.states()["rights"] == "failing"
     chosen = [name for name in STREAMS if name != "invoices"]
