@@ -67,7 +67,7 @@ def test_another_key_that_is_stored_in_a_pause_holds_reading_at_once(live: Any, 
         run = start_run(connection=live.connection(), trigger=Trigger.HAND, actor=AINO)
     pause(live)
     with live.inside():
-        values = {"api_key": sandbox.new_key(live.made["user_id"])}
+        values = {"api_key": sandbox.new_key(live.setup["user_id"])}
         store_credentials(credentials=clean_credentials(mark=live.mark("api-key"), values=values), actor=AINO)
     assert (live.connection().state, live.connection().fault) == ("paused", "company-unproven")
     run.refresh_from_db()
@@ -79,10 +79,10 @@ def test_another_key_that_is_stored_in_a_pause_holds_reading_at_once(live: Any, 
 
 def test_what_is_mended_in_a_pause_stays_paused_and_stands_after_it(live: Any, sandbox: Any) -> None:
     runs = SyncRun.objects.count()
-    sandbox.revoke(live.made["api_key"])
+    sandbox.revoke(live.setup["api_key"])
     live.check("api-key")
     pause(live)
-    live.give(sandbox.new_key(live.made["user_id"]))
+    live.give(sandbox.new_key(live.setup["user_id"]))
     assert live.states() == DONE
     assert (live.connection().state, live.connection().fault) == ("paused", "")
     assert SyncRun.objects.count() == runs
