@@ -268,7 +268,7 @@ def test_crashes_are_forgotten_when_work_gets_further(syncing, monkeypatch):
 
     monkeypatch.setattr(upsert, "write", dying)
     for _ in range(4):
-        Job.objects.filter(id=job.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+        Job.objects.filter(id=job.id, state=JobState.RUNNING).update(lease_until=timezone.now() - timedelta(seconds=1))
         with acting_as("worker"):
             lease = jobs.claim(job.id)
             assert lease.starts <= 2
