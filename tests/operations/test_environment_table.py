@@ -12,6 +12,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Not ours: a server's own, and those that Celery and oauthlib would obey (a start refuses them).
 OTHERS = {"PATH", "LD_LIBRARY_PATH"}
+READERS = {"text", "choice", "number", "names", "networks"}  # functions of portal/env.py, as it calls them itself
 ROW = re.compile(r"\| (`[A-Z].*?) \|")
 NAME = re.compile(r"`([A-Z_]+)`( \*)?")
 
@@ -35,7 +36,8 @@ def read_by_the_code() -> Iterator[tuple[str, str]]:
 def _reads(node: ast.AST, *, is_env: bool) -> Iterator[tuple[str, str]]:
     if isinstance(node, ast.Call) and node.args:
         called = ast.unparse(node.func)
-        if called.startswith("env.") or called == "os.environ.get":
+        is_own = is_env and called in READERS
+        if called.startswith("env.") or called == "os.environ.get" or is_own:
             yield from _constant(node.args[0], called.rpartition(".")[2].replace("get", "environ"))
     elif isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
         yield from _constant(node.slice, "environ")
