@@ -18,7 +18,7 @@ from connections.spec.streams import Stream
 from connections.spec.text import Text, isolate
 from connections.spec.times import zone_named
 from connections.sync.due_times import DueTimes, Interval, TimesOfDay
-from connections.sync.schedule_models import DEFAULT_HOURS, Schedule, ScheduleKind
+from connections.sync.schedule_models import DEFAULT_HOURS, MOST_TIMES, Schedule, ScheduleKind
 from connections.tenancy import audit
 from connections.tenancy import settings as tenant_settings
 from connections.tenancy.models import Tenant
@@ -29,7 +29,7 @@ from connections.vault.services import DISCONNECTED_SENTENCE, ActionRefused
 SCHEDULED = "sync.scheduled"
 
 LONGEST_INTERVAL_HOURS = 7 * 24
-MOST_TIMES = 6  # of day
+WEEKDAYS = range(1, 8)  # 1 is Monday
 SPREAD_SECONDS = 60  # over which the runs of one minute begin
 NEXT_SHOWN = 5
 
@@ -61,12 +61,13 @@ def _default(connection: Connection) -> Schedule:
 
 
 def due_times(schedule: Schedule, time_zone: str) -> DueTimes | None:
-    """When it is due; None where it is read only by hand."""
+    """When it is due; None where it is read only by hand. What stands in the row beyond what the form takes is passed over."""
     if schedule.kind == ScheduleKind.INTERVAL:
         # To the minute, as pages show it.
         return Interval(schedule.every_hours, schedule.anchor_at.replace(second=0, microsecond=0))
-    if schedule.kind == ScheduleKind.TIMES and schedule.times:
-        return TimesOfDay(schedule.times_of_day, schedule.weekdays, zone_named(time_zone))
+    weekdays = [day for day in schedule.weekdays if day in WEEKDAYS]
+    if schedule.kind == ScheduleKind.TIMES and schedule.times and (weekdays or not schedule.weekdays):
+        return TimesOfDay(schedule.times_of_day[:MOST_TIMES], weekdays, zone_named(time_zone))
     return None
 
 
@@ -190,7 +191,7 @@ def impossible(choice: ScheduleChoice, streams: Collection[Stream]) -> dict[str,
         troubles["every_hours"] = _("Choose between 1 and %(most)s hours.") % {"most": LONGEST_INTERVAL_HOURS}
     if len(set(choice.times)) > MOST_TIMES or (choice.kind == ScheduleKind.TIMES and not choice.times):
         troubles["times"] = _("Enter between one and %(most)s times of day.") % {"most": MOST_TIMES}
-    if not set(choice.weekdays) <= set(range(1, 8)):
+    if not set(choice.weekdays) <= set(WEEKDAYS):
         troubles["weekdays"] = _("Choose days of the week.")
     labels = {each.name: each.label for each in streams}
     read = set(labels) if choice.streams is None else set(choice.streams)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import time, timedelta
 
 from django.db import models
 from django.db.models.functions import Now
@@ -15,6 +15,8 @@ from connections.vault.models import Connection
 from connections.vault.querysets import ConnectionOwnedQuerySet
 
 DEFAULT_HOURS = 6  # until somebody chooses otherwise
+MOST_TIMES = 6  # of day
+SLOTS_KEPT = timedelta(days=90)  # what became of a slot; one that came longer ago is settled without a row
 
 
 class ScheduleKind(models.TextChoices):

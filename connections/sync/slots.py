@@ -13,6 +13,7 @@ from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.sync.models import Schedule, ScheduleSlot, SlotOutcome, Trigger
 from connections.sync.schedule import slots_after, start_time
+from connections.sync.schedule_models import SLOTS_KEPT
 from connections.sync.services import start_run
 from connections.tenancy.scope import SYSTEM
 from connections.tenancy.settings import time_zone_of
@@ -33,7 +34,9 @@ def start_due(lease: TenantLease) -> None:
             return
         now = timezone.now()
         due: list[datetime] = []
-        for slot in slots_after(schedule, time_zone_of(connection.tenant_id), schedule.settled_at):
+        # What the row says is the web's to write: however long ago that is, no more is looked at than is kept.
+        since = max(schedule.settled_at, now - SLOTS_KEPT)
+        for slot in slots_after(schedule, time_zone_of(connection.tenant_id), since):
             if slot > now:
                 # In this transaction instead of after it: the caller then finds the row handed back and leaves it alone.
                 _settle(connection, due, now)

@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from connections.spec.provider import Provider
 from connections.spec.text import Text, isolate
 from connections.sync.models import Schedule, ScheduleKind
-from connections.sync.schedule import MOST_TIMES, ScheduleChoice, impossible
+from connections.sync.schedule import ScheduleChoice, impossible
+from connections.sync.schedule_models import MOST_TIMES
 
 HOURS = (1, 2, 3, 4, 6, 8, 12, 24, 48, 168)
 NOT_A_TIME = _("Enter a time of day such as 06:30.")

@@ -14,13 +14,13 @@ from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.jobs.models import Job
 from connections.sync import history
 from connections.sync.models import ScheduleSlot
+from connections.sync.schedule_models import SLOTS_KEPT
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording
 from portal.notices.models import ErrorGroup, MailState, OutgoingMail
 from portal.rate_limits.models import CacheEntry, Usage
 
 ENDED_JOBS_KEPT = timedelta(days=14)
-SLOTS_KEPT = timedelta(days=90)
 SENT_MAILS_KEPT = timedelta(days=7)
 UNSENT_MAILS_KEPT = timedelta(days=30)
 ERROR_GROUPS_KEPT = timedelta(days=30)

@@ -229,6 +229,28 @@ class TestRows:
         with one.guard(URL):
             pass
 
+    def test_a_caller_that_met_no_trouble_looks_again_after_a_second_and_after_a_failure_of_its_own(self, monkeypatch):
+        one, passed = caller(), [0.0]
+        monkeypatch.setattr(circuit_breaker.time, "monotonic", lambda: 1000.0 + passed[0])
+        looks = CaptureQueriesContext(database)
+
+        def asks():
+            with looks, one.guard(URL):
+                pass
+            return len(looks)
+
+        assert asks() > 0
+        assert asks() == 0
+        passed[0] = circuit_breaker.CALM_SECONDS
+        assert asks() > 0
+        assert asks() == 0
+        fail(1, one)
+        assert asks() > 0
+        fail(9, caller(), caller())
+        passed[0] += circuit_breaker.CALM_SECONDS
+        with pytest.raises(Unavailable), one.guard(URL):
+            pytest.fail("let through")
+
     def test_an_answer_is_never_lost_because_the_breaker_could_not_be_told(self, monkeypatch, caplog):
         def gone(*args, **kwargs):
             raise DatabaseError
