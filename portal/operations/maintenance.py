@@ -12,9 +12,8 @@ from django.utils import timezone
 
 from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.jobs.models import Job
-from connections.sync import history
+from connections.sync import history, schedule_models
 from connections.sync.models import ScheduleSlot
-from connections.sync.schedule_models import SLOTS_KEPT
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording
 from portal.notices.models import ErrorGroup, MailState, OutgoingMail
@@ -81,8 +80,8 @@ def _delete_jobs() -> str:
 
 
 def _delete_slots() -> str:
-    count, _ = ScheduleSlot.objects.filter(due_at__lt=timezone.now() - SLOTS_KEPT).delete()
-    return f"Deleted {count} slots of schedules that came more than {SLOTS_KEPT.days} days ago."
+    count, _ = ScheduleSlot.objects.filter(due_at__lt=timezone.now() - schedule_models.SLOTS_KEPT).delete()
+    return f"Deleted {count} slots of schedules that came more than {schedule_models.SLOTS_KEPT.days} days ago."
 
 
 def _delete_mails() -> str:

@@ -27,7 +27,6 @@ from connections.sync.models import (
     Trigger,
 )
 from connections.sync.schedule import ScheduleChoice
-from connections.sync.schedule_models import SLOTS_KEPT
 from connections.tenancy.models import AuditEvent, TenantState
 from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
 from connections.tenancy.settings import time_zone_of
@@ -122,31 +121,6 @@ def test_another_interval_moves_the_slot_and_by_hand_takes_it_away(place):
     assert not Job.objects.filter(kind=schedule.SCHEDULED, state=JobState.QUEUED).exists()
     event = AuditEvent.objects.filter(action="sync.scheduled").order_by("happened_at").last()
     assert (event.actor_name, event.details["kind"]) == ("Alice Aalto", "hand")
-
-
-EVERY_MINUTE = [f"{number // 60:02}:{number % 60:02}" for number in range(24 * 60)]
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"settled_at": datetime(2000, 1, 1, tzinfo=UTC)},
-        {"kind": "times", "times": EVERY_MINUTE, "settled_at": datetime(2000, 1, 1, tzinfo=UTC)},
-        {"kind": "times", "times": ["06:00"], "weekdays": [9]},
-    ],
-    ids=["since 2000", "every minute", "on no day"],
-)
-def test_a_schedule_that_a_thief_wrote_costs_a_worker_no_more_than_any_other(place, values):
-    """Whoever has the web's login may write the row past the form."""
-    change(place, every_hours=1)
-    with acting_as("web"), tenant_scope(place.tenant_id):
-        Schedule.objects.filter(connection=place).update(**values)
-    Job.objects.filter(id=the_job(place).id).update(due_at=clock.now())
-    job = the_job(place)
-    beat(place, job)
-    job.refresh_from_db()
-    assert (job.failures, job.state) in ((0, JobState.QUEUED), (0, JobState.SUCCEEDED))
-    assert ScheduleSlot.objects.count() <= 24 * SLOTS_KEPT.days
 
 
 def test_other_streams_leave_the_times_alone(place):
