@@ -36,9 +36,9 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
     if state not in allowed:
         raise ActionRefused(_("This connection does not stand yet, so there is nothing to sync."))
     if fault in faults.HOLDING and (holding := faults.find(provider=connection.provider, code=fault)):
-        raise ActionRefused(holding.customer)
+        raise ActionRefused(holding.customer_message)
     if not registry.all_providers()[connection.provider].offers(connection.auth_method):
-        raise ActionRefused(faults.AUTH_METHOD_WITHDRAWN.customer)
+        raise ActionRefused(faults.AUTH_METHOD_WITHDRAWN.customer_message)
     if connection.tenant.state == TenantState.SUSPENDED:
         raise ActionRefused(_("Syncs are off while this customer is suspended."))
     while True:

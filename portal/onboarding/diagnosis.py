@@ -8,7 +8,7 @@ from uuid import UUID
 from connections.jobs.lease import TenantLease
 from connections.spec.checklist import Attestation, Inference, LogProbe, MarkState, Probe
 from connections.spec.errors import CallFailed
-from connections.spec.faults import Acts, Fault
+from connections.spec.faults import Fault, Responsible
 from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.vault.models import Connection, ConnectionState
@@ -30,7 +30,7 @@ def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: s
     )
     connection = mark.onboarding.connection
     is_held = Connection.objects.filter(id=connection.id, fault__in=faults.HOLDING).exists()
-    if fault.acts is Acts.CUSTOMER and not is_held:
+    if fault.responsible is Responsible.CUSTOMER and not is_held:
         mark_broken(connection=connection, fault=fault.code)
 
 
@@ -51,7 +51,7 @@ def run_ended(lease: TenantLease) -> None:
         ]
         for code, entry_id in codes:
             fault = faults.find(provider=provider.slug, code=code)
-            if fault is not None and fault.acts is Acts.CUSTOMER and fault.checkpoint in marks:
+            if fault is not None and fault.responsible is Responsible.CUSTOMER and fault.checkpoint in marks:
                 mark = marks[fault.checkpoint]
                 # What was checked after the run ended is newer than what the run knew.
                 is_outdated = mark.checked_at and run.ended_at and mark.checked_at > run.ended_at

@@ -11,7 +11,7 @@ from django.urls import reverse
 from connections.jobs.lease import TenantLease
 from connections.providers import registry
 from connections.spec.checklist import Inference, MarkState, Probe
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import Provider
 from connections.sync import faults
@@ -64,7 +64,7 @@ def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
             actor=actor,
         )
     except registry.AddressMissing:
-        raise ActionRefused(transport_faults.NO_ADDRESS.customer) from None
+        raise ActionRefused(transport_faults.NO_ADDRESS.customer_message) from None
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def _ask(marks: Mapping[str, Mark], mark: Mark) -> None:
 def _explain(attempt: AuthorizationAttempt, marks: Mapping[str, Mark], mark: Mark) -> None:
     """The word on the checkpoint of the login, and where its fault is the customer's to mend, on the one it names."""
     fault = faults.find(provider=attempt.connection.provider, code=attempt.reason_code)
-    if fault is None or fault.acts is not Acts.CUSTOMER or not fault.checkpoint:
+    if fault is None or fault.responsible is not Responsible.CUSTOMER or not fault.checkpoint:
         record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))
         return
     blamed_mark = marks.get(fault.checkpoint, mark)

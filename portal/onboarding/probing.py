@@ -15,7 +15,7 @@ from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.spec.checklist import Checkpoint, Finding, LogProbe, MarkState, Probe, ProbeAnswer, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.spec.operations import Arguments
 from connections.spec.proofs import MEANT
 from connections.spec.streams import BadPage
@@ -268,12 +268,12 @@ def _refused(
                 append(mark=mark, proof=unchanged_proof)
             return again
         blamed = marks.get(failed.fault.checkpoint)
-        blames_customer = failed.fault.acts is Acts.CUSTOMER and not isinstance(failed, Unavailable)
+        blames_customer = failed.fault.responsible is Responsible.CUSTOMER and not isinstance(failed, Unavailable)
         if blamed is not None and blames_customer:
             diagnosis.fail_mark(mark=blamed, failed=failed)
             if blamed.id == mark.id:
                 return None
-        passes = isinstance(failed, Unavailable) and failed.fault.acts is not Acts.CUSTOMER
+        passes = isinstance(failed, Unavailable) and failed.fault.responsible is not Responsible.CUSTOMER
         passes = passes and failed.fault.code not in TELLING
         record(mark=mark, proof=replace(unchanged_proof, code=NO_WORD) if passes else unchanged_proof)
     return None
@@ -283,7 +283,11 @@ def _again(mark: Mark, failed: CallFailed) -> Again | None:
     """When to ask once more: what was refused just now, or trouble that passes soon and that nobody need do anything about."""
     if failed.asked_again_at is not None:
         return Again(failed.asked_again_at, failed.fault.code)
-    if not isinstance(failed, Unavailable) or failed.fault.acts is Acts.CUSTOMER or mark.asked_at is None:
+    if (
+        not isinstance(failed, Unavailable)
+        or failed.fault.responsible is Responsible.CUSTOMER
+        or mark.asked_at is None
+    ):
         return None
     due_at = max(failed.retry_at, timezone.now() + (PAUSE if failed.entry_id else PAUSE_OF_LOOKS))
     return Again(due_at, failed.fault.code) if due_at < mark.asked_at + PATIENCE else None

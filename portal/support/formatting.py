@@ -71,7 +71,7 @@ def fault_words(provider: str, code: str) -> str:
     if not code:
         return ""
     fault = faults.find(provider=provider, code=code) or call_faults.find(provider=provider, code=code)
-    return fault.staff if fault else code
+    return fault.staff_message if fault else code
 
 
 def when(at: datetime | None) -> SafeString | str:

@@ -354,6 +354,6 @@ class Customer:
 
         found = faults.find(provider=self.auth_method.slug, code=code)
         assert found is not None, f"no words for the fault {code!r}"
-        assert str(found.customer).strip(), code
-        assert found.staff.strip(), code
+        assert str(found.customer_message).strip(), code
+        assert found.staff_message.strip(), code
         return found

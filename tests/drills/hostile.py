@@ -167,7 +167,7 @@ class Drill:
     def _wrong(self, outcome: Outcome, fault: Any) -> str:
         if fault is None:
             return outcome.error
-        if not (str(fault.customer).strip() and fault.staff.strip()):
+        if not (str(fault.customer_message).strip() and fault.staff_message.strip()):
             return "a fault without words"
         if outcome.seconds > self.total + self.grace:
             return "too long"

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection as database
 
 from connections.jobs.models import Job
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.sync import faults
 from connections.sync.models import Level, RunLogLine, RunState, StreamProgress, SyncRun
 from connections.vault.models import Connection, ConnectionState
@@ -150,7 +150,7 @@ def blame(customer: Customer, run: SyncRun) -> Iterator[Violation]:
     for place, codes in found.items():
         for code in {each for each in codes if each}:
             fault = faults.find(provider=customer.server.slug, code=code)
-            if fault is not None and fault.acts is Acts.CUSTOMER and code not in of_the_books:
+            if fault is not None and fault.responsible is Responsible.CUSTOMER and code not in of_the_books:
                 yield Violation(BLAMED, f"the {place} says {code}")
 
 

@@ -191,7 +191,7 @@ def test_every_fault_a_run_can_end_with_has_words():
     ):
         found = faults.find(provider="procountor", code=code)
         assert found is not None
-        assert str(found.customer)
+        assert str(found.customer_message)
     assert faults.find(provider="procountor", code="nonsense") is None
     assert faults.find(provider="nobody", code="sync-gave-up") is faults.GAVE_UP
 

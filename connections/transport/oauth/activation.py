@@ -119,7 +119,7 @@ def begin(*, tenant: Tenant, provider: Provider, environment: str, request_id: s
     if not REQUEST_ID.fullmatch(request_id):
         raise ActionRefused(MESSAGES["unknown-request"])
     if not ClientRegistration.objects.filter(provider=provider.slug, environment=environment).exists():
-        raise ActionRefused(faults.NO_REGISTRATION.customer)
+        raise ActionRefused(faults.NO_REGISTRATION.customer_message)
     row_id, before = _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)
     if before is not None:
         return before

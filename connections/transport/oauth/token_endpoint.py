@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from connections.spec.errors import About, CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
-from connections.spec.faults import Acts, Phase
+from connections.spec.faults import Phase, Responsible
 from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner, KeyLogin
 from connections.tenancy.scope import tenant_scope
 from connections.transport import attempt, clock, error_mapping, faults
@@ -174,7 +174,7 @@ def _refusal_of(
         by_address = (
             context.provider.faults.judge(phase, answer.status, None) if answer.status in (404, 405) else fault
         )
-        fault = by_address if fault is faults.TURNED_AWAY and by_address.acts is Acts.CUSTOMER else fault
+        fault = by_address if fault is faults.TURNED_AWAY and by_address.responsible is Responsible.CUSTOMER else fault
         fault = fault.never_worked or fault
     if fault is refusal.fault:
         return refusal
@@ -195,7 +195,7 @@ def _is_about_grant(context: RequestContext, refusal: CallFailed) -> bool:
     """Where a person must pass the same checkpoint again as for a lost grant, it is the grant that is refused."""
     grant = context.grant
     is_same = isinstance(grant, AuthorizationCode) and refusal.fault.checkpoint == grant.lost.checkpoint
-    return is_same and refusal.fault.acts is Acts.CUSTOMER
+    return is_same and refusal.fault.responsible is Responsible.CUSTOMER
 
 
 def _write_failure(entry: RequestLogEntry, failure: CallFailed) -> CallFailed:
