@@ -43,7 +43,7 @@ NOT_DECLARED = Fault(
 _OURS = {fault.code: fault for fault in (NOT_STANDING, TOO_LATE, GAVE_UP, NOT_DECLARED)}
 
 
-def find(*, provider: str, code: str) -> Fault | None:
+def resolve_fault(*, provider: str, code: str) -> Fault | None:
     """The fault that `code` names: the provider's own, one of transport, or one of ours. None for an unknown code."""
     description = registry.find(provider)
     of_provider = description.faults.find(code) if description else None

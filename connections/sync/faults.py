@@ -106,7 +106,7 @@ def of_page(error: BadPage) -> Fault:
     return _BY_ERROR.get(type(error), PAGE_UNREADABLE)
 
 
-def find(*, provider: str, code: str) -> Fault | None:
+def resolve_fault(*, provider: str, code: str) -> Fault | None:
     """The fault that `code` names: the provider's own, one of transport, or one of reading. None for an unknown code."""
     description = registry.find(provider)
     of_provider = description.faults.find(code) if description else None

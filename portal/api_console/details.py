@@ -136,7 +136,7 @@ class Detail:
 
     @property
     def fault(self) -> str:
-        known = faults.find(provider=self.provider.slug, code=self.call.fault) if self.call.fault else None
+        known = faults.resolve_fault(provider=self.provider.slug, code=self.call.fault) if self.call.fault else None
         return str(known.customer_message) if known else self.call.fault
 
     @property

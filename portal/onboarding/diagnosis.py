@@ -50,7 +50,7 @@ def run_ended(lease: TenantLease) -> None:
             if fault != run.fault
         ]
         for code, entry_id in codes:
-            fault = faults.find(provider=provider.slug, code=code)
+            fault = faults.resolve_fault(provider=provider.slug, code=code)
             if fault is not None and fault.responsible is Responsible.CUSTOMER and fault.checkpoint in marks:
                 mark = marks[fault.checkpoint]
                 # What was checked after the run ended is newer than what the run knew.

@@ -144,7 +144,7 @@ def _ask(marks: Mapping[str, Mark], mark: Mark) -> None:
 
 def _explain(attempt: AuthorizationAttempt, marks: Mapping[str, Mark], mark: Mark) -> None:
     """The word on the checkpoint of the login, and where its fault is the customer's to mend, on the one it names."""
-    fault = faults.find(provider=attempt.connection.provider, code=attempt.reason_code)
+    fault = faults.resolve_fault(provider=attempt.connection.provider, code=attempt.reason_code)
     if fault is None or fault.responsible is not Responsible.CUSTOMER or not fault.checkpoint:
         record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))
         return

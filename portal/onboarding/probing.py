@@ -213,7 +213,7 @@ def _record_finding(
         return
     if finding.state is MarkState.VERIFIED:
         infer(of=connection, verified=mark, marks=marks, proof=proof)
-    fault = faults.find(provider=connection.provider, code=connection.fault)
+    fault = faults.resolve_fault(provider=connection.provider, code=connection.fault)
     opens_again = checkpoint.opens or (fault is not None and fault.checkpoint == checkpoint.slug)
     if finding.proves_company if is_held else opens_again:
         _mended(connection)

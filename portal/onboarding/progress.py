@@ -186,5 +186,5 @@ def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
     for ours in (SENTENCES, authorization.MESSAGES):
         if code in ours:
             return str(ours[code])
-    fault = faults.find(provider=provider.slug, code=code)
+    fault = faults.resolve_fault(provider=provider.slug, code=code)
     return str(fault.customer_message) if fault is not None else code

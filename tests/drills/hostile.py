@@ -238,7 +238,7 @@ class Drill:
             cancel_run(run=run, actor=SYSTEM)
         if job.failures:
             return f"the job failed: {job.reason}", None
-        return state, faults.find(provider=connection.provider, code=fault) if fault else None
+        return state, faults.resolve_fault(provider=connection.provider, code=fault) if fault else None
 
 
 def _leave() -> None:

@@ -149,7 +149,7 @@ def blame(customer: Customer, run: SyncRun) -> Iterator[Violation]:
     ]
     for place, codes in found.items():
         for code in {each for each in codes if each}:
-            fault = faults.find(provider=customer.server.slug, code=code)
+            fault = faults.resolve_fault(provider=customer.server.slug, code=code)
             if fault is not None and fault.responsible is Responsible.CUSTOMER and code not in of_the_books:
                 yield Violation(BLAMED, f"the {place} says {code}")
 
@@ -162,7 +162,7 @@ def words(customer: Customer, run: SyncRun) -> Iterator[Violation]:
     """A run that is not green says why: a fault that has a name, and a line of its log."""
     if run.state == RunState.SUCCEEDED:
         return
-    if not run.fault or faults.find(provider=customer.server.slug, code=run.fault) is None:
+    if not run.fault or faults.resolve_fault(provider=customer.server.slug, code=run.fault) is None:
         yield Violation(SILENT, f"a run that is {run.state} has the fault {run.fault!r}")
     lines = RunLogLine.objects.filter(run=run).exclude(level=Level.INFO)
     if not any(line.values for line in lines):
