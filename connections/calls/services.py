@@ -105,7 +105,7 @@ def can_send(connection: Connection) -> bool:
         connection.is_standing
         and provider is not None
         and provider.offers(connection.auth_method)
-        and connection.fault not in transport_faults.HOLDING
+        and connection.fault not in transport_faults.COMPANY_FAULTS
         and connection.tenant.state != TenantState.SUSPENDED
     )
 

@@ -54,7 +54,7 @@ def read(lease: TenantLease) -> Again | None:
         if run is None:
             return None
         is_suspended = run.connection.tenant.state == TenantState.SUSPENDED
-        if is_suspended or run.connection.is_paused or run.connection.fault in faults.HOLDING:
+        if is_suspended or run.connection.is_paused or run.connection.fault in faults.COMPANY_FAULTS:
             reason = "held: suspended or paused, or the credential is perhaps another company's"
             return Again(timezone.now() + HELD_RUN_WAIT, reason)
         if run.state == RunState.WAITING and run.waiting_until and run.waiting_until > timezone.now():

@@ -25,7 +25,7 @@ GAVE_UP = Fault(
 OTHER_COMPANY = transport_faults.OTHER_COMPANY
 COMPANY_UNPROVEN = transport_faults.COMPANY_UNPROVEN
 AUTH_METHOD_WITHDRAWN = transport_faults.AUTH_METHOD_WITHDRAWN
-HOLDING = transport_faults.HOLDING
+COMPANY_FAULTS = transport_faults.COMPANY_FAULTS
 LIST_CUT = Fault(
     "list-cut",
     Responsible.US,

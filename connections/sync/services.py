@@ -35,7 +35,7 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
         raise ActionRefused(_("This connection is paused: resume it first."))
     if state not in allowed:
         raise ActionRefused(_("This connection does not stand yet, so there is nothing to sync."))
-    if fault in faults.HOLDING and (holding := faults.resolve_fault(provider=connection.provider, code=fault)):
+    if fault in faults.COMPANY_FAULTS and (holding := faults.resolve_fault(provider=connection.provider, code=fault)):
         raise ActionRefused(holding.customer_message)
     if not registry.all_providers()[connection.provider].offers(connection.auth_method):
         raise ActionRefused(faults.AUTH_METHOD_WITHDRAWN.customer_message)

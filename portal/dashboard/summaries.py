@@ -87,7 +87,7 @@ class Summary:
     @property
     def is_held(self) -> bool:
         """Its access or server was changed, and nothing is read until the company is proved on the checklist."""
-        return self.status is ConnectionStatus.BROKEN and self.connection.fault in faults.HOLDING
+        return self.status is ConnectionStatus.BROKEN and self.connection.fault in faults.COMPANY_FAULTS
 
     @property
     def is_setup(self) -> bool:

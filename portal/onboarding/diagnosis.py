@@ -29,7 +29,7 @@ def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: s
         proof=Proof(MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id),
     )
     connection = mark.onboarding.connection
-    is_held = Connection.objects.filter(id=connection.id, fault__in=faults.HOLDING).exists()
+    is_held = Connection.objects.filter(id=connection.id, fault__in=faults.COMPANY_FAULTS).exists()
     if fault.responsible is Responsible.CUSTOMER and not is_held:
         mark_broken(connection=connection, fault=fault.code)
 
@@ -95,5 +95,5 @@ def _heal(run: SyncRun) -> None:
     """
     connection = Connection.objects.get(id=run.connection_id)
     is_older = connection.fault_at is None or (run.started_at is not None and connection.fault_at < run.started_at)
-    if connection.state == ConnectionState.BROKEN and connection.fault not in faults.HOLDING and is_older:
+    if connection.state == ConnectionState.BROKEN and connection.fault not in faults.COMPANY_FAULTS and is_older:
         mark_healthy(connection=connection)

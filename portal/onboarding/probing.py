@@ -64,7 +64,7 @@ class ConnectionAsker:
         self.client = Client(connection=connection, checkpoint=checkpoint)
         self.company_id = connection.company_id
         self.company_confirmed = connection.state != ConnectionState.SETUP
-        self.company_unproven = connection.fault in faults.HOLDING
+        self.company_unproven = connection.fault in faults.COMPANY_FAULTS
         self.held_since = connection.fault_at
         self.auth_method = connection.auth_method
         self.settings: Mapping[str, str] = connection.settings
@@ -170,7 +170,7 @@ def _outdated(asker: ConnectionAsker) -> Again | None:
     An answer that the old access got says nothing of the company that the new one opens.
     """
     connection = Connection.objects.get(id=asker.connection.id)
-    if connection.fault not in faults.HOLDING:
+    if connection.fault not in faults.COMPANY_FAULTS:
         return None
     now = timezone.now()
     newest = Grant.objects.for_connection(connection).values_list("generation", flat=True).first()
@@ -201,7 +201,7 @@ def _record_finding(
     record(mark=mark, proof=proof)
     marks[mark.checkpoint] = mark
     connection.refresh_from_db()
-    is_held = connection.fault in faults.HOLDING
+    is_held = connection.fault in faults.COMPANY_FAULTS
     if not finding.state.passes:
         if "bound_id" in finding.values:
             mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)

@@ -207,7 +207,7 @@ def _to_confirm(mark: Mark) -> Evidence | None:
         Evidence.objects.filter(mark=mark, state=MarkState.UNCONFIRMED).exclude(values={}).order_by("at", "id").last()
     )
     connection = mark.onboarding.connection
-    if evidence is not None and "company_id" in evidence.values and connection.fault in faults.HOLDING:
+    if evidence is not None and "company_id" in evidence.values and connection.fault in faults.COMPANY_FAULTS:
         is_of_today = evidence.code in MEANT and (connection.fault_at is None or evidence.at >= connection.fault_at)
         return evidence if is_of_today else None
     return evidence
@@ -215,7 +215,7 @@ def _to_confirm(mark: Mark) -> Evidence | None:
 
 def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connection) -> None:
     """Raises ActionRefused where the page showed something else than what waits now."""
-    is_held = connection.fault in faults.HOLDING
+    is_held = connection.fault in faults.COMPANY_FAULTS
     if evidence_id == str(latest.id) or evidence_id is None or (not evidence_id and not is_held):
         return
     # Where it reads the same it is the same; while reading is held, only what was found since the access was changed counts.
@@ -226,7 +226,7 @@ def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connec
 
 def _confirm_company(mark: Mark, confirmation: Proof, actor: Actor) -> None:
     connection = mark.onboarding.connection
-    before, is_held = connection.company_id, connection.fault in faults.HOLDING
+    before, is_held = connection.company_id, connection.fault in faults.COMPANY_FAULTS
     bound = bind_company(
         connection=connection,
         company_id=confirmation.values["company_id"],

@@ -210,7 +210,7 @@ def connect(request: MemberRequest, connection_id: UUID, checkpoint: str, login:
 def confirm(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     compared = request.POST.get("compared", "").split()
     mark = get_mark_or_404(request, connection_id, checkpoint)
-    if mark.onboarding.connection.fault in faults.HOLDING and not checkpoint_of(mark).pins:
+    if mark.onboarding.connection.fault in faults.COMPANY_FAULTS and not checkpoint_of(mark).pins:
         if not request.membership.can(Action.CONFIRM_COMPANY):
             messages.error(request, _("Only an owner of your company can say that these are still its books."))
             return _to_checkpoint(request, connection_id, checkpoint)
@@ -252,7 +252,8 @@ def _context(
         "provider": page.progress.provider,
         "own_page": own_page,
         "form": form or (_form(page) if page.fields else None),
-        "may_confirm": page.connection.fault not in faults.HOLDING or request.membership.can(Action.CONFIRM_COMPANY),
+        "may_confirm": page.connection.fault not in faults.COMPANY_FAULTS
+        or request.membership.can(Action.CONFIRM_COMPANY),
         "may_act": request.membership.can(Action.CONNECT) and not page.has_left,
         "may_remove": page.connection.state == ConnectionState.SETUP and request.membership.can(Action.DISCONNECT),
         "proved": recently_proved(request),

@@ -191,7 +191,7 @@ def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> No
             # A worker died or broke with the code in its hands: it may have been used up.
             _end(attempt, AttemptState.FAILED, "interrupted")
             return
-        if attempt.connection.fault not in faults.HOLDING:
+        if attempt.connection.fault not in faults.COMPANY_FAULTS:
             # The page that received the code holds reading as well; a row that no page wrote comes no further for it.
             doubt_company(connection=attempt.connection, fault=faults.COMPANY_UNPROVEN.code)
         code = LoginCode(
