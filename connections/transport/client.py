@@ -141,7 +141,7 @@ class Client:
         for number in itertools.count(1):
             with self._breaker.guard(call.url):
                 token = self.tokens.valid_token()
-                self._refusals.raise_if_held()
+                self._refusals.raise_if_operation_waits()
                 # The place comes last, so that callers who waited for one token do not start their calls all at once.
                 rate_limiter.take_place(
                     self.provider, self.connection, self.context.client_id, for_run=self.context.is_for_run
@@ -165,7 +165,7 @@ class Client:
                     if self._may_send_again(call, token):
                         continue
                     raise_if_doubtful(self.context, entry, refusal, is_write=call.operation.is_write)
-                    self._refusals.note_call(refusal)
+                    self._refusals.count_call_refusal(refusal)
                     raise
                 except (Forbidden, Rejected) as refusal:
                     raise_if_doubtful(self.context, entry, refusal, is_write=call.operation.is_write)

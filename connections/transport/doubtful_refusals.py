@@ -31,7 +31,9 @@ def raise_if_doubtful(context: RequestContext, entry: RequestLogEntry, refusal: 
     connection = context.connection
     has_stood = connection.state in STANDING_OR_PAUSED
     is_doubtful = refusal.is_page or isinstance(refusal, Unauthorized)
-    is_doubtful = is_doubtful or (refusal.fault.responsible is Responsible.CUSTOMER and not refusal.is_told)
+    is_doubtful = is_doubtful or (
+        refusal.fault.responsible is Responsible.CUSTOMER and not refusal.has_provider_reason
+    )
     if not is_doubtful or is_write or not has_stood or connection.fault in faults.COMPANY_FAULTS:
         return
     with tenant_scope(connection.tenant_id):

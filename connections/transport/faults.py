@@ -197,9 +197,8 @@ AUTH_METHOD_WITHDRAWN = Fault(
     "A release has withdrawn the grant that this connection uses: nothing can be asked with it. Its owner disconnects it and"
     " sets it up anew; or the release before is put back, and it goes on by itself.",
 )
-COMPANY_FAULTS = frozenset(
-    {OTHER_COMPANY.code, COMPANY_UNPROVEN.code}
-)  # while one of these stands, nothing is read or sent
+# While one of these stands, nothing is read or sent.
+COMPANY_FAULTS = frozenset({OTHER_COMPANY.code, COMPANY_UNPROVEN.code})
 
 ALL = (
     OTHER_COMPANY,

@@ -22,7 +22,7 @@ from connections.vault.services import (
     confirm_pins,
     doubt_company,
     forget_tokens,
-    hold_open,
+    lock_unless_disconnected,
     mark_healthy,
     open_connection,
     refuse_changed,
@@ -102,7 +102,7 @@ def store_credentials(*, credentials: CleanCredentials, actor: Actor) -> None:
         if credentials.changes_access:
             hold_reading(connection=connection, actor=actor)
             forget_tokens(connection)
-        hold_open(connection)
+        lock_unless_disconnected(connection)
         refuse_changed(connection)
         ask_at_once(mark, is_typed=True)
         save_values(credentials=credentials, actor=actor)

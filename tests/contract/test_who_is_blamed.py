@@ -60,7 +60,7 @@ def test_a_refused_client_is_mended_by_whoever_registered_it(provider: Provider)
             assert found.fault.responsible is (
                 Responsible.US if grant.client is ClientOwner.OURS else Responsible.CUSTOMER
             ), grant.name
-            assert found.is_told
+            assert found.has_provider_reason
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

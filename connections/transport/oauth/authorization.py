@@ -34,7 +34,7 @@ from connections.transport.request_context import RequestContext
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
 from connections.vault.secret import Secret
-from connections.vault.services import ActionRefused, doubt_company, hold_open, store_credential
+from connections.vault.services import ActionRefused, doubt_company, lock_unless_disconnected, store_credential
 
 EXCHANGE = "transport.exchange"
 ATTEMPT_ENDED = "transport.attempt_ended"  # its handler is registered by the room that acts on the outcome
@@ -206,7 +206,7 @@ def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> No
         if isinstance(grant, KeyLogin):
             key = token_endpoint.request_key(context, grant, code)
             with tenant_scope(lease.tenant_id):
-                hold_open(attempt.connection)
+                lock_unless_disconnected(attempt.connection)
                 actor = Actor(attempt.actor_id, attempt.actor_name)
                 store_credential(connection=attempt.connection, name=grant.credential, secret=key, actor=actor)
                 token_store.destroy_pair(attempt.connection)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from connections.spec.errors import About, CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
+from connections.spec.errors import CallFailed, OutcomeUnknown, RefusedPart, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Phase, Responsible
 from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner, KeyLogin
 from connections.tenancy.scope import tenant_scope
@@ -160,15 +160,15 @@ def _refusal_of(
     if not error_mapping.refused_by_status(answer.status) or refusal.fault is faults.UNREADABLE:
         return refusal
     if error_code == "invalid_client":
-        refusal.about = About.CLIENT
+        refusal.refused_part = RefusedPart.CLIENT
     elif error_code == "invalid_grant" and phase is Phase.GRANT:
-        refusal.about = About.GRANT
+        refusal.refused_part = RefusedPart.GRANT
     elif _is_about_grant(context, refusal):
-        refusal.about = About.GRANT_PERHAPS
+        refusal.refused_part = RefusedPart.GRANT_PERHAPS
     fault = refusal.fault
-    if code is not None and refusal.about in (About.GRANT, About.GRANT_PERHAPS):
-        fault, refusal.about = faults.CODE_REFUSED, None
-    elif code is None and phase is Phase.GRANT and error_code and refusal.about is None:
+    if code is not None and refusal.refused_part in (RefusedPart.GRANT, RefusedPart.GRANT_PERHAPS):
+        fault, refusal.refused_part = faults.CODE_REFUSED, None
+    elif code is None and phase is Phase.GRANT and error_code and refusal.refused_part is None:
         fault = faults.TURNED_AWAY  # of an access that was given, these say nothing
     elif not token_store.has_worked(context.connection):
         by_address = (
@@ -179,7 +179,7 @@ def _refusal_of(
     if fault is refusal.fault:
         return refusal
     error = error_mapping.make_error(error_mapping.error_type(fault, phase, answer.status), fault, entry, clock.now())
-    error.about = refusal.about
+    error.refused_part = refusal.refused_part
     return error
 
 

@@ -240,12 +240,12 @@ def release_claim(
     claim_id: str,
     failure: CallFailed | None,
     *,
-    standing: RequestFingerprint | None = None,
+    blocked_fingerprint: RequestFingerprint | None = None,
 ) -> bool:
     """End our claim and leave the failure for those who wait, unless it says nothing about the next request.
 
-    `failure=None`: something of our own broke, and nobody knows how far the request came. `standing`: the refusal holds
-    until a request would have another fingerprint. Returns False where the claim was another caller's already.
+    `failure=None`: something of our own broke, and nobody knows how far the request came. `blocked_fingerprint`: nobody
+    asks again before a request would have another fingerprint. Returns False where the claim was another caller's already.
     """
     is_shared = failure is not None and (failure.entry_id is not None or not isinstance(failure, Unavailable))
     is_trouble = isinstance(failure, Unavailable | Unreadable | Rejected)
@@ -271,7 +271,7 @@ def release_claim(
                 "wait": wait,
                 "fault": failure.fault.code if failure and is_shared else "",
                 "entry": failure.entry_id if failure and is_shared else None,
-                "given": standing.digest if standing and is_shared else "",
+                "given": blocked_fingerprint.digest if blocked_fingerprint and is_shared else "",
                 "row": row.id,
                 "me": claim_id,
             },
