@@ -80,12 +80,12 @@ class ConnectionPage:
     def is_watched(self) -> bool:
         """Something is under way, or its consequences are."""
         if self.summary.status is ConnectionStatus.DISCONNECTED:
-            return self.is_leaving
+            return self.is_disconnecting
         return self.summary.run is not None and self.summary.run.is_moving
 
     @property
-    def is_leaving(self) -> bool:
-        return self.summary.is_leaving
+    def is_disconnecting(self) -> bool:
+        return self.summary.is_disconnecting
 
     @property
     def auth_method(self) -> Text:

@@ -12,4 +12,4 @@ def disconnect(*, connection: Connection, actor: Actor) -> None:
     """In the caller's transaction and scope. Disconnecting twice changes nothing; what was read stays."""
     # The run's rows first, as a page's transaction takes them.
     sync.stop(connection=connection, actor=actor)
-    revocation.begin(connection=connection, actor=actor)
+    revocation.disconnect(connection=connection, actor=actor)

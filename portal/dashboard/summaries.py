@@ -95,7 +95,7 @@ class Summary:
         return self.connection.state == ConnectionState.SETUP
 
     @property
-    def is_leaving(self) -> bool:
+    def is_disconnecting(self) -> bool:
         """Disconnected, and the access is still being given back."""
         return self.status is ConnectionStatus.DISCONNECTED and self.connection.leaving == Leaving.UNDER_WAY
 

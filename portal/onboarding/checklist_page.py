@@ -64,7 +64,7 @@ class ChecklistPage:
     @property
     def is_watched(self) -> bool:
         """Something is under way whose end the page should show by itself."""
-        if self.has_left:
+        if self.is_disconnected:
             return False
         return bool(self.pending) or self.is_exchanging or bool(self.latest_run and self.latest_run.run.is_moving)
 
@@ -74,7 +74,7 @@ class ChecklistPage:
         return "5s" if self.asked_again_at else "700ms"
 
     @property
-    def has_left(self) -> bool:
+    def is_disconnected(self) -> bool:
         """Disconnected: the list is kept to look at."""
         return self.connection.is_disconnected
 

@@ -254,7 +254,7 @@ def _context(
         "form": form or (_form(page) if page.fields else None),
         "may_confirm": page.connection.fault not in faults.COMPANY_FAULTS
         or request.membership.can(Action.CONFIRM_COMPANY),
-        "may_act": request.membership.can(Action.CONNECT) and not page.has_left,
+        "may_act": request.membership.can(Action.CONNECT) and not page.is_disconnected,
         "may_remove": page.connection.state == ConnectionState.SETUP and request.membership.can(Action.DISCONNECT),
         "proved": recently_proved(request),
         "trouble_since": trouble_since(page.connection),

@@ -214,7 +214,7 @@ def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> No
             # The pair before this one goes first: a provider may allow only so many, and nobody would use it again.
             # Where that fails, the request log shows it, and the new login goes on all the same.
             with suppress(CallFailed):
-                revocation.give_back(context, send_operation)
+                revocation.revoke_session(context, send_operation)
             TokenHolder(context).exchange_code(code)
     except ActionRefused:
         with tenant_scope(lease.tenant_id):
@@ -229,7 +229,7 @@ def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> No
     with lease.scope():
         if Connection.objects.disconnected().filter(id=attempt.connection_id).exists():
             # Disconnected while we asked: what has just been stored is given back as well.
-            enqueue(kind=revocation.LEAVE, subject=attempt.connection_id, tenant_id=lease.tenant_id)
+            enqueue(kind=revocation.REVOKE, subject=attempt.connection_id, tenant_id=lease.tenant_id)
             _end(attempt, AttemptState.FAILED, "left")
             return
         _end(attempt, AttemptState.EXCHANGED, "")
