@@ -77,7 +77,7 @@ class ConnectionPage:
         return self.summary.run is not None and self.summary.run.is_active
 
     @property
-    def is_watched(self) -> bool:
+    def should_poll(self) -> bool:
         """Something is under way, or its consequences are."""
         if self.summary.status is ConnectionStatus.DISCONNECTED:
             return self.is_disconnecting
@@ -106,7 +106,7 @@ class ConnectionPage:
             self.summary.connection.state,
             self.summary.connection.leaving,
             self.is_reading,
-            self.is_watched,
+            self.should_poll,
             run and run.id,
             run and run.state,
             self.summary.seen,

@@ -59,7 +59,7 @@ class RunPage:
         return self.run.is_active
 
     @property
-    def is_watched(self) -> bool:
+    def should_poll(self) -> bool:
         """Whether the page asks for what is new: not where somebody reads what is old."""
         return self.is_active and self.is_newest
 

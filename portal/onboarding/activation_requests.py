@@ -81,7 +81,7 @@ class ActivationPage:
         return self.row.state == ActivationState.DECIDED
 
     @property
-    def is_watched(self) -> bool:
+    def should_poll(self) -> bool:
         """A worker is at it, or is laying out the checklists."""
         if self.row.state in (ActivationState.ASKED, ActivationState.DECIDING):
             return True

@@ -62,7 +62,7 @@ class ChecklistPage:
         return [step for step in self.progress.steps if step.is_pending]
 
     @property
-    def is_watched(self) -> bool:
+    def should_poll(self) -> bool:
         """Something is under way whose end the page should show by itself."""
         if self.is_disconnected:
             return False
@@ -195,7 +195,7 @@ class ChecklistPage:
     @property
     def fingerprint(self) -> str:
         """Changes when anything on the page does."""
-        parts = [self.connection.state, str(self.is_slow), str(self.is_watched), str(self.asked_again_at)]
+        parts = [self.connection.state, str(self.is_slow), str(self.should_poll), str(self.asked_again_at)]
         parts += [
             f"{step.checkpoint.slug} {step.state} {step.mark.asked_at} {step.mark.checked_at} {step.obstacle}"
             for step in self.progress.steps
