@@ -41,7 +41,7 @@ def send(lease: TenantLease) -> Again | None:
     """Job: go on with one call. HTTP never happens inside a transaction."""
     with lease.scope():
         call = Call.objects.select_related("connection__tenant").filter(id=lease.subject).first()
-        if call is None or not call.is_moving:
+        if call is None or not call.is_in_progress:
             return None
         try:
             operation = operation_of(call.connection, call.operation)
@@ -56,7 +56,7 @@ def send(lease: TenantLease) -> Again | None:
 def end_parked_call(lease: TenantLease) -> None:
     """The job was parked: what was sent waits for a person, what was not is not sent any more. In the tenant's scope."""
     call = Call.objects.filter(id=lease.subject).first()
-    if call is None or not call.is_moving:
+    if call is None or not call.is_in_progress:
         return
     if call.state == CallState.QUEUED:
         outcomes.fail(call, faults.GAVE_UP.code)

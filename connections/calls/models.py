@@ -33,7 +33,7 @@ class CallState(models.TextChoices):
     FAILED = "failed", _("not sent")
 
 
-MOVING = (CallState.QUEUED, CallState.SENT, CallState.WAITING)
+IN_PROGRESS = (CallState.QUEUED, CallState.SENT, CallState.WAITING)
 
 
 class Reason(models.TextChoices):
@@ -124,9 +124,9 @@ class Call(TenantOwned):
         return Arguments(**orjson.loads(self.arguments), body=body)
 
     @property
-    def is_moving(self) -> bool:
+    def is_in_progress(self) -> bool:
         """A worker goes on with it by itself; a person need do nothing here."""
-        return self.state in MOVING or (self.state == CallState.UNKNOWN and self.next_at is not None)
+        return self.state in IN_PROGRESS or (self.state == CallState.UNKNOWN and self.next_at is not None)
 
     @property
     def needs_a_person(self) -> bool:

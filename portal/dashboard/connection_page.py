@@ -81,7 +81,7 @@ class ConnectionPage:
         """Something is under way, or its consequences are."""
         if self.summary.status is ConnectionStatus.DISCONNECTED:
             return self.is_disconnecting
-        return self.summary.run is not None and self.summary.run.is_moving
+        return self.summary.run is not None and self.summary.run.is_active_or_just_ended
 
     @property
     def is_disconnecting(self) -> bool:

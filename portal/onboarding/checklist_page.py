@@ -66,7 +66,11 @@ class ChecklistPage:
         """Something is under way whose end the page should show by itself."""
         if self.is_disconnected:
             return False
-        return bool(self.pending) or self.is_exchanging or bool(self.latest_run and self.latest_run.run.is_moving)
+        return (
+            bool(self.pending)
+            or self.is_exchanging
+            or bool(self.latest_run and self.latest_run.run.is_active_or_just_ended)
+        )
 
     @property
     def pace(self) -> str:
