@@ -46,7 +46,7 @@ from portal.rate_limits.spending import RateLimited
 @require_http_methods(["GET", "HEAD", "POST"])
 @member(Action.CONNECT)
 @limited(limits.NEW_CONNECTION, by_view=True)
-def before(request: MemberRequest, provider_slug: str) -> HttpResponse:
+def start_connection(request: MemberRequest, provider_slug: str) -> HttpResponse:
     """What a person should know before they begin; sending it opens the connection."""
     provider = registry.find(provider_slug)
     if provider is None or not registry.environments(provider):
@@ -71,7 +71,7 @@ def before(request: MemberRequest, provider_slug: str) -> HttpResponse:
     auth_methods = [(grant, provider.checkpoints(grant.name)) for grant in provider.grants]
     links = [(side, link, urlsplit(link).netloc) for side, link in activation_requests.links(provider)]
     context = {"provider": provider, "form": form, "auth_methods": auth_methods, "links": links}
-    return render(request, "onboarding/before.html", context)
+    return render(request, "onboarding/start_connection.html", context)
 
 
 @require_GET
@@ -112,7 +112,7 @@ def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
-def attest(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+def attest_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     mark = get_mark_or_404(request, connection_id, checkpoint)
     try:
         services.attest(mark=mark, actor=request.user.actor)
@@ -125,7 +125,7 @@ def attest(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Http
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECK)
-def check(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+def check_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """Queue the probe that answers for this checkpoint: its own, or that of the one it is inferred from."""
     mark = get_mark_or_404(request, connection_id, checkpoint)
     proof = checkpoint_of(mark).proof
@@ -142,7 +142,7 @@ def check(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpR
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP, by_view=True)
-def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+def submit_credentials(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """Take what is typed in: secrets sealed, all checked, or refused at its field; a secret is not shown again."""
     mark = get_mark_or_404(request, connection_id, checkpoint)
     if not checkpoint_of(mark).fields:
@@ -180,7 +180,7 @@ def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Http
 @unreferred
 @member(Action.CONNECT)
 @limited(limits.LOGIN_BEGUN)
-def connect(request: MemberRequest, connection_id: UUID, checkpoint: str, login: str) -> HttpResponse:
+def start_login(request: MemberRequest, connection_id: UUID, checkpoint: str, login: str) -> HttpResponse:
     """A page that leads to the provider's login page: our content policy lets no form go elsewhere, nor be sent on."""
     mark = get_mark_or_404(request, connection_id, checkpoint)
     provider_login = logins.login_of(mark, login)
@@ -201,13 +201,13 @@ def connect(request: MemberRequest, connection_id: UUID, checkpoint: str, login:
         "provider": provider_of(mark.onboarding.connection),
         "checkpoint": checkpoint_of(mark),
     }
-    return render(request, "onboarding/departure.html", context)
+    return render(request, "onboarding/start_login.html", context)
 
 
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
-def confirm(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+def confirm_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     compared = request.POST.get("compared", "").split()
     mark = get_mark_or_404(request, connection_id, checkpoint)
     if mark.onboarding.connection.fault in faults.COMPANY_FAULTS and not checkpoint_of(mark).pins:
