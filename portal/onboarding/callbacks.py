@@ -20,7 +20,7 @@ from connections.spec.provider import Provider
 from connections.transport.oauth import authorization
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import ActionRefused
-from portal.members.lookups import tenants_to_connect_for
+from portal.members.memberships import tenants_to_connect_for
 from portal.onboarding import activation_requests, logins
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited

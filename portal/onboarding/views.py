@@ -34,9 +34,9 @@ from portal.onboarding.activation_requests import NO_KEYS
 from portal.onboarding.callbacks import unreferred
 from portal.onboarding.checklist_page import ChecklistPage, checklist_page
 from portal.onboarding.forms import BeginForm, CredentialsForm, FieldsForm
-from portal.onboarding.lookups import get_mark_or_404, get_onboarding_or_404
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Onboarding
+from portal.onboarding.shortcuts import get_mark_or_404, get_onboarding_or_404
 from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by

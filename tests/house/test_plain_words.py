@@ -30,7 +30,7 @@ OLD_PLACES = {
     "transport/log": [f"connections/transport/{name}.py" for name in ("ledger", "outline", "redaction", "recording")],
     "calls": [f"connections/calls/{name}.py" for name in ("keeping", "looking", "checking", "sending")],
     "slices": ["connections/sync/parts.py"],
-    "progress, checklist_page, lookups": [
+    "progress, checklist_page, memberships, shortcuts": [
         "portal/onboarding/walk.py", "portal/onboarding/board.py", "portal/onboarding/reach.py", "portal/members/reach.py",
         "templates/onboarding/walk.html",
     ],

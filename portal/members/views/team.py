@@ -18,7 +18,7 @@ from connections.spec.text import isolate
 from portal.members import services
 from portal.members.access import MemberRequest, member
 from portal.members.forms import InviteAgainForm, InviteForm, RoleForm, roles_within
-from portal.members.lookups import team_of
+from portal.members.memberships import team_of
 from portal.members.models import Invitation, Membership
 from portal.members.permissions import MEMBERS_INVITE_AS, Action, Role
 from portal.members.sessions import keep_this_session
