@@ -23,7 +23,7 @@ from connections.transport.log import recording
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential, Exemption, Grant
 from connections.vault.services import standing_exemptions
-from portal.dashboard.requests import RequestRow, request_rows
+from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.dashboard.summaries import ConnectionStatus, Summary, connections_with_totals, summary
 from portal.members.polling import fingerprint_of
 from portal.members.schedule_words import schedule_words

@@ -22,7 +22,7 @@ from connections.vault.models import Connection
 from connections.vault.sealing import Unopenable
 from connections.vault.services import ActionRefused
 from portal.dashboard.forms import RecordingForm
-from portal.dashboard.requests import labels_of
+from portal.dashboard.request_log_rows import labels_of
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
 from portal.members.shortcuts import get_own_or_404

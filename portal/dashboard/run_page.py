@@ -12,8 +12,8 @@ from connections.spec.text import Text
 from connections.sync import sentences
 from connections.sync.models import ProgressState, RunLogLine, StreamProgress, SyncRun
 from connections.transport.models import RequestLogEntry
-from portal.dashboard.keyset import KeysetPage, page
-from portal.dashboard.requests import RequestRow, request_rows
+from portal.dashboard.pagination import KeysetPage, page
+from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.members.polling import fingerprint_of
 from portal.onboarding.marks import provider_of
 from portal.onboarding.progress import sentence

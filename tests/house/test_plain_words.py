@@ -133,8 +133,8 @@ STILL_BARE = {
     "portal/dashboard/forms.py: wanted",
     "portal/dashboard/home_page.py: found",
     "portal/dashboard/home_page.py: wanted",
-    "portal/dashboard/keyset.py: found",
-    "portal/dashboard/keyset.py: shown",
+    "portal/dashboard/pagination.py: found",
+    "portal/dashboard/pagination.py: shown",
     "portal/dashboard/summaries.py: found",
 }
 
