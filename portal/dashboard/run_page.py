@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from connections.spec.provider import Provider
 from connections.spec.text import Text
 from connections.sync import sentences
@@ -69,6 +71,11 @@ class RunPage:
         streams = [(row.progress.seen, row.progress.skipped, row.progress.state) for row in self.streams]
         newest = [row.id for rows in (self.line_page.rows, self.request_page.rows) for row in rows[:1]]
         return fingerprint_of(self.run.state, self.run.waiting_until, newest, streams)
+
+
+def runs_for_page() -> QuerySet[SyncRun]:
+    """Every one, to be filtered, with its connection."""
+    return SyncRun.objects.select_related("connection")
 
 
 def run_page(run: SyncRun, *, lines_after: str = "", requests_after: str = "") -> RunPage:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.onboarding import activations, callbacks, views
+from portal.onboarding import activation_views, callback_views, views
 
 AT = "t/<slug:slug>/c/<uuid:connection_id>/checklist/"
 ONE = f"{AT}<slug:checkpoint>/"
@@ -20,15 +20,15 @@ urlpatterns = [
     path(f"{ONE}fields/", views.submit_credentials, name="submit_credentials"),
     path(f"{ONE}confirm/", views.confirm_checkpoint, name="confirm_checkpoint"),
     path(f"{ONE}connect/<slug:login>/", views.start_login, name="start_login"),
-    path("callback/<slug:provider_slug>/", callbacks.callback, name="callback"),
+    path("callback/<slug:provider_slug>/", callback_views.callback, name="callback"),
     path(
         "callback/<slug:provider_slug>/activation/<slug:environment>/",
-        callbacks.activation_arrived,
+        callback_views.activation_arrived,
         name="activation_arrived",
     ),
-    path(ACTIVATION, activations.activation, name="activation"),
-    path(f"{ACTIVATION}poll/", activations.activation_poll, name="activation_poll"),
-    path(f"{ACTIVATION}decide/", activations.decide_activation, name="decide_activation"),
-    path(f"{ACTIVATION}consent/", activations.ask_consent, name="ask_consent"),
-    path("activations/consent/<str:token>/", activations.activation_consent, name="activation_consent"),
+    path(ACTIVATION, activation_views.activation, name="activation"),
+    path(f"{ACTIVATION}poll/", activation_views.activation_poll, name="activation_poll"),
+    path(f"{ACTIVATION}decide/", activation_views.decide_activation, name="decide_activation"),
+    path(f"{ACTIVATION}consent/", activation_views.ask_consent, name="ask_consent"),
+    path("activations/consent/<str:token>/", activation_views.activation_consent, name="activation_consent"),
 ]

@@ -31,7 +31,7 @@ from portal.members.polling import render_if_changed
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import activation_requests, logins, services
 from portal.onboarding.activation_requests import NO_KEYS
-from portal.onboarding.callbacks import unreferred
+from portal.onboarding.callback_views import no_referrer
 from portal.onboarding.checklist_page import ChecklistPage, checklist_page
 from portal.onboarding.forms import BeginForm, CredentialsForm, FieldsForm
 from portal.onboarding.marks import checkpoint_of, provider_of
@@ -177,7 +177,7 @@ def submit_credentials(request: MemberRequest, connection_id: UUID, checkpoint: 
 
 
 @require_POST
-@unreferred
+@no_referrer
 @member(Action.CONNECT)
 @limited(limits.LOGIN_BEGUN)
 def start_login(request: MemberRequest, connection_id: UUID, checkpoint: str, login: str) -> HttpResponse:

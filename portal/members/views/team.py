@@ -178,7 +178,7 @@ def change_role(request: MemberRequest, membership_id: UUID) -> HttpResponse:
 @limited(limits.TEAM_CHANGE)
 @_sensitive
 def remove(request: MemberRequest, membership_id: UUID) -> HttpResponse:
-    """What it means, and then the deed."""
+    """A page that says what removing somebody means; sending it removes them."""
     membership = get_own_or_404(request, Membership, id=membership_id)
     if request.method != "POST":
         if services.is_last_owner(membership):
