@@ -13,7 +13,7 @@ from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import mark_broken, mark_healthy
-from portal.onboarding.marks import Proof, ask_check, checkpoint_of, complete, marks_of, provider_of, record
+from portal.onboarding.marks import CheckpointResult, ask_check, checkpoint_of, complete, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
 
 
@@ -26,7 +26,9 @@ def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: s
     """Reopen a checkpoint for a fault. A connection whose company is in doubt stays in doubt."""
     record(
         mark=mark,
-        proof=Proof(MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id),
+        result=CheckpointResult(
+            MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id
+        ),
     )
     connection = mark.onboarding.connection
     is_held = Connection.objects.filter(id=connection.id, fault__in=faults.COMPANY_FAULTS).exists()
@@ -65,7 +67,7 @@ def run_ended(lease: TenantLease) -> None:
             for mark in marks.values():
                 # Nobody but a person can say so, and a green run shows that what reopened it has passed.
                 if mark.state == MarkState.FAILING and isinstance(checkpoint_of(mark).proof, Attestation):
-                    record(mark=mark, proof=Proof(MarkState.INFERRED, "sync-read-all"))
+                    record(mark=mark, result=CheckpointResult(MarkState.INFERRED, "sync-read-all"))
         complete(marks)
 
 

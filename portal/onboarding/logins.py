@@ -26,7 +26,7 @@ from portal.members.access import membership_of
 from portal.members.models import User
 from portal.members.permissions import Action
 from portal.onboarding import diagnosis
-from portal.onboarding.marks import Proof, ask_check, checkpoint_of, marks_of, provider_of, record
+from portal.onboarding.marks import CheckpointResult, ask_check, checkpoint_of, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.services import hold_reading
 
@@ -146,9 +146,13 @@ def _explain(attempt: AuthorizationAttempt, marks: Mapping[str, Mark], mark: Mar
     """The word on the checkpoint of the login, and where its fault is the customer's to mend, on the one it names."""
     fault = faults.resolve_fault(provider=attempt.connection.provider, code=attempt.reason_code)
     if fault is None or fault.responsible is not Responsible.CUSTOMER or not fault.checkpoint:
-        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))
+        record(
+            mark=mark, result=CheckpointResult(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id)
+        )
         return
     blamed_mark = marks.get(fault.checkpoint, mark)
     diagnosis.fail(blamed_mark, fault, attempt.entry_id)
     if blamed_mark is not mark:
-        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))
+        record(
+            mark=mark, result=CheckpointResult(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id)
+        )

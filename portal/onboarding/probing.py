@@ -33,7 +33,7 @@ from connections.vault.services import mark_broken, mark_healthy
 from portal.notices.owners import mail_owners
 from portal.onboarding import diagnosis
 from portal.onboarding.marks import (
-    Proof,
+    CheckpointResult,
     append,
     ask_waiting,
     checkpoint_of,
@@ -146,7 +146,8 @@ def check(lease: TenantLease) -> Again | None:
             # What was found since it was asked for, by whatever else, stays its last word.
             is_open = mark.asked_at and (mark.checked_at is None or mark.checked_at < mark.asked_at)
             if is_open and Evidence.objects.filter(mark=mark, at__gte=mark.asked_at).exists():
-                record(mark=mark, proof=Proof(_keep(mark), NO_WORD))  # it was being asked again, and is not any more
+                # It was being asked again, and is not any more.
+                record(mark=mark, result=CheckpointResult(_keep(mark), NO_WORD))
             Mark.objects.filter(id=mark.id).update(checked_at=mark.asked_at)
         return None
     asker = ConnectionAsker(connection, checkpoint.slug)
@@ -191,14 +192,14 @@ def _record_finding(
     mark: Mark, marks: dict[str, Mark], checkpoint: Checkpoint, finding: Finding, asker: ConnectionAsker
 ) -> None:
     connection = asker.connection
-    proof = Proof(
+    result = CheckpointResult(
         finding.state,
         finding.code,
         finding.values,
         entry_id=asker.entry_id,
         provider_request_id=asker.provider_request_id,
     )
-    record(mark=mark, proof=proof)
+    record(mark=mark, result=result)
     marks[mark.checkpoint] = mark
     connection.refresh_from_db()
     is_held = connection.fault in faults.COMPANY_FAULTS
@@ -212,7 +213,7 @@ def _record_finding(
             _tell_owners(connection, mark, finding, is_news=before.count() == 1)
         return
     if finding.state is MarkState.VERIFIED:
-        infer(of=connection, verified=mark, marks=marks, proof=proof)
+        infer(of=connection, verified=mark, marks=marks, result=result)
     fault = faults.resolve_fault(provider=connection.provider, code=connection.fault)
     opens_again = checkpoint.opens or (fault is not None and fault.checkpoint == checkpoint.slug)
     if finding.proves_company if is_held else opens_again:
@@ -254,7 +255,7 @@ def _refused(
 ) -> Again | None:
     """A refused probe fails the checkpoint its fault names, which need not be the one that was asked about."""
     # Not this checkpoint's fault, or nobody's: it stays what it was, and says why it could not be checked.
-    unchanged_proof = Proof(
+    unchanged_result = CheckpointResult(
         _keep(mark), failed.fault.code, entry_id=failed.entry_id, provider_request_id=failed.provider_request_id
     )
     with lease.scope():
@@ -262,10 +263,10 @@ def _refused(
         if (again := _again(mark, failed)) is not None:
             is_said = (
                 failed.asked_again_at is not None
-                or Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=unchanged_proof.code).exists()
+                or Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=unchanged_result.code).exists()
             )
             if not is_said:
-                append(mark=mark, proof=unchanged_proof)
+                append(mark=mark, result=unchanged_result)
             return again
         blamed = marks.get(failed.fault.checkpoint)
         blames_customer = failed.fault.responsible is Responsible.CUSTOMER and not isinstance(failed, Unavailable)
@@ -275,7 +276,7 @@ def _refused(
                 return None
         passes = isinstance(failed, Unavailable) and failed.fault.responsible is not Responsible.CUSTOMER
         passes = passes and failed.fault.code not in TELLING
-        record(mark=mark, proof=replace(unchanged_proof, code=NO_WORD) if passes else unchanged_proof)
+        record(mark=mark, result=replace(unchanged_result, code=NO_WORD) if passes else unchanged_result)
     return None
 
 
@@ -297,4 +298,4 @@ def gave_up(lease: TenantLease) -> None:
     """The job was parked: stop the page's waiting and say so."""
     mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
     if mark is not None:
-        record(mark=mark, proof=Proof(_keep(mark), "check-gave-up"))
+        record(mark=mark, result=CheckpointResult(_keep(mark), "check-gave-up"))

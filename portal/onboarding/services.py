@@ -31,7 +31,7 @@ from connections.vault.services import (
 from connections.vault.states import STANDING_OR_PAUSED
 from portal.onboarding.credentials import CleanCredentials, address_fields, save_values
 from portal.onboarding.marks import (
-    Proof,
+    CheckpointResult,
     ask_at_once,
     ask_check,
     ask_waiting,
@@ -77,7 +77,7 @@ def attest(*, mark: Mark, actor: Actor) -> None:
     if mark.state == MarkState.FAILING and isinstance(checkpoint.proof, Probe):
         raise ActionRefused(_("We found that this fails. Put it right, then have it checked again."))
     code = checkpoint.proof.code if isinstance(checkpoint.proof, Attestation) else "said-so"
-    record(mark=mark, proof=Proof(MarkState.ATTESTED, code, {"who": actor.name}, actor_name=actor.name))
+    record(mark=mark, result=CheckpointResult(MarkState.ATTESTED, code, {"who": actor.name}, actor_name=actor.name))
     _look_whether_complete(mark)
     audit.record(
         tenant_id=mark.tenant_id,
@@ -125,7 +125,7 @@ def reopen_for_server(connection: Connection, *, but: Mark | None = None) -> Non
         names_server = bool(addresses & set(checkpoint.fields))
         if names_server or checkpoint.pins or checkpoint.confirm or secret & set(checkpoint.fields):
             if mark.state != MarkState.OPEN:
-                record(mark=mark, proof=Proof(MarkState.OPEN, SERVER_CHANGED))
+                record(mark=mark, result=CheckpointResult(MarkState.OPEN, SERVER_CHANGED))
             if names_server and not secret & set(checkpoint.fields):
                 ask_check(mark=mark)  # the others wait for what is entered or compared anew
 
@@ -166,7 +166,7 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
     if not checkpoint.confirm or latest is None:
         raise ActionRefused(_("There is nothing to confirm yet. Check it first."))
     _refuse_unseen(latest, evidence, connection)
-    confirmation = Proof(
+    confirmation = CheckpointResult(
         MarkState.VERIFIED,
         {**MEANT, **checkpoint.meant}.get(latest.code, latest.code),
         latest.values,
@@ -177,7 +177,7 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
     if "company_id" in latest.values:
         _confirm_company(mark, confirmation, actor)
     else:
-        record(mark=mark, proof=confirmation)
+        record(mark=mark, result=confirmation)
         audit.record(
             tenant_id=mark.tenant_id,
             actor=actor,
@@ -224,7 +224,7 @@ def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connec
         raise ActionRefused(_("Something else was found since your page was shown. Look once more, then confirm."))
 
 
-def _confirm_company(mark: Mark, confirmation: Proof, actor: Actor) -> None:
+def _confirm_company(mark: Mark, confirmation: CheckpointResult, actor: Actor) -> None:
     connection = mark.onboarding.connection
     before, is_held = connection.company_id, connection.fault in faults.COMPANY_FAULTS
     bound = bind_company(
@@ -234,7 +234,7 @@ def _confirm_company(mark: Mark, confirmation: Proof, actor: Actor) -> None:
     )
     if not bound:
         raise ActionRefused(_("This connection belongs to another company already."))
-    record(mark=mark, proof=confirmation)
+    record(mark=mark, result=confirmation)
     mark_healthy(connection=connection)
     connection.refresh_from_db(fields=["state", "fault"])
     audit.record(
