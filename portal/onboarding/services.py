@@ -51,10 +51,10 @@ def begin(*, tenant: Tenant, provider: str, environment: str, auth_method: str =
     connection = open_connection(
         tenant=tenant, provider=provider, environment=environment, auth_method=auth_method, actor=actor
     )
-    return lay_out(connection)
+    return create_onboarding(connection)
 
 
-def lay_out(connection: Connection) -> Onboarding:
+def create_onboarding(connection: Connection) -> Onboarding:
     """The checklist of a new connection, every mark open. Needs the tenant's scope."""
     onboarding = Onboarding(tenant_id=connection.tenant_id, connection=connection)
     onboarding.save(force_insert=True)
