@@ -14,6 +14,7 @@ from django.utils import timezone
 from connections.spec.checklist import Inference, LogProbe, MarkState, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
+from connections.sync import faults
 from connections.sync.counts import runs_with_counts
 from connections.sync.models import CONCLUDING_TIME, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
@@ -64,7 +65,7 @@ class ChecklistPage:
     @property
     def should_poll(self) -> bool:
         """Something is under way whose end the page should show by itself."""
-        if self.is_disconnected:
+        if self.connection.is_disconnected:
             return False
         return (
             bool(self.pending)
@@ -78,9 +79,9 @@ class ChecklistPage:
         return "5s" if self.asked_again_at else "700ms"
 
     @property
-    def is_disconnected(self) -> bool:
-        """Disconnected: the list is kept to look at."""
-        return self.connection.is_disconnected
+    def is_company_in_doubt(self) -> bool:
+        """Nothing is read until the company is proved, or an owner says that it is still the same."""
+        return self.connection.fault in faults.COMPANY_FAULTS
 
     @property
     def is_exchanging(self) -> bool:

@@ -23,7 +23,6 @@ from connections.spec.provider import Provider
 from connections.sync import faults
 from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
-from connections.vault.models import ConnectionState
 from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
@@ -79,7 +78,7 @@ def start_connection(request: MemberRequest, provider_slug: str) -> HttpResponse
 @member(Action.VIEW)
 def checklist(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """The whole list with the current checkpoint open."""
-    return _show(request, checklist_page(get_onboarding_or_404(request, connection_id)), own_page=False)
+    return _show(request, checklist_page(get_onboarding_or_404(request, connection_id)), is_checkpoint_page=False)
 
 
 @require_GET
@@ -90,7 +89,7 @@ def checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> 
     onboarding = get_onboarding_or_404(request, connection_id)
     if not provider_of(onboarding.connection).offers(onboarding.connection.auth_method):
         return redirect("checklist", request.tenant.slug, connection_id)
-    return _show(request, _checklist_page_at(onboarding, checkpoint), own_page=True)
+    return _show(request, _checklist_page_at(onboarding, checkpoint), is_checkpoint_page=True)
 
 
 @require_GET
@@ -104,7 +103,7 @@ def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     return render_if_changed(
         request,
         "onboarding/poll.html",
-        lambda: _context(request, page, own_page=bool(open_slug)),
+        lambda: _context(request, page, is_checkpoint_page=bool(open_slug)),
         fingerprint=page.fingerprint,
     )
 
@@ -173,7 +172,7 @@ def submit_credentials(request: MemberRequest, connection_id: UUID, checkpoint: 
                 what = ", ".join(map(str, form.credentials.left_out))
                 messages.info(request, _("We left out what is no part of the value: %(what)s.") % {"what": what})
             return _to_checkpoint(request, connection_id, checkpoint)
-    return _show(request, page, own_page=True, form=form)
+    return _show(request, page, is_checkpoint_page=True, form=form)
 
 
 @require_POST
@@ -235,33 +234,31 @@ def _checklist_page_at(onboarding: Onboarding, slug: str) -> ChecklistPage:
 
 
 def _show(
-    request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, page: ChecklistPage, *, is_checkpoint_page: bool, form: FieldsForm | None = None
 ) -> HttpResponse:
-    return render(request, "onboarding/checklist.html", _context(request, page, own_page=own_page, form=form))
+    return render(
+        request, "onboarding/checklist.html", _context(request, page, is_checkpoint_page=is_checkpoint_page, form=form)
+    )
 
 
 def _context(
-    request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, page: ChecklistPage, *, is_checkpoint_page: bool, form: FieldsForm | None = None
 ) -> dict[str, Any]:
     step = page.open_step
     return {
         "checklist_page": page,
-        "own_words": _own_words(page.progress.provider, step.checkpoint.slug) if step else "",
+        "provider_template": _provider_template(page.progress.provider, step.checkpoint.slug) if step else "",
         "progress": page.progress,
         "connection": page.connection,
         "provider": page.progress.provider,
-        "own_page": own_page,
+        "is_checkpoint_page": is_checkpoint_page,
         "form": form or (_form(page) if page.fields else None),
-        "may_confirm": page.connection.fault not in faults.COMPANY_FAULTS
-        or request.membership.can(Action.CONFIRM_COMPANY),
-        "may_act": request.membership.can(Action.CONNECT) and not page.is_disconnected,
-        "may_remove": page.connection.state == ConnectionState.SETUP and request.membership.can(Action.DISCONNECT),
         "proved": recently_proved(request),
         "trouble_since": trouble_since(page.connection),
     }
 
 
-def _own_words(provider: Provider, checkpoint: str) -> str:
+def _provider_template(provider: Provider, checkpoint: str) -> str:
     """The template with the provider's own text for this checkpoint, '' where there is none."""
     name = f"providers/{provider.slug}/{checkpoint}.html"
     try:
