@@ -154,7 +154,7 @@ def _store(
 
 
 def _as_text(value: Any) -> str:
-    return json_numbers.written(value).decode()
+    return json_numbers.dumps(value).decode()
 
 
 def _record(call: Call, actor: Actor, action: str, **details: str) -> None:

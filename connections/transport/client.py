@@ -185,7 +185,7 @@ class Client:
         wire, body = self.context.wire, None
         if arguments.body is not None:
             encode = wire.encode
-            body = encode(arguments.body, self.connection.settings) if encode else json_numbers.written(arguments.body)
+            body = encode(arguments.body, self.connection.settings) if encode else json_numbers.dumps(arguments.body)
         self._refusals.operation = operation.name
         return _Call(operation, url, arguments, body)
 

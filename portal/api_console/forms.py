@@ -131,7 +131,7 @@ class SettleForm(forms.Form):
 
 
 def pretty(value: Any) -> str:
-    return json_numbers.written(value, indented=True).decode()
+    return json_numbers.dumps(value, indented=True).decode()
 
 
 def _arguments_at(filled: Arguments, place: ParameterPlace) -> dict[str, str]:

@@ -51,7 +51,7 @@ def _read_token(match: re.Match[bytes]) -> bytes:
 
 def write_json(body: Any, settings: Mapping[str, str]) -> bytes:
     """A tax code as text, or as the bare digits of the document's sample where the customer chose that."""
-    written = json_numbers.written(body)
+    written = json_numbers.dumps(body)
     if settings.get("tax_codes") == "number":
         written = re.sub(rb'("[tT]axCode":)"(\d+)"', rb"\1\2", written)
     return written
