@@ -73,7 +73,7 @@ def _may_go_on(call: Call, operation: Operation) -> bool:
     if call.state != CallState.QUEUED:
         return True
     try:
-        check(operation, call.filled)
+        check(operation, call.call_arguments)
     except BadCall:
         return False
     return timezone.now() < call.asked_at + faults.LONGEST_WAIT
@@ -117,7 +117,7 @@ class Dispatch:
 
     def _send(self) -> Again | None:
         try:
-            reply = self.client.send(self.operation.name, self.call.filled, before_write=self._mark_sent)
+            reply = self.client.send(self.operation.name, self.call.call_arguments, before_write=self._mark_sent)
         except CallFailed as failed:
             return self._judge(failed)
         return self._record_answer(reply)

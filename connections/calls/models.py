@@ -118,7 +118,7 @@ class Call(TenantOwned):
         return f"{self.operation} {self.state}"
 
     @property
-    def filled(self) -> Arguments:
+    def call_arguments(self) -> Arguments:
         """What the operation is called with."""
         body = json_numbers.exact_values(self.body.encode()) if self.body else None
         return Arguments(**orjson.loads(self.arguments), body=body)

@@ -12,7 +12,7 @@ from django.db import connection
 
 from connections.jobs import kept_connection, owners
 from connections.jobs.keeper import lease_seconds
-from connections.jobs.lease import Lease, held
+from connections.jobs.lease import Lease, make_lease
 from connections.jobs.registry import LANES
 
 # How far a claim looks back behind the last one, for jobs that were queued before it and committed after it.
@@ -115,7 +115,7 @@ def claim_due(queues: Sequence[str], limit: int) -> Claimed:
     if is_any_tenant_full:  # its jobs were passed over
         reached = [at if lane == 0 else before for at, before, (_, lane) in zip(reached, since, lines, strict=True)]
     positions.move(lines, reached, since)
-    leases = [held(*row[:-2], is_counted=is_counted) for row in taken]
+    leases = [make_lease(*row[:-2], is_counted=is_counted) for row in taken]
     return Claimed(leases, is_counted, may_be_more=len(taken) == limit)
 
 
