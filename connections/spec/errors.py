@@ -59,7 +59,7 @@ class Unreadable(CallFailed):
 
 
 class Blocked(CallFailed):
-    """Our own egress door refused the address."""
+    """We refused to send to this address ourselves: the guarded session (connections/transport/http) may not go there."""
 
 
 class Unavailable(CallFailed):

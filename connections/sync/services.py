@@ -83,7 +83,8 @@ def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
 
     A worker in the middle of a page gets LeaseLost: that page is not written.
     """
-    # The job's row first, as a page's transaction takes them: the other order could deadlock with it.
+    # The job's row is locked before the run's, in the order in which a sync that writes a page locks them: the other order
+    # could deadlock with it.
     jobs.cancel(kind=RUN, subject=run.id)
     now = timezone.now()
     ended = (

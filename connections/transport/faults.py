@@ -22,7 +22,7 @@ BLOCKED = Fault(
     "blocked",
     Responsible.US,
     _("Our own network rules do not allow this address. Our staff can see it."),
-    "The egress door refused the address: scheme, port, or an internal range.",
+    "We refused the address ourselves: its scheme, its port, or an internal range.",
 )
 NO_REGISTRATION = Fault(
     "no-registration",
@@ -104,8 +104,8 @@ NO_SERVER = Fault(
         "Nothing that we may reach is found under this address. Check how it is written. If the server stands in your own"
         " network, ask our staff to allow it."
     ),
-    "The name of a customer's own server is not known or could not be looked up, or it leads to an address that our door"
-    " refuses. Which of these is told to nobody: look the name up. An admin may allow a private network on the"
+    "The name of a customer's own server is not known or could not be looked up, or it leads to an address that we"
+    " refuse ourselves. Which of these is told to nobody: look the name up. An admin may allow a private network on the"
     " connection's page.",
 )
 NO_PROXY = Fault(

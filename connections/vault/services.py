@@ -1,4 +1,4 @@
-"""Founding keys, opening connections, storing what the customer gave, and reading it where it is used: in workers."""
+"""Creating tenants, opening connections, storing what the customer gave, and reading it where it is used: in workers."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def connections_for_page() -> QuerySet[Connection]:
 
 
 def connection_page(connection: Connection) -> ConnectionPage:
-    """Six queries, and one that tells undecided calls. Needs the tenant's scope, and a connection fetched by
+    """Six queries, and one for the calls whose outcome nobody knows yet. Needs the tenant's scope, and a connection fetched by
     `connections_for_page`.
     """
     provider, schedule = provider_of(connection), fetched_schedule(connection)

@@ -47,7 +47,9 @@ SERVER_CHANGED = "server-changed"
 
 
 def begin(*, tenant: Tenant, provider: str, environment: str, auth_method: str = "", actor: Actor) -> Onboarding:
-    """Open a connection and its checklist, every mark open. `way`: '' is the one we recommend. Raises ActionRefused."""
+    """Open a connection and its checklist, every mark open. `auth_method`: '' is the one we recommend. Raises
+    ActionRefused.
+    """
     connection = open_connection(
         tenant=tenant, provider=provider, environment=environment, auth_method=auth_method, actor=actor
     )
@@ -138,7 +140,7 @@ def hold_reading(*, connection: Connection, actor: Actor) -> None:
     state = Connection.objects.values_list("state", flat=True).get(id=connection.id)
     if state not in STANDING_OR_PAUSED:
         return
-    # The run's rows first, as a page's transaction takes them.
+    # The run's rows are locked before the connection's, in the order in which a sync that writes a page locks them.
     cancel_active(connection=connection, actor=actor)
     doubt_company(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
 

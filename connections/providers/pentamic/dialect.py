@@ -1,4 +1,4 @@
-"""Pentamic's JSON, which is not always valid, and its XML, as JSON text that the rest of the house can keep.
+"""Pentamic's JSON, which is not always valid, and its XML, as JSON text that all other code can keep.
 
 Its document prints `taxCode` as a number with a leading zero. Such digits are kept as text, and so is every tax code,
 however it comes. Names begin with a small letter, whichever the server uses (sibling products send capitals). All other

@@ -56,7 +56,7 @@ ACCESS_LOST = Fault(
     "access-lost",
     Responsible.CUSTOMER,
     _("An answer of Procountor was lost while we renewed our access, and now the access is gone. Sign in once more."),
-    "The refresh token is refused after an answer to a refresh had been lost: cause unknown (OAU-8).",
+    "The refresh token is refused after an answer to a refresh had been lost: nobody can know why.",
     "api-key",
 )
 STALE = Fault(

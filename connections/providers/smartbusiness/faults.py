@@ -21,7 +21,7 @@ ACCESS_LOST = Fault(
     _(
         "An answer of SmartBusiness was lost while we renewed our access, and now the access is gone. Connect once more."
     ),
-    "Refresh tokens work once. The answer to a refresh was lost, so the new one is unknown; cause unknown (OAU-8).",
+    "Refresh tokens work once. The answer to a refresh was lost, so nobody knows the new one, nor why.",
     "access",
 )
 CLIENT_REFUSED = Fault(

@@ -37,7 +37,7 @@ from connections.vault.secret import Secret
 from connections.vault.services import ActionRefused, doubt_company, lock_unless_disconnected, store_credential
 
 EXCHANGE = "transport.exchange"
-ATTEMPT_ENDED = "transport.attempt_ended"  # its handler is registered by the room that acts on the outcome
+ATTEMPT_ENDED = "transport.attempt_ended"  # portal/onboarding registers its handler, which acts on the outcome
 PURPOSE = "login"
 VALID_FOR = timedelta(minutes=10)
 STATE_BYTES = 32

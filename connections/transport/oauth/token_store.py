@@ -1,7 +1,8 @@
 """The row that stores a connection's token pair: who requests the next one, what came of it, how long a failure holds.
 
 All times are the database's own, so that neither a clock that jumps nor two machines that disagree shorten or stretch a
-token's life. Everything here but `read`, what opens and what compares commits at once, in a transaction of its own.
+token's life. Functions here that write commit at once, each in a transaction of its own. `read`, and those that only open
+or compare, run in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from connections.vault.secret import BoundSecret
 
 CLAIM_SECONDS = 20.0  # after these, another caller takes over the claim of one that has not come back
 ANSWER_WITHIN_SECONDS = 18.5  # of a claim, in which the answer must be there; the rest is for storing it
-EXCHANGE_CLAIM = "trade-"  # how the claim begins of a caller that exchanges a code
+EXCHANGE_CLAIM = "trade-"  # the claim of a caller that exchanges a code begins so, also in rows of older releases
 FAILURE_HOLDS_SECONDS = 5.0  # callers share the outcome of a failed request for so long instead of asking again
 LONGEST_HOLD_SECONDS = 60.0  # what that grows to while the token endpoint is in trouble
 # Of tokens that live for less than a minute, one a second: a short life is believed, and still no storm of requests.

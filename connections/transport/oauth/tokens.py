@@ -34,8 +34,8 @@ FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, POLL_GROWTH = 0.05, 0.25, 1.5
 class TokenHolder:
     """The access token of one connection, as one caller uses it.
 
-    A caller uses on what it has opened: a token that was replaced meanwhile is refused by the provider, or as good as the
-    new one.
+    A caller goes on with the token that it has opened, even if another caller stores a newer one meanwhile: the old one
+    still works, or the provider refuses it and the caller takes the newer one.
     """
 
     def __init__(self, context: RequestContext, breaker: CircuitBreaker | None = None) -> None:

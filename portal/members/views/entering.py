@@ -1,4 +1,4 @@
-"""The front door: to the right home, and in by an invitation."""
+"""The first page, which leads to the right home, and the page of an invitation."""
 
 from __future__ import annotations
 
