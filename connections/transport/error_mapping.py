@@ -96,10 +96,8 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     now = clock.now()
     retry_at = now + timedelta(seconds=retry_after.wait_seconds(answer.headers, now) or 0.0)
     error = make_error(error_type(fault, phase, status), fault, entry, retry_at)
-    error.has_provider_reason, error.is_page = (
-        has_provider_reason,
-        answer.body.lstrip()[:20].lower().startswith(PAGE_BEGINNINGS),
-    )
+    error.has_provider_reason = has_provider_reason
+    error.is_page = answer.body.lstrip()[:20].lower().startswith(PAGE_BEGINNINGS)
     # An answer that we cannot read may have said yes.
     error.may_have_arrived = status >= 500 or status == 408 or (status < 400 and not refused)
     return error
