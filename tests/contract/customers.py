@@ -366,8 +366,8 @@ class Customer:
         """The fault behind a code. Fails the test for one that nobody has words for."""
         from connections.sync import faults
 
-        found = faults.find(provider=self.auth_method.slug, code=code)
+        found = faults.resolve_fault(provider=self.auth_method.slug, code=code)
         assert found is not None, f"no words for the fault {code!r}"
-        assert str(found.customer).strip(), code
-        assert found.staff.strip(), code
+        assert str(found.customer_message).strip(), code
+        assert found.staff_message.strip(), code
         return found

@@ -70,7 +70,7 @@ def test_what_is_expected_to_break_exists() -> None:
         slug = named[name].slug
         assert set(breaks) <= {(switch, position) for switch, position, _ in positions(slug)}
         for code in breaks.values():
-            assert code in authorization.MESSAGES or faults.find(provider=slug, code=code) is not None, code
+            assert code in authorization.MESSAGES or faults.resolve_fault(provider=slug, code=code) is not None, code
 
 
 @pytest.mark.parametrize("slug", [provider.slug for provider in simulated()])

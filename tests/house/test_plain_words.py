@@ -30,7 +30,7 @@ OLD_PLACES = {
     "transport/log": [f"connections/transport/{name}.py" for name in ("ledger", "outline", "redaction", "recording")],
     "calls": [f"connections/calls/{name}.py" for name in ("keeping", "looking", "checking", "sending")],
     "slices": ["connections/sync/parts.py"],
-    "progress, checklist_page, lookups": [
+    "progress, checklist_page, memberships, shortcuts": [
         "portal/onboarding/walk.py", "portal/onboarding/board.py", "portal/onboarding/reach.py", "portal/members/reach.py",
         "templates/onboarding/walk.html",
     ],
@@ -133,8 +133,8 @@ STILL_BARE = {
     "portal/dashboard/forms.py: wanted",
     "portal/dashboard/home_page.py: found",
     "portal/dashboard/home_page.py: wanted",
-    "portal/dashboard/keyset.py: found",
-    "portal/dashboard/keyset.py: shown",
+    "portal/dashboard/pagination.py: found",
+    "portal/dashboard/pagination.py: shown",
     "portal/dashboard/summaries.py: found",
 }
 
