@@ -89,15 +89,15 @@ def _lines(unit: Path, name: str) -> list[str]:
 
 def _commands() -> dict[str, list[str]]:
     """By unit; of the template, for each of its queues."""
-    found = {}
+    commands = {}
     for unit in UNITS:
         [command] = _lines(unit, "ExecStart")
         names = ["interactive", "sync"] if "@" in unit.name else [""]
         for name in names:
             words = shlex.split(command.replace("%i", name).replace("%%", "%"))
             assert words[0] == "/opt/pilotage/.venv/bin/python"
-            found[unit.stem.removeprefix("pilotage-").replace("@", f"-{name}")] = words[1:]
-    return found
+            commands[unit.stem.removeprefix("pilotage-").replace("@", f"-{name}")] = words[1:]
+    return commands
 
 
 def test_the_units_run_what_make_run_runs_in_production(tmp_path: Path) -> None:
@@ -169,10 +169,10 @@ def test_the_settings_take_each_environment(process: str, tmp_path: Path) -> Non
         (keys / f"{name}.database").write_text("postgresql://portal@db.example/portal")
     (keys / "broker").write_text("redis://broker.example:6379/0")
     (keys / "smtp").write_text("smtp://somebody:a-password@mail.example:587")
-    told = {
+    environment = {
         name: value.replace("/etc/pilotage/keys", str(keys)) for name, value in _variables(*PROCESSES[process]).items()
     }
-    assert _settings(told) == {"PROCESS": process.partition("-")[0], "SMTP": process == "worker-mail"}
+    assert _settings(environment) == {"PROCESS": process.partition("-")[0], "SMTP": process == "worker-mail"}
 
 
 def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -186,8 +186,8 @@ def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    settings: dict[str, Any] = json.loads(done.stdout)
+    return settings
 
 
 def test_the_proxies_let_through_what_the_web_takes_and_say_who_asks() -> None:
