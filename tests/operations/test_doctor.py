@@ -20,7 +20,7 @@ from portal.operations import database_checks, doctor
 from tests.operations.test_maintenance import partition_names
 
 
-def wrong() -> dict[str, doctor.Answer]:
+def wrong() -> dict[str, doctor.DoctorAnswer]:
     """The questions about things that are not as they must be; a test's own role is none of ours."""
     return {each.question: each for each in doctor.answers() if each.is_right is False and each.question != "role"}
 
