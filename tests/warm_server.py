@@ -51,6 +51,8 @@ DECIDING = (
     "portal/devserver/*.py",
     "requirements.lock",
     "tests/warm_server.py",
+    "tests/databases.py",
+    "connections/transport/log/partitions.py",
 )
 _held: list[IO[bytes]] = []  # locks that end with this process
 _IMPORT = re.compile(r"^\s*(?:from|import) ((?:connections|portal)[\w.]*)(?: import (\w+))?", re.MULTILINE)
