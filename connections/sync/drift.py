@@ -72,15 +72,15 @@ def note(connection: Connection, stream: str, sample: Sample) -> None:
         return
     rows = StreamCursor.objects.for_connection(connection).filter(stream=stream)
     known, changes = rows.values_list("shape", "shape_changes").get()
-    shape, found = compared(known, sample)
-    if shape != known or found:
-        rows.update(shape=shape, shape_changes=[*changes, *found][-MOST_CHANGES:])
+    shape, news = compared(known, sample)
+    if shape != known or news:
+        rows.update(shape=shape, shape_changes=[*changes, *news][-MOST_CHANGES:])
 
 
 def compared(known: Mapping[str, Mapping[str, Any]], sample: Sample) -> tuple[Shape, list[dict[str, Any]]]:
     """The shape with what this sample adds to it, and what has changed: `kind`, `field`, `types` and `was`, `at`."""
     shape: Shape = {name: {**each, "types": list(each["types"])} for name, each in known.items()}
-    found: list[dict[str, Any]] = []
+    news: list[dict[str, Any]] = []
     at = timezone.now().isoformat(timespec="seconds")
     says_much = sample.records >= FEWEST_RECORDS
     for name, count in sample.names.items():
@@ -89,20 +89,20 @@ def compared(known: Mapping[str, Mapping[str, Any]], sample: Sample) -> tuple[Sh
             if len(shape) < MOST_FIELDS:
                 shape[name] = {"types": types, "always": count == sample.records and (not known or says_much)}
                 if known and says_much and is_usual:
-                    found.append({"kind": NEW, "field": name, "types": types, "was": [], "at": at})
+                    news.append({"kind": NEW, "field": name, "types": types, "was": [], "at": at})
             continue
         before = shape[name]["types"]
         if before and set(types) - set(before):
-            found.append({"kind": RETYPED, "field": name, "types": types, "was": before, "at": at})
+            news.append({"kind": RETYPED, "field": name, "types": types, "was": before, "at": at})
         shape[name]["types"] = sorted({*before, *types})
         shape[name]["always"] = shape[name]["always"] and count == sample.records
     for name in [each for each in shape if each not in sample.names]:
         if shape[name]["always"] and says_much:
-            found.append({"kind": VANISHED, "field": name, "types": [], "was": shape[name]["types"], "at": at})
+            news.append({"kind": VANISHED, "field": name, "types": [], "was": shape[name]["types"], "at": at})
             del shape[name]
         elif says_much:
             shape[name]["always"] = False
-    return shape, found
+    return shape, news
 
 
 def cursors_with_changes(connection: Connection) -> QuerySet[StreamCursor]:
