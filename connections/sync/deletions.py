@@ -185,7 +185,7 @@ def decide(run: SyncRun, stream: Stream, progress: StreamProgress, comparison: C
     if not is_compared(run.connection, stream, progress):
         return Verdict.UNSETTLED  # the position was not written by a pass
     fault = Connection.objects.values_list("fault", flat=True).get(id=run.connection_id)
-    if not comparison.is_settled or fault in faults.HOLDING:
+    if not comparison.is_settled or fault in faults.COMPANY_FAULTS:
         return Verdict.UNSETTLED
     if not comparison.wait:
         return Verdict.GONE

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from connections.spec.text import Text
+from connections.spec.text import Text, duration
 from connections.sync import time_shares
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.transport.stopwatch import BREAKER, DATABASE, LIMITER, PROVIDER
@@ -49,7 +49,7 @@ def outlook(run: SyncRun, streams: Sequence[StreamProgress], now: datetime) -> s
         return ""
     minutes = round(left / timedelta(minutes=1))
     if minutes < 1:
-        return _("Less than a minute is left, at the speed so far.")
+        return _("It is almost done, at the speed so far.")
     if minutes < 90:
         words = ngettext(
             "About %(count)s minute is left, at the speed so far.",
@@ -70,5 +70,7 @@ def stuck_words(run: SyncRun, now: datetime) -> str:
     if not time_shares.is_stuck(run, now):
         return ""
     if run.state == RunState.WAITING and run.waiting_until is not None and run.waiting_until > now:
-        return _("It waits for more than a day. Ask whether anybody has told the customer.")
-    return _("No worker has taken it up for a quarter of an hour. See whether workers run, and its job.")
+        sentence = _("It waits for more than %(time)s. Ask whether anybody has told the customer.")
+        return sentence % {"time": duration(time_shares.LONG_WAIT)}
+    sentence = _("No worker has taken it up for %(time)s. See whether workers run, and its job.")
+    return sentence % {"time": duration(time_shares.STUCK_AFTER)}

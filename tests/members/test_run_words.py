@@ -30,7 +30,7 @@ def test_every_share_has_words():
 @pytest.mark.parametrize(
     ("expected", "words"),
     [
-        (1100, "Less than a minute is left, at the speed so far."),
+        (1100, "It is almost done, at the speed so far."),
         (1600, "About 1 minute is left, at the speed so far."),
         (7000, "About 10 minutes are left, at the speed so far."),
         (200_000, "About 6 hours are left, at the speed so far."),
@@ -53,4 +53,4 @@ def test_staff_are_told_of_a_run_that_does_not_go_on():
     assert run_words.stuck_words(run_of(accounted_at=NOW), NOW) == ""
     assert "No worker" in run_words.stuck_words(run_of(accounted_at=NOW - timedelta(hours=1)), NOW)
     waiting = run_of(state=RunState.WAITING, waiting_until=NOW + timedelta(days=3))
-    assert "more than a day" in run_words.stuck_words(waiting, NOW)
+    assert "more than 1 day" in run_words.stuck_words(waiting, NOW)

@@ -239,7 +239,7 @@ def test_a_right_that_was_lost_before_empties_nothing_and_names_what_to_mend(set
     reader.server.rows = []
     run = reader.run()
     assert (run.state, run.fault) == (RunState.INCOMPLETE, "right-missing")
-    assert faults.find(provider="procountor", code=run.fault).checkpoint
+    assert faults.resolve_fault(provider="procountor", code=run.fault).checkpoint
     assert (len(reader.kept), gone(), cursor().records) == (STOOD, set(), STOOD)
 
 
