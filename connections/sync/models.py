@@ -72,6 +72,9 @@ class SyncRun(TenantOwned):
     # The request that ended it, when one did.
     entry_id = models.UUIDField(_("entry id"), null=True)
     cancelled_by = models.CharField(_("cancelled by"), max_length=254, blank=True)
+    # Milliseconds by what they were spent on, up to an instant (time_shares.py).
+    time_shares = models.JSONField(default=dict)
+    accounted_at = models.DateTimeField(null=True)
     # Of a run that was fetched by `runs_with_counts` (counts.py).
     seen: int
     expected: int | None
@@ -143,6 +146,7 @@ class StreamProgress(TenantOwned):
     seen = models.PositiveIntegerField(_("read"), default=0)
     added = models.PositiveIntegerField(_("new"), default=0)
     changed = models.PositiveIntegerField(_("changed"), default=0)
+    gone = models.PositiveIntegerField(_("gone"), default=0)
     skipped = models.PositiveIntegerField(_("not kept"), default=0)  # records that could not be kept, as the log says
     expected = models.PositiveIntegerField(_("expected"), null=True)
     fault = models.CharField(_("fault"), max_length=60, blank=True)
@@ -165,7 +169,8 @@ class StreamProgress(TenantOwned):
 class ListedPage(TenantOwned):
     """The ids that one page listed. Kept while its run lasts: one row a page, none a record.
 
-    `part`: which of a stream's lists; `scan`: which scan of it; `place`: which page of the pass.
+    `part`: which of a stream's lists; `scan`: which scan of it; `place`: which page of the pass. `is_unsettled`: the list was
+    perhaps not shown whole, so that nothing is concluded about what it did not show (deletions.py).
     """
 
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, db_constraint=False, related_name="listed")
@@ -174,6 +179,7 @@ class ListedPage(TenantOwned):
     scan = models.PositiveIntegerField(default=1)
     place = models.PositiveIntegerField()
     ids = models.JSONField(default=list)
+    is_unsettled = models.BooleanField(db_default=False)
 
     class Meta:
         indexes = [
@@ -189,14 +195,27 @@ class ListedPage(TenantOwned):
 
 
 class StreamCursor(TenantOwned):
-    """How far one stream of a connection has been read, over all runs. Moves only when a run finished the stream."""
+    """How far one stream of a connection has been read, over all runs. Moves only when a run finished the stream.
+
+    `full_run_id` and `full_tried_at`: the run that began to read everything last, and when; `full_at`: when one was done with
+    that. `is_compared`: there were records before it, so that some may be gone. `suspected_at`: when a complete pass first
+    lacked so many of them that another one has to say the same (deletions.py).
+    """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="cursors")
     stream = models.CharField(_("stream"), max_length=40)
     newest = models.CharField(_("newest change seen"), max_length=40, blank=True)
-    records = models.PositiveIntegerField(_("records"), default=0)
+    records = models.PositiveIntegerField(_("records"), default=0)  # without those that are gone
+    gone = models.PositiveIntegerField(_("gone"), default=0)
     read_at = models.DateTimeField(_("last read"), null=True)
     changed_at = models.DateTimeField(_("last change"), null=True)
+    full_run_id = models.UUIDField(null=True)
+    full_tried_at = models.DateTimeField(null=True)
+    full_at = models.DateTimeField(_("everything last read"), null=True)
+    is_compared = models.BooleanField(default=False)
+    suspected_at = models.DateTimeField(_("many missing since"), null=True)
+    shape = models.JSONField(default=dict)  # the fields of its records, and what changed of them (drift.py)
+    shape_changes = models.JSONField(default=list)
 
     objects = ConnectionOwnedQuerySet["StreamCursor"].as_manager()
 
@@ -217,7 +236,7 @@ class Record(models.Model):
     Its key is what the provider and we know it by; there is no other. `external_id` is in one spelling (upsert.py).
     `checksum`: of the text of `body`, so that an unchanged page is known without reading any; null where it is not known.
     `change_number`: grows with every record of the tenant that is added or changed, in the order of the commits
-    (ChangeCounter). `gone_at`: since when the provider has it no more, where somebody found that out. Staff have no right here.
+    (ChangeCounter). `gone_at`: when a complete pass did not show it any more (deletions.py). Staff have no right here.
 
     Neither the tenant nor the connection is a foreign key to the database: checked for each row they would cost more than
     the row. A page takes the connection's row first (upsert.py), and the maintenance looks for what belongs to none.
@@ -259,7 +278,8 @@ class Record(models.Model):
 class RecordVersion(models.Model):
     """What a record held before it changed, kept for 90 days (maintenance). Written by the statement that changes it.
 
-    `change_number` and `changed_at` are those under which this content stood; `replaced_at` is when it ended.
+    `change_number` and `changed_at` are those under which this content stood; `replaced_at` is when it ended, and `gone_at`
+    since when the record was gone by then, if it was.
     """
 
     pk = models.CompositePrimaryKey("tenant", "connection", "stream", "external_id", "change_number")
@@ -273,6 +293,7 @@ class RecordVersion(models.Model):
     external_id = models.CharField(max_length=120)
     change_number = models.BigIntegerField()
     body = ExactJSONField()
+    gone_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField()
     replaced_at = models.DateTimeField()
 

@@ -73,18 +73,19 @@ WITH items AS (
 # ON CONFLICT still decides, since a row may have come in between. A row that was inserted has no xmax; one that was
 # updated carries ours.
 # Records that were carried over from a release without checksums get theirs when they are met as they were: once.
+# A record that was gone and is listed again has changed, whatever its text.
 # The connection's row is taken so that it is there, and this tenant's, until the page is committed: no key says so.
 _WRITE = """, looked AS (
     SELECT page.external_id, page.body::json AS body, page.checksum, kept.row_at, kept.body AS old_body,
         kept.change_number AS old_number, kept.changed_at AS old_changed_at, kept.checksum IS NULL AS is_unknown,
-        kept.external_id IS NULL OR {differ} AS is_new
+        kept.external_id IS NULL OR kept.gone_at IS NOT NULL OR {differ} AS is_new, kept.gone_at AS old_gone_at
     FROM page LEFT JOIN LATERAL (
-        SELECT ctid AS row_at, external_id, body, checksum, change_number, changed_at FROM sync_record AS one
+        SELECT ctid AS row_at, external_id, body, checksum, change_number, changed_at, gone_at FROM sync_record AS one
         WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
             AND one.external_id = page.external_id
         LIMIT 1
     ) AS kept ON true
-    WHERE page.checksum IS NULL OR page.checksum IS DISTINCT FROM kept.checksum
+    WHERE page.checksum IS NULL OR page.checksum IS DISTINCT FROM kept.checksum OR kept.gone_at IS NOT NULL
 ), news AS (
     SELECT *, row_number() OVER (ORDER BY old_number NULLS FIRST, external_id) AS place FROM looked WHERE is_new
 ), recognised AS (
@@ -108,19 +109,21 @@ _WRITE = """, looked AS (
     ORDER BY place
     ON CONFLICT (tenant_id, connection_id, stream, external_id)
     DO UPDATE SET body = excluded.body, checksum = excluded.checksum, change_number = excluded.change_number,
-        changed_at = excluded.changed_at
-    WHERE record.body::text <> excluded.body::text
+        changed_at = excluded.changed_at, gone_at = NULL
+    WHERE record.body::text <> excluded.body::text OR record.gone_at IS NOT NULL
     RETURNING external_id, xmax = 0 AS is_added
 ), archived AS (
     INSERT INTO sync_recordversion
-        (tenant_id, connection_id, stream, external_id, change_number, body, changed_at, replaced_at)
-    SELECT %(tenant)s, %(connection)s, %(stream)s, external_id, old_number, old_body, old_changed_at, statement_timestamp()
+        (tenant_id, connection_id, stream, external_id, change_number, body, changed_at, gone_at, replaced_at)
+    SELECT %(tenant)s, %(connection)s, %(stream)s, external_id, old_number, old_body, old_changed_at, old_gone_at,
+        statement_timestamp()
     FROM news JOIN written USING (external_id)
     WHERE NOT is_added AND old_number IS NOT NULL
 )
 SELECT
     (SELECT count(*) FROM written WHERE is_added),
     (SELECT count(*) FROM written WHERE NOT is_added),
+    (SELECT count(*) FROM news JOIN written USING (external_id) WHERE NOT is_added AND old_gone_at IS NOT NULL),
     EXISTS (SELECT FROM owner) OR NOT EXISTS (SELECT FROM news)
 """.replace(  # nosec B608  (a constant)
     "{differ}",
@@ -131,12 +134,12 @@ _ASK = """
 SELECT page.external_id
 FROM unnest(%(ids)b::text[], %(checksums)b::text[]::uuid[]) AS page (external_id, checksum)
 LEFT JOIN LATERAL (
-    SELECT checksum FROM sync_record AS one
+    SELECT checksum, gone_at FROM sync_record AS one
     WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
         AND one.external_id = page.external_id
     LIMIT 1
 ) AS kept ON true
-WHERE kept.checksum IS DISTINCT FROM page.checksum
+WHERE kept.checksum IS DISTINCT FROM page.checksum OR kept.gone_at IS NOT NULL
 """
 _REFUSED = """,
     (SELECT count(*) FROM refused),
@@ -159,6 +162,7 @@ _WRITE_ONE_BY_ONE = _PAGE_ONE_BY_ONE.format(spelled=SPELLED) + _WRITE + _REFUSED
 class Written:
     """How many records of a page were new, how many had changed, and what was left out.
 
+    `returned`: how many of the changed ones had been gone.
     `refused`: the first MOST_LISTED of the `refused_count` items that were not stored, in their order. The others were.
     """
 
@@ -166,6 +170,7 @@ class Written:
     changed: int
     refused: tuple[RefusedRecord, ...] = ()
     refused_count: int = 0
+    returned: int = 0
 
 
 def spelled(name: str) -> RawSQL:
@@ -196,12 +201,12 @@ def write(
     if page is None:
         return _write_one_by_one(connection, stream, key, document, path, prefix)
     items = _news(connection, stream, page.items) if is_asked_first and page.items else page.items
-    added, changed = _write_items(connection, stream, items) if items else (0, 0)
-    return Written(added, changed, tuple(page.refused[:MOST_LISTED]), len(page.refused))
+    added, changed, returned = _write_items(connection, stream, items) if items else (0, 0, 0)
+    return Written(added, changed, tuple(page.refused[:MOST_LISTED]), len(page.refused), returned)
 
 
 def _news(connection: Connection, stream: str, items: Sequence[Item]) -> Sequence[Item]:
-    """Those of them whose text is not the one that is kept."""
+    """Those of them whose text is not the one that is kept, or that were gone."""
     values: dict[str, Any] = {**_place(connection, stream), **_arrays(items)}
     del values["bodies"]
     with prepared_cursor() as cursor:
@@ -210,13 +215,13 @@ def _news(connection: Connection, stream: str, items: Sequence[Item]) -> Sequenc
     return [each for each in items if each.external_id in ids]
 
 
-def _write_items(connection: Connection, stream: str, items: Sequence[Item]) -> tuple[int, int]:
+def _write_items(connection: Connection, stream: str, items: Sequence[Item]) -> tuple[int, int, int]:
     values = {**_place(connection, stream), **_arrays(items)}
     with prepared_cursor() as cursor:
         cursor.execute(_WRITE_AT_ONCE, values)
-        added, changed, is_owned = cursor.fetchone()
+        added, changed, returned, is_owned = cursor.fetchone()
     _check_owned(is_owned)
-    return added, changed
+    return added, changed, returned
 
 
 def _write_one_by_one(
@@ -225,9 +230,9 @@ def _write_one_by_one(
     values = {"document": document, "path": list(path), "key": key, "prefix": prefix}
     with database.cursor() as cursor:
         cursor.execute(_WRITE_ONE_BY_ONE, _CODES | values | _place(connection, stream))
-        added, changed, is_owned, refused_count, places, reasons = cursor.fetchone()
+        added, changed, returned, is_owned, refused_count, places, reasons = cursor.fetchone()
     _check_owned(is_owned)
-    return Written(added, changed, tuple(map(RefusedRecord, places, reasons)), refused_count)
+    return Written(added, changed, tuple(map(RefusedRecord, places, reasons)), refused_count, returned)
 
 
 def _place(connection: Connection, stream: str) -> dict[str, Any]:
