@@ -23,7 +23,7 @@ from portal.records.pages import Order, RecordRows, page
 from portal.records.values import read_text
 
 RECORDS_SHOWN = 50
-LONGEST_CELL = 160
+LONGEST_CELL = 80  # characters
 LAST = "\U0010ffff"  # behind everything that begins alike, in the order of the bytes
 
 NEWEST = Order(("change_number",), is_descending=True)
@@ -37,7 +37,15 @@ class Cell:
 
     label: Text
     text: str
-    is_amount: bool
+    kind: ColumnKind
+
+    @property
+    def is_amount(self) -> bool:
+        return self.kind is ColumnKind.AMOUNT
+
+    @property
+    def is_short(self) -> bool:
+        return self.kind is not ColumnKind.TEXT
 
 
 @dataclass(frozen=True)
@@ -105,7 +113,7 @@ def _rows(connection: Connection, stream: Stream) -> QuerySet[Record]:
         Record.objects.for_connection(connection)
         .filter(tenant_id=connection.tenant_id, stream=stream.name)
         .defer("body")
-        .annotate(cells=texts_at(paths, longest=LONGEST_CELL))
+        .annotate(cells=texts_at(paths, longest=LONGEST_CELL + 1))
     )
 
 
@@ -145,7 +153,11 @@ def _touched_at(record: Record) -> datetime:
 def _row(stream: Stream, record: Record) -> RecordRow:
     annotated: Any = record
     cells = [
-        Cell(column.label, read_text(text or "", column.kind), column.kind is ColumnKind.AMOUNT)
+        Cell(column.label, _cell_text(text or "", column.kind), column.kind)
         for column, text in zip(stream.listed, annotated.cells, strict=True)
     ]
     return RecordRow(record, cells, urlencode({"id": record.external_id}), _touched_at(record))
+
+
+def _cell_text(text: str, kind: ColumnKind) -> str:
+    return read_text(text, kind) if len(text) <= LONGEST_CELL else f"{text[:LONGEST_CELL]}…"
