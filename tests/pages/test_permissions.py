@@ -36,7 +36,8 @@ EXAMPLES: dict[str, Any] = {key: UUID(int=7) for address in ADDRESSES for key in
     "record": "7",
 }
 TWO_METHODS = (
-    "before", "try_fill", "disconnect", "move", "remove_member", "delete_recording", "pause_connection", "tenant_settings",
+    "start_connection", "try_fill", "disconnect", "move_server", "remove_member", "delete_recording", "pause_connection",
+    "tenant_settings",
 )  # fmt: skip
 
 

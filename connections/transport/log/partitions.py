@@ -32,6 +32,21 @@ def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
     return names
 
 
+def last_month() -> date | None:
+    """The first day of the last month that has a partition; None without any. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(c.relname) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = %s::regclass",
+            [TABLE],
+        )
+        (name,) = cursor.fetchone()
+    if name is None:
+        return None
+    year, month = name.rsplit("_", 2)[1:]
+    return date(int(year), int(month), 1)
+
+
 def drop_older(months: int) -> list[str]:
     """Detach and drop the partitions that ended more than `months` months ago; returns their names."""
     oldest = _month(datetime.now(timezone.utc).date().replace(day=1), -months)
