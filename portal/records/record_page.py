@@ -88,7 +88,7 @@ def pretty(text: str) -> str:
     """A record's JSON with a line for each value and the digits that came; as it came where it cannot be read."""
     record = parsed(text)
     try:
-        return text if record is None else json_numbers.written(record, indented=True).decode()
+        return text if record is None else json_numbers.dumps(record, indented=True).decode()
     except (TypeError, ValueError):
         return text
 

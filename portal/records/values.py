@@ -145,7 +145,7 @@ def text_of(value: Value) -> str:
     if isinstance(value, list) and all(_is_plain(each) for each in value):
         return ", ".join(text_of(each) for each in value)
     if isinstance(value, dict | list):
-        return json_numbers.written(value).decode(errors="replace")
+        return json_numbers.dumps(value).decode(errors="replace")
     return str(value)
 
 
