@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import date, datetime, time
 from typing import Any, cast
 
 from django import forms
@@ -16,6 +16,19 @@ from connections.sync.models import Record
 BY_ID = "id"
 GONE = "gone"
 LONGEST_ID: int = Record._meta.get_field("external_id").max_length or 0
+
+
+class DayInput(forms.DateInput):
+    """A day that the browser lets choose. It shows nothing for what is none: such an input could not hold it."""
+
+    input_type = "date"
+
+    def format_value(self, value: Any) -> str | None:
+        text = super().format_value(value)
+        try:
+            return date.fromisoformat(text).isoformat() if text else None
+        except ValueError:
+            return None
 
 
 class RecordSearch(forms.Form):
@@ -50,9 +63,7 @@ class RecordFilter(forms.Form):
     show = forms.ChoiceField(
         label=_("Show"), required=False, choices=[("", _("all records")), (GONE, _("those that are gone"))]
     )
-    since = forms.DateField(
-        label=_("Changed since"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    since = forms.DateField(label=_("Changed since"), required=False, widget=DayInput(format="%Y-%m-%d"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
