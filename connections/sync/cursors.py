@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from connections.spec.streams import BadPage, Page, Position, Since, Step, Stream
 from connections.sync import deletions
 from connections.sync.models import ProgressState, StreamCursor, StreamProgress
+from connections.sync.searching import searched_by
 from connections.sync.slices import is_divided
 from connections.sync.upsert import Written
 from connections.tenancy.prepared import prepared_cursor
@@ -33,7 +34,14 @@ _COUNT = (
 def begin(*, connection: Connection, stream: Stream, progress: StreamProgress) -> None:
     """Decide where this pass starts, the first time the run comes to the stream. In the caller's transaction and scope."""
     StreamCursor.objects.bulk_create(
-        [StreamCursor(tenant_id=connection.tenant_id, connection=connection, stream=stream.name)],
+        [
+            StreamCursor(
+                tenant_id=connection.tenant_id,
+                connection=connection,
+                stream=stream.name,
+                searched_by=searched_by(stream),
+            )
+        ],
         ignore_conflicts=True,
     )
     cursor = _rows(connection, stream).get()

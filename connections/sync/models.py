@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connections.spec.columns import LONGEST_SEARCHED
 from connections.spec.times import format_time
 from connections.sync.fields import ExactJSONField
 from connections.sync.schedule_models import Schedule, ScheduleKind, ScheduleSlot, SlotOutcome
@@ -207,6 +208,7 @@ class StreamCursor(TenantOwned):
     newest = models.CharField(_("newest change seen"), max_length=40, blank=True)
     records = models.PositiveIntegerField(_("records"), default=0)  # without those that are gone
     gone = models.PositiveIntegerField(_("gone"), default=0)
+    searched_by = models.CharField(max_length=200, blank=True)  # the columns in whose order all records can be found
     read_at = models.DateTimeField(_("last read"), null=True)
     changed_at = models.DateTimeField(_("last change"), null=True)
     full_run_id = models.UUIDField(null=True)
@@ -236,7 +238,10 @@ class Record(models.Model):
     Its key is what the provider and we know it by; there is no other. `external_id` is in one spelling (upsert.py).
     `checksum`: of the text of `body`, so that an unchanged page is known without reading any; null where it is not known.
     `change_number`: grows with every record of the tenant that is added or changed, in the order of the commits
-    (ChangeCounter). `gone_at`: when a complete pass did not show it any more (deletions.py). Staff have no right here.
+    (ChangeCounter). Who gives one sets `changed_at` or `gone_at` as well: the newest changes first is the order of a page.
+    `gone_at`: when a complete pass did not show it any more (deletions.py). `search_1` and `search_2`: what it is
+    found by, from the columns that its stream declares (spec/columns.py). `entry_id`: the request that brought it as it is.
+    Staff have no right here.
 
     Neither the tenant nor the connection is a foreign key to the database: checked for each row they would cost more than
     the row. A page takes the connection's row first (upsert.py), and the maintenance looks for what belongs to none.
@@ -250,20 +255,40 @@ class Record(models.Model):
         Connection, on_delete=models.CASCADE, db_constraint=False, related_name="records", db_index=False
     )
     stream = models.CharField(_("stream"), max_length=40)
-    external_id = models.CharField(_("id at the provider"), max_length=120)
+    # In the order of their bytes, whatever the database's language is: what begins like a text is then one range.
+    external_id = models.CharField(_("id at the provider"), max_length=120, db_collation="C")
     body = ExactJSONField(_("content"))
     checksum = models.UUIDField(null=True)
     change_number = models.BigIntegerField()
     added_at = models.DateTimeField(_("added at"))
     changed_at = models.DateTimeField(_("changed at"))
     gone_at = models.DateTimeField(_("gone at"), null=True)
+    search_1 = models.CharField(max_length=LONGEST_SEARCHED, null=True, db_collation="C")  # noqa: DJ001  (in no index then)
+    search_2 = models.CharField(max_length=LONGEST_SEARCHED, null=True, db_collation="C")  # noqa: DJ001
+    entry_id = models.UUIDField(_("entry id"), null=True)
 
     objects = ConnectionOwnedQuerySet["Record"].as_manager()
 
     class Meta:
         verbose_name = _("record")
         verbose_name_plural = _("records")
-        indexes = [models.Index(fields=["tenant", "change_number"], name="sync_record_changes")]
+        # None begins with the tenant: a connection has one, and each entry is 16 bytes shorter.
+        indexes = [
+            models.Index(fields=["connection", "stream", "change_number"], name="sync_record_changes"),
+            models.Index(
+                fields=["connection", "stream", "gone_at", "external_id"],
+                name="sync_record_gone",
+                condition=Q(gone_at__isnull=False),
+            ),
+            *(
+                models.Index(
+                    fields=["connection", "stream", name, "external_id"],
+                    name=f"sync_record_{name}",
+                    condition=Q(**{f"{name}__isnull": False}),
+                )
+                for name in ("search_1", "search_2")
+            ),
+        ]
         constraints = [
             RowSecurity(
                 name="sync_record_fence", web="SELECT", worker="SELECT, INSERT, UPDATE, DELETE", is_target=False
@@ -278,8 +303,8 @@ class Record(models.Model):
 class RecordVersion(models.Model):
     """What a record held before it changed, kept for 90 days (maintenance). Written by the statement that changes it.
 
-    `change_number` and `changed_at` are those under which this content stood; `replaced_at` is when it ended, and `gone_at`
-    since when the record was gone by then, if it was.
+    `change_number`, `changed_at` and `entry_id` are those under which this content stood; `replaced_at` is when it ended, and
+    `gone_at` since when the record was gone by then, if it was.
     """
 
     pk = models.CompositePrimaryKey("tenant", "connection", "stream", "external_id", "change_number")
@@ -296,6 +321,7 @@ class RecordVersion(models.Model):
     gone_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField()
     replaced_at = models.DateTimeField()
+    entry_id = models.UUIDField(null=True)
 
     objects = ConnectionOwnedQuerySet["RecordVersion"].as_manager()
 

@@ -57,6 +57,8 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
             is_asked_first=stream_pass.is_asked_first,
             path=() if page.is_empty_word else page.path,
             prefix=part.prefix,
+            searched=[column.steps for column in stream.searched],
+            entry_id=reply.entry_id,
         )
         stream_pass.is_asked_first = not written.added
         skipped, inner = skipped_records(part.position, step, written.refused_count)
