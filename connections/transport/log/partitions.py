@@ -16,11 +16,14 @@ def _month(start: date, offset: int) -> date:
 
 
 def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
-    """Make the partitions of this month and the `months` after it; returns the names of those that it made."""
+    """Make the partitions of this month, the `months` after it and the one before it; returns the names of those that it made.
+
+    The one before: at the turn of a month a process's clock may be a minute behind the database's.
+    """
     this_month = datetime.now(timezone.utc).date().replace(day=1)
     names = []
     with connection.cursor() as cursor:
-        for offset in range(months + 1):
+        for offset in range(-1, months + 1):
             begin, end = _month(this_month, offset), _month(this_month, offset + 1)
             name = f"{TABLE}_{begin:%Y_%m}"
             cursor.execute("SELECT to_regclass(%s)", [name])
