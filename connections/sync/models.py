@@ -274,7 +274,13 @@ class Record(models.Model):
         verbose_name_plural = _("records")
         # None begins with the tenant: a connection has one, and each entry is 16 bytes shorter.
         indexes = [
-            models.Index(fields=["connection", "stream", "change_number"], name="sync_record_changes"),
+            # Each of these is for lists alone. Without a condition that only a list asks for, the planner would find a page's
+            # records by connection and stream, where statistics know of few, and walk all of them for each.
+            models.Index(
+                fields=["connection", "stream", "change_number"],
+                name="sync_record_changes",
+                condition=Q(change_number__gt=0),
+            ),
             models.Index(
                 fields=["connection", "stream", "gone_at", "external_id"],
                 name="sync_record_gone",

@@ -111,7 +111,8 @@ def _rows(connection: Connection, stream: Stream) -> QuerySet[Record]:
     paths = [column.steps for column in stream.listed]
     return (
         Record.objects.for_connection(connection)
-        .filter(tenant_id=connection.tenant_id, stream=stream.name)
+        # Every record has a number; said here, the index in their order can be used.
+        .filter(tenant_id=connection.tenant_id, stream=stream.name, change_number__gt=0)
         .defer("body")
         .annotate(cells=texts_at(paths, longest=LONGEST_CELL + 1))
     )

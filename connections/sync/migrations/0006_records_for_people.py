@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='record',
-            index=models.Index(fields=['connection', 'stream', 'change_number'], name='sync_record_changes'),
+            index=models.Index(condition=models.Q(('change_number__gt', 0)), fields=['connection', 'stream', 'change_number'], name='sync_record_changes'),
         ),
         migrations.AddIndex(
             model_name='record',
