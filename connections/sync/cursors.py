@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from connections.spec.streams import BadPage, Page, Position, Since, Step, Stream
 from connections.sync.models import ProgressState, StreamCursor, StreamProgress
-from connections.sync.slices import is_divided
+from connections.sync.stream_lists import is_divided
 from connections.sync.upsert import Written
 from connections.tenancy.prepared import prepared_cursor
 from connections.vault.models import Connection

@@ -27,12 +27,12 @@ from connections.sync import (
     missed_lists,
     pages,
     sentences,
-    slices,
     states,
     stream_endings,
+    stream_lists,
 )
 from connections.sync.models import ProgressState, RunState, StreamProgress, SyncRun
-from connections.sync.slices import Part
+from connections.sync.stream_lists import StreamList
 from connections.sync.stream_pass import StreamPass
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import tenant_scope
@@ -46,7 +46,7 @@ NOT_ENDED = (ProgressState.PENDING, ProgressState.READING)
 NOT_READ = (ProgressState.REFUSED, ProgressState.FAILED)
 
 
-def read(lease: TenantLease) -> Again | None:
+def continue_run(lease: TenantLease) -> Again | None:
     """Job: go on with a run for one turn. HTTP never happens inside a transaction."""
     with lease.scope():
         # In the scope of the job's own tenant: a row that names somebody else's run finds nothing.
@@ -61,7 +61,7 @@ def read(lease: TenantLease) -> Again | None:
             return Again(run.waiting_until, run.fault)  # woken too early, after a worker's death
         states.take_up(run, after_a_crash=lease.starts > 1)
         streams = list(StreamProgress.objects.filter(run=run, state__in=NOT_ENDED))
-    return Turn(lease, run, Client(connection=run.connection, run_id=run.id)).go_on(streams)
+    return Turn(lease, run, Client(connection=run.connection, run_id=run.id)).read_streams(streams)
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Turn:
     client: Client
     ends_at: float = field(default_factory=lambda: time.monotonic() + TURN_SECONDS)
 
-    def go_on(self, streams: list[StreamProgress]) -> Again | None:
+    def read_streams(self, streams: list[StreamProgress]) -> Again | None:
         """Read these streams in order. Hands back when the turn is over or the provider asks to wait.
 
         Errors that nobody foresaw go up to the job, which counts them.
@@ -111,26 +111,26 @@ class Turn:
 
         Raises Unavailable, and Unauthorized and Blocked, with which no other stream would fare better.
         """
-        part: Part | None = None
+        stream_list: StreamList | None = None
         reply: Reply | None = None
         try:
             if stream_pass.progress.state == ProgressState.PENDING:
                 self._begin(stream_pass)
-            part = stream_pass.part()
-            if part is None:
+            stream_list = stream_pass.current_list()
+            if stream_list is None:
                 stream_endings.conclude_empty(stream_pass)
                 return True
-            reply = pages.fetch(stream_pass, part)
-            return pages.store(stream_pass, part, reply)
+            reply = pages.fetch(stream_pass, stream_list)
+            return pages.store(stream_pass, stream_list, reply)
         except (Unauthorized, Blocked):
             raise
         except Unavailable as failed:
-            if part is not None:
-                pages.halve_size(stream_pass, part, failed)
+            if stream_list is not None:
+                pages.halve_size(stream_pass, stream_list, failed)
             raise
         except (CallFailed, BadPage) as failed:
-            if part is not None and slices.is_divided(stream_pass.stream):
-                return missed_lists.miss(stream_pass, part, failed, reply)
+            if stream_list is not None and stream_lists.is_divided(stream_pass.stream):
+                return missed_lists.miss(stream_pass, stream_list, failed, reply)
             stream_endings.stop(stream_pass, failed, reply.entry_id if reply else None)
             return True
 

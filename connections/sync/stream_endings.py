@@ -9,7 +9,7 @@ from connections.spec.faults import Fault
 from connections.spec.streams import BadPage, UnsettledList
 from connections.sync import cursors, faults, sentences, states
 from connections.sync.models import Level, ProgressState, StreamProgress
-from connections.sync.slices import Tally
+from connections.sync.stream_lists import Tally
 from connections.sync.stream_pass import StreamPass
 
 

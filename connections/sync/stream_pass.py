@@ -10,10 +10,10 @@ from uuid import UUID
 
 from connections.jobs.lease import TenantLease
 from connections.spec.streams import Position, Seen, Stream
-from connections.sync import listed_ids, slices
+from connections.sync import listed_ids, stream_lists
 from connections.sync.models import Level, StreamProgress, SyncRun
 from connections.sync.services import note
-from connections.sync.slices import Part, Tally
+from connections.sync.stream_lists import StreamList, Tally
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
@@ -62,29 +62,29 @@ class StreamPass:
         """Ids of the records that have a list in this stream; None for all that are stored. Needs the tenant's scope."""
         return listed_ids.parents(run=self.run, stream=self.stream)
 
-    def part(self) -> Part | None:
+    def current_list(self) -> StreamList | None:
         """The list that the pass is at, None where the stream has none at all."""
         if self.stream.each is None:
-            return slices.at(self.connection, self.stream, self.progress.position)
+            return stream_lists.current_list(self.connection, self.stream, self.progress.position)
         with tenant_scope(self.run.tenant_id):
-            return slices.at(self.connection, self.stream, self.progress.position, self.parent_ids)
+            return stream_lists.current_list(self.connection, self.stream, self.progress.position, self.parent_ids)
 
-    def seen(self, part: Part) -> Seen:
+    def seen(self, stream_list: StreamList) -> Seen:
         """The ids that this reading of the list, and the one before, have brought."""
-        scan = part.position.get("scan", 1)
-        key = (part.name, scan)
+        scan = stream_list.position.get("scan", 1)
+        key = (stream_list.name, scan)
         if key not in self._seen:
             with tenant_scope(self.run.tenant_id):
-                self._seen = {key: listed_ids.seen(run=self.run, stream=self.stream, part=part.name, scan=scan)}
+                self._seen = {key: listed_ids.seen(run=self.run, stream=self.stream, part=stream_list.name, scan=scan)}
         return self._seen[key]
 
-    def position_in(self, part: Part, inner: Position) -> Position:
+    def position_within_list(self, stream_list: StreamList, inner: Position) -> Position:
         """The position of the pass at a position of this list."""
-        return slices.within(self.stream, self.progress.position, part, inner)
+        return stream_lists.position_within_list(self.stream, self.progress.position, stream_list, inner)
 
-    def position_after(self, part: Part, tally: Tally) -> Position | None:
+    def position_of_next_list(self, stream_list: StreamList, tally: Tally) -> Position | None:
         """The position of the pass at the beginning of the next list, None after the last one. Needs the tenant's scope."""
-        return slices.after(self.connection, self.stream, part, tally, self.parent_ids)
+        return stream_lists.position_of_next_list(self.connection, self.stream, stream_list, tally, self.parent_ids)
 
     def move_to(self, position: Position) -> None:
         """Go on from there, without a page."""

@@ -143,7 +143,7 @@ class Client:
                 token = self.tokens.valid_token()
                 self._refusals.raise_if_held()
                 # The place comes last, so that callers who waited for one token do not start their calls all at once.
-                rate_limiter.take_place(
+                rate_limiter.wait_for_quota(
                     self.provider, self.connection, self.context.client_id, for_run=self.context.is_for_run
                 )
                 if token.is_over:  # it lives for seconds, and they were spent on waiting for a place
@@ -181,7 +181,7 @@ class Client:
     def _prepare(self, name: str, arguments: Arguments) -> _Call:
         """Raises ValueError, TypeError for what cannot be encoded, Unauthorized and Blocked where there is no address."""
         operation = self.provider.operation(name)
-        url = self.context.hosts.api + filled(operation.path, arguments.path)
+        url = self.context.hosts.api + fill_path(operation.path, arguments.path)
         wire, body = self.context.wire, None
         if arguments.body is not None:
             encode = wire.encode
@@ -295,7 +295,7 @@ def _may_have_happened(status: int) -> bool:
     return status in (408, 500, 502, 504) or 200 <= status < 300
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
+def fill_path(template: str, values: Mapping[str, str]) -> str:
     """The path with its placeholders filled. Raises ValueError for a value that would lead to another path."""
     if any(str(value) in ("", ".", "..") for value in values.values()):
         message = f"a value that cannot stand in the path {template}"

@@ -18,7 +18,7 @@ from connections.providers import registry
 from connections.spec.operations import Arguments, Operation
 from connections.spec.provider import Provider
 from connections.spec.text import Text
-from connections.transport.client import filled
+from connections.transport.client import fill_path
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection
 from portal.api_console.forms import pretty
@@ -98,7 +98,7 @@ def request_of(connection: Connection, operation: Operation, arguments: Argument
     query = f"?{urlencode(arguments.query)}" if arguments.query else ""
     return Request(
         operation.method,
-        f"{base}{filled(operation.path, arguments.path)}{query}",
+        f"{base}{fill_path(operation.path, arguments.path)}{query}",
         dict(arguments.headers),
         pretty(arguments.body) if arguments.body is not None else "",
     )

@@ -29,7 +29,7 @@ OLD_PLACES = {
     "transport/limits": [f"connections/transport/{name}.py" for name in ("limiter", "breaker", "retry")],
     "transport/log": [f"connections/transport/{name}.py" for name in ("ledger", "outline", "redaction", "recording")],
     "calls": [f"connections/calls/{name}.py" for name in ("keeping", "looking", "checking", "sending")],
-    "slices": ["connections/sync/parts.py"],
+    "stream_lists": ["connections/sync/parts.py", "connections/sync/slices.py"],
     "progress, checklist_page, lookups": [
         "portal/onboarding/walk.py", "portal/onboarding/board.py", "portal/onboarding/reach.py", "portal/members/reach.py",
         "templates/onboarding/walk.html",
@@ -50,12 +50,15 @@ OLD_PLACES = {
 
 # Names of classes, functions, parameters and fields by the room in which nothing may be called so.
 OLD_NAMES = {
-    "connections/transport/": ("Living", "Fresh", "trade", "Given", "passage", "Caller", "caller", "way", "word"),
+    "connections/transport/": (
+        *("Living", "Fresh", "trade", "Given", "passage", "Caller", "caller", "way", "word"),
+        *("take_place", "filled"),
+    ),
     "connections/tenancy/": ("Fenced", "Unfenced"),
     "connections/vault/": ("HouseKey", "HousePrivateKey", "make_house_key", "found_tenant", "way"),
     "connections/spec/": ("way", "ways", "word"),
     "connections/providers/": ("way", "ways"),
-    "connections/sync/": ("parts",),
+    "connections/sync/": ("parts", "Part", "within", "go_on"),
     "connections/calls/": ("keeping", "looking", "checking", "sending"),
     "portal/dashboard/": ("connection_news", "run_news", "news", "way"),
     "portal/api_console/": ("call_news", "news"),

@@ -11,7 +11,7 @@ from django.db import connection as database
 
 from connections.spec.operations import ParameterPlace
 from connections.spec.streams import Each, Envelope, Stream, Whole
-from connections.sync import slices, splitting, upsert
+from connections.sync import splitting, stream_lists, upsert
 from connections.sync.models import Record
 from connections.tenancy.prepared import prepared_cursor
 from connections.tenancy.scope import tenant_scope
@@ -112,8 +112,8 @@ def test_a_field_is_asked_with_as_an_id_is_spelled(keep, place):
     asked = []
     for number in range(len(values)):
         with acting_as("worker"), tenant_scope(place.tenant_id):
-            part = slices.at(place, stream, {"part": str(number)})
-        asked.append(part.arguments.query["number"])
+            stream_list = stream_lists.current_list(place, stream, {"part": str(number)})
+        asked.append(stream_list.arguments.query["number"])
     assert asked == ["17", "17.0", "12345678901234567890123", "17", "", "", "", ""]
 
 

@@ -137,7 +137,7 @@ def quota_key(quota: Quota, connection: Connection, client_id: str) -> str:
     return key if len(key) <= 200 else f"{connection.provider}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def take_place(provider: Provider, connection: Connection, client_id: str, *, for_run: bool = False) -> None:
+def wait_for_quota(provider: Provider, connection: Connection, client_id: str, *, for_run: bool = False) -> None:
     """Wait for a place in every quota, else send nothing. Runs leave a part to whatever a person waits for.
 
     Raises QuotaExhausted when the next place is too far away, and the database's errors where it cannot be asked.
