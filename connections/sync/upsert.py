@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from django.db import connection as database
 from django.db.models.expressions import RawSQL
 
+from connections.spec.envelope import Page
 from connections.sync.models import Record
 from connections.sync.splitting import (
     LONG_ID,
@@ -20,6 +21,7 @@ from connections.sync.splitting import (
     RefusedRecord,
     split,
 )
+from connections.tenancy.postgresql.arrays import TextArray, UuidArray
 from connections.tenancy.prepared import prepared_cursor
 from connections.vault.models import Connection
 
@@ -38,7 +40,7 @@ SPELLED = """CASE json_typeof(body -> %(key)s)
 _PAGE = """
 WITH page AS (
     SELECT external_id, body, checksum
-    FROM unnest(%(ids)b::text[], %(bodies)b::text[], %(checksums)b::text[]::uuid[]) AS page (external_id, body, checksum)
+    FROM unnest(%(ids)b::text[], %(bodies)b::text[], %(checksums)b::uuid[]) AS page (external_id, body, checksum)
 )"""
 # The page, cut by the database, which looks at each of the records and says which of them it does not take: slower, and
 # only needed where a page holds something odd.
@@ -129,7 +131,7 @@ SELECT
 )
 _ASK = """
 SELECT page.external_id
-FROM unnest(%(ids)b::text[], %(checksums)b::text[]::uuid[]) AS page (external_id, checksum)
+FROM unnest(%(ids)b::text[], %(checksums)b::uuid[]) AS page (external_id, checksum)
 LEFT JOIN LATERAL (
     SELECT checksum FROM sync_record AS one
     WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
@@ -178,26 +180,27 @@ def write(
     connection: Connection,
     stream: str,
     key: str,
-    document: str,
+    document: bytes,
     path: Sequence[str] = (),
     prefix: str = "",
-    is_checked: bool = False,
+    page: Page | None = None,
     is_asked_first: bool = False,
 ) -> Written:
     """Insert and update the records in the JSON list at `path` of `document`; identical ones are left alone.
 
     In the caller's transaction and scope. `document` is JSON whose texts were mended (transport/http/parsing.py);
-    `is_checked`, where it comes from there. `is_asked_first`: perhaps nothing of it is new, so that the database is asked
-    for that by checksums alone, and no text is sent for what is as it was. Where an id comes twice, its last place counts.
-    What cannot be stored is left out and named in the result; the others are stored. Nothing at `path`, or null, is an empty
-    list. Raises DataError where something else stands there, IntegrityError where the connection is gone.
+    `page`: that list, where it was read from there. `is_asked_first`: perhaps nothing of it is new, so that
+    the database is asked for that by checksums alone, and no text is sent for what is as it was. Where an id comes twice,
+    its last place counts. What cannot be stored is left out and named in the result; the others are stored. Nothing at
+    `path`, or null, is an empty list. Raises DataError where something else stands there, IntegrityError where the
+    connection is gone.
     """
-    page = split(document, path, key, prefix=prefix, longest_id=LONGEST_ID, is_checked=is_checked)
-    if page is None:
+    parts = split(document, path, key, prefix=prefix, longest_id=LONGEST_ID, page=page)
+    if parts is None:
         return _write_one_by_one(connection, stream, key, document, path, prefix)
-    items = _news(connection, stream, page.items) if is_asked_first and page.items else page.items
+    items = _news(connection, stream, parts.items) if is_asked_first and parts.items else parts.items
     added, changed = _write_items(connection, stream, items) if items else (0, 0)
-    return Written(added, changed, tuple(page.refused[:MOST_LISTED]), len(page.refused))
+    return Written(added, changed, tuple(parts.refused[:MOST_LISTED]), len(parts.refused))
 
 
 def _news(connection: Connection, stream: str, items: Sequence[Item]) -> Sequence[Item]:
@@ -220,9 +223,9 @@ def _write_items(connection: Connection, stream: str, items: Sequence[Item]) -> 
 
 
 def _write_one_by_one(
-    connection: Connection, stream: str, key: str, document: str, path: Sequence[str], prefix: str
+    connection: Connection, stream: str, key: str, document: bytes, path: Sequence[str], prefix: str
 ) -> Written:
-    values = {"document": document, "path": list(path), "key": key, "prefix": prefix}
+    values = {"document": document.decode(), "path": list(path), "key": key, "prefix": prefix}
     with database.cursor() as cursor:
         cursor.execute(_WRITE_ONE_BY_ONE, _CODES | values | _place(connection, stream))
         added, changed, is_owned, refused_count, places, reasons = cursor.fetchone()
@@ -236,9 +239,9 @@ def _place(connection: Connection, stream: str) -> dict[str, Any]:
 
 def _arrays(items: Sequence[Item]) -> dict[str, Any]:
     return {
-        "ids": [each.external_id for each in items],
-        "bodies": [each.body for each in items],
-        "checksums": [each.checksum for each in items],
+        "ids": TextArray([each.external_id.encode() for each in items]),
+        "bodies": TextArray([each.body for each in items]),
+        "checksums": UuidArray([each.checksum for each in items]),
     }
 
 

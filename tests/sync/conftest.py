@@ -215,7 +215,7 @@ def place(committed_db, aamu, settings):
 @pytest.fixture
 def keep(place):
     def write(records, *, at=place, **more):
-        document = records if isinstance(records, str) else json.dumps(records)
+        document = (records if isinstance(records, str) else json.dumps(records)).encode()
         with acting_as("worker"), tenant_scope(at.tenant_id):
             written = upsert.write(connection=at, stream="things", key="id", document=document, **more)
         return written.added, written.changed
