@@ -83,7 +83,7 @@ class Turn:
             for progress in streams:
                 stream = provider.stream(progress.stream)
                 try:
-                    if not self._read(StreamPass(self.lease, self.run, self.client, stream, progress)):
+                    if not self._read(StreamPass(self.lease, self.run, self.client, stream, progress, self.ends_at)):
                         return Again()
                 except Unavailable as failed:
                     return self._wait(failed)
@@ -92,6 +92,7 @@ class Turn:
                     return None
             self._end()
         except Exception:
+            self.client.drop_ahead()
             with tenant_scope(self.run.tenant_id):
                 self.client.write_pending()  # what was asked was asked, whatever became of the answer
             raise
@@ -99,7 +100,7 @@ class Turn:
 
     def _read(self, stream_pass: StreamPass) -> bool:
         """Page after page to the stream's end. False when the turn is over before that."""
-        while time.monotonic() < self.ends_at:
+        while time.monotonic() < self.ends_at or self.client.ahead:
             if self.lease.is_lost:
                 raise LeaseLost(str(self.lease.job_id))
             if self._read_page(stream_pass):
@@ -123,12 +124,15 @@ class Turn:
             reply = pages.fetch(stream_pass, stream_list)
             return pages.store(stream_pass, stream_list, reply)
         except (Unauthorized, Blocked):
+            self.client.drop_ahead()
             raise
         except Unavailable as failed:
+            self.client.drop_ahead()
             if stream_list is not None:
                 pages.halve_size(stream_pass, stream_list, failed)
             raise
         except (CallFailed, BadPage) as failed:
+            self.client.drop_ahead()
             if stream_list is not None and stream_lists.is_divided(stream_pass.stream):
                 return missed_lists.miss(stream_pass, stream_list, failed, reply)
             stream_endings.stop(stream_pass, failed, reply.entry_id if reply else None)
@@ -174,7 +178,9 @@ class Turn:
 
     def _end(self) -> None:
         """Every stream has ended. Green only when every one was read to its end, and every record kept."""
+        self.client.drop_ahead()
         with self.lease.scope():
+            self.client.write_pending()
             listed_ids.forget(self.run)
             streams = list(StreamProgress.objects.filter(run=self.run))
             not_read = [each for each in streams if each.state in NOT_READ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from connections.spec.errors import QuotaExhausted, Unavailable
+from connections.spec.operations import Arguments
 from connections.spec.scans import ShortList, skipped_records
-from connections.spec.streams import Step
+from connections.spec.streams import Position, Step
 from connections.sync import cursors, listed_ids, sentences, stream_endings, stream_lists, upsert
 from connections.sync.models import Level
 from connections.sync.stream_lists import StreamList
@@ -19,21 +22,43 @@ PAGES_PER_LOG_LINE = 100
 SKIPPED_LOG_LINES = 20  # records of a stream that the log names; of those beyond it says the number
 SLOW_PAGE = timedelta(seconds=5)  # a page that takes longer and is not answered then is perhaps too large
 TOO_LARGE_STATUSES = (500, 502, 504)
+# Pages that are asked for while one is stored: one, and one more each time that its answer had to be waited for longer.
+MOST_PAGES_AHEAD = 6
+WAITED_SECONDS = 0.005
+MOST_BYTES_AHEAD = 8_000_000  # of pages as long as the last one, so that long ones do not pile up in memory
 WHOLE_STATUSES = (200, 203, 204)  # of an answer that may be a whole page: 202 and 206, among others, promise less
 
 
 def fetch(stream_pass: StreamPass, stream_list: StreamList) -> Reply:
     """Ask for the page of this list that the pass is at. Raises CallFailed, BadPage."""
-    stream, progress = stream_pass.stream, stream_pass.progress
+    stream, client = stream_pass.stream, stream_pass.client
     stream_lists.check_value(stream, stream_list)
-    query = {**stream_list.arguments.query, **stream.paging.parameters(stream_list.position)}
-    if stream.since is not None and progress.since:
-        query[stream.since.parameter] = progress.since
-    reply = stream_pass.client.send(stream.operation, replace(stream_list.arguments, query=query))
+    arguments = _arguments(stream_pass, stream_list, stream.paging.parameters(stream_list.position))
+    was_begun, asked_at = client.ahead > 0, time.monotonic()
+    reply = client.send(stream.operation, arguments)
+    if was_begun and time.monotonic() - asked_at > WAITED_SECONDS:
+        stream_pass.pages_ahead = min(stream_pass.pages_ahead + 1, MOST_PAGES_AHEAD)
     if reply.status not in WHOLE_STATUSES:
         message = f"answered {reply.status}, which promises no whole list"
         raise ShortList(message)
     return reply
+
+
+def _arguments(stream_pass: StreamPass, stream_list: StreamList, parameters: Mapping[str, str]) -> Arguments:
+    stream, progress = stream_pass.stream, stream_pass.progress
+    query = {**stream_list.arguments.query, **parameters}
+    if stream.since is not None and progress.since:
+        query[stream.since.parameter] = progress.since
+    return replace(stream_list.arguments, query=query)
+
+
+def _fetch_ahead(stream_pass: StreamPass, stream_list: StreamList, following: Position, page_bytes: int) -> None:
+    """Have the pages that follow fetched while this one is stored; more than one where their answers are waited for."""
+    stream, client = stream_pass.stream, stream_pass.client
+    count = min(stream_pass.pages_ahead, MOST_BYTES_AHEAD // max(page_bytes, 1))
+    for parameters in stream.paging.parameters_ahead(following, count)[client.ahead :]:
+        if not client.fetch_ahead(stream.operation, _arguments(stream_pass, stream_list, parameters)):
+            break
 
 
 def store(stream_pass: StreamPass, stream_list: StreamList, reply: Reply) -> bool:
@@ -44,6 +69,8 @@ def store(stream_pass: StreamPass, stream_list: StreamList, reply: Reply) -> boo
     stream, progress, run = stream_pass.stream, stream_pass.progress, stream_pass.run
     page = stream.paging.read(reply.body, stream.key, reply.headers)
     step = stream.paging.following(stream_list.position, page, stream.key, stream_pass.seen(stream_list))
+    if step.following is not None and not stream_pass.is_turn_over:
+        _fetch_ahead(stream_pass, stream_list, step.following, len(reply.document))
     with stream_pass.page_scope():
         written = upsert.write(
             connection=run.connection,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,11 +34,20 @@ class StreamPass:
     client: Client
     stream: Stream
     progress: StreamProgress
+    ends_at: float = math.inf  # of the turn, by this process's clock
     # Only of the list, and the reading of it, that the pass is at: by the list's name and the reading's number.
     _seen: dict[tuple[str, int], Seen] = field(default_factory=dict, init=False)
 
     # Whether the page before brought nothing that is new, so that this one perhaps does neither.
     is_asked_first: bool = field(default=True, init=False)
+
+    # How many pages are fetched while one is stored (pages.py).
+    pages_ahead: int = field(default=1, init=False)
+
+    @property
+    def is_turn_over(self) -> bool:
+        """Whether no page is to be begun any more: the worker has read for long enough, or the run is not its own."""
+        return time.monotonic() >= self.ends_at or self.lease.is_lost
 
     @contextmanager
     def page_scope(self) -> Iterator[None]:
@@ -44,8 +55,7 @@ class StreamPass:
 
         Its statements stay planned for many pages, so no plan may stand on how few rows the first of them met.
         """
-        with tenant_scope(self.lease.tenant_id, enable_seqscan="off"):
-            self.lease.check()
+        with self.lease.scope(enable_seqscan="off"):
             yield
 
     @property
