@@ -271,7 +271,7 @@ def test_a_limiter_that_cannot_be_reached_sends_nothing(db, monkeypatch):
         raise OperationalError
 
     with monkeypatch.context() as patched:
-        patched.setattr(rate_limiter.database, "cursor", gone)
+        patched.setattr(rate_limiter, "prepared_cursor", gone)
         with pytest.raises(OperationalError):
             rate_limiter.wait_for_quota(registry.find("procountor"), connection(company_id="1"), "c1")
 
