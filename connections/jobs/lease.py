@@ -13,7 +13,6 @@ from django.db import connection, transaction
 
 from connections.jobs import stopping
 from connections.jobs.keeper import keeper, lease_seconds
-from connections.tenancy.prepared import prepared_cursor
 from connections.tenancy.scope import TENANT_SETTING, tenant_scope
 
 
@@ -75,7 +74,8 @@ class Lease:
         settings = {"idle_in_transaction_session_timeout": f"{int(lease_seconds() * 1000)}ms", **settings}
         changes = ", ".join(["set_config(%s, %s, true)"] * len(settings))
         values = [part for setting in settings.items() for part in setting]
-        with prepared_cursor() as cursor:
+        # Not prepared: a plan from when the queue was empty would read all of it after it has filled up.
+        with connection.cursor() as cursor:
             cursor.execute(
                 f"SELECT {changes} FROM jobs_job WHERE id = %s AND epoch = %s AND state = 'running' FOR UPDATE",  # noqa: S608  # nosec B608
                 [*values, self.job_id, self.epoch],
