@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from connections.jobs import stopping
 from connections.jobs.keeper import keeper, lease_seconds
-from connections.tenancy.scope import tenant_scope
+from connections.tenancy.scope import TENANT_SETTING, tenant_scope
 
 
 class LeaseLost(Exception):
@@ -60,8 +60,10 @@ class Lease:
             self.check()
             yield
 
-    def check(self) -> None:
+    def check(self, **settings: str) -> None:
         """Lock the job's row and compare epochs, inside the transaction that writes. Raises LeaseLost.
+
+        `settings`: of the database, set by the same statement until the transaction ends.
 
         From here on the transaction may not lie idle for longer than a lease: a process that is stopped in the middle
         of it would keep the row locked, and nobody could take the job over.
@@ -69,11 +71,14 @@ class Lease:
         if not connection.in_atomic_block:
             message = "a lease is checked in the transaction that writes"
             raise RuntimeError(message)
+        settings = {"idle_in_transaction_session_timeout": f"{int(lease_seconds() * 1000)}ms", **settings}
+        changes = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+        values = [part for setting in settings.items() for part in setting]
+        # Not prepared: a plan from when the queue was empty would read all of it after it has filled up.
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT set_config('idle_in_transaction_session_timeout', %s, true) FROM jobs_job"
-                " WHERE id = %s AND epoch = %s AND state = 'running' FOR UPDATE",
-                [f"{int(lease_seconds() * 1000)}ms", self.job_id, self.epoch],
+                f"SELECT {changes} FROM jobs_job WHERE id = %s AND epoch = %s AND state = 'running' FOR UPDATE",  # noqa: S608  # nosec B608
+                [*values, self.job_id, self.epoch],
             )
             if cursor.fetchone() is None:
                 self.lose()
@@ -111,10 +116,19 @@ class TenantLease(Lease):
         self.tenant_id = tenant_id
 
     @contextmanager
-    def scope(self) -> Iterator[None]:
-        """One transaction in the scope of the job's own tenant, which is this worker's to write in. Raises LeaseLost."""
-        with tenant_scope(self.tenant_id):
-            self.check()
+    def scope(self, **settings: str) -> Iterator[None]:
+        """One transaction in the scope of the job's own tenant, which is this worker's to write in. Raises LeaseLost.
+
+        `settings`: others of the database's that hold for as long.
+        """
+        if connection.in_atomic_block:  # whose end must find the settings as they were
+            with tenant_scope(self.tenant_id, **settings):  # type: ignore[arg-type]  # none is called savepoint
+                self.check()
+                yield
+            return
+        with transaction.atomic():
+            # The queue has no row security, so the job's row is there to be locked before the scope is.
+            self.check(**{TENANT_SETTING: str(self.tenant_id), **settings})
             yield
 
 

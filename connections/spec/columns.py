@@ -61,7 +61,7 @@ def check(columns: Iterable[Column]) -> None:
 
 def search_values(record: Any, paths: Iterable[tuple[str, ...]]) -> tuple[str | None, ...]:
     """What a record is found by: for each path the value there as `searchable` has it."""
-    return tuple(searchable(_value_at(record, path)) for path in paths)
+    return tuple(searchable(value_at(record, path)) for path in paths)
 
 
 def searchable(value: Any) -> str | None:
@@ -87,7 +87,8 @@ def _plain(letter: str) -> str:
     return letter if digit is None else str(digit)
 
 
-def _value_at(record: Any, path: tuple[str, ...]) -> Any:
+def value_at(record: Any, path: tuple[str, ...]) -> Any:
+    """What stands there, None for nothing."""
     for step in path:
         record = record.get(step) if isinstance(record, dict) else None
     return record

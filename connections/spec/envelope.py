@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -48,15 +48,24 @@ class Page:
     more: bool = False
     is_documented: bool = False
     is_empty_word: bool = False
+    _ids: dict[str, list[str | None]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def record_ids(self, key: str) -> list[str | None]:
+        """The id of each record, None where it has no usable one. Worked out once."""
+        if key not in self._ids:
+            self._ids[key] = [id_of(record, key) for record in self.records]
+        return self._ids[key]
 
     def ids(self, key: str) -> list[str]:
         """The usable ids, each once, in their order."""
-        return list(dict.fromkeys(id_ for record in self.records if (id_ := id_of(record, key)) is not None))
+        return list(dict.fromkeys(id_ for id_ in self.record_ids(key) if id_ is not None))
 
 
 def id_of(record: Any, key: str) -> str | None:
     """A record's id as it is stored (sync/upsert.py): 17, 17.0 and "17" are one. None where there is no usable one."""
     value = record.get(key) if isinstance(record, dict) else None
+    if type(value) is int:  # as most are, and every record is asked for its id
+        return str(value)
     if isinstance(value, bool) or value == "":
         return None
     if isinstance(value, float):

@@ -11,8 +11,11 @@ import orjson
 
 LARGEST_WHOLE = 2**64 - 1
 SMALLEST_WHOLE = -(2**63)
-# A float keeps no more digits than this; what has fewer is what it says.
-LONG = re.compile(rb"[0-9][0-9.]{16}")
+# A float keeps fewer digits than this; a number that has fewer is what it says.
+LONG_RUN = b"0" * 17
+# Digits and points look alike, and all else is blank.
+AS_RUNS = bytes(0x30 if each in b"0123456789." else 0x20 for each in range(256))
+BEFORE_NUMBERS = b":[,- \t\r\n"
 # JSON's grammar takes it, and the database refuses it: so the record that holds it is skipped, and its neighbours are not.
 NOT_STORABLE = b"1e999999"
 
@@ -35,6 +38,21 @@ class Number(float):
         return self.digits
 
     __repr__ = __str__
+
+
+def may_hold_long(document: bytes) -> bool:
+    """Whether a number in JSON text may have more digits than a float keeps; a text that only looks like one counts, too.
+
+    References and account numbers are long, and stand in texts: what follows a quote or a letter is passed over.
+    """
+    runs = document.translate(AS_RUNS)
+    begin = runs.find(LONG_RUN)
+    while begin >= 0:
+        if begin == 0 or document[begin - 1] in BEFORE_NUMBERS:
+            return True
+        end = runs.find(b" ", begin)
+        begin = runs.find(LONG_RUN, end) if end >= 0 else -1
+    return False
 
 
 def exact_values(document: bytes) -> Any:

@@ -12,10 +12,10 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from operator import gt, lt
 from typing import Any, Protocol
 
-from connections.spec.envelope import NO_HEADERS, BadPage, Envelope, Page, id_of
+from connections.spec.envelope import NO_HEADERS, BadPage, Envelope, Page
 from connections.spec.scans import CutList, EndlessList, MovingList, Position, Scan, Seen, ShortList, Step
 
 MOST_SCANS = 4  # of one list in one pass
@@ -27,7 +27,8 @@ MOST_PAGES_BEYOND_TOTAL = 50  # the same in pages as long as its first, where th
 SMALLEST_PAGE = 10  # records; no smaller pages are asked for
 USUAL_SIZES = (10, 20, 25, 30, 50, 100, 200, 250, 500, 1000)
 LIKELY_CUTS = (100, 200, 250, 500, 1000, 2000, 2500, 5000, 10_000)
-WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
+LONGEST_WHOLE_NUMBER = 30  # digits
+WHOLE_NUMBER = re.compile(rf"-?[0-9]{{1,{LONGEST_WHOLE_NUMBER}}}")
 
 
 class Paging(Protocol):
@@ -39,6 +40,12 @@ class Paging(Protocol):
 
     def parameters(self, position: Position) -> dict[str, str]:
         """Query parameters of the page at `position`; `{}` is the start."""
+
+    def parameters_ahead(self, position: Position, count: int) -> list[dict[str, str]]:
+        """Those of the page at `position`, and of the pages that will probably follow it, `count` in all at most.
+
+        Only of pages that may be asked for before the answers of those between them are there, in any order.
+        """
 
     def read(self, body: Any, key: str, headers: Mapping[str, str] = NO_HEADERS) -> Page:
         """The records in a parsed answer. Raises BadPage."""
@@ -56,6 +63,12 @@ class _List:
     envelope: Envelope
     remembers = False
 
+    def parameters(self, position: Position) -> dict[str, str]:
+        raise NotImplementedError
+
+    def parameters_ahead(self, position: Position, count: int) -> list[dict[str, str]]:
+        return [self.parameters(position)][:count]
+
     def read(self, body: Any, key: str, headers: Mapping[str, str] = NO_HEADERS) -> Page:
         return self.envelope.open(body, key, headers)
 
@@ -66,9 +79,10 @@ class _List:
         scan, ids = Scan.of(position), page.ids(key)
         number, counted_before = scan.scan, max(scan.count, scan.most)
         scan.pages, scan.slow = scan.pages + 1, 0
+        digest = _digest(ids)
         if scan.pages == 1:
-            scan.told, scan.held, scan.first = page.total, len(page.records), _digest(ids)
-        is_repeated = bool(ids) and not self._is_at_start(scan) and _digest(ids) == scan.first
+            scan.told, scan.held, scan.first = page.total, len(page.records), digest
+        is_repeated = bool(ids) and not self._is_at_start(scan) and digest == scan.first
         remembered: list[str] = []
         fresh, is_end = 0, True
         if is_repeated:
@@ -76,14 +90,14 @@ class _List:
         else:
             fresh, is_end, remembered = self._step(scan, page, ids, key, seen)
         if fresh:
-            scan.count += fresh + sum(1 for record in page.records if id_of(record, key) is None)
+            scan.count += fresh + page.record_ids(key).count(None)
         scan.idle = 0 if fresh else scan.idle + 1
         self._check_bounds(scan)
         is_last = bool(remembered) and scan.pages > 1 and len(page.records) < scan.held and not page.more
         if page.is_documented and is_last and scan.told is not None and scan.count >= scan.told:
             is_end = True
         pages, counted = scan.pages, max(scan.count, scan.most) - counted_before
-        scan.last = _digest(ids)
+        scan.last = digest
         if is_end:
             after = self._end(scan, page, seen, is_repeated=is_repeated)
         elif scan.scan > 1 and scan.sound and self._repeats(scan, seen):
@@ -250,6 +264,15 @@ class Offset(_Paged):
     def parameters(self, position: Position) -> dict[str, str]:
         return self._parameters(position, **{self.offset_parameter: position.get("offset", 0)})
 
+    def parameters_ahead(self, position: Position, count: int) -> list[dict[str, str]]:
+        """Each page begins with the last record of the one before: that is compared when they are read, in their order, so
+        when each of them was answered does not matter. A page that turns out to begin elsewhere is asked for again.
+        """
+        scan = Scan.of(position)
+        offset, step = scan.at.get("offset", 0), max(scan.held - 1, 1)
+        ahead = range(offset, max(scan.told or 0, offset + 1), step)[:count]
+        return [self._parameters(position, **{self.offset_parameter: each}) for each in ahead]
+
     def _step(self, scan: Scan, page: Page, ids: list[str], key: str, seen: Seen) -> tuple[int, bool, list[str]]:
         offset = scan.at.get("offset", 0)
         is_joined = bool(ids) and ids[0] in seen.now
@@ -276,7 +299,7 @@ class Offset(_Paged):
         scan.loose = scan.loose or (is_alone and not is_joined)
         if is_alone and is_joined:
             return 0, True, ids
-        last = max(place for place, record in enumerate(page.records) if id_of(record, key) is not None)
+        last = max(place for place, record_id in enumerate(page.record_ids(key)) if record_id is not None)
         scan.at = {
             "offset": offset + max(last, 1),
             "joins": not is_alone,
@@ -313,10 +336,11 @@ def _digest(ids: list[str]) -> str:
 
 def _direction(ids: list[str]) -> int | None:
     """1 where they ascend, -1 where they descend, 0 where they do neither; None where it cannot be told."""
-    if len(ids) < 2 or not all(WHOLE_NUMBER.fullmatch(each) for each in ids):
+    joined = "".join(ids)
+    is_plain = joined.isascii() and joined.isdigit() and len(max(ids, key=len, default="")) <= LONGEST_WHOLE_NUMBER
+    if len(ids) < 2 or not (is_plain or all(WHOLE_NUMBER.fullmatch(each) for each in ids)):
         return None
-    numbers = [int(each) for each in ids]
-    pairs = list(pairwise(numbers))
-    if all(one < other for one, other in pairs):
+    numbers = list(map(int, ids))
+    if all(map(lt, numbers, numbers[1:])):
         return 1
-    return -1 if all(one > other for one, other in pairs) else 0
+    return -1 if all(map(gt, numbers, numbers[1:])) else 0

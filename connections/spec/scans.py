@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from connections.spec.envelope import BadPage
@@ -94,15 +94,13 @@ class Scan:
     @classmethod
     def of(cls, position: Position) -> Scan:
         """The scan that a position holds."""
-        names = {each.name for each in fields(cls)} - {"at"}
-        own = {name: value for name, value in position.items() if name in names}
-        return cls(**own, at={name: value for name, value in position.items() if name not in names})
+        own = {name: value for name, value in position.items() if name in _DEFAULTS}
+        return cls(**own, at={name: value for name, value in position.items() if name not in _DEFAULTS})
 
     @property
     def position(self) -> Position:
         """The scan as JSON, without the fields that have their defaults."""
-        defaults = {each.name: each.default for each in fields(self) if each.default is not MISSING}
-        values = {name: value for name, value in asdict(self).items() if name in defaults and value != defaults[name]}
+        values = {name: value for name, default in _DEFAULTS.items() if (value := getattr(self, name)) != default}
         return {**values, **self.at}
 
     def again(self, *, fits: bool, is_same: bool = False) -> Position:
@@ -118,6 +116,9 @@ class Scan:
     def _new(self, **more: Any) -> Position:
         most, skipped = max(self.most, self.count), max(self.skipped_most, self.skipped)
         return Scan(self.scan + 1, size=self.size, most=most, skipped_most=skipped, **more).position
+
+
+_DEFAULTS = {each.name: each.default for each in fields(Scan) if each.default is not MISSING}
 
 
 @dataclass(frozen=True)

@@ -66,13 +66,14 @@ class Since:
         clock, which would hide all changes until then.
         """
         limit = (datetime.now(timezone.utc) + timedelta(hours=26)).strftime(self.form)
-        values = (record.get(self.field) for record in records if isinstance(record, dict))
-        for value in sorted((value for value in values if isinstance(value, str) and value <= limit), reverse=True):
-            if value <= before:
-                break
+        values = [record.get(self.field) for record in records if isinstance(record, dict)]
+        later = {value for value in values if isinstance(value, str) and before < value <= limit}
+        while later:
+            latest = max(later)
             with suppress(BadPage):
-                self.back(value, timedelta(0))
-                return value
+                self.back(latest, timedelta(0))
+                return latest
+            later.remove(latest)
         return before
 
 

@@ -15,6 +15,6 @@ class SyncConfig(AppConfig):
         from connections.sync.schedule import SCHEDULED
         from connections.sync.services import RUN
 
-        register(RUN, queue="sync", handler=engine.read, on_parked=states.fail_parked_run)
+        register(RUN, queue="sync", handler=engine.continue_run, on_parked=states.fail_parked_run)
         register(SCHEDULED, queue="interactive", handler=slots.start_due)
         register(pausing.FOLLOW, queue="interactive", handler=pausing.follow)

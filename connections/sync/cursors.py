@@ -14,7 +14,7 @@ from connections.spec.streams import BadPage, Page, Position, Since, Step, Strea
 from connections.sync import deletions
 from connections.sync.models import ProgressState, StreamCursor, StreamProgress
 from connections.sync.searching import searched_by
-from connections.sync.slices import is_divided
+from connections.sync.stream_lists import is_divided
 from connections.sync.upsert import Written
 from connections.tenancy.prepared import prepared_cursor
 from connections.vault.models import Connection

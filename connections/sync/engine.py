@@ -27,13 +27,13 @@ from connections.sync import (
     missed_lists,
     pages,
     sentences,
-    slices,
     states,
     stream_endings,
+    stream_lists,
     time_shares,
 )
 from connections.sync.models import ProgressState, RunState, StreamProgress, SyncRun
-from connections.sync.slices import Part
+from connections.sync.stream_lists import StreamList
 from connections.sync.stream_pass import StreamPass
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import tenant_scope
@@ -48,7 +48,7 @@ NOT_ENDED = (ProgressState.PENDING, ProgressState.READING)
 NOT_READ = (ProgressState.REFUSED, ProgressState.FAILED)
 
 
-def read(lease: TenantLease) -> Again | None:
+def continue_run(lease: TenantLease) -> Again | None:
     """Job: go on with a run for one turn. HTTP never happens inside a transaction."""
     with lease.scope():
         # In the scope of the job's own tenant: a row that names somebody else's run finds nothing.
@@ -66,7 +66,7 @@ def read(lease: TenantLease) -> Again | None:
         streams = list(StreamProgress.objects.filter(run=run, state__in=NOT_ENDED))
     turn = Turn(lease, run, Client(connection=run.connection, run_id=run.id))
     with time_shares.measured(turn.stopwatch):
-        return turn.go_on(streams)
+        return turn.read_streams(streams)
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Turn:
     stopwatch: Stopwatch = field(default_factory=Stopwatch)
     ends_at: float = field(default_factory=lambda: time.monotonic() + TURN_SECONDS)
 
-    def go_on(self, streams: list[StreamProgress]) -> Again | None:
+    def read_streams(self, streams: list[StreamProgress]) -> Again | None:
         """Read these streams in order. Hands back when the turn is over or the provider asks to wait.
 
         Errors that nobody foresaw go up to the job, which counts them.
@@ -89,7 +89,7 @@ class Turn:
             for progress in streams:
                 stream = provider.stream(progress.stream)
                 try:
-                    if not self._read(StreamPass(self.lease, self.run, self.client, stream, progress)):
+                    if not self._read(StreamPass(self.lease, self.run, self.client, stream, progress, self.ends_at)):
                         with self.lease.scope():
                             time_shares.settle(self.run, self.stopwatch)
                         return Again()
@@ -100,6 +100,7 @@ class Turn:
                     return None
             self._end()
         except Exception:
+            self.client.drop_ahead()
             with tenant_scope(self.run.tenant_id):
                 self.client.write_pending()  # what was asked was asked, whatever became of the answer
             raise
@@ -107,7 +108,7 @@ class Turn:
 
     def _read(self, stream_pass: StreamPass) -> bool:
         """Page after page to the stream's end. False when the turn is over before that."""
-        while time.monotonic() < self.ends_at:
+        while time.monotonic() < self.ends_at or self.client.ahead:
             if self.lease.is_lost:
                 raise LeaseLost(str(self.lease.job_id))
             if self._read_page(stream_pass):
@@ -119,27 +120,30 @@ class Turn:
 
         Raises Unavailable, and Unauthorized and Blocked, with which no other stream would fare better.
         """
-        part: Part | None = None
+        stream_list: StreamList | None = None
         reply: Reply | None = None
         try:
             if stream_pass.progress.state == ProgressState.PENDING:
                 self._begin(stream_pass)
             if deletions.is_checking(stream_pass.progress.position):
                 return stream_endings.check_missing(stream_pass)
-            part = stream_pass.part()
-            if part is None:
+            stream_list = stream_pass.current_list()
+            if stream_list is None:
                 return stream_endings.conclude_empty(stream_pass)
-            reply = pages.fetch(stream_pass, part)
-            return pages.store(stream_pass, part, reply)
+            reply = pages.fetch(stream_pass, stream_list)
+            return pages.store(stream_pass, stream_list, reply)
         except (Unauthorized, Blocked):
+            self.client.drop_ahead()
             raise
         except Unavailable as failed:
-            if part is not None:
-                pages.halve_size(stream_pass, part, failed)
+            self.client.drop_ahead()
+            if stream_list is not None:
+                pages.halve_size(stream_pass, stream_list, failed)
             raise
         except (CallFailed, BadPage) as failed:
-            if part is not None and slices.is_divided(stream_pass.stream):
-                return missed_lists.miss(stream_pass, part, failed, reply)
+            self.client.drop_ahead()
+            if stream_list is not None and stream_lists.is_divided(stream_pass.stream):
+                return missed_lists.miss(stream_pass, stream_list, failed, reply)
             stream_endings.stop(stream_pass, failed, reply.entry_id if reply else None)
             return True
 
@@ -181,7 +185,9 @@ class Turn:
 
     def _end(self) -> None:
         """Every stream has ended. Green only when every one was read to its end, and every record kept."""
+        self.client.drop_ahead()
         with self.lease.scope():
+            self.client.write_pending()
             listed_ids.forget(self.run)
             streams = list(StreamProgress.objects.filter(run=self.run))
             not_read = [each for each in streams if each.state in NOT_READ]

@@ -7,10 +7,10 @@ from uuid import UUID
 from connections.spec.errors import CallFailed, Forbidden
 from connections.spec.faults import Fault
 from connections.spec.streams import BadPage, UnsettledList
-from connections.sync import cursors, deletions, drift, faults, sentences, slices, states
+from connections.sync import cursors, deletions, drift, faults, sentences, states, stream_lists
 from connections.sync.deletions import Verdict
 from connections.sync.models import Level, ProgressState, StreamProgress
-from connections.sync.slices import Tally
+from connections.sync.stream_lists import Tally
 from connections.sync.stream_pass import StreamPass
 
 
@@ -25,7 +25,7 @@ def conclude(stream_pass: StreamPass, tally: Tally) -> bool:
             comparison = deletions.compare(stream_pass.run, stream_pass.stream, stream_pass.progress)
             if comparison.missing and comparison.is_settled:
                 position = stream_pass.progress.position
-                again = slices.second_look(stream_pass.stream, position)
+                again = stream_lists.second_look(stream_pass.stream, position)
                 stream_pass.move_to(again or deletions.checking(position))
                 return False
             if comparison.missing:

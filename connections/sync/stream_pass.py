@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,10 +13,10 @@ from uuid import UUID
 from connections.jobs.lease import TenantLease
 from connections.spec.errors import Forbidden
 from connections.spec.streams import Position, Seen, Stream
-from connections.sync import deletions, drift, listed_ids, slices
+from connections.sync import deletions, drift, listed_ids, stream_lists
 from connections.sync.models import Level, StreamProgress, SyncRun
 from connections.sync.services import note
-from connections.sync.slices import Part, Tally
+from connections.sync.stream_lists import StreamList, Tally
 from connections.sync.time_shares import OWN
 from connections.tenancy.scope import tenant_scope
 from connections.transport import stopwatch
@@ -35,6 +37,7 @@ class StreamPass:
     client: Client
     stream: Stream
     progress: StreamProgress
+    ends_at: float = math.inf  # of the turn, by this process's clock
     # Only of the list, and the reading of it, that the pass is at: by the list's name and the reading's number.
     _seen: dict[tuple[str, int], Seen] = field(default_factory=dict, init=False)
 
@@ -44,6 +47,14 @@ class StreamPass:
     # Whether the page before brought nothing new: then this one probably does not either, and it is asked first what differs.
     is_asked_first: bool = field(default=True, init=False)
 
+    # How many pages are fetched while one is stored (pages.py).
+    pages_ahead: int = field(default=1, init=False)
+
+    @property
+    def is_turn_over(self) -> bool:
+        """Whether no page is to be begun any more: the worker has read for long enough, or the run is not its own."""
+        return time.monotonic() >= self.ends_at or self.lease.is_lost
+
     @contextmanager
     def page_scope(self) -> Iterator[None]:
         """The transaction of one page. Raises LeaseLost.
@@ -51,10 +62,12 @@ class StreamPass:
         PostgreSQL keeps the plans of its statements for many pages. One that was made while the table was nearly empty would scan
         all of it, page after page, as it grows: so those scans are switched off.
         """
-        with stopwatch.measure(stopwatch.DATABASE), tenant_scope(self.lease.tenant_id, enable_seqscan="off"):
-            self.lease.check()
-            with stopwatch.measure(OWN):
-                yield
+        with (
+            stopwatch.measure(stopwatch.DATABASE),
+            self.lease.scope(enable_seqscan="off"),
+            stopwatch.measure(OWN),
+        ):
+            yield
 
     @property
     def connection(self) -> Connection:
@@ -75,29 +88,29 @@ class StreamPass:
         """Ids of the records that have a list in this stream; None for all that are stored. Needs the tenant's scope."""
         return listed_ids.parents(run=self.run, stream=self.stream)
 
-    def part(self) -> Part | None:
+    def current_list(self) -> StreamList | None:
         """The list that the pass is at, None where the stream has none at all."""
         if self.stream.each is None:
-            return slices.at(self.connection, self.stream, self.progress.position)
+            return stream_lists.current_list(self.connection, self.stream, self.progress.position)
         with tenant_scope(self.run.tenant_id):
-            return slices.at(self.connection, self.stream, self.progress.position, self.parent_ids)
+            return stream_lists.current_list(self.connection, self.stream, self.progress.position, self.parent_ids)
 
-    def seen(self, part: Part) -> Seen:
+    def seen(self, stream_list: StreamList) -> Seen:
         """The ids that this reading of the list, and the one before, have brought."""
-        scan = part.position.get("scan", 1)
-        key = (part.name, scan)
+        scan = stream_list.position.get("scan", 1)
+        key = (stream_list.name, scan)
         if key not in self._seen:
             with tenant_scope(self.run.tenant_id):
-                self._seen = {key: listed_ids.seen(run=self.run, stream=self.stream, part=part.name, scan=scan)}
+                self._seen = {key: listed_ids.seen(run=self.run, stream=self.stream, part=stream_list.name, scan=scan)}
         return self._seen[key]
 
-    def position_in(self, part: Part, inner: Position) -> Position:
+    def position_within_list(self, stream_list: StreamList, inner: Position) -> Position:
         """The position of the pass at a position of this list."""
-        return slices.within(self.stream, self.progress.position, part, inner)
+        return stream_lists.position_within_list(self.stream, self.progress.position, stream_list, inner)
 
-    def position_after(self, part: Part, tally: Tally) -> Position | None:
+    def position_of_next_list(self, stream_list: StreamList, tally: Tally) -> Position | None:
         """The position of the pass at the beginning of the next list, None after the last one. Needs the tenant's scope."""
-        return slices.after(self.connection, self.stream, part, tally, self.parent_ids)
+        return stream_lists.position_of_next_list(self.connection, self.stream, stream_list, tally, self.parent_ids)
 
     def move_to(self, position: Position) -> None:
         """Go on from there, without a page."""

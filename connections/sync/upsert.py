@@ -12,6 +12,7 @@ from django.db import connection as database
 from django.db.models.expressions import RawSQL
 
 from connections.spec.columns import searchable
+from connections.spec.envelope import Page
 from connections.sync.models import Record
 from connections.sync.searching import TEXTS
 from connections.sync.splitting import (
@@ -23,6 +24,7 @@ from connections.sync.splitting import (
     RefusedRecord,
     split,
 )
+from connections.tenancy.postgresql.arrays import TextArray, UuidArray
 from connections.tenancy.prepared import prepared_cursor
 from connections.vault.models import Connection
 
@@ -42,7 +44,7 @@ _PAGE = """
 WITH page AS (
     SELECT external_id, body, checksum, search_1, search_2
     FROM unnest(
-        %(ids)b::text[], %(bodies)b::text[], %(checksums)b::text[]::uuid[], %(search_1)b::text[], %(search_2)b::text[]
+        %(ids)b::text[], %(bodies)b::text[], %(checksums)b::uuid[], %(search_1)b::text[], %(search_2)b::text[]
     ) AS page (external_id, body, checksum, search_1, search_2)
 )"""
 # The page, cut by the database, which looks at each of the records and says which of them it does not take: slower, and
@@ -152,7 +154,7 @@ SELECT
 )
 _ASK = """
 SELECT page.external_id
-FROM unnest(%(ids)b::text[], %(checksums)b::text[]::uuid[]) AS page (external_id, checksum)
+FROM unnest(%(ids)b::text[], %(checksums)b::uuid[]) AS page (external_id, checksum)
 LEFT JOIN LATERAL (
     SELECT checksum, gone_at FROM sync_record AS one
     WHERE one.tenant_id = %(tenant)s AND one.connection_id = %(connection)s AND one.stream = %(stream)s
@@ -205,30 +207,30 @@ def write(
     connection: Connection,
     stream: str,
     key: str,
-    document: str,
+    document: bytes,
     path: Sequence[str] = (),
     prefix: str = "",
     searched: Sequence[tuple[str, ...]] = (),
     entry_id: UUID | None = None,
-    is_checked: bool = False,
+    page: Page | None = None,
     is_asked_first: bool = False,
 ) -> Written:
     """Insert and update the records in the JSON list at `path` of `document`; identical ones are left alone.
 
     In the caller's transaction and scope. `searched`: the paths of what records are found by. `entry_id`: the request that
-    brought them. `document` is JSON whose texts were mended (transport/http/parsing.py);
-    `is_checked`, where it comes from there. `is_asked_first`: perhaps nothing of it is new, so that the database is asked
-    for that by checksums alone, and no text is sent for what is as it was. Where an id comes twice, its last place counts.
-    What cannot be stored is left out and named in the result; the others are stored. Nothing at `path`, or null, is an empty
-    list. Raises DataError where something else stands there, IntegrityError where the connection is gone.
+    brought them. `document` is JSON whose texts were mended (transport/http/parsing.py); `page`: that list, where it was
+    read from there. `is_asked_first`: perhaps nothing of it is new, so that the database is asked for that by checksums
+    alone, and no text is sent for what is as it was. Where an id comes twice, its last place counts. What cannot be stored
+    is left out and named in the result; the others are stored. Nothing at `path`, or null, is an empty list. Raises
+    DataError where something else stands there, IntegrityError where the connection is gone.
     """
     at = _place(connection, stream, entry_id)
-    page = split(document, path, key, prefix=prefix, longest_id=LONGEST_ID, searched=searched, is_checked=is_checked)
-    if page is None:
+    parts = split(document, path, key, prefix=prefix, longest_id=LONGEST_ID, searched=searched, page=page)
+    if parts is None:
         return _write_one_by_one(at, key, document, path, prefix, searched)
-    items = _news(at, page.items) if is_asked_first and page.items else page.items
+    items = _news(at, parts.items) if is_asked_first and parts.items else parts.items
     added, changed, returned = _write_items(at, items) if items else (0, 0, 0)
-    return Written(added, changed, tuple(page.refused[:MOST_LISTED]), len(page.refused), returned)
+    return Written(added, changed, tuple(parts.refused[:MOST_LISTED]), len(parts.refused), returned)
 
 
 def _news(at: Mapping[str, Any], items: Sequence[Item]) -> Sequence[Item]:
@@ -253,12 +255,12 @@ def _write_items(at: Mapping[str, Any], items: Sequence[Item]) -> tuple[int, int
 def _write_one_by_one(
     at: dict[str, Any],
     key: str,
-    document: str,
+    document: bytes,
     path: Sequence[str],
     prefix: str,
     searched: Sequence[tuple[str, ...]],
 ) -> Written:
-    values: dict[str, Any] = {"document": document, "path": list(path), "key": key, "prefix": prefix}
+    values: dict[str, Any] = {"document": document.decode(), "path": list(path), "key": key, "prefix": prefix}
     values |= {"ids": [], "search_1": [], "search_2": []}
     with database.cursor() as cursor:
         if searched:
@@ -279,12 +281,16 @@ def _place(connection: Connection, stream: str, entry_id: UUID | None = None) ->
 
 def _arrays(items: Sequence[Item]) -> dict[str, Any]:
     return {
-        "ids": [each.external_id for each in items],
-        "bodies": [each.body for each in items],
-        "checksums": [each.checksum for each in items],
-        "search_1": [each.search_1 for each in items],
-        "search_2": [each.search_2 for each in items],
+        "ids": TextArray([each.external_id.encode() for each in items]),
+        "bodies": TextArray([each.body for each in items]),
+        "checksums": UuidArray([each.checksum for each in items]),
+        "search_1": TextArray([_encoded(each.search_1) for each in items]),
+        "search_2": TextArray([_encoded(each.search_2) for each in items]),
     }
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
 
 
 def _check_owned(is_owned: bool) -> None:

@@ -27,6 +27,8 @@ class Actor:
 SYSTEM = Actor(None, "Pilotage")
 
 
+TENANT_SETTING = "portal.tenant_id"  # of the database, by which the policies know the tenant
+
 # The person whose scope this process has entered; the database knows it by `portal.user_id`.
 _session_person: ContextVar[int | None] = ContextVar("session_person", default=None)
 
@@ -110,7 +112,7 @@ def tenant_scope(tenant_id: UUID, *, savepoint: bool = True, **settings: str) ->
     What a block has written is undone when it raises. `savepoint=False` spares two statements where a block only reads
     within a transaction.
     """
-    with _settings({"portal.tenant_id": str(UUID(str(tenant_id))), **settings}, savepoint=savepoint):
+    with _settings({TENANT_SETTING: str(UUID(str(tenant_id))), **settings}, savepoint=savepoint):
         yield
 
 

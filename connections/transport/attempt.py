@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -62,6 +63,54 @@ def begin(
     )
 
 
+@dataclass
+class Exchange:
+    """One request, and what came back. It asks the database nothing, so another thread may do it (fetch_ahead.py).
+
+    Secrets come in by `signature` alone, and are placed right before the request leaves. `answer` is of any status; where
+    there is none, `error` says why.
+    """
+
+    context: RequestContext
+    entry: RequestLogEntry
+    url: str
+    total_seconds: float
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    signature: Signature | None = None
+    body: bytes | None = None
+    wire: Wire = http_session.JSON
+    started_at: float = field(default=0.0, init=False)  # by this process's clock
+    answer: http_session.Answer | None = field(default=None, init=False)
+    error: http_session.EgressError | WrongUse | None = field(default=None, init=False)
+
+    def run(self) -> None:
+        """Send once. The entry is told how long it took."""
+        self.started_at = time.monotonic()
+        try:
+            self.answer = self._answer()
+        except (http_session.EgressError, WrongUse) as error:
+            self.error = error
+        self.entry.duration_ms = _milliseconds_since(self.started_at)
+
+    def _answer(self) -> http_session.Answer:
+        signed = self.signature.sign(self.url) if self.signature else Signed({}, {})
+        return http_session.send(
+            hosts=self.context.hosts,
+            method=self.entry.method,
+            url=self.url,
+            deadlines=self.context.provider.deadlines,
+            total=self.total_seconds,
+            headers={**self.headers, **signed.headers},
+            query=self.query,
+            hidden_query=signed.hidden_query,
+            form=signed.form,
+            body=self.body if signed.body is None else signed.body,
+            wire=self.wire,
+            keep=writer.request_id_headers(self.context.provider),
+        )
+
+
 def send(
     context: RequestContext,
     breaker: CircuitBreaker,
@@ -75,39 +124,30 @@ def send(
     body: bytes | None = None,
     wire: Wire = http_session.JSON,
 ) -> http_session.Answer:
-    """Send once and fill the entry in. Secrets come in by `signature` alone. An answer of any status is returned.
+    """Send once and note what came of it, as `outcome` does."""
+    exchange = Exchange(context, entry, url, total_seconds, headers or {}, query or {}, signature, body, wire)
+    with stopwatch.measure(stopwatch.PROVIDER):
+        exchange.run()
+    return outcome(exchange, breaker)
+
+
+def outcome(exchange: Exchange, breaker: CircuitBreaker) -> http_session.Answer:
+    """What came of a request that was sent: its answer, of any status. Fills its entry in, and counts it at the breaker.
 
     Raises Blocked, Unreadable (too large, an odd encoding), Unavailable (nothing arrived there), OutcomeUnknown.
     """
-    started = time.monotonic()
-    try:
-        signed = signature.sign(url) if signature else Signed({}, {})
-    except WrongUse:
+    entry, answer, error = exchange.entry, exchange.answer, exchange.error
+    if isinstance(error, WrongUse):
         entry.outcome = Outcome.BLOCKED
-        raise Blocked(faults.WRONG_USE, entry_id=entry.id) from None
-    try:
-        with stopwatch.measure(stopwatch.PROVIDER):
-            answer = http_session.send(
-                hosts=context.hosts,
-                method=entry.method,
-                url=url,
-                deadlines=context.provider.deadlines,
-                total=total_seconds,
-                headers={**(headers or {}), **signed.headers},
-                query=query,
-                hidden_query=signed.hidden_query,
-                form=signed.form,
-                body=body if signed.body is None else signed.body,
-                wire=wire,
-                keep=writer.request_id_headers(context.provider),
-            )
-    except http_session.EgressError as error:
-        entry.duration_ms = _milliseconds_since(started)
-        raise _failure(context, breaker, entry, url, error, started) from None
-    entry.duration_ms = _milliseconds_since(started)
-    breaker.note(url, is_good=answer.status < 500)
+        raise Blocked(faults.WRONG_USE, entry_id=entry.id)
+    if error is not None:
+        raise _failure(exchange.context, breaker, entry, exchange.url, error, exchange.started_at)
+    if answer is None:
+        message = "a request that was not sent yet"
+        raise RuntimeError(message)
+    breaker.note(exchange.url, is_good=answer.status < 500)
     entry.status, entry.bytes_in = answer.status, len(answer.body)
-    entry.provider_request_id = writer.request_id(context.provider, answer.headers)
+    entry.provider_request_id = writer.request_id(exchange.context.provider, answer.headers)
     entry.quota_left = retry_after.quota_left(answer.headers)
     entry.leads_to = answer.leads_to
     return answer

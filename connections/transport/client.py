@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -27,9 +30,11 @@ from connections.spec.faults import Phase
 from connections.spec.grants import AuthorizationCode
 from connections.spec.operations import Arguments, Operation
 from connections.tenancy.scope import tenant_scope
-from connections.transport import attempt, clock, error_mapping, faults
+from connections.transport import attempt, background, clock, error_mapping, faults, stopwatch
+from connections.transport.attempt import Exchange
 from connections.transport.doubtful_refusals import raise_if_doubtful
 from connections.transport.http import certificates, parsing
+from connections.transport.http.parsing import Parsed
 from connections.transport.http.session import Answer
 from connections.transport.limits import rate_limiter, retry
 from connections.transport.limits.circuit_breaker import CircuitBreaker
@@ -80,6 +85,32 @@ class _Call:
     has_waited_for_servers: bool = False  # to know the new token
 
 
+@dataclass
+class _Attempt:
+    """One send of a call: what leaves, and the body of what comes back, parsed. `thread`: where it is made, if elsewhere."""
+
+    call: _Call
+    token: AccessToken
+    exchange: Exchange
+    parsed: Parsed | None = None  # None where the answer cannot be read
+    thread: Future[None] | None = None
+
+    def make(self) -> None:
+        """Send once and read the body."""
+        self.exchange.run()
+        if self.exchange.answer is not None:
+            with suppress(ValueError):
+                self.parsed = parsing.parse(self.exchange.answer.body, self.exchange.wire)
+
+    def wait(self) -> None:
+        """Until it is made: here, or where it was begun."""
+        with stopwatch.measure(stopwatch.PROVIDER):
+            if self.thread is None:
+                self.make()
+            else:
+                self.thread.result()
+
+
 class Client:
     """Sends operations to one connection's provider, in a worker, outside transactions and scopes."""
 
@@ -96,6 +127,7 @@ class Client:
         self.tokens = TokenHolder(self.context, self._breaker)
         self._refusals = self.tokens.refusals
         self._recorder = Recorder(connection, provider)
+        self._ahead: deque[_Attempt] = deque()
 
     def write_pending(self) -> None:
         """Insert the pending entries in the caller's transaction and scope."""
@@ -136,33 +168,20 @@ class Client:
         TypeError is raised for what cannot be encoded: of what was never sent no outcome is unknown.
         """
         call = self._prepare(operation, arguments)
-        budget = retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
-        waits = retry.RetryWaits(budget)
+        waits = retry.RetryWaits(self._budget)
+        begun = self._take_ahead(call)
         for number in itertools.count(1):
-            with self._breaker.guard(call.url):
-                token = self.tokens.valid_token()
-                self._refusals.raise_if_operation_waits()
-                # The place comes last, so that callers who waited for one token do not start their calls all at once.
-                rate_limiter.take_place(
-                    self.provider, self.connection, self.context.client_id, for_run=self.context.is_for_run
-                )
-                if token.is_over:  # it lives for seconds, and they were spent on waiting for a place
-                    token = self.tokens.valid_token()
-                entry = attempt.begin(
-                    self.context,
-                    operation=call.operation.name,
-                    method=call.operation.method,
-                    path_template=call.operation.path,
-                    number=number,
-                    token_issued_at=token.issued_at,
-                )
+            # One that was begun ahead passed the breaker then; what came of it is to be read, however things stand now.
+            with self._breaker.guard(call.url) if begun is None else nullcontext():
+                attempted = begun or self._begin(call, number)
+                begun, entry = None, attempted.exchange.entry
                 if before_write is not None and call.operation.is_write:
                     before_write(entry.id)
-                budget.earn()
+                self._budget.earn()
                 try:
-                    reply = self._send_once(call, token, entry)
+                    reply = self._send_once(attempted)
                 except Unauthorized as refusal:
-                    if self._may_send_again(call, token):
+                    if self._may_send_again(call, attempted.token):
                         continue
                     raise_if_doubtful(self.context, entry, refusal, is_write=call.operation.is_write)
                     self._refusals.count_call_refusal(refusal)
@@ -178,6 +197,78 @@ class Client:
                     return reply
         raise AssertionError  # the count has no end
 
+    @property
+    def _budget(self) -> retry.RetryBudget:
+        return retry.budget_of(f"{self.connection.provider}:{self.connection.environment}")
+
+    def fetch_ahead(self, operation: str, arguments: Arguments = NO_ARGUMENTS) -> bool:
+        """Begin a read, in a thread, that `send` will be asked for soon, in the order in which they are begun. It takes its
+        place in the quota like any other. False where something hinders it: `send` will meet that, and raise it.
+        """
+        try:
+            call = self._prepare(operation, arguments)
+            with self._breaker.guard(call.url):
+                attempted = self._begin(call, 1)
+        except CallFailed:
+            return False
+        attempted.thread = background.begin(attempted.make)
+        self._ahead.append(attempted)
+        return True
+
+    @property
+    def ahead(self) -> int:
+        """How many reads were begun ahead and not yet asked for."""
+        return len(self._ahead)
+
+    def drop_ahead(self) -> None:
+        """Wait for what was begun ahead and is not needed: it was asked, and belongs into the request log."""
+        while self._ahead:
+            with suppress(CallFailed):
+                self._send_once(self._ahead.popleft())
+
+    def _take_ahead(self, call: _Call) -> _Attempt | None:
+        """What was begun for this very call, None where nothing was; whatever was begun before it is dropped."""
+        while self._ahead:
+            attempted = self._ahead.popleft()
+            begun = attempted.call
+            if (begun.operation, begun.url, begun.arguments) == (call.operation, call.url, call.arguments):
+                attempted.call = call
+                return attempted
+            with suppress(CallFailed):
+                self._send_once(attempted)
+        return None
+
+    def _begin(self, call: _Call, number: int) -> _Attempt:
+        """Get what one attempt needs: a token, a place in the quota, an entry. Raises CallFailed."""
+        token = self.tokens.valid_token()
+        self._refusals.raise_if_operation_waits()
+        # The place comes last, so that callers who waited for one token do not start their calls all at once.
+        rate_limiter.wait_for_quota(
+            self.provider, self.connection, self.context.client_id, for_run=self.context.is_for_run
+        )
+        if token.is_over:  # it lives for seconds, and they were spent on waiting for a place
+            token = self.tokens.valid_token()
+        entry = attempt.begin(
+            self.context,
+            operation=call.operation.name,
+            method=call.operation.method,
+            path_template=call.operation.path,
+            number=number,
+            token_issued_at=token.issued_at,
+        )
+        exchange = Exchange(
+            self.context,
+            entry,
+            call.url,
+            self.provider.deadlines.total,
+            headers=call.arguments.headers,
+            query=call.arguments.query,
+            signature=TokenSignature(self.provider.placement, token.secret, token.kind),
+            body=call.body,
+            wire=self.context.wire,
+        )
+        return _Attempt(call, token, exchange)
+
     def _prepare(self, name: str, arguments: Arguments) -> _Call:
         """Raises ValueError, TypeError for what cannot be encoded, Unauthorized and Blocked where there is no address."""
         operation = self.provider.operation(name)
@@ -189,23 +280,15 @@ class Client:
         self._refusals.operation = operation.name
         return _Call(operation, url, arguments, body)
 
-    def _send_once(self, call: _Call, token: AccessToken, entry: RequestLogEntry) -> Reply:
-        """Sign, send, log and judge one attempt. Raises CallFailed, its entry written."""
+    def _send_once(self, attempted: _Attempt) -> Reply:
+        """Send, log and judge one attempt. Raises CallFailed, its entry written."""
+        call, exchange = attempted.call, attempted.exchange
+        entry = exchange.entry
         with self._recorder.attempt(entry, call.arguments.body) as conversation:
             try:
-                answer = attempt.send(
-                    self.context,
-                    self._breaker,
-                    entry,
-                    url=call.url,
-                    total_seconds=self.provider.deadlines.total,
-                    headers=call.arguments.headers,
-                    query=call.arguments.query,
-                    signature=TokenSignature(self.provider.placement, token.secret, token.kind),
-                    body=call.body,
-                    wire=self.context.wire,
-                )
-                reply = self._judge(call.operation, entry, answer, conversation)
+                attempted.wait()
+                answer = attempt.outcome(exchange, self._breaker)
+                reply = self._judge(attempted, answer, conversation)
             except CallFailed as failure:
                 is_lost = isinstance(failure, Unreadable) and failure.may_have_arrived
                 if is_lost and not call.operation.may_retry:
@@ -219,15 +302,10 @@ class Client:
                 self.pending.append(entry)
             return reply
 
-    def _judge(
-        self, operation: Operation, entry: RequestLogEntry, answer: Answer, conversation: Conversation
-    ) -> Reply:
+    def _judge(self, attempted: _Attempt, answer: Answer, conversation: Conversation) -> Reply:
         """The reply that a good answer is. Raises CallFailed for any other answer."""
+        operation, entry, parsed = attempted.call.operation, attempted.exchange.entry, attempted.parsed
         conversation.answer_bytes = len(answer.body)
-        try:
-            parsed = parsing.parse(answer.body, self.context.wire)
-        except ValueError:
-            parsed = None
         values = parsed.values if parsed else None
         has_error = self.provider.faults.in_good(values)
         if parsed is not None:

@@ -11,6 +11,7 @@ import random
 import socket
 import sys
 import threading
+import time
 from urllib.parse import parse_qs, urlsplit
 
 SIZE = 200
@@ -77,7 +78,7 @@ def answer(body: bytes) -> bytes:
     return head.encode() + body
 
 
-def serve(link: socket.socket, invoices: dict[int, bytes]) -> None:
+def serve(link: socket.socket, invoices: dict[int, bytes], latency_seconds: float) -> None:
     empty = answer(envelope([], 0))
     with link, link.makefile("rb") as asked:
         while line := asked.readline():
@@ -94,13 +95,18 @@ def serve(link: socket.socket, invoices: dict[int, bytes]) -> None:
             elif url.path.endswith("/users/rights"):
                 link.sendall(answer(json.dumps({"rights": RIGHTS}).encode()))
             elif url.path.endswith("/invoices") and "versionStartDate" not in query:
+                time.sleep(latency_seconds)
                 link.sendall(invoices[int(query.get("previousId", ["0"])[0])])
             else:
                 link.sendall(empty)
 
 
 def main() -> None:
-    """`python -m tests.benchmarks.page_server RECORDS`: prints its port, serves until its standard input ends."""
+    """`python -m tests.benchmarks.page_server RECORDS MILLISECONDS`: prints its port, serves until its standard input ends.
+
+    Each page is answered so many milliseconds after it was asked for.
+    """
+    latency_seconds = int(sys.argv[2]) / 1000
     invoices = {after: answer(body) for after, body in pages(int(sys.argv[1])).items()}
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -108,7 +114,7 @@ def main() -> None:
         while True:
             link, _ = listener.accept()
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=serve, args=(link, invoices), daemon=True).start()
+            threading.Thread(target=serve, args=(link, invoices, latency_seconds), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     print(listener.getsockname()[1], flush=True)

@@ -196,7 +196,7 @@ def test_a_used_up_quota_is_waited_for(calling: Calling, monkeypatch: pytest.Mon
     def none_left(*args: Any, **more: Any) -> None:
         raise QuotaExhausted(faults.QUOTA, retry_at=timezone.now() + timedelta(hours=2))
 
-    monkeypatch.setattr(rate_limiter, "take_place", none_left)
+    monkeypatch.setattr(rate_limiter, "wait_for_quota", none_left)
     call = calling.run()
     assert (call.state, call.fault) == ("queued", "quota")
     assert calling.ledger.asked == []
@@ -320,7 +320,7 @@ def test_a_worker_that_lost_its_lease_does_not_send(calling: Calling, monkeypatc
     def taken_over(*args: Any, **more: Any) -> None:
         Job.objects.update(epoch=99)
 
-    monkeypatch.setattr(rate_limiter, "take_place", taken_over)
+    monkeypatch.setattr(rate_limiter, "wait_for_quota", taken_over)
     with acting_as("worker"), pytest.raises(LeaseLost):
         dispatch.send(claim(Job.objects.get(subject=call.id).id))
     assert calling.ledger.asked == []

@@ -58,7 +58,7 @@ for each in itertools.cycle(fleet):
     if time.monotonic() > until or told["refused"] >= enough:
         break
     try:
-        rate_limiter.take_place(provider, each, line)
+        rate_limiter.wait_for_quota(provider, each, line)
     except QuotaExhausted:
         told["refused"] += 1
         time.sleep(0.01)

@@ -311,7 +311,7 @@ def test_a_worker_that_dies_before_the_mark_is_followed_by_one_that_sets_it(sett
         run = services.start_run(connection=reader.connection, trigger=Trigger.HAND, actor=ALICE)
     job = Job.objects.get(kind=services.RUN, state="queued")
     with acting_as("worker"), pytest.raises(Killed):
-        engine.read(jobs.claim(job.id))
+        engine.continue_run(jobs.claim(job.id))
     assert gone() == set()
     Job.objects.filter(id=job.id).update(lease_until=timezone.now() - timedelta(seconds=1))
     reader.server.asked.clear()

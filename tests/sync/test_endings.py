@@ -228,12 +228,12 @@ def test_a_worker_that_was_replaced_writes_no_row(syncing, monkeypatch):
         stale = jobs.claim(job.id)
         assert isinstance(stale, Lease)
         with pytest.raises(LeaseLost):
-            engine.read(stale)
+            engine.continue_run(stale)
         assert Record.objects.count() == 0
         with tenant_scope(run.tenant_id):
             assert Record.objects.count() == 0
             assert StreamProgress.objects.get(run=run, stream="partners").pages == 0
-        engine.read(taken[0])
+        engine.continue_run(taken[0])
     assert syncing.is_complete()
     assert "taken-over" in syncing.codes(run)
 
@@ -245,7 +245,7 @@ def test_a_heart_that_was_refused_starts_nothing_new(syncing, monkeypatch):
         lease = jobs.claim(job.id)
         lease._lost.set()
         with pytest.raises(LeaseLost):
-            engine.read(lease)
+            engine.continue_run(lease)
     assert syncing.asked() == 0
     run.refresh_from_db()
     assert run.state == RunState.RUNNING
@@ -273,7 +273,7 @@ def test_crashes_are_forgotten_when_work_gets_further(syncing, monkeypatch):
             lease = jobs.claim(job.id)
             assert lease.starts <= 2
             with pytest.raises(Killed):
-                engine.read(lease)
+                engine.continue_run(lease)
     monkeypatch.setattr(upsert, "write", write)
     Job.objects.filter(id=job.id).update(lease_until=timezone.now() - timedelta(seconds=1))
     syncing.work_off()

@@ -93,13 +93,13 @@ def test_who_follows_the_numbers_misses_none_although_two_write_at_once(keep, pl
 
     def second():
         with tenant_scope(aamu.id):
-            upsert.write(connection=other, stream="things", key="id", document='[{"id": 2}]')
+            upsert.write(connection=other, stream="things", key="id", document=b'[{"id": 2}]')
         done.set()
         connections.close_all()
 
     with acting_as("worker"):
         with tenant_scope(aamu.id):
-            upsert.write(connection=place, stream="things", key="id", document='[{"id": 1}]')
+            upsert.write(connection=place, stream="things", key="id", document=b'[{"id": 1}]')
             thread = threading.Thread(target=second)
             thread.start()
             assert not done.wait(0.5)

@@ -138,7 +138,7 @@ def test_a_run_that_slipped_in_is_put_off_by_the_worker(place):
     job = waiting(services.RUN).get()
     Connection.objects.update(state=ConnectionState.PAUSED)
     with acting_as("worker"):
-        again = engine.read(jobs.claim(job.id))
+        again = engine.continue_run(jobs.claim(job.id))
     assert again.due_at > clock.now()
     run.refresh_from_db()
     assert run.state == RunState.QUEUED

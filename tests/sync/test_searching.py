@@ -137,7 +137,7 @@ def test_the_request_that_brought_a_record_goes_with_it(place):
     first, second = UUID(int=1), UUID(int=2)
     for entry, number in ((first, 1), (second, 1), (second, 2)):
         with acting_as("worker"), tenant_scope(place.tenant_id):
-            document = f'[{{"id": 1, "n": {number}}}]'
+            document = f'[{{"id": 1, "n": {number}}}]'.encode()
             upsert.write(connection=place, stream="things", key="id", document=document, entry_id=entry)
     assert Record.objects.get().entry_id == second
     assert RecordVersion.objects.get().entry_id == first

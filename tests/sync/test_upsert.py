@@ -11,7 +11,7 @@ from django.db import connection as database
 
 from connections.spec.operations import ParameterPlace
 from connections.spec.streams import Each, Envelope, Stream, Whole
-from connections.sync import slices, splitting, upsert
+from connections.sync import splitting, stream_lists, upsert
 from connections.sync.models import Record
 from connections.tenancy.prepared import prepared_cursor
 from connections.tenancy.scope import tenant_scope
@@ -79,7 +79,7 @@ def test_exact_numbers_stay_exact(keep):
 def test_one_bad_record_does_not_stop_its_neighbours(place, item, reason):
     document = f'{{"list": [{{"id": 1, "sum": 0.10}}, {item}, {{"id": 3, "sum": 12345678901234567.89}}]}}'
     with acting_as("worker"), tenant_scope(place.tenant_id):
-        written = upsert.write(connection=place, stream="things", key="id", document=document, path=("list",))
+        written = upsert.write(connection=place, stream="things", key="id", document=document.encode(), path=("list",))
     assert written == upsert.Written(2, 0, (upsert.RefusedRecord(1, reason),), 1)
     with database.cursor() as cursor:
         cursor.execute("SELECT external_id, body ->> 'sum' FROM sync_record ORDER BY 1")
@@ -88,7 +88,7 @@ def test_one_bad_record_does_not_stop_its_neighbours(place, item, reason):
 
 def test_of_very_many_bad_records_the_first_are_listed(place):
     with acting_as("worker"), tenant_scope(place.tenant_id):
-        written = upsert.write(connection=place, stream="things", key="id", document=f"[{'1,' * 4999}1]")
+        written = upsert.write(connection=place, stream="things", key="id", document=f"[{'1,' * 4999}1]".encode())
     assert (written.added, written.refused_count) == (0, 5000)
     assert [each.place for each in written.refused] == list(range(upsert.MOST_LISTED))
 
@@ -112,8 +112,8 @@ def test_a_field_is_asked_with_as_an_id_is_spelled(keep, place):
     asked = []
     for number in range(len(values)):
         with acting_as("worker"), tenant_scope(place.tenant_id):
-            part = slices.at(place, stream, {"part": str(number)})
-        asked.append(part.arguments.query["number"])
+            stream_list = stream_lists.current_list(place, stream, {"part": str(number)})
+        asked.append(stream_list.arguments.query["number"])
     assert asked == ["17", "17.0", "12345678901234567890123", "17", "", "", "", ""]
 
 
@@ -130,12 +130,12 @@ def test_two_writers_of_one_page_count_it_once(keep, place):
     def second():
         started.set()
         with tenant_scope(place.tenant_id):
-            found.append(upsert.write(connection=place, stream="things", key="id", document=document))
+            found.append(upsert.write(connection=place, stream="things", key="id", document=document.encode()))
         connections.close_all()
 
     with acting_as("worker"):  # the thread's connection too
         with tenant_scope(place.tenant_id):
-            first = upsert.write(connection=place, stream="things", key="id", document=document)
+            first = upsert.write(connection=place, stream="things", key="id", document=document.encode())
             thread = threading.Thread(target=second)
             thread.start()
             started.wait(5)
@@ -149,13 +149,13 @@ def test_two_writers_of_one_page_count_it_once(keep, place):
 def test_no_row_of_another_tenant_is_reached(keep, place, kaste):
     keep([{"id": 1, "whose": "aamu"}])
     with acting_as("worker"), pytest.raises(ProgrammingError, match="row-level security"), tenant_scope(kaste.id):
-        upsert.write(connection=place, stream="things", key="id", document='[{"id": 1, "whose": "kaste"}]')
+        upsert.write(connection=place, stream="things", key="id", document=b'[{"id": 1, "whose": "kaste"}]')
     assert bodies() == {"1": {"id": 1, "whose": "aamu"}}
 
 
 def looked_at(place, records, *, stream="things"):
     """Table and index pages the database looked at to keep this page."""
-    page = splitting.split(json.dumps(records), (), "id", prefix="", longest_id=upsert.LONGEST_ID)
+    page = splitting.split(json.dumps(records).encode(), (), "id", prefix="", longest_id=upsert.LONGEST_ID)
     values = upsert._place(place, stream) | upsert._arrays(page.items)
     with acting_as("worker"), tenant_scope(place.tenant_id), prepared_cursor() as cursor:
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {upsert._WRITE_AT_ONCE}", values)

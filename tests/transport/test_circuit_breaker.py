@@ -366,6 +366,6 @@ def test_the_breaker_is_asked_before_a_place_in_the_quota_is_taken(hostile, clie
     for _ in range(circuit_breaker.OPENING_FAILURES):
         with pytest.raises(Unavailable):
             send(client)
-    monkeypatch.setattr(sending.rate_limiter, "take_place", lambda *a, **k: pytest.fail("a place was taken"))
+    monkeypatch.setattr(sending.rate_limiter, "wait_for_quota", lambda *a, **k: pytest.fail("a place was taken"))
     with pytest.raises(Unavailable):
         send(client)

@@ -105,7 +105,7 @@ def test_a_slot_too_far_away_is_not_taken(db):
 def test_slots_use_nearly_the_whole_quota(db):
     provider = replace(registry.find("procountor"), quotas=(Quota(1, SECOND, CountedBy.CLIENT),))
     before = database_now()
-    rate_limiter.take_place(provider, connection(), "c1")
+    rate_limiter.wait_for_quota(provider, connection(), "c1")
     after = database_now()
     next_at = QuotaWindow.objects.get().next_at.timestamp()
     assert next_at - before > 1
@@ -119,7 +119,7 @@ def test_every_quota_is_waited_for(db):
     )
     started = time.monotonic()
     for _ in range(3):
-        rate_limiter.take_place(provider, connection(company_id="1"), "c1")
+        rate_limiter.wait_for_quota(provider, connection(company_id="1"), "c1")
     assert time.monotonic() - started >= 0.4
     assert QuotaWindow.objects.count() == 2
 
@@ -236,8 +236,8 @@ def test_a_line_of_runs_leaves_a_place_for_a_person(db):
     one = connection(company_id="1")
     rate_limiter.next_slot("procountor:test:client:c1:company:1", 1.2)
     with pytest.raises(QuotaExhausted):
-        rate_limiter.take_place(provider, one, "c1", for_run=True)
-    rate_limiter.take_place(provider, one, "c1")
+        rate_limiter.wait_for_quota(provider, one, "c1", for_run=True)
+    rate_limiter.wait_for_quota(provider, one, "c1")
 
 
 # -- after a crash of the server ---------------------------------------------------------------------------------------
@@ -271,9 +271,9 @@ def test_a_limiter_that_cannot_be_reached_sends_nothing(db, monkeypatch):
         raise OperationalError
 
     with monkeypatch.context() as patched:
-        patched.setattr(rate_limiter.database, "cursor", gone)
+        patched.setattr(rate_limiter, "prepared_cursor", gone)
         with pytest.raises(OperationalError):
-            rate_limiter.take_place(registry.find("procountor"), connection(company_id="1"), "c1")
+            rate_limiter.wait_for_quota(registry.find("procountor"), connection(company_id="1"), "c1")
 
 
 # -- budgets -----------------------------------------------------------------------------------------------------------
@@ -322,13 +322,13 @@ def test_a_call_takes_from_the_budget_first_and_no_place_where_that_is_spent(db)
     provider = replace(registry.find("procountor"), quotas=(line, hour))
     one, budget = connection(company_id="1"), "procountor:test:client:c1:company:1"
     for _ in range(3):
-        rate_limiter.take_place(provider, one, "c1", for_run=True)
+        rate_limiter.wait_for_quota(provider, one, "c1", for_run=True)
     with pytest.raises(QuotaExhausted):
-        rate_limiter.take_place(provider, one, "c1", for_run=True)
-    rate_limiter.take_place(provider, one, "c1")
+        rate_limiter.wait_for_quota(provider, one, "c1", for_run=True)
+    rate_limiter.wait_for_quota(provider, one, "c1")
     before = QuotaWindow.objects.get(key="procountor:test:client:c1").next_at
     with pytest.raises(QuotaExhausted):
-        rate_limiter.take_place(provider, one, "c1")
+        rate_limiter.wait_for_quota(provider, one, "c1")
     assert sum(QuotaWindow.objects.get(key=budget).counts.values()) == 4
     assert QuotaWindow.objects.get(key="procountor:test:client:c1").next_at == before
 

@@ -57,5 +57,5 @@ def test_after_a_crash_a_long_span_must_go_by_as_well(db):
     with database.cursor() as cursor:
         cursor.execute(crashed(0.5))
     with pytest.raises(QuotaExhausted) as caught:
-        rate_limiter.take_place(provider, connection(), "c1")
+        rate_limiter.wait_for_quota(provider, connection(), "c1")
     assert 10 < caught.value.retry_at.timestamp() - database_now() < 11.5

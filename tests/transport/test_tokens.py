@@ -378,6 +378,6 @@ def test_a_quota_of_ours_is_no_failure_of_theirs(hostile, uncanny, monkeypatch):
         raise QuotaExhausted(tokens.faults.QUOTA, retry_at=timezone.now())
 
     with monkeypatch.context() as patched, pytest.raises(QuotaExhausted):
-        patched.setattr(token_endpoint.rate_limiter, "take_place", full)
+        patched.setattr(token_endpoint.rate_limiter, "wait_for_quota", full)
         living(uncanny)
     assert revealed(living(uncanny).secret) == "token-1"

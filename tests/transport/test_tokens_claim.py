@@ -19,7 +19,7 @@ from tests.transport.token_pairs import NEW, change, ends_in, living, presented,
 
 @pytest.fixture
 def _slow_turn(monkeypatch):
-    monkeypatch.setattr(rate_limiter, "take_place", lambda *_args, **_more: time.sleep(0.3))
+    monkeypatch.setattr(rate_limiter, "wait_for_quota", lambda *_args, **_more: time.sleep(0.3))
 
 
 @pytest.mark.usefixtures("_slow_turn")

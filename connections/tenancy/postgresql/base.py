@@ -11,6 +11,8 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base, operations
 
+from connections.tenancy.postgresql import arrays
+
 
 class DatabaseOperations(operations.DatabaseOperations):
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
@@ -20,6 +22,11 @@ class DatabaseOperations(operations.DatabaseOperations):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        connection = super().get_new_connection(conn_params)
+        arrays.register(connection)
+        return connection
 
     def is_usable(self) -> bool:
         """Asked at the start of every request and job that uses an open connection, and after every error."""

@@ -126,7 +126,7 @@ def _loaded(document: bytes) -> tuple[Any, bytes, bytes]:
 
 
 def _with_digits(values: Any, document: bytes) -> Any:
-    return json_numbers.exact_values(document) if json_numbers.LONG.search(document) else values
+    return json_numbers.exact_values(document) if json_numbers.may_hold_long(document) else values
 
 
 def _escaped(text: re.Match[bytes]) -> bytes:

@@ -8,10 +8,9 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection as database
-
 from connections.spec.errors import QuotaExhausted
 from connections.spec.provider import CountedBy, Provider, Quota
+from connections.tenancy.prepared import prepared_cursor
 from connections.transport import faults, stopwatch
 from connections.vault.models import Connection
 
@@ -137,7 +136,7 @@ def quota_key(quota: Quota, connection: Connection, client_id: str) -> str:
     return key if len(key) <= 200 else f"{connection.provider}:{hashlib.sha256(key.encode()).hexdigest()}"
 
 
-def take_place(provider: Provider, connection: Connection, client_id: str, *, for_run: bool = False) -> None:
+def wait_for_quota(provider: Provider, connection: Connection, client_id: str, *, for_run: bool = False) -> None:
     """Wait for a place in every quota, else send nothing. Runs leave a part to whatever a person waits for.
 
     Raises QuotaExhausted when the next place is too far away, and the database's errors where it cannot be asked.
@@ -175,7 +174,7 @@ def count_call(name: str, quota: Quota, *, for_run: bool = False) -> None:
         "slices": SLICES + 1,
         "calls": calls,
     }
-    with database.cursor() as cursor:
+    with prepared_cursor() as cursor:
         # One statement is one transaction, and it waits for the disk: a call that was sent must not be forgotten.
         cursor.execute(_SPEND, values)
         if cursor.fetchone() is not None:
@@ -199,7 +198,7 @@ def next_slot(
         "reach": longest_wait,
         "patience": LONGEST_SLOT_WAIT_SECONDS,
     }
-    with database.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_SLOT, values)
         row = cursor.fetchone()
         if row is not None:

@@ -53,7 +53,7 @@ def call(row: ActivationRequest, provider: Provider, operation: str, body: Any =
     except WrongUse:
         raise Blocked(faults.WRONG_USE) from None
     path = PLACEHOLDER.sub(lambda _match: request_part, declared.path)
-    rate_limiter.take_place(provider, unsaved, client_id)
+    rate_limiter.wait_for_quota(provider, unsaved, client_id)
     entry = attempt.begin(context, operation=declared.name, method=declared.method, path_template=declared.path)
     entry.connection_id = None
     wire = context.wire

@@ -127,7 +127,9 @@ def _post(
 ) -> tuple[RequestLogEntry, Answer, Any]:
     """Send one token request: its entry, not yet written, the answer, and its parsed body. Raises CallFailed."""
     with breaker.guard(url):
-        rate_limiter.take_place(context.provider, context.connection, context.client_id, for_run=context.is_for_run)
+        rate_limiter.wait_for_quota(
+            context.provider, context.connection, context.client_id, for_run=context.is_for_run
+        )
         left_seconds = answer_by - time.monotonic()
         if left_seconds < SHORTEST_REQUEST_SECONDS:  # it waited too long for its place: nothing is sent
             raise Unavailable(faults.NO_ANSWER, retry_at=clock.now())

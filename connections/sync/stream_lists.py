@@ -22,7 +22,7 @@ MOST_MISSED = 10  # lists from the first one on: when so many are refused, all o
 
 
 @dataclass(frozen=True)
-class Part:
+class StreamList:
     """One list: how far into it a pass is, what its requests are filled with, and what its records' ids begin with.
 
     `name`: the id of the record it belongs to, or the number of the variant. `is_closed`: that record says so of itself.
@@ -80,9 +80,9 @@ class Tally:
         return {**position, "tally": counts} if counts else position
 
 
-def at(
+def current_list(
     connection: Connection, stream: Stream, position: Position, parents: Container[str] | None = None
-) -> Part | None:
+) -> StreamList | None:
     """The list at this position of the pass, None where there is none at all. Needs the tenant's scope.
 
     `parents`: the ids of the records that have a list, None for all that are stored.
@@ -90,28 +90,32 @@ def at(
     if stream.each is not None:
         return _list_of_record(connection, stream, position, parents)
     if not stream.variants:
-        return Part(position, Arguments(query=stream.query))
+        return StreamList(position, Arguments(query=stream.query))
     number = position.get("part", 0)
     variant = stream.variants[number % len(stream.variants)]
-    return Part(position.get("at", {}), Arguments(query={**stream.query, **variant}), name=str(number))
+    return StreamList(position.get("at", {}), Arguments(query={**stream.query, **variant}), name=str(number))
 
 
-def within(stream: Stream, position: Position, part: Part, inner: Position) -> Position:
+def position_within_list(stream: Stream, position: Position, stream_list: StreamList, inner: Position) -> Position:
     """The pass's position at another place of the same list."""
     if not is_divided(stream):
         return inner
-    name = part.name if stream.each else int(part.name)
+    name = stream_list.name if stream.each else int(stream_list.name)
     return Tally.of(position).into({"part": name, "at": inner})
 
 
-def after(
-    connection: Connection, stream: Stream, part: Part, tally: Tally, parents: Container[str] | None = None
+def position_of_next_list(
+    connection: Connection,
+    stream: Stream,
+    stream_list: StreamList,
+    tally: Tally,
+    parents: Container[str] | None = None,
 ) -> Position | None:
     """The pass's position at the next list, None after the last one."""
     if stream.each is not None:
-        following = _first_id(connection, stream, part.name, parents)
+        following = _first_id(connection, stream, stream_list.name, parents)
         return None if following is None else tally.into({"part": following})
-    number = int(part.name or 0) + 1
+    number = int(stream_list.name or 0) + 1
     # Those of a second look have numbers of their own, and the last variant is not looked at again.
     is_last = number in (len(stream.variants), 2 * len(stream.variants) - 1) or not stream.variants
     return None if is_last else tally.into({"part": number})
@@ -128,9 +132,9 @@ def second_look(stream: Stream, position: Position) -> Position | None:
     return Tally.of(position).into({"part": count})
 
 
-def is_second_look(stream: Stream, part: Part) -> bool:
+def is_second_look(stream: Stream, stream_list: StreamList) -> bool:
     """Whether this list is read a second time in its pass."""
-    return bool(stream.variants) and stream.each is None and int(part.name) >= len(stream.variants)
+    return bool(stream.variants) and stream.each is None and int(stream_list.name) >= len(stream.variants)
 
 
 def is_divided(stream: Stream) -> bool:
@@ -138,16 +142,16 @@ def is_divided(stream: Stream) -> bool:
     return bool(stream.each or stream.variants)
 
 
-def is_nothing(stream: Stream, part: Part, failed: CallFailed | BadPage, status: int | None) -> bool:
+def is_nothing(stream: Stream, stream_list: StreamList, failed: CallFailed | BadPage, status: int | None) -> bool:
     """Whether a refusal says that there is nothing to be read: the record is gone, or closed as it says itself."""
     if stream.each is None or not isinstance(failed, CallFailed):
         return False
-    return failed.fault.code in stream.each.gone or (part.is_closed and status in (400, 404, 410, 422))
+    return failed.fault.code in stream.each.gone or (stream_list.is_closed and status in (400, 404, 410, 422))
 
 
 def _list_of_record(
     connection: Connection, stream: Stream, position: Position, parents: Container[str] | None
-) -> Part | None:
+) -> StreamList | None:
     each = stream.each
     if each is None:
         return None
@@ -166,14 +170,14 @@ def _list_of_record(
         case ParameterPlace.QUERY:
             arguments = replace(arguments, query={**stream.query, each.parameter: value})
     prefix = f"{record_id}/" if each.prefixed else ""
-    return Part(position.get("at", {}), arguments, prefix, str(record_id), each.closed(body))
+    return StreamList(position.get("at", {}), arguments, prefix, str(record_id), each.closed(body))
 
 
-def check_value(stream: Stream, part: Part) -> None:
+def check_value(stream: Stream, stream_list: StreamList) -> None:
     """Raises BadPage where the record that the list belongs to has no value to ask for it with."""
     if stream.each is None:
         return
-    values = {**part.arguments.path, **part.arguments.headers, **part.arguments.query}
+    values = {**stream_list.arguments.path, **stream_list.arguments.headers, **stream_list.arguments.query}
     value = values[stream.each.parameter]
     if value in NOT_IN_A_PATH or not value.isprintable():
         message = f"a record whose {stream.each.field} cannot be asked with"
