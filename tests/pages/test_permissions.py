@@ -35,6 +35,7 @@ EXAMPLES: dict[str, Any] = {key: UUID(int=7) for address in ADDRESSES for key in
 }
 TWO_METHODS = (
     "before", "try_fill", "disconnect", "move", "remove_member", "delete_recording", "pause_connection", "tenant_settings",
+    "exports", "connection_export",
 )  # fmt: skip
 
 
