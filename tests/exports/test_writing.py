@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -158,24 +160,39 @@ def test_one_that_is_cancelled_ends_and_leaves_nothing_to_read(books, monkeypatc
 
 
 def test_the_process_ends_with_the_worker_that_started_it(books):
-    """However that dies: a process that would write for ever reads the end of its input."""
-    script = (
-        "import subprocess, sys, time\n"
-        "process = subprocess.Popen([sys.executable, '-m', 'connections.exports.process'], stdin=subprocess.PIPE,"
-        " stdout=subprocess.DEVNULL)\n"
-        "process.stdin.write(b'{\"half a request\": '); process.stdin.flush()\n"
-        "print(process.pid, flush=True); time.sleep(60)\n"
-    )
-    worker = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=child.ROOT)
-    assert worker.stdout is not None
-    process_id = int(worker.stdout.readline())
-    worker.kill()
-    worker.wait()
-    worker.stdout.close()
-    for _ in range(600):
-        if not _lives(process_id):
-            return
-        time.sleep(0.05)
+    """However that dies, and whatever the process does at that time: it waits for a database that does not answer."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        writing_of = writing._FileWriting(
+            None, Export(tenant=books.tenant, format="csv"), ExportFile(connection=books)
+        )
+        request = writing_of._request()
+        database = {
+            "host": "127.0.0.1",
+            "port": silent.getsockname()[1],
+            "dbname": "x",
+            "user": "x",
+            "connect_timeout": 60,
+        }
+        line = replace(request, database=database).line()
+        script = (
+            "import subprocess, sys, time\n"
+            "process = subprocess.Popen([sys.executable, '-m', 'connections.exports.process'], stdin=subprocess.PIPE,"
+            " stdout=subprocess.DEVNULL)\n"
+            f"process.stdin.write({line!r}); process.stdin.flush()\n"
+            "print(process.pid, flush=True); time.sleep(60)\n"
+        )
+        worker = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=child.ROOT)
+        assert worker.stdout is not None
+        process_id = int(worker.stdout.readline())
+        silent.settimeout(60)
+        with silent.accept()[0]:  # now it waits
+            worker.kill()
+            worker.wait()
+            worker.stdout.close()
+            for _ in range(600):
+                if not _lives(process_id):
+                    return
+                time.sleep(0.05)
     pytest.fail("the process outlived its worker")
 
 
