@@ -21,6 +21,8 @@ READ_BYTES = 256 * 1024
 TICK_SECONDS = 0.2  # between two looks at what else there is to know, while nothing is heard
 # What it need not know: keys, addresses with passwords. How to reach the database it is told in its request.
 PRIVATE = ("PORTAL_", "DATABASE_URL", "BROKER_URL")
+# Gives back at once what is large, instead of keeping it for later.
+MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "131072", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 # Of what Django connects with; the rest of it are objects of Django's.
 _CONNECTS_WITH_OBJECTS = {"cursor_factory", "context", "pool", "assume_role", "isolation_level", "server_side_binding"}
 
@@ -50,8 +52,7 @@ class FileProcess:
             env={
                 **environment,
                 "PYTHONPATH": str(ROOT),
-                "MALLOC_ARENA_MAX": "2",
-                "ARROW_DEFAULT_MEMORY_POOL": "system",
+                **MEMORY,
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -23,8 +23,6 @@ class CSVWriter:
         self._put([text_cell(name) for name in headings(columns)], before=BYTE_ORDER_MARK)
 
     def write(self, row: RecordRow) -> None:
-        fields = self._flattener.fields(row.text)
-        get = fields.get
         own = [
             text_cell(row.key),
             written_time(row.first_seen_at),
@@ -32,6 +30,13 @@ class CSVWriter:
             written_time(row.gone_at),
             str(row.change_number),
         ]
+        if isinstance(row.text, bytes):  # JSON: it begins with a bracket, and holds no NUL
+            self._pieces.write(f'{",".join([*own, *[""] * len(self._columns)])},"'.encode("utf-8", "replace"))
+            self._pieces.write(row.text.replace(b'"', b'""'))
+            self._pieces.write(f'"{LINE_END}'.encode())
+            return
+        fields = self._flattener.fields(row.text)
+        get = fields.get
         self._put([*own, *[cell(get(name)) for name in self._columns], cell(rest(fields, self._known))])
 
     def close(self) -> None:

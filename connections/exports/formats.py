@@ -35,13 +35,17 @@ class Pieces:
         self._send, self._level = send, level
         self._buffer = bytearray()
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Returns how many bytes that were: all of them."""
-        self._buffer += data
-        while len(self._buffer) >= CHUNK_BYTES:
-            self._send_piece(bytes(self._buffer[:CHUNK_BYTES]))
-            del self._buffer[:CHUNK_BYTES]
-        return len(data)
+        view, at = memoryview(data), 0
+        while at < len(view):
+            taken = view[at : at + CHUNK_BYTES - len(self._buffer)]
+            self._buffer += taken
+            at += len(taken)
+            if len(self._buffer) == CHUNK_BYTES:
+                self._send_piece(bytes(self._buffer))
+                self._buffer.clear()
+        return len(view)
 
     def close(self) -> None:
         """Send what is left."""

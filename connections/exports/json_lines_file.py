@@ -9,6 +9,7 @@ from connections.exports.formats import FAST, Pieces, written_time
 from connections.exports.reading import RecordRow
 
 LEVEL = FAST
+ONE_LINE = bytes.maketrans(b"\n\r", b"  ")
 
 
 class JSONLinesWriter:
@@ -21,15 +22,17 @@ class JSONLinesWriter:
         self._pieces = pieces
 
     def write(self, row: RecordRow) -> None:
-        text = row.text
-        if "\n" in text or "\r" in text:
-            text = text.replace("\n", " ").replace("\r", " ")
+        text = row.text if isinstance(row.text, bytes) else row.text.encode()
+        if b"\n" in text or b"\r" in text:
+            text = text.translate(ONE_LINE)
         gone = "null" if row.gone_at is None else f'"{written_time(row.gone_at)}"'
         self._pieces.write(
             f'{{"key":{json.dumps(row.key, ensure_ascii=False)},"first_seen":"{written_time(row.first_seen_at)}",'
             f'"changed":"{written_time(row.changed_at)}","gone":{gone},"change_number":{row.change_number},'
-            f'"record":{text}}}\n'.encode()
+            f'"record":'.encode()
         )
+        self._pieces.write(text)
+        self._pieces.write(b"}\n")
 
     def close(self) -> None:
         self._pieces.close()

@@ -18,6 +18,8 @@ from connections.exports.reading import RecordRow
 LEVEL = STORED  # Parquet is compressed already
 ROWS_OF_A_GROUP = 10_000
 TEXT_OF_A_GROUP = 4_000_000  # characters
+# Columns with a dictionary each, which needs memory of its own; the last column's values are long, and seldom the same.
+MOST_DICTIONARIES = 60
 _MOMENT = pa.timestamp("us", tz="UTC")
 _OWN_TYPES = (pa.string(), _MOMENT, _MOMENT, _MOMENT, pa.int64())
 
@@ -31,7 +33,12 @@ class ParquetWriter:
         types = [*_OWN_TYPES, *[pa.string()] * (len(columns) + 1)]
         self._schema = pa.schema(list(zip(headings(columns), types, strict=True)))
         self._file = pq.ParquetWriter(
-            pa.PythonFile(_Sink(pieces), mode="w"), self._schema, compression="zstd", write_statistics=False
+            pa.PythonFile(_Sink(pieces), mode="w"),
+            self._schema,
+            compression="zstd",
+            compression_level=1,
+            write_statistics=False,
+            use_dictionary=self._schema.names[:-1] if len(columns) <= MOST_DICTIONARIES else False,
         )
         self._begin_group()
 
@@ -41,17 +48,19 @@ class ParquetWriter:
 
     def write(self, row: RecordRow) -> None:
         """Add a record to the row group, and write that once it is large enough."""
-        fields = self._flattener.fields(row.text)
+        if isinstance(row.text, bytes) and self._rows:
+            self._end_group()  # a huge one stands alone
+        fields = self._flattener.fields(row.text) if isinstance(row.text, str) else {}
         get, lists = fields.get, self._lists
         own = (row.key, row.first_seen_at, row.changed_at, row.gone_at, row.change_number)
         for values, value in zip(lists, own, strict=False):
             values.append(value)
         for values, name in zip(lists[len(OWN_COLUMNS) :], self._columns, strict=False):
             values.append(get(name))
-        lists[-1].append(rest(fields, self._known))
+        lists[-1].append(row.text if isinstance(row.text, bytes) else rest(fields, self._known))
         self._rows += 1
         self._text += len(row.text)
-        if self._rows >= ROWS_OF_A_GROUP or self._text >= TEXT_OF_A_GROUP:
+        if isinstance(row.text, bytes) or self._rows >= ROWS_OF_A_GROUP or self._text >= TEXT_OF_A_GROUP:
             self._end_group()
 
     def _end_group(self) -> None:
@@ -70,10 +79,13 @@ class ParquetWriter:
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if len(values) == 1 and isinstance(values[0], bytes):  # a huge one is not copied
+        offsets = pa.array([0, len(values[0])], type=pa.int32()).buffers()[1]
+        return pa.StringArray.from_buffers(1, offsets, pa.py_buffer(values[0]))
     try:
         return pa.array(values, type=kind)
     except UnicodeEncodeError:  # half a character, which JSON can name and UTF-8 cannot hold
-        texts = [None if value is None else value.encode("utf-8", "replace").decode() for value in values]
+        texts = [value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in values]
         return pa.array(texts, type=kind)
 
 
@@ -86,7 +98,7 @@ class _Sink:
         self._pieces = pieces
 
     def write(self, data: Any) -> int:
-        return self._pieces.write(bytes(data))
+        return self._pieces.write(memoryview(data))
 
     def writable(self) -> bool:
         return True

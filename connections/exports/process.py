@@ -97,7 +97,8 @@ def _columns(records: Snapshot, request: FileRequest, speaker: Speaker, clock: C
     columns, flattener = Columns(MOST_COLUMNS), Flattener()
     ends_at = clock() + request.fields_seconds
     for row in records.rows():
-        columns.add(flattener.names(row.text))
+        if isinstance(row.text, str):
+            columns.add(flattener.names(row.text))
         speaker.looked += 1
         if speaker.looked % ROWS_BETWEEN_LOOKS == 0:
             speaker.tell_progress()

@@ -14,6 +14,8 @@ from connections.exports.frames import FileRequest
 ROWS_AT_A_TIME = 200
 # A text that is longer comes by itself, so that what is held at a time is bounded, however long the records are.
 LONG_BYTES = 32 * 1024
+# One that is longer still comes as bytes and is not taken apart: as text it may need four times as much memory.
+HUGE_BYTES = 1_000_000
 
 _ROLE = "SET LOCAL ROLE portal_worker"
 _LIST = """
@@ -24,16 +26,18 @@ WHERE tenant_id = %(tenant)s AND connection_id = %(connection)s AND stream = %(s
 ORDER BY external_id
 """
 _LONG = """
-SELECT body::text FROM sync_record
+SELECT CASE WHEN octet_length(body::text) <= %(huge)s THEN body::text END,
+    CASE WHEN octet_length(body::text) > %(huge)s THEN convert_to(body::text, 'UTF8') END
+FROM sync_record
 WHERE tenant_id = %(tenant)s AND connection_id = %(connection)s AND stream = %(stream)s AND external_id = %(id)s
 """
 
 
 class RecordRow(NamedTuple):
-    """One record, with its text as it came."""
+    """One record, with its text as it came: as UTF-8 where it is huge."""
 
     key: str
-    text: str
+    text: str | bytes
     change_number: int
     first_seen_at: datetime
     changed_at: datetime
@@ -51,6 +55,7 @@ class Snapshot:
             "stream": request.stream,
             "after": request.after,
             "long": LONG_BYTES,
+            "huge": HUGE_BYTES,
         }
 
     def rows(self) -> Iterator[RecordRow]:
@@ -60,12 +65,13 @@ class Snapshot:
                 for key, text, *others in rows:
                     yield RecordRow(key, self._long(key) if text is None else text, *others)
 
-    def _long(self, key: str) -> str:
-        row = self._connection.execute(_LONG, {**self._values, "id": key}).fetchone()
+    def _long(self, key: str) -> str | bytes:
+        row = self._connection.execute(_LONG, {**self._values, "id": key}, binary=True).fetchone()
         if row is None:
             message = "a record left its own snapshot"
             raise LookupError(message)
-        return str(row[0])
+        text, huge = row
+        return bytes(huge) if text is None else str(text)
 
 
 @contextmanager
