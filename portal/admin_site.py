@@ -32,11 +32,11 @@ logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
 
-# How the index groups what is registered, whichever room a model lives in.
+# How the index groups what is registered, whichever package a model is in.
 SECTIONS = (
     ("customers", gettext_lazy("Customers"), ("Tenant", "User", "AuditEvent")),
     ("connections", gettext_lazy("Connections"), ("Connection", "SyncRun", "Call", "RequestLogEntry")),
-    ("house", gettext_lazy("House"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
+    ("portal", gettext_lazy("Portal"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
 )
 
 LONGEST_TERM = 500  # of what was searched for, as the audit trail keeps it
@@ -59,7 +59,7 @@ class PortalAdminSite(AdminSite):
         self._parameters: dict[View, Collection[str]] = {}
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Only our own rooms decide what staff see: other packages would register sessions, addresses and seeds."""
+        """Only our own packages decide what staff see: other packages would register sessions, addresses and seeds."""
         if admin_class is not None and admin_class.__module__.startswith("portal."):
             super().register(model_or_iterable, admin_class, **options)
 

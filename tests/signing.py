@@ -18,15 +18,15 @@ from connections.providers.procountor.checklist import company
 from connections.providers.procountor.provider import PROVIDER
 from connections.spec import proofs
 from connections.spec.checklist import Asker, Checkpoint, Finding, LogProbe, MarkState, Probe
-from connections.spec.faults import Acts, Fault, Phase, Rule
+from connections.spec.faults import Fault, Phase, Responsible, Rule
 from connections.spec.grants import Activation, AuthorizationCode, KeyLogin, Proposal
 from connections.spec.operations import Operation
 from connections.spec.provider import Provider
 from connections.spec.streams import BadPage
 from tests.transport.hostile import HostileServer, Line
 
-LOST = Fault("login-lost", Acts.CUSTOMER, "Sign in again, please.", "An answer was lost.", "login")
-ENDED = Fault("login-ended", Acts.CUSTOMER, "Six months are over, sign in once more.", "Refused.", "login")
+LOST = Fault("login-lost", Responsible.CUSTOMER, "Sign in again, please.", "An answer was lost.", "login")
+ENDED = Fault("login-ended", Responsible.CUSTOMER, "Six months are over, sign in once more.", "Refused.", "login")
 CODE = AuthorizationCode("/login", LOST, name="code", label="Sign in at the provider", scope="read", logout="logout")
 KEY_LOGIN = KeyLogin("/keylogin", "/oauth/key", credential="api_key", answer="api_key")
 

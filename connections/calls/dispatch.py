@@ -41,7 +41,7 @@ def send(lease: TenantLease) -> Again | None:
     """Job: go on with one call. HTTP never happens inside a transaction."""
     with lease.scope():
         call = Call.objects.select_related("connection__tenant").filter(id=lease.subject).first()
-        if call is None or not call.is_moving:
+        if call is None or not call.is_in_progress:
             return None
         try:
             operation = operation_of(call.connection, call.operation)
@@ -56,7 +56,7 @@ def send(lease: TenantLease) -> Again | None:
 def end_parked_call(lease: TenantLease) -> None:
     """The job was parked: what was sent waits for a person, what was not is not sent any more. In the tenant's scope."""
     call = Call.objects.filter(id=lease.subject).first()
-    if call is None or not call.is_moving:
+    if call is None or not call.is_in_progress:
         return
     if call.state == CallState.QUEUED:
         outcomes.fail(call, faults.GAVE_UP.code)
@@ -73,7 +73,7 @@ def _may_go_on(call: Call, operation: Operation) -> bool:
     if call.state != CallState.QUEUED:
         return True
     try:
-        check(operation, call.filled)
+        check(operation, call.call_arguments)
     except BadCall:
         return False
     return timezone.now() < call.asked_at + faults.LONGEST_WAIT
@@ -117,7 +117,7 @@ class Dispatch:
 
     def _send(self) -> Again | None:
         try:
-            reply = self.client.send(self.operation.name, self.call.filled, before_write=self._mark_sent)
+            reply = self.client.send(self.operation.name, self.call.call_arguments, before_write=self._mark_sent)
         except CallFailed as failed:
             return self._judge(failed)
         return self._record_answer(reply)

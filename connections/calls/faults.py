@@ -8,7 +8,7 @@ from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
-from connections.spec.faults import Acts, Fault
+from connections.spec.faults import Fault, Responsible
 from connections.spec.text import duration
 from connections.transport import faults as transport_faults
 
@@ -16,13 +16,13 @@ LONGEST_WAIT = timedelta(days=1)  # what could not be sent by then is given up
 
 NOT_STANDING = Fault(
     "call-not-standing",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Before it could be sent the connection was disconnected, paused, or lost its company. Nothing was sent."),
     "When a worker took the call the connection did not stand, or the tenant was suspended.",
 )
 TOO_LATE = Fault(
     "call-too-late",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     format_lazy(
         _("For {time} there was no way to send it, so we let it be. Nothing was sent."), time=duration(LONGEST_WAIT)
     ),
@@ -30,20 +30,20 @@ TOO_LATE = Fault(
 )
 GAVE_UP = Fault(
     "call-gave-up",
-    Acts.US,
+    Responsible.US,
     _("Our own side failed several times with this request. Our staff can see it."),
     "The job was parked after repeated crashes or failures: its row and the worker's log say why.",
 )
 NOT_DECLARED = Fault(
     "call-not-declared",
-    Acts.US,
+    Responsible.US,
     _("What was asked for is no longer offered. Nothing was sent."),
     "The provider's description no longer holds this operation, or no longer takes these values.",
 )
 _OURS = {fault.code: fault for fault in (NOT_STANDING, TOO_LATE, GAVE_UP, NOT_DECLARED)}
 
 
-def find(*, provider: str, code: str) -> Fault | None:
+def resolve_fault(*, provider: str, code: str) -> Fault | None:
     """The fault that `code` names: the provider's own, one of transport, or one of ours. None for an unknown code."""
     description = registry.find(provider)
     of_provider = description.faults.find(code) if description else None

@@ -33,7 +33,7 @@ class CallState(models.TextChoices):
     FAILED = "failed", _("not sent")
 
 
-MOVING = (CallState.QUEUED, CallState.SENT, CallState.WAITING)
+IN_PROGRESS = (CallState.QUEUED, CallState.SENT, CallState.WAITING)
 
 
 class Reason(models.TextChoices):
@@ -118,15 +118,15 @@ class Call(TenantOwned):
         return f"{self.operation} {self.state}"
 
     @property
-    def filled(self) -> Arguments:
+    def call_arguments(self) -> Arguments:
         """What the operation is called with."""
         body = json_numbers.exact_values(self.body.encode()) if self.body else None
         return Arguments(**orjson.loads(self.arguments), body=body)
 
     @property
-    def is_moving(self) -> bool:
+    def is_in_progress(self) -> bool:
         """A worker goes on with it by itself; a person need do nothing here."""
-        return self.state in MOVING or (self.state == CallState.UNKNOWN and self.next_at is not None)
+        return self.state in IN_PROGRESS or (self.state == CallState.UNKNOWN and self.next_at is not None)
 
     @property
     def needs_a_person(self) -> bool:

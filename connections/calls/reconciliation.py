@@ -70,7 +70,7 @@ def look_up(lease: TenantLease, call: Call, operation: Operation, client: Client
     candidates: list[Any] = []
     if reply is not None:
         try:
-            matches = description.matches(reply.exact(), call.filled)
+            matches = description.matches(reply.exact(), call.call_arguments)
             candidates = [each for each in matches if _may_be_ours(each, call, description)]
         except (AttributeError, LookupError, TypeError):  # not what the document promises: nothing was looked through
             failed = Unreadable(transport_faults.UNREADABLE, entry_id=reply.entry_id)
@@ -114,20 +114,20 @@ def _wait_for_provider(call: Call, failed: CallFailed) -> Again | None:
 def _question(call: Call, operation: Operation) -> tuple[LookUp, Arguments] | None:
     """How to look the call up; None where the provider, or what was sent, offers nothing to find it by."""
     look_up = operation.look_up
-    arguments = look_up.arguments(call.filled) if look_up else None
+    arguments = look_up.arguments(call.call_arguments) if look_up else None
     return (look_up, arguments) if look_up and arguments else None
 
 
 def is_ambiguous(call: Call, look_up: LookUp) -> bool:
     """Whether a look-up of this call may find what another call did, however long ago. Needs the scope. One query."""
-    reference = look_up.reference(call.filled)
+    reference = look_up.reference(call.call_arguments)
     same_operation = Call.objects.filter(
         tenant_id=call.tenant_id, connection_id=call.connection_id, operation=call.operation
     )
     others = same_operation.filter(state__in=MAY_BE_DONE).exclude(id=call.id)
     # Compared here, as the reference is the provider's own reading of a body: calls are asked for by hand, and are few.
     rows = others.only("id", "tenant_id", "arguments", "body").iterator(chunk_size=50)
-    return any(look_up.reference(other.filled) == reference for other in rows)
+    return any(look_up.reference(other.call_arguments) == reference for other in rows)
 
 
 def _may_be_ours(thing: Any, call: Call, look_up: LookUp) -> bool:

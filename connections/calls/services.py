@@ -66,8 +66,8 @@ def send_again(*, call: Call, actor: Actor) -> Call:
     if Call.objects.values_list("state", flat=True).get(id=call.id) != CallState.SETTLED_NOT_DONE:
         raise ActionRefused(_("It can be sent again only after somebody looked and said that it was not done."))
     description = operation_of(call.connection, call.operation)
-    check(description, call.filled)
-    return _store(call.connection, description, call.filled, actor, instead_of=call)
+    check(description, call.call_arguments)
+    return _store(call.connection, description, call.call_arguments, actor, instead_of=call)
 
 
 def undecided(connection: Connection, most: int = 20) -> list[Call]:
@@ -105,7 +105,7 @@ def can_send(connection: Connection) -> bool:
         connection.is_standing
         and provider is not None
         and provider.offers(connection.auth_method)
-        and connection.fault not in transport_faults.HOLDING
+        and connection.fault not in transport_faults.COMPANY_FAULTS
         and connection.tenant.state != TenantState.SUSPENDED
     )
 
@@ -154,7 +154,7 @@ def _store(
 
 
 def _as_text(value: Any) -> str:
-    return json_numbers.written(value).decode()
+    return json_numbers.dumps(value).decode()
 
 
 def _record(call: Call, actor: Actor, action: str, **details: str) -> None:

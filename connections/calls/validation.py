@@ -99,7 +99,7 @@ def _body(operation: Operation, body: Any) -> Iterator[FieldTrouble]:
         yield FieldTrouble("", _("A list is needed: it begins with [ and ends with ]."))
         return
     try:
-        written = json_numbers.written(body)
+        written = json_numbers.dumps(body)
     except TypeError:  # too deep, too large a number, or no text
         yield FieldTrouble("", _("This cannot be written as JSON."))
         return

@@ -21,7 +21,7 @@ class Batch:
 
     So a crash loses the ends of jobs that were done within the last 20 ms: those are done again, as one is whose worker
     dies between its work and the writing of its end. Of the jobs of a dead batch only the one in hand counts as crashed,
-    and only if it was long; they are taken over one by one, and counted as they begin (claims.claim).
+    and only if it was long; they are taken over one by one, and counted as they begin (services.claim).
     """
 
     def __init__(self, leases: Sequence[Lease], *, is_counted: bool) -> None:
@@ -91,6 +91,6 @@ class BatchSize:
         if batch.was_long:
             self.jobs = 1
         elif batch.seconds > BATCH_SECONDS:
-            self.jobs = max(self.jobs // 2, 2)  # of two, one that comes alone is known to be the last
+            self.jobs = max(self.jobs // 2, 2)  # not one: who asks for two and gets one knows that no more are due
         elif jobs >= self.jobs:
             self.jobs = min(self.jobs * 2, MOST_JOBS)

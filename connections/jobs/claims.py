@@ -12,13 +12,14 @@ from django.db import connection
 
 from connections.jobs import kept_connection, owners
 from connections.jobs.keeper import lease_seconds
-from connections.jobs.lease import Lease, held
+from connections.jobs.lease import Lease, make_lease
 from connections.jobs.registry import LANES
 
 # How far a claim looks back behind the last one, for jobs that were queued before it and committed after it.
 LOOK_BACK_SECONDS = 0.25
 
-# `state || ''`: not to be taken for the condition of another index (models.Job.Meta.indexes).
+# `state || ''` is `state`, written so that PostgreSQL does not see the condition of another index in it (those of
+# models.Job.Meta.indexes) and take that one: this statement has to walk `jobs_due`, which is in the order of a claim.
 _CLAIM = """
 WITH full_tenant AS MATERIALIZED (
     SELECT tenant_id FROM jobs_job WHERE state = 'running' AND starts > 0 AND lease_until > statement_timestamp()
@@ -64,9 +65,10 @@ class Claimed:
 class Positions:
     """Where the next claim of this process begins in each line, that is in each lane of a queue.
 
-    What is done stays in the index for as long as any transaction is open that began before. Whatever was queued before a
-    position was taken, or somebody else had it in hand. What comes to stand before it later brings its own time along with the
-    doorbell (`look_back`), and the sweep looks from the beginning.
+    Entries of jobs that are done stay in the index for as long as any older transaction is open, so a claim that began at the
+    start would walk past all of them. It begins at its position instead: every job that was due before that was claimed, by
+    this worker or by another. A job that comes later with an earlier time moves the position back when its doorbell rings
+    (`look_back`), and the sweep looks from the start.
     """
 
     def __init__(self) -> None:
@@ -115,7 +117,7 @@ def claim_due(queues: Sequence[str], limit: int) -> Claimed:
     if is_any_tenant_full:  # its jobs were passed over
         reached = [at if lane == 0 else before for at, before, (_, lane) in zip(reached, since, lines, strict=True)]
     positions.move(lines, reached, since)
-    leases = [held(*row[:-2], is_counted=is_counted) for row in taken]
+    leases = [make_lease(*row[:-2], is_counted=is_counted) for row in taken]
     return Claimed(leases, is_counted, may_be_more=len(taken) == limit)
 
 

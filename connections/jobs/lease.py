@@ -118,7 +118,7 @@ class TenantLease(Lease):
             yield
 
 
-def held(
+def make_lease(
     job_id: UUID,
     tenant_id: UUID | None,
     kind: str,

@@ -1,4 +1,4 @@
-"""Which handler does which kind of job. Higher floors register theirs; this floor never calls up by name."""
+"""Which handler does which kind of job. Packages register theirs when the apps load; nothing here imports them."""
 
 from __future__ import annotations
 

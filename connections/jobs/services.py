@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connections.jobs import kept_connection, owners, registry
 from connections.jobs.keeper import lease_seconds
-from connections.jobs.lease import Lease, held
+from connections.jobs.lease import Lease, make_lease
 from connections.jobs.models import Job, JobState
 from connections.jobs.registry import LANES, QUEUES
 
@@ -115,7 +115,7 @@ def _claim_one(job_id: UUID) -> Lease | None:
             " RETURNING id, tenant_id, kind, subject, epoch, starts, failures",
             [owners.worker_name(), lease_seconds(), job_id],
         )
-        return held(*cursor.fetchone(), is_counted=True)
+        return make_lease(*cursor.fetchone(), is_counted=True)
 
 
 def succeed(*leases: Lease, reason: str = "") -> None:

@@ -166,5 +166,5 @@ class Checkpoint:
 
     @property
     def opens(self) -> bool:
-        """Here stands what a session comes from: when it works again, the connection does."""
+        """Whether the credential or the login of a session is given here: once it works again, so does the connection."""
         return bool(self.fields or self.connect)

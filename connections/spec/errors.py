@@ -10,7 +10,7 @@ from uuid import UUID
 from connections.spec.faults import Fault
 
 
-class About(Enum):
+class RefusedPart(Enum):
     """What a token request was refused for."""
 
     CLIENT = "client"  # the client id or its secret
@@ -27,8 +27,10 @@ class CallFailed(Exception):
 
     fields: Sequence[tuple[str, str]] = ()
     may_have_arrived = False  # the request may have been carried out although we know of no answer
-    about: About | None = None
-    is_told: bool = False  # the provider says so in a word of its own; else nothing but the status speaks for it
+    refused_part: RefusedPart | None = None
+    has_provider_reason: bool = (
+        False  # the provider says so in a word of its own; else nothing but the status speaks for it
+    )
     is_page: bool = False  # a page for people came instead: whoever answered may be a machine on the way
     # Nothing was sent: the very same credential was refused just now, and is asked with again from then on.
     asked_again_at: datetime | None = None
@@ -57,7 +59,7 @@ class Unreadable(CallFailed):
 
 
 class Blocked(CallFailed):
-    """Our own egress door refused the address."""
+    """We refused to send to this address ourselves: the guarded session (connections/transport/http) may not go there."""
 
 
 class Unavailable(CallFailed):

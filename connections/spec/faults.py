@@ -21,7 +21,7 @@ class Phase(StrEnum):
     CALL = "call"
 
 
-class Acts(StrEnum):
+class Responsible(StrEnum):
     """Who can mend it."""
 
     CUSTOMER = "customer"
@@ -32,12 +32,14 @@ class Acts(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One known trouble. `customer` is what the customer reads, `staff` what we read; neither quotes the provider."""
+    """One known trouble. `customer_message` is what the customer reads, `staff_message` what our staff read; neither quotes
+    the provider. `responsible`: who can mend it.
+    """
 
     code: str
-    acts: Acts
-    customer: Text
-    staff: str
+    responsible: Responsible
+    customer_message: Text
+    staff_message: str
     checkpoint: str = ""  # the one to reopen
     is_about_request: bool = False  # a 403 that refuses what was asked, and says nothing about rights
     # What is said instead, where what is stored has never opened anything: "no longer" would be untrue of it.

@@ -43,7 +43,7 @@ class AuthorizationCode:
     """RFC 6749 4.1 with PKCE, and 6 (refresh), always with our own registration.
 
     `authorize_path` is appended to the environment's authorize address. `lost` is the fault of a refresh token that is
-    refused after an answer of its token request had been lost: nobody can know why (SECURITY OAU-8).
+    refused after an answer of its token request had been lost: nobody can know why (docs/security.md, OAU-8).
     """
 
     authorize_path: str

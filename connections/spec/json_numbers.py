@@ -47,7 +47,7 @@ def _whole(digits: str) -> int | Number:
     return number if number is not None and SMALLEST_WHOLE <= number <= LARGEST_WHOLE else Number(digits)
 
 
-def written(value: Any, *, indented: bool = False) -> bytes:
+def dumps(value: Any, *, indented: bool = False) -> bytes:
     """Values as JSON text, each Number with its digits. Raises TypeError for what cannot be written."""
     return orjson.dumps(value, default=_digits, option=orjson.OPT_INDENT_2 if indented else None)
 

@@ -54,7 +54,7 @@ def read(lease: TenantLease) -> Again | None:
         if run is None:
             return None
         is_suspended = run.connection.tenant.state == TenantState.SUSPENDED
-        if is_suspended or run.connection.is_paused or run.connection.fault in faults.HOLDING:
+        if is_suspended or run.connection.is_paused or run.connection.fault in faults.COMPANY_FAULTS:
             reason = "held: suspended or paused, or the credential is perhaps another company's"
             return Again(timezone.now() + HELD_RUN_WAIT, reason)
         if run.state == RunState.WAITING and run.waiting_until and run.waiting_until > timezone.now():
@@ -147,7 +147,7 @@ class Turn:
                     permission.fault, entry_id=reply.entry_id, provider_request_id=reply.provider_request_id
                 )
         with self.lease.scope():
-            self.client.write_pending()  # the question for the right; a kill may cost the row of the page in hand, no more
+            self.client.write_pending()  # the log entry of the request above: a killed worker loses at most that of one page
             cursors.begin(connection=self.run.connection, stream=stream, progress=progress)
             if progress.since:
                 stream_pass.note(sentences.STREAM_SINCE, since=progress.since)

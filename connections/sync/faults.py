@@ -6,35 +6,35 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.envelope import BadPage
-from connections.spec.faults import Acts, Fault
+from connections.spec.faults import Fault, Responsible
 from connections.spec.scans import CutList, EndlessList, MovingList, ShortList
 from connections.transport import faults as transport_faults
 
 PAGE_UNREADABLE = Fault(
     "page-unreadable",
-    Acts.US,
+    Responsible.US,
     _("The list came in a form that we do not know. Our staff can see it; nothing was lost."),
     "A page was answered 2xx but is not what the provider's document promises; the log line says what is missing.",
 )
 GAVE_UP = Fault(
     "sync-gave-up",
-    Acts.US,
+    Responsible.US,
     _("Our own side failed several times while reading. Our staff can see it; nothing was lost."),
     "The job was parked after repeated crashes or failures: its row and the worker's log say why. Queue the sync again.",
 )
 OTHER_COMPANY = transport_faults.OTHER_COMPANY
 COMPANY_UNPROVEN = transport_faults.COMPANY_UNPROVEN
 AUTH_METHOD_WITHDRAWN = transport_faults.AUTH_METHOD_WITHDRAWN
-HOLDING = transport_faults.HOLDING
+COMPANY_FAULTS = transport_faults.COMPANY_FAULTS
 LIST_CUT = Fault(
     "list-cut",
-    Acts.US,
+    Responsible.US,
     _("The provider lists only a part of what there is. Our staff can see it; what was read is kept."),
     "Every page is the same, and as long as a page is: the page parameter seems to be ignored, and the rest not to be had.",
 )
 LIST_SHORT = Fault(
     "list-short",
-    Acts.US,
+    Responsible.US,
     _(
         "The provider says that it has more records than it gives. What was read is kept, and the next sync looks again. "
         "Our staff can see it."
@@ -44,7 +44,7 @@ LIST_SHORT = Fault(
 )
 LIST_MOVES = Fault(
     "list-moves",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _(
         "Records changed their places in the list while it was read, so that some may be missing. What was read is kept, "
         "and the next sync looks again."
@@ -53,13 +53,13 @@ LIST_MOVES = Fault(
 )
 LIST_ENDLESS = Fault(
     "list-endless",
-    Acts.US,
+    Responsible.US,
     _("The provider's list goes on without an end, so we stopped. Our staff can see it; what was read is kept."),
     "More records than twice the total that the list told, or than we read of a list that tells none.",
 )
 PARTS_MISSED = Fault(
     "parts-missed",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _(
         "Some lists could not be read, such as those of a single account; all others were. The log of the run names them. "
         "Where one of them should be readable, ask whoever gives out the rights at the provider."
@@ -69,7 +69,7 @@ PARTS_MISSED = Fault(
 )
 PARTS_UNREADABLE = Fault(
     "parts-unreadable",
-    Acts.US,
+    Responsible.US,
     _(
         "Some lists were answered in a way that we do not know, or not at all; all others were read. The log of the run "
         "names them. Our staff can see it, and you need do nothing."
@@ -79,7 +79,7 @@ PARTS_UNREADABLE = Fault(
 )
 RECORDS_SKIPPED = Fault(
     "records-skipped",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _(
         "Some records could not be kept, mostly because they have no number; all others were. The log of the run says "
         "where each stands in its list. Have them mended at the provider; where you cannot find them, ask our staff."
@@ -106,7 +106,7 @@ def of_page(error: BadPage) -> Fault:
     return _BY_ERROR.get(type(error), PAGE_UNREADABLE)
 
 
-def find(*, provider: str, code: str) -> Fault | None:
+def resolve_fault(*, provider: str, code: str) -> Fault | None:
     """The fault that `code` names: the provider's own, one of transport, or one of reading. None for an unknown code."""
     description = registry.find(provider)
     of_provider = description.faults.find(code) if description else None

@@ -115,7 +115,7 @@ class SyncRun(TenantOwned):
         return self.state not in UNENDED
 
     @property
-    def is_moving(self) -> bool:
+    def is_active_or_just_ended(self) -> bool:
         """Active, or ended so lately that its consequences may still be on their way to a page."""
         return self.is_active or (self.ended_at is not None and self.ended_at > timezone.now() - CONCLUDING_TIME)
 

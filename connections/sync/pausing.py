@@ -85,7 +85,7 @@ def follow(lease: TenantLease) -> None:
 
 
 def _pause(connection: Connection, reason: str, who: str) -> bool:
-    # The jobs and the run first, as a page's transaction takes them.
+    # The jobs, then the run, then the connection, in the order in which a sync that writes a page locks them: no deadlock.
     cancel_planned(connection=connection)
     for run in SyncRun.objects.for_connection(connection).active():
         jobs.cancel(kind=RUN, subject=run.id)

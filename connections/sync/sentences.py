@@ -121,8 +121,8 @@ def _formatted(name: str, value: Any, provider: str) -> str:
     if name == "reason":
         return str(REASONS.get(value, value))
     if name == "fault":
-        fault = faults.find(provider=provider, code=value)
-        return str(fault.customer) if fault else value
+        fault = faults.resolve_fault(provider=provider, code=value)
+        return str(fault.customer_message) if fault else value
     if name == "trigger" and value in Trigger.values:
         return str(Trigger(value).label)
     if name == "until":

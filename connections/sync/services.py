@@ -35,10 +35,10 @@ def start_run(*, connection: Connection, trigger: Trigger, actor: Actor) -> Sync
         raise ActionRefused(_("This connection is paused: resume it first."))
     if state not in allowed:
         raise ActionRefused(_("This connection does not stand yet, so there is nothing to sync."))
-    if fault in faults.HOLDING and (holding := faults.find(provider=connection.provider, code=fault)):
-        raise ActionRefused(holding.customer)
+    if fault in faults.COMPANY_FAULTS and (holding := faults.resolve_fault(provider=connection.provider, code=fault)):
+        raise ActionRefused(holding.customer_message)
     if not registry.all_providers()[connection.provider].offers(connection.auth_method):
-        raise ActionRefused(faults.AUTH_METHOD_WITHDRAWN.customer)
+        raise ActionRefused(faults.AUTH_METHOD_WITHDRAWN.customer_message)
     if connection.tenant.state == TenantState.SUSPENDED:
         raise ActionRefused(_("Syncs are off while this customer is suspended."))
     while True:
@@ -83,7 +83,8 @@ def cancel_run(*, run: SyncRun, actor: Actor) -> bool:
 
     A worker in the middle of a page gets LeaseLost: that page is not written.
     """
-    # The job's row first, as a page's transaction takes them: the other order could deadlock with it.
+    # The job's row is locked before the run's, in the order in which a sync that writes a page locks them: the other order
+    # could deadlock with it.
     jobs.cancel(kind=RUN, subject=run.id)
     now = timezone.now()
     ended = (

@@ -60,8 +60,10 @@ class Tally:
 
     def miss(self, fault: str, entry: str, failed: Exception) -> Tally:
         """One more list that could not be read."""
-        is_told = isinstance(failed, Forbidden) or (isinstance(failed, Rejected) and failed.is_told)
-        is_refused = is_told and not (isinstance(failed, CallFailed) and failed.is_page)
+        has_provider_reason = isinstance(failed, Forbidden) or (
+            isinstance(failed, Rejected) and failed.has_provider_reason
+        )
+        is_refused = has_provider_reason and not (isinstance(failed, CallFailed) and failed.is_page)
         missed = replace(self, missed=self.missed + 1, is_refused=self.is_refused or is_refused)
         if self.missed:
             return missed

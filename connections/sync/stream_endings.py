@@ -22,7 +22,7 @@ def conclude(stream_pass: StreamPass, tally: Tally) -> None:
         stream_pass.note(sentences.STREAM_DONE, **counts)
         return
     entry_id = UUID(tally.entry) if tally.entry else None
-    fault = faults.find(provider=stream_pass.connection.provider, code=tally.fault)
+    fault = faults.resolve_fault(provider=stream_pass.connection.provider, code=tally.fault)
     if tally.answered or fault is None:
         # A right that is missing for one of them breaks nothing else.
         fault = faults.PARTS_MISSED if tally.is_refused else faults.PARTS_UNREADABLE

@@ -35,14 +35,15 @@ class StreamPass:
     # Only of the list, and the reading of it, that the pass is at: by the list's name and the reading's number.
     _seen: dict[tuple[str, int], Seen] = field(default_factory=dict, init=False)
 
-    # Whether the page before brought nothing that is new, so that this one perhaps does neither.
+    # Whether the page before brought nothing new: then this one probably does not either, and it is asked first what differs.
     is_asked_first: bool = field(default=True, init=False)
 
     @contextmanager
     def page_scope(self) -> Iterator[None]:
         """The transaction of one page. Raises LeaseLost.
 
-        Its statements stay planned for many pages, so no plan may stand on how few rows the first of them met.
+        PostgreSQL keeps the plans of its statements for many pages. One that was made while the table was nearly empty would scan
+        all of it, page after page, as it grows: so those scans are switched off.
         """
         with tenant_scope(self.lease.tenant_id, enable_seqscan="off"):
             self.lease.check()

@@ -1,4 +1,4 @@
-"""Registers the app and what it hands to lower floors."""
+"""Registers the app, and functions of it that packages in lower layers call without importing it."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class TransportConfig(AppConfig):
             handler=jobs.exchange,
             on_parked=authorization.gave_up,
         )
-        register(revocation.LEAVE, queue="interactive", handler=jobs.leave, on_parked=revocation.gave_up)
+        register(revocation.REVOKE, queue="interactive", handler=jobs.revoke, on_parked=revocation.gave_up)
         register(recording.FORGET, queue="interactive", handler=recording.forget)
         register(activation.SHOW, queue="interactive", handler=activation.show, on_parked=activation.gave_up)
         register(activation.DECIDE, queue="interactive", handler=activation.carry_out, on_parked=activation.gave_up)

@@ -141,7 +141,7 @@ class Client:
         for number in itertools.count(1):
             with self._breaker.guard(call.url):
                 token = self.tokens.valid_token()
-                self._refusals.raise_if_held()
+                self._refusals.raise_if_operation_waits()
                 # The place comes last, so that callers who waited for one token do not start their calls all at once.
                 rate_limiter.take_place(
                     self.provider, self.connection, self.context.client_id, for_run=self.context.is_for_run
@@ -165,7 +165,7 @@ class Client:
                     if self._may_send_again(call, token):
                         continue
                     raise_if_doubtful(self.context, entry, refusal, is_write=call.operation.is_write)
-                    self._refusals.note_call(refusal)
+                    self._refusals.count_call_refusal(refusal)
                     raise
                 except (Forbidden, Rejected) as refusal:
                     raise_if_doubtful(self.context, entry, refusal, is_write=call.operation.is_write)
@@ -181,11 +181,11 @@ class Client:
     def _prepare(self, name: str, arguments: Arguments) -> _Call:
         """Raises ValueError, TypeError for what cannot be encoded, Unauthorized and Blocked where there is no address."""
         operation = self.provider.operation(name)
-        url = self.context.hosts.api + filled(operation.path, arguments.path)
+        url = self.context.hosts.api + fill_path(operation.path, arguments.path)
         wire, body = self.context.wire, None
         if arguments.body is not None:
             encode = wire.encode
-            body = encode(arguments.body, self.connection.settings) if encode else json_numbers.written(arguments.body)
+            body = encode(arguments.body, self.connection.settings) if encode else json_numbers.dumps(arguments.body)
         self._refusals.operation = operation.name
         return _Call(operation, url, arguments, body)
 
@@ -295,7 +295,7 @@ def _may_have_happened(status: int) -> bool:
     return status in (408, 500, 502, 504) or 200 <= status < 300
 
 
-def filled(template: str, values: Mapping[str, str]) -> str:
+def fill_path(template: str, values: Mapping[str, str]) -> str:
     """The path with its placeholders filled. Raises ValueError for a value that would lead to another path."""
     if any(str(value) in ("", ".", "..") for value in values.values()):
         message = f"a value that cannot stand in the path {template}"

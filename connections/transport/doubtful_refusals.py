@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from connections.spec.errors import CallFailed, Rejected, Unauthorized, Unavailable
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.tenancy.scope import tenant_scope
 from connections.transport import clock, error_mapping, faults
 from connections.transport.models import Outcome, RequestLogEntry
@@ -31,8 +31,10 @@ def raise_if_doubtful(context: RequestContext, entry: RequestLogEntry, refusal: 
     connection = context.connection
     has_stood = connection.state in STANDING_OR_PAUSED
     is_doubtful = refusal.is_page or isinstance(refusal, Unauthorized)
-    is_doubtful = is_doubtful or (refusal.fault.acts is Acts.CUSTOMER and not refusal.is_told)
-    if not is_doubtful or is_write or not has_stood or connection.fault in faults.HOLDING:
+    is_doubtful = is_doubtful or (
+        refusal.fault.responsible is Responsible.CUSTOMER and not refusal.has_provider_reason
+    )
+    if not is_doubtful or is_write or not has_stood or connection.fault in faults.COMPANY_FAULTS:
         return
     with tenant_scope(connection.tenant_id):
         is_confirmed = _is_confirmed(entry)

@@ -81,8 +81,13 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     else:
         rule = provider.faults.rule(phase, status, body, entry.operation, reads=entry.method in SAFE)
         fault = rule.fault if rule else provider.faults.unknown
-    is_told = rule is not None and not rule.goes_by_status
-    if refused_by_status(status) and phase is not Phase.CALL and not is_told and fault is not faults.UNREADABLE:
+    has_provider_reason = rule is not None and not rule.goes_by_status
+    if (
+        refused_by_status(status)
+        and phase is not Phase.CALL
+        and not has_provider_reason
+        and fault is not faults.UNREADABLE
+    ):
         fault = faults.TURNED_AWAY
     if fault is faults.UNREADABLE:
         entry.outcome = Outcome.UNREADABLE
@@ -91,7 +96,8 @@ def refusal(provider: Provider, phase: Phase, entry: RequestLogEntry, answer: An
     now = clock.now()
     retry_at = now + timedelta(seconds=retry_after.wait_seconds(answer.headers, now) or 0.0)
     error = make_error(error_type(fault, phase, status), fault, entry, retry_at)
-    error.is_told, error.is_page = is_told, answer.body.lstrip()[:20].lower().startswith(PAGE_BEGINNINGS)
+    error.has_provider_reason = has_provider_reason
+    error.is_page = answer.body.lstrip()[:20].lower().startswith(PAGE_BEGINNINGS)
     # An answer that we cannot read may have said yes.
     error.may_have_arrived = status >= 500 or status == 408 or (status < 400 and not refused)
     return error

@@ -13,6 +13,6 @@ def exchange(lease: TenantLease) -> None:
     authorization.exchange(lease, send_and_log)
 
 
-def leave(lease: TenantLease) -> Again | None:
+def revoke(lease: TenantLease) -> Again | None:
     """Job: give a connection's access back, and destroy what is stored."""
-    return revocation.leave(lease, send_and_log)
+    return revocation.revoke_and_destroy(lease, send_and_log)

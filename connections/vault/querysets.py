@@ -1,4 +1,4 @@
-"""Filters that several rooms share, as methods of querysets. What they give needs the tenant's scope, as its rows do."""
+"""Filters that several packages share, as methods of querysets. What they give needs the tenant's scope, as its rows do."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ LONGEST_REMEMBERED_CHARACTERS = 20_000  # characters: longer than any single val
 
 
 class Secret:
-    """Wraps one secret text. Only `.reveal()` gives it out; a house test lists who may call that."""
+    """Wraps one secret text. Only `.reveal()` gives it out; a test lists who may call that (tests/house)."""
 
     __slots__ = ("__value",)
 

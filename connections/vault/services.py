@@ -1,4 +1,4 @@
-"""Founding keys, opening connections, storing what the customer gave, and reading it where it is used: in workers."""
+"""Creating tenants, opening connections, storing what the customer gave, and reading it where it is used: in workers."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def refuse_disconnected(connection: Connection) -> None:
         raise ActionRefused(DISCONNECTED_SENTENCE)
 
 
-def hold_open(connection: Connection) -> None:
+def lock_unless_disconnected(connection: Connection) -> None:
     """Raises ActionRefused for a connection that was disconnected, and keeps it from being so until the caller's transaction
     ends: for those who store a secret.
 
@@ -73,7 +73,10 @@ CHANGED_SENTENCE = _("This connection was changed by somebody else meanwhile. Lo
 
 
 def refuse_changed(connection: Connection) -> None:
-    """Raises ActionRefused where its addresses, or its being set up, have changed since the caller read it; after `hold_open`."""
+    """Raises ActionRefused where its addresses, or its being set up, have changed since the caller read it.
+
+    To be called after `lock_unless_disconnected`.
+    """
     row = Connection.objects.only("state", "settings").get(id=connection.id)
     was_in_setup, is_in_setup = (each.state == ConnectionState.SETUP for each in (connection, row))
     if was_in_setup != is_in_setup or row.settings != connection.settings:

@@ -18,7 +18,7 @@ from connections.providers import registry
 from connections.spec.operations import Arguments, Operation
 from connections.spec.provider import Provider
 from connections.spec.text import Text
-from connections.transport.client import filled
+from connections.transport.client import fill_path
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection
 from portal.api_console.forms import pretty
@@ -98,7 +98,7 @@ def request_of(connection: Connection, operation: Operation, arguments: Argument
     query = f"?{urlencode(arguments.query)}" if arguments.query else ""
     return Request(
         operation.method,
-        f"{base}{filled(operation.path, arguments.path)}{query}",
+        f"{base}{fill_path(operation.path, arguments.path)}{query}",
         dict(arguments.headers),
         pretty(arguments.body) if arguments.body is not None else "",
     )
@@ -136,8 +136,8 @@ class Detail:
 
     @property
     def fault(self) -> str:
-        known = faults.find(provider=self.provider.slug, code=self.call.fault) if self.call.fault else None
-        return str(known.customer) if known else self.call.fault
+        known = faults.resolve_fault(provider=self.provider.slug, code=self.call.fault) if self.call.fault else None
+        return str(known.customer_message) if known else self.call.fault
 
     @property
     def sentence(self) -> str:
@@ -190,10 +190,10 @@ def detail(call: Call) -> Detail:
     provider = provider_of(call.connection)
     operation = {each.name: each for each in provider.operations}.get(call.operation)
     try:
-        request = request_of(call.connection, operation, call.filled) if operation else None
+        request = request_of(call.connection, operation, call.call_arguments) if operation else None
     except (KeyError, ValueError):  # a description that changed since
         request = None
-    sent = call.filled.body
+    sent = call.call_arguments.body
     return Detail(
         call=call,
         provider=provider,

@@ -35,7 +35,7 @@ class CallForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.operation = operation
         self._parameters = parameters_of(operation)
-        filled = like.filled if like else None
+        filled = like.call_arguments if like else None
         for parameter in self._parameters:
             initial = _arguments_at(filled, parameter.place).get(parameter.name, "") if filled else parameter.example
             self.fields[field_name(parameter)] = self._form_field(parameter, initial)
@@ -131,7 +131,7 @@ class SettleForm(forms.Form):
 
 
 def pretty(value: Any) -> str:
-    return json_numbers.written(value, indented=True).decode()
+    return json_numbers.dumps(value, indented=True).decode()
 
 
 def _arguments_at(filled: Arguments, place: ParameterPlace) -> dict[str, str]:

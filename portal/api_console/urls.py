@@ -10,7 +10,7 @@ TRY = "t/<slug:slug>/c/<uuid:connection_id>/try/"
 CALL = f"{TRY}calls/<uuid:call_id>/"
 
 urlpatterns = [
-    path(TRY, views.offered, name="try"),
+    path(TRY, views.operations, name="try"),
     path(f"{TRY}<str:operation>/fill/", views.fill, name="try_fill"),
     path(f"{TRY}<str:operation>/send/", views.send, name="try_send"),
     path(CALL, views.call_page, name="call"),

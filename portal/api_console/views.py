@@ -38,11 +38,11 @@ from portal.rate_limits.spending import RateLimited
 @require_GET
 @never_cache
 @member(Action.TRY_REQUESTS)
-def offered(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+def operations(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """What the provider lets us do, and the latest requests that were tried."""
     offer_page = offer(get_own_or_404(request, Connection, id=connection_id))
     context = {"offer": offer_page, "connection": offer_page.connection, "provider": offer_page.provider}
-    return render(request, "api_console/offered.html", context)
+    return render(request, "api_console/operations.html", context)
 
 
 @sensitive_post_parameters()

@@ -23,7 +23,7 @@ from connections.transport.log import recording
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential, Exemption, Grant
 from connections.vault.services import standing_exemptions
-from portal.dashboard.requests import RequestRow, request_rows
+from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.dashboard.summaries import ConnectionStatus, Summary, connections_with_totals, summary
 from portal.members.polling import fingerprint_of
 from portal.members.schedule_words import schedule_words
@@ -77,15 +77,15 @@ class ConnectionPage:
         return self.summary.run is not None and self.summary.run.is_active
 
     @property
-    def is_watched(self) -> bool:
+    def should_poll(self) -> bool:
         """Something is under way, or its consequences are."""
         if self.summary.status is ConnectionStatus.DISCONNECTED:
-            return self.is_leaving
-        return self.summary.run is not None and self.summary.run.is_moving
+            return self.is_disconnecting
+        return self.summary.run is not None and self.summary.run.is_active_or_just_ended
 
     @property
-    def is_leaving(self) -> bool:
-        return self.summary.is_leaving
+    def is_disconnecting(self) -> bool:
+        return self.summary.is_disconnecting
 
     @property
     def auth_method(self) -> Text:
@@ -106,7 +106,7 @@ class ConnectionPage:
             self.summary.connection.state,
             self.summary.connection.leaving,
             self.is_reading,
-            self.is_watched,
+            self.should_poll,
             run and run.id,
             run and run.state,
             self.summary.seen,
@@ -141,7 +141,7 @@ def connections_for_page() -> QuerySet[Connection]:
 
 
 def connection_page(connection: Connection) -> ConnectionPage:
-    """Six queries, and one that tells undecided calls. Needs the tenant's scope, and a connection fetched by
+    """Six queries, and one for the calls whose outcome nobody knows yet. Needs the tenant's scope, and a connection fetched by
     `connections_for_page`.
     """
     provider, schedule = provider_of(connection), fetched_schedule(connection)

@@ -10,6 +10,7 @@ from connections.vault.models import Connection
 
 def disconnect(*, connection: Connection, actor: Actor) -> None:
     """In the caller's transaction and scope. Disconnecting twice changes nothing; what was read stays."""
-    # The run's rows first, as a page's transaction takes them.
+    # The run's rows are locked before the connection's, in the order in which a sync that writes a page locks them: the
+    # other order could deadlock with it.
     sync.stop(connection=connection, actor=actor)
-    revocation.begin(connection=connection, actor=actor)
+    revocation.disconnect(connection=connection, actor=actor)

@@ -17,7 +17,7 @@ from connections.sync.models import ACTIVE, RunState, SyncRun
 from connections.tenancy.models import Tenant
 from connections.vault.models import Connection, ConnectionState
 from portal.dashboard.forms import ConnectionFilter, Group
-from portal.dashboard.keyset import page
+from portal.dashboard.pagination import page
 from portal.dashboard.summaries import Summary, connections_with_totals, summaries
 from portal.onboarding.models import Mark
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from connections.spec.provider import Provider
 from connections.spec.text import Text
 from connections.sync import sentences
 from connections.sync.models import ProgressState, RunLogLine, StreamProgress, SyncRun
 from connections.transport.models import RequestLogEntry
-from portal.dashboard.keyset import KeysetPage, page
-from portal.dashboard.requests import RequestRow, request_rows
+from portal.dashboard.pagination import KeysetPage, page
+from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.members.polling import fingerprint_of
 from portal.onboarding.marks import provider_of
 from portal.onboarding.progress import sentence
@@ -59,7 +61,7 @@ class RunPage:
         return self.run.is_active
 
     @property
-    def is_watched(self) -> bool:
+    def should_poll(self) -> bool:
         """Whether the page asks for what is new: not where somebody reads what is old."""
         return self.is_active and self.is_newest
 
@@ -69,6 +71,11 @@ class RunPage:
         streams = [(row.progress.seen, row.progress.skipped, row.progress.state) for row in self.streams]
         newest = [row.id for rows in (self.line_page.rows, self.request_page.rows) for row in rows[:1]]
         return fingerprint_of(self.run.state, self.run.waiting_until, newest, streams)
+
+
+def runs_for_page() -> QuerySet[SyncRun]:
+    """Every one, to be filtered, with its connection."""
+    return SyncRun.objects.select_related("connection")
 
 
 def run_page(run: SyncRun, *, lines_after: str = "", requests_after: str = "") -> RunPage:

@@ -87,7 +87,7 @@ class Summary:
     @property
     def is_held(self) -> bool:
         """Its access or server was changed, and nothing is read until the company is proved on the checklist."""
-        return self.status is ConnectionStatus.BROKEN and self.connection.fault in faults.HOLDING
+        return self.status is ConnectionStatus.BROKEN and self.connection.fault in faults.COMPANY_FAULTS
 
     @property
     def is_setup(self) -> bool:
@@ -95,7 +95,7 @@ class Summary:
         return self.connection.state == ConnectionState.SETUP
 
     @property
-    def is_leaving(self) -> bool:
+    def is_disconnecting(self) -> bool:
         """Disconnected, and the access is still being given back."""
         return self.status is ConnectionStatus.DISCONNECTED and self.connection.leaving == Leaving.UNDER_WAY
 

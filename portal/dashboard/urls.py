@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.dashboard import exports, recordings, schedules, server_move, views
+from portal.dashboard import export_views, recording_views, schedule_views, server_move_views, views
 
 ONE = "t/<slug:slug>/c/<uuid:connection_id>/"
 RECORDING = f"{ONE}recording/"
@@ -16,23 +16,23 @@ urlpatterns = [
     path(ONE, views.connection, name="connection"),
     path(f"{ONE}poll/", views.connection_poll, name="connection_poll"),
     path(f"{ONE}sync/", views.sync_now, name="sync_now"),
-    path(f"{ONE}schedule/", schedules.schedule, name="schedule"),
-    path(f"{ONE}schedule/change/", schedules.change_schedule, name="change_schedule"),
-    path(f"{ONE}pause/", schedules.pause, name="pause_connection"),
-    path(f"{ONE}resume/", schedules.resume, name="resume_connection"),
-    path(f"{ONE}move/", server_move.move, name="move"),
+    path(f"{ONE}schedule/", schedule_views.schedule, name="schedule"),
+    path(f"{ONE}schedule/change/", schedule_views.change_schedule, name="change_schedule"),
+    path(f"{ONE}pause/", schedule_views.pause, name="pause_connection"),
+    path(f"{ONE}resume/", schedule_views.resume, name="resume_connection"),
+    path(f"{ONE}move/", server_move_views.move_server, name="move_server"),
     path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
-    path("t/<slug:slug>/exports/", exports.exports, name="exports"),
-    path(f"{ONE}export/", exports.connection_export, name="connection_export"),
-    path(EXPORT, exports.export, name="export"),
-    path(f"{EXPORT}poll/", exports.export_poll, name="export_poll"),
-    path(f"{EXPORT}end/", exports.end_export, name="end_export"),
-    path(f"{EXPORT}files/<uuid:file_id>/", exports.download_export, name="download_export"),
-    path(RECORDING, recordings.recording, name="recording"),
-    path(f"{RECORDING}start/", recordings.start, name="start_recording"),
-    path(f"{RECORDING}stop/", recordings.stop, name="stop_recording"),
-    path(f"{RECORDING}delete/", recordings.delete, name="delete_recording"),
-    path(f"{RECORDING}<uuid:call_id>/", recordings.call, name="recorded_call"),
+    path("t/<slug:slug>/exports/", export_views.exports, name="exports"),
+    path(f"{ONE}export/", export_views.connection_export, name="connection_export"),
+    path(EXPORT, export_views.export, name="export"),
+    path(f"{EXPORT}poll/", export_views.export_poll, name="export_poll"),
+    path(f"{EXPORT}end/", export_views.end_export, name="end_export"),
+    path(f"{EXPORT}files/<uuid:file_id>/", export_views.download_export, name="download_export"),
+    path(RECORDING, recording_views.recording, name="recording"),
+    path(f"{RECORDING}start/", recording_views.start, name="start_recording"),
+    path(f"{RECORDING}stop/", recording_views.stop, name="stop_recording"),
+    path(f"{RECORDING}delete/", recording_views.delete, name="delete_recording"),
+    path(f"{RECORDING}<uuid:call_id>/", recording_views.call, name="recorded_call"),
     path(RUN, views.run, name="run"),
     path(f"{RUN}poll/", views.run_poll, name="run_poll"),
     path(f"{RUN}cancel/", views.cancel_run, name="cancel_run"),

@@ -23,7 +23,7 @@ from portal.dashboard import disconnection
 from portal.dashboard.connection_page import ConnectionPage, connection_page, connections_for_page
 from portal.dashboard.forms import ConnectionFilter
 from portal.dashboard.home_page import home_page
-from portal.dashboard.run_page import RunPage, run_page
+from portal.dashboard.run_page import RunPage, run_page, runs_for_page
 from portal.dashboard.summaries import summary_of
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
@@ -88,7 +88,7 @@ def _disconnect_page(request: MemberRequest, connection_id: UUID) -> str:
 @step_up_required(_disconnect_page)
 @limited(limits.CONNECTION_SETTING)
 def disconnect(request: MemberRequest, connection_id: UUID) -> HttpResponse:
-    """What it means, and then the deed. One that is disconnected already says so on its page."""
+    """A page that says what disconnecting means; sending it disconnects. One that is disconnected already leads back."""
     connection = get_own_or_404(request, Connection, id=connection_id)
     if request.method == "POST":
         was_setup = connection.state == ConnectionState.SETUP
@@ -148,9 +148,7 @@ def cancel_run(request: MemberRequest, connection_id: UUID, run_id: UUID) -> Htt
 
 
 def _run(request: MemberRequest, connection_id: UUID, run_id: UUID) -> SyncRun:
-    return get_own_or_404(
-        request, SyncRun.objects.select_related("connection"), id=run_id, connection_id=connection_id
-    )
+    return get_own_or_404(request, runs_for_page(), id=run_id, connection_id=connection_id)
 
 
 def _run_context(request: MemberRequest, page: RunPage) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str]) -> int:
     return code
 
 
-SIMULATOR_PORTS = 10  # its pages take the port after ours; each simulator's doors follow
+SIMULATOR_PORTS = 10  # its pages take the port after ours; the ports of each simulator follow
 
 
 class Start:

@@ -43,7 +43,7 @@ ASKED_FOR_BY_ANYBODY = {
 
 
 @dataclass(frozen=True)
-class House:
+class PortalSite:
     """What mails call the portal; allauth would take the name from the request's Host header."""
 
     name: str
@@ -98,10 +98,10 @@ class AccountAdapter(DefaultAccountAdapter):
             key: value.replace(request_origin, ours) if isinstance(value, str) else value
             for key, value in context.items()
         }
-        house = House("Pilotage", urlsplit(settings.ORIGIN).netloc)
+        site = PortalSite("Pilotage", urlsplit(settings.ORIGIN).netloc)
         if not self._has_budget(template_prefix, email):
             return
-        super().send_mail(template_prefix, email, {**words, "current_site": house})
+        super().send_mail(template_prefix, email, {**words, "current_site": site})
 
     def _has_budget(self, template_prefix: str, email: str) -> bool:
         """Warnings about a sign-in have a budget of their own, which no flood of other mail uses up.

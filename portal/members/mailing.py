@@ -1,4 +1,4 @@
-"""Mails that people here wait for: what a message is about, and what became of it. The room that sends mail plugs in."""
+"""Mails that people here wait for: what a message is about, and what became of it (portal/notices registers who knows)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _look_up: Callable[[Collection[UUID]], Mapping[UUID, Delivery]] | None = None
 
 
 def connect_deliveries(look_up: Callable[[Collection[UUID]], Mapping[UUID, Delivery]]) -> None:
-    """Called while the apps load, by the room that sends mail."""
+    """Called while the apps load, by portal/notices, which sends mail."""
     global _look_up
     _look_up = look_up
 

@@ -74,7 +74,7 @@ def suspend(request: HttpRequest, page: str, *, by_confirmation: bool = False) -
     others = {key: each for key, each in _kept(request).items() if time.time() - each["at"] < KEPT_SECONDS}
     entry = {"at": time.time(), "page": page, "sealed": base64.b64encode(sealed).decode()}
     request.session[IN_SESSION] = dict([*others.items(), (number, entry)][-MOST:])
-    return reverse("resume", args=[number])
+    return reverse("resume_request", args=[number])
 
 
 def pending(request: HttpRequest, number: str) -> PendingRequest | None:
@@ -111,7 +111,7 @@ def resume(request: HttpRequest, address: str) -> HttpResponse | None:
         match = resolve(urlsplit(address).path)
     except Resolver404:
         return None
-    if match.view_name != "resume":
+    if match.view_name != "resume_request":
         return None
     number = match.kwargs["number"]
     pending_request = pending(request, number)

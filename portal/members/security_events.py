@@ -76,7 +76,7 @@ def notify_security(whom: User | str, event: str, **details: Any) -> None:
         logger.warning("no mail about %s: enough of them were sent to this address within the hour", event)
     except KeyUnavailable:
         # An installation whose first worker has not run yet: its first admin sets a password all the same.
-        logger.exception("no mail about %s: the house has no key yet", event)
+        logger.exception("no mail about %s: the portal has no key yet", event)
 
 
 def _actor(user: User, request: HttpRequest | None) -> Actor:

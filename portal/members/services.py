@@ -289,7 +289,7 @@ def withdraw_invitations_of(user_id: int, tenant_id: UUID | None = None) -> None
 
 
 def _inviter_may_still_give(invitation: Invitation) -> bool:
-    """Whether its inviter may still give that role: as a member, as an admin of the house, or as the portal itself."""
+    """Whether its inviter may still give that role: as a member, as an admin of the portal, or as the portal itself."""
     if invitation.inviter_id is None:
         return True
     admins = User.objects.filter(staff_role__in=StaffRole.that_can(StaffAction.CHANGE), is_active=True)

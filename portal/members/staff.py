@@ -1,4 +1,4 @@
-"""Staff as admins make, change and remove them: a role of the house, for people who need belong to no tenant."""
+"""Staff as admins make, change and remove them: a role in the portal itself, for people who need belong to no tenant."""
 
 from __future__ import annotations
 

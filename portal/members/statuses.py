@@ -179,7 +179,7 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         JobState.PARKED: REFUSED,
         JobState.CANCELLED: Status(Colour.QUIET, "circle-minus"),
     },
-    # By their values: the room of mails lies above this one.
+    # By their values: portal/notices, which defines them, lies in a higher layer and cannot be imported here.
     "notices.OutgoingMail.state": {"queued": QUEUED, "sent": GOOD, "refused": REFUSED, "failed": REFUSED},
     # -- what pages work out themselves --------------------------------------------------------------------------------
     "delivery": {

@@ -1,4 +1,4 @@
-"""Mail that waits to be sent, sealed for the house as it may let somebody in, and the kinds of errors that are mailed."""
+"""Mail that waits to be sent, sealed with the system key as it may let somebody in, and the kinds of errors that are mailed."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from portal.onboarding.consents import Consent, address_of, consent_of, masked
 from portal.onboarding.marks import ask_check, provider_of
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.progress import sentence
-from portal.onboarding.services import lay_out
+from portal.onboarding.services import create_onboarding
 from portal.rate_limits import limits
 from portal.rate_limits.limits import Scope
 from portal.rate_limits.spending import spend
@@ -81,7 +81,7 @@ class ActivationPage:
         return self.row.state == ActivationState.DECIDED
 
     @property
-    def is_watched(self) -> bool:
+    def should_poll(self) -> bool:
         """A worker is at it, or is laying out the checklists."""
         if self.row.state in (ActivationState.ASKED, ActivationState.DECIDING):
             return True
@@ -168,7 +168,7 @@ def go_on(lease: TenantLease) -> None:
         has_one = Onboarding.objects.values("connection_id")
         for connection in Connection.objects.filter(id__in=request.opened.values()).exclude(id__in=has_one):
             provider = provider_of(connection)
-            onboarding = lay_out(connection)
+            onboarding = create_onboarding(connection)
             name = provider.activation.credential if provider.activation else ""
             for checkpoint in provider.checkpoints(connection.auth_method):
                 if name in checkpoint.fields:

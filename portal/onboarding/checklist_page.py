@@ -14,6 +14,7 @@ from django.utils import timezone
 from connections.spec.checklist import Inference, LogProbe, MarkState, Probe
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import CredentialField
+from connections.sync import faults
 from connections.sync.counts import runs_with_counts
 from connections.sync.models import CONCLUDING_TIME, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
@@ -62,11 +63,15 @@ class ChecklistPage:
         return [step for step in self.progress.steps if step.is_pending]
 
     @property
-    def is_watched(self) -> bool:
+    def should_poll(self) -> bool:
         """Something is under way whose end the page should show by itself."""
-        if self.has_left:
+        if self.connection.is_disconnected:
             return False
-        return bool(self.pending) or self.is_exchanging or bool(self.latest_run and self.latest_run.run.is_moving)
+        return (
+            bool(self.pending)
+            or self.is_exchanging
+            or bool(self.latest_run and self.latest_run.run.is_active_or_just_ended)
+        )
 
     @property
     def pace(self) -> str:
@@ -74,9 +79,9 @@ class ChecklistPage:
         return "5s" if self.asked_again_at else "700ms"
 
     @property
-    def has_left(self) -> bool:
-        """Disconnected: the list is kept to look at."""
-        return self.connection.is_disconnected
+    def is_company_in_doubt(self) -> bool:
+        """Nothing is read until the company is proved, or an owner says that it is still the same."""
+        return self.connection.fault in faults.COMPANY_FAULTS
 
     @property
     def is_exchanging(self) -> bool:
@@ -195,7 +200,7 @@ class ChecklistPage:
     @property
     def fingerprint(self) -> str:
         """Changes when anything on the page does."""
-        parts = [self.connection.state, str(self.is_slow), str(self.is_watched), str(self.asked_again_at)]
+        parts = [self.connection.state, str(self.is_slow), str(self.should_poll), str(self.asked_again_at)]
         parts += [
             f"{step.checkpoint.slug} {step.state} {step.mark.asked_at} {step.mark.checked_at} {step.obstacle}"
             for step in self.progress.steps

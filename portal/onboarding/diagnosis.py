@@ -8,12 +8,12 @@ from uuid import UUID
 from connections.jobs.lease import TenantLease
 from connections.spec.checklist import Attestation, Inference, LogProbe, MarkState, Probe
 from connections.spec.errors import CallFailed
-from connections.spec.faults import Acts, Fault
+from connections.spec.faults import Fault, Responsible
 from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import mark_broken, mark_healthy
-from portal.onboarding.marks import Proof, ask_check, checkpoint_of, complete, marks_of, provider_of, record
+from portal.onboarding.marks import CheckpointResult, ask_check, checkpoint_of, complete, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
 
 
@@ -26,11 +26,13 @@ def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: s
     """Reopen a checkpoint for a fault. A connection whose company is in doubt stays in doubt."""
     record(
         mark=mark,
-        proof=Proof(MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id),
+        result=CheckpointResult(
+            MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id
+        ),
     )
     connection = mark.onboarding.connection
-    is_held = Connection.objects.filter(id=connection.id, fault__in=faults.HOLDING).exists()
-    if fault.acts is Acts.CUSTOMER and not is_held:
+    is_held = Connection.objects.filter(id=connection.id, fault__in=faults.COMPANY_FAULTS).exists()
+    if fault.responsible is Responsible.CUSTOMER and not is_held:
         mark_broken(connection=connection, fault=fault.code)
 
 
@@ -50,8 +52,8 @@ def run_ended(lease: TenantLease) -> None:
             if fault != run.fault
         ]
         for code, entry_id in codes:
-            fault = faults.find(provider=provider.slug, code=code)
-            if fault is not None and fault.acts is Acts.CUSTOMER and fault.checkpoint in marks:
+            fault = faults.resolve_fault(provider=provider.slug, code=code)
+            if fault is not None and fault.responsible is Responsible.CUSTOMER and fault.checkpoint in marks:
                 mark = marks[fault.checkpoint]
                 # What was checked after the run ended is newer than what the run knew.
                 is_outdated = mark.checked_at and run.ended_at and mark.checked_at > run.ended_at
@@ -65,7 +67,7 @@ def run_ended(lease: TenantLease) -> None:
             for mark in marks.values():
                 # Nobody but a person can say so, and a green run shows that what reopened it has passed.
                 if mark.state == MarkState.FAILING and isinstance(checkpoint_of(mark).proof, Attestation):
-                    record(mark=mark, proof=Proof(MarkState.INFERRED, "sync-read-all"))
+                    record(mark=mark, result=CheckpointResult(MarkState.INFERRED, "sync-read-all"))
         complete(marks)
 
 
@@ -95,5 +97,5 @@ def _heal(run: SyncRun) -> None:
     """
     connection = Connection.objects.get(id=run.connection_id)
     is_older = connection.fault_at is None or (run.started_at is not None and connection.fault_at < run.started_at)
-    if connection.state == ConnectionState.BROKEN and connection.fault not in faults.HOLDING and is_older:
+    if connection.state == ConnectionState.BROKEN and connection.fault not in faults.COMPANY_FAULTS and is_older:
         mark_healthy(connection=connection)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from connections.jobs.lease import TenantLease
 from connections.providers import registry
 from connections.spec.checklist import Inference, MarkState, Probe
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import Provider
 from connections.sync import faults
@@ -26,7 +26,7 @@ from portal.members.access import membership_of
 from portal.members.models import User
 from portal.members.permissions import Action
 from portal.onboarding import diagnosis
-from portal.onboarding.marks import Proof, ask_check, checkpoint_of, marks_of, provider_of, record
+from portal.onboarding.marks import CheckpointResult, ask_check, checkpoint_of, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.services import hold_reading
 
@@ -64,7 +64,7 @@ def start(*, mark: Mark, login: Login, session: str, actor: Actor) -> str:
             actor=actor,
         )
     except registry.AddressMissing:
-        raise ActionRefused(transport_faults.NO_ADDRESS.customer) from None
+        raise ActionRefused(transport_faults.NO_ADDRESS.customer_message) from None
 
 
 @dataclass(frozen=True)
@@ -144,11 +144,15 @@ def _ask(marks: Mapping[str, Mark], mark: Mark) -> None:
 
 def _explain(attempt: AuthorizationAttempt, marks: Mapping[str, Mark], mark: Mark) -> None:
     """The word on the checkpoint of the login, and where its fault is the customer's to mend, on the one it names."""
-    fault = faults.find(provider=attempt.connection.provider, code=attempt.reason_code)
-    if fault is None or fault.acts is not Acts.CUSTOMER or not fault.checkpoint:
-        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))
+    fault = faults.resolve_fault(provider=attempt.connection.provider, code=attempt.reason_code)
+    if fault is None or fault.responsible is not Responsible.CUSTOMER or not fault.checkpoint:
+        record(
+            mark=mark, result=CheckpointResult(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id)
+        )
         return
     blamed_mark = marks.get(fault.checkpoint, mark)
     diagnosis.fail(blamed_mark, fault, attempt.entry_id)
     if blamed_mark is not mark:
-        record(mark=mark, proof=Proof(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id))
+        record(
+            mark=mark, result=CheckpointResult(MarkState(mark.state), attempt.reason_code, entry_id=attempt.entry_id)
+        )

@@ -22,7 +22,7 @@ CHECK = "onboarding.check"
 
 
 @dataclass(frozen=True)
-class Proof:
+class CheckpointResult:
     """What a mark is about to say: the state, the sentence by its code, and where it can be looked up."""
 
     state: MarkState
@@ -108,16 +108,16 @@ def missing(connection: Connection, checkpoint: Checkpoint) -> list[CredentialFi
     return [field for field in fields if not field.optional and field.name not in stored]
 
 
-def record(*, mark: Mark, proof: Proof) -> None:
+def record(*, mark: Mark, result: CheckpointResult) -> None:
     """Append the evidence and move the mark. `since` moves only when the state does.
 
     Where a check was asked for since `mark` was read, its answer is still awaited: this one knows nothing of it.
     """
     now = timezone.now()
     keep(mark)
-    changed = mark.state != proof.state.value
-    append(mark=mark, proof=proof)
-    mark.state = proof.state.value
+    changed = mark.state != result.state.value
+    append(mark=mark, result=result)
+    mark.state = result.state.value
     mark.checked_at = now
     is_newer = Q(asked_at__gt=mark.asked_at) if mark.asked_at else Q(asked_at__isnull=False)
     checked_at = Case(When(is_newer, then=F("checked_at")), default=Value(now))
@@ -126,7 +126,7 @@ def record(*, mark: Mark, proof: Proof) -> None:
         mark.since = now
         values["since"] = now
     Mark.objects.filter(id=mark.id).update(**values)
-    if changed and proof.state.passes:
+    if changed and result.state.passes:
         ask_at_once(mark)
 
 
@@ -141,31 +141,31 @@ def ask_at_once(mark: Mark, *, is_typed: bool = False) -> None:
         enqueue(kind=CHECK, subject=mark_id, tenant_id=mark.tenant_id)
 
 
-def append(*, mark: Mark, proof: Proof) -> None:
+def append(*, mark: Mark, result: CheckpointResult) -> None:
     """Evidence by itself: the mark stays where it is, and a check that was asked for goes on."""
     keep(mark)
     Evidence(
         tenant_id=mark.tenant_id,
         mark=mark,
-        state=proof.state.value,
-        code=proof.code,
-        values=dict(proof.values),
-        actor_name=proof.actor_name,
-        entry_id=proof.entry_id,
-        provider_request_id=proof.provider_request_id,
+        state=result.state.value,
+        code=result.code,
+        values=dict(result.values),
+        actor_name=result.actor_name,
+        entry_id=result.entry_id,
+        provider_request_id=result.provider_request_id,
     ).save(force_insert=True)
 
 
-def infer(*, of: Connection, verified: Mark, marks: Mapping[str, Mark], proof: Proof) -> None:
+def infer(*, of: Connection, verified: Mark, marks: Mapping[str, Mark], result: CheckpointResult) -> None:
     """Move what the verified mark implies. A person's own word stays on record; the inference is added to it."""
     for checkpoint in provider_of(of).checkpoints(of.auth_method):
         if isinstance(checkpoint.proof, Inference) and checkpoint.proof.follows == verified.checkpoint:
             record(
                 mark=marks[checkpoint.slug],
-                proof=Proof(
+                result=CheckpointResult(
                     MarkState.INFERRED,
                     checkpoint.proof.code,
-                    entry_id=proof.entry_id,
-                    provider_request_id=proof.provider_request_id,
+                    entry_id=result.entry_id,
+                    provider_request_id=result.provider_request_id,
                 ),
             )

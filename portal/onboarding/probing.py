@@ -15,7 +15,7 @@ from connections.jobs.lease import TenantLease
 from connections.jobs.registry import Again
 from connections.spec.checklist import Checkpoint, Finding, LogProbe, MarkState, Probe, ProbeAnswer, SeenCertificate
 from connections.spec.errors import CallFailed, Unavailable
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.spec.operations import Arguments
 from connections.spec.proofs import MEANT
 from connections.spec.streams import BadPage
@@ -33,7 +33,7 @@ from connections.vault.services import mark_broken, mark_healthy
 from portal.notices.owners import mail_owners
 from portal.onboarding import diagnosis
 from portal.onboarding.marks import (
-    Proof,
+    CheckpointResult,
     append,
     ask_waiting,
     checkpoint_of,
@@ -64,7 +64,7 @@ class ConnectionAsker:
         self.client = Client(connection=connection, checkpoint=checkpoint)
         self.company_id = connection.company_id
         self.company_confirmed = connection.state != ConnectionState.SETUP
-        self.company_unproven = connection.fault in faults.HOLDING
+        self.company_unproven = connection.fault in faults.COMPANY_FAULTS
         self.held_since = connection.fault_at
         self.auth_method = connection.auth_method
         self.settings: Mapping[str, str] = connection.settings
@@ -146,7 +146,8 @@ def check(lease: TenantLease) -> Again | None:
             # What was found since it was asked for, by whatever else, stays its last word.
             is_open = mark.asked_at and (mark.checked_at is None or mark.checked_at < mark.asked_at)
             if is_open and Evidence.objects.filter(mark=mark, at__gte=mark.asked_at).exists():
-                record(mark=mark, proof=Proof(_keep(mark), NO_WORD))  # it was being asked again, and is not any more
+                # It was being asked again, and is not any more.
+                record(mark=mark, result=CheckpointResult(_keep(mark), NO_WORD))
             Mark.objects.filter(id=mark.id).update(checked_at=mark.asked_at)
         return None
     asker = ConnectionAsker(connection, checkpoint.slug)
@@ -170,7 +171,7 @@ def _outdated(asker: ConnectionAsker) -> Again | None:
     An answer that the old access got says nothing of the company that the new one opens.
     """
     connection = Connection.objects.get(id=asker.connection.id)
-    if connection.fault not in faults.HOLDING:
+    if connection.fault not in faults.COMPANY_FAULTS:
         return None
     now = timezone.now()
     newest = Grant.objects.for_connection(connection).values_list("generation", flat=True).first()
@@ -191,17 +192,17 @@ def _record_finding(
     mark: Mark, marks: dict[str, Mark], checkpoint: Checkpoint, finding: Finding, asker: ConnectionAsker
 ) -> None:
     connection = asker.connection
-    proof = Proof(
+    result = CheckpointResult(
         finding.state,
         finding.code,
         finding.values,
         entry_id=asker.entry_id,
         provider_request_id=asker.provider_request_id,
     )
-    record(mark=mark, proof=proof)
+    record(mark=mark, result=result)
     marks[mark.checkpoint] = mark
     connection.refresh_from_db()
-    is_held = connection.fault in faults.HOLDING
+    is_held = connection.fault in faults.COMPANY_FAULTS
     if not finding.state.passes:
         if "bound_id" in finding.values:
             mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)
@@ -212,8 +213,8 @@ def _record_finding(
             _tell_owners(connection, mark, finding, is_news=before.count() == 1)
         return
     if finding.state is MarkState.VERIFIED:
-        infer(of=connection, verified=mark, marks=marks, proof=proof)
-    fault = faults.find(provider=connection.provider, code=connection.fault)
+        infer(of=connection, verified=mark, marks=marks, result=result)
+    fault = faults.resolve_fault(provider=connection.provider, code=connection.fault)
     opens_again = checkpoint.opens or (fault is not None and fault.checkpoint == checkpoint.slug)
     if finding.proves_company if is_held else opens_again:
         _mended(connection)
@@ -254,7 +255,7 @@ def _refused(
 ) -> Again | None:
     """A refused probe fails the checkpoint its fault names, which need not be the one that was asked about."""
     # Not this checkpoint's fault, or nobody's: it stays what it was, and says why it could not be checked.
-    unchanged_proof = Proof(
+    unchanged_result = CheckpointResult(
         _keep(mark), failed.fault.code, entry_id=failed.entry_id, provider_request_id=failed.provider_request_id
     )
     with lease.scope():
@@ -262,20 +263,20 @@ def _refused(
         if (again := _again(mark, failed)) is not None:
             is_said = (
                 failed.asked_again_at is not None
-                or Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=unchanged_proof.code).exists()
+                or Evidence.objects.filter(mark=mark, at__gte=mark.asked_at, code=unchanged_result.code).exists()
             )
             if not is_said:
-                append(mark=mark, proof=unchanged_proof)
+                append(mark=mark, result=unchanged_result)
             return again
         blamed = marks.get(failed.fault.checkpoint)
-        blames_customer = failed.fault.acts is Acts.CUSTOMER and not isinstance(failed, Unavailable)
+        blames_customer = failed.fault.responsible is Responsible.CUSTOMER and not isinstance(failed, Unavailable)
         if blamed is not None and blames_customer:
             diagnosis.fail_mark(mark=blamed, failed=failed)
             if blamed.id == mark.id:
                 return None
-        passes = isinstance(failed, Unavailable) and failed.fault.acts is not Acts.CUSTOMER
+        passes = isinstance(failed, Unavailable) and failed.fault.responsible is not Responsible.CUSTOMER
         passes = passes and failed.fault.code not in TELLING
-        record(mark=mark, proof=replace(unchanged_proof, code=NO_WORD) if passes else unchanged_proof)
+        record(mark=mark, result=replace(unchanged_result, code=NO_WORD) if passes else unchanged_result)
     return None
 
 
@@ -283,7 +284,11 @@ def _again(mark: Mark, failed: CallFailed) -> Again | None:
     """When to ask once more: what was refused just now, or trouble that passes soon and that nobody need do anything about."""
     if failed.asked_again_at is not None:
         return Again(failed.asked_again_at, failed.fault.code)
-    if not isinstance(failed, Unavailable) or failed.fault.acts is Acts.CUSTOMER or mark.asked_at is None:
+    if (
+        not isinstance(failed, Unavailable)
+        or failed.fault.responsible is Responsible.CUSTOMER
+        or mark.asked_at is None
+    ):
         return None
     due_at = max(failed.retry_at, timezone.now() + (PAUSE if failed.entry_id else PAUSE_OF_LOOKS))
     return Again(due_at, failed.fault.code) if due_at < mark.asked_at + PATIENCE else None
@@ -293,4 +298,4 @@ def gave_up(lease: TenantLease) -> None:
     """The job was parked: stop the page's waiting and say so."""
     mark = Mark.objects.select_related("onboarding__connection").filter(id=lease.subject).first()
     if mark is not None:
-        record(mark=mark, proof=Proof(_keep(mark), "check-gave-up"))
+        record(mark=mark, result=CheckpointResult(_keep(mark), "check-gave-up"))

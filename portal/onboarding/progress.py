@@ -124,7 +124,7 @@ class Progress:
     def turn(self) -> Text:
         """Whose turn it is."""
         if self.is_withdrawn:
-            return transport_faults.AUTH_METHOD_WITHDRAWN.customer
+            return transport_faults.AUTH_METHOD_WITHDRAWN.customer_message
         if self.current is None:
             return _("Everything is done.")
         return _("Turn of: %(who)s") % {"who": self.current.checkpoint.who}
@@ -186,5 +186,5 @@ def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
     for ours in (SENTENCES, authorization.MESSAGES):
         if code in ours:
             return str(ours[code])
-    fault = faults.find(provider=provider.slug, code=code)
-    return str(fault.customer) if fault is not None else code
+    fault = faults.resolve_fault(provider=provider.slug, code=code)
+    return str(fault.customer_message) if fault is not None else code

@@ -17,7 +17,13 @@ from connections.spec.provider import CredentialField
 from connections.tenancy import audit
 from connections.tenancy.scope import Actor
 from connections.vault.models import Connection, ConnectionState
-from connections.vault.services import ActionRefused, destroy_secrets, hold_open, refuse_changed, store_settings
+from connections.vault.services import (
+    ActionRefused,
+    destroy_secrets,
+    lock_unless_disconnected,
+    refuse_changed,
+    store_settings,
+)
 from portal.notices.owners import mail_owners
 from portal.onboarding.credentials import address_fields, clean_value
 from portal.onboarding.marks import provider_of
@@ -70,7 +76,7 @@ def move(*, connection: Connection, values: Mapping[str, str], actor: Actor) -> 
     provider = provider_of(connection)
     with transaction.atomic():
         hold_reading(connection=connection, actor=actor)
-        hold_open(connection)
+        lock_unless_disconnected(connection)
         refuse_changed(connection)
         destroy_secrets(connection=connection)
         store_settings(

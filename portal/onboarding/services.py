@@ -22,7 +22,7 @@ from connections.vault.services import (
     confirm_pins,
     doubt_company,
     forget_tokens,
-    hold_open,
+    lock_unless_disconnected,
     mark_healthy,
     open_connection,
     refuse_changed,
@@ -31,7 +31,7 @@ from connections.vault.services import (
 from connections.vault.states import STANDING_OR_PAUSED
 from portal.onboarding.credentials import CleanCredentials, address_fields, save_values
 from portal.onboarding.marks import (
-    Proof,
+    CheckpointResult,
     ask_at_once,
     ask_check,
     ask_waiting,
@@ -47,14 +47,16 @@ SERVER_CHANGED = "server-changed"
 
 
 def begin(*, tenant: Tenant, provider: str, environment: str, auth_method: str = "", actor: Actor) -> Onboarding:
-    """Open a connection and its checklist, every mark open. `way`: '' is the one we recommend. Raises ActionRefused."""
+    """Open a connection and its checklist, every mark open. `auth_method`: '' is the one we recommend. Raises
+    ActionRefused.
+    """
     connection = open_connection(
         tenant=tenant, provider=provider, environment=environment, auth_method=auth_method, actor=actor
     )
-    return lay_out(connection)
+    return create_onboarding(connection)
 
 
-def lay_out(connection: Connection) -> Onboarding:
+def create_onboarding(connection: Connection) -> Onboarding:
     """The checklist of a new connection, every mark open. Needs the tenant's scope."""
     onboarding = Onboarding(tenant_id=connection.tenant_id, connection=connection)
     onboarding.save(force_insert=True)
@@ -77,7 +79,7 @@ def attest(*, mark: Mark, actor: Actor) -> None:
     if mark.state == MarkState.FAILING and isinstance(checkpoint.proof, Probe):
         raise ActionRefused(_("We found that this fails. Put it right, then have it checked again."))
     code = checkpoint.proof.code if isinstance(checkpoint.proof, Attestation) else "said-so"
-    record(mark=mark, proof=Proof(MarkState.ATTESTED, code, {"who": actor.name}, actor_name=actor.name))
+    record(mark=mark, result=CheckpointResult(MarkState.ATTESTED, code, {"who": actor.name}, actor_name=actor.name))
     _look_whether_complete(mark)
     audit.record(
         tenant_id=mark.tenant_id,
@@ -102,7 +104,7 @@ def store_credentials(*, credentials: CleanCredentials, actor: Actor) -> None:
         if credentials.changes_access:
             hold_reading(connection=connection, actor=actor)
             forget_tokens(connection)
-        hold_open(connection)
+        lock_unless_disconnected(connection)
         refuse_changed(connection)
         ask_at_once(mark, is_typed=True)
         save_values(credentials=credentials, actor=actor)
@@ -125,7 +127,7 @@ def reopen_for_server(connection: Connection, *, but: Mark | None = None) -> Non
         names_server = bool(addresses & set(checkpoint.fields))
         if names_server or checkpoint.pins or checkpoint.confirm or secret & set(checkpoint.fields):
             if mark.state != MarkState.OPEN:
-                record(mark=mark, proof=Proof(MarkState.OPEN, SERVER_CHANGED))
+                record(mark=mark, result=CheckpointResult(MarkState.OPEN, SERVER_CHANGED))
             if names_server and not secret & set(checkpoint.fields):
                 ask_check(mark=mark)  # the others wait for what is entered or compared anew
 
@@ -138,7 +140,7 @@ def hold_reading(*, connection: Connection, actor: Actor) -> None:
     state = Connection.objects.values_list("state", flat=True).get(id=connection.id)
     if state not in STANDING_OR_PAUSED:
         return
-    # The run's rows first, as a page's transaction takes them.
+    # The run's rows are locked before the connection's, in the order in which a sync that writes a page locks them.
     cancel_active(connection=connection, actor=actor)
     doubt_company(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
 
@@ -166,7 +168,7 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
     if not checkpoint.confirm or latest is None:
         raise ActionRefused(_("There is nothing to confirm yet. Check it first."))
     _refuse_unseen(latest, evidence, connection)
-    confirmation = Proof(
+    confirmation = CheckpointResult(
         MarkState.VERIFIED,
         {**MEANT, **checkpoint.meant}.get(latest.code, latest.code),
         latest.values,
@@ -177,7 +179,7 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
     if "company_id" in latest.values:
         _confirm_company(mark, confirmation, actor)
     else:
-        record(mark=mark, proof=confirmation)
+        record(mark=mark, result=confirmation)
         audit.record(
             tenant_id=mark.tenant_id,
             actor=actor,
@@ -207,7 +209,7 @@ def _to_confirm(mark: Mark) -> Evidence | None:
         Evidence.objects.filter(mark=mark, state=MarkState.UNCONFIRMED).exclude(values={}).order_by("at", "id").last()
     )
     connection = mark.onboarding.connection
-    if evidence is not None and "company_id" in evidence.values and connection.fault in faults.HOLDING:
+    if evidence is not None and "company_id" in evidence.values and connection.fault in faults.COMPANY_FAULTS:
         is_of_today = evidence.code in MEANT and (connection.fault_at is None or evidence.at >= connection.fault_at)
         return evidence if is_of_today else None
     return evidence
@@ -215,7 +217,7 @@ def _to_confirm(mark: Mark) -> Evidence | None:
 
 def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connection) -> None:
     """Raises ActionRefused where the page showed something else than what waits now."""
-    is_held = connection.fault in faults.HOLDING
+    is_held = connection.fault in faults.COMPANY_FAULTS
     if evidence_id == str(latest.id) or evidence_id is None or (not evidence_id and not is_held):
         return
     # Where it reads the same it is the same; while reading is held, only what was found since the access was changed counts.
@@ -224,9 +226,9 @@ def _refuse_unseen(latest: Evidence, evidence_id: str | None, connection: Connec
         raise ActionRefused(_("Something else was found since your page was shown. Look once more, then confirm."))
 
 
-def _confirm_company(mark: Mark, confirmation: Proof, actor: Actor) -> None:
+def _confirm_company(mark: Mark, confirmation: CheckpointResult, actor: Actor) -> None:
     connection = mark.onboarding.connection
-    before, is_held = connection.company_id, connection.fault in faults.HOLDING
+    before, is_held = connection.company_id, connection.fault in faults.COMPANY_FAULTS
     bound = bind_company(
         connection=connection,
         company_id=confirmation.values["company_id"],
@@ -234,7 +236,7 @@ def _confirm_company(mark: Mark, confirmation: Proof, actor: Actor) -> None:
     )
     if not bound:
         raise ActionRefused(_("This connection belongs to another company already."))
-    record(mark=mark, proof=confirmation)
+    record(mark=mark, result=confirmation)
     mark_healthy(connection=connection)
     connection.refresh_from_db(fields=["state", "fault"])
     audit.record(

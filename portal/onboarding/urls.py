@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.onboarding import activations, callbacks, views
+from portal.onboarding import activation_views, callback_views, views
 
 AT = "t/<slug:slug>/c/<uuid:connection_id>/checklist/"
 ONE = f"{AT}<slug:checkpoint>/"
 ACTIVATION = "t/<slug:slug>/activations/<uuid:activation_id>/"
 
 urlpatterns = [
-    path("t/<slug:slug>/connect/<slug:provider_slug>/", views.before, name="before"),
+    path("t/<slug:slug>/connect/<slug:provider_slug>/", views.start_connection, name="start_connection"),
     path(AT, views.checklist, name="checklist"),
     path("t/<slug:slug>/c/<uuid:connection_id>/checklist-poll/", views.checklist_poll, name="checklist_poll"),
     path(ONE, views.checkpoint, name="checkpoint"),
-    path(f"{ONE}attest/", views.attest, name="attest"),
-    path(f"{ONE}check/", views.check, name="check"),
-    path(f"{ONE}fields/", views.fields, name="fields"),
-    path(f"{ONE}confirm/", views.confirm, name="confirm"),
-    path(f"{ONE}connect/<slug:login>/", views.connect, name="connect"),
-    path("callback/<slug:provider_slug>/", callbacks.callback, name="callback"),
+    path(f"{ONE}attest/", views.attest_checkpoint, name="attest_checkpoint"),
+    path(f"{ONE}check/", views.check_checkpoint, name="check_checkpoint"),
+    path(f"{ONE}fields/", views.submit_credentials, name="submit_credentials"),
+    path(f"{ONE}confirm/", views.confirm_checkpoint, name="confirm_checkpoint"),
+    path(f"{ONE}connect/<slug:login>/", views.start_login, name="start_login"),
+    path("callback/<slug:provider_slug>/", callback_views.callback, name="callback"),
     path(
         "callback/<slug:provider_slug>/activation/<slug:environment>/",
-        callbacks.activation_arrived,
+        callback_views.activation_arrived,
         name="activation_arrived",
     ),
-    path(ACTIVATION, activations.activation, name="activation"),
-    path(f"{ACTIVATION}poll/", activations.activation_poll, name="activation_poll"),
-    path(f"{ACTIVATION}decide/", activations.decide_activation, name="decide_activation"),
-    path(f"{ACTIVATION}consent/", activations.ask_consent, name="ask_consent"),
-    path("activations/consent/<str:token>/", activations.activation_consent, name="activation_consent"),
+    path(ACTIVATION, activation_views.activation, name="activation"),
+    path(f"{ACTIVATION}poll/", activation_views.activation_poll, name="activation_poll"),
+    path(f"{ACTIVATION}decide/", activation_views.decide_activation, name="decide_activation"),
+    path(f"{ACTIVATION}consent/", activation_views.ask_consent, name="ask_consent"),
+    path("activations/consent/<str:token>/", activation_views.activation_consent, name="activation_consent"),
 ]

@@ -23,7 +23,6 @@ from connections.spec.provider import Provider
 from connections.sync import faults
 from connections.transport.limits.circuit_breaker import trouble_since
 from connections.vault.keys import KeyUnavailable
-from connections.vault.models import ConnectionState
 from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
@@ -31,12 +30,12 @@ from portal.members.polling import render_if_changed
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import activation_requests, logins, services
 from portal.onboarding.activation_requests import NO_KEYS
-from portal.onboarding.callbacks import unreferred
+from portal.onboarding.callback_views import no_referrer
 from portal.onboarding.checklist_page import ChecklistPage, checklist_page
 from portal.onboarding.forms import BeginForm, CredentialsForm, FieldsForm
-from portal.onboarding.lookups import get_mark_or_404, get_onboarding_or_404
 from portal.onboarding.marks import checkpoint_of, provider_of
 from portal.onboarding.models import Onboarding
+from portal.onboarding.shortcuts import get_mark_or_404, get_onboarding_or_404
 from portal.rate_limits import limits
 from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by
@@ -46,7 +45,7 @@ from portal.rate_limits.spending import RateLimited
 @require_http_methods(["GET", "HEAD", "POST"])
 @member(Action.CONNECT)
 @limited(limits.NEW_CONNECTION, by_view=True)
-def before(request: MemberRequest, provider_slug: str) -> HttpResponse:
+def start_connection(request: MemberRequest, provider_slug: str) -> HttpResponse:
     """What a person should know before they begin; sending it opens the connection."""
     provider = registry.find(provider_slug)
     if provider is None or not registry.environments(provider):
@@ -71,7 +70,7 @@ def before(request: MemberRequest, provider_slug: str) -> HttpResponse:
     auth_methods = [(grant, provider.checkpoints(grant.name)) for grant in provider.grants]
     links = [(side, link, urlsplit(link).netloc) for side, link in activation_requests.links(provider)]
     context = {"provider": provider, "form": form, "auth_methods": auth_methods, "links": links}
-    return render(request, "onboarding/before.html", context)
+    return render(request, "onboarding/start_connection.html", context)
 
 
 @require_GET
@@ -79,7 +78,7 @@ def before(request: MemberRequest, provider_slug: str) -> HttpResponse:
 @member(Action.VIEW)
 def checklist(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """The whole list with the current checkpoint open."""
-    return _show(request, checklist_page(get_onboarding_or_404(request, connection_id)), own_page=False)
+    return _show(request, checklist_page(get_onboarding_or_404(request, connection_id)), is_checkpoint_page=False)
 
 
 @require_GET
@@ -90,7 +89,7 @@ def checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> 
     onboarding = get_onboarding_or_404(request, connection_id)
     if not provider_of(onboarding.connection).offers(onboarding.connection.auth_method):
         return redirect("checklist", request.tenant.slug, connection_id)
-    return _show(request, _checklist_page_at(onboarding, checkpoint), own_page=True)
+    return _show(request, _checklist_page_at(onboarding, checkpoint), is_checkpoint_page=True)
 
 
 @require_GET
@@ -104,7 +103,7 @@ def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     return render_if_changed(
         request,
         "onboarding/poll.html",
-        lambda: _context(request, page, own_page=bool(open_slug)),
+        lambda: _context(request, page, is_checkpoint_page=bool(open_slug)),
         fingerprint=page.fingerprint,
     )
 
@@ -112,7 +111,7 @@ def checklist_poll(request: MemberRequest, connection_id: UUID) -> HttpResponse:
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
-def attest(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+def attest_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     mark = get_mark_or_404(request, connection_id, checkpoint)
     try:
         services.attest(mark=mark, actor=request.user.actor)
@@ -125,7 +124,7 @@ def attest(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Http
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECK)
-def check(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+def check_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """Queue the probe that answers for this checkpoint: its own, or that of the one it is inferred from."""
     mark = get_mark_or_404(request, connection_id, checkpoint)
     proof = checkpoint_of(mark).proof
@@ -142,7 +141,7 @@ def check(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpR
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP, by_view=True)
-def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+def submit_credentials(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     """Take what is typed in: secrets sealed, all checked, or refused at its field; a secret is not shown again."""
     mark = get_mark_or_404(request, connection_id, checkpoint)
     if not checkpoint_of(mark).fields:
@@ -173,14 +172,14 @@ def fields(request: MemberRequest, connection_id: UUID, checkpoint: str) -> Http
                 what = ", ".join(map(str, form.credentials.left_out))
                 messages.info(request, _("We left out what is no part of the value: %(what)s.") % {"what": what})
             return _to_checkpoint(request, connection_id, checkpoint)
-    return _show(request, page, own_page=True, form=form)
+    return _show(request, page, is_checkpoint_page=True, form=form)
 
 
 @require_POST
-@unreferred
+@no_referrer
 @member(Action.CONNECT)
 @limited(limits.LOGIN_BEGUN)
-def connect(request: MemberRequest, connection_id: UUID, checkpoint: str, login: str) -> HttpResponse:
+def start_login(request: MemberRequest, connection_id: UUID, checkpoint: str, login: str) -> HttpResponse:
     """A page that leads to the provider's login page: our content policy lets no form go elsewhere, nor be sent on."""
     mark = get_mark_or_404(request, connection_id, checkpoint)
     provider_login = logins.login_of(mark, login)
@@ -201,16 +200,16 @@ def connect(request: MemberRequest, connection_id: UUID, checkpoint: str, login:
         "provider": provider_of(mark.onboarding.connection),
         "checkpoint": checkpoint_of(mark),
     }
-    return render(request, "onboarding/departure.html", context)
+    return render(request, "onboarding/start_login.html", context)
 
 
 @require_POST
 @member(Action.CONNECT)
 @limited(limits.CHECKLIST_STEP)
-def confirm(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+def confirm_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
     compared = request.POST.get("compared", "").split()
     mark = get_mark_or_404(request, connection_id, checkpoint)
-    if mark.onboarding.connection.fault in faults.HOLDING and not checkpoint_of(mark).pins:
+    if mark.onboarding.connection.fault in faults.COMPANY_FAULTS and not checkpoint_of(mark).pins:
         if not request.membership.can(Action.CONFIRM_COMPANY):
             messages.error(request, _("Only an owner of your company can say that these are still its books."))
             return _to_checkpoint(request, connection_id, checkpoint)
@@ -235,32 +234,31 @@ def _checklist_page_at(onboarding: Onboarding, slug: str) -> ChecklistPage:
 
 
 def _show(
-    request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, page: ChecklistPage, *, is_checkpoint_page: bool, form: FieldsForm | None = None
 ) -> HttpResponse:
-    return render(request, "onboarding/checklist.html", _context(request, page, own_page=own_page, form=form))
+    return render(
+        request, "onboarding/checklist.html", _context(request, page, is_checkpoint_page=is_checkpoint_page, form=form)
+    )
 
 
 def _context(
-    request: MemberRequest, page: ChecklistPage, *, own_page: bool, form: FieldsForm | None = None
+    request: MemberRequest, page: ChecklistPage, *, is_checkpoint_page: bool, form: FieldsForm | None = None
 ) -> dict[str, Any]:
     step = page.open_step
     return {
         "checklist_page": page,
-        "own_words": _own_words(page.progress.provider, step.checkpoint.slug) if step else "",
+        "provider_template": _provider_template(page.progress.provider, step.checkpoint.slug) if step else "",
         "progress": page.progress,
         "connection": page.connection,
         "provider": page.progress.provider,
-        "own_page": own_page,
+        "is_checkpoint_page": is_checkpoint_page,
         "form": form or (_form(page) if page.fields else None),
-        "may_confirm": page.connection.fault not in faults.HOLDING or request.membership.can(Action.CONFIRM_COMPANY),
-        "may_act": request.membership.can(Action.CONNECT) and not page.has_left,
-        "may_remove": page.connection.state == ConnectionState.SETUP and request.membership.can(Action.DISCONNECT),
         "proved": recently_proved(request),
         "trouble_since": trouble_since(page.connection),
     }
 
 
-def _own_words(provider: Provider, checkpoint: str) -> str:
+def _provider_template(provider: Provider, checkpoint: str) -> str:
     """The template with the provider's own text for this checkpoint, '' where there is none."""
     name = f"providers/{provider.slug}/{checkpoint}.html"
     try:

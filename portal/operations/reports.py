@@ -25,7 +25,7 @@ from portal.env import BASE_DIR
 
 logger = logging.getLogger(__name__)
 
-OURS = tuple(f"{BASE_DIR}/{room}/" for room in ("portal", "connections"))
+OURS = tuple(f"{BASE_DIR}/{package}/" for package in ("portal", "connections"))
 
 MAIL_WAIT_SECONDS = 5.0  # an answer of 500 waits so long for its mail to be written
 MAX_PART_CHARACTERS = 16 * 1024  # of a line

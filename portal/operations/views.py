@@ -1,4 +1,4 @@
-"""Pages of the house itself."""
+"""Pages of the portal itself: its health."""
 
 from __future__ import annotations
 

@@ -130,7 +130,9 @@ class Server:
     def run(self) -> None:
         while not self._stopping.is_set():
             self._turn(LOOP_SECONDS)
-        wasyncore.dispatcher.close(self._listener)  # nobody new; the door's own close() would take what wakes us, too
+        wasyncore.dispatcher.close(
+            self._listener
+        )  # nobody new; the listener's own close() would take what wakes us, too
         deadline = time.monotonic() + GRACE_SECONDS
         while time.monotonic() < deadline and any(map(_is_busy, self._channels())):
             self._turn(0.1)

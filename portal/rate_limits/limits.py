@@ -1,7 +1,7 @@
 """Every limit of the portal's own, in one table: how often, by whom, within how long, and the sentence when it is reached.
 
-A limit without a rate per house cannot be used up for everybody by one; one with it bounds what the whole portal sends
-to the world. Those of signing in have none on purpose: whoever floods them would lock everybody out.
+A limit without a rate for `Scope.PORTAL` cannot be used up for everybody by one; one with it bounds what the whole portal
+sends to the world. Those of signing in have none on purpose: whoever floods them would lock everybody out.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Scope(Enum):
     CLIENT_AND_PERSON = "client-person"
     TENANT_AND_RECIPIENT = "tenant-recipient"
     BROWSER = "browser"  # one that the person has signed in with before
-    HOUSE = "house"
+    PORTAL = "house"  # everybody together; the value stands in stored rows
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ PASSWORD_RESET = _limit(
     _("No more mails to set a password can be sent for now."),
     (Scope.RECIPIENT, 5, HOUR),
     (Scope.CLIENT, 20, HOUR),
-    (Scope.HOUSE, 1000, HOUR),
+    (Scope.PORTAL, 1000, HOUR),
 )
 ACCOUNT_CHANGE = _limit(
     "account-change", _("Your sign-in was changed too often in a short time."), (Scope.PERSON, 60, HOUR)
@@ -97,7 +97,7 @@ ADDRESS_CHANGE = _limit(
     _("No more mails to confirm an address can be sent for now."),
     (Scope.RECIPIENT, 5, HOUR),
     (Scope.PERSON, 20, HOUR),
-    (Scope.HOUSE, 500, HOUR),
+    (Scope.PORTAL, 500, HOUR),
 )
 NEW_PERSON = _limit(
     "new-person", _("Too many invitations were answered from this network."), (Scope.CLIENT, 60, 10 * MINUTE)
@@ -113,7 +113,7 @@ ACCOUNT_MAIL = _limit(
     _("No more mails can be sent to this address for now."),
     (Scope.RECIPIENT, 10, HOUR),
     (Scope.CLIENT, 40, HOUR),
-    (Scope.HOUSE, 2000, HOUR),
+    (Scope.PORTAL, 2000, HOUR),
 )
 INVITATION = _limit(
     "invitation",
@@ -122,7 +122,7 @@ INVITATION = _limit(
     (Scope.RECIPIENT, 20, DAY),  # one company alone cannot keep another from inviting somebody
     (Scope.PERSON, 60, HOUR),
     (Scope.TENANT, 100, HOUR),
-    (Scope.HOUSE, 1000, HOUR),
+    (Scope.PORTAL, 1000, HOUR),
 )
 
 # -- rows and calls ------------------------------------------------------------------------------------------------------
@@ -133,14 +133,14 @@ NEW_CONNECTION = _limit(
     _("No more connections can be opened for now."),
     (Scope.PERSON, 120, HOUR),
     (Scope.TENANT, 200, HOUR),
-    (Scope.HOUSE, 3000, HOUR),
+    (Scope.PORTAL, 3000, HOUR),
 )
 ACTIVATION = _limit(
     "activation",
     _("No more requests to connect several companies can be taken up for now."),
     (Scope.PERSON, 10, HOUR),
     (Scope.TENANT, 20, HOUR),
-    (Scope.HOUSE, 200, HOUR),
+    (Scope.PORTAL, 200, HOUR),
 )
 ACTIVATION_DECISION = _limit(
     "activation-decision", _("Too many decisions were sent in a short time."), (Scope.PERSON, 30, HOUR)
@@ -151,7 +151,7 @@ CONSENT_MAIL = _limit(
     _("No more mails to confirm a choice of companies can be sent for now."),
     (Scope.PERSON, 60, HOUR),  # presses; of each request a mail leaves every two minutes at most
     (Scope.TENANT, 120, HOUR),
-    (Scope.HOUSE, 1000, HOUR),
+    (Scope.PORTAL, 1000, HOUR),
 )
 CONSENT_ANSWER = _limit(
     "consent-answer",

@@ -47,7 +47,7 @@ class Usage(models.Model):
         constraints = [
             NoRowSecurity(
                 name="rate_limits_usage_rights",
-                reason="counts of what people, addresses and the whole house did; a limit holds across tenants",
+                reason="counts of what people, addresses and everybody together did; a limit holds across tenants",
                 web=RIGHTS,
             )
         ]

@@ -34,7 +34,7 @@ SPEND = (
 )
 REFUND = f"UPDATE {TABLE} SET count = count - 1 WHERE key = %s AND opens_at = %s AND count > 0"  # noqa: S608  # nosec B608
 
-READABLE = (Scope.PERSON, Scope.TENANT, Scope.CONNECTION, Scope.HOUSE)
+READABLE = (Scope.PERSON, Scope.TENANT, Scope.CONNECTION, Scope.PORTAL)
 
 WHOSE = {
     Scope.PERSON: _("One person may do this %(times)s within %(span)s."),
@@ -46,7 +46,7 @@ WHOSE = {
     Scope.CLIENT_AND_PERSON: _("One person may do this %(times)s within %(span)s."),
     Scope.TENANT_AND_RECIPIENT: _("With one address this may be done %(times)s within %(span)s."),
     Scope.BROWSER: _("With one browser this may be done %(times)s within %(span)s."),
-    Scope.HOUSE: _("All of the portal's people together may do this %(times)s within %(span)s."),
+    Scope.PORTAL: _("All of the portal's people together may do this %(times)s within %(span)s."),
 }
 
 
@@ -95,12 +95,12 @@ def forget(limit: Limit, subjects: Mapping[Scope, object]) -> None:
 def spend(limit: Limit, subjects: Mapping[Scope, object]) -> Spent:
     """Count one use, at once and for good, outside the caller's transaction. Raises RateLimited, with nothing counted.
 
-    A rate whose scope has no subject (None or "") does not apply: the house's own commands act for no person.
+    A rate whose scope has no subject (None or "") does not apply: commands of the portal itself act for no person.
     """
     rates = {
         key_of(limit, rate, subject): rate
         for rate in limit.rates
-        if (subject := "all" if rate.scope is Scope.HOUSE else subjects.get(rate.scope)) not in (None, "")
+        if (subject := "all" if rate.scope is Scope.PORTAL else subjects.get(rate.scope)) not in (None, "")
     }
     if not rates:
         return Spent(())

@@ -1,4 +1,4 @@
-"""Who did what: the audit trails of tenants and of the system, and the admin log of what belongs to the house."""
+"""Who did what: the audit trails of tenants and of the system, and the admin log of what belongs to no tenant."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class CallAdmin(LookOnly):
     def whose_turn(self, call: Call) -> SafeString | str:
         if call.needs_a_person:
             return str(_("the customer's owner"))
-        return when(call.next_at) if call.is_moving and call.next_at else NOTHING
+        return when(call.next_at) if call.is_in_progress and call.next_at else NOTHING
 
     @admin.display(description=_("fault"))
     def fault_words(self, call: Call) -> str:

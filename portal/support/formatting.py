@@ -70,8 +70,10 @@ def fault_words(provider: str, code: str) -> str:
     """What a fault means, as staff read it."""
     if not code:
         return ""
-    fault = faults.find(provider=provider, code=code) or call_faults.find(provider=provider, code=code)
-    return fault.staff if fault else code
+    fault = faults.resolve_fault(provider=provider, code=code) or call_faults.resolve_fault(
+        provider=provider, code=code
+    )
+    return fault.staff_message if fault else code
 
 
 def when(at: datetime | None) -> SafeString | str:

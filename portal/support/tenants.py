@@ -22,7 +22,7 @@ from connections.tenancy.scope import Actor
 from connections.vault.keys import SYSTEM_OWNER, KeyUnavailable, newest_public
 from connections.vault.models import Connection
 from portal.members import services as team
-from portal.members.lookups import team_of
+from portal.members.memberships import team_of
 from portal.members.models import Invitation, Membership, User
 from portal.members.permissions import HIGHEST_ROLE, STAFF_INVITE_AS, Role
 from portal.members.statuses import status_of

@@ -34,7 +34,7 @@ def test_the_intent_is_kept_with_its_job_and_its_trace(calling: Calling) -> None
     call = calling.ask(query={"mode": "draft"})
     kept = Call.objects.get()
     assert (kept.id, kept.state, kept.is_write) == (call.id, "queued", True)
-    assert kept.filled == Arguments({}, {"mode": "draft"}, {}, {"reference": "R-1", "amount": 1})
+    assert kept.call_arguments == Arguments({}, {"mode": "draft"}, {}, {"reference": "R-1", "amount": 1})
     assert (kept.asked_by, kept.actor_id, kept.reason) == (ALICE.name, ALICE.id, "hand")
     assert Job.objects.get(kind="calls.send").subject == call.id
     event = AuditEvent.objects.get(action="call.asked")

@@ -337,7 +337,7 @@ def test_a_job_that_is_given_up_leaves_no_call_behind(calling: Calling, state: s
     with acting_as("worker"):
         park(claim(Job.objects.get(subject=call.id).id), "poison")
     call.refresh_from_db()
-    assert (call.state, call.fault, call.is_moving) == (becomes, "call-gave-up", False)
+    assert (call.state, call.fault, call.is_in_progress) == (becomes, "call-gave-up", False)
 
 
 # -- afterwards --------------------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ NOT_DONE = [cut_before, *(says(status) for status in (500, 503, 504))]
 def test_a_lost_write_that_happened_is_found(calling: Calling, fate: Any) -> None:
     calling.ledger.fates = [fate]
     call = calling.run()
-    assert (call.state, call.is_moving, call.needs_a_person) == ("unknown", True, False)
+    assert (call.state, call.is_in_progress, call.needs_a_person) == ("unknown", True, False)
     assert call.next_at - timezone.now() <= reconciliation.LOOK_UP_WAITS[0]
     sent_as = call.entry_id
     call = calling.go_on(call, later=LATER)
@@ -49,7 +49,7 @@ def test_a_lost_write_that_did_not_happen_waits_for_a_person(calling: Calling, f
     calling.ledger.fates = [fate]
     call = calling.run()
     due = []
-    while call.is_moving:
+    while call.is_in_progress:
         due.append(Job.objects.get(subject=call.id, state="queued").due_at - timezone.now())
         call = calling.go_on(call, later=LATER)
     assert (call.state, call.why, call.looks, call.needs_a_person) == ("unknown", "not-found", 3, True)
@@ -82,7 +82,7 @@ def test_it_is_not_looked_for_before_its_time(calling: Calling) -> None:
 def test_a_look_that_is_answered_404_has_not_found_it(calling: Calling) -> None:
     calling.ledger.fates = [cut_before, says(404, {})]
     call = calling.go_on(calling.run(), later=LATER)
-    assert (call.looks, call.is_moving) == (1, True)
+    assert (call.looks, call.is_in_progress) == (1, True)
 
 
 def test_a_token_that_is_answered_404_says_nothing(calling: Calling) -> None:
@@ -93,7 +93,7 @@ def test_a_token_that_is_answered_404_says_nothing(calling: Calling) -> None:
 
     Grant.objects.all().delete()
     call = calling.go_on(call, later=LATER)
-    assert (call.looks, call.is_moving) == (0, True)
+    assert (call.looks, call.is_in_progress) == (0, True)
     call = calling.go_on(call, later=timedelta(minutes=80))
     assert (call.looks, call.why, call.needs_a_person) == (0, "not-heard", True)
 
@@ -101,7 +101,7 @@ def test_a_token_that_is_answered_404_says_nothing(calling: Calling) -> None:
 def test_a_provider_that_does_not_answer_is_asked_for_an_hour(calling: Calling) -> None:
     calling.ledger.fates = [cut_after, *[says(503)] * 100]
     call = calling.go_on(calling.run(), later=timedelta(minutes=10))
-    assert (call.looks, call.is_moving) == (0, True), "a look that could not be asked is no look"
+    assert (call.looks, call.is_in_progress) == (0, True), "a look that could not be asked is no look"
     call = calling.go_on(call, later=timedelta(minutes=80))
     assert (call.why, call.needs_a_person) == ("not-heard", True)
     assert calling.ledger.writes() == 1
@@ -159,7 +159,7 @@ def test_finding_the_twin_of_an_earlier_one_proves_nothing(calling: Calling) -> 
     assert (call.state, call.why, call.needs_a_person) == ("unknown", "twin", True)
     calling.ledger.fates = [cut_after]
     other = calling.run("things.create", {"reference": "R-2", "amount": 1})
-    assert other.is_moving, "another reference is another thing"
+    assert other.is_in_progress, "another reference is another thing"
 
 
 def test_a_connection_that_ended_is_not_asked(calling: Calling) -> None:

@@ -29,7 +29,7 @@ def left_as_twin(call: Call) -> bool:
 def test_what_another_call_did_meanwhile_proves_nothing(calling: Calling, body: Any) -> None:
     calling.ledger.fates = [cut_before]
     lost = calling.run()
-    assert lost.is_moving, "nothing like it was sent before"
+    assert lost.is_in_progress, "nothing like it was sent before"
     assert calling.run("things.create", body).state == "answered"
     assert left_as_twin(calling.go_on(lost, later=LATER))
     assert len(calling.ledger.things) == 1
@@ -136,7 +136,7 @@ def test_what_was_there_before_is_no_proof(dated: Calling, ages: Any) -> None:
     call = dated.run()
     there(dated, *ages)
     call = dated.go_on(call, later=timedelta(seconds=5))
-    assert call.is_moving, "ours may still come late"
+    assert call.is_in_progress, "ours may still come late"
     assert left_as_twin(dated.look_to_the_end(call))
 
 

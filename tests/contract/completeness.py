@@ -168,7 +168,7 @@ def _faults(provider: Provider) -> Iterator[str]:
     for fault in found.values():
         if not NAME.fullmatch(fault.code):
             yield f"fault {fault.code} has a strange code"
-        for name in _empty(customer=fault.customer, staff=fault.staff):
+        for name in _empty(customer_message=fault.customer_message, staff_message=fault.staff_message):
             yield f"fault {fault.code} has no sentence for {name}"
         if fault.checkpoint and fault.checkpoint not in slugs:
             yield f"fault {fault.code} leads to {fault.checkpoint}, which is no checkpoint"

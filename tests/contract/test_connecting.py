@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.sync.models import RunState
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import ConnectionState, Grant
@@ -60,7 +60,7 @@ def test_access_taken_back_at_the_provider_is_noticed_and_named(customer: Custom
         run.refresh_from_db()
     assert run.state == RunState.FAILED
     fault = customer.knows(run.fault)
-    assert fault.acts is Acts.CUSTOMER, f"{fault.code} is for {fault.acts}"
+    assert fault.responsible is Responsible.CUSTOMER, f"{fault.code} is for {fault.responsible}"
     slugs = [checkpoint.slug for checkpoint in customer.provider.checkpoints(customer.auth_method.grant)]
     assert fault.checkpoint in slugs, f"{fault.code} leads to no checkpoint of this way"
     customer.connection.refresh_from_db()

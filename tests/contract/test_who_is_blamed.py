@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from connections.providers import registry
 from connections.spec.errors import Unavailable
-from connections.spec.faults import Acts, Phase
+from connections.spec.faults import Phase, Responsible
 from connections.spec.grants import AuthorizationCode, ClientOwner
 from connections.spec.provider import Provider
 from connections.transport import error_mapping
@@ -43,7 +43,7 @@ def test_a_status_alone_blames_nobody_for_a_token(provider: Provider, phase: Pha
     for status in STATUSES:
         for body in NO_WORDS:
             found = judged(provider, phase, status, body)
-            if found.fault.acts is not Acts.NOBODY or not isinstance(found, Unavailable):
+            if found.fault.responsible is not Responsible.NOBODY or not isinstance(found, Unavailable):
                 blamed.append((status, body, found.fault.code))
     own = {(401, "api-key-refused"), (401, "access-ended"), (400, "scope-refused"), (401, "scope-refused")}
     # Procountor answers 401 with an error of its own shape: words, though not the protocol's.
@@ -57,16 +57,18 @@ def test_a_refused_client_is_mended_by_whoever_registered_it(provider: Provider)
         phase = Phase.GRANT if isinstance(grant, AuthorizationCode) else Phase.TOKEN
         for status in (400, 401):
             found = judged(provider, phase, status, b'{"error": "invalid_client"}')
-            assert found.fault.acts is (Acts.US if grant.client is ClientOwner.OURS else Acts.CUSTOMER), grant.name
-            assert found.is_told
+            assert found.fault.responsible is (
+                Responsible.US if grant.client is ClientOwner.OURS else Responsible.CUSTOMER
+            ), grant.name
+            assert found.has_provider_reason
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_list_that_is_refused_is_not_said_to_hold_wrong_values(provider: Provider) -> None:
     for status in (400, 415, 422):
         read = judged(provider, Phase.CALL, status, b"{}", "GET").fault
-        assert "some of the values" not in str(read.customer), (status, read.code)
-        assert read.acts is Acts.US, (status, read.code)
+        assert "some of the values" not in str(read.customer_message), (status, read.code)
+        assert read.responsible is Responsible.US, (status, read.code)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -77,6 +79,6 @@ def test_no_longer_is_said_only_of_what_has_worked(provider: Provider) -> None:
             continue
         for error in ("invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope"):
             fault = judged(provider, Phase.TOKEN, 401, json.dumps({"error": error}).encode()).fault
-            said = str((fault.never_worked or fault).customer)
+            said = str((fault.never_worked or fault).customer_message)
             assert "no longer" not in said, said
             assert "revoked" not in said, said

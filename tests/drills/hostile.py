@@ -167,7 +167,7 @@ class Drill:
     def _wrong(self, outcome: Outcome, fault: Any) -> str:
         if fault is None:
             return outcome.error
-        if not (str(fault.customer).strip() and fault.staff.strip()):
+        if not (str(fault.customer_message).strip() and fault.staff_message.strip()):
             return "a fault without words"
         if outcome.seconds > self.total + self.grace:
             return "too long"
@@ -238,7 +238,7 @@ class Drill:
             cancel_run(run=run, actor=SYSTEM)
         if job.failures:
             return f"the job failed: {job.reason}", None
-        return state, faults.find(provider=connection.provider, code=fault) if fault else None
+        return state, faults.resolve_fault(provider=connection.provider, code=fault) if fault else None
 
 
 def _leave() -> None:

@@ -113,7 +113,7 @@ class Drill:
     def _come_to_rest(self, references: set[str]) -> None:
         def is_over() -> bool:
             self._kill()
-            return not any(call.is_moving for call in self._now(references).values())
+            return not any(call.is_in_progress for call in self._now(references).values())
 
         until(is_over, lambda: f"rest; moving: {self._moving(references)}", seconds=PATIENCE, every=0.2)
 
@@ -128,7 +128,7 @@ class Drill:
 
     def _moving(self, references: set[str]) -> list[str]:
         now = self._now(references)
-        return [f"{reference} {now[reference].state}" for reference in references if now[reference].is_moving]
+        return [f"{reference} {now[reference].state}" for reference in references if now[reference].is_in_progress]
 
     # -- killing ---------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connection as database
 
 from connections.jobs.models import Job
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.sync import faults
 from connections.sync.models import Level, RunLogLine, RunState, StreamProgress, SyncRun
 from connections.vault.models import Connection, ConnectionState
@@ -149,8 +149,8 @@ def blame(customer: Customer, run: SyncRun) -> Iterator[Violation]:
     ]
     for place, codes in found.items():
         for code in {each for each in codes if each}:
-            fault = faults.find(provider=customer.server.slug, code=code)
-            if fault is not None and fault.acts is Acts.CUSTOMER and code not in of_the_books:
+            fault = faults.resolve_fault(provider=customer.server.slug, code=code)
+            if fault is not None and fault.responsible is Responsible.CUSTOMER and code not in of_the_books:
                 yield Violation(BLAMED, f"the {place} says {code}")
 
 
@@ -162,7 +162,7 @@ def words(customer: Customer, run: SyncRun) -> Iterator[Violation]:
     """A run that is not green says why: a fault that has a name, and a line of its log."""
     if run.state == RunState.SUCCEEDED:
         return
-    if not run.fault or faults.find(provider=customer.server.slug, code=run.fault) is None:
+    if not run.fault or faults.resolve_fault(provider=customer.server.slug, code=run.fault) is None:
         yield Violation(SILENT, f"a run that is {run.state} has the fault {run.fault!r}")
     lines = RunLogLine.objects.filter(run=run).exclude(level=Level.INFO)
     if not any(line.values for line in lines):

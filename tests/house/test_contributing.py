@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.urls import URLPattern, URLResolver, get_resolver
 
 from connections.providers.registry import all_providers
 from portal.operations import maintenance
@@ -70,7 +71,7 @@ WITH_EXAMPLE = [title for title in lists() if list_of(title)[0]]
 
 
 def test_there_is_a_list_for_each_common_change() -> None:
-    assert len(lists()) == 9
+    assert len(lists()) == 10
     assert set(lists()) - set(WITH_EXAMPLE) == {"Add a provider"}, "it has five examples, by their slugs"
 
 
@@ -94,6 +95,56 @@ def test_a_page_is_listed_with_every_file_that_names_it() -> None:
     """The tests as well, for this list."""
     words, _always, named = list_of("Add a page of a connection")
     assert footprint(words) - set(named) == set()
+
+
+LINK_TO_PAGE = re.compile(r"(?:href|action)=\"\{% url '(\w+)' tenant\.slug")
+TRAIL = re.compile(r"\{% block trail %\}.*?\{% endblock trail %\}", re.DOTALL)
+
+
+def links_by_template() -> dict[str, set[str]]:
+    """The table of the list of pages: which template has the link to which URL name."""
+    table = papers.rows(papers.section(papers.text_of(PAPER), "Add a page of a connection"))
+    return {papers.mentions(cells[0])[0]: set(papers.quoted(cells[1])) for cells in table if papers.mentions(cells[0])}
+
+
+def test_the_list_of_pages_says_where_their_links_stand() -> None:
+    written = links_by_template()
+    assert len(written) == 4
+    found = {
+        template: set(LINK_TO_PAGE.findall(TRAIL.sub("", papers.text_of(papers.REPOSITORY / template))))
+        for template in written
+    }
+    assert found == written, "the table of CONTRIBUTING.md, at `Add a page of a connection`"
+
+
+def views_of(patterns: list[URLPattern | URLResolver]) -> Iterator[str]:
+    """The modules of ours whose functions answer addresses."""
+    for each in patterns:
+        if isinstance(each, URLResolver):
+            yield from views_of(each.url_patterns)
+        elif each.callback.__module__.startswith("portal."):
+            yield each.callback.__module__
+
+
+# Classes that stand in for allauth's own; and Django's admin, whose views are methods of its classes.
+OTHER_VIEWS = ("portal.members.account_pages", "portal.admin_site", "portal.support.")
+
+
+def test_views_are_in_modules_that_are_called_so() -> None:
+    modules = set(views_of(get_resolver().url_patterns))
+    assert len(modules) > 8
+    assert {
+        module
+        for module in modules
+        if not module.startswith(OTHER_VIEWS)
+        and not (module.endswith(("_views", ".views")) or module.rpartition(".")[0].endswith(".views"))
+    } == set()
+
+
+def test_beat_runs_the_sweep_alone() -> None:
+    """Whoever looks for a place of something periodic is sent elsewhere."""
+    assert "Celery's beat runs `sweep` alone" in papers.text_of(PAPER)
+    assert set(settings.CELERY_BEAT_SCHEDULE) == {"sweep"}
 
 
 @pytest.mark.parametrize("slug", sorted(all_providers()))

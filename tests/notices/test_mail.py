@@ -19,7 +19,7 @@ from connections.jobs.tasks import work
 from connections.tenancy.scope import staff_scope
 from portal import env
 from portal.devserver.children import Child, Plan
-from portal.members.adapters import House
+from portal.members.adapters import PortalSite
 from portal.members.mailing import Delivery
 from portal.members.models import Invitation
 from portal.notices import error_groups, mail, smtp
@@ -305,7 +305,8 @@ def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu,
 @pytest.mark.parametrize("mode", env.MODES)
 def test_only_the_worker_for_mail_is_told_how_to_reach_the_mail_server(tmp_path, mode):
     has_address = {child.name: "PORTAL_SMTP_URL" in child.environment for child in workers(tmp_path, mode)}
-    assert has_address == {"worker-interactive": False, "worker-sync": False, "worker-mail": True}
+    assert {name for name, is_there in has_address.items() if is_there} == {"worker-mail"}
+    assert len(has_address) >= 3
 
 
 def test_urgent_mail_passes_a_long_line_by(postbox, work_off):
@@ -323,7 +324,7 @@ def test_only_mails_about_what_was_changed_are_urgent(alice, rf):
     from allauth.core.context import request_context
 
     request = rf.get("/")
-    words = {"user": alice, "request": request, "email": alice.email, "current_site": House("Pilotage", "x")}
+    words = {"user": alice, "request": request, "email": alice.email, "current_site": PortalSite("Pilotage", "x")}
     words |= dict.fromkeys(("password_reset_url", "uid", "key", "username", "timestamp", "ip", "user_agent"), "")
     with request_context(request):
         render = get_adapter(request).render_mail

@@ -15,7 +15,7 @@ from connections.transport.models import Breaker
 from connections.vault.services import ActionRefused
 from portal.onboarding import marks, probing, services
 from portal.onboarding.credentials import clean_credentials
-from portal.onboarding.marks import Proof, provider_of, record
+from portal.onboarding.marks import CheckpointResult, provider_of, record
 from portal.onboarding.models import Evidence, Mark
 from portal.onboarding.progress import progress
 from tests.onboarding.test_engine import AINO, DONE, live, walker
@@ -121,7 +121,7 @@ def test_a_check_that_may_not_be_made_hides_no_finding(live):
     """What was found of the checkpoint since the check was asked for stays its last word."""
     with live.inside():
         marks.ask_check(mark=live.mark("company"))
-        record(mark=live.mark("company"), proof=Proof(MarkState.FAILING, faults.OTHER_COMPANY.code))
+        record(mark=live.mark("company"), result=CheckpointResult(MarkState.FAILING, faults.OTHER_COMPANY.code))
         Mark.objects.filter(checkpoint="api-key").update(state=MarkState.FAILING)
     live.work_off()
     assert "another company" in pending(live, "company").sentence
@@ -183,7 +183,7 @@ def test_an_answer_to_an_earlier_question_does_not_end_the_waiting_for_the_newes
 def test_what_nobody_asked_for_is_not_waited_for(live):
     Mark.objects.filter(checkpoint="company").update(asked_at=None, checked_at=None)
     with live.inside():
-        record(mark=live.mark("company"), proof=Proof(MarkState.VERIFIED, "same-company"))
+        record(mark=live.mark("company"), result=CheckpointResult(MarkState.VERIFIED, "same-company"))
     assert live.mark("company").checked_at is not None
 
 

@@ -103,7 +103,7 @@ def test_a_parked_departure_destroys_all_the_same(bound: Signer) -> None:
     connect(bound)
     disconnect(bound)
     with acting_as("worker"):
-        lease = claim(Job.objects.get(kind=revocation.LEAVE).id)
+        lease = claim(Job.objects.get(kind=revocation.REVOKE).id)
         assert lease is not None
         park(lease, "gave up")
     assert departure_of(bound) == ("disconnected", "failed")

@@ -18,7 +18,7 @@ from connections.sync.services import RUN_ENDED
 from connections.tenancy.scope import tenant_scope
 from connections.transport import faults as transport_faults
 from connections.vault.services import mark_broken
-from portal.onboarding.marks import Proof, record
+from portal.onboarding.marks import CheckpointResult, record
 from tests.onboarding.test_engine import DONE, live, walker
 
 __all__ = ["live", "walker"]  # fixtures
@@ -32,7 +32,7 @@ def break_it(live: Any, code: str) -> None:
 
 def test_every_fault_is_healed_by_a_green_run(live: Any) -> None:
     catalogue = registry.all_providers()["procountor"].faults.all()
-    codes = {fault.code for fault in (*catalogue, *transport_faults.ALL)} - faults.HOLDING
+    codes = {fault.code for fault in (*catalogue, *transport_faults.ALL)} - faults.COMPANY_FAULTS
     for code in sorted(codes)[::6]:  # the code decides nothing, so some of them will do
         break_it(live, code)
         assert live.sync().state == RunState.SUCCEEDED
@@ -43,7 +43,7 @@ def test_every_checkpoint_is_healed_by_a_green_run(live: Any) -> None:
     """Also those that no probe of their own can look at."""
     for checkpoint in DONE:
         with live.inside():
-            record(mark=live.mark(checkpoint), proof=Proof(MarkState.FAILING, "usage-forbidden"))
+            record(mark=live.mark(checkpoint), result=CheckpointResult(MarkState.FAILING, "usage-forbidden"))
     assert live.sync().state == RunState.SUCCEEDED
     assert "failing" not in live.states().values()
     assert "The last sync has read everything" in live.sentence("m2m-only")

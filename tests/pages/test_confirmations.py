@@ -18,15 +18,15 @@ from tests.pages.crowd import ADDRESSES, settle
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("every_button")]
 
 # A page of its own says what happens and what stays; the button is there alone.
-ASKS = {"disconnect", "move", "remove_member", "delete_recording", "pause_connection"}
+ASKS = {"disconnect", "move_server", "remove_member", "delete_recording", "pause_connection"}
 # Everything else, with how it is taken back, or why there is nothing to take back.
 UNDONE = {
-    "before": "begins a connection, which can be given up",
-    "attest": "a later check or failure opens it again",
-    "check": "looks",
-    "fields": "another value can be stored; the page says that the old one is replaced",
-    "confirm": "says what a person compared; the page shows it before",
-    "connect": "leads to the provider, where the person decides",
+    "start_connection": "begins a connection, which can be given up",
+    "attest_checkpoint": "a later check or failure opens it again",
+    "check_checkpoint": "looks",
+    "submit_credentials": "another value can be stored; the page says that the old one is replaced",
+    "confirm_checkpoint": "says what a person compared; the page shows it before",
+    "start_login": "leads to the provider, where the person decides",
     "ask_consent": "sends a mail",
     "decide_activation": "the page lists the companies and says what becomes of each before",
     "sync_now": "can be cancelled",

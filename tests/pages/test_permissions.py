@@ -34,8 +34,8 @@ EXAMPLES: dict[str, Any] = {key: UUID(int=7) for address in ADDRESSES for key in
     "operation": "session",
 }
 TWO_METHODS = (
-    "before", "try_fill", "disconnect", "move", "remove_member", "delete_recording", "pause_connection", "tenant_settings",
-    "exports", "connection_export",
+    "start_connection", "try_fill", "disconnect", "move_server", "remove_member", "delete_recording", "pause_connection",
+    "tenant_settings", "exports", "connection_export",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from portal.rate_limits.spending import RateLimited, forget, of_connection, spen
 pytestmark = pytest.mark.django_db
 
 BOTH = Limit("both", "Not now.", (Rate(Scope.PERSON, 2, HOUR), Rate(Scope.RECIPIENT, 3, DAY)))
-HOUSE = Limit("house", "Not now.", (Rate(Scope.HOUSE, 40, HOUR),))
+HOUSE = Limit("house", "Not now.", (Rate(Scope.PORTAL, 40, HOUR),))
 
 
 def by(person: int, recipient: str = "a@b.example") -> dict[Scope, object]:

@@ -189,11 +189,11 @@ def test_every_fault_a_run_can_end_with_has_words():
         "pin-broken",
         "no-grant",
     ):
-        found = faults.find(provider="procountor", code=code)
+        found = faults.resolve_fault(provider="procountor", code=code)
         assert found is not None
-        assert str(found.customer)
-    assert faults.find(provider="procountor", code="nonsense") is None
-    assert faults.find(provider="nobody", code="sync-gave-up") is faults.GAVE_UP
+        assert str(found.customer_message)
+    assert faults.resolve_fault(provider="procountor", code="nonsense") is None
+    assert faults.resolve_fault(provider="nobody", code="sync-gave-up") is faults.GAVE_UP
 
 
 def test_lines_come_in_order_and_point_to_their_request(place):

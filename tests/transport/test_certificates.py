@@ -342,6 +342,6 @@ def test_plain_http_where_tls_is_expected_is_told_as_that(pinned, settings, ca, 
         for what in (Client(connection=pinned).certificates, Client(connection=pinned).new_token):
             with pytest.raises(Unavailable) as told:
                 what()
-            assert (told.value.fault.code, told.value.fault.acts.value) == ("not-encrypted", "provider")
+            assert (told.value.fault.code, told.value.fault.responsible.value) == ("not-encrypted", "provider")
     assert bare.asked == []
     bare.close()

@@ -141,7 +141,7 @@ def test_a_number_that_is_none_spoils_only_its_own_record_in_a_list(number):
     assert parsed.values[1]["name"] == 'NaN, 1e999 [" Infinity'
     assert parsed.document.decode() == body.replace(f'"x":{number}', '"x":1e999999')
     assert not parsed.is_mended
-    assert json_numbers.written(parsed.exact()).decode() == body
+    assert json_numbers.dumps(parsed.exact()).decode() == body
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_a_missing_credential_is_reported_without_a_call(hostile, uncanny, db, m
     model.objects.all().delete()
     with pytest.raises(Unauthorized) as caught:
         ask(uncanny)
-    assert (caught.value.fault.code, caught.value.fault.acts, caught.value.entry_id) == (fault, acts, None)
+    assert (caught.value.fault.code, caught.value.fault.responsible, caught.value.entry_id) == (fault, acts, None)
     assert hostile.asked == []
 
 

@@ -12,7 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from connections.spec.errors import CallFailed, QuotaExhausted, Unauthorized, Unavailable, Unreadable
-from connections.spec.faults import Acts
+from connections.spec.faults import Responsible
 from connections.tenancy.scope import SYSTEM, tenant_scope
 from connections.transport.client import Client
 from connections.transport.models import Breaker, RequestLogEntry
@@ -151,7 +151,11 @@ def test_whatever_else_is_answered_blames_nobody_and_ends_nothing(hostile, perso
     hold_is_over()
     for _ in range(4):
         told = refused(person)
-        assert (type(told), told.fault.code, told.fault.acts) == (Unavailable, "turned-away", Acts.NOBODY)
+        assert (type(told), told.fault.code, told.fault.responsible) == (
+            Unavailable,
+            "turned-away",
+            Responsible.NOBODY,
+        )
         assert told.retry_at > timezone.now()
         hold_is_over()
     assert row().refused_with == ""
@@ -170,7 +174,7 @@ def test_a_client_that_is_refused_stops_at_once(hostile, auth_method, status, re
     for _ in range(3):
         found = refused(connection).fault
         assert found.code in ("client-refused", "our-client-refused")
-        assert found.acts is Acts.US  # the client is ours in both ways
+        assert found.responsible is Responsible.US  # the client is ours in both ways
         hold_is_over()
     assert len(hostile.asked) == 1
     with acting_as("owner"):
@@ -201,7 +205,7 @@ def test_a_refresh_token_of_another_client_is_our_own_doing(hostile, person):
     ends_in(-1)
     saying(hostile, 400, {"error": "invalid_grant"})
     found = refused_twice(person)
-    assert (found.fault.code, found.fault.acts) == ("other-client", Acts.US)
+    assert (found.fault.code, found.fault.responsible) == ("other-client", Responsible.US)
     with acting_as("owner"):
         register_client(provider="smartbusiness", environment="sandbox", client_id="client-0", client_secret=None)
     assert refused(person).fault.code == "access-lost"

@@ -181,7 +181,7 @@ def send_everything(connection: Connection) -> list[str]:
     auth_methods: list[Callable[[], Any]] = [
         lambda: client.send(first.operation, Arguments(query=dict(first.query))),
         client.new_token,
-        lambda: revocation.give_back(RequestContext(connection, client.provider), send_and_log),
+        lambda: revocation.revoke_session(RequestContext(connection, client.provider), send_and_log),
     ]
     for auth_method in auth_methods:
         try:

@@ -93,7 +93,7 @@ def consent(world: World, **what: Any) -> None:
 
 def leave(world: World) -> None:
     world.connection.auth_method = "code"
-    revocation.give_back(world.caller(), send_and_log)
+    revocation.revoke_session(world.caller(), send_and_log)
 
 
 SENDERS: dict[str, tuple[dict[str, Any], Callable[[World], None], set[str]]] = {

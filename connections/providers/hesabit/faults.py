@@ -6,75 +6,75 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, Rule
 
 ACCESS_ENDED = Fault(
     "access-ended",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Hesabit no longer accepts our access. It was taken back in Hesabit's panel. Connect once more."),
     "The refresh token is refused: the approval or the client was removed in the panel.",
     "access",
 )
 ACCESS_LOST = Fault(
     "access-lost",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("An answer of Hesabit was lost while we renewed our access, and now the access is gone. Connect once more."),
-    "The refresh token is refused after an answer to a refresh had been lost: cause unknown (OAU-8).",
+    "The refresh token is refused after an answer to a refresh had been lost: nobody can know why.",
     "access",
 )
 CLIENT_REFUSED = Fault(
     "client-refused",
-    Acts.US,
+    Responsible.US,
     _("Hesabit does not accept our own registration. Our staff can see it and must mend it."),
     "invalid_client: check the client registration of this environment.",
 )
 TOKEN_REFUSED = Fault(
     "token-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Hesabit ended our session, and a new one was refused as well. Connect once more."),
     "A call was answered 401 even with a token fetched a moment before.",
     "access",
 )
 RIGHT_MISSING = Fault(
     "right-missing",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Hesabit does not allow us this. Look at your package, then connect once more."),
     "403: not documented; the scope write should give everything.",
     "access",
 )
 NOT_FOUND = Fault(
     "not-found",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Hesabit does not know this any more."),
     "404: the id is unknown, or the path is none of Hesabit's.",
 )
 INVALID = Fault(
     "invalid-request",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Hesabit refused some of the values."),
     "400 or 422, or 200 with an error in its body; a body may name the fields.",
 )
 BAD_REQUEST = Fault(
     "bad-request",
-    Acts.US,
+    Responsible.US,
     _("Hesabit did not understand a request of ours. Our staff can see it and must mend it."),
     "400 or 422, or 200 with an error in its body, to something that we read: a parameter of ours is refused.",
 )
 TOO_MANY = Fault(
     "too-many-requests",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("The requests that Hesabit allows for one day are used up. We go on by ourselves."),
     "429: 20,000 requests a day for our client id, shared by all its connections; more can be had by ticket.",
 )
 TROUBLE = Fault(
     "provider-trouble",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Hesabit has trouble at the moment. We try again by ourselves."),
     "5xx after all retries.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",
-    Acts.US,
+    Responsible.US,
     _("Hesabit refused a request in a way we do not know yet. Our staff can see it."),
     "A refusal that no rule of the catalogue matches: look at the request log entry.",
 )

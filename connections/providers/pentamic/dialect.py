@@ -1,4 +1,4 @@
-"""Pentamic's JSON, which is not always valid, and its XML, as JSON text that the rest of the house can keep.
+"""Pentamic's JSON, which is not always valid, and its XML, as JSON text that all other code can keep.
 
 Its document prints `taxCode` as a number with a leading zero. Such digits are kept as text, and so is every tax code,
 however it comes. Names begin with a small letter, whichever the server uses (sibling products send capitals). All other
@@ -51,7 +51,7 @@ def _read_token(match: re.Match[bytes]) -> bytes:
 
 def write_json(body: Any, settings: Mapping[str, str]) -> bytes:
     """A tax code as text, or as the bare digits of the document's sample where the customer chose that."""
-    written = json_numbers.written(body)
+    written = json_numbers.dumps(body)
     if settings.get("tax_codes") == "number":
         written = re.sub(rb'("[tT]axCode":)"(\d+)"', rb"\1\2", written)
     return written

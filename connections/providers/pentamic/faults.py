@@ -6,78 +6,82 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, Rule
 
 CLIENT_REFUSED = Fault(
     "client-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Pentamic does not accept the client id and secret. Compare them with what their administrator sent you."),
     "invalid_client: mistyped, replaced, or the client was disabled by Pentamic's administrator.",
     "access",
 )
 SCOPE_REFUSED = Fault(
     "scope-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Pentamic does not allow the scope. Enter it exactly as their administrator sent it."),
     "invalid_scope: wrong, or not allowed for this client.",
     "access",
 )
 TOKEN_REFUSED = Fault(
     "token-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Pentamic's server does not accept the session that its own sign-in gave us. Ask their administrator."),
     "A call was answered 401 even with a token fetched a moment before: other server, clock, or audience.",
     "access",
 )
 RIGHT_MISSING = Fault(
     "right-missing",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Your access at Pentamic does not include this. Ask their administrator for it."),
     "403 without a business code: the token's scope lacks this API.",
     "access",
 )
 NAME_REQUIRED = Fault(
-    "name-required", Acts.NOBODY, _("A customer needs a name."), "403 NAME_REQUIRED.", is_about_request=True
+    "name-required", Responsible.NOBODY, _("A customer needs a name."), "403 NAME_REQUIRED.", is_about_request=True
 )
 TAX_REQUIRED = Fault(
-    "tax-code-required", Acts.NOBODY, _("A customer needs a tax code."), "403 TAXC_REQUIRED.", is_about_request=True
+    "tax-code-required",
+    Responsible.NOBODY,
+    _("A customer needs a tax code."),
+    "403 TAXC_REQUIRED.",
+    is_about_request=True,
 )
 TAX_INVALID = Fault(
     "tax-code-invalid",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Pentamic does not accept this tax code. It has 10 digits, or 13 for a branch, and may begin with 0."),
     "403 TAXC_INVALID.",
     is_about_request=True,
 )
 ID_NOT_FOUND = Fault(
     "customer-not-found",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("There is no customer with this id at Pentamic."),
     "403 ID_NOTFOUND: not 404, and no missing right.",
     is_about_request=True,
 )
 NOT_FOUND = Fault(
     "not-found",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("There is no such service at this address. Compare the address with what Pentamic's administrator sent you."),
     "404 or 405: wrong API address, or this customer's integration has other endpoints.",
     "addresses",
 )
 TROUBLE = Fault(
     "provider-trouble",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Pentamic's server has trouble or is being maintained. We try again by ourselves."),
     "5xx after all retries; 503 is maintenance.",
 )
 TOO_MANY = Fault(
     "too-many-requests",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Pentamic asked us to slow down. We go on by ourselves."),
     "429: not in its document.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",
-    Acts.US,
+    Responsible.US,
     _("Pentamic refused a request in a way we do not know yet. Our staff can see it."),
     "A refusal that no rule of the catalogue matches: look at the request log entry.",
 )

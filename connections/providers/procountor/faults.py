@@ -6,11 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, Rule
 
 KEY_WRONG = Fault(
     "api-key-wrong",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _(
         "Procountor does not accept this API key. Copy it once more, whole; it must have been made for us, and in the company"
         " that you want to connect."
@@ -21,7 +21,7 @@ KEY_WRONG = Fault(
 )
 KEY_REFUSED = Fault(
     "api-key-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Procountor no longer accepts the API key. It was revoked, or its user was removed from the company."),
     "The token request was answered 401. With our client id and secret right, the key is wrong or revoked, or its user left.",
     "api-key",
@@ -29,7 +29,7 @@ KEY_REFUSED = Fault(
 )
 CLIENT_REFUSED = Fault(
     "client-refused",
-    Acts.US,
+    Responsible.US,
     _(
         "Procountor does not accept our own registration. Our staff can see it and must mend it; you need not do anything."
     ),
@@ -37,14 +37,14 @@ CLIENT_REFUSED = Fault(
 )
 USAGE_FORBIDDEN = Fault(
     "usage-forbidden",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Procountor's usage settings do not allow invoiceable API clients."),
     "The token request was refused because the company's usage setting is off (code observed on the sandbox, inferred).",
     "usage-settings",
 )
 ACCESS_ENDED = Fault(
     "access-ended",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _(
         "Procountor no longer accepts the access you gave us: six months are over, the password was changed, or the user "
         "left the company. Sign in once more."
@@ -54,64 +54,64 @@ ACCESS_ENDED = Fault(
 )
 ACCESS_LOST = Fault(
     "access-lost",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("An answer of Procountor was lost while we renewed our access, and now the access is gone. Sign in once more."),
-    "The refresh token is refused after an answer to a refresh had been lost: cause unknown (OAU-8).",
+    "The refresh token is refused after an answer to a refresh had been lost: nobody can know why.",
     "api-key",
 )
 STALE = Fault(
     "stale-version",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Somebody has changed this in Procountor since it was read. Read it again, then change it."),
     "409, or 400 on an update: the version that was sent is not the newest (status inferred).",
 )
 INVALID = Fault(
     "invalid-fields",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Procountor refused some of the values of a request."),
     "400: validation; errors[] names fields and codes.",
 )
 BAD_REQUEST = Fault(
     "bad-request",
-    Acts.US,
+    Responsible.US,
     _("Procountor did not understand a request of ours. Our staff can see it and must mend it."),
     "400 to something that we read: a parameter of ours is refused.",
 )
 TOKEN_REFUSED = Fault(
     "token-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Procountor ended the session of the API user, and a new one was refused as well."),
     "A call was answered 401 even with a token fetched a moment before.",
     "api-key",
 )
 RIGHT_MISSING = Fault(
     "right-missing",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("The API user may not read this in Procountor."),
     "403 on a read: the user lacks a right (or the object is in a state that forbids it).",
     "rights",
 )
 NOT_FOUND = Fault(
     "not-found",
-    Acts.US,
+    Responsible.US,
     _("Procountor does not know the address we asked for. Our staff can see it and must mend it."),
     "404 or 410: wrong API version in the path, a removed endpoint, or a missing right shown as 404.",
 )
 TOO_MANY = Fault(
     "too-many-requests",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Procountor asked us to slow down. We go on by ourselves."),
     "429: not documented by Procountor; the limit is 60 requests a second per customer.",
 )
 TROUBLE = Fault(
     "provider-trouble",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("Procountor has trouble at the moment. We try again by ourselves."),
     "5xx after all retries.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",
-    Acts.US,
+    Responsible.US,
     _("Procountor refused a request in a way we do not know yet. Our staff can see it."),
     "A refusal that no rule of the catalogue matches: look at the request log entry.",
 )

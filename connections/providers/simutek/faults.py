@@ -6,74 +6,74 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, Rule
 
 CLIENT_REFUSED = Fault(
     "client-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("GKS4 does not accept the client id and secret. Compare them with what Simutek sent you."),
     "invalid_client: mistyped, replaced, or Simutek removed the client.",
     "access",
 )
 TOKEN_REFUSED = Fault(
     "token-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Your GKS4 does not accept the session that Simutek's sign-in gave us. Ask Simutek, or compare the address."),
     "A call was answered 401 even with a token fetched a moment before: another installation's host, or a removed client.",
     "access",
 )
 RIGHT_MISSING = Fault(
     "right-missing",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Your access to GKS4 does not include this. Ask Simutek for it."),
     "403: not documented, but possible with bearer tokens.",
     "access",
 )
 NOT_FOUND = Fault(
     "not-found",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("GKS4 does not know this customer number. For an order, create the customer in GKS4 first."),
     "404: the customer number is unknown. If every call ends so, suspect the host.",
 )
 LIST_MOVED = Fault(
     "list-moved",
-    Acts.US,
+    Responsible.US,
     _("GKS4 does not know the address at which we ask for the customers. Our staff can see it and must mend it."),
     "404 to the search of customers: its path is an assumption (see the provider's assumptions), and it is broken.",
 )
 INVALID = Fault(
     "invalid-request",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("GKS4 refused some of the values."),
     "400: not well-formed, or a validation error; problem details, if they come, name the fields.",
 )
 BAD_REQUEST = Fault(
     "bad-request",
-    Acts.US,
+    Responsible.US,
     _("GKS4 did not understand a request of ours. Our staff can see it and must mend it."),
     "400, 415 or 422 to something that we read: a parameter or a header of ours is refused (see the assumptions).",
 )
 CONFLICT = Fault(
     "exists-already",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("GKS4 has a customer with this number already."),
     "409: not documented.",
 )
 TOO_MANY = Fault(
     "too-many-requests",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("GKS4 asked us to slow down. We go on by ourselves."),
     "429: not documented.",
 )
 TROUBLE = Fault(
     "provider-trouble",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("GKS4 has trouble at the moment. We try again by ourselves."),
     "5xx after all retries. Only reads are repeated, whatever the text of a 500 invites to.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",
-    Acts.US,
+    Responsible.US,
     _("GKS4 refused a request in a way we do not know yet. Our staff can see it."),
     "A refusal that no rule of the catalogue matches: look at the request log entry.",
 )

@@ -6,34 +6,34 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, Rule
 
 ACCESS_ENDED = Fault(
     "access-ended",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("SmartBusiness no longer accepts our access. It was revoked in SmartBusiness, or it has been used up."),
     "The refresh token is refused: revoked in the app, or used twice.",
     "access",
 )
 ACCESS_LOST = Fault(
     "access-lost",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _(
         "An answer of SmartBusiness was lost while we renewed our access, and now the access is gone. Connect once more."
     ),
-    "Refresh tokens work once. The answer to a refresh was lost, so the new one is unknown; cause unknown (OAU-8).",
+    "Refresh tokens work once. The answer to a refresh was lost, so nobody knows the new one, nor why.",
     "access",
 )
 CLIENT_REFUSED = Fault(
     "client-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("SmartBusiness does not accept the client id and secret. Compare them with those in SmartBusiness."),
     "invalid_client for the client that the customer registered: mistyped, or deleted in the app.",
     "access",
 )
 OUR_CLIENT_REFUSED = Fault(
     "our-client-refused",
-    Acts.US,
+    Responsible.US,
     _(
         "SmartBusiness does not accept our own registration. Our staff can see it and must mend it; you need not do anything."
     ),
@@ -41,78 +41,78 @@ OUR_CLIENT_REFUSED = Fault(
 )
 SCOPE_REFUSED = Fault(
     "scope-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("The client in SmartBusiness lacks scopes that we need. Tick them there."),
     "invalid_scopes or required_scopes_missing (codes 11 and 12), at a token request or a call: too few scopes were ticked.",
     "scopes",
 )
 TOKEN_REFUSED = Fault(
     "token-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("SmartBusiness ended our session, and a new one was refused as well."),
     "A call was answered 401 even with a token fetched a moment before.",
     "access",
 )
 PERMISSION_MISSING = Fault(
     "permission-missing",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("The user who gave us access may not read or do this in SmartBusiness."),
     "403 code 5000: the user lacks the permission.",
     "scopes",
 )
 PLAN_LACKS = Fault(
     "plan-lacks-feature",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Your SmartBusiness plan does not include this. Ask SmartBusiness for a plan with API access."),
     "403 code 4000: the plan lacks the feature (meta.feature, meta.plans).",
     "account",
 )
 PLAN_LIMIT = Fault(
     "plan-limit",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("A limit of your SmartBusiness plan is reached. Delete something there, or choose a larger plan."),
     "402, codes 4001 (hard), 4002 (soft), 4003 (total).",
     "account",
 )
 NOT_FOUND = Fault(
     "not-found",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("SmartBusiness does not know this any more."),
     "404 code 3000: the thing asked for does not exist.",
 )
 INVALID = Fault(
     "invalid-fields",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("SmartBusiness refused some of the values of a request."),
     "422 code 1000: validation; meta.errors names the fields.",
 )
 BAD_REQUEST = Fault(
     "bad-request",
-    Acts.US,
+    Responsible.US,
     _("SmartBusiness did not understand a request of ours. Our staff can see it."),
     "400, codes 2000 and 2100 to 2104: with, filter, sort, limit or offset; or 422 to something that we read.",
 )
 TOO_MANY = Fault(
     "too-many-requests",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("SmartBusiness asked us to slow down. We go on by ourselves."),
     "429 code 6000: wait as many seconds as X-Rate-Limit-Reset says.",
 )
 OFFLINE = Fault(
     "maintenance",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("SmartBusiness is being maintained. We try again by ourselves."),
     "503 code 8000: the application is offline.",
 )
 TROUBLE = Fault(
     "provider-trouble",
-    Acts.NOBODY,
+    Responsible.NOBODY,
     _("SmartBusiness has trouble at the moment. We try again by ourselves."),
     "5xx after all retries.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",
-    Acts.US,
+    Responsible.US,
     _("SmartBusiness refused a request in a way we do not know yet. Our staff can see it."),
     "A refusal that no rule of the catalogue matches: look at the request log entry.",
 )

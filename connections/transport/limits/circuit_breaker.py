@@ -131,7 +131,7 @@ class CircuitBreaker:
     def guard(self, url: str) -> Iterator[None]:
         """Around one attempt at `url`: waits two seconds at most, or raises Unavailable so that nothing is sent.
 
-        What is sent to the same server inside of the block, such as for a token, has passed already.
+        Guards may be nested: inside of the block, a request for a token to the same server is let through without a second look.
         """
         keys = [key for key in _keys(self._connection, url) if key not in self._passed]
         if keys:

@@ -13,7 +13,7 @@ from connections.transport import clock
 
 RETRIES_PER_CALL = 0.1  # retries in place per call; with more of them, trouble would feed itself
 FIRST_RETRIES, MOST_RETRIES = 3.0, 20.0  # retries that are there before any call, and that can be saved up
-STEPS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)  # Procountor certification 7
+STEPS_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)  # as Procountor demands of whoever it certifies, and gentle to the others
 LONGEST_RETRY_WAIT_SECONDS = 8.0  # a caller waits for retries in all; beyond that the work is put down
 LONGEST_CALL_SECONDS = 20.0  # after these nothing is retried in place, where the attempts themselves took so long
 

@@ -30,7 +30,7 @@ from connections.transport.log import body_filter
 from connections.transport.models import RecordedCall, Recording, RecordingQuerySet, RequestLogEntry
 from connections.vault.models import Connection
 from connections.vault.sealing import Place, make_web_pair, open_with, seal_to
-from connections.vault.services import ActionRefused, hold_open
+from connections.vault.services import ActionRefused, lock_unless_disconnected
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def start(*, connection: Connection, lasts: timedelta, actor: Actor) -> Recordin
 
     Raises ActionRefused for a connection that has left or is recorded already, KeyUnavailable.
     """
-    hold_open(connection)  # first: whoever waits for this lock finds what is begun here
+    lock_unless_disconnected(connection)  # first: whoever waits for this lock finds what is begun here
     if live_recordings().for_connection(connection.id).exists():
         raise ActionRefused(_("This connection is being recorded already."))
     if destroy(connection):

@@ -197,9 +197,9 @@ def _written(character: str) -> str:
 
 def as_text(value: Any) -> str:
     """Values as JSON, indented, without what lately let us in: a provider may repeat it."""
-    text = json_numbers.written(value, indented=True).decode()
+    text = json_numbers.dumps(value, indented=True).decode()
     if holds_live(text):
-        text = json_numbers.written(data_without_live(value), indented=True).decode()
+        text = json_numbers.dumps(data_without_live(value), indented=True).decode()
     return WITHHELD if holds_live(text) else text  # as a number, say
 
 

@@ -49,7 +49,7 @@ from connections.vault.services import (
 
 SHOW = "transport.activation_show"
 DECIDE = "transport.activation_decide"
-ACTIVATION_ENDED = "transport.activation_ended"  # its handler is registered by the room that sets new connections up
+ACTIVATION_ENDED = "transport.activation_ended"  # portal/onboarding registers its handler, which makes the checklists
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._~-]{0,199}")  # never "." or "..", which would lead to another path
 RETRIED_FOR = timedelta(minutes=2)  # a provider that does not answer is asked again for so long, with a person waiting
@@ -78,7 +78,8 @@ UNSUCCESSFUL = (ActivationState.EXPIRED, ActivationState.FAILED)
 
 
 # Whether whoever consented at the provider is known to mean this tenant: the link that came back names no one, and
-# whoever holds it could open it elsewhere. Set by the room that knows people; without it nobody is.
+# whoever holds it could open it elsewhere. Set when the apps load, by portal/onboarding, which knows people; without it no
+# consent counts.
 _has_consent: Callable[[ActivationRequest], bool] | None = None
 
 
@@ -119,7 +120,7 @@ def begin(*, tenant: Tenant, provider: Provider, environment: str, request_id: s
     if not REQUEST_ID.fullmatch(request_id):
         raise ActionRefused(MESSAGES["unknown-request"])
     if not ClientRegistration.objects.filter(provider=provider.slug, environment=environment).exists():
-        raise ActionRefused(faults.NO_REGISTRATION.customer)
+        raise ActionRefused(faults.NO_REGISTRATION.customer_message)
     row_id, before = _row_of(str(tenant.id), provider.slug, environment, request_id, actor.id)
     if before is not None:
         return before

@@ -34,10 +34,10 @@ from connections.transport.request_context import RequestContext
 from connections.vault import sealing
 from connections.vault.models import ClientRegistration, Connection, ConnectionState
 from connections.vault.secret import Secret
-from connections.vault.services import ActionRefused, doubt_company, hold_open, store_credential
+from connections.vault.services import ActionRefused, doubt_company, lock_unless_disconnected, store_credential
 
 EXCHANGE = "transport.exchange"
-ATTEMPT_ENDED = "transport.attempt_ended"  # its handler is registered by the room that acts on the outcome
+ATTEMPT_ENDED = "transport.attempt_ended"  # portal/onboarding registers its handler, which acts on the outcome
 PURPOSE = "login"
 VALID_FOR = timedelta(minutes=10)
 STATE_BYTES = 32
@@ -191,7 +191,7 @@ def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> No
             # A worker died or broke with the code in its hands: it may have been used up.
             _end(attempt, AttemptState.FAILED, "interrupted")
             return
-        if attempt.connection.fault not in faults.HOLDING:
+        if attempt.connection.fault not in faults.COMPANY_FAULTS:
             # The page that received the code holds reading as well; a row that no page wrote comes no further for it.
             doubt_company(connection=attempt.connection, fault=faults.COMPANY_UNPROVEN.code)
         code = LoginCode(
@@ -206,7 +206,7 @@ def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> No
         if isinstance(grant, KeyLogin):
             key = token_endpoint.request_key(context, grant, code)
             with tenant_scope(lease.tenant_id):
-                hold_open(attempt.connection)
+                lock_unless_disconnected(attempt.connection)
                 actor = Actor(attempt.actor_id, attempt.actor_name)
                 store_credential(connection=attempt.connection, name=grant.credential, secret=key, actor=actor)
                 token_store.destroy_pair(attempt.connection)
@@ -214,7 +214,7 @@ def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> No
             # The pair before this one goes first: a provider may allow only so many, and nobody would use it again.
             # Where that fails, the request log shows it, and the new login goes on all the same.
             with suppress(CallFailed):
-                revocation.give_back(context, send_operation)
+                revocation.revoke_session(context, send_operation)
             TokenHolder(context).exchange_code(code)
     except ActionRefused:
         with tenant_scope(lease.tenant_id):
@@ -229,7 +229,7 @@ def exchange(lease: TenantLease, send_operation: revocation.SendOperation) -> No
     with lease.scope():
         if Connection.objects.disconnected().filter(id=attempt.connection_id).exists():
             # Disconnected while we asked: what has just been stored is given back as well.
-            enqueue(kind=revocation.LEAVE, subject=attempt.connection_id, tenant_id=lease.tenant_id)
+            enqueue(kind=revocation.REVOKE, subject=attempt.connection_id, tenant_id=lease.tenant_id)
             _end(attempt, AttemptState.FAILED, "left")
             return
         _end(attempt, AttemptState.EXCHANGED, "")

@@ -64,14 +64,14 @@ class RefusalWaits:
         refusal.asked_again_at = row.wait_until
         raise refusal
 
-    def raise_if_held(self) -> None:
+    def raise_if_operation_waits(self) -> None:
         """The same for one more operation of a caller that has its token. No statement where that one was not refused."""
         if self.operation and self.operation == self.held_operation:
             with tenant_scope(self._connection.tenant_id):
                 row, now = token_store.read(self._connection)
                 self.raise_while_waiting(row, now)
 
-    def note(self, failure: CallFailed, fingerprint: RequestFingerprint, operation: str = "") -> None:
+    def count_refusal(self, failure: CallFailed, fingerprint: RequestFingerprint, operation: str = "") -> None:
         """Count it where the provider refused what `fingerprint` stands for; anything else is ignored.
 
         Of many callers who are refused within one wait, one counts. A refusal without a reason counts, too: it may mean
@@ -107,11 +107,11 @@ class RefusalWaits:
             )
         self.count, self.held_operation = max(self.count, 1), operation
 
-    def note_call(self, refusal: CallFailed) -> None:
+    def count_call_refusal(self, refusal: CallFailed) -> None:
         """Count the refusal of a call although its token was new."""
         with tenant_scope(self._connection.tenant_id):
             fingerprint = self.fingerprint or token_store.request_fingerprint(self._connection)
-        self.note(refusal, fingerprint, self.operation)
+        self.count_refusal(refusal, fingerprint, self.operation)
 
     def forget(self) -> None:
         """A call was answered: the next refusal is the first one again. No statement where there was none.

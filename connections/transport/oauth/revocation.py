@@ -22,14 +22,14 @@ from connections.transport.oauth.tokens import stored_pair
 from connections.transport.request_context import RequestContext
 from connections.vault.models import Connection, ConnectionState, Credential, Leaving
 
-LEAVE = "transport.leave"
+REVOKE = "transport.leave"  # as rows say it since the first release
 RETRIED_FOR = timedelta(minutes=15)  # a provider that does not answer is asked again for so long
 RETRY_PAUSE = timedelta(seconds=30)
 
 SendOperation = Callable[[Connection, str], None]  # sends one operation by its name; raises CallFailed
 
 
-def begin(*, connection: Connection, actor: Actor) -> None:
+def disconnect(*, connection: Connection, actor: Actor) -> None:
     """Disconnect: from now on nothing is read, and a worker gives the access back. Needs the tenant's scope.
 
     Disconnecting twice changes nothing. A set-up that was given up goes the same way, under a name of its own.
@@ -40,12 +40,12 @@ def begin(*, connection: Connection, actor: Actor) -> None:
     if not connected.update(state=ConnectionState.DISCONNECTED, **left):
         return
     connection.refresh_from_db()
-    enqueue(kind=LEAVE, subject=connection.id, tenant_id=connection.tenant_id)
+    enqueue(kind=REVOKE, subject=connection.id, tenant_id=connection.tenant_id)
     action = "connection.setup_removed" if was_setup else "connection.disconnected"
     audit.record(tenant_id=connection.tenant_id, actor=actor, action=action, subject=str(connection.id))
 
 
-def leave(lease: TenantLease, send_operation: SendOperation) -> Again | None:
+def revoke_and_destroy(lease: TenantLease, send_operation: SendOperation) -> Again | None:
     """Job: revoke at the provider, with bounded retries, then destroy what is stored, and say which of it happened."""
     with lease.scope():
         connection = Connection.objects.disconnected().filter(id=lease.subject).first()
@@ -53,7 +53,7 @@ def leave(lease: TenantLease, send_operation: SendOperation) -> Again | None:
     if connection is None or provider is None:
         return None
     try:
-        how = give_back(RequestContext(connection, provider), send_operation)
+        how = revoke_session(RequestContext(connection, provider), send_operation)
     except Unavailable as failed:
         if connection.left_at is not None and timezone.now() < connection.left_at + RETRIED_FOR:
             return Again(max(failed.retry_at, timezone.now() + RETRY_PAUSE), failed.fault.code)
@@ -89,7 +89,7 @@ def _destroy(connection: Connection, how: Leaving) -> None:
     )
 
 
-def give_back(context: RequestContext, send_operation: SendOperation) -> Leaving:
+def revoke_session(context: RequestContext, send_operation: SendOperation) -> Leaving:
     """End the stored session at the provider where it offers that. Raises CallFailed where it could not be asked.
 
     What is refused as unknown is gone already, which is what was wanted.

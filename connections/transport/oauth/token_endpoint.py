@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from connections.spec.errors import About, CallFailed, OutcomeUnknown, Unauthorized, Unavailable, Unreadable
-from connections.spec.faults import Acts, Phase
+from connections.spec.errors import CallFailed, OutcomeUnknown, RefusedPart, Unauthorized, Unavailable, Unreadable
+from connections.spec.faults import Phase, Responsible
 from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner, KeyLogin
 from connections.tenancy.scope import tenant_scope
 from connections.transport import attempt, clock, error_mapping, faults
@@ -160,26 +160,26 @@ def _refusal_of(
     if not error_mapping.refused_by_status(answer.status) or refusal.fault is faults.UNREADABLE:
         return refusal
     if error_code == "invalid_client":
-        refusal.about = About.CLIENT
+        refusal.refused_part = RefusedPart.CLIENT
     elif error_code == "invalid_grant" and phase is Phase.GRANT:
-        refusal.about = About.GRANT
+        refusal.refused_part = RefusedPart.GRANT
     elif _is_about_grant(context, refusal):
-        refusal.about = About.GRANT_PERHAPS
+        refusal.refused_part = RefusedPart.GRANT_PERHAPS
     fault = refusal.fault
-    if code is not None and refusal.about in (About.GRANT, About.GRANT_PERHAPS):
-        fault, refusal.about = faults.CODE_REFUSED, None
-    elif code is None and phase is Phase.GRANT and error_code and refusal.about is None:
+    if code is not None and refusal.refused_part in (RefusedPart.GRANT, RefusedPart.GRANT_PERHAPS):
+        fault, refusal.refused_part = faults.CODE_REFUSED, None
+    elif code is None and phase is Phase.GRANT and error_code and refusal.refused_part is None:
         fault = faults.TURNED_AWAY  # of an access that was given, these say nothing
     elif not token_store.has_worked(context.connection):
         by_address = (
             context.provider.faults.judge(phase, answer.status, None) if answer.status in (404, 405) else fault
         )
-        fault = by_address if fault is faults.TURNED_AWAY and by_address.acts is Acts.CUSTOMER else fault
+        fault = by_address if fault is faults.TURNED_AWAY and by_address.responsible is Responsible.CUSTOMER else fault
         fault = fault.never_worked or fault
     if fault is refusal.fault:
         return refusal
     error = error_mapping.make_error(error_mapping.error_type(fault, phase, answer.status), fault, entry, clock.now())
-    error.about = refusal.about
+    error.refused_part = refusal.refused_part
     return error
 
 
@@ -195,7 +195,7 @@ def _is_about_grant(context: RequestContext, refusal: CallFailed) -> bool:
     """Where a person must pass the same checkpoint again as for a lost grant, it is the grant that is refused."""
     grant = context.grant
     is_same = isinstance(grant, AuthorizationCode) and refusal.fault.checkpoint == grant.lost.checkpoint
-    return is_same and refusal.fault.acts is Acts.CUSTOMER
+    return is_same and refusal.fault.responsible is Responsible.CUSTOMER
 
 
 def _write_failure(entry: RequestLogEntry, failure: CallFailed) -> CallFailed:

@@ -1,7 +1,8 @@
 """The row that stores a connection's token pair: who requests the next one, what came of it, how long a failure holds.
 
 All times are the database's own, so that neither a clock that jumps nor two machines that disagree shorten or stretch a
-token's life. Everything here but `read`, what opens and what compares commits at once, in a transaction of its own.
+token's life. Functions here that write commit at once, each in a transaction of its own. `read`, and those that only open
+or compare, run in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from connections.vault.secret import BoundSecret
 
 CLAIM_SECONDS = 20.0  # after these, another caller takes over the claim of one that has not come back
 ANSWER_WITHIN_SECONDS = 18.5  # of a claim, in which the answer must be there; the rest is for storing it
-EXCHANGE_CLAIM = "trade-"  # how the claim begins of a caller that exchanges a code
+EXCHANGE_CLAIM = "trade-"  # the claim of a caller that exchanges a code begins so, also in rows of older releases
 FAILURE_HOLDS_SECONDS = 5.0  # callers share the outcome of a failed request for so long instead of asking again
 LONGEST_HOLD_SECONDS = 60.0  # what that grows to while the token endpoint is in trouble
 # Of tokens that live for less than a minute, one a second: a short life is believed, and still no storm of requests.
@@ -240,12 +241,12 @@ def release_claim(
     claim_id: str,
     failure: CallFailed | None,
     *,
-    standing: RequestFingerprint | None = None,
+    blocked_fingerprint: RequestFingerprint | None = None,
 ) -> bool:
     """End our claim and leave the failure for those who wait, unless it says nothing about the next request.
 
-    `failure=None`: something of our own broke, and nobody knows how far the request came. `standing`: the refusal holds
-    until a request would have another fingerprint. Returns False where the claim was another caller's already.
+    `failure=None`: something of our own broke, and nobody knows how far the request came. `blocked_fingerprint`: nobody
+    asks again before a request would have another fingerprint. Returns False where the claim was another caller's already.
     """
     is_shared = failure is not None and (failure.entry_id is not None or not isinstance(failure, Unavailable))
     is_trouble = isinstance(failure, Unavailable | Unreadable | Rejected)
@@ -271,7 +272,7 @@ def release_claim(
                 "wait": wait,
                 "fault": failure.fault.code if failure and is_shared else "",
                 "entry": failure.entry_id if failure and is_shared else None,
-                "given": standing.digest if standing and is_shared else "",
+                "given": blocked_fingerprint.digest if blocked_fingerprint and is_shared else "",
                 "row": row.id,
                 "me": claim_id,
             },

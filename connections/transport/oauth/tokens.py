@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import InterfaceError, InternalError, OperationalError
 from django.db import connection as database
 
-from connections.spec.errors import About, CallFailed, Rejected, Unauthorized, Unavailable, Unreadable
+from connections.spec.errors import CallFailed, RefusedPart, Rejected, Unauthorized, Unavailable, Unreadable
 from connections.spec.faults import Phase
 from connections.spec.grants import AuthorizationCode
 from connections.tenancy.scope import tenant_scope
@@ -34,8 +34,8 @@ FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS, POLL_GROWTH = 0.05, 0.25, 1.5
 class TokenHolder:
     """The access token of one connection, as one caller uses it.
 
-    A caller uses on what it has opened: a token that was replaced meanwhile is refused by the provider, or as good as the
-    new one.
+    A caller goes on with the token that it has opened, even if another caller stores a newer one meanwhile: the old one
+    still works, or the provider refuses it and the caller takes the newer one.
     """
 
     def __init__(self, context: RequestContext, breaker: CircuitBreaker | None = None) -> None:
@@ -181,9 +181,13 @@ class TokenHolder:
                 token_store.release_claim(self._connection, row, claim_id, failure)
                 raise self._not_before_the_wait(row, failure) from None
             has_new_refresh = response is not None and response.refresh is not None
-            meaning, standing = self._meaning_of(row, fingerprint, failure, has_new_refresh=has_new_refresh)
-            self.refusals.note(meaning, fingerprint)  # before others who wait for their turn get it
-            is_ours = token_store.release_claim(self._connection, row, claim_id, meaning, standing=standing)
+            meaning, blocked_fingerprint = self._classify_failure(
+                row, fingerprint, failure, has_new_refresh=has_new_refresh
+            )
+            self.refusals.count_refusal(meaning, fingerprint)  # before others who wait for their turn get it
+            is_ours = token_store.release_claim(
+                self._connection, row, claim_id, meaning, blocked_fingerprint=blocked_fingerprint
+            )
             if not is_ours and row.generation != self._stored_generation():
                 self.refusals.forget_all()
                 return None  # another caller took over and stored: what we asked with was spent, and its pair counts
@@ -237,7 +241,7 @@ class TokenHolder:
         retry_at = clock.now() + (until - now if until else timedelta())
         raise error_mapping.make_error(error, fault, entry, retry_at)
 
-    def _meaning_of(
+    def _classify_failure(
         self, row: Grant, fingerprint: RequestFingerprint, failure: CallFailed, *, has_new_refresh: bool
     ) -> tuple[CallFailed, RequestFingerprint | None]:
         """What a failed refresh means here, and the fingerprint it stands for until that changes, so that nobody asks in
@@ -249,10 +253,10 @@ class TokenHolder:
         A refresh token that is refused after an answer was lost says nothing of the customer: the lost answer may have
         held the new one. One that was given to another client of ours is our own doing.
         """
-        if failure.about is None:
+        if failure.refused_part is None:
             return failure, None
         fault, grant = failure.fault, self._context.grant
-        if failure.about is not About.CLIENT:
+        if failure.refused_part is not RefusedPart.CLIENT:
             if has_new_refresh or not token_store.is_refused_again(row):
                 retry_at = clock.now() + (timedelta() if has_new_refresh else CONFIRMED_AFTER)
                 first_refusal = Unavailable(faults.REFUSED_ONCE, retry_at=retry_at, entry_id=failure.entry_id)
@@ -263,7 +267,7 @@ class TokenHolder:
             elif row.uncertain_at is not None and isinstance(grant, AuthorizationCode):
                 fault = grant.lost
         refusal = Unauthorized(fault, entry_id=failure.entry_id, provider_request_id=failure.provider_request_id)
-        return refusal, None if failure.about is About.GRANT_PERHAPS else fingerprint
+        return refusal, None if failure.refused_part is RefusedPart.GRANT_PERHAPS else fingerprint
 
     def _stored_generation(self) -> int:
         with tenant_scope(self._connection.tenant_id):

@@ -1,4 +1,4 @@
-"""The front door: to the right home, and in by an invitation."""
+"""The first page, which leads to the right home, and the page of an invitation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from connections.spec.text import isolate
 from portal.members import services
 from portal.members.access import is_admitted_staff, signed_in
 from portal.members.forms import NewPersonForm
-from portal.members.lookups import memberships_of
+from portal.members.memberships import memberships_of
 from portal.members.models import User
 from portal.members.sessions import keep_this_session
 from portal.members.stepup import remember_new_password

@@ -18,7 +18,7 @@ from connections.spec.text import isolate
 from portal.members import services
 from portal.members.access import MemberRequest, member
 from portal.members.forms import InviteAgainForm, InviteForm, RoleForm, roles_within
-from portal.members.lookups import team_of
+from portal.members.memberships import team_of
 from portal.members.models import Invitation, Membership
 from portal.members.permissions import MEMBERS_INVITE_AS, Action, Role
 from portal.members.sessions import keep_this_session
@@ -178,7 +178,7 @@ def change_role(request: MemberRequest, membership_id: UUID) -> HttpResponse:
 @limited(limits.TEAM_CHANGE)
 @_sensitive
 def remove(request: MemberRequest, membership_id: UUID) -> HttpResponse:
-    """What it means, and then the deed."""
+    """A page that says what removing somebody means; sending it removes them."""
     membership = get_own_or_404(request, Membership, id=membership_id)
     if request.method != "POST":
         if services.is_last_owner(membership):

@@ -6,49 +6,53 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.spec.faults import Acts, Fault, FaultCatalogue, Phase, Rule
+from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, Rule
 
 ACCESS_ENDED = Fault(
     "access-ended",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Kuvitelma no longer lets us in. Give the access once more."),
     "The refresh token is refused.",
     "access",
 )
 ACCESS_LOST = Fault(
     "access-lost",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("An answer of Kuvitelma was lost while we renewed our access. Connect once more."),
     "Refresh tokens work once; the answer to a refresh was lost.",
     "access",
 )
 CLIENT_REFUSED = Fault(
     "client-refused",
-    Acts.US,
+    Responsible.US,
     _("Kuvitelma does not accept our own registration. Our staff can see it and must mend it."),
     "invalid_client: check the client registration of this environment.",
 )
 KEY_REFUSED = Fault(
     "key-refused",
-    Acts.CUSTOMER,
+    Responsible.CUSTOMER,
     _("Kuvitelma does not accept this client. Compare both values with those at Kuvitelma."),
     "The customer's own client is refused.",
     "access",
 )
 FORBIDDEN = Fault(
-    "forbidden", Acts.CUSTOMER, _("The access does not include this."), "403: a right is missing.", "access"
+    "forbidden", Responsible.CUSTOMER, _("The access does not include this."), "403: a right is missing.", "access"
 )
-NOT_FOUND = Fault("not-found", Acts.NOBODY, _("Kuvitelma does not know this any more."), "404.")
-INVALID = Fault("invalid-fields", Acts.NOBODY, _("Kuvitelma refused some of the values."), "400 or 422.")
+NOT_FOUND = Fault("not-found", Responsible.NOBODY, _("Kuvitelma does not know this any more."), "404.")
+INVALID = Fault("invalid-fields", Responsible.NOBODY, _("Kuvitelma refused some of the values."), "400 or 422.")
 BAD_REQUEST = Fault(
     "bad-request",
-    Acts.US,
+    Responsible.US,
     _("Kuvitelma did not understand a request of ours. Our staff can see it and must mend it."),
     "400 or 422 to something that we read.",
 )
-TOO_MANY = Fault("too-many-requests", Acts.NOBODY, _("Kuvitelma asked us to slow down."), "429.")
-TROUBLE = Fault("provider-trouble", Acts.NOBODY, _("Kuvitelma has trouble at the moment."), "5xx after all retries.")
-UNKNOWN = Fault("unknown-refusal", Acts.US, _("Kuvitelma refused in a way we do not know yet."), "No rule matches.")
+TOO_MANY = Fault("too-many-requests", Responsible.NOBODY, _("Kuvitelma asked us to slow down."), "429.")
+TROUBLE = Fault(
+    "provider-trouble", Responsible.NOBODY, _("Kuvitelma has trouble at the moment."), "5xx after all retries."
+)
+UNKNOWN = Fault(
+    "unknown-refusal", Responsible.US, _("Kuvitelma refused in a way we do not know yet."), "No rule matches."
+)
 
 
 def codes(body: Any) -> list[str]:

@@ -1,85 +1,38 @@
-"""The schedule of a connection, and its pause: when it is read and what, which times were missed, what stops it for a while."""
+"""The pages by which members schedule a connection, pause it and resume it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from connections.spec.provider import Provider
 from connections.sync import pausing
-from connections.sync.models import ScheduleSlot, SlotOutcome
-from connections.sync.schedule import chosen_streams, fetched_schedule, next_slots, set_schedule
-from connections.tenancy.settings import tenant_time_zone
+from connections.sync.schedule import fetched_schedule, set_schedule
 from connections.vault.models import Connection
 from connections.vault.services import ActionRefused, refuse_disconnected
 from portal.dashboard.forms import PauseForm
-from portal.dashboard.schedule_form import ScheduleForm, StreamChoice, stream_choices
+from portal.dashboard.schedule_form import ScheduleForm
+from portal.dashboard.schedule_page import connections_for_schedule, schedule_page
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
-from portal.members.schedule_words import schedule_words
 from portal.members.shortcuts import get_own_or_404
 from portal.onboarding.marks import provider_of
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
 
-MISSED_SHOWN = 10
-MISSED_SHOWN_FOR = timedelta(days=30)
-NOT_AS_PLANNED = (SlotOutcome.MISSED, SlotOutcome.HELD)
-
-
-@dataclass(frozen=True)
-class SchedulePage:
-    """One connection's schedule, with its times in the tenant's zone."""
-
-    connection: Connection
-    provider: Provider
-    time_zone: str
-    words: str
-    next: list[datetime]
-    missed: list[ScheduleSlot]
-    streams: list[StreamChoice]
-
-    @property
-    def is_offered(self) -> bool:
-        """Whether there is anything to set: not of what is disconnected, or uses a way that is no longer offered."""
-        return not self.connection.is_disconnected and self.provider.offers(self.connection.auth_method)
-
 
 def _connection(request: MemberRequest, connection_id: UUID) -> Connection:
-    rows = Connection.objects.select_related("schedule").annotate(time_zone=tenant_time_zone())
-    return get_own_or_404(request, rows, id=connection_id)
-
-
-def _page(connection: Any) -> SchedulePage:
-    """One query. Needs the tenant's scope."""
-    schedule, provider = fetched_schedule(connection), provider_of(connection)
-    since = timezone.now() - MISSED_SHOWN_FOR
-    slots = ScheduleSlot.objects.for_connection(connection).filter(outcome__in=NOT_AS_PLANNED, due_at__gt=since)
-    chosen = {stream.name for stream in chosen_streams(connection, schedule)}
-    return SchedulePage(
-        connection=connection,
-        provider=provider,
-        time_zone=connection.time_zone,
-        words=schedule_words(schedule, connection.time_zone),
-        next=next_slots(schedule, connection.time_zone) if connection.is_standing else [],
-        missed=list(slots.order_by("-due_at")[:MISSED_SHOWN]),
-        streams=[choice for choice in stream_choices(provider) if choice.name in chosen],
-    )
+    return get_own_or_404(request, connections_for_schedule(), id=connection_id)
 
 
 def _show(request: MemberRequest, connection: Connection, form: ScheduleForm | None = None) -> HttpResponse:
     context = {
-        "detail": _page(connection),
+        "detail": schedule_page(connection),
         "connection": connection,
         "provider": provider_of(connection),
         "form": form or ScheduleForm(provider=provider_of(connection), schedule=fetched_schedule(connection)),
@@ -117,7 +70,7 @@ def change_schedule(request: MemberRequest, connection_id: UUID) -> HttpResponse
 @member(Action.PAUSE)
 @limited(limits.CONNECTION_SETTING)
 def pause(request: MemberRequest, connection_id: UUID) -> HttpResponse:
-    """What it means and why it is done, and then the deed. What cannot be paused says so on its page."""
+    """A page that says what a pause means and asks for a reason; sending it pauses. What cannot be paused leads back."""
     connection = get_own_or_404(request, Connection, id=connection_id)
     form = PauseForm(request.POST or None)
     if request.method == "POST" and form.is_valid():

@@ -32,7 +32,7 @@ from portal.rate_limits.pages import limited
 @never_cache
 @member(Action.MOVE_SERVER)
 @limited(limits.SERVER_MOVE)
-def move(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+def move_server(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """Nothing changes before old and new have been shown and confirmed."""
     connection = get_own_or_404(request, Connection, id=connection_id)
     if not server_move.can_move(connection):
@@ -47,7 +47,7 @@ def move(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     }
     if request.method == "POST":
         if not recently_proved(request):
-            return ask_again(request, reverse("move", args=[request.tenant.slug, connection.id]))
+            return ask_again(request, reverse("move_server", args=[request.tenant.slug, connection.id]))
         if form.is_valid():
             try:
                 changes = server_move.changes(connection=connection, values=form.cleaned_data)
@@ -66,4 +66,4 @@ def move(request: MemberRequest, connection_id: UUID) -> HttpResponse:
                 context["changes"] = changes
                 if not changes:
                     form.add_error(None, _("There is no other address in it, so nothing was changed."))
-    return render(request, "dashboard/move.html", context)
+    return render(request, "dashboard/move_server.html", context)

@@ -20,7 +20,7 @@ from connections.spec.provider import Provider
 from connections.transport.oauth import authorization
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import ActionRefused
-from portal.members.lookups import tenants_to_connect_for
+from portal.members.memberships import tenants_to_connect_for
 from portal.onboarding import activation_requests, logins
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
@@ -32,7 +32,7 @@ ANSWER_PARAMETERS = ("state", "code", "error", "iss")
 View = Callable[..., HttpResponse]
 
 
-def unreferred(view: View) -> View:
+def no_referrer(view: View) -> View:
     """The address of this answer is kept nowhere: not in a cache, and not in what is asked for next."""
 
     @wraps(view)
@@ -45,7 +45,7 @@ def unreferred(view: View) -> View:
     return answer
 
 
-def not_ahead(view: View) -> View:
+def ignore_prefetch(view: View) -> View:
     """Nothing is used up by a browser that fetches a page ahead of its person (`Sec-Purpose: prefetch`, and before that
     was agreed upon, `Purpose` and `X-Moz`): there is no answer yet, so it is asked for again once it is wanted."""
 
@@ -60,8 +60,8 @@ def not_ahead(view: View) -> View:
 
 
 @require_GET
-@unreferred
-@not_ahead
+@no_referrer
+@ignore_prefetch
 def callback(request: HttpRequest, provider_slug: str) -> HttpResponse:
     """From the login page straight on to the checklist. What cannot be used is refused, and nothing is sent for it."""
     provider = registry.find(provider_slug)
@@ -98,8 +98,8 @@ def callback(request: HttpRequest, provider_slug: str) -> HttpResponse:
 
 @sensitive_post_parameters()
 @require_http_methods(["GET", "POST"])
-@unreferred
-@not_ahead
+@no_referrer
+@ignore_prefetch
 @limited(limits.ACTIVATION, by_view=True)
 def activation_arrived(request: HttpRequest, provider_slug: str, environment: str) -> HttpResponse:
     """Somebody chose companies at the provider: for which company of theirs here? Nothing is asked before they say."""

@@ -22,7 +22,7 @@ from portal.members.polling import render_if_changed
 from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import consents
 from portal.onboarding.activation_requests import NO_KEYS, ActivationPage, get_activation_or_404
-from portal.onboarding.callbacks import unreferred
+from portal.onboarding.callback_views import no_referrer
 from portal.onboarding.forms import CompaniesForm
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited
@@ -83,7 +83,7 @@ def ask_consent(request: MemberRequest, activation_id: UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@unreferred
+@no_referrer
 @limited(limits.CONSENT_ANSWER)
 def activation_consent(request: HttpRequest, token: str) -> HttpResponse:
     """The link in that mail. Looking changes nothing; one that cannot be answered is answered alike, whatever the reason."""

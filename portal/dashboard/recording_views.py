@@ -22,7 +22,7 @@ from connections.vault.models import Connection
 from connections.vault.sealing import Unopenable
 from connections.vault.services import ActionRefused
 from portal.dashboard.forms import RecordingForm
-from portal.dashboard.requests import labels_of
+from portal.dashboard.request_log_rows import labels_of
 from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
 from portal.members.shortcuts import get_own_or_404
@@ -139,7 +139,7 @@ def stop(request: MemberRequest, connection_id: UUID) -> HttpResponse:
 @step_up_required(_recording_page)
 @limited(limits.RECORDING)
 def delete(request: MemberRequest, connection_id: UUID) -> HttpResponse:
-    """What it means, and then the deed."""
+    """A page that says what deleting a recording means; sending it deletes it."""
     if request.method != "POST":
         return _ask_first(request, get_own_or_404(request, Connection, id=connection_id))
     for recording in _recordings(request, connection_id):
