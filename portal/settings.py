@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "portal.support",
     "portal.operations",
     "portal.rate_limits",
+    "connections.exports",
     "connections.calls",
     "connections.sync",
     "connections.transport",

@@ -26,8 +26,9 @@ Handler = Callable[[Lease], Again | None]
 TenantHandler = Callable[[TenantLease], Again | None]
 
 # In the order in which due jobs are looked for. Mail has queues of its own: a mail server that accepts and hangs, or
-# three hundred mails at once, keep nobody's check waiting. Urgent mail has one more, so that it passes the others by.
-QUEUES = ("interactive", "sync", "urgent-mail", "mail")
+# three hundred mails at once, keep nobody's check waiting. Urgent mail has one more, so that it passes the others by. Exports
+# have one because each lasts for minutes.
+QUEUES = ("interactive", "sync", "urgent-mail", "mail", "exports")
 LANES = (0, 1, 2)  # within each queue, by how many jobs their tenant asked for at once (services.BURST_OF_LANE)
 RETRY_WAITS_SECONDS = (1, 2, 4, 8, 16, 60, 300)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -119,6 +120,25 @@ def open_with(wrapped_keyset: str, pair: Place, tenant_id: UUID, place: Place, c
         return str(opener.decrypt(bytes(ciphertext), place.context(owner)), "utf-8")
     except tink.TinkError:
         raise Unopenable(place.field) from None
+
+
+def seal_bytes_to(public_keyset: str, tenant_id: UUID, place: Place, data: bytes) -> bytes:
+    """`seal_to` for what is no text."""
+    return bytes(keys.sealer(public_keyset).encrypt(data, place.context(f"web {tenant_id}")))
+
+
+def bytes_opener(wrapped_keyset: str, pair: Place, tenant_id: UUID) -> Callable[[Place, bytes], bytes]:
+    """What opens many values that were sealed with `seal_bytes_to`. It raises Unopenable; this raises KeyUnavailable."""
+    owner = f"web {tenant_id}"
+    opener = keys.web_opener(wrapped_keyset, pair.context(owner))
+
+    def open_bytes(place: Place, ciphertext: bytes) -> bytes:
+        try:
+            return bytes(opener.decrypt(bytes(ciphertext), place.context(owner)))
+        except tink.TinkError:
+            raise Unopenable(place.field) from None
+
+    return open_bytes
 
 
 def _encrypt(public_keyset: str, context: bytes, secret: Secret) -> bytes:

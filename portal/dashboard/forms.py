@@ -8,7 +8,9 @@ from django import forms
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from connections.exports.models import ExportFormat
 from connections.providers import registry
+from connections.spec.provider import Provider
 from connections.spec.text import duration
 from connections.sync.pausing import LONGEST_REASON
 from connections.transport.log.recording import LONGEST_RECORDING_MINUTES
@@ -62,3 +64,37 @@ class RecordingForm(forms.Form):
         initial=MINUTES[0],
         choices=[(str(each), duration(each * 60)) for each in MINUTES],
     )
+
+
+FORMATS = (
+    (ExportFormat.CSV, _("CSV, for spreadsheets")),
+    (ExportFormat.JSON_LINES, _("JSON Lines, each record exactly as it came")),
+    (ExportFormat.PARQUET, _("Parquet, for databases and analyses")),
+)
+
+
+class ExportForm(forms.Form):
+    """Everything of the company, in one of the formats."""
+
+    format = forms.ChoiceField(
+        label=_("As"), choices=FORMATS, initial=ExportFormat.CSV, widget=forms.RadioSelect(), required=True
+    )
+
+    @property
+    def chosen_format(self) -> ExportFormat:
+        return ExportFormat(self.cleaned_data["format"])
+
+
+class ConnectionExportForm(ExportForm):
+    """One stream of a connection, or all of them."""
+
+    stream = forms.ChoiceField(label=_("What"), required=False)
+    field_order = ("stream", "format")
+
+    def __init__(self, *args: Any, provider: Provider, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast(forms.ChoiceField, self.fields["stream"])
+        field.choices = [
+            ("", _("everything of this connection")),
+            *((each.name, each.label) for each in provider.streams),
+        ]

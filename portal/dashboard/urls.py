@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.dashboard import recording_views, schedule_views, server_move_views, views
+from portal.dashboard import export_views, recording_views, schedule_views, server_move_views, views
 
 ONE = "t/<slug:slug>/c/<uuid:connection_id>/"
 RECORDING = f"{ONE}recording/"
+EXPORT = "t/<slug:slug>/exports/<uuid:export_id>/"
 RUN = f"{ONE}runs/<uuid:run_id>/"
 
 urlpatterns = [
@@ -21,6 +22,12 @@ urlpatterns = [
     path(f"{ONE}resume/", schedule_views.resume, name="resume_connection"),
     path(f"{ONE}move/", server_move_views.move_server, name="move_server"),
     path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
+    path("t/<slug:slug>/exports/", export_views.exports, name="exports"),
+    path(f"{ONE}export/", export_views.connection_export, name="connection_export"),
+    path(EXPORT, export_views.export, name="export"),
+    path(f"{EXPORT}poll/", export_views.export_poll, name="export_poll"),
+    path(f"{EXPORT}end/", export_views.end_export, name="end_export"),
+    path(f"{EXPORT}files/<uuid:file_id>/", export_views.download_export, name="download_export"),
     path(RECORDING, recording_views.recording, name="recording"),
     path(f"{RECORDING}start/", recording_views.start, name="start_recording"),
     path(f"{RECORDING}stop/", recording_views.stop, name="stop_recording"),

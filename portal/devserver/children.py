@@ -123,8 +123,9 @@ class Plan:
     def processes(self) -> tuple[Child, ...]:
         """What serves people and does the jobs: in the demo fewer processes, as each holds all of Django."""
         if self.mode == "production":
-            return self.web(), self.worker("interactive"), self.worker("sync"), self.worker("mail"), self.beat()
-        web, sync = self.web("--threads", str(DEMO_WEB_THREADS)), self._demo_worker("sync", "sync")
+            workers = (self.worker(queue) for queue in ("interactive", "sync", "exports", "mail"))
+            return self.web(), *workers, self.beat()
+        web, sync = self.web("--threads", str(DEMO_WEB_THREADS)), self._demo_worker("sync", "sync,exports")
         if self.smtp:
             # A mail server may hang, and a check that somebody waits for must not wait for it.
             mail = self._demo_worker("mail", MAIL_QUEUES, smtp=self.smtp)

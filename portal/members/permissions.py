@@ -28,6 +28,7 @@ class Action(TextChoices):
     )
     DISCONNECT = "disconnect", "disconnect a connection, or remove one that is being set up"
     MOVE_SERVER = "move_server", "move a connection to another server"
+    EXPORT = "export", "export records, and download, cancel and delete what was exported"
     RECORD = "record", "record what a connection sends and hears, read it and delete it"
     MANAGE_TEAM = "manage_team", "invite people, withdraw invitations, change roles and remove members"
     CHANGE_SETTINGS = "change_settings", "change the settings of the company, such as its time zone"
@@ -94,6 +95,7 @@ LEAST_ROLE: dict[Action, Role] = {
     Action.CONFIRM_COMPANY: Role.OWNER,
     Action.DISCONNECT: Role.OWNER,
     Action.MOVE_SERVER: Role.OWNER,
+    Action.EXPORT: Role.OPERATOR,
     Action.RECORD: Role.OWNER,
     Action.MANAGE_TEAM: Role.OWNER,
     Action.CHANGE_SETTINGS: Role.OWNER,
@@ -108,7 +110,7 @@ LEAST_STAFF_ROLE: dict[StaffAction, StaffRole] = {
 # What the form of an invitation says about each role, least first.
 ROLE_DESCRIPTIONS: dict[Role, Text] = {
     Role.VIEWER: _("viewer: sees everything, changes nothing"),
-    Role.OPERATOR: _("operator: connects systems and runs syncs"),
+    Role.OPERATOR: _("operator: connects systems, runs syncs and exports records"),
     Role.OWNER: _("owner: all of that, and decides who belongs to the team"),
 }
 

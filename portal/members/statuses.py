@@ -16,6 +16,7 @@ from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from connections.calls.models import CallState
+from connections.exports.models import ExportState
 from connections.jobs.models import JobState
 from connections.spec.checklist import MarkState
 from connections.spec.text import Text
@@ -139,6 +140,14 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         CallState.FAILED: Status(Colour.BAD, "circle-alert"),
         CallState.SETTLED_DONE: Status(Colour.ATTESTED, "user-round-check"),
         CallState.SETTLED_NOT_DONE: Status(Colour.QUIET, "circle-slash"),
+    },
+    "exports.Export.state": {
+        ExportState.QUEUED: QUEUED,
+        ExportState.RUNNING: BUSY,
+        ExportState.DONE: GOOD,
+        ExportState.FAILED: Status(Colour.BAD, "circle-alert"),
+        ExportState.CANCELLED: Status(Colour.QUIET, "circle-slash"),
+        ExportState.DELETED: Status(Colour.QUIET, "trash-2"),
     },
     "transport.RequestLogEntry.outcome": {
         Outcome.ANSWERED: GOOD,

@@ -68,14 +68,17 @@ def _is_recent(moment: float) -> bool:
     return bool(time.time() - moment < app_settings.REAUTHENTICATION_TIMEOUT)
 
 
-def ask_again(request: HttpRequest, back_to: str) -> HttpResponse:
+def ask_again(request: HttpRequest, back_to: str, *, resumes: bool = True) -> HttpResponse:
     """To the page that asks for the password or a code, and on to what was pressed; or back to `back_to`.
 
-    What may hold a secret is not kept: its person comes back to the form, and is told so before.
+    What may hold a secret is not kept: its person comes back to the form, and is told so before. Nor is what `resumes` is
+    False for.
     """
     next_address = back_to
     if request.method in READING:
         messages.warning(request, _("Confirm first that it is you; then the page opens."))
+    elif not resumes:
+        messages.warning(request, _("Confirm first that it is you; then press again."))
     elif resume_address := suspend(request, back_to, by_confirmation=True):
         next_address = resume_address
         name = request.resolver_match.view_name if request.resolver_match else ""
@@ -96,10 +99,13 @@ def ask_again(request: HttpRequest, back_to: str) -> HttpResponse:
     return redirect(f"{reverse(page)}?{urlencode({'next': next_address})}")
 
 
-def step_up_required(back_to: Callable[..., str], *, reading: bool = False) -> Callable[[View], View]:
+def step_up_required(
+    back_to: Callable[..., str], *, reading: bool = False, resumes: bool = True
+) -> Callable[[View], View]:
     """Let a view run only for who has shown lately that it is them; with `reading`, also when it is only looked at.
 
-    `back_to` names the page to come back to, from the request and what the view is given.
+    `back_to` names the page to come back to, from the request and what the view is given. `resumes`: what was pressed is
+    carried out once that is shown; a file that answers would leave its person on the page that asks.
     """
 
     def decorate(view: View) -> View:
@@ -107,7 +113,7 @@ def step_up_required(back_to: Callable[..., str], *, reading: bool = False) -> C
         def inside(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             is_free = request.method in READING and not reading
             if not is_free and not recently_proved(request):
-                return ask_again(request, back_to(request, *args, **kwargs))
+                return ask_again(request, back_to(request, *args, **kwargs), resumes=resumes)
             return view(request, *args, **kwargs)
 
         return inside  # type: ignore[return-value]

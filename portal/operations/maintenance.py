@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from connections.calls.services import ANSWER_LIFETIME, clear_answers
+from connections.exports import writing as exports
 from connections.jobs.models import Job
 from connections.sync import history, schedule_models, searching
 from connections.sync.models import ScheduleSlot
@@ -43,6 +44,7 @@ def run() -> list[str]:
         _delete_error_groups(),
         _clear_answers(),
         _delete_recordings(),
+        _delete_exports(),
         _delete_sessions(),
         _delete_counts(),
         _delete_audit_events(),
@@ -110,6 +112,11 @@ def _clear_answers() -> str:
 def _delete_recordings() -> str:
     with transaction.atomic():
         return f"Deleted {recording.delete_old()} recordings whose day was over."
+
+
+def _delete_exports() -> str:
+    with transaction.atomic():
+        return f"Deleted {exports.delete_old()} exports whose day was over."
 
 
 def _delete_sessions() -> str:

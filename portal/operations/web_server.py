@@ -28,6 +28,10 @@ FILES_PER_CONNECTION = 3  # its socket, and what is put aside of a long request 
 RECEIVE_SECONDS = 30  # for one request, from its first byte (of a new connection: from its start) to its last
 IDLE_SECONDS = 130  # longer than the common proxies keep an unused connection, so that they close it first
 LOOP_SECONDS = 1
+# An answer of which nobody takes a byte for so long, or that is not over by then, ends: one that is larger than what is held
+# here for its client holds a thread as well, and those are downloads.
+STALLED_SECONDS = 60
+ANSWER_SECONDS = 30 * 60
 GRACE_SECONDS = 4  # for what is being answered when we are asked to stop; `up` kills after six
 
 SETTINGS: dict[str, Any] = {
@@ -41,6 +45,9 @@ SETTINGS: dict[str, Any] = {
     "max_request_header_size": 32 * 1024,
     "max_request_body_size": 3 * 1024 * 1024,  # Django takes 2.5 MB and says so in words
     "inbuf_overflow": 64 * 1024,
+    # How much of a download waits here for its client, and all of it in memory: what was sealed is on no disk in clear.
+    "outbuf_high_watermark": 2 * 1024 * 1024,
+    "outbuf_overflow": 4 * 1024 * 1024,
     "ident": None,
     "log_socket_errors": False,
     "expose_tracebacks": False,
@@ -53,6 +60,7 @@ class Channel(HTTPChannel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.sending_since: float | None = self.creation_time
+        self.answering_since = self.creation_time
 
     def received(self, data: bytes) -> bool:
         if self.sending_since is None:
@@ -60,10 +68,18 @@ class Channel(HTTPChannel):
         is_complete: bool = super().received(data)
         if self.request is None:  # whole: the next one begins with its first byte
             self.sending_since = None
+            self.answering_since = time.time()
         return is_complete
 
     def is_late(self, now: float) -> bool:
         return self.sending_since is not None and not self.requests and now - self.sending_since > RECEIVE_SECONDS
+
+    def is_stalled(self, now: float) -> bool:
+        is_waiting = bool(self.requests) and self.total_outbufs_len > 0
+        return is_waiting and (
+            now - max(self.last_activity, self.answering_since) > STALLED_SECONDS
+            or now - self.answering_since > ANSWER_SECONDS
+        )
 
 
 class Workers(ThreadedTaskDispatcher):
@@ -137,6 +153,8 @@ class Server:
         for channel in self._channels():
             if channel.is_late(now):
                 channel.will_close = True
+            elif channel.is_stalled(now):
+                channel.handle_close()  # its thread is told, and nothing waits for the client any more
 
     def _channels(self) -> list[Channel]:
         return list(self._listener.active_channels.values())

@@ -210,6 +210,18 @@ RECORDING = _limit(
     (Scope.CONNECTION, 30, HOUR),
     (Scope.PERSON, 120, HOUR),
 )
+EXPORT = _limit(
+    "export",
+    _("Exports were asked for or ended too often in a short time."),
+    (Scope.PERSON, 60, HOUR),
+    (Scope.TENANT, 120, HOUR),
+)
+DOWNLOAD = _limit(
+    "download",
+    _("Too many files were downloaded in a short time."),
+    (Scope.PERSON, 300, HOUR),
+    (Scope.TENANT, 600, HOUR),
+)
 PROFILE = _limit("profile", _("Your page was changed too often in a short time."), (Scope.PERSON, 60, HOUR))
 STAFF_ACTION = _limit(
     "staff-action", _("Too much was changed on staff pages in a short time."), (Scope.PERSON, 600, HOUR)

@@ -31,11 +31,16 @@ def processes_with(environments: Mapping[str, Mapping[str, str]], variable: str)
 
 def test_in_production_mode_beat_is_a_process_that_has_no_key(tmp_path: Path) -> None:
     names = environments(tmp_path, "production", SMTP)
-    assert processes_with(names, "PORTAL_KEK_FILE") == {"worker-interactive", "worker-sync", "worker-mail"}
+    assert processes_with(names, "PORTAL_KEK_FILE") == {
+        "worker-interactive",
+        "worker-sync",
+        "worker-exports",
+        "worker-mail",
+    }
     assert processes_with(names, "PORTAL_WEB_KEYSET_FILE") == {"web"}
     assert processes_with(names, "PORTAL_SMTP_URL") == {"worker-mail"}
     assert names["beat"]["PORTAL_PROCESS"] == "beat"
-    assert set(names) == {"web", "worker-interactive", "worker-sync", "worker-mail", "beat"}
+    assert set(names) == {"web", "worker-interactive", "worker-sync", "worker-exports", "worker-mail", "beat"}
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ TABLES = {
     ),
     "transport_recording": (SECRETS, "Recordings and their key pairs, wrapped by the web keyset; a day at most."),
     "transport_recordedcall": (SECRETS, "Recorded calls. Only values of listed fields, sealed for the web process."),
+    "exports_exportchunk": (SECRETS, "Pieces of exported files, sealed for the web process; a day at most."),
     "mfa_authenticator": (
         SECRETS,
         "Second factors, sealed with the web keyset. A person's can be removed, or one's own copied to them.",
@@ -68,6 +69,11 @@ TABLES = {
         "Calls that people asked for. One that is inserted is sent with the stored access, writes included.",
     ),
     "sync_record": (CUSTOMERS, "What was read from the accounting systems."),
+    "exports_export": (
+        CUSTOMERS,
+        "Exports and their key pairs, wrapped by the web keyset; two days at most. One can be asked for past the form.",
+    ),
+    "exports_exportfile": (CUSTOMERS, "Names, sizes and columns of exported files. Workers alone write them."),
     "sync_recordversion": (
         CUSTOMERS,
         "What records held before they changed, for 90 days. Can be invented, not changed.",
@@ -143,6 +149,9 @@ TABLES = {
 KINDS = {
     "calls.send": "Sends the call of that row once, as it was asked for; a row that was sent already is not sent again. With an"
     " invented row: any declared call of a connection that stands, writes included, with the stored access.",
+    "exports.forget": "Deletes the pieces of an export that was cancelled, deleted or failed, or whose day is over.",
+    "exports.write": "Writes the next file of an export that is wanted, sealed for whoever made its key: what the web may read"
+    " of its own tenant's records anyway. Bounded by what a tenant may have written within a day, and stored.",
     "notices.send_mail": "Sends the mail of that row, if it was sealed for the system and not sent yet. With an invented row: any"
     " text to anybody.",
     "notices.error_summary": "Mails our people how often a kind of error has happened since they were told, if it is time.",
@@ -174,6 +183,8 @@ OPENED_WITH = {
     "vault_systemprivatekey.wrapped_keyset": "KEK",
     "transport_recording.wrapped_keyset": "web keyset",
     "transport_recordedcall.ciphertext": "web keyset",
+    "exports_export.wrapped_keyset": "web keyset",
+    "exports_exportchunk.ciphertext": "web keyset",
     "mfa_authenticator.data": "web keyset",
 }
 
@@ -190,7 +201,7 @@ KEYS = [
         "web keyset (Tink AES-256-GCM)",
         "`python -m portal.operations.keys`, once",
         "a file; the web process alone",
-        "seals second factors, wraps the pairs of recordings",
+        "seals second factors, wraps the pairs of recordings and exports",
         "the installation's",
     ),
     (
@@ -215,6 +226,13 @@ KEYS = [
         "a day; deleted with the recording",
     ),
     (
+        "export's pair (the same)",
+        "the web process, when somebody asks for an export",
+        "`exports_export`, both halves",
+        "workers seal the files, the web process opens them for a download",
+        "a day; void as soon as the export is deleted",
+    ),
+    (
         "`PORTAL_SECRET_KEY` (Django)",
         "`python -m portal.operations.keys`, once",
         "a file; every process",
@@ -231,6 +249,8 @@ KEY_COLUMNS = {
     "vault_systemprivatekey.wrapped_keyset": "system's pair",
     "transport_recording.public_keyset": "recording's pair",
     "transport_recording.wrapped_keyset": "recording's pair",
+    "exports_export.public_keyset": "export's pair",
+    "exports_export.wrapped_keyset": "export's pair",
 }
 
 # What follows from a right: whoever has it (table, column, privilege) causes this.
@@ -285,7 +305,8 @@ CAUSES = {
     " to its hands, or goes anywhere but to the server, and for the use, that it was given for**",
     "staff role": "",
     "web process": "reads what people type from now on, keys and passwords among it, before it is sealed; signs sessions and"
-    " links; passes every second factor; reads recordings; rings or silences the workers. **What is stored for workers stays"
+    " links; passes every second factor; reads recordings and exports; rings"
+    " or silences the workers. **What is stored for workers stays"
     " closed**",
     "worker": "opens and uses every stored secret, and sends anything to anywhere that its machine reaches; opens waiting mails,"
     " and so the links in them: it may ask for anybody's new password and take the link, a second factor stands in the way",
@@ -307,6 +328,7 @@ OUT_OF_REACH = {
         "bodies of calls": "calls_call.body",
         "sessions": "django_session.session_data",
         "recordings": "transport_recordedcall.ciphertext",
+        "exports": "exports_exportchunk.ciphertext",
         **SEALED_FOR_WORKERS,
     },
     "web process": SEALED_FOR_WORKERS,
@@ -314,6 +336,7 @@ OUT_OF_REACH = {
         "passwords": "members_user.password",
         "sessions": "django_session.session_data",
         "recordings": "transport_recordedcall.ciphertext",
+        "exports": "exports_exportchunk.ciphertext",
         "second factors": "mfa_authenticator.data",
     },
 }

@@ -305,7 +305,8 @@ def test_a_hanging_mail_server_keeps_nobodys_check_waiting(postbox, alice, aamu,
 @pytest.mark.parametrize("mode", env.MODES)
 def test_only_the_worker_for_mail_is_told_how_to_reach_the_mail_server(tmp_path, mode):
     has_address = {child.name: "PORTAL_SMTP_URL" in child.environment for child in workers(tmp_path, mode)}
-    assert has_address == {"worker-interactive": False, "worker-sync": False, "worker-mail": True}
+    assert {name for name, is_there in has_address.items() if is_there} == {"worker-mail"}
+    assert len(has_address) >= 3
 
 
 def test_urgent_mail_passes_a_long_line_by(postbox, work_off):

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from encodings import aliases
 from typing import Any
 
@@ -58,6 +58,27 @@ def half_open(server: Server, first: bytes) -> socket.socket:
     line = socket.create_connection(("127.0.0.1", server.port), timeout=30)
     line.sendall(first)
     return line
+
+
+def endless(environ: dict[str, Any], start_response: Any) -> Any:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return _Endless(environ["PATH_INFO"])
+
+
+class _Endless:
+    """A download that never ends; which of them were closed."""
+
+    closed: list[str] = []
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[bytes]:
+        while True:
+            yield b"x" * 100_000
+
+    def close(self) -> None:
+        self.closed.append(self.path)
 
 
 # -- sockets and threads -----------------------------------------------------------------------------------------------
@@ -305,3 +326,34 @@ def test_the_refusal_stands_before_djangos_own_and_behind_the_headers() -> None:
     assert order[0] == f"{headers.__name__}.HeadersMiddleware"
     refusal, csrf = f"{headers.__name__}.CrossSiteMiddleware", "django.middleware.csrf.CsrfViewMiddleware"
     assert order.index(refusal) < order.index(csrf)
+
+
+# -- downloads ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_stops_reading_a_download_gives_its_thread_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_server, "STALLED_SECONDS", 0.5)
+    with serving(endless, threads=1) as server:
+        line = half_open(server, b"GET /stalled HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert line.recv(10)
+        _wait_until_closed("/stalled")
+        line.close()
+
+
+def test_who_reads_for_ever_is_ended_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web_server, "ANSWER_SECONDS", 0.5)
+    with serving(endless, threads=1) as server:
+        line = half_open(server, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        with suppress(ConnectionResetError):
+            while line.recv(65536):
+                pass
+        _wait_until_closed("/slow")
+        line.close()
+
+
+def _wait_until_closed(path: str) -> None:
+    for _ in range(600):
+        if path in _Endless.closed:
+            return
+        time.sleep(0.05)
+    pytest.fail("the thread still answers")

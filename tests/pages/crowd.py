@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -91,6 +92,14 @@ ADDRESSES = [
     Address("move_server", Action.MOVE_SERVER, ("movable",)),
     Address("move_server", Action.MOVE_SERVER, ("movable",), "post", {"api_url": "https://other.example"}),
     Address("disconnect", Action.DISCONNECT, ("connection",), "post"),
+    Address("exports", Action.EXPORT),
+    Address("exports", Action.EXPORT, (), "post", {"format": "csv"}),
+    Address("connection_export", Action.EXPORT, ("connection",)),
+    Address("connection_export", Action.EXPORT, ("connection",), "post", {"format": "jsonl", "stream": "invoices"}),
+    Address("export", Action.EXPORT, ("export",)),
+    Address("export_poll", Action.EXPORT, ("export",)),
+    Address("download_export", Action.EXPORT, ("export", "file"), "post"),
+    Address("end_export", Action.EXPORT, ("other_export",), "post"),
     Address("recording", Action.RECORD, ("connection",)),
     Address("recorded_call", Action.RECORD, ("connection", "recorded")),
     Address("stop_recording", Action.RECORD, ("connection",), "post"),
@@ -153,6 +162,7 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             "call": call.id,
             "invitation": Invitation.objects.get(tenant=tenant, revoked_at__isnull=True).id,
             "recorded": recorded(onboarding.connection),
+            **exported(onboarding.connection),
             "membership": Membership.objects.get(tenant=tenant, user=owner).id,
         }
 
@@ -185,6 +195,31 @@ def recorded(connection: Any) -> UUID:
     call.ciphertext = seal_to(kept.public_keyset, connection.tenant_id, recording.place_of(call.id), text)
     call.save(force_insert=True)
     return call.id
+
+
+def exported(connection: Any) -> dict[str, UUID]:
+    """An export that is ready, with one file, as a worker would have written it, and one without any. In the tenant's scope."""
+    from connections.exports import services
+    from connections.exports.models import Export, ExportChunk, ExportFile, ExportFormat, ExportState
+    from connections.vault.sealing import seal_bytes_to
+
+    export = services.ask(
+        tenant=connection.tenant, connection=connection, stream="", export_format=ExportFormat.PARQUET, actor=SYSTEM
+    )
+    data = b"PAR1"
+    file = ExportFile(tenant=connection.tenant, export=export, connection=connection, stream="invoices", records=1)
+    file.is_written, file.chunks, file.size = True, 1, len(data)
+    file.save(force_insert=True)
+    place = services.place_of_chunk(file.id, 0)
+    sealed = seal_bytes_to(export.public_keyset, connection.tenant_id, place, zlib.compress(data))
+    ExportChunk(tenant=connection.tenant, file=file, place=0, size=len(data), ciphertext=sealed).save(
+        force_insert=True
+    )
+    other = services.ask(
+        tenant=connection.tenant, connection=connection, stream="", export_format=ExportFormat.JSON_LINES, actor=SYSTEM
+    )
+    Export.objects.filter(connection=connection).update(state=ExportState.DONE, ended_at=timezone.now())
+    return {"export": export.id, "file": file.id, "other_export": other.id}
 
 
 def missing(ids: dict[str, Any]) -> dict[str, Any]:

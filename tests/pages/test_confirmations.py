@@ -42,6 +42,10 @@ UNDONE = {
     "invite_again": "can be withdrawn",
     "revoke_invitation": "can be sent anew; the message says so",
     "change_role": "can be changed back; one's own is asked for",
+    "exports": "can be cancelled",
+    "connection_export": "can be cancelled",
+    "end_export": "can be asked for again",
+    "download_export": "gives a copy",
     "stop_recording": "can be started again",
     "start_recording": "the page says that what was recorded before is deleted",
 }
