@@ -92,7 +92,7 @@ def _commands() -> dict[str, list[str]]:
     commands = {}
     for unit in UNITS:
         [command] = _lines(unit, "ExecStart")
-        names = ["interactive", "sync"] if "@" in unit.name else [""]
+        names = ["interactive", "sync", "exports"] if "@" in unit.name else [""]
         for name in names:
             words = shlex.split(command.replace("%i", name).replace("%%", "%"))
             assert words[0] == "/opt/pilotage/.venv/bin/python"
@@ -123,7 +123,7 @@ def test_the_units_run_what_make_run_runs_in_production(tmp_path: Path) -> None:
     ours["maintenance"] = ["manage.py", "maintenance"]
     assert _commands() == ours
     target = (DEPLOY / "systemd" / "pilotage.target").read_text(encoding="utf-8")
-    for name in ("web", "worker@interactive", "worker@sync", "worker-mail", "beat"):
+    for name in ("web", "worker@interactive", "worker@sync", "worker@exports", "worker-mail", "beat"):
         assert f"pilotage-{name}.service" in target
 
 
