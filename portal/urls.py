@@ -12,5 +12,6 @@ urlpatterns = [
     path("", include("portal.onboarding.urls")),
     path("", include("portal.dashboard.urls")),
     path("", include("portal.api_console.urls")),
+    path("", include("portal.incidents.urls")),
     path("", include("portal.notices.urls")),
 ]

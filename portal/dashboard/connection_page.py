@@ -23,6 +23,7 @@ from connections.transport.log import recording
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential, Exemption, Grant
 from connections.vault.services import standing_exemptions
+from portal.dashboard.incident_rows import IncidentRow, incident_rows
 from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.dashboard.summaries import ConnectionStatus, Summary, connections_with_totals, summary
 from portal.members.polling import fingerprint_of
@@ -65,6 +66,7 @@ class ConnectionPage:
     session_ends_at: datetime | None
     runs: list[SyncRun]
     requests: list[RequestRow]
+    incidents: list[IncidentRow]
     schedule_words: str
     next_sync_at: datetime | None
     undecided: list[Call]
@@ -141,7 +143,7 @@ def connections_for_page() -> QuerySet[Connection]:
 
 
 def connection_page(connection: Connection) -> ConnectionPage:
-    """Six queries, and one for the calls whose outcome nobody knows yet. Needs the tenant's scope, and a connection fetched by
+    """Seven queries, and one for the calls whose outcome nobody knows yet. Needs the tenant's scope, and a connection fetched by
     `connections_for_page`.
     """
     provider, schedule = provider_of(connection), fetched_schedule(connection)
@@ -176,6 +178,7 @@ def connection_page(connection: Connection) -> ConnectionPage:
         session_ends_at=prefetched.session_ends_at,
         runs=runs,
         requests=request_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
+        incidents=incident_rows(connection),
         schedule_words=schedule_words(schedule, prefetched.time_zone),
         next_sync_at=next(iter(next_slots(schedule, prefetched.time_zone)), None) if connection.is_standing else None,
         undecided=undecided(connection),

@@ -34,6 +34,21 @@ TABLES = {
         CUSTOMERS,
         "Whether somebody who chose companies at the provider meant this tenant. A consent can be forged.",
     ),
+    "incidents_incident": (CUSTOMERS, "What keeps connections from working, and what did. Only workers write it."),
+    "incidents_outage": (SYSTEM, "When a provider was in trouble for everybody. Only workers write it."),
+    "incidents_mailchoice": (
+        PEOPLE,
+        "What members want to be mailed about a tenant, and when. Somebody's mails can be stopped, or asked for again.",
+    ),
+    "incidents_notice": (CUSTOMERS, "What members are to be told, and were. Only workers write or read it."),
+    "incidents_staffsubscription": (
+        PEOPLE,
+        "Who of our staff is mailed about outages. Somebody's mails can be stopped; who is no staff gets none.",
+    ),
+    "members_tenantcontact": (
+        PEOPLE,
+        "The member who is mailed where whoever connected something is gone. Another member can be put there, nobody else.",
+    ),
     "notices_outgoingmail": (SECRETS, "Mails that wait. A forged one is sent to anybody in our name."),
     "transport_authorizationattempt": (
         SECRETS,
@@ -143,6 +158,14 @@ TABLES = {
 KINDS = {
     "calls.send": "Sends the call of that row once, as it was asked for; a row that was sent already is not sent again. With an"
     " invented row: any declared call of a connection that stands, writes included, with the stored access.",
+    "incidents.close_left": "Closes the incidents of a connection that is disconnected, without a mail. Nothing for any other.",
+    "incidents.look_whether_lasting": "Opens an incident for a connection that runs could not read for a day; nothing while"
+    " that is not so.",
+    "incidents.mail_person": "Mails a member the notices that wait for them and are due; each is mailed once.",
+    "incidents.remind": "Reminds whoever began a set-up that it is not finished: once for each of three days, however often.",
+    "incidents.tell_customers": "Has every tenant looked at, where that outage has lasted for a day.",
+    "incidents.tell_tenant": "Tells a tenant's people of outages that have lasted for a day, and of their end: once each.",
+    "incidents.watch_provider": "Opens or closes a provider's outage as its breaker says, which workers alone write.",
     "notices.send_mail": "Sends the mail of that row, if it was sealed for the system and not sent yet. With an invented row: any"
     " text to anybody.",
     "notices.error_summary": "Mails our people how often a kind of error has happened since they were told, if it is time.",
@@ -218,7 +241,7 @@ KEYS = [
         "`PORTAL_SECRET_KEY` (Django)",
         "`python -m portal.operations.keys`, once",
         "a file; every process",
-        "signs sessions, and links for passwords and addresses",
+        "signs sessions, links for passwords and addresses, and those that end mails",
         "the installation's",
     ),
 ]
