@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,6 +51,8 @@ DECIDING = (
     "portal/devserver/*.py",
     "requirements.lock",
     "tests/warm_server.py",
+    "tests/databases.py",
+    "connections/transport/log/partitions.py",
 )
 _held: list[IO[bytes]] = []  # locks that end with this process
 _IMPORT = re.compile(r"^\s*(?:from|import) ((?:connections|portal)[\w.]*)(?: import (\w+))?", re.MULTILINE)
@@ -77,13 +80,17 @@ END $$
 
 
 def fingerprint() -> str:
-    """Of every file that decides what is in a fresh database, where the checkout lies, and who runs the tests."""
+    """Of every file that decides what is in a fresh database, where the checkout lies, and who runs the tests.
+
+    And of the month, whose partition of the request log is the first that a migration makes.
+    """
     paths = {path for pattern in DECIDING for path in REPOSITORY.glob(pattern)}
     for path in [path for path in paths if path.parent.name == "migrations"]:
         for module, name in _IMPORT.findall(path.read_text(encoding="utf-8")):
             base = REPOSITORY / module.replace(".", "/")
             paths |= {each for each in (base.with_suffix(".py"), base / f"{name}.py") if each.is_file()}
-    digest = hashlib.sha256(f"{REPOSITORY}\n{sys.version}\n{os.geteuid()}".encode())
+    month = datetime.now(timezone.utc).strftime("%Y-%m")
+    digest = hashlib.sha256(f"{REPOSITORY}\n{sys.version}\n{os.geteuid()}\n{month}".encode())
     for path in sorted(paths):
         digest.update(f"\n{path.relative_to(REPOSITORY)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:16]

@@ -69,18 +69,18 @@ def _refuse_bad_start(process: str) -> None:
 
 def findings() -> list[CheckMessage]:
     """Every check of this kind of process, the database's only when it can be reached."""
-    messages = [message for check in (*ON_SETTINGS, *AT_A_START) for message in _run_check(check)]
+    messages = [message for check in (*ON_SETTINGS, *AT_A_START) for message in run_check(check)]
     return messages + findings_on_database()
 
 
 def findings_on_database() -> list[CheckMessage]:
-    unreachable = _run_check(database_checks.reachable)
+    unreachable = run_check(database_checks.reachable)
     if unreachable:
         return unreachable
-    return [message for check in ON_DATABASE for message in _run_check(check, databases=["default"])]
+    return [message for check in ON_DATABASE for message in run_check(check, databases=["default"])]
 
 
-def _run_check(check: Callable[..., list[CheckMessage]], **arguments: Any) -> list[CheckMessage]:
+def run_check(check: Callable[..., list[CheckMessage]], **arguments: Any) -> list[CheckMessage]:
     """What it finds; that it could not be made is a finding, too."""
     try:
         return check(**arguments)

@@ -21,7 +21,7 @@ from tests.house import papers
 # Words that are right and are not ours, by whose they are.
 FOREIGN = {
     # SQL and PostgreSQL, systemd, JavaScript
-    *("jsonb", "pgmq", "LISTEN", "ENABLE", "FORCE", "Restart", "eval"),
+    *("jsonb", "pgmq", "LISTEN", "ENABLE", "FORCE", "eval"),
     # the Python library and requests
     *("is_global", "REQUESTS_CA_BUNDLE"),
     # stand for whatever one writes there

@@ -100,7 +100,8 @@ def schema_lines(connection: Any) -> list[str]:
                 else:
                     lines.add(line)
         cursor.execute(_PARTITIONS)
-        lines |= {f"{name}: {_by_distance(text)}" for name, text in cursor.fetchall()}
+        listed = {f"{name}: {_by_distance(text)}" for name, text in cursor.fetchall()}
+        lines |= {line for line in listed if "of month -1 " not in line}  # the tests' own: tests/databases.py
     shapes = {frozenset(shape) for shape in partitions.values()}
     assert len(shapes) == 1, "every partition is like the others"
     return sorted(lines | set(*shapes))

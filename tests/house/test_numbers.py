@@ -110,8 +110,6 @@ HANDBOOK = {
     "README.md": [
         f"made anew every {health.RECHECK_SECONDS:.0f} seconds",
         f"shows {('no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight')[web_server.THREADS]} pages at a time",
-        f"client_max_body_size {web_server.SETTINGS['max_request_body_size'] // 1024**2}m",
-        f"max_size {web_server.SETTINGS['max_request_body_size'] // 1024**2}MB",
         f"looked for | {settings.JOBS_LEASE_SECONDS:.0f}, {settings.JOBS_SWEEP_SECONDS:.0f} |",
         f"the simulators take the next {('ten', 'eleven', 'twelve')[up.SIMULATOR_PORTS - 9]}",
         f"besides the current one | {settings.REQUEST_LOG_MONTHS} |",

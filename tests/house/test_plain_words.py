@@ -43,6 +43,17 @@ OLD_PLACES = {
         f"portal/operations/{name}.py" for name in ("seat", "lifeline", "bell", "claims", "places")
     ],
     "support": [f"portal/support/{name}.py" for name in ("looking", "showing", "posting", "trail", "work")],
+    "memberships, shortcuts, pagination, request_log_rows": [
+        "portal/members/lookups.py", "portal/onboarding/lookups.py", "portal/dashboard/keyset.py", "portal/dashboard/requests.py",
+    ],
+    "*_views": [
+        *(f"portal/dashboard/{name}.py" for name in ("recordings", "schedules", "server_move")),
+        *(f"portal/onboarding/{name}.py" for name in ("activations", "callbacks")),
+    ],
+    "start_connection, start_login, move_server, connection_disconnected": [
+        "templates/onboarding/before.html", "templates/onboarding/departure.html", "templates/dashboard/move.html",
+        "templates/dashboard/connection_left.html",
+    ],
     "quota_worker, send_worker, certificate_factory, token_pairs": [
         f"tests/transport/{name}.py" for name in ("takers", "senders", "papers", "pairs")
     ],
@@ -50,16 +61,43 @@ OLD_PLACES = {
 
 # Names of classes, functions, parameters and fields by the room in which nothing may be called so.
 OLD_NAMES = {
-    "connections/transport/": ("Living", "Fresh", "trade", "Given", "passage", "Caller", "caller", "way", "word"),
+    "connections/transport/": (
+        "Living",
+        "Fresh",
+        "trade",
+        "Given",
+        "passage",
+        "Caller",
+        "caller",
+        "give_back",
+        "leave",
+        "way",
+        "word",
+    ),
     "connections/tenancy/": ("Fenced", "Unfenced"),
-    "connections/vault/": ("HouseKey", "HousePrivateKey", "make_house_key", "found_tenant", "way"),
-    "connections/spec/": ("way", "ways", "word"),
+    "connections/vault/": ("HouseKey", "HousePrivateKey", "make_house_key", "found_tenant", "hold_open", "way"),
+    "connections/spec/": ("About", "Acts", "acts", "is_told", "way", "ways", "word", "written"),
     "connections/providers/": ("way", "ways"),
     "connections/sync/": ("parts",),
-    "connections/calls/": ("keeping", "looking", "checking", "sending"),
-    "portal/dashboard/": ("connection_news", "run_news", "news", "way"),
+    "connections/jobs/": ("held",),
+    "connections/calls/": ("filled", "is_moving", "keeping", "looking", "checking", "sending"),
+    "portal/dashboard/": ("is_leaving", "is_watched", "connection_news", "run_news", "news", "way"),
     "portal/api_console/": ("call_news", "news"),
-    "portal/onboarding/": ("activation_news", "news", "Board", "board", "Walk", "walk", "way"),
+    "portal/onboarding/": (
+        "Proof",
+        "has_left",
+        "lay_out",
+        "unreferred",
+        "not_ahead",
+        "is_watched",
+        "activation_news",
+        "news",
+        "Board",
+        "board",
+        "Walk",
+        "walk",
+        "way",
+    ),
     "portal/support/": ("Looking",),
 }
 

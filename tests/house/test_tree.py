@@ -8,11 +8,14 @@ from tests.house.papers import REPOSITORY
 
 AT_THE_TOP = {
     ".ci", ".editorconfig", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
-    "Makefile", "README.md", "connections", "docs", "manage.py", "portal", "pyproject.toml", "requirements-demo.in",
+    "Makefile", "README.md", "connections", "deploy", "docs", "manage.py", "portal", "pyproject.toml", "requirements-demo.in",
     "requirements-demo.lock", "requirements-dev.in", "requirements-dev.lock", "requirements-uv.in", "requirements-uv.lock",
     "requirements.in", "requirements.lock", "static", "templates", "tests",
 }  # fmt: skip
-KINDS = {"", ".css", ".html", ".in", ".js", ".lock", ".md", ".png", ".py", ".sha256", ".svg", ".toml", ".txt", ".yaml"}
+KINDS = {
+    "", ".conf", ".css", ".env", ".html", ".in", ".js", ".lock", ".md", ".png", ".py", ".service", ".sha256", ".sql", ".svg",
+    ".target", ".timer", ".toml", ".txt", ".yaml",
+}  # fmt: skip
 
 
 def tracked() -> list[str]:

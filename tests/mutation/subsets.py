@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TRANSPORT, VAULT = "tests/transport", "tests/vault"
 
-TOKENS = ("deferred_signals", "tokens", "tokens_refresh", "tokens_exchanged", "tokens_claim")
+TOKENS = ("deferred_signals", "refusal_waits", "tokens", "tokens_refresh", "tokens_exchanged", "tokens_claim")
 DOOR = ("dns", "session", "session_addresses", "session_answers", "session_sending", "messages_about_addresses")
 
 

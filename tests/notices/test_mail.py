@@ -19,7 +19,7 @@ from connections.jobs.tasks import work
 from connections.tenancy.scope import staff_scope
 from portal import env
 from portal.devserver.children import Child, Plan
-from portal.members.adapters import House
+from portal.members.adapters import PortalSite
 from portal.members.mailing import Delivery
 from portal.members.models import Invitation
 from portal.notices import error_groups, mail, smtp
@@ -323,7 +323,7 @@ def test_only_mails_about_what_was_changed_are_urgent(alice, rf):
     from allauth.core.context import request_context
 
     request = rf.get("/")
-    words = {"user": alice, "request": request, "email": alice.email, "current_site": House("Pilotage", "x")}
+    words = {"user": alice, "request": request, "email": alice.email, "current_site": PortalSite("Pilotage", "x")}
     words |= dict.fromkeys(("password_reset_url", "uid", "key", "username", "timestamp", "ip", "user_agent"), "")
     with request_context(request):
         render = get_adapter(request).render_mail

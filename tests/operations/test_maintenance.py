@@ -72,7 +72,7 @@ def test_requests_are_dropped_by_whole_months(aamu: Any, settings: Any, months: 
     entry.save(force_insert=True)
     output = maintenance()
     assert RequestLogEntry.objects.filter(id=entry.id).exists() is stays
-    assert (f"dropped {partitions.TABLE}_{two_months_ago:%Y_%m}" in output) is not stays
+    assert (f"{partitions.TABLE}_{two_months_ago:%Y_%m}" in output.partition("; dropped ")[2]) is not stays
 
 
 def test_only_jobs_that_ended_long_ago_are_deleted(db: None) -> None:
@@ -178,7 +178,7 @@ def test_a_partition_that_somebody_reads_is_left_for_the_next_run(
                 maintenance()
     finally:
         reader.close()
-    assert f"dropped {partitions.TABLE}_{last_year:%Y_%m}" in maintenance()
+    assert f"{partitions.TABLE}_{last_year:%Y_%m}" in maintenance().partition("; dropped ")[2]
 
 
 def test_answers_to_tried_requests_go_after_a_day(db: None, aamu: Any) -> None:

@@ -16,11 +16,14 @@ def _month(start: date, offset: int) -> date:
 
 
 def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
-    """Make the partitions of this month and the `months` after it; returns the names of those that it made."""
+    """Make the partitions of this month, the `months` after it and the one before it; returns the names of those that it made.
+
+    The one before: at the turn of a month a process's clock may be a minute behind the database's.
+    """
     this_month = datetime.now(timezone.utc).date().replace(day=1)
     names = []
     with connection.cursor() as cursor:
-        for offset in range(months + 1):
+        for offset in range(-1, months + 1):
             begin, end = _month(this_month, offset), _month(this_month, offset + 1)
             name = f"{TABLE}_{begin:%Y_%m}"
             cursor.execute("SELECT to_regclass(%s)", [name])
@@ -30,6 +33,21 @@ def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
                 )
                 names.append(name)
     return names
+
+
+def last_month() -> date | None:
+    """The first day of the last month that has a partition; None without any. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(c.relname) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = %s::regclass",
+            [TABLE],
+        )
+        (name,) = cursor.fetchone()
+    if name is None:
+        return None
+    year, month = name.rsplit("_", 2)[1:]
+    return date(int(year), int(month), 1)
 
 
 def drop_older(months: int) -> list[str]:
