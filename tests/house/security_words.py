@@ -174,7 +174,8 @@ KINDS = {
     "sync.follow_pause": "Pauses or resumes the connection, as its row says that our staff want it.",
     "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved, the connection paused or the"
     " tenant suspended.",
-    "sync.run_ended": "Draws the conclusions from a run's faults once more: its checkpoints may fail again, or be checked.",
+    "sync.run_ended": "Draws the conclusions from a run's faults once more: its checkpoints may fail again, or be checked. With"
+    " an invented run: an incident of the connection in our own words, and one mail about it to a member of its tenant.",
     "sync.scheduled": "Starts a run if a slot of the connection's schedule has come, and waits for the next one. Nothing"
     " where the connection does not stand.",
     "transport.activation_decide": "Tells the provider the decision that the row holds, once; connects the approved companies in"

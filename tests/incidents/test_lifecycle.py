@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from connections.jobs.services import enqueue
 from connections.spec.faults import Responsible
+from connections.sync.models import RunState, StreamProgress, SyncRun, Trigger
+from connections.sync.services import RUN_ENDED
 from connections.vault.models import Connection, ConnectionState
 from portal.dashboard.disconnection import disconnect
 from portal.incidents import lifecycle
@@ -170,3 +172,21 @@ def test_a_stolen_web_login_opens_and_closes_none(office: Any, alice: Any) -> No
             enqueue(kind=kind, subject=subject, tenant_id=office.tenant.id)
     office.work_off()
     assert (mailed(), len(office.incidents(closed_at=None))) == ({}, 1)
+
+
+def test_an_invented_run_says_nothing_of_its_own_and_floods_nobody(office: Any, alice: Any) -> None:
+    """Whoever has the web's login may invent a run: our own words go to a member, once, whatever stands in it."""
+    connection = office.connect(alice)
+    now = timezone.now()
+    for _ in range(3):
+        run = SyncRun(tenant=office.tenant, connection=connection, trigger=Trigger.HAND, queued_at=now, started_at=now)
+        run.ended_at, run.state, run.fault = timezone.now(), RunState.FAILED, MENDABLE
+        part = StreamProgress(tenant=office.tenant, run=run, stream="https://evil.example/", order=1, fault=MENDABLE)
+        with office.scope("web"):
+            run.save(force_insert=True)
+            part.save(force_insert=True)
+            enqueue(kind=RUN_ENDED, subject=run.id, tenant_id=office.tenant.id)
+        office.work_off()
+    [message] = mail.outbox
+    assert "evil" not in message.message().as_string()
+    assert mailed() == {alice.email: 1}
