@@ -1,11 +1,12 @@
 """Incidents, outages, what people choose to be mailed, the notices that wait, and the subscriptions of staff."""
 
-import connections.tenancy.row_security
 import django.contrib.postgres.fields
 import django.db.models.deletion
 import uuid
 from django.conf import settings
 from django.db import migrations, models
+
+from connections.tenancy.row_security import TableStatements
 
 
 class Migration(migrations.Migration):
@@ -35,7 +36,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'outages',
                 'ordering': ['-opened_at', '-id'],
                 'indexes': [models.Index(fields=['-opened_at', '-id'], name='incidents_outage_newest')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('provider', 'environment'), name='incidents_outage_open_once'), connections.tenancy.row_security.TableStatements(name='incidents_outage_rights', statements=['GRANT SELECT ON "{table}" TO portal_web', 'GRANT SELECT, INSERT, UPDATE ON "{table}" TO portal_worker', 'GRANT SELECT ON "{table}" TO portal_staff'], undo=['REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff'])],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('provider', 'environment'), name='incidents_outage_open_once'), TableStatements(name='incidents_outage_rights', statements=['GRANT SELECT ON "{table}" TO portal_web', 'GRANT SELECT, INSERT, UPDATE ON "{table}" TO portal_worker', 'GRANT SELECT ON "{table}" TO portal_staff'], undo=['REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff'])],
             },
         ),
         migrations.CreateModel(
@@ -47,7 +48,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'subscription of staff',
                 'verbose_name_plural': 'subscriptions of staff',
-                'constraints': [connections.tenancy.row_security.TableStatements(name='incidents_subscription_rights', statements=['GRANT SELECT, INSERT, DELETE ON "{table}" TO portal_web', 'GRANT SELECT ON "{table}" TO portal_worker'], undo=['REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff'])],
+                'constraints': [TableStatements(name='incidents_subscription_rights', statements=['GRANT SELECT, INSERT, DELETE ON "{table}" TO portal_web', 'GRANT SELECT ON "{table}" TO portal_worker'], undo=['REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff'])],
             },
         ),
         migrations.CreateModel(
@@ -77,7 +78,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'incidents',
                 'ordering': ['-opened_at', '-id'],
                 'indexes': [models.Index(fields=['tenant', 'connection', '-opened_at'], name='incidents_of_connection'), models.Index(fields=['-opened_at', '-id'], name='incidents_newest')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('tenant', 'connection', 'cause'), name='incidents_one_open'), connections.tenancy.row_security.TableStatements(name='incidents_incident_fence', statements=['ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'CREATE POLICY owner ON "{table}" TO portal_owner USING (true) WITH CHECK (true)', 'CREATE POLICY tenant ON "{table}" TO portal_web, portal_worker USING (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid)) WITH CHECK (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid))', 'CREATE POLICY staff ON "{table}" TO portal_staff USING (true) WITH CHECK (true)', 'DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = \'{table}_in_tenant\') THEN ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id); END IF; END $$', 'GRANT SELECT ON "{table}" TO portal_web', 'GRANT SELECT, INSERT, UPDATE ON "{table}" TO portal_worker', 'GRANT SELECT ON "{table}" TO portal_staff'], undo=['DROP POLICY owner ON "{table}"', 'DROP POLICY tenant ON "{table}"', 'DROP POLICY staff ON "{table}"', 'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', 'REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff']), connections.tenancy.row_security.TableStatements(field='connection', name='incidents_connection_tenant', statements=['ALTER TABLE "{table}" ADD CONSTRAINT "incidents_connection_tenant" FOREIGN KEY (tenant_id, "{column}") REFERENCES "{target}" (tenant_id, id) DEFERRABLE INITIALLY DEFERRED'], undo=['ALTER TABLE "{table}" DROP CONSTRAINT "incidents_connection_tenant"'])],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('tenant', 'connection', 'cause'), name='incidents_one_open'), TableStatements(name='incidents_incident_fence', statements=['ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'CREATE POLICY owner ON "{table}" TO portal_owner USING (true) WITH CHECK (true)', 'CREATE POLICY tenant ON "{table}" TO portal_web, portal_worker USING (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid)) WITH CHECK (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid))', 'CREATE POLICY staff ON "{table}" TO portal_staff USING (true) WITH CHECK (true)', 'DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conname = \'{table}_in_tenant\') THEN ALTER TABLE "{table}" ADD CONSTRAINT "{table}_in_tenant" UNIQUE (tenant_id, id); END IF; END $$', 'GRANT SELECT ON "{table}" TO portal_web', 'GRANT SELECT, INSERT, UPDATE ON "{table}" TO portal_worker', 'GRANT SELECT ON "{table}" TO portal_staff'], undo=['DROP POLICY owner ON "{table}"', 'DROP POLICY tenant ON "{table}"', 'DROP POLICY staff ON "{table}"', 'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', 'REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff']), TableStatements(field='connection', name='incidents_connection_tenant', statements=['ALTER TABLE "{table}" ADD CONSTRAINT "incidents_connection_tenant" FOREIGN KEY (tenant_id, "{column}") REFERENCES "{target}" (tenant_id, id) DEFERRABLE INITIALLY DEFERRED'], undo=['ALTER TABLE "{table}" DROP CONSTRAINT "incidents_connection_tenant"'])],
             },
         ),
         migrations.CreateModel(
@@ -94,7 +95,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'choice of mails',
                 'verbose_name_plural': 'choices of mails',
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'user'), name='incidents_mail_choice_once'), connections.tenancy.row_security.TableStatements(name='incidents_mail_choice_fence', statements=['ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'CREATE POLICY owner ON "{table}" TO portal_owner USING (true) WITH CHECK (true)', 'CREATE POLICY tenant ON "{table}" TO portal_web, portal_worker USING (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid)) WITH CHECK (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid))', 'CREATE POLICY staff ON "{table}" TO portal_staff USING (true) WITH CHECK (true)', 'GRANT SELECT, INSERT, UPDATE (refused, is_digest, quiet_from, quiet_until) ON "{table}" TO portal_web', 'GRANT SELECT ON "{table}" TO portal_worker', 'GRANT SELECT ON "{table}" TO portal_staff'], undo=['DROP POLICY owner ON "{table}"', 'DROP POLICY tenant ON "{table}"', 'DROP POLICY staff ON "{table}"', 'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', 'REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff'])],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'user'), name='incidents_mail_choice_once'), TableStatements(name='incidents_mail_choice_fence', statements=['ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'CREATE POLICY owner ON "{table}" TO portal_owner USING (true) WITH CHECK (true)', 'CREATE POLICY tenant ON "{table}" TO portal_web, portal_worker USING (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid)) WITH CHECK (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid))', 'CREATE POLICY staff ON "{table}" TO portal_staff USING (true) WITH CHECK (true)', 'GRANT SELECT, INSERT, UPDATE (refused, is_digest, quiet_from, quiet_until) ON "{table}" TO portal_web', 'GRANT SELECT ON "{table}" TO portal_worker', 'GRANT SELECT ON "{table}" TO portal_staff'], undo=['DROP POLICY owner ON "{table}"', 'DROP POLICY tenant ON "{table}"', 'DROP POLICY staff ON "{table}"', 'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', 'REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff'])],
             },
         ),
         migrations.CreateModel(
@@ -115,7 +116,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'notice',
                 'verbose_name_plural': 'notices',
                 'indexes': [models.Index(fields=['tenant', 'user', '-created_at'], name='incidents_notice_of_person'), models.Index(fields=['ended_at'], name='incidents_notice_ended')],
-                'constraints': [models.UniqueConstraint(fields=('tenant', 'kind', 'about', 'user'), name='incidents_notice_once'), connections.tenancy.row_security.TableStatements(name='incidents_notice_fence', statements=['ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'CREATE POLICY owner ON "{table}" TO portal_owner USING (true) WITH CHECK (true)', 'CREATE POLICY tenant ON "{table}" TO portal_web, portal_worker USING (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid)) WITH CHECK (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid))', 'CREATE POLICY staff ON "{table}" TO portal_staff USING (true) WITH CHECK (true)', 'GRANT SELECT, INSERT, UPDATE (ended_at, outcome) ON "{table}" TO portal_worker', 'GRANT SELECT ON "{table}" TO portal_staff'], undo=['DROP POLICY owner ON "{table}"', 'DROP POLICY tenant ON "{table}"', 'DROP POLICY staff ON "{table}"', 'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', 'REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff'])],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'kind', 'about', 'user'), name='incidents_notice_once'), TableStatements(name='incidents_notice_fence', statements=['ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'CREATE POLICY owner ON "{table}" TO portal_owner USING (true) WITH CHECK (true)', 'CREATE POLICY tenant ON "{table}" TO portal_web, portal_worker USING (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid)) WITH CHECK (tenant_id = (SELECT NULLIF(current_setting(\'portal.tenant_id\', true), \'\')::uuid))', 'CREATE POLICY staff ON "{table}" TO portal_staff USING (true) WITH CHECK (true)', 'GRANT SELECT, INSERT, UPDATE (ended_at, outcome) ON "{table}" TO portal_worker', 'GRANT SELECT ON "{table}" TO portal_staff'], undo=['DROP POLICY owner ON "{table}"', 'DROP POLICY tenant ON "{table}"', 'DROP POLICY staff ON "{table}"', 'ALTER TABLE "{table}" NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY', 'REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff'])],
             },
         ),
     ]
