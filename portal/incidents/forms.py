@@ -20,7 +20,7 @@ class MailChoiceForm(forms.Form):
     )
     rhythm = forms.ChoiceField(
         label=_("How"),
-        choices=[("", _("at once, one mail for each thing")), ("daily", _("once a day, in the morning"))],
+        choices=[("", _("at once, one mail for each thing")), ("daily", _("all together, each morning"))],
         required=False,
     )
     quiet_from = forms.ChoiceField(label=_("Quiet from"), choices=[("", _("never quiet")), *HOURS], required=False)

@@ -13,7 +13,7 @@ class MailKind(TextChoices):
     HEALED = "healed", _("what I was told of is over")
     LIVE = "live", _("a connection has been read for the first time")
     WAITS = "waits", _("a connection that I began waits for me")
-    OUTAGE = "outage", _("a provider has been in trouble for a day, and when that is over")
+    OUTAGE = "outage", _("a provider has been in trouble for a while, and when that is over")
 
 
 KINDS = [kind.value for kind in MailKind]

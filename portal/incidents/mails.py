@@ -40,7 +40,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Item:
+class MailItem:
     """One thing that a mail says: the kind that its reader may refuse, what its templates are called, and their words."""
 
     kind: str
@@ -58,7 +58,7 @@ def reader_of(user_id: int) -> Reader | None:
     return None if row is None else Reader(*row)
 
 
-def items_of(notices: Sequence[Notice]) -> list[Item]:
+def items_of(notices: Sequence[Notice]) -> list[MailItem]:
     """Three queries, however many notices. In the tenant's scope."""
     abouts = [notice.about for notice in notices]
     incidents = {row.id: row for row in Incident.objects.filter(id__in=abouts)}
@@ -73,7 +73,7 @@ def items_of(notices: Sequence[Notice]) -> list[Item]:
     return items
 
 
-def _item(kind: str, connection: Connection, incident: Incident | None, outage: Outage | None) -> Item:
+def _item(kind: str, connection: Connection, incident: Incident | None, outage: Outage | None) -> MailItem:
     words: dict[str, Any] = {
         "provider": provider_name(connection.provider),
         "company": connection.company_name,
@@ -96,7 +96,7 @@ def _item(kind: str, connection: Connection, incident: Incident | None, outage: 
         words |= {"since": outage.opened_at, "until": outage.closed_at}
     elif kind == MailKind.WAITS:
         words["address"] = settings.ORIGIN + reverse("checklist", args=[connection.tenant.slug, connection.id])
-    return Item(kind, MailKind.OUTAGE if outage is not None else kind, words)
+    return MailItem(kind, MailKind.OUTAGE if outage is not None else kind, words)
 
 
 def address_of(connection: Connection, checkpoint: str) -> str:
@@ -112,7 +112,7 @@ def provider_name(slug: str) -> str:
     return provider.name if provider is not None else slug
 
 
-def send(reader: Reader, tenant: Tenant, items: Sequence[Item]) -> None:
+def send(reader: Reader, tenant: Tenant, items: Sequence[MailItem]) -> None:
     """Queue one mail in the caller's transaction: about one thing, or several in the order in which they happened."""
     kinds = sorted({item.kind for item in items})
     choice = settings.ORIGIN + reverse("mail_choice", args=[tenant.slug])
@@ -127,7 +127,7 @@ def send(reader: Reader, tenant: Tenant, items: Sequence[Item]) -> None:
     )
 
 
-def send_to_staff(reader: Reader, item: Item) -> None:
+def send_to_staff(reader: Reader, item: MailItem) -> None:
     """The same for one of our people who subscribed."""
     _queue(
         reader,
@@ -138,7 +138,7 @@ def send_to_staff(reader: Reader, item: Item) -> None:
     )
 
 
-def _queue(reader: Reader, *, subject: str, items: Sequence[Item], stop: str, choice: str) -> None:
+def _queue(reader: Reader, *, subject: str, items: Sequence[MailItem], stop: str, choice: str) -> None:
     shared = {"time_zone": reader.time_zone}
     texts = [render_to_string(f"incidents/mail/{item.template}.txt", item.words | shared) for item in items]
     words = {"items": [text.strip() for text in texts], "stop": stop, "choice": choice}

@@ -30,7 +30,7 @@ class Evident(models.TextChoices):
 
     RUN = "run", _("a sync")
     CHECK = "check", _("a check")
-    DURATION = "duration", _("it had lasted for a day")
+    DURATION = "duration", _("how long it had lasted")
     LEFT = "left", _("the connection was disconnected")
 
 
@@ -118,7 +118,7 @@ class MailChoice(TenantOwned):
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", editable=False)
     refused = ArrayField(models.CharField(max_length=10, choices=MailKind.choices), default=list, blank=True)
-    is_digest = models.BooleanField(_("once a day"), default=False)
+    is_digest = models.BooleanField(_("all together, each morning"), default=False)
     # In the person's own time zone; both or none.
     quiet_from = models.TimeField(_("quiet from"), null=True)
     quiet_until = models.TimeField(_("quiet until"), null=True)

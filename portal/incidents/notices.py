@@ -39,8 +39,8 @@ def tell(
     In a worker, in the tenant's scope, in the transaction that writes what they are told. Twice is once.
     """
     now = timezone.now()
-    told = recipients_of(connection, kind) if members is None else members
-    for member in told:
+    recipients = recipients_of(connection, kind) if members is None else members
+    for member in recipients:
         choice = choice_of(member.tenant_id, member.user_id)
         day = Notice.objects.filter(
             tenant_id=member.tenant_id, user_id=member.user_id, created_at__gt=now - timedelta(days=1)
@@ -59,7 +59,7 @@ def tell(
         )
         Notice.objects.bulk_create([notice], ignore_conflicts=True)
         enqueue(kind=MAIL_PERSON, subject=member.id, tenant_id=member.tenant_id, due_at=due)
-    return len(told)
+    return len(recipients)
 
 
 def tell_of_end(*, tenant_id: UUID, about: UUID) -> None:
@@ -98,13 +98,13 @@ def mail_person(lease: TenantLease) -> None:
         due = list(waiting.select_for_update().filter(due_at__lte=now).order_by("created_at", "id")[:MOST_IN_ONE])
         person = mails.reader_of(member.user_id)
         is_open = Tenant.objects.filter(id=member.tenant_id).exclude(state=TenantState.SUSPENDED).exists()
-        wanted = [notice for notice in due if person and is_open and may_be_told(member, notice.kind)]
-        if person is not None and wanted:
-            items = mails.items_of(wanted)
+        to_mail = [notice for notice in due if person and is_open and may_be_told(member, notice.kind)]
+        if person is not None and to_mail:
+            items = mails.items_of(to_mail)
             is_one = len(items) > MOST_SINGLE or choice_of(member.tenant_id, member.user_id).is_digest
             for group in [items] if is_one else [[item] for item in items]:
                 mails.send(person, member.tenant, group)
-        ids = {notice.id for notice in wanted}
+        ids = {notice.id for notice in to_mail}
         Notice.objects.filter(id__in=ids).update(ended_at=now, outcome=NoticeOutcome.MAILED)
         rest = [notice.id for notice in due if notice.id not in ids]
         Notice.objects.filter(id__in=rest).update(ended_at=now, outcome=NoticeOutcome.REFUSED)

@@ -110,8 +110,8 @@ def tell_tenant(lease: TenantLease) -> None:
     """Job: tell one tenant's people of outages that last, and those who were told of one of its end. Twice is once."""
     lately = timezone.now() - END_TOLD_FOR
     with lease.scope():
-        told = Outage.objects.exclude(customers_told_at=None).filter(Q(closed_at=None) | Q(closed_at__gt=lately))
-        for outage in told.order_by("opened_at"):
+        outages = Outage.objects.exclude(customers_told_at=None).filter(Q(closed_at=None) | Q(closed_at__gt=lately))
+        for outage in outages.order_by("opened_at"):
             if outage.closed_at is not None:
                 notices.tell_of_end(tenant_id=lease.tenant_id, about=outage.id)
                 continue

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from portal.incidents import mails
 from portal.incidents.kinds import STAFF
-from portal.incidents.mails import Item, Reader
+from portal.incidents.mails import MailItem, Reader
 from portal.incidents.models import Incident, Outage, StaffSubscription
 from portal.members.models import User
 from portal.members.permissions import StaffAction, StaffRole
@@ -48,4 +48,4 @@ def _send(kind: str, words: dict[str, object], row: Incident | Outage) -> None:
     name = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
     words["address"] = settings.ORIGIN + reverse(name, args=[row.pk])
     for reader in subscribers():
-        mails.send_to_staff(reader, Item(STAFF, kind, words))
+        mails.send_to_staff(reader, MailItem(STAFF, kind, words))

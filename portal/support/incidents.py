@@ -125,9 +125,9 @@ class OutageAdmin(LookOnly):
     """When a provider was in trouble for more than one connection, and when customers were told."""
 
     paged_by = "-opened_at"
-    list_display = ("where", "since", "told", "over")
+    list_display = ("where", "since", "customers_told", "over")
     list_filter = (OverFilter, ProviderFilter)
-    fields = ("id", "where", "since", "told", "over")
+    fields = ("id", "where", "since", "customers_told", "over")
     readonly_fields = fields
 
     @admin.display(description=_("where"))
@@ -139,7 +139,7 @@ class OutageAdmin(LookOnly):
         return when(outage.opened_at)
 
     @admin.display(description=_("customers told at"))
-    def told(self, outage: Outage) -> SafeString | str:
+    def customers_told(self, outage: Outage) -> SafeString | str:
         return when(outage.customers_told_at)
 
     @admin.display(description=_("over since"))
