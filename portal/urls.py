@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("portal.members.urls")),
     path("", include("portal.onboarding.urls")),
     path("", include("portal.dashboard.urls")),
+    path("", include("portal.records.urls")),
     path("", include("portal.api_console.urls")),
     path("", include("portal.incidents.urls")),
     path("", include("portal.notices.urls")),

@@ -26,6 +26,7 @@ MOST_BEYOND_TOTAL = 1000  # records that a list may hold beyond twice the total 
 MOST_PAGES_BEYOND_TOTAL = 50  # the same in pages as long as its first, where those hold few
 SMALLEST_PAGE = 10  # records; no smaller pages are asked for
 USUAL_SIZES = (10, 20, 25, 30, 50, 100, 200, 250, 500, 1000)
+LIKELY_CUTS = (100, 200, 250, 500, 1000, 2000, 2500, 5000, 10_000)
 WHOLE_NUMBER = re.compile(r"-?[0-9]{1,30}")
 
 
@@ -89,11 +90,15 @@ class _List:
             after = None
         else:
             after = scan.position
-        return Step(after, counted, number, pages, tuple(remembered))
+        return Step(after, counted, number, pages, tuple(remembered), after is None and self._is_lacking(scan))
 
     def _step(self, scan: Scan, page: Page, ids: list[str], key: str, seen: Seen) -> tuple[int, bool, list[str]]:
         """How many records are new, whether the list ends here, and the ids to remember; `scan` then stands at the next page."""
         raise NotImplementedError
+
+    def _is_lacking(self, scan: Scan) -> bool:
+        """Whether a list that has ended may hold more than it showed: then nobody concludes what it holds no more."""
+        return scan.told is not None and scan.count < scan.told
 
     def _page_size(self, scan: Scan) -> int:
         """Records that were asked for in a page; 0 for a list without pages."""
@@ -292,6 +297,11 @@ class Whole(_List):
 
     def parameters(self, position: Position) -> dict[str, str]:
         return {}
+
+    def _is_lacking(self, scan: Scan) -> bool:
+        # A server may cut what is documented to come whole, at a number like these; it would not say so.
+        is_cut = scan.told is None and scan.held in LIKELY_CUTS
+        return is_cut or super()._is_lacking(scan)
 
     def _step(self, scan: Scan, page: Page, ids: list[str], key: str, seen: Seen) -> tuple[int, bool, list[str]]:
         return len(ids), True, ids

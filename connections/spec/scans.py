@@ -122,13 +122,17 @@ class Scan:
 
 @dataclass(frozen=True)
 class Step:
-    """Where a page leads. `seen`: records that are new to the pass; `ids`: of the page, to be remembered with the `scan`."""
+    """Where a page leads. `seen`: records that are new to the pass; `ids`: of the page, to be remembered with the `scan`.
+
+    `is_lacking`: the list ended well enough to be read on, but perhaps without having shown everything (paging.py).
+    """
 
     following: Position | None
     seen: int
     scan: int = 1
     page: int = 1
     ids: tuple[str, ...] = ()
+    is_lacking: bool = False
 
 
 def skipped_records(before: Position, step: Step, count: int) -> tuple[int, Position | None]:

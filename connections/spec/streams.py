@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from connections.spec.columns import Column, ColumnKind, check
 from connections.spec.envelope import BadPage, Envelope, Page
 from connections.spec.faults import Fault
 from connections.spec.operations import ParameterPlace
@@ -18,6 +19,8 @@ from connections.spec.text import Text
 __all__ = [
     "AfterId",
     "BadPage",
+    "Column",
+    "ColumnKind",
     "CutList",
     "Each",
     "Envelope",
@@ -110,7 +113,8 @@ class Stream:
     """A collection we read. Without `since` every run is a full pass.
 
     `query` goes with every request. `variants` are further query parameters, one set for each list that together make
-    the collection, read one after the other; `each` makes one list for every record of another stream.
+    the collection, read one after the other; `each` makes one list for every record of another stream. `columns`: the
+    fields that people see in the list of its records, and find them by; the others have their own names for a label.
     """
 
     name: str
@@ -123,4 +127,18 @@ class Stream:
     query: Mapping[str, str] = field(default_factory=dict)
     variants: Sequence[Mapping[str, str]] = ()
     each: Each | None = None
+    columns: Sequence[Column] = ()
     source: str = ""  # where its document says so; shown in docs/providers.md
+
+    def __post_init__(self) -> None:
+        check(self.columns)
+
+    @property
+    def listed(self) -> list[Column]:
+        """The columns of the list of its records."""
+        return [column for column in self.columns if column.is_listed]
+
+    @property
+    def searched(self) -> list[Column]:
+        """The columns that records can be found by, in the order of the places in which their values are stored."""
+        return [column for column in self.columns if column.is_searched]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta, timezone, tzinfo
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils import timezone as django_timezone
@@ -27,6 +27,18 @@ def format_day_and_time(at: datetime, zone: tzinfo) -> str:
     """`Sunday 29 November 2026, 20:56 EET`: a time that is planned, in `zone`."""
     day = date_format(django_timezone.localtime(at, zone), pgettext("date format", "l j F Y, H:i"))
     return isolate(f"{day} {zone_name(at, zone)}")
+
+
+def format_day(on: date) -> str:
+    """`29 Nov 2026`: a day of the calendar."""
+    return date_format(on, pgettext("date format", "j M Y")).rstrip(".")
+
+
+def format_foreign_time(at: datetime) -> str:
+    """`29 Nov 2026, 20:56`: of another system, as its clock says; what has a zone, in the reader's."""
+    if at.tzinfo is not None:
+        return format_local_time(at)
+    return date_format(at, pgettext("date format", "j M Y, H:i")).rstrip(".")
 
 
 def format_time_of_day(at: time) -> str:

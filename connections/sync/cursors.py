@@ -11,7 +11,9 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from connections.spec.streams import BadPage, Page, Position, Since, Step, Stream
+from connections.sync import deletions
 from connections.sync.models import ProgressState, StreamCursor, StreamProgress
+from connections.sync.searching import searched_by
 from connections.sync.slices import is_divided
 from connections.sync.upsert import Written
 from connections.tenancy.prepared import prepared_cursor
@@ -24,7 +26,7 @@ _MOVE = (
     " seen = %s::int, skipped = %s::int, added = %s::int, changed = %s::int WHERE id = %s::uuid"
 )
 _COUNT = (
-    "UPDATE sync_streamcursor SET records = records + %s::int, changed_at = statement_timestamp()"
+    "UPDATE sync_streamcursor SET records = records + %s::int, gone = gone - %s::int, changed_at = statement_timestamp()"
     " WHERE tenant_id = %s::uuid AND connection_id = %s::uuid AND stream = %s"
 )
 
@@ -32,11 +34,23 @@ _COUNT = (
 def begin(*, connection: Connection, stream: Stream, progress: StreamProgress) -> None:
     """Decide where this pass starts, the first time the run comes to the stream. In the caller's transaction and scope."""
     StreamCursor.objects.bulk_create(
-        [StreamCursor(tenant_id=connection.tenant_id, connection=connection, stream=stream.name)],
+        [
+            StreamCursor(
+                tenant_id=connection.tenant_id,
+                connection=connection,
+                stream=stream.name,
+                searched_by=searched_by(stream),
+            )
+        ],
         ignore_conflicts=True,
     )
-    newest = _rows(connection, stream).values_list("newest", flat=True).get()
-    _set(progress, state=ProgressState.READING, since=_since(stream.since, newest), started_at=Now())
+    cursor = _rows(connection, stream).get()
+    since = "" if deletions.is_full_pass_due(cursor) else _since(stream.since, cursor.newest)
+    # Whoever laid out the run may have written more than its streams: nothing of a pass is there before it begins.
+    nothing = {"pages": 0, "seen": 0, "skipped": 0, "added": 0, "changed": 0, "gone": 0, "expected": None}
+    _set(progress, state=ProgressState.READING, since=since, started_at=Now(), position={}, newest="", **nothing)
+    if not since:
+        deletions.begin(connection=connection, stream=stream, progress=progress)
 
 
 def _since(since: Since | None, newest: str) -> str:
@@ -84,7 +98,8 @@ def move(
     ]
     if written.added or written.changed:
         # Counted with the page that brings them, so that the sum is right however the run ends.
-        statements.append((_COUNT, [written.added, connection.tenant_id, connection.id, stream.name]))
+        counts = [written.added + written.returned, written.returned]
+        statements.append((_COUNT, [*counts, connection.tenant_id, connection.id, stream.name]))
     named = ", ".join(f"part{number} AS ({statement})" for number, (statement, _) in enumerate(statements))
     # As text, whatever they are: so one prepared statement serves all pages.
     values = [None if each is None else str(each) for _, own in statements for each in own]
@@ -107,7 +122,9 @@ def end(*, connection: Connection, stream: Stream, progress: StreamProgress) -> 
         reached = stream.since.back(progress.newest, _duration(progress))
         is_readable = _since(stream.since, cursor.newest) != ""
         cursor.newest = max(cursor.newest, reached) if is_readable else reached
-    cursor.save(update_fields=["read_at", "newest"])
+    if cursor.full_run_id == progress.run_id:
+        cursor.full_at = Now()
+    cursor.save(update_fields=["read_at", "newest", "full_at"])
 
 
 def _duration(progress: StreamProgress) -> timedelta:

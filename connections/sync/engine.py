@@ -3,8 +3,7 @@
 The life of a sync: a page asks for it (services.start_run), the job below takes it up, `pages` writes each page in one
 commit, `missed_lists` and `stream_endings` say what could not be read, and the end of the run is decided here.
 
-Nothing is concluded about records that a pass did not show: no stream promises yet that a complete pass lists all that
-exists (Procountor's lists leave out inactive partners), so no record is ever deleted here.
+No record is ever deleted here. Those that a complete pass did not show are called gone, with care: deletions.py.
 """
 
 from __future__ import annotations
@@ -18,10 +17,11 @@ from django.utils import timezone
 from connections.jobs.lease import LeaseLost, TenantLease
 from connections.jobs.registry import Again
 from connections.providers import registry
-from connections.spec.errors import Blocked, CallFailed, Forbidden, Unauthorized, Unavailable
+from connections.spec.errors import Blocked, CallFailed, Unauthorized, Unavailable
 from connections.spec.streams import BadPage
 from connections.sync import (
     cursors,
+    deletions,
     faults,
     listed_ids,
     missed_lists,
@@ -30,6 +30,7 @@ from connections.sync import (
     slices,
     states,
     stream_endings,
+    time_shares,
 )
 from connections.sync.models import ProgressState, RunState, StreamProgress, SyncRun
 from connections.sync.slices import Part
@@ -37,6 +38,7 @@ from connections.sync.stream_pass import StreamPass
 from connections.tenancy.models import TenantState
 from connections.tenancy.scope import tenant_scope
 from connections.transport.client import Client, Reply
+from connections.transport.stopwatch import Stopwatch
 
 TURN_SECONDS = 20.0  # of reading before the job is handed back, so that nobody's sync holds a worker for long
 HELD_RUN_WAIT = timedelta(minutes=10)
@@ -59,9 +61,12 @@ def read(lease: TenantLease) -> Again | None:
             return Again(timezone.now() + HELD_RUN_WAIT, reason)
         if run.state == RunState.WAITING and run.waiting_until and run.waiting_until > timezone.now():
             return Again(run.waiting_until, run.fault)  # woken too early, after a worker's death
+        time_shares.take_up(run)
         states.take_up(run, after_a_crash=lease.starts > 1)
         streams = list(StreamProgress.objects.filter(run=run, state__in=NOT_ENDED))
-    return Turn(lease, run, Client(connection=run.connection, run_id=run.id)).go_on(streams)
+    turn = Turn(lease, run, Client(connection=run.connection, run_id=run.id))
+    with time_shares.measured(turn.stopwatch):
+        return turn.go_on(streams)
 
 
 @dataclass
@@ -71,6 +76,7 @@ class Turn:
     lease: TenantLease
     run: SyncRun
     client: Client
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
     ends_at: float = field(default_factory=lambda: time.monotonic() + TURN_SECONDS)
 
     def go_on(self, streams: list[StreamProgress]) -> Again | None:
@@ -84,6 +90,8 @@ class Turn:
                 stream = provider.stream(progress.stream)
                 try:
                     if not self._read(StreamPass(self.lease, self.run, self.client, stream, progress)):
+                        with self.lease.scope():
+                            time_shares.settle(self.run, self.stopwatch)
                         return Again()
                 except Unavailable as failed:
                     return self._wait(failed)
@@ -116,10 +124,11 @@ class Turn:
         try:
             if stream_pass.progress.state == ProgressState.PENDING:
                 self._begin(stream_pass)
+            if deletions.is_checking(stream_pass.progress.position):
+                return stream_endings.check_missing(stream_pass)
             part = stream_pass.part()
             if part is None:
-                stream_endings.conclude_empty(stream_pass)
-                return True
+                return stream_endings.conclude_empty(stream_pass)
             reply = pages.fetch(stream_pass, part)
             return pages.store(stream_pass, part, reply)
         except (Unauthorized, Blocked):
@@ -140,19 +149,15 @@ class Turn:
         Raises Forbidden when a right is missing without which the provider hides or cuts this stream, BadPage.
         """
         stream, progress = stream_pass.stream, stream_pass.progress
-        if (permission := stream.permission) is not None:
-            reply = self.client.send(permission.operation)
-            if permission.lacking(reply.body, permission.needs):
-                raise Forbidden(
-                    permission.fault, entry_id=reply.entry_id, provider_request_id=reply.provider_request_id
-                )
+        stream_pass.check_permission()
         with self.lease.scope():
             self.client.write_pending()  # the log entry of the request above: a killed worker loses at most that of one page
             cursors.begin(connection=self.run.connection, stream=stream, progress=progress)
             if progress.since:
                 stream_pass.note(sentences.STREAM_SINCE, since=progress.since)
             else:
-                stream_pass.note(sentences.STREAM_FULL)
+                is_renewed = stream.since is not None and stream_pass.is_compared
+                stream_pass.note(sentences.STREAM_FULL_AGAIN if is_renewed else sentences.STREAM_FULL)
 
     # -- how the turn ends -----------------------------------------------------------------------------------------
 
@@ -161,6 +166,7 @@ class Turn:
         with self.lease.scope():
             states.wait(self.run, until=until, fault=failed.fault.code, entry_id=failed.entry_id)
             self.client.write_pending()
+            time_shares.settle(self.run, self.stopwatch)
         return Again(until, failed.fault.code)
 
     def _fail(self, progress: StreamProgress, failed: Unauthorized | Blocked) -> None:
@@ -171,6 +177,7 @@ class Turn:
             states.end(self.run, RunState.FAILED, fault=failed.fault.code, entry_id=failed.entry_id)
             listed_ids.forget(self.run)
             self.client.write_pending()
+            time_shares.settle(self.run, self.stopwatch)
 
     def _end(self) -> None:
         """Every stream has ended. Green only when every one was read to its end, and every record kept."""
@@ -187,3 +194,4 @@ class Turn:
                 states.end(self.run, RunState.INCOMPLETE, fault=faults.RECORDS_SKIPPED.code)
             else:
                 states.end(self.run, RunState.SUCCEEDED)
+            time_shares.settle(self.run, self.stopwatch)

@@ -1,6 +1,7 @@
 """The ids that pages listed, stored for as long as their run lasts.
 
-A pass needs them to see what it has read already, and the lists of single records need those of their parents.
+A pass needs them to see what it has read already, and what is gone (deletions.py); the lists of single records need those of
+their parents.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from connections.providers import registry
 from connections.spec.streams import Seen, Step, Stream
 from connections.sync.models import ListedPage, ProgressState, StreamProgress, SyncRun
 
+Insertion = tuple[str, list[str]]  # a statement and its values
+
 
 def is_needed(run: SyncRun, stream: Stream) -> bool:
     """Whether the run needs the ids of this stream's pages later on."""
@@ -19,14 +22,21 @@ def is_needed(run: SyncRun, stream: Stream) -> bool:
     return stream.paging.remembers or is_parent
 
 
-def insertion(*, run: SyncRun, stream: Stream, part: str, step: Step, place: int) -> tuple[str, list[str]]:
+def insertion(*, run: SyncRun, stream: Stream, part: str, step: Step, place: int) -> Insertion:
     """The statement that stores the ids of one page, and its values. `place`: which page of the pass it is, in their order."""
     statement = (
-        "INSERT INTO sync_listedpage (id, tenant_id, run_id, stream, part, scan, place, ids)"
-        " VALUES (gen_random_uuid(), %s::uuid, %s::uuid, %s, %s, %s::int, %s::int, %s::jsonb)"
+        "INSERT INTO sync_listedpage (id, tenant_id, run_id, stream, part, scan, place, ids, is_unsettled)"
+        " VALUES (gen_random_uuid(), %s::uuid, %s::uuid, %s, %s, %s::int, %s::int, %s::jsonb, %s::bool)"
     )
-    values = (run.tenant_id, run.id, stream.name, part, step.scan, place, json.dumps(step.ids))
+    values = (run.tenant_id, run.id, stream.name, part, step.scan, place, json.dumps(step.ids), step.is_lacking)
     return statement, [str(each) for each in values]
+
+
+def leave_open(*, run: SyncRun, stream: Stream, part: str, place: int) -> None:
+    """Note that a list was not shown, although nothing of it was missed: what it held may be there all the same."""
+    ListedPage.objects.create(
+        tenant_id=run.tenant_id, run=run, stream=stream.name, part=part, place=place, is_unsettled=True
+    )
 
 
 def seen(*, run: SyncRun, stream: Stream, part: str, scan: int) -> Seen:

@@ -6,7 +6,7 @@ from typing import Any
 
 from connections.spec.errors import CallFailed
 from connections.spec.streams import BadPage
-from connections.sync import faults, sentences, slices, states, stream_endings
+from connections.sync import faults, listed_ids, sentences, slices, states, stream_endings
 from connections.sync.models import Level
 from connections.sync.slices import Part
 from connections.sync.stream_pass import StreamPass, status_and_milliseconds
@@ -32,6 +32,9 @@ def miss(stream_pass: StreamPass, part: Part, failed: CallFailed | BadPage, repl
         status, _milliseconds = status_and_milliseconds(entry_id)
         if slices.is_nothing(stream, part, failed, status):
             tally = tally.answer()
+            if stream_pass.is_compared:
+                place = stream_pass.progress.pages + 1
+                listed_ids.leave_open(run=stream_pass.run, stream=stream, part=part.name, place=place)
             stream_pass.note(sentences.PART_CLOSED, **values)
         else:
             tally = tally.miss(fault.code, str(entry_id or ""), failed)
@@ -41,7 +44,7 @@ def miss(stream_pass: StreamPass, part: Part, failed: CallFailed | BadPage, repl
         following = stream_pass.position_after(part, tally)
         is_over = following is None or tally.is_hopeless
         if following is None or is_over:
-            stream_endings.conclude(stream_pass, tally)
+            is_over = stream_endings.conclude(stream_pass, tally)
         else:
             stream_pass.move_to(following)
         stream_pass.client.write_pending()

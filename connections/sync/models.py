@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connections.spec.columns import LONGEST_SEARCHED
 from connections.spec.times import format_time
 from connections.sync.fields import ExactJSONField
 from connections.sync.schedule_models import Schedule, ScheduleKind, ScheduleSlot, SlotOutcome
@@ -72,6 +73,9 @@ class SyncRun(TenantOwned):
     # The request that ended it, when one did.
     entry_id = models.UUIDField(_("entry id"), null=True)
     cancelled_by = models.CharField(_("cancelled by"), max_length=254, blank=True)
+    # Milliseconds by what they were spent on, up to an instant (time_shares.py).
+    time_shares = models.JSONField(default=dict)
+    accounted_at = models.DateTimeField(null=True)
     # Of a run that was fetched by `runs_with_counts` (counts.py).
     seen: int
     expected: int | None
@@ -143,6 +147,7 @@ class StreamProgress(TenantOwned):
     seen = models.PositiveIntegerField(_("read"), default=0)
     added = models.PositiveIntegerField(_("new"), default=0)
     changed = models.PositiveIntegerField(_("changed"), default=0)
+    gone = models.PositiveIntegerField(_("gone"), default=0)
     skipped = models.PositiveIntegerField(_("not kept"), default=0)  # records that could not be kept, as the log says
     expected = models.PositiveIntegerField(_("expected"), null=True)
     fault = models.CharField(_("fault"), max_length=60, blank=True)
@@ -165,7 +170,8 @@ class StreamProgress(TenantOwned):
 class ListedPage(TenantOwned):
     """The ids that one page listed. Kept while its run lasts: one row a page, none a record.
 
-    `part`: which of a stream's lists; `scan`: which scan of it; `place`: which page of the pass.
+    `part`: which of a stream's lists; `scan`: which scan of it; `place`: which page of the pass. `is_unsettled`: the list was
+    perhaps not shown whole, so that nothing is concluded about what it did not show (deletions.py).
     """
 
     run = models.ForeignKey(SyncRun, on_delete=models.CASCADE, db_constraint=False, related_name="listed")
@@ -174,6 +180,7 @@ class ListedPage(TenantOwned):
     scan = models.PositiveIntegerField(default=1)
     place = models.PositiveIntegerField()
     ids = models.JSONField(default=list)
+    is_unsettled = models.BooleanField(db_default=False)
 
     class Meta:
         indexes = [
@@ -189,14 +196,28 @@ class ListedPage(TenantOwned):
 
 
 class StreamCursor(TenantOwned):
-    """How far one stream of a connection has been read, over all runs. Moves only when a run finished the stream."""
+    """How far one stream of a connection has been read, over all runs. Moves only when a run finished the stream.
+
+    `full_run_id` and `full_tried_at`: the run that began to read everything last, and when; `full_at`: when one was done with
+    that. `is_compared`: there were records before it, so that some may be gone. `suspected_at`: when a complete pass first
+    lacked so many of them that another one has to say the same (deletions.py).
+    """
 
     connection = models.ForeignKey(Connection, on_delete=models.CASCADE, db_constraint=False, related_name="cursors")
     stream = models.CharField(_("stream"), max_length=40)
     newest = models.CharField(_("newest change seen"), max_length=40, blank=True)
-    records = models.PositiveIntegerField(_("records"), default=0)
+    records = models.PositiveIntegerField(_("records"), default=0)  # without those that are gone
+    gone = models.PositiveIntegerField(_("gone"), default=0)
+    searched_by = models.CharField(max_length=200, blank=True)  # the columns in whose order all records can be found
     read_at = models.DateTimeField(_("last read"), null=True)
     changed_at = models.DateTimeField(_("last change"), null=True)
+    full_run_id = models.UUIDField(null=True)
+    full_tried_at = models.DateTimeField(null=True)
+    full_at = models.DateTimeField(_("everything last read"), null=True)
+    is_compared = models.BooleanField(default=False)
+    suspected_at = models.DateTimeField(_("many missing since"), null=True)
+    shape = models.JSONField(default=dict)  # the fields of its records, and what changed of them (drift.py)
+    shape_changes = models.JSONField(default=list)
 
     objects = ConnectionOwnedQuerySet["StreamCursor"].as_manager()
 
@@ -217,7 +238,10 @@ class Record(models.Model):
     Its key is what the provider and we know it by; there is no other. `external_id` is in one spelling (upsert.py).
     `checksum`: of the text of `body`, so that an unchanged page is known without reading any; null where it is not known.
     `change_number`: grows with every record of the tenant that is added or changed, in the order of the commits
-    (ChangeCounter). `gone_at`: since when the provider has it no more, where somebody found that out. Staff have no right here.
+    (ChangeCounter). Who gives one sets `changed_at` or `gone_at` as well: the newest changes first is the order of a page.
+    `gone_at`: when a complete pass did not show it any more (deletions.py). `search_1` and `search_2`: what it is
+    found by, from the columns that its stream declares (spec/columns.py). `entry_id`: the request that brought it as it is.
+    Staff have no right here.
 
     Neither the tenant nor the connection is a foreign key to the database: checked for each row they would cost more than
     the row. A page takes the connection's row first (upsert.py), and the maintenance looks for what belongs to none.
@@ -231,20 +255,46 @@ class Record(models.Model):
         Connection, on_delete=models.CASCADE, db_constraint=False, related_name="records", db_index=False
     )
     stream = models.CharField(_("stream"), max_length=40)
-    external_id = models.CharField(_("id at the provider"), max_length=120)
+    # In the order of their bytes, whatever the database's language is: what begins like a text is then one range.
+    external_id = models.CharField(_("id at the provider"), max_length=120, db_collation="C")
     body = ExactJSONField(_("content"))
     checksum = models.UUIDField(null=True)
     change_number = models.BigIntegerField()
     added_at = models.DateTimeField(_("added at"))
     changed_at = models.DateTimeField(_("changed at"))
     gone_at = models.DateTimeField(_("gone at"), null=True)
+    search_1 = models.CharField(max_length=LONGEST_SEARCHED, null=True, db_collation="C")  # noqa: DJ001  (in no index then)
+    search_2 = models.CharField(max_length=LONGEST_SEARCHED, null=True, db_collation="C")  # noqa: DJ001
+    entry_id = models.UUIDField(_("entry id"), null=True)
 
     objects = ConnectionOwnedQuerySet["Record"].as_manager()
 
     class Meta:
         verbose_name = _("record")
         verbose_name_plural = _("records")
-        indexes = [models.Index(fields=["tenant", "change_number"], name="sync_record_changes")]
+        # None begins with the tenant: a connection has one, and each entry is 16 bytes shorter.
+        indexes = [
+            # Each of these is for lists alone. Without a condition that only a list asks for, the planner would find a page's
+            # records by connection and stream, where statistics know of few, and walk all of them for each.
+            models.Index(
+                fields=["connection", "stream", "change_number"],
+                name="sync_record_changes",
+                condition=Q(change_number__gt=0),
+            ),
+            models.Index(
+                fields=["connection", "stream", "gone_at", "external_id"],
+                name="sync_record_gone",
+                condition=Q(gone_at__isnull=False),
+            ),
+            *(
+                models.Index(
+                    fields=["connection", "stream", name, "external_id"],
+                    name=f"sync_record_{name}",
+                    condition=Q(**{f"{name}__isnull": False}),
+                )
+                for name in ("search_1", "search_2")
+            ),
+        ]
         constraints = [
             RowSecurity(
                 name="sync_record_fence", web="SELECT", worker="SELECT, INSERT, UPDATE, DELETE", is_target=False
@@ -259,7 +309,8 @@ class Record(models.Model):
 class RecordVersion(models.Model):
     """What a record held before it changed, kept for 90 days (maintenance). Written by the statement that changes it.
 
-    `change_number` and `changed_at` are those under which this content stood; `replaced_at` is when it ended.
+    `change_number`, `changed_at` and `entry_id` are those under which this content stood; `replaced_at` is when it ended, and
+    `gone_at` since when the record was gone by then, if it was.
     """
 
     pk = models.CompositePrimaryKey("tenant", "connection", "stream", "external_id", "change_number")
@@ -273,8 +324,10 @@ class RecordVersion(models.Model):
     external_id = models.CharField(max_length=120)
     change_number = models.BigIntegerField()
     body = ExactJSONField()
+    gone_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField()
     replaced_at = models.DateTimeField()
+    entry_id = models.UUIDField(null=True)
 
     objects = ConnectionOwnedQuerySet["RecordVersion"].as_manager()
 

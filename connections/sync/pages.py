@@ -44,6 +44,9 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
     stream, progress, run = stream_pass.stream, stream_pass.progress, stream_pass.run
     page = stream.paging.read(reply.body, stream.key, reply.headers)
     step = stream.paging.following(part.position, page, stream.key, stream_pass.seen(part))
+    stream_pass.sample.add(page.records)
+    if slices.is_second_look(stream, part):
+        step = replace(step, seen=0)  # they are counted already
     with stream_pass.page_scope():
         written = upsert.write(
             connection=run.connection,
@@ -54,6 +57,8 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
             is_asked_first=stream_pass.is_asked_first,
             path=() if page.is_empty_word else page.path,
             prefix=part.prefix,
+            searched=[column.steps for column in stream.searched],
+            entry_id=reply.entry_id,
         )
         stream_pass.is_asked_first = not written.added
         skipped, inner = skipped_records(part.position, step, written.refused_count)
@@ -64,7 +69,7 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
         beside: list[cursors.Insertion] = []
         if stream_pass.client.pending:
             beside.append(writer.insertion(stream_pass.client.pending))
-        if step.ids and listed_ids.is_needed(run, stream):
+        if (step.ids or step.is_lacking) and (stream_pass.is_compared or listed_ids.is_needed(run, stream)):
             place = progress.pages + 1
             beside.append(listed_ids.insertion(run=run, stream=stream, part=part.name, step=step, place=place))
         cursors.move(
@@ -81,13 +86,12 @@ def store(stream_pass: StreamPass, part: Part, reply: Reply) -> bool:
         _note_skipped(stream_pass, step, written, skipped)
         if reply.is_mended:
             stream_pass.note(sentences.REPAIRED, Level.WARNING)
-        if following is None:
-            stream_endings.conclude(stream_pass, tally)
-        elif progress.pages % PAGES_PER_LOG_LINE == 0:
+        is_over = following is None and stream_endings.conclude(stream_pass, tally)
+        if following is not None and progress.pages % PAGES_PER_LOG_LINE == 0:
             stream_pass.note(sentences.PROGRESS, seen=progress.seen)
         stream_pass.lease.forget_crashes()
     stream_pass.client.pending.clear()  # they are committed
-    return following is None
+    return is_over
 
 
 def _note_skipped(stream_pass: StreamPass, step: Step, written: upsert.Written, skipped: int) -> None:

@@ -20,6 +20,7 @@ from connections.sync.models import Level, RunLogLine, Trigger
 QUEUED = "queued"
 STARTED = "started"
 STREAM_FULL = "stream-full"
+STREAM_FULL_AGAIN = "stream-full-again"
 STREAM_SINCE = "stream-since"
 PROGRESS = "progress"
 STREAM_DONE = "stream-done"
@@ -41,6 +42,9 @@ PART_MISSED = "part-missed"
 SKIPPED = "record-skipped"
 SKIPPED_MORE = "records-skipped-more"
 SMALLER_PAGES = "smaller-pages"
+GONE = "gone"
+GONE_SUSPECTED = "gone-suspected"
+GONE_UNSETTLED = "gone-unsettled"
 
 REASONS: Mapping[str, Text] = {
     splitting.NOT_AN_OBJECT: _("it is no record"),
@@ -53,6 +57,7 @@ SENTENCES: Mapping[str, Text] = {
     QUEUED: _("Queued (%(trigger)s), asked for by %(who)s."),
     STARTED: _("Started."),
     STREAM_FULL: _("%(stream)s: reading everything."),
+    STREAM_FULL_AGAIN: _("%(stream)s: reading everything, which also shows what is gone."),
     STREAM_SINCE: _("%(stream)s: reading what changed since %(since)s."),
     PROGRESS: _("%(stream)s: %(seen)s read so far."),
     STREAM_DONE: _("%(stream)s: finished. Read: %(seen)s; new: %(added)s; changed: %(changed)s; pages: %(pages)s."),
@@ -77,6 +82,14 @@ SENTENCES: Mapping[str, Text] = {
     ),
     SMALLER_PAGES: _(
         "%(stream)s: the provider did not manage pages of this size; going on with %(size)s records a page."
+    ),
+    GONE: _("%(stream)s: no longer at the provider: %(count)s. They are kept here and marked as gone."),
+    GONE_SUSPECTED: _(
+        "%(stream)s: %(count)s of %(standing)s records are not in the list any more. So many seldom go at once: they count as "
+        "gone when a sync after %(until)s does not find them either. Until then nothing is marked."
+    ),
+    GONE_UNSETTLED: _(
+        "%(stream)s: %(count)s records were not in the list, but it was perhaps not shown whole. Nothing is marked as gone."
     ),
 }
 

@@ -92,7 +92,7 @@ def at(
     if not stream.variants:
         return Part(position, Arguments(query=stream.query))
     number = position.get("part", 0)
-    variant = stream.variants[number]
+    variant = stream.variants[number % len(stream.variants)]
     return Part(position.get("at", {}), Arguments(query={**stream.query, **variant}), name=str(number))
 
 
@@ -112,7 +112,25 @@ def after(
         following = _first_id(connection, stream, part.name, parents)
         return None if following is None else tally.into({"part": following})
     number = int(part.name or 0) + 1
-    return tally.into({"part": number}) if number < len(stream.variants) else None
+    # Those of a second look have numbers of their own, and the last variant is not looked at again.
+    is_last = number in (len(stream.variants), 2 * len(stream.variants) - 1) or not stream.variants
+    return None if is_last else tally.into({"part": number})
+
+
+def second_look(stream: Stream, position: Position) -> Position | None:
+    """Where all variants but the last are read once more, None where that was done or there are none.
+
+    A record that went over from a later variant to an earlier one while they were read is in neither of them.
+    """
+    count = len(stream.variants)
+    if count < 2 or position.get("part", 0) >= count:
+        return None
+    return Tally.of(position).into({"part": count})
+
+
+def is_second_look(stream: Stream, part: Part) -> bool:
+    """Whether this list is read a second time in its pass."""
+    return bool(stream.variants) and stream.each is None and int(part.name) >= len(stream.variants)
 
 
 def is_divided(stream: Stream) -> bool:
@@ -164,7 +182,7 @@ def check_value(stream: Stream, part: Part) -> None:
 
 def _records(connection: Connection, stream: Stream) -> Any:
     parent = stream.each.stream if stream.each else stream.name
-    return Record.objects.for_connection(connection).filter(stream=parent)
+    return Record.objects.for_connection(connection).filter(stream=parent, gone_at=None)
 
 
 def _first_id(connection: Connection, stream: Stream, after: str, parents: Container[str] | None) -> str | None:

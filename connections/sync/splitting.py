@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from connections.spec import json_numbers
+from connections.spec.columns import search_values
 from connections.spec.envelope import id_of
 
 # Why a record is not stored.
@@ -36,11 +37,13 @@ class RefusedRecord:
 
 @dataclass(frozen=True)
 class Item:
-    """One record of a page: its id in the one spelling, its text, and what that text is known by."""
+    """One record of a page: its id in the one spelling, its text, what that text is known by, and what it is found by."""
 
     external_id: str
     body: str
     checksum: str
+    search_1: str | None = None
+    search_2: str | None = None
 
 
 @dataclass
@@ -52,12 +55,20 @@ class Split:
 
 
 def split(
-    document: str, path: Sequence[str], key: str, *, prefix: str, longest_id: int, is_checked: bool = False
+    document: str,
+    path: Sequence[str],
+    key: str,
+    *,
+    prefix: str,
+    longest_id: int,
+    searched: Sequence[tuple[str, ...]] = (),
+    is_checked: bool = False,
 ) -> Split | None:
     """The records in the list at `path` of a JSON text; None where only the database can tell which of them it takes.
 
     `is_checked`: the text is what transport/http/parsing.py made of an answer, so that each of its numbers is finite, or
-    marked. Where an id comes twice, its last place counts. What is no list is the database's to refuse, too.
+    marked. `searched`: the paths of what records are found by, two at most. Where an id comes twice, its last place
+    counts. What is no list is the database's to refuse, too.
     """
     try:
         if any(each in document for each in UNREADABLE):
@@ -76,7 +87,7 @@ def split(
                 refused.append(RefusedRecord(place, LONG_ID))
             else:
                 checksum = hashlib.blake2b(text.encode(), digest_size=CHECKSUM_BYTES).hexdigest()
-                listed[external_id] = Item(external_id, text, checksum)
+                listed[external_id] = Item(external_id, text, checksum, *search_values(value, searched))
     except (ValueError, StopIteration, IndexError, RecursionError):
         return None
     return Split([listed[each] for each in sorted(listed)], refused)

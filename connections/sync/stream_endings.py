@@ -7,20 +7,33 @@ from uuid import UUID
 from connections.spec.errors import CallFailed, Forbidden
 from connections.spec.faults import Fault
 from connections.spec.streams import BadPage, UnsettledList
-from connections.sync import cursors, faults, sentences, states
+from connections.sync import cursors, deletions, drift, faults, sentences, slices, states
+from connections.sync.deletions import Verdict
 from connections.sync.models import Level, ProgressState, StreamProgress
 from connections.sync.slices import Tally
 from connections.sync.stream_pass import StreamPass
 
 
-def conclude(stream_pass: StreamPass, tally: Tally) -> None:
-    """Every list of the stream was read, or missed. In the caller's transaction and scope."""
+def conclude(stream_pass: StreamPass, tally: Tally) -> bool:
+    """Every list of the stream was read, or missed. In the caller's transaction and scope.
+
+    True when the stream has ended with it. False where records were not shown: then the pass goes on to see whether they are
+    gone (check_missing).
+    """
     if not tally.missed:
-        progress = stream_pass.progress
-        cursors.end(connection=stream_pass.connection, stream=stream_pass.stream, progress=progress)
-        counts = {name: getattr(progress, name) for name in ("seen", "added", "changed", "pages")}
-        stream_pass.note(sentences.STREAM_DONE, **counts)
-        return
+        if stream_pass.is_compared:
+            comparison = deletions.compare(stream_pass.run, stream_pass.stream, stream_pass.progress)
+            if comparison.missing and comparison.is_settled:
+                position = stream_pass.progress.position
+                again = slices.second_look(stream_pass.stream, position)
+                stream_pass.move_to(again or deletions.checking(position))
+                return False
+            if comparison.missing:
+                stream_pass.note(sentences.GONE_UNSETTLED, count=comparison.missing)
+            elif comparison.is_settled:
+                deletions.forget_suspicion(stream_pass.connection, stream_pass.stream)
+        _finish(stream_pass)
+        return True
     entry_id = UUID(tally.entry) if tally.entry else None
     fault = faults.resolve_fault(provider=stream_pass.connection.provider, code=tally.fault)
     if tally.answered or fault is None:
@@ -30,13 +43,49 @@ def conclude(stream_pass: StreamPass, tally: Tally) -> None:
     else:
         state = ProgressState.REFUSED if tally.is_forbidden else ProgressState.FAILED
         _mark(stream_pass, state, fault, entry_id)
+    return True
 
 
-def conclude_empty(stream_pass: StreamPass) -> None:
-    """The stream has no list at all, as where no record has one: there is nothing to read. Raises LeaseLost."""
+def conclude_empty(stream_pass: StreamPass) -> bool:
+    """The stream has no list at all, as where no record has one: there is nothing to read. As `conclude`. Raises LeaseLost."""
     with stream_pass.lease.scope():
-        conclude(stream_pass, Tally())
+        is_over = conclude(stream_pass, Tally())
         stream_pass.client.write_pending()
+    return is_over
+
+
+def check_missing(stream_pass: StreamPass) -> bool:
+    """Decide about records that a pass did not show, and end the stream: True. Raises Forbidden, BadPage, LeaseLost.
+
+    A right that was lost while the list was read would have cut it without a word, so rights are asked for once more. The
+    connection may have come into doubt as well.
+    """
+    stream_pass.check_permission()
+    run, stream, progress = stream_pass.run, stream_pass.stream, stream_pass.progress
+    with stream_pass.lease.scope():
+        comparison = deletions.compare(run, stream, progress)
+        match deletions.decide(run, stream, progress, comparison):
+            case Verdict.GONE:
+                count = deletions.mark(run, stream, progress)
+                stream_pass.note(sentences.GONE, count=count)
+            case Verdict.SUSPECTED:
+                until = deletions.suspect(run, stream, progress, comparison)
+                standing, missing = comparison.standing, comparison.standing_missing
+                values = {"count": missing, "standing": standing, "until": until.isoformat()}
+                stream_pass.note(sentences.GONE_SUSPECTED, Level.WARNING, **values)
+            case Verdict.UNSETTLED:
+                stream_pass.note(sentences.GONE_UNSETTLED, count=comparison.missing)
+        _finish(stream_pass)
+        stream_pass.client.write_pending()
+    return True
+
+
+def _finish(stream_pass: StreamPass) -> None:
+    progress = stream_pass.progress
+    cursors.end(connection=stream_pass.connection, stream=stream_pass.stream, progress=progress)
+    drift.note(stream_pass.connection, stream_pass.stream.name, stream_pass.sample)
+    counts = {name: getattr(progress, name) for name in ("seen", "added", "changed", "pages")}
+    stream_pass.note(sentences.STREAM_DONE, **counts)
 
 
 def stop(stream_pass: StreamPass, failed: CallFailed | BadPage, entry_id: UUID | None) -> None:

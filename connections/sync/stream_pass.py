@@ -9,12 +9,15 @@ from functools import cached_property
 from uuid import UUID
 
 from connections.jobs.lease import TenantLease
+from connections.spec.errors import Forbidden
 from connections.spec.streams import Position, Seen, Stream
-from connections.sync import listed_ids, slices
+from connections.sync import deletions, drift, listed_ids, slices
 from connections.sync.models import Level, StreamProgress, SyncRun
 from connections.sync.services import note
 from connections.sync.slices import Part, Tally
+from connections.sync.time_shares import OWN
 from connections.tenancy.scope import tenant_scope
+from connections.transport import stopwatch
 from connections.transport.client import Client
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
@@ -35,6 +38,9 @@ class StreamPass:
     # Only of the list, and the reading of it, that the pass is at: by the list's name and the reading's number.
     _seen: dict[tuple[str, int], Seen] = field(default_factory=dict, init=False)
 
+    # What was seen of the records' fields.
+    sample: drift.Sample = field(default_factory=drift.Sample, init=False)
+
     # Whether the page before brought nothing new: then this one probably does not either, and it is asked first what differs.
     is_asked_first: bool = field(default=True, init=False)
 
@@ -45,9 +51,10 @@ class StreamPass:
         PostgreSQL keeps the plans of its statements for many pages. One that was made while the table was nearly empty would scan
         all of it, page after page, as it grows: so those scans are switched off.
         """
-        with tenant_scope(self.lease.tenant_id, enable_seqscan="off"):
+        with stopwatch.measure(stopwatch.DATABASE), tenant_scope(self.lease.tenant_id, enable_seqscan="off"):
             self.lease.check()
-            yield
+            with stopwatch.measure(OWN):
+                yield
 
     @property
     def connection(self) -> Connection:
@@ -57,6 +64,11 @@ class StreamPass:
     def tally(self) -> Tally:
         """How the lists of a divided stream fared so far."""
         return Tally.of(self.progress.position)
+
+    @cached_property
+    def is_compared(self) -> bool:
+        """Whether what this pass does not show may be gone. Needs the tenant's scope."""
+        return deletions.is_compared(self.connection, self.stream, self.progress)
 
     @cached_property
     def parent_ids(self) -> frozenset[str] | None:
@@ -91,6 +103,15 @@ class StreamPass:
         """Go on from there, without a page."""
         StreamProgress.objects.filter(id=self.progress.id).update(position=position)
         self.progress.position = position
+
+    def check_permission(self) -> None:
+        """Raises Forbidden when a right is missing without which the provider hides or cuts this stream, BadPage."""
+        permission = self.stream.permission
+        if permission is None:
+            return
+        reply = self.client.send(permission.operation)
+        if permission.lacking(reply.body, permission.needs):
+            raise Forbidden(permission.fault, entry_id=reply.entry_id, provider_request_id=reply.provider_request_id)
 
     def note(self, code: str, level: Level = Level.INFO, **values: object) -> None:
         """A line of the run's log about this stream."""

@@ -14,7 +14,7 @@ from connections.spec.faults import Fault
 from connections.spec.operations import SAFE
 from connections.spec.placement import Signed
 from connections.spec.wire import Wire
-from connections.transport import clock, faults
+from connections.transport import clock, faults, stopwatch
 from connections.transport.http import addresses, retry_after
 from connections.transport.http import session as http_session
 from connections.transport.limits.circuit_breaker import CircuitBreaker
@@ -86,20 +86,21 @@ def send(
         entry.outcome = Outcome.BLOCKED
         raise Blocked(faults.WRONG_USE, entry_id=entry.id) from None
     try:
-        answer = http_session.send(
-            hosts=context.hosts,
-            method=entry.method,
-            url=url,
-            deadlines=context.provider.deadlines,
-            total=total_seconds,
-            headers={**(headers or {}), **signed.headers},
-            query=query,
-            hidden_query=signed.hidden_query,
-            form=signed.form,
-            body=body if signed.body is None else signed.body,
-            wire=wire,
-            keep=writer.request_id_headers(context.provider),
-        )
+        with stopwatch.measure(stopwatch.PROVIDER):
+            answer = http_session.send(
+                hosts=context.hosts,
+                method=entry.method,
+                url=url,
+                deadlines=context.provider.deadlines,
+                total=total_seconds,
+                headers={**(headers or {}), **signed.headers},
+                query=query,
+                hidden_query=signed.hidden_query,
+                form=signed.form,
+                body=body if signed.body is None else signed.body,
+                wire=wire,
+                keep=writer.request_id_headers(context.provider),
+            )
     except http_session.EgressError as error:
         entry.duration_ms = _milliseconds_since(started)
         raise _failure(context, breaker, entry, url, error, started) from None

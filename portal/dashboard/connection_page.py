@@ -41,6 +41,7 @@ REQUESTS_SHOWN = 10
 class StreamSummary:
     """One of the provider's streams, and how far it has been read: None before the first time."""
 
+    name: str
     label: Text
     cursor: StreamCursor | None
     is_read: bool  # chosen in the schedule
@@ -168,7 +169,7 @@ def connection_page(connection: Connection) -> ConnectionPage:
         summary=summary(connection, states=checklist.states if checklist else {}, run=runs[0] if runs else None),
         progress=checklist,
         streams=[
-            StreamSummary(stream.label, cursors.get(stream.name), stream.name not in left_out)
+            StreamSummary(stream.name, stream.label, cursors.get(stream.name), stream.name not in left_out)
             for stream in provider.streams
         ],
         credentials=[

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from connections.spec.provider import Provider
 from connections.spec.text import Text
@@ -17,6 +18,7 @@ from connections.transport.models import RequestLogEntry
 from portal.dashboard.pagination import KeysetPage, page
 from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.members.polling import fingerprint_of
+from portal.members.run_words import ShareRow, outlook, share_rows
 from portal.onboarding.marks import provider_of
 from portal.onboarding.progress import sentence
 
@@ -54,6 +56,8 @@ class RunPage:
     request_page: KeysetPage[RequestLogEntry]
     requests: list[RequestRow]
     fault: str
+    outlook: str
+    shares: list[ShareRow]
     is_newest: bool  # both pages are the first ones
 
     @property
@@ -70,7 +74,7 @@ class RunPage:
         """Changes when anything on the page does."""
         streams = [(row.progress.seen, row.progress.skipped, row.progress.state) for row in self.streams]
         newest = [row.id for rows in (self.line_page.rows, self.request_page.rows) for row in rows[:1]]
-        return fingerprint_of(self.run.state, self.run.waiting_until, newest, streams)
+        return fingerprint_of(self.run.state, self.run.waiting_until, newest, streams, self.outlook, len(self.shares))
 
 
 def runs_for_page() -> QuerySet[SyncRun]:
@@ -86,6 +90,7 @@ def run_page(run: SyncRun, *, lines_after: str = "", requests_after: str = "") -
     requests = page(entries, KEYS, requests_after, size=REQUESTS_SHOWN, descending=True)
     log = RunLogLine.objects.filter(run_id=run.id)
     lines = page(log, KEYS, lines_after, size=LINES_SHOWN, descending=True)
+    streams = list(StreamProgress.objects.filter(run=run))
     return RunPage(
         run=run,
         provider=provider,
@@ -93,12 +98,14 @@ def run_page(run: SyncRun, *, lines_after: str = "", requests_after: str = "") -
             StreamProgressRow(
                 labels.get(row.stream, row.stream), row, sentence(provider, row.fault, {}) if row.fault else ""
             )
-            for row in StreamProgress.objects.filter(run=run)
+            for row in streams
         ],
         line_page=lines,
         lines=[sentences.read(line, provider.slug) for line in reversed(lines.rows)],
         request_page=requests,
         requests=request_rows(provider, requests.rows),
         fault=sentence(provider, run.fault, {}) if run.fault else "",
+        outlook=outlook(run, streams, timezone.now()),
+        shares=share_rows(run),
         is_newest=not lines_after and not requests_after,
     )

@@ -16,6 +16,7 @@ class Action(TextChoices):
     """What members do in their tenant. The label completes "may ..." in docs/roles.md."""
 
     VIEW = "view", "see the connections, their checklists and runs, and the team"
+    READ_RECORDS = "read_records", "browse and search the records that were read, each with its history"
     CONNECT = "connect", "open a connection, work through its checklist, and decide on requests to connect companies"
     SYNC = "sync", "start and cancel runs, and set the schedule"
     PAUSE = "pause", "pause a connection with a reason, and resume it"
@@ -84,6 +85,7 @@ class StaffRole(TextChoices):
 
 LEAST_ROLE: dict[Action, Role] = {
     Action.VIEW: Role.VIEWER,
+    Action.READ_RECORDS: Role.VIEWER,
     Action.CONNECT: Role.OPERATOR,
     Action.SYNC: Role.OPERATOR,
     Action.PAUSE: Role.OWNER,

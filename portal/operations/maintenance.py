@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.jobs.models import Job
-from connections.sync import history, schedule_models
+from connections.sync import history, schedule_models, searching
 from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording
@@ -50,6 +50,7 @@ def run() -> list[str]:
         _delete_counts(),
         _delete_audit_events(),
         _delete_versions(),
+        _fill_searches(),
         _name_orphans(),
     ]
 
@@ -145,6 +146,10 @@ def _delete_audit_events() -> str:
 def _delete_versions() -> str:
     count = history.delete_old_versions()
     return f"Deleted {count} contents that records had until more than {history.VERSIONS_KEPT.days} days ago."
+
+
+def _fill_searches() -> str:
+    return f"Records of {searching.fill()} streams were made to be found by the columns that are declared today."
 
 
 def _name_orphans() -> str:

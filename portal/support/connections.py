@@ -33,6 +33,7 @@ from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, T
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more
 from portal.support.list_search import search_connections
 from portal.support.read_only_admin import LookOnly
+from portal.support.shape_changes import shape_changes
 
 LATEST_RUNS = 10
 MOST_UNDECIDED = 100  # that are counted
@@ -117,6 +118,7 @@ class ConnectionAdmin(LookOnly):
                 "attempts": attempts_of(connection),
                 "exemptions": exemptions_of(connection),
                 "slots": schedules.latest_slots(connection),
+                "shape_changes": shape_changes(connection),
                 "may_pause": request.user.has_perm("vault.change_connection"),
                 "may_change": takes_addresses(connection) and request.user.has_perm("vault.change_connection"),
             }

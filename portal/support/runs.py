@@ -7,11 +7,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from connections.sync.models import RunState, SyncRun, Trigger
+from connections.sync.time_shares import stuck_runs
 from connections.transport.models import RequestLogEntry
+from portal.members.run_words import share_rows, stuck_words
 from portal.members.statuses import status_of
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, when, with_more
@@ -25,6 +28,19 @@ class RunStateFilter(Choices):
     title = _("state")
     parameter_name = column = "state"
     options = tuple(RunState.choices)
+
+
+class StuckFilter(admin.SimpleListFilter):
+    """Runs that should go on by themselves and do not, and those that wait for more than a day."""
+
+    title = _("stuck")
+    parameter_name = "stuck"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("1", _("does not go on"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SyncRun]) -> QuerySet[SyncRun]:
+        return queryset.filter(stuck_runs(timezone.now())) if self.value() == "1" else queryset
 
 
 class TriggerFilter(Choices):
@@ -44,7 +60,7 @@ class SyncRunAdmin(LookOnly):
     paged_by = "-queued_at"
     row_search = staticmethod(search_runs)
     list_display = ("queued", "whose", "state_and_fault", "trigger", "started", "ended")
-    list_filter = (RunStateFilter, TriggerFilter, TenantFilter, RunProviderFilter)
+    list_filter = (RunStateFilter, StuckFilter, TriggerFilter, TenantFilter, RunProviderFilter)
     list_select_related = ("tenant", "connection")
     search_fields = ("id",)  # shows the box; what it means stands below
     search_help_text = _("Run, connection or request id, part of a tenant's name, company or client id.")
@@ -60,6 +76,7 @@ class SyncRunAdmin(LookOnly):
         "started",
         "ended",
         "waiting",
+        "stuck",
         "fault_words",
         "entry_link",
         "cancelled_by",
@@ -76,7 +93,11 @@ class SyncRunAdmin(LookOnly):
         run = self.get_object(request, object_id)
         context = dict(extra_context or {})
         if run is not None:
-            context |= {"timeline": timeline(run, parse_time(request.GET.get("since", ""))), "streams": streams(run)}
+            context |= {
+                "timeline": timeline(run, parse_time(request.GET.get("since", ""))),
+                "streams": streams(run),
+                "shares": share_rows(run),
+            }
         return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description=_("tenant and provider"))
@@ -102,6 +123,10 @@ class SyncRunAdmin(LookOnly):
     @admin.display(description=_("waiting until"))
     def waiting(self, run: SyncRun) -> SafeString | str:
         return when(run.waiting_until)
+
+    @admin.display(description=_("stuck"))
+    def stuck(self, run: SyncRun) -> str:
+        return stuck_words(run, timezone.now()) or NOTHING
 
     @admin.display(description=_("tenant"))
     def tenant_link(self, run: SyncRun) -> SafeString:

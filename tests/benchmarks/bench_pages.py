@@ -60,8 +60,6 @@ class Figures:
 
 def fill() -> Pages:
     """A company with connections that have checklists, runs and requests. As the tables' owner, in an empty database."""
-    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
     from django.utils import timezone
 
     from connections.spec.checklist import MarkState
@@ -72,7 +70,6 @@ def fill() -> Pages:
     from connections.vault.services import bind_company, mark_healthy
     from portal.members.models import Membership, User
     from portal.members.permissions import Role
-    from portal.members.sessions import start_clock
     from portal.onboarding.models import Evidence, Mark
     from portal.onboarding.services import begin
 
@@ -121,12 +118,6 @@ def fill() -> Pages:
                 duration_ms=12,
                 provider_request_id=uuid.uuid4().hex,
             ).save(force_insert=True)
-    session = SessionStore()
-    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
-    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
-    request: Any = type("Request", (), {"session": session})
-    start_clock(request)
-    session.save()
     connection_page = f"/t/bench/c/{ids['connection']}/"
     return Pages(
         addresses={
@@ -136,8 +127,24 @@ def fill() -> Pages:
             "connection": connection_page,
             "run": f"{connection_page}runs/{ids['run']}/",
         },
-        cookie=session.session_key or "",
+        cookie=session_of(user),
     )
+
+
+def session_of(user: Any) -> str:
+    """The cookie of a new session of this person."""
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+    from django.contrib.sessions.backends.db import SessionStore
+
+    from portal.members.sessions import start_clock
+
+    session = SessionStore()
+    session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+    session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+    request: Any = type("Request", (), {"session": session})
+    start_clock(request)
+    session.save()
+    return session.session_key or ""
 
 
 def asking(pages: Pages) -> Callable[[str], bytes]:
@@ -153,7 +160,8 @@ def asking(pages: Pages) -> Callable[[str], bytes]:
         statuses: list[str] = []
         environ = {
             "REQUEST_METHOD": "GET",
-            "PATH_INFO": address,
+            "PATH_INFO": address.partition("?")[0],
+            "QUERY_STRING": address.partition("?")[2],
             "SERVER_NAME": host.hostname,
             "SERVER_PORT": "80",
             "HTTP_HOST": host.netloc,

@@ -140,6 +140,11 @@ def _streams(provider: Provider) -> Iterator[str]:
     for stream in provider.streams:
         for name in _empty(label=stream.label, source=stream.source, key=stream.key):
             yield f"stream {stream.name} has no {name}"
+        if not stream.listed:
+            yield f"stream {stream.name} declares no columns, so that its records are shown by their ids alone"
+        yield from (
+            f"a column of stream {stream.name} has no label" for each in stream.columns if not str(each.label).strip()
+        )
         listing = known.get(stream.operation)
         if listing is None or not listing.may_retry:
             yield f"stream {stream.name} reads {stream.operation}, which is no operation that may be asked again"

@@ -8,6 +8,7 @@ import pytest
 
 from connections.spec.streams import Numbered
 from connections.sync.models import Record, RunState
+from portal.records import values
 from tests.contract.auth_methods import AuthMethod, auth_methods, auth_methods_of
 from tests.contract.customers import Customer
 from tests.sync.conftest import versions
@@ -64,6 +65,30 @@ def test_a_second_sync_writes_nothing(arrive: Callable[[AuthMethod], Customer], 
         stream.name: (0, 0) for stream in customer.provider.streams
     }
     assert versions() == before, "a row was touched"
+
+
+@pytest.mark.parametrize("reading", read_in(), ids=str)
+def test_every_column_stands_somewhere_in_what_is_served(
+    arrive: Callable[[AuthMethod], Customer], reading: AuthMethod
+) -> None:
+    """A path that no record has would be an empty column; a value that is searched is stored in its place."""
+    customer = arrive(reading).connect()
+    assert customer.sync().state == RunState.SUCCEEDED
+    missing = []
+    for stream in customer.provider.streams:
+        bodies = [
+            values.flat(body) for body in Record.objects.filter(stream=stream.name).values_list("body", flat=True)
+        ]
+        held = {path for body in bodies for path in body}
+        missing += [
+            (stream.name, column.path)
+            for column in stream.columns
+            if column.path not in held and not any(path.startswith(f"{column.path}.") for path in held)
+        ]
+        for place, column in enumerate(stream.searched, 1):
+            rows = Record.objects.filter(stream=stream.name, **{f"search_{place}__isnull": False})
+            missing += [] if rows.exists() else [(stream.name, column.path, "is found by nothing")]
+    assert missing == []
 
 
 @pytest.mark.parametrize("reading", read_in(), ids=str)

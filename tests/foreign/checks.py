@@ -23,10 +23,11 @@ LACKING, DOUBLED, BROKEN, BLAMED, ENDLESS, SILENT, CRASHED = (
     "green but lacking", "doubled", "left broken", "blamed", "without end", "does not say why", "crashed",
 )  # fmt: skip
 UNREAD, HELD = "could have been read", "waits too long"
+GONE, KEPT = "called gone", "not called gone"
 # Who keeps the books can mend a record, or open a list that was closed: that is no blame where this is what is wrong.
 OF_THE_BOOKS = {"bad_record": "records-skipped", "closed": "parts-missed"}
 MOST_SHOWN = 160  # characters of a body
-INVARIANTS = (LACKING, DOUBLED, BROKEN, BLAMED, ENDLESS, SILENT, CRASHED, UNREAD, HELD)
+INVARIANTS = (LACKING, DOUBLED, BROKEN, BLAMED, ENDLESS, SILENT, CRASHED, UNREAD, HELD, GONE, KEPT)
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,39 @@ def records(customer: Customer, span: Span, *, is_green: bool) -> Iterator[Viola
             yield Violation(DOUBLED, f"{stream.name}: {len(doubled)} records are there more than once: {doubled[:3]}")
         if strange := [key for key in held if key not in known]:
             yield Violation(DOUBLED, f"{stream.name}: {len(strange)} that never were: {strange[:3]}")
+
+
+def deletions(customer: Customer, span: Span, run: SyncRun) -> Iterator[Violation]:
+    """What stood through the span is not called gone; what went before it is, by a green run that read everything and had no
+    doubt about it.
+    """
+    doubts = RunLogLine.objects.filter(run=run, code__in=("gone-suspected", "gone-unsettled"))
+    doubtful = {values["stream"] for values in doubts.values_list("values", flat=True)}
+    whole = StreamProgress.objects.filter(run=run, since="", state="done").values_list("stream", flat=True)
+    for stream in map(customer.provider.stream, customer.streams):
+        marks = _gone(customer, stream)
+        is_sure = run.state == RunState.SUCCEEDED and stream.name in set(whole) - doubtful and stream.each is None
+        for prefix, collection, is_shown in customer.server.served(stream.name):
+            start = f"{identity(prefix[:-1])}/" if prefix else ""
+            standing = [each for each in collection.standing(span.start, span.end) if is_shown(each)]
+            if false := [each.id for each in standing if marks.get(start + identity(each.id))]:
+                yield Violation(GONE, f"{stream.name}: {len(false)} of {len(standing)} that stood: {false[:3]}")
+            left = [each for each in collection.past if each.gone is not None and each.gone <= span.start]
+            missed = [each.id for each in left if marks.get(start + identity(each.id)) is False]
+            if is_sure and missed:
+                yield Violation(KEPT, f"{stream.name}: {len(missed)} of {len(left)}: {missed[:3]}")
+
+
+def _gone(customer: Customer, stream: Any) -> dict[str, bool]:
+    """Whether each record that we hold is called gone."""
+    is_prefixed = stream.each is not None and stream.each.prefixed
+    with database.cursor() as cursor:
+        cursor.execute(
+            "SELECT external_id, gone_at IS NOT NULL FROM sync_record WHERE connection_id = %s AND stream = %s",
+            [customer.connection.id, stream.name],
+        )
+        rows = [(key.partition("/") if is_prefixed else ("", "", key), is_gone) for key, is_gone in cursor.fetchall()]
+    return {f"{identity(prefix)}{slash}{identity(own)}": is_gone for (prefix, slash, own), is_gone in rows}
 
 
 def rest(customer: Customer, span: Span) -> Iterator[Violation]:

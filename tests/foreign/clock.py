@@ -14,9 +14,9 @@ from django.db import connection as database
 from psycopg import sql
 
 PREFIXES = ("jobs_", "sync_", "transport_", "vault_", "onboarding_")
-# Records and log lines have times that nobody waits for; the request log lies in partitions by time; a lease is held by a
-# worker that lives, however long it is said to have slept.
-LEFT_ALONE = ("sync_record", "sync_runlogline", "transport_requestlogentry")
+# Log lines and old versions have times that nobody waits for; the request log lies in partitions by time; a lease is held by
+# a worker that lives, however long it is said to have slept.
+LEFT_ALONE = ("sync_recordversion", "sync_runlogline", "transport_entry")
 HELD = ("lease_until",)
 
 

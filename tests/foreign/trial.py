@@ -23,6 +23,7 @@ from tests.foreign.plans import compatible
 from tests.foreign.server import MOST_PAGES
 from tests.foreign.servers import SERVERS
 
+HAS_STOOD = 0.4  # of the trials
 MOST_WAKES = 60  # of a run while the server is in trouble
 WAKES_TO_HEAL, RUNS_TO_HEAL = 25, 4
 BETWEEN_RUNS = 3600.0  # as the schedule has it
@@ -51,6 +52,7 @@ class Draw:
     large: int
     streams: tuple[str, ...]
     again: str = ""  # what the command line is given to have it once more
+    has_stood: bool = False  # all was read before the trouble began
 
     @property
     def options(self) -> Options:
@@ -99,7 +101,8 @@ def draw(seed: int, provider: str = "", behaviours: tuple[str, ...] = ()) -> Dra
         wire = "xml" if is_xml else "json" if is_json else rng.choice(("json", "xml"))
     names = tuple(sorted(each.name for each in chosen))
     streams = _streams(rng, described, chosen)
-    return Draw(seed, provider, names, rng.choice(grants), wire, _large(rng, provider, chosen), streams, again)
+    grant, large = rng.choice(grants), _large(rng, provider, chosen)
+    return Draw(seed, provider, names, grant, wire, large, streams, again, rng.random() < HAS_STOOD)
 
 
 def _streams(rng: random.Random, described: Any, chosen: list[Behaviour]) -> tuple[str, ...]:
@@ -195,6 +198,9 @@ class Trials:
         server = customer.server
         if any(BEHAVIOURS[name].slot in OF_TOKENS for name in drawn.behaviours):
             self.clock.pass_by(server.endpoint.lifetime + 60)  # so that a new token is needed
+        if drawn.has_stood:
+            self._pass(customer, MOST_WAKES)  # so that something may be called gone while the server is in trouble
+            server.requests = 0
         server.behave(drawn.options)
         customer.waited.clear()
         span, run = self._pass(customer, MOST_WAKES)
@@ -202,6 +208,7 @@ class Trials:
         found = outcome.violations
         is_green = run.state == RunState.SUCCEEDED
         found += checks.records(customer, span, is_green=is_green)
+        found += checks.deletions(customer, span, run)
         found += checks.words(customer, run)
         customer.settle(1)
         found += checks.blame(customer, run)
@@ -235,6 +242,7 @@ class Trials:
             span, run = self._pass(customer, WAKES_TO_HEAL)
             customer.settle(3)
             broken = list(checks.health(customer, run))
+            found += checks.deletions(customer, span, run)
             if not broken:
                 break
         found += broken

@@ -25,13 +25,15 @@ class Address:
     args: tuple[str, ...] = ()  # keys of what `settle` returns
     method: str = "get"
     data: dict[str, str] = field(default_factory=dict)
+    id_key: str = ""  # of an id that stands in the query
 
     @property
     def label(self) -> str:
         return f"{self.method} {self.name}"
 
     def url(self, slug: str, ids: dict[str, Any]) -> str:
-        return reverse(self.name, args=[slug, *(ids[key] for key in self.args)])
+        query = f"?id={ids[self.id_key]}" if self.id_key else ""
+        return reverse(self.name, args=[slug, *(ids[key] for key in self.args)]) + query
 
 
 ADDRESSES = [
@@ -41,6 +43,9 @@ ADDRESSES = [
     Address("start_connection", Action.CONNECT, ("provider",), "post", {"environment": "test"}),
     Address("connection", Action.VIEW, ("connection",)),
     Address("connection_poll", Action.VIEW, ("connection",)),
+    Address("records", Action.READ_RECORDS, ("connection", "stream")),
+    Address("record", Action.READ_RECORDS, ("connection", "stream"), id_key="record"),
+    Address("record_json", Action.READ_RECORDS, ("connection", "stream"), id_key="record"),
     Address("checklist", Action.VIEW, ("connection",)),
     Address("checklist_poll", Action.VIEW, ("connection",)),
     Address("checkpoint", Action.VIEW, ("connection", "checkpoint")),
@@ -144,12 +149,27 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             "checkpoint": "usage-settings",
             "key_checkpoint": "api-key",
             "run": SyncRun.objects.get(connection=onboarding.connection).id,
+            "stream": "invoices",
+            "record": read_record(onboarding.connection),
             "operation": "session",
             "call": call.id,
             "invitation": Invitation.objects.get(tenant=tenant, revoked_at__isnull=True).id,
             "recorded": recorded(onboarding.connection),
             "membership": Membership.objects.get(tenant=tenant, user=owner).id,
         }
+
+
+def read_record(connection: Any) -> str:
+    """The id of one record of one list that was read, of which the tenant's name is a part. In the tenant's scope."""
+    from connections.sync.models import Record, StreamCursor
+
+    now, external_id = timezone.now(), f"{connection.tenant.slug}-7"
+    place = {"tenant": connection.tenant, "connection": connection, "stream": "invoices"}
+    body = {"id": external_id, "invoiceNumber": 7, "lines": [{"n": 1}], "notes": None}
+    record = Record(**place, external_id=external_id, body=body, change_number=1, added_at=now, changed_at=now)
+    record.save(force_insert=True)
+    StreamCursor(**place, records=1, read_at=now).save(force_insert=True)
+    return external_id
 
 
 def recorded(connection: Any) -> UUID:
@@ -171,4 +191,5 @@ def recorded(connection: Any) -> UUID:
 
 def missing(ids: dict[str, Any]) -> dict[str, Any]:
     """The same keys with ids that no row has."""
-    return {key: UUID(int=7) if isinstance(value, UUID) else value for key, value in ids.items()}
+    absent = {key: UUID(int=7) if isinstance(value, UUID) else value for key, value in ids.items()}
+    return absent | {"record": "none-7"}

@@ -30,6 +30,9 @@ CHANGING = re.compile(
 READ = {
     "seen": "a fingerprint, compared",
     "after": "a position in a list, compared",
+    "before": "a position in a list, compared",
+    "changes": "a position in a history, compared",
+    "id": "a record's id at the provider",
     "lines": "a position in a list, compared",
     "requests": "a position in a list, compared",
     "open": "a checkpoint's name, of the provider",
@@ -74,7 +77,13 @@ def addresses(ids: dict[str, Any], foreign: dict[str, Any]) -> Iterator[tuple[st
             continue
         assert route.startswith("t/<slug:slug>/"), f"{route}: an id outside of a tenant's addresses"
         keys = {name: _key(name, route) for name in names}
-        own = {"slug": "aamu", "checkpoint": ids["key_checkpoint"], "login": ids["login"], "operation": "session"}
+        own = {
+            "slug": "aamu",
+            "checkpoint": ids["key_checkpoint"],
+            "login": ids["login"],
+            "operation": "session",
+            "stream": "invoices",
+        }
         own |= {name: ids[key] for name, key in keys.items()}
         for replaced in [*([name] for name in names), *([names] if len(names) > 1 else [])]:
             strange = own | {name: foreign[keys[name]] for name in replaced}
@@ -126,6 +135,8 @@ def test_pages_read_the_listed_values_only() -> None:
         ("post", "try_send", ("connection", "operation"), "call", "call"),
         ("post", "decide_activation", ("activation",), "company", "connection"),
         ("get", "checklist_poll", ("connection",), "open", "connection"),
+        ("get", "record", ("connection", "stream"), "id", "record"),
+        ("get", "record_json", ("connection", "stream"), "id", "record"),
         ("get", "callback", (), "state", "activation"),
         ("post", "account_email", (), "email", "email"),
         ("post", "account_reset_password", (), "email", "email"),

@@ -14,7 +14,16 @@ from django.utils import timezone
 
 from connections.calls.models import Call
 from connections.spec.checklist import MarkState
-from connections.sync.models import RunLogLine, RunState, StreamCursor, StreamProgress, SyncRun, Trigger
+from connections.sync.models import (
+    Record,
+    RecordVersion,
+    RunLogLine,
+    RunState,
+    StreamCursor,
+    StreamProgress,
+    SyncRun,
+    Trigger,
+)
 from connections.tenancy.models import Tenant
 from connections.tenancy.scope import tenant_scope
 from connections.transport.models import Outcome, RequestLogEntry
@@ -83,6 +92,12 @@ def fill(tenant: Tenant, ids: dict[str, Any], owner: Any, numbers: range) -> Non
                 part = StreamProgress(tenant=tenant, run_id=run_id, stream=f"stream-{number}", order=number, skipped=1)
                 part.save(force_insert=True)
             StreamCursor(tenant=tenant, connection=connection, stream=f"stream-{number}").save(force_insert=True)
+            of_record = {"tenant": tenant, "connection": connection, "stream": "invoices"}
+            content: dict[str, Any] = {"body": {"n": number}, "changed_at": old, "entry_id": uuid.uuid4()}
+            one = Record(**of_record, **content, external_id=f"{number}", change_number=number + 2, added_at=old)
+            one.save(force_insert=True)
+            version = {**content, "external_id": ids["record"], "change_number": -number, "replaced_at": old}
+            RecordVersion(**of_record, **version).save(force_insert=True)
             other = Connection(tenant=tenant, provider="procountor", environment="test")
             other.auth_method = connection.auth_method
             other.save(force_insert=True)

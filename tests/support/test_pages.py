@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connections.calls.models import Call
-from connections.sync.models import RunLogLine, SyncRun
+from connections.sync.models import RunLogLine, StreamCursor, SyncRun
 from connections.tenancy.scope import staff_scope
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant
 from portal.members.models import Membership
@@ -184,6 +184,35 @@ def test_a_run_shows_each_streams_progress(house: House, look: Any) -> None:
     [row] = [row for row in look("sync_syncrun", house.run.id).rows if row.startswith("Invoices")]
     assert "25 %" in row
     assert "50 / 200" in row
+
+
+def test_a_run_shows_where_its_time_went_and_whether_it_goes_on(house: House, look: Any) -> None:
+    SyncRun.objects.filter(id=house.run.id).update(
+        time_shares={"queue": 250, "provider": 700, "own": 50},
+        state="running",
+        accounted_at=timezone.now(),
+        ended_at=None,
+    )
+    page = look("sync_syncrun", house.run.id)
+    assert [row for row in page.rows if row.endswith("%")] == [
+        "waiting for the provider's answers 70 %",
+        "waiting for a worker 25 %",
+        "our own work 5 %",
+    ]
+    assert "No worker has taken it up" not in page.text
+    SyncRun.objects.filter(id=house.run.id).update(accounted_at=timezone.now() - timedelta(hours=1))
+    assert "No worker has taken it up" in look("sync_syncrun", house.run.id).text
+
+
+def test_a_connection_shows_what_changed_of_its_records_fields(house: House, look: Any) -> None:
+    changes = [
+        {"kind": "retyped", "field": "sum", "was": ["number"], "types": ["text"], "at": "2026-11-30T10:00:00+00:00"}
+    ]
+    StreamCursor.objects.create(
+        tenant_id=house.connection.tenant_id, connection=house.connection, stream="invoices", shape_changes=changes
+    )
+    [row] = [row for row in look("vault_connection", house.connection.id).rows if "another type" in row]
+    assert row.startswith("Invoices sum another type number text")
 
 
 def test_a_run_links_the_request_that_ended_it(house: House, look: Any) -> None:

@@ -64,20 +64,23 @@ class Server:
 
 
 def scanned(server):
-    """The ids that came, and how it ended: "" or the name of the trouble."""
-    paging, position, seen, found = PAGINGS[server.paging], {}, Seen(), set()
+    """The ids that came, how it ended ("" or the name of the trouble), and those that the pass remembers: None where it
+    tells nothing of what it did not show.
+    """
+    paging, position, seen, found, listed = PAGINGS[server.paging], {}, Seen(), set(), set()
     for _ in range(1000):
         shown, body = server.answer(paging.parameters(position))
         found |= set(shown)
         try:
             step = paging.following(position, paging.read(body, "id"), "id", seen)
         except BadPage as trouble:
-            return found, type(trouble).__name__
+            return found, type(trouble).__name__, None
+        listed |= set(map(int, step.ids))
         if step.following is None:
-            return found, ""
+            return found, "", None if step.is_lacking else listed
         position = step.following
         server.change()
-    return found, "never ended"
+    return found, "never ended", None
 
 
 @pytest.mark.parametrize("paging", PAGINGS)
@@ -85,7 +88,7 @@ def test_no_scan_that_ended_well_lacks_a_record_that_stood_throughout(paging):
     endings = Counter()
     for seed in range(1500):
         server = Server(random.Random(f"{paging}{seed}"), paging)
-        found, trouble = scanned(server)
+        found, trouble, _ = scanned(server)
         if not trouble:
             assert server.standing <= found, seed
         if not server.churn:
@@ -93,6 +96,28 @@ def test_no_scan_that_ended_well_lacks_a_record_that_stood_throughout(paging):
         endings[trouble or "well"] += 1
     assert endings["well"] > 1000, endings
     assert "never ended" not in endings
+
+
+@pytest.mark.parametrize("paging", PAGINGS)
+def test_what_a_pass_does_not_show_did_not_stand_and_the_next_quiet_one_lacks_all_that_went(paging):
+    """The records that are kept are those of the beginning and all that came since."""
+    told = Counter()
+    for seed in range(400):
+        server = Server(random.Random(f"gone {paging}{seed}"), paging)
+        kept = set(server.rows)
+        found, _, listed = scanned(server)
+        kept |= found
+        if listed is not None:
+            assert not (kept - listed) & server.standing, seed
+            told["early"] += bool(kept - listed)
+        server.churn = 0
+        server.standing = set(server.rows)
+        found, trouble, listed = scanned(server)
+        assert trouble == ""
+        assert kept - listed == kept - server.standing, seed
+        told["late"] += bool(kept - listed)
+    assert told["early"] > 5, told
+    assert told["late"] > 80, told
 
 
 @pytest.mark.parametrize("paging", PAGINGS)
@@ -113,6 +138,6 @@ def test_a_row_that_slides_past_pages_of_one_record_is_read_all_the_same(paging,
     server.holds, server.order, server.total, server.churn = 1, "id", "none", 0
     changes = iter([lambda: server.rows.pop(0)])
     server.change = lambda: next(changes, lambda: None)()
-    found, trouble = scanned(server)
+    found, trouble, _ = scanned(server)
     assert trouble == ""
     assert found == {10 * number for number in range(1, length + 1)}

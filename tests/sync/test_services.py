@@ -149,6 +149,7 @@ VALUES = {
     "page": 3,
     "reason": "no-id",
     "count": 80,
+    "standing": 90,
     "size": 100,
 }
 

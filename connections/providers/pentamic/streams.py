@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.pentamic.faults import ID_NOT_FOUND
 from connections.spec.operations import Operation, Parameter, ParameterPlace
-from connections.spec.streams import Each, Envelope, Stream, Whole
+from connections.spec.streams import Column, ColumnKind, Each, Envelope, Stream, Whole
 
 CUSTOMER = {"name": "Cong ty Vi du", "taxCode": "0000000000", "address": "So 1, Duong Vi du", "phone": "0000000000"}
 ID = Parameter("id", ParameterPlace.PATH, required=True)
@@ -36,12 +36,30 @@ OPERATIONS = (
     ),
 )  # fmt: skip
 
+CUSTOMERS = (
+    Column(_("Name"), "name", is_searched=True),
+    Column(_("Tax code"), "taxCode", is_searched=True),
+    Column(_("Address"), "address"),
+    Column(_("Phone"), "phone"),
+)
+# The document shows no invoice: these names are inferred, and what has others is shown under its own.
+INVOICES = (
+    Column(_("Number"), "number", is_searched=True),
+    Column(_("Customer id"), "customerId", is_searched=True),
+    Column(_("Date"), "date", ColumnKind.MOMENT),
+    Column(_("Total"), "total", ColumnKind.AMOUNT),
+    Column(_("Paid"), "paid", ColumnKind.FLAG),
+)
+
 STREAMS = (
-    Stream("customers", _("Customers"), "customers.list", LISTS, source="API reference, customers"),
+    Stream(
+        "customers", _("Customers"), "customers.list", LISTS, columns=CUSTOMERS, source="API reference, customers"
+    ),
     # Whether an invoice's id is unique beyond its customer nobody says: it is kept with the customer's.
     Stream(
         "invoices", _("Invoices"), "invoices.list", LISTS,
         each=Each("customers", "id", "id", prefixed=True, gone=(ID_NOT_FOUND.code,)),
+        columns=INVOICES,
         source="API reference, customers: invoices of a customer",
     ),
 )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from connections.providers.procountor import columns
 from connections.providers.procountor.faults import RIGHT_MISSING
 from connections.providers.procountor.rights import lacking
 from connections.spec.operations import ParameterPlace
@@ -48,6 +49,7 @@ STREAMS = (
         # The list hides inactive ones unless they are asked for; a change of status is then a change, not a deletion.
         variants=({"active": "true"}, {"active": "false"}),
         permission=needs("sales.customerRegister", "purchases.supplierRegister"),
+        columns=columns.PARTNERS,
         source=REFERENCE,
     ),
     Stream(
@@ -59,6 +61,7 @@ STREAMS = (
         # Without a type the list holds sales and purchase products alone (API reference).
         variants=({}, {"type": "TRAVEL"}),
         permission=needs("sales.productRegister"),
+        columns=columns.PRODUCTS,
         source=REFERENCE,
     ),
     Stream(
@@ -68,6 +71,7 @@ STREAMS = (
         PAGES,
         since=CHANGED,
         permission=needs("sales.salesInvoiceSearch", "purchases.purchaseInvoiceSearch"),
+        columns=columns.INVOICES,
         source="certification 7",
     ),
     Stream(
@@ -77,10 +81,21 @@ STREAMS = (
         PAGES,
         since=CHANGED,
         permission=needs("accounting.journalReceiptSearch"),
+        columns=columns.LEDGER_RECEIPTS,
         source="certification 7",
     ),
-    Stream("payments", _("Payments"), "payments.list", PAGES, permission=BANK, source=REFERENCE),
-    Stream("bank_accounts", _("Bank accounts"), "bank_accounts.list", PAGES, permission=BANK, source=REFERENCE),
+    Stream(
+        "payments", _("Payments"), "payments.list", PAGES, permission=BANK, columns=columns.PAYMENTS, source=REFERENCE
+    ),
+    Stream(
+        "bank_accounts",
+        _("Bank accounts"),
+        "bank_accounts.list",
+        PAGES,
+        permission=BANK,
+        columns=columns.BANK_ACCOUNTS,
+        source=REFERENCE,
+    ),
     Stream(
         "reference_payments",
         _("Reference payments"),
@@ -88,6 +103,7 @@ STREAMS = (
         PAGES,
         permission=BANK,
         each=ACCOUNT,
+        columns=columns.REFERENCE_PAYMENTS,
         source="certification 7: the account number goes in a header",
     ),
     Stream(
@@ -97,6 +113,7 @@ STREAMS = (
         PAGES,
         permission=BANK,
         each=ACCOUNT,
+        columns=columns.BANK_STATEMENTS,
         source="certification 7: the account number goes in a header",
     ),
     Stream(
@@ -105,6 +122,7 @@ STREAMS = (
         "dimensions.list",
         Whole(Envelope(bare=True)),
         permission=REPORTS,
+        columns=columns.DIMENSIONS,
         source=REFERENCE,
     ),
     Stream(
@@ -114,6 +132,7 @@ STREAMS = (
         Whole(Envelope(("ledgerAccounts",))),
         key="ledgerAccountCode",
         permission=REPORTS,
+        columns=columns.ACCOUNTS,
         source=REFERENCE,
     ),
     Stream(
@@ -122,6 +141,7 @@ STREAMS = (
         "fiscal_years.list",
         Whole(Envelope(("fiscalYears",))),
         permission=REPORTS,
+        columns=columns.FISCAL_YEARS,
         source=REFERENCE,
     ),
 )

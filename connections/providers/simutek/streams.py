@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.operations import Arguments, FieldTrouble, LookUp, Operation, Parameter, ParameterPlace
-from connections.spec.streams import Envelope, Numbered, Stream
+from connections.spec.streams import Column, Envelope, Numbered, Stream
 
 LANGUAGES = ("sv", "no", "en")
 NUMBER = Parameter("customerNumber", ParameterPlace.PATH, required=True)
@@ -116,8 +116,28 @@ OPERATIONS = (
     ),
 )  # fmt: skip
 
+CUSTOMERS = (
+    Column(_("Name"), "name", is_searched=True),
+    Column(_("Corporate identity number"), "corporateIdentityNumber", is_searched=True),
+    Column(_("E-mail for invoices"), "invoiceEmail"),
+    Column(_("City"), "postalAddress.city"),
+    Column(_("Country"), "postalAddress.countryCode"),
+    Column(_("Address"), "postalAddress.address1", is_listed=False),
+    Column(_("Address, second line"), "postalAddress.address2", is_listed=False),
+    Column(_("Address, third line"), "postalAddress.address3", is_listed=False),
+    Column(_("Postal code"), "postalAddress.zipCode", is_listed=False),
+    Column(_("State"), "postalAddress.state", is_listed=False),
+    Column(_("Customer number"), "number", is_listed=False),
+)
+
 STREAMS = (
     Stream(
-        "customers", _("Customers"), "customers.list", PAGES, key="number", source="documentation: search customers"
+        "customers",
+        _("Customers"),
+        "customers.list",
+        PAGES,
+        key="number",
+        columns=CUSTOMERS,
+        source="documentation: search customers",
     ),
 )

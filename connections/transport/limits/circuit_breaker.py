@@ -24,7 +24,7 @@ from django.db.models import F, Func
 
 from connections.providers import registry
 from connections.spec.errors import Unavailable
-from connections.transport import faults
+from connections.transport import faults, stopwatch
 from connections.transport.models import Breaker
 from connections.vault.models import Connection
 
@@ -198,7 +198,8 @@ class CircuitBreaker:
                 jitter = timedelta(seconds=random.uniform(0, RETURN_SPREAD_SECONDS))  # noqa: S311
                 raise Unavailable(faults.TROUBLE, retry_at=(locked.next_at or now) + jitter)
             self._trying.add(key)
-            time.sleep(wait_seconds)
+            with stopwatch.measure(stopwatch.BREAKER):
+                time.sleep(wait_seconds)
             if was_open:
                 # Whoever tries whether the server is well again tries it for its own connection, too.
                 self._trying.update(other for other in keys if other in rows and is_open(rows[other]))

@@ -12,7 +12,7 @@ from django.db import connection as database
 
 from connections.spec.errors import QuotaExhausted
 from connections.spec.provider import CountedBy, Provider, Quota
-from connections.transport import faults
+from connections.transport import faults, stopwatch
 from connections.vault.models import Connection
 
 MARGIN = 1.03  # slots a little further apart than the limit, for what the network and the machine add
@@ -157,7 +157,8 @@ def _wait_for_slot(name: str, quota: Quota, longest_wait: float) -> None:
     for _ in range(MOST_LATE_SLOTS):
         slot = next_slot(name, span / quota.calls * MARGIN, span=span, longest_wait=longest_wait)
         is_clock_known = _clock.synchronize(slot.given_at)
-        time.sleep(slot.wait)
+        with stopwatch.measure(stopwatch.LIMITER):
+            time.sleep(slot.wait)
         if is_clock_known and _clock.seconds_since(slot.at) <= LATE_SECONDS:
             return
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cache
 
 from connections.spec.errors import Unavailable
-from connections.transport import clock
+from connections.transport import clock, stopwatch
 
 RETRIES_PER_CALL = 0.1  # retries in place per call; with more of them, trouble would feed itself
 FIRST_RETRIES, MOST_RETRIES = 3.0, 20.0  # retries that are there before any call, and that can be saved up
@@ -63,7 +63,8 @@ class RetryWaits:
         if not may_retry or is_too_long or not self._budget.spend():
             failure.retry_at = clock.now() + timedelta(seconds=pause)
             raise failure
-        time.sleep(pause)
+        with stopwatch.measure(stopwatch.PROVIDER):
+            time.sleep(pause)
         self._waited_seconds += pause
 
 

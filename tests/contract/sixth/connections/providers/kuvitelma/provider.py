@@ -13,7 +13,7 @@ from connections.spec.grants import AuthorizationCode, ClientCredentials, Client
 from connections.spec.operations import Operation, Parameter, ParameterPlace
 from connections.spec.placement import QueryParameter
 from connections.spec.provider import CountedBy, CredentialField, Environment, Hosts, Provider, Quota
-from connections.spec.streams import Envelope, Numbered, Stream
+from connections.spec.streams import Column, Envelope, Numbered, Stream
 
 ID = Parameter("id", ParameterPlace.PATH, required=True)
 SOURCE = "invented"
@@ -42,7 +42,14 @@ PROVIDER = Provider(
     placement=QueryParameter("key"),
     quotas=(Quota(20, per=timedelta(seconds=1), counted_by=CountedBy.CONNECTION),),
     streams=(
-        Stream("things", _("Things"), "things.list", Numbered(50, Envelope(("things",), bare=True)), source=SOURCE),
+        Stream(
+            "things",
+            _("Things"),
+            "things.list",
+            Numbered(50, Envelope(("things",), bare=True)),
+            columns=(Column(_("Name"), "name", is_searched=True), Column(_("Edits"), "edits")),
+            source=SOURCE,
+        ),
     ),
     operations=(
         Operation("me", "GET", "/me", _("Whose books these are"), source=SOURCE),

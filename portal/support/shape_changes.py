@@ -1,0 +1,51 @@
+"""What changed of the records that a connection's streams hold, for staff: names of fields and kinds of values, no value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext_lazy as _
+
+from connections.providers import registry
+from connections.spec.text import Text
+from connections.sync import drift
+from connections.vault.models import Connection
+
+WORDS: dict[str, Text] = {
+    drift.NEW: _("new"),
+    drift.VANISHED: _("vanished"),
+    drift.RETYPED: _("another type"),
+}
+
+
+@dataclass(frozen=True)
+class ShapeChange:
+    """One field of one stream's records."""
+
+    stream: str
+    field: str
+    what: Text
+    was: str
+    types: str
+    at: datetime
+
+
+def shape_changes(connection: Connection) -> list[ShapeChange]:
+    """The latest first. One query; needs the staff's scope."""
+    provider = registry.find(connection.provider)
+    labels = {stream.name: str(stream.label) for stream in provider.streams} if provider else {}
+    rows = drift.cursors_with_changes(connection).filter(tenant_id=connection.tenant_id)
+    changes = [
+        ShapeChange(
+            labels.get(row.stream, row.stream),
+            change["field"],
+            WORDS.get(change["kind"], change["kind"]),
+            ", ".join(change["was"]),
+            ", ".join(change["types"]),
+            datetime.fromisoformat(change["at"]),
+        )
+        for row in rows
+        for change in row.shape_changes
+    ]
+    return sorted(changes, key=lambda change: change.at, reverse=True)
