@@ -51,6 +51,7 @@ KEK_FILE = os.environ.get("PORTAL_KEK_FILE", "")
 INSTALLED_APPS = [
     "portal.members",
     "portal.notices",
+    "portal.incidents",
     "portal.onboarding",
     "portal.support",
     "portal.operations",

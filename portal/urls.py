@@ -13,5 +13,6 @@ urlpatterns = [
     path("", include("portal.dashboard.urls")),
     path("", include("portal.records.urls")),
     path("", include("portal.api_console.urls")),
+    path("", include("portal.incidents.urls")),
     path("", include("portal.notices.urls")),
 ]

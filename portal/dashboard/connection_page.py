@@ -23,6 +23,7 @@ from connections.transport.log import recording
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential, Exemption, Grant
 from connections.vault.services import standing_exemptions
+from portal.dashboard.incident_rows import IncidentRow, incident_rows, newest_incidents
 from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.dashboard.summaries import ConnectionStatus, Summary, connections_with_totals, summary
 from portal.members.polling import fingerprint_of
@@ -66,6 +67,7 @@ class ConnectionPage:
     session_ends_at: datetime | None
     runs: list[SyncRun]
     requests: list[RequestRow]
+    incidents: list[IncidentRow]
     schedule_words: str
     next_sync_at: datetime | None
     undecided: list[Call]
@@ -121,7 +123,7 @@ class ConnectionPage:
 @cache
 def connections_for_page() -> QuerySet[Connection]:
     """Every one, to be filtered, with what its page needs beside its totals: its schedule and the tenant's `time_zone`,
-    `session_ends_at`,
+    `newest_incidents`, `session_ends_at`,
     `recorded_until` and `recorded_by` while requests are recorded, `has_exemption` from encryption.
     """
     grant = Grant.objects.filter(connection=OuterRef("id"))
@@ -130,6 +132,7 @@ def connections_for_page() -> QuerySet[Connection]:
         connections_with_totals()
         .select_related("onboarding", "schedule")
         .annotate(
+            newest_incidents=newest_incidents(),
             session_ends_at=Subquery(grant.values("expires_at")),
             time_zone=tenant_time_zone(),
             recorded_until=Subquery(live.values("until_at")[:1]),
@@ -177,6 +180,7 @@ def connection_page(connection: Connection) -> ConnectionPage:
         session_ends_at=prefetched.session_ends_at,
         runs=runs,
         requests=request_rows(provider, entries.order_by("-at", "-id")[:REQUESTS_SHOWN]),
+        incidents=incident_rows(connection, prefetched.newest_incidents),
         schedule_words=schedule_words(schedule, prefetched.time_zone),
         next_sync_at=next(iter(next_slots(schedule, prefetched.time_zone)), None) if connection.is_standing else None,
         undecided=undecided(connection),

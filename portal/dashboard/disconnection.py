@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from connections.jobs.services import enqueue
 from connections.sync import services as sync
 from connections.tenancy.scope import Actor
 from connections.transport.oauth import revocation
 from connections.vault.models import Connection
+from portal.incidents.lifecycle import CONNECTION_LEFT
 
 
 def disconnect(*, connection: Connection, actor: Actor) -> None:
@@ -14,3 +16,4 @@ def disconnect(*, connection: Connection, actor: Actor) -> None:
     # other order could deadlock with it.
     sync.stop(connection=connection, actor=actor)
     revocation.disconnect(connection=connection, actor=actor)
+    enqueue(kind=CONNECTION_LEFT, subject=connection.id, tenant_id=connection.tenant_id)

@@ -19,6 +19,7 @@ from connections.vault.models import Connection, ConnectionState
 from portal.dashboard.forms import ConnectionFilter, Group
 from portal.dashboard.pagination import page
 from portal.dashboard.summaries import Summary, connections_with_totals, summaries
+from portal.incidents.models import Incident
 from portal.onboarding.models import Mark
 
 CONNECTIONS_SHOWN = 20
@@ -56,11 +57,13 @@ def home_page(tenant: Tenant, form: ConnectionFilter, position: str) -> HomePage
 
 
 def listed(tenant: Tenant) -> QuerySet[Connection]:
-    """What is connected, or was, each with its totals and its `group`: a set-up that was removed before anything had been
-    read is not shown any more.
+    """What is connected, or was, each with its totals, its `group` and `incident_since`, None while nothing is wrong.
+
+    A set-up that was removed before anything had been read is not shown any more.
     """
     runs = SyncRun.objects.filter(connection=OuterRef("id")).order_by("-queued_at", "-id")
     is_shown = ~Q(state=ConnectionState.DISCONNECTED) | Exists(runs)
+    incidents = Incident.objects.filter(connection=OuterRef("id"), closed_at=None).order_by("opened_at")
     failing = Mark.objects.filter(onboarding__connection=OuterRef("id"), state=MarkState.FAILING.value)
     offered = Q(pk=None)
     for provider in registry.all_providers().values():
@@ -69,13 +72,17 @@ def listed(tenant: Tenant) -> QuerySet[Connection]:
     return (
         connections_with_totals()
         .filter(is_shown, tenant=tenant)
-        .annotate(latest_state=Subquery(runs.values("state")[:1]))
+        .annotate(
+            latest_state=Subquery(runs.values("state")[:1]),
+            incident_since=Subquery(incidents.values("opened_at")[:1]),
+        )
         .annotate(
             group=Case(
                 When(state=ConnectionState.DISCONNECTED, then=Value(Group.DISCONNECTED)),
                 When(~offered | Q(state=ConnectionState.BROKEN) | Exists(failing), then=Value(Group.PROBLEM)),
                 When(state=ConnectionState.SETUP, then=Value(Group.SETUP)),
                 When(state=ConnectionState.PAUSED, then=Value(Group.PAUSED)),
+                When(incident_since__isnull=False, then=Value(Group.PROBLEM)),
                 When(latest_state__in=unfinished, then=Value(Group.PROBLEM)),
                 When(latest_state__in=ACTIVE, then=Value(Group.READING)),
                 default=Value(Group.IN_ORDER),

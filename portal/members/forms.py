@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
@@ -96,10 +97,19 @@ class TenantSettingsForm(forms.Form):
         label=_("Time zone of the company"),
         help_text=_("The times of day at which connections are read are those of this zone."),
     )
+    contact = forms.ChoiceField(
+        label=_("Contact"),
+        required=False,
+        help_text=_(
+            "Mailed when a connection needs somebody and whoever connected it is not here any more. Without a contact,"
+            " owners are."
+        ),
+    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, contacts: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _keep_current(self, "time_zone")
+        cast(forms.ChoiceField, self.fields["contact"]).choices = [("", _("nobody in particular")), *contacts]
 
 
 def _keep_current(form: forms.Form, name: str) -> None:

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from connections.tenancy.models import TenantOwned
+from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity
 from connections.tenancy.scope import Actor
 from portal.members.mailing import Delivery
@@ -64,7 +64,7 @@ class User(AbstractBaseUser):
                 reason="a person signs in before any tenant is known and may belong to several",
                 web="SELECT, INSERT (email, name, password, is_active, joined_at, time_zone, last_login, session_epoch),"
                 " UPDATE (email, name, password, time_zone, last_login, session_epoch)",
-                worker="SELECT (id, email, name, is_active, time_zone)",
+                worker="SELECT (id, email, name, staff_role, is_active, time_zone)",
                 staff="SELECT (id, email, name, staff_role, is_active, joined_at, time_zone, last_login, session_epoch),"
                 " INSERT (email, name, staff_role, is_active, joined_at, time_zone, last_login, session_epoch),"
                 " UPDATE (name, staff_role, is_active, session_epoch)",
@@ -140,6 +140,29 @@ class Membership(TenantOwned):
     def can(self, action: Action) -> bool:
         """Whether the role allows this (portal.members.permissions)."""
         return Role(self.role).can(action)
+
+
+class TenantContact(TenantOwned):
+    """The member who is told what goes wrong where whoever connected it cannot be. A tenant that has chosen nobody has no row."""
+
+    tenant = models.OneToOneField(Tenant, on_delete=models.CASCADE, related_name="+", editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", verbose_name=_("person"))
+
+    class Meta:
+        verbose_name = _("contact of a tenant")
+        verbose_name_plural = _("contacts of tenants")
+        constraints = [
+            RowSecurity(
+                name="members_contact_fence",
+                web="SELECT, INSERT, UPDATE (user_id), DELETE",
+                worker="SELECT",
+                staff="SELECT",
+                is_target=False,
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}"
 
 
 class Invitation(TenantOwned):

@@ -27,6 +27,8 @@ LABELS: dict[str, Text] = {
     "exports": _("Export everything"),
     "invite": _("Send an invitation"),
     "invite_again": _("Send an invitation again"),
+    "mail_choice": _("Choose what you are mailed"),
+    "mail_choices": _("Choose what you are mailed"),
     "mfa_activate_totp": _("Set up the second factor"),
     "mfa_deactivate_totp": _("Turn the second factor off"),
     "mfa_generate_recovery_codes": _("Make new recovery codes"),
@@ -45,6 +47,7 @@ LABELS: dict[str, Text] = {
     "try_fill": _("Try a request"),
     "try_send": _("Send a request"),
     "usersessions_list": _("End other sessions"),
+    "unsubscribe": _("Stop mails"),
     "you": _("Save your name and time zone"),
 }
 

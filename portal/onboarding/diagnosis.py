@@ -13,6 +13,10 @@ from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import mark_broken, mark_healthy
+from portal.incidents import lasting, notices
+from portal.incidents.kinds import MailKind
+from portal.incidents.lifecycle import Cause, Sighting, close_by_run, note_trouble
+from portal.incidents.models import Evident
 from portal.onboarding.marks import CheckpointResult, ask_check, checkpoint_of, complete, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
 
@@ -22,8 +26,19 @@ def fail_mark(*, mark: Mark, failed: CallFailed) -> None:
     fail(mark, failed.fault, failed.entry_id, failed.provider_request_id)
 
 
-def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: str = "") -> None:
-    """Reopen a checkpoint for a fault. A connection whose company is in doubt stays in doubt."""
+def fail(
+    mark: Mark,
+    fault: Fault,
+    entry_id: UUID | None,
+    provider_request_id: str = "",
+    *,
+    sighting: Sighting | None = None,
+    streams: str = "",
+) -> None:
+    """Reopen a checkpoint for a fault. A connection whose company is in doubt stays in doubt.
+
+    `sighting`: what showed it, where it was not a check; `streams`: names of the lists that it is about.
+    """
     record(
         mark=mark,
         result=CheckpointResult(
@@ -34,6 +49,11 @@ def fail(mark: Mark, fault: Fault, entry_id: UUID | None, provider_request_id: s
     is_held = Connection.objects.filter(id=connection.id, fault__in=faults.COMPANY_FAULTS).exists()
     if fault.responsible is Responsible.CUSTOMER and not is_held:
         mark_broken(connection=connection, fault=fault.code)
+    note_trouble(
+        connection=connection,
+        cause=Cause(fault.code, fault.responsible, mark.checkpoint, {"streams": streams} if streams else {}),
+        sighting=sighting or Sighting(Evident.CHECK, entry_id=entry_id),
+    )
 
 
 def run_ended(lease: TenantLease) -> None:
@@ -45,22 +65,14 @@ def run_ended(lease: TenantLease) -> None:
             return
         marks = marks_of(onboarding)
         provider = provider_of(run.connection)
-        codes = [(run.fault, run.entry_id)] if run.fault else []
-        codes += [
-            (fault, None)
-            for fault in StreamProgress.objects.filter(run=run).exclude(fault="").values_list("fault", flat=True)
-            if fault != run.fault
-        ]
-        for code, entry_id in codes:
+        for code, streams in _faults_of(run).items():
             fault = faults.resolve_fault(provider=provider.slug, code=code)
-            if fault is not None and fault.responsible is Responsible.CUSTOMER and fault.checkpoint in marks:
-                mark = marks[fault.checkpoint]
-                # What was checked after the run ended is newer than what the run knew.
-                is_outdated = mark.checked_at and run.ended_at and mark.checked_at > run.ended_at
-                if mark.state != MarkState.FAILING and not is_outdated:
-                    fail(mark, fault, entry_id)
+            if fault is not None:
+                _draw_conclusion(run, marks.get(fault.checkpoint), fault, streams)
         if run.state == RunState.SUCCEEDED:
             _heal(run)
+            close_by_run(connection=run.connection, run_id=run.id, started_at=run.started_at)
+            _tell_of_first(run)
         for slug in _to_ask(marks, is_green=run.state == RunState.SUCCEEDED):
             ask_check(mark=marks[slug])
         if run.state == RunState.SUCCEEDED:
@@ -69,6 +81,42 @@ def run_ended(lease: TenantLease) -> None:
                 if mark.state == MarkState.FAILING and isinstance(checkpoint_of(mark).proof, Attestation):
                     record(mark=mark, result=CheckpointResult(MarkState.INFERRED, "sync-read-all"))
         complete(marks)
+
+
+def _faults_of(run: SyncRun) -> dict[str, str]:
+    """What went wrong in it, the run's own fault first, each with the names of the streams that it kept from being read."""
+    streams: dict[str, list[str]] = {run.fault: []} if run.fault else {}
+    rows = StreamProgress.objects.filter(run=run).exclude(fault="").order_by("order")
+    for stream, fault in rows.values_list("stream", "fault"):
+        streams.setdefault(fault, []).append(stream)
+    return {fault: " ".join(names) for fault, names in streams.items()}
+
+
+def _draw_conclusion(run: SyncRun, mark: Mark | None, fault: Fault, streams: str) -> None:
+    """One fault of a run: its checkpoint is reopened, where it has one, and an incident opened, or looked for in a day."""
+    entry_id = run.entry_id if fault.code == run.fault else None
+    sighting = Sighting(Evident.RUN, entry_id=entry_id, run_id=run.id)
+    if lasting.passes_by_itself(fault):
+        lasting.watch(run.connection)
+        return
+    if mark is not None and fault.responsible is Responsible.CUSTOMER:
+        # What was checked after the run ended is newer than what the run knew.
+        if mark.checked_at and run.ended_at and mark.checked_at > run.ended_at:
+            return
+        if mark.state != MarkState.FAILING:
+            fail(mark, fault, entry_id, sighting=sighting, streams=streams)
+            return
+    checkpoint = mark.checkpoint if mark is not None else ""
+    values = {"streams": streams} if streams else {}
+    cause = Cause(fault.code, fault.responsible, checkpoint, values)
+    note_trouble(connection=run.connection, cause=cause, sighting=sighting)
+
+
+def _tell_of_first(run: SyncRun) -> None:
+    """A connection that was never read before is live: whoever began it hears of it."""
+    green = SyncRun.objects.filter(connection_id=run.connection_id, state=RunState.SUCCEEDED)
+    if not green.exclude(id=run.id).exists():
+        notices.tell(connection=run.connection, kind=MailKind.LIVE, about=run.connection_id)
 
 
 def _to_ask(marks: Mapping[str, Mark], *, is_green: bool) -> list[str]:

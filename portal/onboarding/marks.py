@@ -158,14 +158,22 @@ def append(*, mark: Mark, result: CheckpointResult) -> None:
 
 def infer(*, of: Connection, verified: Mark, marks: Mapping[str, Mark], result: CheckpointResult) -> None:
     """Move what the verified mark implies. A person's own word stays on record; the inference is added to it."""
-    for checkpoint in provider_of(of).checkpoints(of.auth_method):
-        if isinstance(checkpoint.proof, Inference) and checkpoint.proof.follows == verified.checkpoint:
-            record(
-                mark=marks[checkpoint.slug],
-                result=CheckpointResult(
-                    MarkState.INFERRED,
-                    checkpoint.proof.code,
-                    entry_id=result.entry_id,
-                    provider_request_id=result.provider_request_id,
-                ),
-            )
+    for slug, code in inferred_from(of, verified.checkpoint).items():
+        record(
+            mark=marks[slug],
+            result=CheckpointResult(
+                MarkState.INFERRED,
+                code,
+                entry_id=result.entry_id,
+                provider_request_id=result.provider_request_id,
+            ),
+        )
+
+
+def inferred_from(connection: Connection, checkpoint: str) -> dict[str, str]:
+    """The checkpoints that have passed if this one has, each with the code of its sentence."""
+    return {
+        each.slug: each.proof.code
+        for each in provider_of(connection).checkpoints(connection.auth_method)
+        if isinstance(each.proof, Inference) and each.proof.follows == checkpoint
+    }

@@ -30,6 +30,8 @@ from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.transport.oauth.authorization import VALID_FOR
 from connections.vault.models import Connection, ConnectionState, Grant
 from connections.vault.services import mark_broken, mark_healthy
+from portal.incidents.lifecycle import Cause, Sighting, close_by_check, note_trouble
+from portal.incidents.models import Evident
 from portal.notices.owners import mail_owners
 from portal.onboarding import diagnosis
 from portal.onboarding.marks import (
@@ -39,6 +41,7 @@ from portal.onboarding.marks import (
     checkpoint_of,
     complete,
     infer,
+    inferred_from,
     marks_of,
     missing,
     provider_of,
@@ -204,6 +207,7 @@ def _record_finding(
     connection.refresh_from_db()
     is_held = connection.fault in faults.COMPANY_FAULTS
     if not finding.state.passes:
+        _note_finding(connection, mark, finding, asker)
         if "bound_id" in finding.values:
             mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)
             _tell_owners(connection, mark, finding, is_news=connection.fault != faults.OTHER_COMPANY.code)
@@ -218,8 +222,29 @@ def _record_finding(
     opens_again = checkpoint.opens or (fault is not None and fault.checkpoint == checkpoint.slug)
     if finding.proves_company if is_held else opens_again:
         _mended(connection)
+    if finding.state is MarkState.VERIFIED:
+        close_by_check(
+            connection=connection,
+            checkpoints=[mark.checkpoint, *inferred_from(connection, mark.checkpoint)],
+            entry_id=asker.entry_id,
+            proves_company=finding.proves_company,
+        )
     ask_waiting(slug=checkpoint.slug, marks=marks)
     complete(marks)
+
+
+def _note_finding(connection: Connection, mark: Mark, finding: Finding, asker: ConnectionAsker) -> None:
+    """What a check shows of a connection that stands is an incident; of its company, owners are told by a mail of its own."""
+    sighting = Sighting(Evident.CHECK, entry_id=asker.entry_id)
+    cause = Cause(finding.code, Responsible.CUSTOMER, mark.checkpoint, dict(finding.values))
+    if "bound_id" in finding.values:
+        cause = replace(cause, code=faults.OTHER_COMPANY.code)
+    elif connection.fault in faults.COMPANY_FAULTS and finding.code in MEANT:
+        cause = replace(cause, code=faults.COMPANY_UNPROVEN.code)
+    elif finding.state is not MarkState.FAILING:
+        return
+    is_held = cause.code in faults.COMPANY_FAULTS
+    note_trouble(connection=connection, cause=cause, sighting=sighting, is_told_elsewhere=is_held)
 
 
 def _tell_owners(connection: Connection, mark: Mark, finding: Finding, *, is_news: bool) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connections.jobs.services import enqueue
 from connections.spec.checklist import Attestation, LogProbe, MarkState, Probe
 from connections.spec.proofs import MEANT
 from connections.sync import faults
@@ -29,6 +31,7 @@ from connections.vault.services import (
     refuse_disconnected,
 )
 from connections.vault.states import STANDING_OR_PAUSED
+from portal.incidents.lasting import REMIND, REMINDED_AFTER
 from portal.onboarding.credentials import CleanCredentials, address_fields, save_values
 from portal.onboarding.marks import (
     CheckpointResult,
@@ -53,6 +56,8 @@ def begin(*, tenant: Tenant, provider: str, environment: str, auth_method: str =
     connection = open_connection(
         tenant=tenant, provider=provider, environment=environment, auth_method=auth_method, actor=actor
     )
+    due_at = timezone.now() + REMINDED_AFTER[0]
+    enqueue(kind=REMIND, subject=connection.id, tenant_id=tenant.id, due_at=due_at)
     return create_onboarding(connection)
 
 

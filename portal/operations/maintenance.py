@@ -17,6 +17,7 @@ from connections.sync import history, schedule_models, searching
 from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording
+from portal.incidents.models import Notice
 from portal.notices.models import ErrorGroup, MailState, OutgoingMail
 from portal.rate_limits.models import CacheEntry, Usage
 
@@ -25,6 +26,7 @@ SENT_MAILS_KEPT = timedelta(days=7)
 UNSENT_MAILS_KEPT = timedelta(days=30)
 ERROR_GROUPS_KEPT = timedelta(days=30)
 AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
+NOTICES_KEPT = timedelta(days=365)  # that somebody was mailed; incidents themselves stay
 TALLIES_KEPT = timedelta(days=2)  # each counts one hour
 LOCK_TIMEOUT = "10s"  # as PostgreSQL spells it
 
@@ -42,6 +44,7 @@ def run() -> list[str]:
         _delete_slots(),
         _delete_mails(),
         _delete_error_groups(),
+        _delete_notices(),
         _clear_answers(),
         _delete_recordings(),
         _delete_exports(),
@@ -103,6 +106,11 @@ def _delete_mails() -> str:
 def _delete_error_groups() -> str:
     count, _ = ErrorGroup.objects.filter(last_at__lt=timezone.now() - ERROR_GROUPS_KEPT).delete()
     return f"Forgot {count} kinds of errors that were not seen for {ERROR_GROUPS_KEPT.days} days."
+
+
+def _delete_notices() -> str:
+    count, _ = Notice.objects.filter(ended_at__lt=timezone.now() - NOTICES_KEPT).delete()
+    return f"Deleted {count} notices of mails older than {NOTICES_KEPT.days} days."
 
 
 def _clear_answers() -> str:

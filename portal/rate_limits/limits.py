@@ -99,6 +99,9 @@ ADDRESS_CHANGE = _limit(
     (Scope.PERSON, 20, HOUR),
     (Scope.PORTAL, 500, HOUR),
 )
+UNSUBSCRIPTION = _limit(
+    "unsubscription", _("Too many mails were stopped from this network."), (Scope.CLIENT, 120, 10 * MINUTE)
+)
 NEW_PERSON = _limit(
     "new-person", _("Too many invitations were answered from this network."), (Scope.CLIENT, 60, 10 * MINUTE)
 )

@@ -12,6 +12,7 @@ from portal.support import (  # noqa: F401  (importing registers)
     audit_log,
     calls,
     connections,
+    incidents,
     jobs_admin,
     people,
     registrations,

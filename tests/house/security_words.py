@@ -34,6 +34,21 @@ TABLES = {
         CUSTOMERS,
         "Whether somebody who chose companies at the provider meant this tenant. A consent can be forged.",
     ),
+    "incidents_incident": (CUSTOMERS, "What keeps connections from working, and what did. Only workers write it."),
+    "incidents_outage": (SYSTEM, "When a provider was in trouble for everybody. Only workers write it."),
+    "incidents_mailchoice": (
+        PEOPLE,
+        "What members want to be mailed about a tenant, and when. Somebody's mails can be stopped, or asked for again.",
+    ),
+    "incidents_notice": (CUSTOMERS, "What members are to be told, and were. Only workers write or read it."),
+    "incidents_staffsubscription": (
+        PEOPLE,
+        "Who of our staff is mailed about outages. Somebody's mails can be stopped; who is no staff gets none.",
+    ),
+    "members_tenantcontact": (
+        PEOPLE,
+        "The member who is mailed where whoever connected something is gone. Another member can be put there, nobody else.",
+    ),
     "notices_outgoingmail": (SECRETS, "Mails that wait. A forged one is sent to anybody in our name."),
     "transport_authorizationattempt": (
         SECRETS,
@@ -152,6 +167,14 @@ KINDS = {
     "exports.forget": "Deletes the pieces of an export that was cancelled, deleted or failed, or whose day is over.",
     "exports.write": "Writes the next file of an export that is wanted, sealed for whoever made its key: what the web may read"
     " of its own tenant's records anyway. Bounded by what a tenant may have written within a day, and stored.",
+    "incidents.close_left": "Closes the incidents of a connection that is disconnected, without a mail. Nothing for any other.",
+    "incidents.look_whether_lasting": "Opens an incident for a connection that runs could not read for a day; nothing while"
+    " that is not so.",
+    "incidents.mail_person": "Mails a member the notices that wait for them and are due; each is mailed once.",
+    "incidents.remind": "Reminds whoever began a set-up that it is not finished: once for each of three days, however often.",
+    "incidents.tell_customers": "Has every tenant looked at, where that outage has lasted for a day.",
+    "incidents.tell_tenant": "Tells a tenant's people of outages that have lasted for a day, and of their end: once each.",
+    "incidents.watch_provider": "Opens or closes a provider's outage as its breaker says, which workers alone write.",
     "notices.send_mail": "Sends the mail of that row, if it was sealed for the system and not sent yet. With an invented row: any"
     " text to anybody.",
     "notices.error_summary": "Mails our people how often a kind of error has happened since they were told, if it is time.",
@@ -160,7 +183,8 @@ KINDS = {
     "sync.follow_pause": "Pauses or resumes the connection, as its row says that our staff want it.",
     "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved, the connection paused or the"
     " tenant suspended.",
-    "sync.run_ended": "Draws the conclusions from a run's faults once more: its checkpoints may fail again, or be checked.",
+    "sync.run_ended": "Draws the conclusions from a run's faults once more: its checkpoints may fail again, or be checked. With"
+    " an invented run: an incident of the connection in our own words, and one mail about it to a member of its tenant.",
     "sync.scheduled": "Starts a run if a slot of the connection's schedule has come, and waits for the next one. Nothing"
     " where the connection does not stand.",
     "transport.activation_decide": "Tells the provider the decision that the row holds, once; connects the approved companies in"
@@ -236,7 +260,7 @@ KEYS = [
         "`PORTAL_SECRET_KEY` (Django)",
         "`python -m portal.operations.keys`, once",
         "a file; every process",
-        "signs sessions, and links for passwords and addresses",
+        "signs sessions, links for passwords and addresses, and those that end mails",
         "the installation's",
     ),
 ]

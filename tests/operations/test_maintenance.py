@@ -20,6 +20,7 @@ from connections.sync.models import ScheduleSlot, SlotOutcome
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions
 from connections.transport.models import RequestLogEntry
+from portal.incidents.models import Notice
 from portal.notices.models import MailState, OutgoingMail
 from tests.roles import acting_as
 
@@ -208,3 +209,13 @@ def test_records_of_a_connection_that_is_gone_are_named(db: None, aamu: Any) -> 
     said = maintenance()
     assert f"sync_record: {gone['connection_id']} of tenant {aamu.id}" in said
     assert "Deleted 1 contents that records had until more than 90 days ago." in said
+
+
+def test_old_notices_of_mails_go_and_newer_ones_stay(aamu: Any, alice: Any) -> None:
+    now = django_timezone.now()
+    for days in (366, 364):
+        notice = Notice(tenant=aamu, user=alice, kind="broken", about=uuid.uuid4(), created_at=now, due_at=now)
+        notice.ended_at = now - timedelta(days=days)
+        notice.save(force_insert=True)
+    assert "Deleted 1 notices" in maintenance()
+    assert Notice.objects.get().ended_at == notice.ended_at

@@ -84,6 +84,8 @@ ADDRESSES = [
     Address("call_again", Action.SEND_WRITES, ("connection", "call"), "post"),
     Address("tenant_settings", Action.CHANGE_SETTINGS),
     Address("tenant_settings", Action.CHANGE_SETTINGS, (), "post", {"time_zone": "Asia/Tehran"}),
+    Address("mail_choice", Action.VIEW),
+    Address("mail_choice", Action.VIEW, (), "post", {"kinds": "broken"}),
     Address("invite", Action.MANAGE_TEAM, (), "post", {"email": "new@aamu.example", "role": "viewer"}),
     Address("invite_again", Action.MANAGE_TEAM, ("invitation",), "post", {"email": "corrected@aamu.example"}),
     Address("revoke_invitation", Action.MANAGE_TEAM, ("invitation",), "post"),

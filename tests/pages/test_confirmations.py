@@ -33,6 +33,7 @@ UNDONE = {
     "change_schedule": "can be changed back",
     "resume_connection": "can be paused again",
     "tenant_settings": "can be changed back",
+    "mail_choice": "can be changed back",
     "cancel_run": "a sync can be started again, and goes on where it was",
     "try_fill": "a read, or the page that shows a write before it leaves",
     "try_send": "was shown before",

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 VIEWS = [
     path
-    for room in ("members", "onboarding", "dashboard", "api_console", "notices")
+    for room in ("members", "onboarding", "dashboard", "api_console", "incidents", "notices")
     for path in (ROOT / "portal" / room).rglob("*.py")
     if path.stem == "views" or path.stem.endswith("_views") or path.parent.name == "views"
 ]

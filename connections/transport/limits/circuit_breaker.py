@@ -12,7 +12,7 @@ import hashlib
 import logging
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -40,6 +40,15 @@ MOST_CLOSING_FAILURES = 3  # so many failures while it closes open it again
 LONGEST_CLOSING_WAIT_SECONDS = 2.0  # a caller waits this long in place for its turn while the breaker closes
 CALM_SECONDS = 1.0  # where nothing was counted, a caller looks again after so long, not at each of its calls
 TROUBLE_KNOWN_FOR = timedelta(minutes=10)  # without anybody asking there, nobody knows whether the trouble lasts
+
+
+# Registered by whoever wants to know that a server's breaker, or a connection's at its server, has just opened.
+_on_trouble: dict[bool, Callable[[Connection], None]] = {}  # by whether it is a connection's
+
+
+def connect_trouble(*, of_server: Callable[[Connection], None], of_connection: Callable[[Connection], None]) -> None:
+    """Called while the apps load. Each is given the connection whose call failed last, in no scope and no transaction."""
+    _on_trouble.update({False: of_server, True: of_connection})
 
 
 class Clock(Func):
@@ -152,7 +161,9 @@ class CircuitBreaker:
             if not is_good:
                 self._calm_since.clear()
                 for key, of_connection in ((server, False), (own, True)):
-                    _note_failure(key, self._connection.id, of_connection=of_connection)
+                    has_opened = _note_failure(key, self._connection.id, of_connection=of_connection)
+                    if has_opened and of_connection in _on_trouble:
+                        _on_trouble[of_connection](self._connection)
                 return
             for key in {server, own} & self._trying:
                 with _locked(key) as (row, now):
@@ -219,14 +230,17 @@ def _keys(connection: Connection, url: str) -> tuple[str, str]:
     return server, f"{server}:{connection.id}"
 
 
-def _note_failure(key: str, by: UUID, *, of_connection: bool) -> None:
+def _note_failure(key: str, by: UUID, *, of_connection: bool) -> bool:
+    """Whether the breaker has opened by it."""
     first = Breaker(key=key, began_at=Clock(), by=by, of_connection=of_connection)
     Breaker.objects.bulk_create([first], ignore_conflicts=True)
     with _locked(key) as (row, now):
         was_open = is_open(row)
         count_failure(row, now, by)
-        if is_open(row) and not was_open:
+        has_opened = is_open(row) and not was_open
+        if has_opened:
             logger.warning("%s is in trouble: %d failures, %d good answers", key, row.bad, row.good)
+    return has_opened
 
 
 @contextmanager
