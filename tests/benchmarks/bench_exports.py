@@ -65,6 +65,8 @@ def store(connection: Any, records: int) -> None:
     """As the owner; `records` of them, with a cursor that has counted them."""
     from django.db import connection as database
 
+    from connections.sync.models import StreamCursor
+
     with database.cursor() as cursor:
         for first in range(0, records, 2000):
             numbers = range(first, min(first + 2000, records))
@@ -82,12 +84,10 @@ def store(connection: Any, records: int) -> None:
                     [number + 1 for number in numbers],
                 ],
             )
-        cursor.execute(
-            "INSERT INTO sync_streamcursor (id, tenant_id, connection_id, stream, newest, records)"
-            " VALUES (gen_random_uuid(), %s, %s, %s, '', %s)",
-            [connection.tenant_id, connection.id, STREAM, records],
-        )
         cursor.execute("ANALYZE sync_record")
+    StreamCursor(tenant_id=connection.tenant_id, connection=connection, stream=STREAM, records=records).save(
+        force_insert=True
+    )
 
 
 @dataclass

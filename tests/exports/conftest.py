@@ -11,6 +11,7 @@ from django.db import connection as database
 
 from connections.exports import services
 from connections.exports.models import Export, ExportFile, ExportFormat
+from connections.sync.models import StreamCursor
 from connections.tenancy.scope import SYSTEM, Actor, tenant_scope
 from connections.vault.services import mark_healthy, open_connection
 from tests.roles import acting_as
@@ -38,11 +39,9 @@ def keep(connection: Any, stream: str, texts: Iterable[tuple[str, str]]) -> None
                 for number, (key, text) in enumerate(rows, 1)
             ],
         )
-        cursor.execute(
-            "INSERT INTO sync_streamcursor (id, tenant_id, connection_id, stream, newest, records)"
-            " VALUES (gen_random_uuid(), %s, %s, %s, '', %s)",
-            [connection.tenant_id, connection.id, stream, len(rows)],
-        )
+    StreamCursor(tenant_id=connection.tenant_id, connection=connection, stream=stream, records=len(rows)).save(
+        force_insert=True
+    )
 
 
 def numbered(count: int) -> list[tuple[str, str]]:
