@@ -50,7 +50,7 @@ def keep_invoices(books: Any) -> Callable[..., None]:
     stream = next(each for each in registry.all_providers()["procountor"].streams if each.name == "invoices")
 
     def write(records: Iterable[dict[str, Any]] | str, entry_id: UUID | None = None) -> None:
-        document = records if isinstance(records, str) else json.dumps(list(records))
+        document = (records if isinstance(records, str) else json.dumps(list(records))).encode()
         with acting_as("worker"), tenant_scope(books.tenant_id):
             upsert.write(
                 connection=books,

@@ -86,7 +86,7 @@ def place(committed_db: None, aamu: Any) -> str:
                 connection=opened,
                 stream="invoices",
                 key="id",
-                document=json.dumps(records),
+                document=json.dumps(records).encode(),
                 searched=[column.steps for column in stream.searched],
             )
     Record.objects.filter(external_id__in=["rtl", "120"]).update(gone_at=timezone.now())
