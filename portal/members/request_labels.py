@@ -22,6 +22,7 @@ LABELS: dict[str, Text] = {
     "decide_activation": _("Decide which companies are connected"),
     "delete_recording": _("Delete what was recorded"),
     "disconnect": _("Disconnect"),
+    "download_export": _("Download a file"),
     "end_export": _("Cancel or delete the export"),
     "enrolment": _("Set up the second factor"),
     "exports": _("Export everything"),

@@ -28,7 +28,7 @@ INVITE, TEAM = "/t/aamu/team/invite/", "/t/aamu/team/"
 WHOM = {"email": "canary-invited@aamu.example", "role": "viewer"}
 PRESSED = [address for address in ADDRESSES if address.method == "post"]
 # Their forms may hold secrets, or what leaves for the provider: not kept, and the person is told.
-NOT_KEPT = {"submit_credentials"}
+NOT_KEPT = {"submit_credentials", "download_export"}
 ID = re.compile(r"[0-9a-f]{8}-?[0-9a-f-]{24,27}")
 
 
