@@ -13,6 +13,7 @@ from connections.transport.models import RequestLogEntry
 from portal.incidents.models import RESPONSIBLE, Incident, Outage
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, fault_words, link, place, when, with_more
+from portal.support.list_search import search_incidents
 from portal.support.read_only_admin import LookOnly
 
 
@@ -41,6 +42,9 @@ class IncidentAdmin(LookOnly):
     list_display = ("since", "whose", "cause_and_checkpoint", "responsible", "times_seen", "over")
     list_filter = (OverFilter, ResponsibleFilter, TenantFilter, IncidentProviderFilter)
     list_select_related = ("tenant", "connection")
+    row_search = staticmethod(search_incidents)
+    search_fields = ("id",)  # shows the box; what it means stands below
+    search_help_text = _("Incident, connection or run id, part of a tenant's name, company or client id.")
     fields = (
         "id",
         "tenant_link",
@@ -127,6 +131,8 @@ class OutageAdmin(LookOnly):
     paged_by = "-opened_at"
     list_display = ("where", "since", "customers_told", "over")
     list_filter = (OverFilter, ProviderFilter)
+    search_fields = ("id",)
+    search_help_text = _("An outage's id.")
     fields = ("id", "where", "since", "customers_told", "over")
     readonly_fields = fields
 

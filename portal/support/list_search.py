@@ -101,6 +101,18 @@ def search_runs(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
     return _search_tenants_and_companies(rows, search_text)
 
 
+def search_incidents(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
+    """Incidents by their id, a connection or the run that showed one; a company or client id; a tenant."""
+    keys = ids_in(search_text)
+    if keys and (pairs := _pairs(Connection.objects.filter(id__in=keys))):
+        return SearchedRows(rows.filter(_of(pairs)))
+    if keys and rows.model._default_manager.filter(Q(id__in=keys) | Q(run_id__in=keys)).exists():
+        return SearchedRows(rows.filter(Q(id__in=keys) | Q(run_id__in=keys)))
+    if ids := _ids_beginning_so(rows.model, search_text):
+        return SearchedRows(rows.filter(id__in=ids))
+    return _search_tenants_and_companies(rows, search_text)
+
+
 def search_calls(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
     """Calls by their id, a connection, its request; a company or client id; a tenant."""
     keys = ids_in(search_text)

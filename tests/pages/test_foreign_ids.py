@@ -40,6 +40,7 @@ READ = {
     "confirm": "a button",
     "confirmed": "a button",
     "sure": "a button",
+    "staff": "a box to tick",
     "evidence": "an id of evidence, compared with that of the row that is asked for",
     "compared": "fingerprints of certificates",
     "tenant": "one of the person's own, by its short name",

@@ -23,6 +23,8 @@ LISTS = {
     "vault_clientregistration": "registration",
     "jobs_job": "job",
     "notices_outgoingmail": "mail",
+    "incidents_incident": "",
+    "incidents_outage": "",
     "admin_logentry": "",
 }
 ADDED_BY_ADMINS = {"tenancy_tenant", "vault_clientregistration", "members_user"}
