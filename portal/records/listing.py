@@ -49,7 +49,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class RecordRow:
+class ListedRecord:
     """One record in the list; `query`: of the address of its own page."""
 
     record: Record
@@ -66,7 +66,7 @@ class RecordList:
     provider: Provider
     stream: Stream
     cursor: StreamCursor | None
-    rows: Sequence[RecordRow]
+    rows: Sequence[ListedRecord]
     search: RecordSearch
     filter: RecordFilter
     next_query: str
@@ -151,13 +151,13 @@ def _touched_at(record: Record) -> datetime:
     return max(record.changed_at, record.gone_at or record.changed_at)
 
 
-def _row(stream: Stream, record: Record) -> RecordRow:
+def _row(stream: Stream, record: Record) -> ListedRecord:
     annotated: Any = record
     cells = [
         Cell(column.label, _cell_text(text or "", column.kind), column.kind)
         for column, text in zip(stream.listed, annotated.cells, strict=True)
     ]
-    return RecordRow(record, cells, urlencode({"id": record.external_id}), _touched_at(record))
+    return ListedRecord(record, cells, urlencode({"id": record.external_id}), _touched_at(record))
 
 
 def _cell_text(text: str, kind: ColumnKind) -> str:

@@ -124,7 +124,6 @@ def make_office(arrive: Any, sign_in: Any, settings: Any, alice: Any) -> Callabl
 
 
 def recipients(mails: list[Any]) -> list[str]:
-    """Of all mails but those that say that a connection went live, as each office did before."""
     addresses = sorted(address for mail in mails if not mail.subject.endswith(" is live") for address in mail.to)
     mails.clear()
     return addresses

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
@@ -204,6 +205,7 @@ def test_every_address_of_the_portal_that_names_a_row_is_read(full: House, searc
         "slug": "aamu", "connection": full.connection.id, "run": full.run.id, "call": full.call.id,
         "invitation": full.invitation.id, "membership": full.membership.id,
         "activation": ActivationRequest.objects.get().id, "provider": "procountor", "environment": "test",
+        "export": uuid4(), "file": uuid4(),
     }  # fmt: skip
 
     def value(name: re.Match[str]) -> str:
