@@ -53,12 +53,14 @@ class PagesHouse(House):
 
     def work_off(self, most: int = 2000) -> int:
         """Every due job but checks, which would ask a provider."""
+        from django.db.models.functions import Now
+
         from connections.jobs.models import Job
         from connections.jobs.tasks import work
 
         with self.being("worker"):
             for done in range(most):
-                due = Job.objects.filter(state="queued").exclude(kind="onboarding.check").first()
+                due = Job.objects.filter(state="queued", due_at__lte=Now()).exclude(kind="onboarding.check").first()
                 if due is None:
                     return done
                 work(str(due.id))
