@@ -234,7 +234,7 @@ def _has_unlisted_parents(run: SyncRun, stream: Stream) -> bool:
         "parent": stream.each.stream,
     }
     with database.cursor() as cursor:
-        cursor.execute(_UNLISTED_PARENTS, values | {"parent": stream.each.stream})
+        cursor.execute(_UNLISTED_PARENTS, values)
         return bool(cursor.fetchone()[0])
 
 

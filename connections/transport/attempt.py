@@ -65,7 +65,7 @@ def begin(
 
 @dataclass
 class Exchange:
-    """One request, and what came back. It asks the database nothing, so another thread may do it (fetch_ahead.py).
+    """One request, and what came back. It asks the database nothing, so another thread may do it (background.py).
 
     Secrets come in by `signature` alone, and are placed right before the request leaves. `answer` is of any status; where
     there is none, `error` says why.
