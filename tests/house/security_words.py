@@ -35,6 +35,11 @@ TABLES = {
         "Whether somebody who chose companies at the provider meant this tenant. A consent can be forged.",
     ),
     "incidents_incident": (CUSTOMERS, "What keeps connections from working, and what did. Only workers write it."),
+    "jobs_heartbeat": (
+        SYSTEM,
+        "When workers, beat, sweep and maintenance were last heard. Only workers write it; they can look alive or dead.",
+    ),
+    "jobs_dispatchswitch": (SYSTEM, "Whether jobs are done at all. Only the owner of the tables writes it."),
     "incidents_outage": (SYSTEM, "When a provider was in trouble for everybody. Only workers write it."),
     "incidents_mailchoice": (
         PEOPLE,
