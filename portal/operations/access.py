@@ -22,8 +22,11 @@ STATIC = "static"
 
 
 class AccessMiddleware:
-    """Around whatever makes answers. An address may hold a token, so the line names the page by its name and says no address, no query,
-    no header; who asked, by their id, where anybody looked. Where they asked from, the proxy's log says."""
+    """Around whatever makes answers.
+
+    An address may hold a token, so the line names the page by its name and says no address, no query and no header; who
+    asked, by their id, where anybody looked. Where they asked from, the proxy's log says.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 ADDRESSES = LIVE, READY, BACKGROUND = "/health/live", "/health/ready", "/health/background"
 ANSWER_SECONDS = 1.2  # for the database to say anything at all
-CHECK_SECONDS = 0.5  # more for the checks of a start, where they have not been made yet
+CHECK_SECONDS = 0.5  # more for the checks of a start, where they are being made just now
 REPEATED_SECONDS = 1.0  # how old an answer may be that somebody else was given: anybody may ask, as often as they like
 RECHECK_SECONDS = 30.0  # the checks of a start are repeated no more often than this
 STUCK_SECONDS = 60.0  # a check that lasts for so long waits for a server that is gone
@@ -76,10 +76,10 @@ class Readiness:
         self._checking: Thread | None = None
         self._begun_at = 0.0
         self._due_at = 0.0
-        self._is_ready = False
+        self._is_ready = True  # who serves has passed them at its start
 
     def is_ready(self) -> bool:
-        """What the last checks said; False where none has ended yet. Waits for half a second at most."""
+        """What the last checks said, waited for half a second at most."""
         with self._lock:
             now = time.monotonic()
             is_idle = self._checking is None or not self._checking.is_alive()
