@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Collection
+from hashlib import sha256
 from typing import Any, cast
 
 from django.contrib.admin import AdminSite
@@ -184,13 +185,19 @@ def record_opened(request: HttpRequest, view: Any, status: int) -> None:
     if status != 200 and not (status == 302 and opts is None):
         return
     query = {name: _without_secrets(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
-    audit.record_system(
-        actor=cast(User, request.user).actor,
-        action="staff.opened" if key else "staff.searched" if query else "staff.listed",
-        subject=f"{opts.label_lower if opts else ''} {key}".strip(),
-        page=match.url_name if match else "",
+    event: dict[str, Any] = {
+        "actor": cast(User, request.user).actor,
+        "action": "staff.opened" if key else "staff.searched" if query else "staff.listed",
+        "subject": f"{opts.label_lower if opts else ''} {key}".strip(),
+        "page": match.url_name if match else "",
         **({"asked": query} if query else {}),
-    )
+    }
+    if "HX-Request" in request.headers:
+        # A list that is followed asks every few seconds: the first time counts, and each doubling within the hour.
+        asked = sha256(request.get_full_path().encode()).hexdigest()[:32]
+        audit.record_repeated(group=f"{request.user.pk} {asked}", **event)
+    else:
+        audit.record_system(**event)
 
 
 def _without_secrets(text: str) -> str:

@@ -13,9 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from connections.spec.uses import Use
 from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
+from connections.transport.tally_models import DayTally, MinuteTally
 from connections.vault.fields import SealedField
 from connections.vault.models import Connection
 from connections.vault.querysets import SealedQuerySet
+
+# Django looks for models in this module.
+__all__ = ["DayTally", "MinuteTally"]
 
 
 class Outcome(models.TextChoices):

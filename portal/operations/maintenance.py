@@ -16,7 +16,7 @@ from connections.jobs.models import Job
 from connections.sync import history, schedule_models, searching
 from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
-from connections.transport.log import partitions, recording
+from connections.transport.log import partitions, recording, tallies
 from portal.incidents.models import Notice
 from portal.notices.models import ErrorGroup, MailState, OutgoingMail
 from portal.rate_limits.models import CacheEntry, Usage
@@ -40,6 +40,7 @@ def run() -> list[str]:
     return [
         _make_partitions(),
         _drop_partitions(),
+        _add_up_days(),
         _delete_jobs(),
         _delete_slots(),
         _delete_mails(),
@@ -72,6 +73,14 @@ def _drop_partitions() -> str:
         dropped = partitions.drop_older(months)
     months_kept = f"Requests are kept for {months} whole months"
     return f"{months_kept}; dropped {', '.join(dropped)}." if dropped else f"{months_kept}; nothing is older."
+
+
+def _add_up_days() -> str:
+    with transaction.atomic():
+        _lock_out_other_runs()
+        deleted = tallies.delete_older(settings.REQUEST_LOG_MONTHS)
+        days = tallies.add_up_days()
+    return f"Added up the requests of {days} days; deleted {deleted} counts of minutes that were older than the log."
 
 
 def _lock_out_other_runs() -> None:

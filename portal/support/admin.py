@@ -20,6 +20,7 @@ from portal.support import (  # noqa: F401  (importing registers)
     runs,
     tenants,
 )
+from portal.support.request_log_list import forget_view, save_view
 from portal.support.views import search
 
 
@@ -32,4 +33,7 @@ class TakesPages(Protocol):
 
 
 # The default site is the portal's own (portal/operations/admin_config.py); it takes pages that belong to no model.
-cast(TakesPages, admin.site).attach("search/", search, "search", ("q",))
+site = cast(TakesPages, admin.site)
+site.attach("search/", search, "search", ("q",))
+site.attach("views/save/", save_view, "save_view")
+site.attach("views/<int:view_id>/forget/", forget_view, "forget_view")

@@ -42,6 +42,8 @@ BUTTONS = {
     "vault_connection_pause": ("connection",),
     "vault_connection_resume": ("connection",),
 }
+# Buttons for what is a person's own, which support presses as well.
+OWN_BUTTONS = {"save_view": (), "forget_view": (1,)}
 # What Django brings along, and what an admitted person gets there.
 BROUGHT = {
     "index": 200,
@@ -84,6 +86,8 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     for name, what in BUTTONS.items():
         # A button is pressed, not visited.
         yield name, reverse(f"admin:{name}", args=[of(house, part) for part in what]), 403, 403
+    for name, keys in OWN_BUTTONS.items():
+        yield name, reverse(f"admin:{name}", args=keys), 403, 403
 
 
 def test_support_and_admins_see_what_the_table_says(
@@ -140,7 +144,7 @@ def test_the_table_has_every_address(house: House) -> None:
             else:
                 yield from names(pattern.url_patterns)
 
-    listed = {*BROUGHT, *BUTTONS, "app_list", "view_on_site", ""}
+    listed = {*BROUGHT, *BUTTONS, *OWN_BUTTONS, "app_list", "view_on_site", ""}
     for name in LISTS:
         listed |= {f"{name}_{kind}" for kind in ("changelist", "add", "change")}
     assert set(names(site.url_patterns)) == listed
