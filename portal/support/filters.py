@@ -183,7 +183,7 @@ class TenantFilter(TypedFilter):
         columns = ("id", "slug", "name")
         if exact := list(Tenant.objects.filter(slug=typed.lower()).values_list(*columns)):
             return exact
-        tenants = Tenant.objects.filter(name__icontains=typed).order_by("name", "id")
+        tenants = Tenant.objects.filter(name__has_part=typed).order_by("name", "id")
         matches = list(tenants.values_list(*columns)[: self.most + 1])
         return [each for each in matches if each[2].casefold() == typed.casefold()] or matches
 
@@ -196,7 +196,7 @@ class PersonFilter(TypedFilter):
     label = placeholder = _("E-mail address, or part of it")
 
     def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        people = User.objects.filter(Q(email__icontains=typed) | Q(name__icontains=typed)).order_by("email")
+        people = User.objects.filter(Q(email__has_part=typed) | Q(name__has_part=typed)).order_by("email")
         matches = list(people.values_list("pk", "email")[: self.most + 1])
         whole = [each for each in matches if each[1] == typed.lower()]
         self.offer([(email, email) for _key, email in whole or matches], "admin:members_user_changelist", typed)
