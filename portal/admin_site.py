@@ -36,7 +36,11 @@ View = Callable[..., HttpResponse]
 # How the index groups what is registered, whichever package a model is in.
 SECTIONS = (
     ("customers", gettext_lazy("Customers"), ("Tenant", "User", "AuditEvent")),
-    ("connections", gettext_lazy("Connections"), ("Connection", "SyncRun", "Call", "RequestLogEntry")),
+    (
+        "connections",
+        gettext_lazy("Connections"),
+        ("Incident", "Outage", "Connection", "SyncRun", "Call", "RequestLogEntry"),
+    ),
     ("portal", gettext_lazy("Portal"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
 )
 
@@ -58,6 +62,7 @@ class PortalAdminSite(AdminSite):
         super().__init__(name)
         self._attached: list[tuple[str, View, str]] = []
         self._parameters: dict[View, Collection[str]] = {}
+        self._describe_home: Callable[[], dict[str, Any]] = dict
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Only our own packages decide what staff see: other packages would register sessions, addresses and seeds."""
@@ -68,6 +73,13 @@ class PortalAdminSite(AdminSite):
         """Add a page that belongs to no model, with what its address may hold; called while the apps load."""
         self._attached.append((route, view, name))
         self._parameters[view] = parameters
+
+    def describe_home(self, describe: Callable[[], dict[str, Any]]) -> None:
+        """What else the first page shows; called while the apps load. `describe` is asked in the staff's scope."""
+        self._describe_home = describe
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().index(request, {**(extra_context or {}), **self._describe_home()})
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Django's would fetch a row of any table, with all its columns; none of ours has a page of its own elsewhere.

@@ -75,6 +75,7 @@ class Job(models.Model):
                 condition=Q(lease_until__isnull=False, ended_at__isnull=True),
             ),
             models.Index(fields=["kind", "subject", "-created_at"], name="jobs_of_subject"),
+            models.Index(fields=["-created_at"], name="jobs_parked", condition=Q(state="parked")),
             models.Index(fields=["ended_at"], name="jobs_ended", condition=Q(ended_at__isnull=False)),
         ]
         constraints = [

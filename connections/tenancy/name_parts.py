@@ -5,12 +5,17 @@ The functions, and the index of each column, are made by migrations called `sear
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Lookup
 
+if TYPE_CHECKING:
+    TextLookup = Lookup[Any]
+else:  # subscripted for the type checker only
+    TextLookup = Lookup
 
-class HasPart(Lookup[Any]):
+
+class HasPart(TextLookup):
     """The column holds what is looked for, whatever the case, the accents and the spaces of both."""
 
     lookup_name = "has_part"

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.sync.models import SyncRun
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
-from portal.support.formatting import NOTHING, fault_words, link, outcome, place, text, when, with_more
+from portal.support.formatting import NOTHING, fault_link, link, outcome, place, text, when, with_more
 from portal.support.list_search import search_requests
 from portal.support.read_only_admin import FOLLOWS, LookOnly
 from portal.support.request_filters import FILTERS
@@ -120,8 +120,8 @@ class RequestLogAdmin(LookOnly):
         return with_more(outcome(entry), entry.fault)
 
     @admin.display(description=_("fault"))
-    def fault_words(self, entry: RequestLogEntry) -> str:
-        return fault_words(entry.provider, entry.fault) or NOTHING
+    def fault_words(self, entry: RequestLogEntry) -> SafeString | str:
+        return fault_link(entry.provider, entry.fault)
 
     @admin.display(description=_("duration"))
     def took(self, entry: RequestLogEntry) -> str:

@@ -48,6 +48,7 @@ OWN_BUTTONS = {"save_view": (), "forget_view": (1,)}
 BROUGHT = {
     "index": 200,
     "search": 200,
+    "faults": 200,
     "login": 302,
     "logout": 302,
     "password_change": 302,
@@ -68,6 +69,8 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     """(name, address, status for support, status for an admin), all by GET."""
     for name, status in BROUGHT.items():
         yield name, reverse(f"admin:{name}"), status, status
+    yield "fault", reverse("admin:fault", args=["api-key-refused"]), 200, 200
+    yield "no fault", reverse("admin:fault", args=["nothing-of-the-kind"]), 404, 404
     for app in sorted({name.partition("_")[0] for name in LISTS}):
         yield f"list of {app}", reverse("admin:app_list", args=[app]), 302, 302
     yield "unknown", "/admin/nothing/of/the/kind/", 404, 404
@@ -144,7 +147,7 @@ def test_the_table_has_every_address(house: House) -> None:
             else:
                 yield from names(pattern.url_patterns)
 
-    listed = {*BROUGHT, *BUTTONS, *OWN_BUTTONS, "app_list", "view_on_site", ""}
+    listed = {*BROUGHT, *BUTTONS, *OWN_BUTTONS, "fault", "app_list", "view_on_site", ""}
     for name in LISTS:
         listed |= {f"{name}_{kind}" for kind in ("changelist", "add", "change")}
     assert set(names(site.url_patterns)) == listed

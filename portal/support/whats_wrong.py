@@ -1,0 +1,195 @@
+"""What is wrong now, for the first page of the staff: and what was wrong within the last day, so that a recovery is seen.
+
+Each question is one statement that an index answers, whatever there is of it. What is open is never left out for its age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
+
+from connections.jobs.models import OPEN, Job, JobState
+from connections.jobs.registry import LANES, QUEUES
+from connections.transport.limits.circuit_breaker import is_open
+from connections.transport.models import Breaker
+from connections.vault.models import Connection
+from connections.vault.states import STANDING
+from portal.incidents.models import Incident, Outage
+from portal.notices.models import MailState, OutgoingMail
+
+RECOVERY_SHOWN_FOR = timedelta(days=1)
+LATE = timedelta(minutes=2)  # a job that is due for so long has nobody who does it
+SILENT = timedelta(minutes=1)  # a worker whose lease ended so long ago no longer says that it lives
+MOST = 30  # of each, with a link to its list
+
+
+@dataclass(frozen=True)
+class CauseGroup:
+    """Incidents of one cause at one provider: open ones, or those that are over."""
+
+    provider: str
+    environment: str
+    cause: str
+    responsible: str
+    connections: int
+    tenants: int
+    since: datetime
+    last_seen_at: datetime
+    over_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue in which something is due since `since`."""
+
+    name: str
+    since: datetime
+
+
+@dataclass
+class WhatsWrong:
+    """All of it. `is_all_well`: nothing is wrong now; what is over may still be shown."""
+
+    causes: list[CauseGroup] = field(default_factory=list)
+    recovered: list[CauseGroup] = field(default_factory=list)
+    outages: list[Any] = field(default_factory=list)
+    breakers: list[Any] = field(default_factory=list)
+    parked: list[dict[str, Any]] = field(default_factory=list)
+    late: list[Queue] = field(default_factory=list)
+    silent_since: datetime | None = None
+    mails: list[OutgoingMail] = field(default_factory=list)
+    is_cut: bool = False  # there are more causes than are shown
+
+    @property
+    def is_all_well(self) -> bool:
+        return not (
+            self.causes
+            or self.parked
+            or self.late
+            or self.silent_since
+            or self.mails
+            or any(outage.closed_at is None for outage in self.outages)
+            or any(is_open(breaker) for breaker in self.breakers)
+        )
+
+
+def whats_wrong() -> WhatsWrong:
+    """Eight statements. Needs the staff's scope."""
+    now = timezone.now()
+    recently = now - RECOVERY_SHOWN_FOR
+    causes = _causes(Q(closed_at=None))
+    breakers = _breakers(recently)
+    return WhatsWrong(
+        causes=causes[:MOST],
+        recovered=_causes(Q(closed_at__gte=recently))[:MOST],
+        outages=_outages(recently, breakers),
+        breakers=breakers,
+        parked=_parked(),
+        late=_late(now),
+        silent_since=_silent_since(now),
+        mails=_mails(),
+        is_cut=len(causes) > MOST,
+    )
+
+
+def _causes(which: Q) -> list[CauseGroup]:
+    """The oldest first."""
+    place = {"provider": F("connection__provider"), "environment": F("connection__environment")}
+    groups = (
+        Incident.objects.filter(which)
+        .values("cause", "responsible", **place)
+        .annotate(
+            connections=Count("connection_id", distinct=True),
+            tenants=Count("tenant_id", distinct=True),
+            since=Min("opened_at"),
+            last_seen_at=Max("last_seen_at"),
+            over_at=Max("closed_at"),
+        )
+        .order_by("since")
+    )
+    return [CauseGroup(**group) for group in groups[: MOST + 1]]
+
+
+def _breakers(recently: datetime) -> list[Any]:
+    """Those that are open, and those that healed within the last day; servers' first. Each with whose call opened it."""
+    of = Connection.objects.filter(pk=OuterRef("by"))
+    rows = Breaker.objects.filter(opened_at__isnull=False).filter(Q(healed_at=None) | Q(healed_at__gte=recently))
+    named: QuerySet[Any] = rows.annotate(
+        provider=Subquery(of.values("provider")),
+        environment=Subquery(of.values("environment")),
+        company=Subquery(of.values("company_name")),
+        tenant_name=Subquery(of.values("tenant__name")),
+    )
+    return list(named.order_by("of_connection", "-opened_at")[:MOST])
+
+
+def _outages(recently: datetime, breakers: Collection[Any]) -> list[Any]:
+    """Those under way, and those that ended within the last day; each with the customers that it hits and the next try."""
+    hit = (
+        Connection.objects.filter(
+            provider=OuterRef("provider"), environment=OuterRef("environment"), state__in=STANDING
+        )
+        .order_by()
+        .values("provider")
+        .annotate(tenants=Count("tenant_id", distinct=True))
+        .values("tenants")
+    )
+    shown = Outage.objects.filter(Q(closed_at=None) | Q(closed_at__gte=recently))
+    outages: list[Any] = list(shown.annotate(tenants=Subquery(hit)).order_by("-opened_at")[:MOST])
+    for outage in outages:
+        tries = [
+            each.next_at
+            for each in breakers
+            if (each.provider, each.environment) == (outage.provider, outage.environment)
+            and not each.of_connection
+            and is_open(each)
+            and each.next_at
+        ]
+        outage.next_at = min(tries, default=None)
+    return outages
+
+
+def _parked() -> list[dict[str, Any]]:
+    """Jobs that were given up, by kind and reason; the newest first."""
+    groups = (
+        Job.objects.filter(state=JobState.PARKED)
+        .order_by()
+        .values("kind", "reason")
+        .annotate(
+            jobs=Count("id"), tenants=Count("tenant_id", distinct=True), since=Min("ended_at"), last=Max("ended_at")
+        )
+    )
+    return list(groups.order_by("-last")[:MOST])
+
+
+def _late(now: datetime) -> list[Queue]:
+    """Queues whose oldest due job waits for too long: the beat, or the workers of that queue, are late."""
+    oldest = [
+        Job.objects.filter(OPEN, queue=queue, lane=lane, due_at__lt=now - LATE)
+        .order_by("due_at")
+        .values_list("queue", "due_at")[:1]
+        for queue in QUEUES
+        for lane in LANES
+    ]
+    since: dict[str, datetime] = {}
+    for queue, due_at in oldest[0].union(*oldest[1:], all=True):
+        since[queue] = min(due_at, since.get(queue, due_at))
+    return [Queue(queue, since[queue]) for queue in QUEUES if queue in since]
+
+
+def _silent_since(now: datetime) -> datetime | None:
+    """When the lease of a job ended that nobody has taken over; None where every worker says that it lives."""
+    silent = Job.objects.filter(lease_until__isnull=False, ended_at__isnull=True, lease_until__lt=now - SILENT)
+    return silent.order_by("lease_until").values_list("lease_until", flat=True).first()
+
+
+def _mails() -> list[OutgoingMail]:
+    """Those that did not arrive, the newest first."""
+    unsent = OutgoingMail.objects.filter(state__in=(MailState.FAILED, MailState.REFUSED))
+    columns = ("id", "about", "state", "tries", "trouble", "recipients_hint", "created_at")
+    return list(unsent.only(*columns).order_by("-created_at")[:MOST])
