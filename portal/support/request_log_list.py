@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import cast
 from urllib.parse import parse_qsl, urlencode
 
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from portal.members.models import User
 from portal.support.admin_actions import NotAPost
 from portal.support.models import SavedView
 from portal.support.read_only_admin import FOLLOWS, POSITIONS, PagedByPosition
@@ -32,7 +34,7 @@ class RequestLogList(PagedByPosition):
         self.is_followed = bool(request.GET.get(FOLLOWS))
         self.follow_link = self.get_query_string({FOLLOWS: "1"}, [UNTIL])
         self.pause_link = self.get_query_string()
-        self.saved_views = list(SavedView.objects.filter(user_id=request.user.pk)[:MOST_VIEWS])
+        self.saved_views = list(SavedView.objects.filter(user=cast(User, request.user))[:MOST_VIEWS])
         self.filters_in_address = urlencode(sorted(self.params.items()))
 
 
@@ -54,13 +56,15 @@ def save_view(request: HttpRequest) -> HttpResponse:
     if span in SPANS:
         query[SINCE] = span
     longest = SavedView._meta.get_field("name").max_length or 0
-    kept = SavedView.objects.filter(user_id=request.user.pk)
+    kept = SavedView.objects.filter(user=cast(User, request.user))
     if not name or len(name) > longest:
         messages.error(request, _("Give the view a name of at most %(longest)d characters.") % {"longest": longest})
     elif kept.exclude(name=name).count() >= MOST_VIEWS:
         messages.error(request, _("You keep %(most)d views already. Remove one first.") % {"most": MOST_VIEWS})
     else:
-        SavedView.objects.update_or_create(user_id=request.user.pk, name=name, defaults={"query": urlencode(query)})
+        SavedView.objects.update_or_create(
+            user=cast(User, request.user), name=name, defaults={"query": urlencode(query)}
+        )
         messages.success(request, _("The view “%(name)s” is kept. It stands above the list.") % {"name": name})
     return redirect(f"{reverse(LIST)}?{urlencode(query)}")
 
@@ -69,7 +73,7 @@ def forget_view(request: HttpRequest, view_id: int) -> HttpResponse:
     """Removes one of the person's own views; any other is not there. Raises NotAPost, Http404."""
     if request.method != "POST":
         raise NotAPost
-    deleted, _by_model = SavedView.objects.filter(user_id=request.user.pk, pk=view_id).delete()
+    deleted, _by_model = SavedView.objects.filter(user=cast(User, request.user), pk=view_id).delete()
     if not deleted:
         raise Http404
     messages.success(request, _("The view is removed."))

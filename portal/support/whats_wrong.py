@@ -100,7 +100,7 @@ def whats_wrong() -> WhatsWrong:
 def _causes(which: Q) -> list[CauseGroup]:
     """The oldest first."""
     place = {"provider": F("connection__provider"), "environment": F("connection__environment")}
-    groups = (
+    groups: QuerySet[Any, Any] = (
         Incident.objects.filter(which)
         .values("cause", "responsible", **place)
         .annotate(
@@ -156,7 +156,7 @@ def _outages(recently: datetime, breakers: Collection[Any]) -> list[Any]:
 
 def _parked() -> list[dict[str, Any]]:
     """Jobs that were given up, by kind and reason; the newest first."""
-    groups = (
+    groups: QuerySet[Any, Any] = (
         Job.objects.filter(state=JobState.PARKED)
         .order_by()
         .values("kind", "reason")
