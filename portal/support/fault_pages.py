@@ -70,8 +70,8 @@ def list_faults(request: HttpRequest) -> HttpResponse:
 
 def show_fault(request: HttpRequest, code: str) -> HttpResponse:
     """One code. Three statements. Raises Http404 for a code that nothing has."""
-    found = list(dict.fromkeys([*(each for each in meanings() if each.code == code), *_sentences(code)]))
-    if not found:
+    known = list(dict.fromkeys([*(each for each in meanings() if each.code == code), *_sentences(code)]))
+    if not known:
         raise Http404
     now = timezone.now()
     incidents = Incident.objects.filter(cause=code, closed_at=None).aggregate(
@@ -84,7 +84,7 @@ def show_fault(request: HttpRequest, code: str) -> HttpResponse:
         **admin.site.each_context(request),
         "title": code,
         "code": code,
-        "meanings": found,
+        "meanings": known,
         "attempts": _attempts(code, now),
         "most_counted": MOST_COUNTED,
         "opened_lately": Incident.objects.filter(cause=code, opened_at__gte=now - LATELY).count(),

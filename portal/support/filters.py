@@ -165,15 +165,15 @@ class TenantFilter(TypedFilter):
     label = _("Address, or part of the name, of the tenant")
     placeholder = _("Part of the name")
     suggested = 100
-    found: list[tuple[Any, str, str]] | None = None  # what was typed names them; asked once
+    matches: list[tuple[Any, str, str]] | None = None  # what was typed names them; asked once
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(Tenant.objects.order_by("name", "id").values_list("slug", "name")[: self.suggested])
 
     def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        if self.found is None:
-            self.found = self._named(typed)
-        matches = self.found
+        if self.matches is None:
+            self.matches = self._named(typed)
+        matches = self.matches
         self.offer([(slug, name) for _key, slug, name in matches], "admin:tenancy_tenant_changelist", typed)
         ids = [key for key, _slug, _name in matches[: self.most]]
         return queryset.filter(tenant_id=ids[0]) if len(ids) == 1 else queryset.filter(tenant_id__in=ids)

@@ -27,7 +27,7 @@ MOST_ENTRIES = 5000  # that are read to be counted, where no tally knows the fil
 HEIGHT, WIDTH = 100, 10  # of the drawing, and of a bar in it
 LEAST_HEIGHT = 2  # what there was is seen
 
-Found = Iterable[tuple[datetime, str, int]]  # when, outcome, attempts
+Counts = Iterable[tuple[datetime, str, int]]  # when, outcome, attempts
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,12 @@ def bars_of(changelist: Any, request: HttpRequest) -> Bars | None:
     bars = Bars(_beginning(since, step), until, step)
     active = [each for each in changelist.filter_specs if each.value() and not isinstance(each, RequestTimeFilter)]
     if changelist.query or not all(isinstance(each, COUNTED) for each in active):
-        found, bars.is_cut = _in_the_log(changelist.queryset)
+        counts, bars.is_cut = _in_the_log(changelist.queryset)
     elif step.length >= DAY.length and not any(isinstance(each, OF_A_TENANT) for each in active):
-        found = _by_days(request, active, bars)
+        counts = _by_days(request, active, bars)
     else:
-        found = _by_minutes(request, active, bars)
-    _draw(bars, found, changelist)
+        counts = _by_minutes(request, active, bars)
+    _draw(bars, counts, changelist)
     return bars
 
 
@@ -124,44 +124,44 @@ def _narrowed(rows: QuerySet[Any], request: HttpRequest, active: list[Any]) -> Q
     return rows
 
 
-def _by_minutes(request: HttpRequest, active: list[Any], bars: Bars) -> Found:
+def _by_minutes(request: HttpRequest, active: list[Any], bars: Bars) -> Counts:
     truncated = TruncDay if bars.step.length >= DAY.length else TruncHour if bars.step is HOUR else TruncMinute
     rows = MinuteTally.objects.filter(minute__gte=bars.since, minute__lt=bars.until)
     by_moment = _narrowed(rows, request, active).annotate(moment=truncated("minute", tzinfo=UTC))
     return list(by_moment.values_list("moment", "outcome").annotate(sum=Sum("attempts")).order_by())
 
 
-def _by_days(request: HttpRequest, active: list[Any], bars: Bars) -> Found:
+def _by_days(request: HttpRequest, active: list[Any], bars: Bars) -> Counts:
     """Days that are added up, and the minutes of those that are not."""
     rows = DayTally.objects.filter(day__gte=bars.since.date(), day__lte=bars.until.astimezone(UTC).date())
     days = list(
         _narrowed(rows, request, active).values_list("day", "outcome").annotate(sum=Sum("attempts")).order_by()
     )
-    found = [(datetime.combine(day, time.min, UTC), outcome, attempts) for day, outcome, attempts in days]
+    counts = [(datetime.combine(day, time.min, UTC), outcome, attempts) for day, outcome, attempts in days]
     # Maintenance adds up all days before the last one that it has added up.
     rest = Bars(bars.since, bars.until, bars.step)
-    if found:
-        rest.since = max(at for at, *_rest in found) + DAY.length
-    return [*found, *_by_minutes(request, active, rest)]
+    if counts:
+        rest.since = max(at for at, *_rest in counts) + DAY.length
+    return [*counts, *_by_minutes(request, active, rest)]
 
 
-def _in_the_log(rows: QuerySet[Any]) -> tuple[Found, bool]:
+def _in_the_log(rows: QuerySet[Any]) -> tuple[Counts, bool]:
     entries = list(rows.values_list("at", "outcome")[: MOST_ENTRIES + 1])
     return [(at, outcome, 1) for at, outcome in entries[:MOST_ENTRIES]], len(entries) > MOST_ENTRIES
 
 
-def _draw(bars: Bars, found: Found, changelist: Any) -> None:
+def _draw(bars: Bars, counts: Counts, changelist: Any) -> None:
     length = bars.step.length
     number = -((bars.since - bars.until) // length)
-    counts: list[Counter[str]] = [Counter() for _ in range(number)]
-    for at, outcome, attempts in found:
+    bins: list[Counter[str]] = [Counter() for _ in range(number)]
+    for at, outcome, attempts in counts:
         place = (at - bars.since) // length
         if 0 <= place < number:
-            counts[place][outcome] += attempts
+            bins[place][outcome] += attempts
     bars.width = number * WIDTH
-    bars.most = max((each.total() for each in counts), default=0)
-    bars.outcomes = [(value, str(label)) for value, label in Outcome.choices if any(each[value] for each in counts)]
-    for place, each in enumerate(counts):
+    bars.most = max((each.total() for each in bins), default=0)
+    bars.outcomes = [(value, str(label)) for value, label in Outcome.choices if any(each[value] for each in bins)]
+    for place, each in enumerate(bins):
         since = bars.since + place * length
         ends = {SINCE: format_time_parameter(since), UNTIL: format_time_parameter(since + length)}
         parts = list(_parts(each, bars))

@@ -70,19 +70,21 @@ class ConnectionFilter(TypedFilter):
     title = _("connection")
     parameter_name = "connection"
     label = placeholder = _("Id, company or client id")
-    found: list[tuple[UUID, UUID, str]] | None = None  # tenant, connection and its name; asked once
+    matches: list[tuple[UUID, UUID, str]] | None = None  # tenant, connection and its name; asked once
 
     def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        if self.found is None:
+        if self.matches is None:
             newest_first = Connection.objects.order_by("-created_at", "-id")
             rows = rows_matching(newest_first, Connection, parse_search_text(typed)).rows[: self.most + 1]
-            self.found = [
+            self.matches = [
                 (row.tenant_id, row.pk, f"{place(row.provider, row.environment)} {text(row.company_name)}")
                 for row in rows
             ]
-        self.offer([(str(key), name) for _tenant, key, name in self.found], "admin:vault_connection_changelist", typed)
+        self.offer(
+            [(str(key), name) for _tenant, key, name in self.matches], "admin:vault_connection_changelist", typed
+        )
         # The tenant leads every index.
-        pairs = self.found[: self.most]
+        pairs = self.matches[: self.most]
         return queryset.filter(
             tenant_id__in={tenant for tenant, *_ in pairs}, connection_id__in=[key for _tenant, key, _name in pairs]
         )
