@@ -62,8 +62,9 @@ def save_view(request: HttpRequest) -> HttpResponse:
     elif kept.exclude(name=name).count() >= MOST_VIEWS:
         messages.error(request, _("You keep %(most)d views already. Remove one first.") % {"most": MOST_VIEWS})
     else:
-        SavedView.objects.update_or_create(
-            user=cast(User, request.user), name=name, defaults={"query": urlencode(query)}
+        view = SavedView(user=cast(User, request.user), name=name, query=urlencode(query))
+        SavedView.objects.bulk_create(
+            [view], update_conflicts=True, unique_fields=["user", "name"], update_fields=["query"]
         )
         messages.success(request, _("The view “%(name)s” is kept. It stands above the list.") % {"name": name})
     return redirect(f"{reverse(LIST)}?{urlencode(query)}")

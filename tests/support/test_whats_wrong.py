@@ -19,8 +19,6 @@ from portal.notices.models import OutgoingMail
 from tests.support.conftest import House, log_entry
 from tests.support.pages import Page
 
-NOW = timezone.now()
-
 
 @pytest.fixture
 def home(sign_in: Callable[..., Any], dana: Any) -> Callable[[], Page]:
@@ -38,7 +36,7 @@ def open_incident(house: House, **values: Any) -> Incident:
     incident = Incident(
         **{
             "tenant": house.tenant, "connection": house.connection, "cause": "api-key-refused", "responsible": "customer",
-            "opened_at": NOW - timedelta(days=300), "last_seen_at": NOW, "opened_by": "run", **values,
+            "opened_at": timezone.now() - timedelta(days=300), "last_seen_at": timezone.now(), "opened_by": "run", **values,
         }
     )  # fmt: skip
     incident.save(force_insert=True)
@@ -64,20 +62,25 @@ def test_an_open_incident_stands_there_whatever_its_age_with_whom_it_hits(
 
 def test_what_is_over_is_seen_for_a_day(house: House, home: Callable[[], Page]) -> None:
     Job.objects.all().delete()
-    incident = open_incident(house, closed_at=NOW - timedelta(hours=1), closed_by="run")
+    incident = open_incident(house, closed_at=timezone.now() - timedelta(hours=1), closed_by="run")
     page = home()
     assert "Over within the last day" in page.text
     assert "Nothing is wrong now" in page.text
-    Incident.objects.filter(pk=incident.pk).update(closed_at=NOW - timedelta(hours=25))
+    Incident.objects.filter(pk=incident.pk).update(closed_at=timezone.now() - timedelta(hours=25))
     assert "Over within the last day" not in home().text
 
 
 def test_an_outage_names_the_customers_it_hits_and_the_next_try(house: House, home: Callable[[], Page]) -> None:
     place = {"provider": "procountor", "environment": "sandbox"}
-    Outage.objects.create(**place, opened_at=NOW - timedelta(hours=2))
-    next_at = NOW + timedelta(seconds=30)
+    Outage.objects.create(**place, opened_at=timezone.now() - timedelta(hours=2))
+    next_at = timezone.now() + timedelta(seconds=30)
     Breaker.objects.create(
-        key="server", began_at=NOW, opened_at=NOW, next_at=next_at, by=house.connection.pk, is_shared=True
+        key="server",
+        began_at=timezone.now(),
+        opened_at=timezone.now(),
+        next_at=next_at,
+        by=house.connection.pk,
+        is_shared=True,
     )
     rows = home().rows
     [outage] = [row for row in rows if "lasts" in row]
@@ -89,9 +92,16 @@ def test_an_outage_names_the_customers_it_hits_and_the_next_try(house: House, ho
 
 def test_a_breaker_of_one_connection_says_whose_it_is_and_heals(house: House, home: Callable[[], Page]) -> None:
     Breaker.objects.create(
-        key="own", of_connection=True, began_at=NOW, opened_at=NOW, healed_at=NOW, by=house.connection.pk
+        key="own",
+        of_connection=True,
+        began_at=timezone.now(),
+        opened_at=timezone.now(),
+        healed_at=timezone.now(),
+        by=house.connection.pk,
     )
-    Breaker.objects.create(key="gone", began_at=NOW, opened_at=NOW, next_at=NOW, by=uuid.uuid4())
+    Breaker.objects.create(
+        key="gone", began_at=timezone.now(), opened_at=timezone.now(), next_at=timezone.now(), by=uuid.uuid4()
+    )
     text = home().text
     assert "Aamu Oy Aamun Kirjat Oy" in text
     assert "A server that nobody uses any more" in text
@@ -99,7 +109,7 @@ def test_a_breaker_of_one_connection_says_whose_it_is_and_heals(house: House, ho
 
 def test_parked_jobs_stand_by_kind_and_reason(house: House, home: Callable[[], Page]) -> None:
     Job(tenant=house.tenant, kind="sync.run", subject=uuid.uuid4(), queue="sync", state=JobState.PARKED,
-        reason="failed 8 times", ended_at=NOW).save(force_insert=True)  # fmt: skip
+        reason="failed 8 times", ended_at=timezone.now()).save(force_insert=True)  # fmt: skip
     page = home()
     [row] = [row for row in page.rows if "failed 8 times" in row]
     assert "failed 8 times 2 1" in row
@@ -109,12 +119,12 @@ def test_parked_jobs_stand_by_kind_and_reason(house: House, home: Callable[[], P
 def test_a_queue_that_nobody_works_at_and_a_worker_that_fell_silent_are_said(
     house: House, home: Callable[[], Page]
 ) -> None:
-    late = {"tenant": house.tenant, "subject": uuid.uuid4(), "due_at": NOW - timedelta(minutes=5)}
+    late = {"tenant": house.tenant, "subject": uuid.uuid4(), "due_at": timezone.now() - timedelta(minutes=5)}
     Job(kind="a", queue="mail", lane=2, **late).save(force_insert=True)
-    Job(kind="b", queue="sync", **{**late, "due_at": NOW}).save(force_insert=True)
-    Job(kind="c", queue="sync", **late, state=JobState.RUNNING, lease_until=NOW - timedelta(minutes=4)).save(
-        force_insert=True
-    )
+    Job(kind="b", queue="sync", **{**late, "due_at": timezone.now()}).save(force_insert=True)
+    Job(
+        kind="c", queue="sync", **late, state=JobState.RUNNING, lease_until=timezone.now() - timedelta(minutes=4)
+    ).save(force_insert=True)
     text = home().text
     assert "In the queue mail something is due and nobody does it" in text
     assert "In the queue sync" not in text
@@ -133,9 +143,9 @@ def test_a_failed_mail_says_for_whom_and_why_and_no_whole_address(house: House, 
 
 @pytest.mark.parametrize("code", ["api-key-refused", "list-short", "call-too-late", "no-answer"])
 def test_every_fault_has_a_page(house: House, sign_in: Callable[..., Any], dana: Any, code: str) -> None:
-    log_entry(house.tenant, house.connection, fault=code, outcome="refused", at=NOW - timedelta(hours=3))
-    log_entry(house.tenant, house.connection, fault=code, outcome="refused", at=NOW - timedelta(days=3))
-    open_incident(house, cause=code, opened_at=NOW - timedelta(days=2))
+    log_entry(house.tenant, house.connection, fault=code, outcome="refused", at=timezone.now() - timedelta(hours=3))
+    log_entry(house.tenant, house.connection, fault=code, outcome="refused", at=timezone.now() - timedelta(days=3))
+    open_incident(house, cause=code, opened_at=timezone.now() - timedelta(days=2))
     browser = sign_in(dana)
     text = Page(browser.get(reverse("admin:fault", args=[code])).content).text
     for words in ("What it means", "Who acts", "What to say to the customer", "within seven days", "of one tenant"):
