@@ -206,8 +206,8 @@ def record_opened(request: HttpRequest, view: Any, status: int) -> None:
     }
     if "HX-Request" in request.headers:
         # A list that is followed asks every few seconds: the first time counts, and each doubling within the hour.
-        asked = sha256(request.get_full_path().encode()).hexdigest()[:32]
-        audit.record_repeated(group=f"{request.user.pk} {asked}", **event)
+        address_hash = sha256(request.get_full_path().encode()).hexdigest()[:32]
+        audit.record_repeated(group=f"{request.user.pk} {address_hash}", **event)
     else:
         audit.record_system(**event)
 

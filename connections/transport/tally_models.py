@@ -29,8 +29,8 @@ class MinuteTally(TenantOwned):
     attempts = models.PositiveIntegerField(_("attempts"))
 
     class Meta:
-        verbose_name = _("attempts of a minute")
-        verbose_name_plural = _("attempts by the minute")
+        verbose_name = _("minute tally")
+        verbose_name_plural = _("minute tallies")
         indexes = [models.Index(fields=["minute"], name="transport_tally_of_minute")]
         constraints = [
             models.UniqueConstraint(
@@ -61,8 +61,8 @@ class DayTally(models.Model):
     attempts = models.PositiveBigIntegerField(_("attempts"))
 
     class Meta:
-        verbose_name = _("attempts of a day")
-        verbose_name_plural = _("attempts by the day")
+        verbose_name = _("day tally")
+        verbose_name_plural = _("day tallies")
         constraints = [
             models.UniqueConstraint(
                 fields=["day", "provider", "environment", "operation", "outcome"], name="transport_day_tally_once"

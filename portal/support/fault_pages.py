@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from django.utils.translation import gettext as _
 from connections.calls import faults as call_faults
 from connections.providers import registry
 from connections.spec.faults import Fault
-from connections.spec.text import Text
+from connections.spec.text import Text, duration
 from connections.sync import faults as sync_faults
 from connections.transport import faults as transport_faults
 from connections.transport.models import RequestLogEntry
@@ -26,6 +25,7 @@ from portal.incidents.models import RESPONSIBLE, Incident
 
 MOST_COUNTED = 1000  # attempts; more are not counted
 LATELY = timedelta(days=7)
+SPANS = (timedelta(hours=1), timedelta(days=1), LATELY)
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,8 @@ def show_fault(request: HttpRequest, code: str) -> HttpResponse:
     return TemplateResponse(request, "admin/fault.html", context)
 
 
-def _attempts(code: str, now: datetime) -> dict[str, int]:
-    """How many attempts ended so within the last hour, day and seven days; of many only the newest are counted."""
+def _attempts(code: str, now: datetime) -> list[tuple[Text, int]]:
+    """How many attempts ended so lately, by the span; of many only the newest are counted."""
     rows = RequestLogEntry.objects.filter(fault=code, at__gte=now - LATELY, at__lt=now + timedelta(minutes=5))
     times = list(rows.exclude(fault="").order_by("-at").values_list("at", flat=True)[:MOST_COUNTED])
-    counts: Counter[str] = Counter(hour=0, day=0, week=len(times))
-    for at in times:
-        counts["hour"] += at >= now - timedelta(hours=1)
-        counts["day"] += at >= now - timedelta(days=1)
-    return dict(counts)
+    return [(duration(span), sum(at >= now - span for at in times)) for span in SPANS]

@@ -13,9 +13,9 @@ from django.db.models import QuerySet, Sum
 from django.db.models.functions import TruncDay, TruncHour, TruncMinute
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext
 
+from connections.spec.text import duration
 from connections.spec.times import format_local_time
 from connections.transport.models import DayTally, MinuteTally, Outcome
 from portal.support.request_filters import COUNTED, DEFAULT_SPAN, OF_A_TENANT, RequestTimeFilter
@@ -31,19 +31,22 @@ Counts = Iterable[tuple[datetime, str, int]]  # when, outcome, attempts
 
 
 @dataclass(frozen=True)
-class Step:
+class BarStep:
     """How much a bar stands for, where the span is no longer than `longest`."""
 
     length: timedelta
     longest: timedelta
-    words: Promise | str
+
+    @property
+    def words(self) -> str:
+        return gettext("A bar stands for %(time)s") % {"time": duration(self.length)}
 
 
-MINUTE = Step(timedelta(minutes=1), timedelta(hours=3), _("A bar is a minute"))
-FIVE_MINUTES = Step(timedelta(minutes=5), timedelta(hours=12), _("A bar is five minutes"))
-HOUR = Step(timedelta(hours=1), timedelta(days=8), _("A bar is an hour"))
-DAY = Step(timedelta(days=1), timedelta(days=190), _("A bar is a day (UTC)"))
-WEEK = Step(timedelta(days=7), LONGEST_SPAN, _("A bar is seven days"))
+MINUTE = BarStep(timedelta(minutes=1), timedelta(hours=3))
+FIVE_MINUTES = BarStep(timedelta(minutes=5), timedelta(hours=12))
+HOUR = BarStep(timedelta(hours=1), timedelta(days=8))
+DAY = BarStep(timedelta(days=1), timedelta(days=190))
+WEEK = BarStep(timedelta(days=7), LONGEST_SPAN)
 STEPS = (MINUTE, FIVE_MINUTES, HOUR, DAY, WEEK)
 
 
@@ -77,7 +80,7 @@ class Bars:
 
     since: datetime
     until: datetime
-    step: Step
+    step: BarStep
     bars: list[Bar] = field(default_factory=list)
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     most: int = 0
@@ -112,7 +115,7 @@ def bars_of(changelist: Any, request: HttpRequest) -> Bars | None:
     return bars
 
 
-def _beginning(at: datetime, step: Step) -> datetime:
+def _beginning(at: datetime, step: BarStep) -> datetime:
     """That of the bar which the moment is in."""
     day = datetime.combine(at.astimezone(UTC).date(), time.min, UTC)
     return day + (at - day) // step.length * step.length if step.length < DAY.length else day

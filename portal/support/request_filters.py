@@ -64,7 +64,7 @@ class RequestTimeFilter(TimeFilter):
         return queryset.filter(at__lt=until or now + CLOCKS_DIFFER_BY)
 
 
-class ConnectionFilter(TypedFilter):
+class RequestConnectionFilter(TypedFilter):
     """One connection by its id, its company's number or client id, or all whose company has this in its name."""
 
     title = _("connection")
@@ -192,12 +192,12 @@ class AttemptFilter(AboveFilter):
 
 
 # The tallies know these as well, by the same columns; the others are counted in the log itself.
-COUNTED = (TenantFilter, ConnectionFilter, ProviderFilter, EnvironmentFilter, OperationFilter, OutcomeFilter)
-OF_A_TENANT = (TenantFilter, ConnectionFilter)  # of which the tallies of days know nothing
+COUNTED = (TenantFilter, RequestConnectionFilter, ProviderFilter, EnvironmentFilter, OperationFilter, OutcomeFilter)
+OF_A_TENANT = (TenantFilter, RequestConnectionFilter)  # of which the tallies of days know nothing
 FILTERS = (
     RequestTimeFilter,
     TenantFilter,
-    ConnectionFilter,
+    RequestConnectionFilter,
     ProviderFilter,
     EnvironmentFilter,
     OperationFilter,

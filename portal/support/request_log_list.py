@@ -56,10 +56,10 @@ def save_view(request: HttpRequest) -> HttpResponse:
     if span in SPANS:
         query[SINCE] = span
     longest = SavedView._meta.get_field("name").max_length or 0
-    kept = SavedView.objects.filter(user=cast(User, request.user))
+    own_views = SavedView.objects.filter(user=cast(User, request.user))
     if not name or len(name) > longest:
         messages.error(request, _("Give the view a name of at most %(longest)d characters.") % {"longest": longest})
-    elif kept.exclude(name=name).count() >= MOST_VIEWS:
+    elif own_views.exclude(name=name).count() >= MOST_VIEWS:
         messages.error(request, _("You keep %(most)d views already. Remove one first.") % {"most": MOST_VIEWS})
     else:
         view = SavedView(user=cast(User, request.user), name=name, query=urlencode(query))

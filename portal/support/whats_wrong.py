@@ -139,8 +139,8 @@ def _outages(recently: datetime, breakers: Collection[Any]) -> list[Any]:
         .annotate(tenants=Count("tenant_id", distinct=True))
         .values("tenants")
     )
-    shown = Outage.objects.filter(Q(closed_at=None) | Q(closed_at__gte=recently))
-    outages: list[Any] = list(shown.annotate(tenants=Subquery(hit)).order_by("-opened_at")[:MOST])
+    rows = Outage.objects.filter(Q(closed_at=None) | Q(closed_at__gte=recently))
+    outages: list[Any] = list(rows.annotate(tenants=Subquery(hit)).order_by("-opened_at")[:MOST])
     for outage in outages:
         tries = [
             each.next_at

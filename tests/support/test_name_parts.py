@@ -71,7 +71,7 @@ def test_an_index_answers_for_staff(house: House, model: Any, column: str, index
     """Behind row security, too: the staff's policy does not stand between the condition and the index."""
     rows = model.objects.order_by().filter(**{f"{column}__has_part": "irj"}).values_list("pk")
     with acting_as("web"), staff_scope(), database.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexonlyscan = off")
         statement, values = rows.query.sql_with_params()
         cursor.execute(f"EXPLAIN {statement}", values)
         plan = "\n".join(line for (line,) in cursor.fetchall())

@@ -26,8 +26,8 @@ class Migration(migrations.Migration):
                 ("attempts", models.PositiveBigIntegerField(verbose_name="attempts")),
             ],
             options={
-                "verbose_name": "attempts of a day",
-                "verbose_name_plural": "attempts by the day",
+                "verbose_name": "day tally",
+                "verbose_name_plural": "day tallies",
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("day", "provider", "environment", "operation", "outcome"),
@@ -64,8 +64,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "attempts of a minute",
-                "verbose_name_plural": "attempts by the minute",
+                "verbose_name": "minute tally",
+                "verbose_name_plural": "minute tallies",
                 "indexes": [models.Index(fields=["minute"], name="transport_tally_of_minute")],
                 "constraints": [
                     models.UniqueConstraint(
