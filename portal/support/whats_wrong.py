@@ -10,7 +10,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, F, Max, Min, OuterRef, Q, QuerySet, Subquery
+from django.db.models import (
+    BooleanField,
+    Count,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.utils import timezone
 
 from connections.jobs.models import OPEN, Job, JobState
@@ -26,6 +38,7 @@ RECOVERY_SHOWN_FOR = timedelta(days=1)
 LATE = timedelta(minutes=2)  # a job that is due for so long has nobody who does it
 SILENT = timedelta(minutes=1)  # a worker whose lease ended so long ago no longer says that it lives
 MOST = 30  # of each, with a link to its list
+MOST_GROUPS = 4 * MOST  # of causes, open and over
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class CauseGroup:
     connections: int
     tenants: int
     since: datetime
-    last_seen_at: datetime
+    last_seen: datetime
     over_at: datetime | None
 
 
@@ -79,40 +92,47 @@ class WhatsWrong:
 
 
 def whats_wrong() -> WhatsWrong:
-    """Eight statements. Needs the staff's scope."""
+    """Six statements. Needs the staff's scope."""
     now = timezone.now()
     recently = now - RECOVERY_SHOWN_FOR
-    causes = _causes(Q(closed_at=None))
+    causes = _causes(recently)
+    is_open_now = [each for each in causes if each.over_at is None]
     breakers = _breakers(recently)
+    late, silent_since = _late(now)
     return WhatsWrong(
-        causes=causes[:MOST],
-        recovered=_causes(Q(closed_at__gte=recently))[:MOST],
+        causes=is_open_now[:MOST],
+        recovered=[each for each in causes if each.over_at is not None][:MOST],
         outages=_outages(recently, breakers),
         breakers=breakers,
         parked=_parked(),
-        late=_late(now),
-        silent_since=_silent_since(now),
+        late=late,
+        silent_since=silent_since,
         mails=_mails(),
-        is_cut=len(causes) > MOST,
+        is_cut=len(is_open_now) > MOST,
     )
 
 
-def _causes(which: Q) -> list[CauseGroup]:
-    """The oldest first."""
-    place = {"provider": F("connection__provider"), "environment": F("connection__environment")}
+def _causes(recently: datetime) -> list[CauseGroup]:
+    """Those that are open, then those that are over for less than a day; the oldest first."""
     groups: QuerySet[Any, Any] = (
-        Incident.objects.filter(which)
-        .values("cause", "responsible", **place)
+        Incident.objects.filter(Q(closed_at=None) | Q(closed_at__gte=recently))
+        .annotate(
+            provider=F("connection__provider"),
+            environment=F("connection__environment"),
+            is_over=ExpressionWrapper(Q(closed_at__isnull=False), output_field=BooleanField()),
+        )
+        .values("provider", "environment", "cause", "responsible", "is_over")
         .annotate(
             connections=Count("connection_id", distinct=True),
             tenants=Count("tenant_id", distinct=True),
             since=Min("opened_at"),
-            last_seen_at=Max("last_seen_at"),
+            last_seen=Max("last_seen_at"),
             over_at=Max("closed_at"),
         )
-        .order_by("since")
+        .order_by("is_over", "since")
     )
-    return [CauseGroup(**group) for group in groups[: MOST + 1]]
+    rows = groups[: MOST_GROUPS + 1]
+    return [CauseGroup(**{name: value for name, value in each.items() if name != "is_over"}) for each in rows]
 
 
 def _breakers(recently: datetime) -> list[Any]:
@@ -167,8 +187,10 @@ def _parked() -> list[dict[str, Any]]:
     return list(groups.order_by("-last")[:MOST])
 
 
-def _late(now: datetime) -> list[Queue]:
-    """Queues whose oldest due job waits for too long: the beat, or the workers of that queue, are late."""
+def _late(now: datetime) -> tuple[list[Queue], datetime | None]:
+    """Queues whose oldest due job waits for too long: the beat, or the workers of that queue, are late. And when the lease
+    of a job ended that nobody has taken over; None where every worker says that it lives.
+    """
     oldest = [
         Job.objects.filter(OPEN, queue=queue, lane=lane, due_at__lt=now - LATE)
         .order_by("due_at")
@@ -176,16 +198,12 @@ def _late(now: datetime) -> list[Queue]:
         for queue in QUEUES
         for lane in LANES
     ]
+    leases = Job.objects.filter(lease_until__isnull=False, ended_at__isnull=True, lease_until__lt=now - SILENT)
+    silent = leases.order_by("lease_until").values_list(Value(""), "lease_until")[:1]
     since: dict[str, datetime] = {}
-    for queue, due_at in oldest[0].union(*oldest[1:], all=True):
-        since[queue] = min(due_at, since.get(queue, due_at))
-    return [Queue(queue, since[queue]) for queue in QUEUES if queue in since]
-
-
-def _silent_since(now: datetime) -> datetime | None:
-    """When the lease of a job ended that nobody has taken over; None where every worker says that it lives."""
-    silent = Job.objects.filter(lease_until__isnull=False, ended_at__isnull=True, lease_until__lt=now - SILENT)
-    return silent.order_by("lease_until").values_list("lease_until", flat=True).first()
+    for queue, at in oldest[0].union(*oldest[1:], silent, all=True):
+        since[queue] = min(at, since.get(queue, at))
+    return [Queue(queue, since[queue]) for queue in QUEUES if queue in since], since.get("")
 
 
 def _mails() -> list[OutgoingMail]:

@@ -38,7 +38,9 @@ def papers() -> list[Path]:
 
 def migrations() -> list[Path]:
     """Those of our packages; a few of them define functions of the database."""
-    return [path for room in ("connections", "portal") for path in sorted((REPOSITORY / room).glob("*/migrations/0*.py"))]
+    return [
+        path for room in ("connections", "portal") for path in sorted((REPOSITORY / room).glob("*/migrations/0*.py"))
+    ]
 
 
 def text_of(paper: Path) -> str:

@@ -70,6 +70,8 @@ def test_what_does_not_stand_side_by_side_is_not_found(house: House, part: str) 
 def test_an_index_answers_for_staff(house: House, model: Any, column: str, index: str) -> None:
     """Behind row security, too: the staff's policy does not stand between the condition and the index."""
     rows = model.objects.order_by().filter(**{f"{column}__has_part": "irj"}).values_list("pk")
+    with database.cursor() as cursor:
+        cursor.execute("DROP INDEX tenancy_tenant_by_name")  # which a table of one row is walked by as well
     with acting_as("web"), staff_scope(), database.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexonlyscan = off")
         statement, values = rows.query.sql_with_params()
