@@ -51,7 +51,7 @@ class OutgoingMail(models.Model):
             NoRowSecurity(
                 name="notices_mail_rights",
                 reason="a mail may go to a person who belongs to no tenant yet; sealed for the house",
-                web="INSERT, SELECT (id, about, state, tries, created_at, sent_at)",
+                web="INSERT, SELECT (id, about, state, tries, recipients_hint, created_at, sent_at)",
                 worker="SELECT, INSERT, UPDATE, DELETE",
                 staff="INSERT, SELECT (id, about, state, tries, trouble, recipients_hint, created_at, sent_at)",
             )
