@@ -21,6 +21,7 @@ from portal.support import (  # noqa: F401  (importing registers)
     tenants,
 )
 from portal.support.views import search
+from portal.support.what_breaks_next import what_breaks_next
 
 
 class TakesPages(Protocol):
@@ -32,4 +33,6 @@ class TakesPages(Protocol):
 
 
 # The default site is the portal's own (portal/operations/admin_config.py); it takes pages that belong to no model.
-cast(TakesPages, admin.site).attach("search/", search, "search", ("q",))
+pages = cast(TakesPages, admin.site)
+pages.attach("search/", search, "search", ("q",))
+pages.attach("what-breaks-next/", what_breaks_next, "what_breaks_next", ("after",))
