@@ -197,6 +197,7 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         "reading": BUSY,
         "waiting": Status(Colour.WAITING, "hourglass"),
         "current": GOOD,
+        "reopened": Status(Colour.BAD, "circle-alert"),
         "incomplete": Status(Colour.BAD, "circle-alert"),
         "failed": Status(Colour.WAITING, "triangle-alert"),  # the next one on schedule may do
         "idle": Status(Colour.QUIET, "circle-dashed"),

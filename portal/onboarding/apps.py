@@ -15,7 +15,7 @@ class OnboardingConfig(AppConfig):
         from connections.transport.oauth.activation import ACTIVATION_ENDED, connect_consent
         from connections.transport.oauth.authorization import ATTEMPT_ENDED
         from portal.incidents.sentences import connect_sentences
-        from portal.onboarding import activation_requests, consents, diagnosis, logins, probing
+        from portal.onboarding import activation_requests, consents, diagnosis, logins, probing, watch, watch_plan
         from portal.onboarding.marks import CHECK
         from portal.onboarding.progress import sentence
 
@@ -24,4 +24,5 @@ class OnboardingConfig(AppConfig):
         register(CHECK, queue="interactive", handler=probing.check, on_parked=probing.gave_up)
         register(ATTEMPT_ENDED, queue="interactive", handler=logins.attempt_ended)
         register(ACTIVATION_ENDED, queue="interactive", handler=activation_requests.go_on)
+        register(watch_plan.WATCH, queue="sync", handler=watch.watch)
         register(RUN_ENDED, queue="interactive", handler=diagnosis.run_ended)

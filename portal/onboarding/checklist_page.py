@@ -19,10 +19,12 @@ from connections.sync.counts import runs_with_counts
 from connections.sync.models import CONCLUDING_TIME, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant, Pin
+from portal.incidents.forecast import Forecast, announced_changes
 from portal.members.polling import fingerprint_of
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import ChecklistStep, Progress, progress
+from portal.onboarding.twins import twin_of
 
 SLOW = timedelta(seconds=20)
 
@@ -53,10 +55,16 @@ class ChecklistPage:
     attempt: AuthorizationAttempt | None  # the latest login that came back from the provider
     has_access: bool  # the provider gave us a session once, so that a login's checkpoint can be asked anew
     asked_again_at: datetime | None  # while a check waits because its credential was refused just now
+    twin: Connection | None = None  # another one to the company that waits to be confirmed
 
     @property
     def connection(self) -> Connection:
         return self.progress.connection
+
+    @property
+    def coming(self) -> list[Forecast]:
+        """Steps that the provider has announced: they are none of today's list."""
+        return [] if self.progress.is_withdrawn else announced_changes(self.connection)
 
     @property
     def pending(self) -> list[ChecklistStep]:
@@ -263,6 +271,9 @@ def checklist_page(onboarding: Onboarding, open_slug: str = "") -> ChecklistPage
         else None,
         has_access=prefetched.has_access if any(_is_login(step) for step in checklist_progress.steps) else True,
         asked_again_at=prefetched.held_until if any(step.is_pending for step in checklist_progress.steps) else None,
+        twin=twin_of(onboarding.connection, open_step.evidence.values)
+        if open_step and open_step.evidence and open_step.can_confirm
+        else None,
     )
 
 

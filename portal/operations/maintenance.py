@@ -8,17 +8,21 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.exports import writing as exports
-from connections.jobs.models import Job
+from connections.jobs.models import Job, JobState
 from connections.sync import history, schedule_models, searching
 from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording
+from connections.vault.models import Connection
+from portal.incidents.advance_warnings import WARN, ensure_warned
 from portal.incidents.models import Notice
 from portal.notices.models import ErrorGroup, MailState, OutgoingMail
+from portal.onboarding.watch_plan import WATCH, ensure_watched
 from portal.rate_limits.models import CacheEntry, Usage
 
 ENDED_JOBS_KEPT = timedelta(days=14)
@@ -52,6 +56,7 @@ def run() -> list[str]:
         _delete_counts(),
         _delete_audit_events(),
         _delete_versions(),
+        _plan_looks(),
         _fill_searches(),
         _name_orphans(),
     ]
@@ -125,6 +130,20 @@ def _delete_recordings() -> str:
 def _delete_exports() -> str:
     with transaction.atomic():
         return f"Deleted {exports.delete_old()} exports whose day was over."
+
+
+def _plan_looks() -> str:
+    """For connections of releases that had none of these jobs, and where one was given up; a run's end plans them as well."""
+    waiting = Job.objects.filter(subject=OuterRef("id"), state__in=(JobState.QUEUED, JobState.RUNNING))
+    planned = 0
+    for rows, kind, plan in (
+        (Connection.objects.standing(), WATCH, ensure_watched),
+        (Connection.objects.not_disconnected(), WARN, ensure_warned),
+    ):
+        for each in rows.filter(~Exists(waiting.filter(kind=kind))).iterator():
+            plan(each)
+            planned += 1
+    return f"Planned {planned} nightly looks and warnings for connections that had none."
 
 
 def _delete_sessions() -> str:

@@ -174,12 +174,15 @@ KINDS = {
     "incidents.remind": "Reminds whoever began a set-up that it is not finished: once for each of three days, however often.",
     "incidents.tell_customers": "Has every tenant looked at, where that outage has lasted for a day.",
     "incidents.tell_tenant": "Tells a tenant's people of outages that have lasted for a day, and of their end: once each.",
+    "incidents.warn": "Has a connection looked at for what ends soon, and its people told: once for each of three days, however"
+    " often it is queued.",
     "incidents.watch_provider": "Opens or closes a provider's outage as its breaker says, which workers alone write.",
     "notices.send_mail": "Sends the mail of that row, if it was sealed for the system and not sent yet. With an invented row: any"
     " text to anybody.",
     "notices.error_summary": "Mails our people how often a kind of error has happened since they were told, if it is time.",
     "notices.send_urgent_mail": "The same, before what waits already.",
     "onboarding.check": "Asks the provider what the checkpoint asks, and writes the finding. Costs calls of a quota.",
+    "onboarding.watch": "Asks the provider again what was proved of a connection. Nothing within twelve hours of the last time.",
     "sync.follow_pause": "Pauses or resumes the connection, as its row says that our staff want it.",
     "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved, the connection paused or the"
     " tenant suspended.",

@@ -67,6 +67,8 @@ CHECKLIST = (
         HERE,
         fields=("api_url", "client_id", "client_secret"),
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
+        confirm=_("The access may include less than before."),
+        meant={"scope-less": "scope-enough"},
     ),
     Checkpoint(
         "numbering",
