@@ -78,6 +78,8 @@ def listed(tenant: Tenant) -> QuerySet[Connection]:
         )
         .annotate(
             group=Case(
+                # A key that is kept to be proved dead waits for somebody.
+                When(departure__destroyed_at=None, departure__probed_at__isnull=False, then=Value(Group.PROBLEM)),
                 When(state=ConnectionState.DISCONNECTED, then=Value(Group.DISCONNECTED)),
                 When(~offered | Q(state=ConnectionState.BROKEN) | Exists(failing), then=Value(Group.PROBLEM)),
                 When(state=ConnectionState.SETUP, then=Value(Group.SETUP)),

@@ -14,8 +14,9 @@ class OnboardingConfig(AppConfig):
         from connections.sync.services import RUN_ENDED
         from connections.transport.oauth.activation import ACTIVATION_ENDED, connect_consent
         from connections.transport.oauth.authorization import ATTEMPT_ENDED
+        from connections.transport.oauth.revocation import DEPARTURE_ENDED
         from portal.incidents.sentences import connect_sentences
-        from portal.onboarding import activation_requests, consents, diagnosis, logins, probing
+        from portal.onboarding import activation_requests, consents, departures, diagnosis, logins, probing
         from portal.onboarding.marks import CHECK
         from portal.onboarding.progress import sentence
 
@@ -24,4 +25,5 @@ class OnboardingConfig(AppConfig):
         register(CHECK, queue="interactive", handler=probing.check, on_parked=probing.gave_up)
         register(ATTEMPT_ENDED, queue="interactive", handler=logins.attempt_ended)
         register(ACTIVATION_ENDED, queue="interactive", handler=activation_requests.go_on)
+        register(DEPARTURE_ENDED, queue="mail", handler=departures.departure_ended)
         register(RUN_ENDED, queue="interactive", handler=diagnosis.run_ended)

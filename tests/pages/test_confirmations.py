@@ -18,7 +18,7 @@ from tests.pages.crowd import ADDRESSES, settle
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("every_button")]
 
 # A page of its own says what happens and what stays; the button is there alone.
-ASKS = {"disconnect", "move_server", "remove_member", "delete_recording", "pause_connection"}
+ASKS = {"disconnect", "move_server", "remove_member", "delete_recording", "pause_connection", "end_departure"}
 # Everything else, with how it is taken back, or why there is nothing to take back.
 UNDONE = {
     "start_connection": "begins a connection, which can be given up",
@@ -47,6 +47,8 @@ UNDONE = {
     "connection_export": "can be cancelled",
     "end_export": "can be asked for again",
     "download_export": "gives a copy",
+    "probe_departure": "looks",
+    "departure_records": "what is to be deleted stays for a day, in which it can be kept after all",
     "stop_recording": "can be started again",
     "start_recording": "the page says that what was recorded before is deleted",
 }

@@ -34,6 +34,7 @@ READ = {
     "changes": "a position in a history, compared",
     "id": "a record's id at the provider",
     "lines": "a position in a list, compared",
+    "records": "a button",
     "requests": "a position in a list, compared",
     "open": "a checkpoint's name, of the provider",
     "edit": "a button",
