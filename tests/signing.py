@@ -80,6 +80,7 @@ def signing_provider(**changes: Any) -> Provider:
         "someone with the right to it",
         connect=("code",),
         auth_methods=("code",),
+        may_hand_off=True,
     )
     confirmed = replace(
         PROVIDER.checkpoint("company", PROVIDER.grants[0].name), needs=(), proof=Probe(proofs.company(company))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.db.models import Model
 from psycopg.types.json import Jsonb
 
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent, WhoDidWhat
-from connections.tenancy.scope import SYSTEM, Actor, person_scope, session_person
+from connections.tenancy.scope import SYSTEM, Actor, person_scope, session_person, visitor_scope
 
 LONGEST_ACTION, LONGEST_SUBJECT, LONGEST_DETAIL = 80, 120, 500
 
@@ -80,7 +80,8 @@ def actor_session(actor: Actor) -> Iterator[None]:
     if person != actor.id:
         message = f"the session of person {person} cannot act as {actor.id or SYSTEM.name}"
         raise NotTheActor(message)
-    yield
+    with visitor_scope(actor.name) if person is None and actor != SYSTEM else nullcontext():
+        yield
 
 
 def insert_named(model: type[Model], values: Mapping[str, Any]) -> None:

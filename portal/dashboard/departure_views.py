@@ -76,8 +76,10 @@ def departure_records(request: MemberRequest, connection_id: UUID) -> HttpRespon
     except ActionRefused as refused:
         messages.error(request, str(refused))
     else:
-        kept, deleted = _("What was read is kept."), _("What was read is deleted in a day. Until then you can keep it.")
-        messages.success(request, kept if keeps else deleted)
+        if keeps:
+            messages.success(request, _("What was read is kept."))
+        else:
+            messages.success(request, _("What was read is deleted in a day. Until then you can keep it."))
     return redirect("departure", request.tenant.slug, connection.id)
 
 

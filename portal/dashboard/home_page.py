@@ -62,7 +62,7 @@ def listed(tenant: Tenant) -> QuerySet[Connection]:
     A set-up that was removed before anything had been read is not shown any more.
     """
     runs = SyncRun.objects.filter(connection=OuterRef("id")).order_by("-queued_at", "-id")
-    is_shown = ~Q(state=ConnectionState.DISCONNECTED) | Exists(runs)
+    is_shown = ~Q(state=ConnectionState.DISCONNECTED) | Q(departure__isnull=False) | Exists(runs)
     incidents = Incident.objects.filter(connection=OuterRef("id"), closed_at=None).order_by("opened_at")
     failing = Mark.objects.filter(onboarding__connection=OuterRef("id"), state=MarkState.FAILING.value)
     offered = Q(pk=None)

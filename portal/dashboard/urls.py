@@ -22,6 +22,7 @@ urlpatterns = [
     path(f"{ONE}resume/", schedule_views.resume, name="resume_connection"),
     path(f"{ONE}move/", server_move_views.move_server, name="move_server"),
     path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
+    path(f"{ONE}data/", views.data_statement, name="data_statement"),
     path(f"{ONE}departure/", departure_views.departure, name="departure"),
     path(f"{ONE}departure/probe/", departure_views.probe_departure, name="probe_departure"),
     path(f"{ONE}departure/end/", departure_views.end_departure, name="end_departure"),

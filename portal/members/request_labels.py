@@ -28,6 +28,11 @@ LABELS: dict[str, Text] = {
     "end_export": _("Cancel or delete the export"),
     "enrolment": _("Set up the second factor"),
     "exports": _("Export everything"),
+    "give_handoff": _("Give a step to somebody else"),
+    "handoff_attest": _("Say that a step is done"),
+    "handoff_fields": _("Store what was typed in a step"),
+    "handoff_link": _("Open the step that you were asked to do"),
+    "handoff_login": _("Sign in at the provider"),
     "invite": _("Send an invitation"),
     "invite_again": _("Send an invitation again"),
     "mail_choice": _("Choose what you are mailed"),
@@ -44,6 +49,7 @@ LABELS: dict[str, Text] = {
     "start_connection": _("Begin a connection"),
     "start_login": _("Sign in at the provider"),
     "start_recording": _("Start recording"),
+    "stop_handoff_reminders": _("Stop the reminders of a step"),
     "stop_recording": _("Stop recording"),
     "submit_credentials": _("Store what was typed in a step"),
     "sync_now": _("Sync now"),
@@ -52,6 +58,7 @@ LABELS: dict[str, Text] = {
     "try_send": _("Send a request"),
     "usersessions_list": _("End other sessions"),
     "unsubscribe": _("Stop mails"),
+    "withdraw_handoff": _("Take a step back"),
     "you": _("Save your name and time zone"),
 }
 

@@ -34,6 +34,11 @@ TABLES = {
         CUSTOMERS,
         "Whether somebody who chose companies at the provider meant this tenant. A consent can be forged.",
     ),
+    "onboarding_handoff": (
+        CUSTOMERS,
+        "Steps that members gave to somebody else by a link, kept as digests. One can be given: whoever has its link does that"
+        " step of a checklist, and no other.",
+    ),
     "incidents_incident": (CUSTOMERS, "What keeps connections from working, and what did. Only workers write it."),
     "incidents_outage": (SYSTEM, "When a provider was in trouble for everybody. Only workers write it."),
     "incidents_mailchoice": (
@@ -184,6 +189,8 @@ KINDS = {
     " text to anybody.",
     "notices.error_summary": "Mails our people how often a kind of error has happened since they were told, if it is time.",
     "notices.send_urgent_mail": "The same, before what waits already.",
+    "onboarding.handoff_done": "Mails the member who gave a step away that it is done; once for each.",
+    "onboarding.remind_handoff": "Reminds whoever was given a step that is not done: once for each of three days, however often.",
     "onboarding.check": "Asks the provider what the checkpoint asks, and writes the finding. Costs calls of a quota.",
     "sync.delete_records": "Nothing, unless the connection is disconnected and its departure says that its records are not"
     " kept: then they are deleted, a day after a worker has first seen that. With a forged wish: the records of a connection,"
@@ -313,7 +320,11 @@ CAUSED_BY = {
     ): "has any declared call sent with a stored access, writes such as sales orders included, and reads its answer",
     ("notices_outgoingmail", "ciphertext", "INSERT"): "mails anybody in our name",
     ("vault_connection", "state", "UPDATE"): "disconnects connections, lifts holds on reading",
-    ("transport_departure", "keeps_records", "UPDATE"): "has the records of a disconnected connection deleted a day later",
+    (
+        "transport_departure",
+        "keeps_records",
+        "UPDATE",
+    ): "has the records of a disconnected connection deleted a day later",
     (
         "vault_connection",
         "settings",

@@ -39,9 +39,7 @@ def left(aamu: Any, alice: Any, work_off: Callable[..., int], monkeypatch: pytes
     connections = []
     with tenant_scope(aamu.id):
         for _each in range(2):
-            connection = open_connection(
-                tenant=aamu, provider="procountor", environment="test", actor=alice.actor
-            )
+            connection = open_connection(tenant=aamu, provider="procountor", environment="test", actor=alice.actor)
             mark_healthy(connection=connection)
             connection.refresh_from_db()
             read_records(connection, 5)

@@ -175,21 +175,21 @@ def _destroy(connection: Connection, how: Leaving, proof: DeathProof) -> None:
     _destroy_recordings(connection)
     Connection.objects.filter(id=connection.id).update(leaving=how)
     departure = _open_departure(connection)
-    proved = {}
+    details = {}
     if departure is not None:
         had_session = had_session or SESSION in departure.destroyed
         Departure.objects.filter(id=departure.id).update(
             destroyed_at=timezone.now(), proof=proof, destroyed=[*names, *([SESSION] if had_session else [])]
         )
         enqueue(kind=DEPARTURE_ENDED, subject=connection.id, tenant_id=connection.tenant_id)
-        proved = {"proof": proof.value}
+        details = {"proof": proof.value}
     audit.record(
         tenant_id=connection.tenant_id,
         actor=SYSTEM,
         action="connection.secrets_destroyed",
         subject=str(connection.id),
         revoked=how.value,
-        **proved,
+        **details,
     )
 
 
