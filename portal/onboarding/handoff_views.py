@@ -98,7 +98,7 @@ def handoff_link(request: HttpRequest, token: str) -> HttpResponse:
                 secret = handoffs.begin_session(step)
             except ActionRefused:  # pressed twice
                 return _void(request)
-            response = redirect("handoff", step.handoff.key)
+            response: HttpResponse = redirect("handoff", step.handoff.key)
             response.set_cookie(
                 handoffs.cookie_name(step.handoff.key),
                 secret,

@@ -64,22 +64,27 @@ def ask(connection: Connection, *, was_revoked: bool) -> ProbeResult:
     with tenant_scope(connection.tenant_id):
         entries = RequestLogEntry.objects.for_connection(connection.id).filter(at__gte=begun_at)
         entry = entries.order_by("-at", "-id").first()
-    return ProbeResult(
-        LastProbe.LIVES, entry_id=entry and entry.id, provider_request_id=entry.provider_request_id if entry else ""
-    )
+    if entry is None:
+        return ProbeResult(LastProbe.LIVES)
+    return ProbeResult(LastProbe.LIVES, entry_id=entry.id, provider_request_id=entry.provider_request_id)
 
 
 def _of_failure(connection: Connection, provider: Provider, failed: CallFailed, *, was_revoked: bool) -> ProbeResult:
-    about = {"fault": failed.fault.code, "entry_id": failed.entry_id}
-    if failed.asked_again_at is not None:
-        return ProbeResult(LastProbe.UNCLEAR, **about, asked_again_at=failed.asked_again_at)
     is_refused = isinstance(failed, Unauthorized | Forbidden) and failed.entry_id is not None
     is_dead = is_refused and _is_about_credential(connection, provider, failed.fault)
     is_dead = is_dead or (was_revoked and failed.fault is faults.REFUSED_ONCE)
-    if is_dead:
-        return ProbeResult(LastProbe.DEAD, **about, provider_request_id=failed.provider_request_id)
-    retry_at = failed.retry_at if isinstance(failed, Unavailable) else None
-    return ProbeResult(LastProbe.UNCLEAR, **about, asked_again_at=retry_at)
+    asked_again_at = failed.asked_again_at
+    if isinstance(failed, Unavailable) and asked_again_at is None:
+        asked_again_at = failed.retry_at
+    # What was refused just now was not sent again: an answer of before proves nothing of today.
+    is_dead = is_dead and failed.asked_again_at is None
+    return ProbeResult(
+        LastProbe.DEAD if is_dead else LastProbe.UNCLEAR,
+        fault=failed.fault.code,
+        entry_id=failed.entry_id,
+        provider_request_id=failed.provider_request_id,
+        asked_again_at=None if is_dead else asked_again_at,
+    )
 
 
 def _is_about_credential(connection: Connection, provider: Provider, fault: Fault) -> bool:
