@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from connections.spec.text import duration
 from connections.sync import erasure
 from connections.vault.models import Connection
 from connections.vault.services import ActionRefused
@@ -79,7 +80,8 @@ def departure_records(request: MemberRequest, connection_id: UUID) -> HttpRespon
         if keeps:
             messages.success(request, _("What was read is kept."))
         else:
-            messages.success(request, _("What was read is deleted in a day. Until then you can keep it."))
+            message = _("What was read is deleted in %(time)s. Until then you can keep it.")
+            messages.success(request, message % {"time": duration(erasure.TAKEN_BACK_WITHIN)})
     return redirect("departure", request.tenant.slug, connection.id)
 
 

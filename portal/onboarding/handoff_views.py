@@ -31,9 +31,7 @@ from portal.onboarding.handoffs import HandoffStep
 from portal.onboarding.models import Onboarding
 from portal.onboarding.shortcuts import get_mark_or_404
 from portal.rate_limits import limits
-from portal.rate_limits.middleware import limit_sentence
 from portal.rate_limits.pages import limited, spend_by
-from portal.rate_limits.spending import RateLimited
 
 # -- of a member -------------------------------------------------------------------------------------------------------
 
@@ -54,8 +52,6 @@ def give_handoff(request: MemberRequest, connection_id: UUID, checkpoint: str) -
         handoffs.give(mark=mark, tenant=request.tenant, email=email, user=request.user)
     except ValidationError:
         messages.error(request, _("This is no e-mail address. It looks like name@company.example."))
-    except RateLimited as reached:
-        messages.error(request, limit_sentence(request, reached))
     except ActionRefused as refused:
         messages.error(request, str(refused))
     return redirect(f"{page}#step-{checkpoint}")

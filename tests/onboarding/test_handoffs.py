@@ -80,9 +80,9 @@ def test_somebody_else_says_that_it_is_done(key_signer: Signer) -> None:
     for words in ("alice@aamu.example", "Aamu Oy", "Procountor", "Allow API clients"):
         assert words in message.body
     assert "Not opened yet" in open_page(key_signer, "usage-settings")
-    shown = receiver.client.get(receiver.link)
+    link_page = receiver.client.get(receiver.link)
     for words in ("alice@aamu.example", "Aamu Oy", "Allow API clients", 'id="begin"'):
-        assert words in shown.content.decode()
+        assert words in link_page.content.decode()
     assert receiver.client.get(receiver.link).status_code == 200, "looking uses nothing up"
     assert Handoff.objects.get().opened_at is None
 
@@ -182,8 +182,8 @@ def test_a_link_and_its_session_end_alike_whatever_the_reason(spoiled: str, key_
     answer = receiver.client.post(f"{receiver.page}done/")
     never = RoleClient().post("/hand-off/0123456789abcdef/done/")
     assert answer.status_code == never.status_code == 404
-    shown = [re.sub(r"nonce-[\w+/=]+", "", each.content.decode()) for each in (answer, never)]
-    assert shown[0] == shown[1]
+    pages = [re.sub(r"nonce-[\w+/=]+", "", each.content.decode()) for each in (answer, never)]
+    assert pages[0] == pages[1]
     assert Mark.objects.get(checkpoint="usage-settings").state == before
 
 

@@ -74,8 +74,8 @@ def test_a_key_that_lives_is_kept_for_the_proof_and_nothing_else(keyed: Signer) 
     assert "hx-get" not in here
     assert "Needs you:" in keyed.client.get("/t/aamu/").content.decode()
     assert "This is no certificate yet" in page(keyed, "departure/")
-    [told] = mail.outbox
-    assert "Delete the technical user." in told.body
+    [message] = mail.outbox
+    assert "Delete the technical user." in message.body
 
 
 def test_once_the_provider_refuses_it_that_is_proved_and_everything_is_gone(keyed: Signer, signing: House) -> None:
@@ -113,12 +113,12 @@ def test_an_owner_need_not_wait_and_the_certificate_says_so(keyed: Signer) -> No
     assert "This cannot be undone" in page(keyed, "departure/end/")
     assert not Departure.objects.get().is_ended
     keyed.client.post(f"{place(keyed)}departure/end/")
-    asked = len(RequestLogEntry.objects.all())
+    requests = RequestLogEntry.objects.count()
     keyed.work_off()
     departure = Departure.objects.get()
     assert (departure.proof, departure.end_asked_by) == ("not-proved", "alice@aamu.example")
     assert not Credential.objects.exists()
-    assert len(RequestLogEntry.objects.all()) == asked, "nothing was tried any more"
+    assert RequestLogEntry.objects.count() == requests, "nothing was tried any more"
     certificate = page(keyed, "departure/")
     assert "It is not proved that it is dead" in certificate
     assert "Not waited for the proof" in certificate
