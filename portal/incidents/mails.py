@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,6 +24,14 @@ from portal.incidents.sentences import cause_sentence, checkpoint_title
 from portal.incidents.unsubscribing import link_for
 from portal.members.mailing import mailbox
 from portal.members.models import User
+
+_words: Callable[[UUID], Mapping[str, str]] | None = None
+
+
+def connect_words(words: Callable[[UUID], Mapping[str, str]]) -> None:
+    """Called while the apps load, by portal/onboarding, which knows what of it was done by somebody else."""
+    global _words
+    _words = words
 
 
 class NoticeMail(EmailMultiAlternatives):
@@ -63,7 +71,7 @@ def reader_of(user_id: int) -> Reader | None:
 def items_of(notices: Sequence[Notice]) -> dict[UUID, MailItem]:
     """What is to be said, by the notice's id; without those whose subject is gone, or was renewed meanwhile.
 
-    Three queries, however many notices. In the tenant's scope.
+    Three queries, however many notices, and one for each that waits. In the tenant's scope.
     """
     abouts = [notice.about for notice in notices]
     incidents = {row.id: row for row in Incident.objects.filter(id__in=abouts)}
@@ -77,8 +85,8 @@ def items_of(notices: Sequence[Notice]) -> dict[UUID, MailItem]:
         if connection is None:
             continue
         if notice.kind != MailKind.EXPIRES:
-            item = _item(notice.kind, connection, incidents.get(notice.about), outages.get(notice.about))
-            items[notice.id] = item
+            incident, outage = incidents.get(notice.about), outages.get(notice.about)
+            items[notice.id] = _item(notice.kind, connection, incident, outage, notice.about)
         elif (forecast := find_forecast(connection, notice.about)) is not None:
             items[notice.id] = _expiry(connection, forecast)
     return items
@@ -98,7 +106,9 @@ def _expiry(connection: Connection, forecast: Forecast) -> MailItem:
     return MailItem(MailKind.EXPIRES, MailKind.EXPIRES, words)
 
 
-def _item(kind: str, connection: Connection, incident: Incident | None, outage: Outage | None) -> MailItem:
+def _item(
+    kind: str, connection: Connection, incident: Incident | None, outage: Outage | None, about: UUID
+) -> MailItem:
     words: dict[str, Any] = {
         "provider": provider_name(connection.provider),
         "company": connection.company_name,
@@ -121,6 +131,7 @@ def _item(kind: str, connection: Connection, incident: Incident | None, outage: 
         words |= {"since": outage.opened_at, "until": outage.closed_at}
     elif kind == MailKind.WAITS:
         words["address"] = settings.ORIGIN + reverse("checklist", args=[connection.tenant.slug, connection.id])
+        words |= _words(about) if _words is not None else {}
     return MailItem(kind, MailKind.OUTAGE if outage is not None else kind, words)
 
 

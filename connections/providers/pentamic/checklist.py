@@ -57,6 +57,7 @@ CHECKLIST = (
             _("Ask them to tell you the fingerprints of their servers' certificates by telephone or letter."),
         ),
         attest=_("We have asked, and have received everything."),
+        may_hand_off=True,
     ),
     Checkpoint(
         "addresses",
@@ -96,6 +97,7 @@ CHECKLIST = (
         HERE,
         needs=("certificate",),
         fields=("client_id", "client_secret", "scope"),
+        may_hand_off=True,
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
     ),
     checkpoints.named_company(

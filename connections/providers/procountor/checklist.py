@@ -17,6 +17,7 @@ from connections.spec.checklist import (
     Inference,
     MarkState,
     Probe,
+    Tells,
 )
 from connections.spec.envelope import id_of, required_id
 
@@ -132,6 +133,7 @@ CHECKLIST = (
         where=("Management", "Company info", "Usage settings", "Integration settings"),
         how=(_("Set “Allow the usage of invoiceable API clients” to allowed and save."),),
         attest=_("I have allowed the usage of invoiceable API clients."),
+        may_hand_off=True,
     ),
     Checkpoint(
         "technical-user",
@@ -147,6 +149,8 @@ CHECKLIST = (
         attest=_("I have created a technical user."),
         confirm=_("Yes, this is a technical user."),
         meant={"user-seen": "user-meant", "user-changed": "user-meant"},
+        tells=Tells.USER,
+        may_hand_off=True,
         auth_methods=(M2M,),
     ),
     Checkpoint(
@@ -172,6 +176,8 @@ CHECKLIST = (
         attest=_("I have given the rights."),
         confirm=_("These rights are meant."),
         meant={"rights-more": "rights-more-meant"},
+        tells=Tells.RIGHTS,
+        may_hand_off=True,
         auth_methods=(M2M,),
     ),
     Checkpoint(
@@ -192,6 +198,8 @@ CHECKLIST = (
         avoid=(_("Do not limit the user to own invoices or to certain dimensions: lists would silently be cut."),),
         needs=("api-key",),
         attest=_("I have given the rights."),
+        tells=Tells.RIGHTS,
+        may_hand_off=True,
         auth_methods=(SIGN_IN,),
     ),
     Checkpoint(
@@ -205,6 +213,7 @@ CHECKLIST = (
         how=(_("Set “Allow only M2M login to API” to “In use” for the technical user."),),
         avoid=(_("Never set this for a natural person: it locks that person out of Procountor."),),
         attest=_("I have set “Allow only M2M login to API” to “In use” for the technical user."),
+        may_hand_off=True,
         auth_methods=(M2M,),
     ),
     Checkpoint(
@@ -224,6 +233,7 @@ CHECKLIST = (
         fields=("api_key",),
         connect=(KEY_LOGIN,),
         shows_client_id=True,
+        may_hand_off=True,
         auth_methods=(M2M,),
     ),
     Checkpoint(
@@ -239,6 +249,7 @@ CHECKLIST = (
             _("Internet Explorer and Safari 9 or older are not supported by the login page."),
         ),
         connect=(SIGN_IN,),
+        may_hand_off=True,
         auth_methods=(SIGN_IN,),
     ),
     checkpoints.told_company(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('onboarding', '0001_squashed'),
+        ('onboarding', '0002_handoff'),
     ]
 
     operations = [
