@@ -73,6 +73,9 @@ class RequestLogEntry(models.Model):
     token_age_s = models.PositiveIntegerField(_("token age (s)"), null=True)
     quota_left = models.IntegerField(_("quota left"), null=True)
     leads_to = models.CharField(_("redirect to"), max_length=253, blank=True)  # a host, never a URL
+    trace_id = models.CharField(
+        _("trace id"), max_length=32, blank=True
+    )  # of the page, or else the job, that wanted it
 
     objects = RequestLogEntryQuerySet.as_manager()
 

@@ -215,6 +215,11 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         "withdrawn": Status(Colour.BAD, "circle-alert"),
         "disconnected": Status(Colour.QUIET, "unplug"),
     },
+    "health": {
+        "right": Status(Colour.GOOD, "circle-check", _("works")),
+        "wrong": Status(Colour.BAD, "circle-alert", _("does not work")),
+        "unjudged": Status(Colour.QUIET, "info", _("to know")),
+    },
     "check": {
         "busy": Status(Colour.BUSY, TURNING, _("Checking"), _("We are asking; the answer appears here.")),
     },

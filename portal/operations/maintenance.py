@@ -13,7 +13,9 @@ from django.utils import timezone
 
 from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.exports import writing as exports
-from connections.jobs.models import Job, JobState
+from connections.jobs import heartbeats
+from connections.jobs.heartbeats import HeartbeatKind
+from connections.jobs.models import Heartbeat, Job, JobState
 from connections.sync import history, schedule_models, searching
 from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
@@ -32,6 +34,7 @@ ERROR_GROUPS_KEPT = timedelta(days=30)
 AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
 NOTICES_KEPT = timedelta(days=365)  # that somebody was mailed; incidents themselves stay
 TALLIES_KEPT = timedelta(days=2)  # each counts one hour
+HEARTBEATS_KEPT = timedelta(days=7)
 LOCK_TIMEOUT = "10s"  # as PostgreSQL spells it
 
 
@@ -59,6 +62,7 @@ def run() -> list[str]:
         _plan_looks(),
         _fill_searches(),
         _name_orphans(),
+        _leave_note(),
     ]
 
 
@@ -88,6 +92,14 @@ def _lock_out_other_runs() -> None:
 def _delete_jobs() -> str:
     count, _ = Job.objects.filter(ended_at__lt=timezone.now() - ENDED_JOBS_KEPT).delete()
     return f"Deleted {count} jobs that ended more than {ENDED_JOBS_KEPT.days} days ago."
+
+
+def _leave_note() -> str:
+    """Last of all, so that it says when everything was done."""
+    of_processes = Heartbeat.objects.filter(kind__in=(HeartbeatKind.BEAT, HeartbeatKind.WORKER))
+    of_processes.filter(at__lt=timezone.now() - HEARTBEATS_KEPT).delete()
+    heartbeats.note(HeartbeatKind.MAINTENANCE, heartbeats.MAINTENANCE)
+    return "Forgot workers that were not heard for a week, and noted that this is done."
 
 
 def _delete_slots() -> str:

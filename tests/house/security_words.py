@@ -40,6 +40,11 @@ TABLES = {
         " step of a checklist, and no other.",
     ),
     "incidents_incident": (CUSTOMERS, "What keeps connections from working, and what did. Only workers write it."),
+    "jobs_heartbeat": (
+        SYSTEM,
+        "When workers, beat, sweep and maintenance were last heard. Only workers write it; they can look alive or dead.",
+    ),
+    "jobs_dispatchswitch": (SYSTEM, "Whether jobs are done at all. Only the owner of the tables writes it."),
     "incidents_outage": (SYSTEM, "When a provider was in trouble for everybody. Only workers write it."),
     "incidents_mailchoice": (
         PEOPLE,

@@ -47,6 +47,7 @@ BROUGHT = {
     "index": 200,
     "search": 200,
     "what_breaks_next": 200,
+    "health": 200,
     "login": 302,
     "logout": 302,
     "password_change": 302,
