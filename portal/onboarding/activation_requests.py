@@ -19,9 +19,10 @@ from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation
 from connections.vault.models import ClientRegistration, Connection
 from portal.members.access import MemberRequest
+from portal.members.mailing import masked
 from portal.members.polling import fingerprint_of
 from portal.members.shortcuts import get_own_or_404
-from portal.onboarding.consents import Consent, address_of, consent_of, masked
+from portal.onboarding.consents import Consent, address_of, consent_of
 from portal.onboarding.marks import ask_check, provider_of
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.progress import sentence

@@ -19,7 +19,7 @@ from connections.jobs.models import Heartbeat, Job, JobState
 from connections.sync import history, schedule_models, searching
 from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
-from connections.transport.log import partitions, recording
+from connections.transport.log import partitions, recording, tallies
 from connections.vault.models import Connection
 from portal.incidents.advance_warnings import WARN, ensure_warned
 from portal.incidents.models import Notice
@@ -47,6 +47,7 @@ def run() -> list[str]:
     return [
         _make_partitions(),
         _drop_partitions(),
+        _add_up_days(),
         _delete_jobs(),
         _delete_slots(),
         _delete_mails(),
@@ -81,6 +82,14 @@ def _drop_partitions() -> str:
         dropped = partitions.drop_older(months)
     months_kept = f"Requests are kept for {months} whole months"
     return f"{months_kept}; dropped {', '.join(dropped)}." if dropped else f"{months_kept}; nothing is older."
+
+
+def _add_up_days() -> str:
+    with transaction.atomic():
+        _lock_out_other_runs()
+        deleted = tallies.delete_older(settings.REQUEST_LOG_MONTHS)
+        days = tallies.add_up_days()
+    return f"Added up the requests of {days} days; deleted {deleted} counts of minutes that were older than the log."
 
 
 def _lock_out_other_runs() -> None:

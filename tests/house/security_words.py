@@ -123,6 +123,12 @@ TABLES = {
     "sync_streamcursor": (CUSTOMERS, "How far lists have been read."),
     "sync_runlogline": (CUSTOMERS, "The log of runs. Lines can be invented, none taken away."),
     "transport_entry": (CUSTOMERS, "The request log, without bodies. Only workers write it, nobody changes it."),
+    "transport_minutetally": (
+        CUSTOMERS,
+        "How many requests of a connection ended in which way, by the minute. A worker can count wrongly; the log stays.",
+    ),
+    "transport_daytally": (SYSTEM, "The same of all tenants together, by the day. Only maintenance writes it."),
+    "support_savedview": (PEOPLE, "Filters of a list that staff keep for themselves. Another's can be changed."),
     "onboarding_onboarding": (CUSTOMERS, "One walk through a checklist."),
     "onboarding_mark": (
         CUSTOMERS,
