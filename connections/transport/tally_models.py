@@ -12,7 +12,7 @@ from connections.tenancy.row_security import NoRowSecurity, RowSecurity
 class MinuteTally(TenantOwned):
     """How many attempts of one connection and operation ended in one way within one minute.
 
-    A trigger of the request log counts (migration 0004), in the statement that writes the entries: so a tally is there
+    A trigger of the request log counts (migration 0006), in the statement that writes the entries: so a tally is there
     when its entries are, whoever wrote them. No process writes one by itself.
     """
 

@@ -23,6 +23,7 @@ from portal.support import (  # noqa: F401  (importing registers)
 from portal.support.fault_pages import list_faults, show_fault
 from portal.support.request_log_list import forget_view, save_view
 from portal.support.views import search
+from portal.support.what_breaks_next import what_breaks_next
 from portal.support.whats_wrong import whats_wrong
 
 
@@ -44,3 +45,4 @@ site.attach("views/<int:view_id>/forget/", forget_view, "forget_view")
 site.attach("faults/", list_faults, "faults")
 site.attach("faults/<str:code>/", show_fault, "fault")
 site.describe_home(lambda: {"wrong": whats_wrong()})
+site.attach("what-breaks-next/", what_breaks_next, "what_breaks_next", ("after",))

@@ -59,6 +59,7 @@ class JobAdmin(LookOnly):
         "owner",
         "epoch",
         "leased",
+        "trace_id",
     )
     readonly_fields = fields
     change_form_template = "admin/jobs/job/change_form.html"

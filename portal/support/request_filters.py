@@ -1,4 +1,4 @@
-"""What staff narrow the request log by: each an equality or a bound that an index of the log answers (migration 0005)."""
+"""What staff narrow the request log by: each an equality or a bound that an index of the log answers (migration 0007)."""
 
 from __future__ import annotations
 

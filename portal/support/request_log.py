@@ -64,6 +64,7 @@ class RequestLogAdmin(LookOnly):
         "token_age_s",
         "quota_left",
         "leads_to",
+        "trace_id",
     )
     readonly_fields = fields
 

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
+from tests.drills import short
 from tests.drills.abuse import BEFORE, Flood
-from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(300)]
+pytestmark = [*short.MARKS, pytest.mark.split]
 
 
 def test_floods_are_stopped_and_honest_use_is_not():
-    command = [sys.executable, "-m", "tests.drills.abuse", "--short", "--json"]
-    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=290)
-    assert drill.returncode == 0, drill.stdout[-4000:] + drill.stderr[-3000:]
-    figures = json.loads(drill.stdout.splitlines()[-1])
+    figures = short.figures_of("abuse", "--short")
     floods = [Flood(**each) for each in figures["floods"]]
     assert {each.what for each in floods} >= set(BEFORE)
     for what in BEFORE:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
-from tests.sandbox_server import REPOSITORY
+from tests.drills import short
 
-pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(400)]
+pytestmark = [*short.MARKS, pytest.mark.split]
 
 PROVIDERS = ("hesabit", "pentamic", "procountor", "simutek", "smartbusiness")
 OF_THE_HOUSE = {"database password": 4, "KEK, its bytes": 1, "web keyset, its bytes": 1, "Django's secret key": 1}
 
 
 def test_no_secret_is_anywhere_and_every_planted_leak_is_caught():
-    command = [sys.executable, "-m", "tests.drills.canaries", "--short", "--json"]
-    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=390)
-    assert drill.returncode == 0, drill.stdout[-3000:] + drill.stderr[-3000:]
-    figures = json.loads(drill.stdout.splitlines()[-1])
+    figures = short.figures_of("canaries", "--short")
     assert figures["found"] == []
     assert (figures["planted"], figures["caught"], figures["missed"]) == (20, 20, [])
     of_providers = figures["secrets_of_providers"]

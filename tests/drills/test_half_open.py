@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.sandbox_server import REPOSITORY
+from tests.drills import short
 
-pytestmark = [pytest.mark.drill, pytest.mark.split]
+pytestmark = [*short.MARKS, pytest.mark.split]
 
 
-@pytest.mark.timeout(120)
 def test_a_page_and_the_probes_are_answered_beside_half_open_and_dribbling_connections():
-    command = [sys.executable, "-m", "tests.drills.half_open", "--short"]
-    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=110)
-    assert drill.returncode == 0, drill.stdout[-2000:] + drill.stderr[-3000:]
-    assert drill.stdout.count("   none\n") == 6
+    assert sum(line.endswith("   none") for line in short.lines_of("half_open", "--short")) == 6

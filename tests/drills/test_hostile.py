@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections import Counter
 
 import pytest
 
-from tests.sandbox_server import REPOSITORY
+from tests.drills import short
 
-pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(400)]
+pytestmark = [*short.MARKS, pytest.mark.split]
 
 
 def test_every_hostile_behaviour_ends_soon_in_little_memory_with_words():
-    command = [sys.executable, "-m", "tests.drills.hostile", "--total", "1.5", "--grace", "20", "--json"]
-    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=390)
-    assert drill.returncode == 0, drill.stdout[:4000] + drill.stderr[-3000:]
-    outcomes = json.loads(drill.stdout.splitlines()[-1])
+    outcomes = short.figures_of("hostile", "--total", "1.5", "--grace", "20")
     groups = Counter(each["group"] for each in outcomes)
     assert groups.keys() >= {"time", "size", "redirects", "encodings", "json", "xml", "pages", "protocol", "token"}
     assert len(outcomes) >= 100

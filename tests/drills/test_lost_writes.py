@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
+from tests.drills import short
 from tests.drills.targets import FATES
-from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(400)]
+pytestmark = [*short.MARKS, pytest.mark.split]
 
 
 @pytest.mark.parametrize("target", ["double", "orders"])
 def test_lost_writes_are_found_or_left_to_a_person_and_never_doubled(target):
-    command = [sys.executable, "-m", "tests.drills.lost_writes", "--target", target, "--seed", "3", "--json"]
-    command += ["--count", str(2 * len(FATES)), "--fine", "1"]
-    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=390)
-    assert drill.returncode == 0, drill.stdout[-2000:] + drill.stderr[-3000:]
-    figures = json.loads(drill.stdout.splitlines()[-1])
+    sizes = ("--count", str(2 * len(FATES)), "--fine", "1")
+    figures = short.figures_of("lost_writes", "--target", target, "--seed", "3", *sizes)
     assert figures["writes"] == 2 * len(FATES)
     assert (figures["doubled"], figures["silently_lost"], figures["wrongly_given_up"]) == (0, 0, 0)
     assert (figures["found_by_look_up"] >= 5) == (target == "double")

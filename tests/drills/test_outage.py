@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 
 from connections.transport.limits.circuit_breaker import OPENING_FAILURES
+from tests.drills import short
 from tests.drills.outage import BURST, MOST_A_MINUTE, Figures, verdict
-from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.split]
+pytestmark = [*short.MARKS, pytest.mark.split]
 
 
-@pytest.mark.timeout(300)
 def test_a_provider_in_trouble_is_left_alone_and_nobody_is_broken_by_it():
-    command = [sys.executable, "-m", "tests.drills.outage", "--short", "--json"]
-    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=290)
-    assert drill.returncode == 0, drill.stdout[-2000:] + drill.stderr[-3000:]
-    figures = json.loads(drill.stdout.splitlines()[-1])
+    figures = short.figures_of("outage", "--short")
     # Each connection may have a call on its way when the last failure that it takes is counted.
     assert OPENING_FAILURES <= figures["calls_before_opening"] <= OPENING_FAILURES + 2 * figures["connections"]
     assert figures["calls_while_open"] <= MOST_A_MINUTE

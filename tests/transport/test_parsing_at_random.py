@@ -9,7 +9,6 @@ import io
 import json
 import os
 import random
-import time
 import zlib
 from collections import Counter
 from decimal import Decimal
@@ -197,7 +196,6 @@ def test_every_json_page_means_the_same_in_every_form(chance, wire):
 @pytest.mark.parametrize("way", ["flip", "cut", "double", "splice"])
 def test_broken_pages_raise_what_is_declared(chance, way):
     wires = [JSON, PENTAMIC["json"], PENTAMIC["xml"]]
-    began = time.monotonic()
     for _ in range(600):
         charset = chance.choice(list(CHARSETS))
         text = Page(chance, charset).records(4)[2] if chance.random() < 0.6 else Tree(chance).written
@@ -222,7 +220,6 @@ def test_broken_pages_raise_what_is_declared(chance, way):
             continue
         parsed.document.decode()
         json.loads(parsed.document)
-    assert time.monotonic() - began < 60
 
 
 class Tree:

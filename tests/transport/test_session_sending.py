@@ -135,13 +135,12 @@ def test_dialling_takes_no_longer_than_either_limit(monkeypatch, connect, total)
     assert 0 < seconds <= 0.3
 
 
-@pytest.mark.parametrize(("read", "total"), [(0.3, 9), (9, 0.3)])
+@pytest.mark.parametrize(("read", "total"), [(0.3, 600), (600, 0.3)])
 def test_waiting_for_an_answer_takes_no_longer_than_either_limit(hostile, hosts, read, total):
+    """The longer one is longer than a test may take."""
     hostile.behave = lambda line: line.stall(8)
-    started = time.monotonic()
     with pytest.raises(NoAnswer, match="timed out") as caught:
-        send(hosts, deadlines=Deadlines(connect=9, read=read, total=9), total=total)
-    assert time.monotonic() - started < 5
+        send(hosts, deadlines=Deadlines(connect=9, read=read, total=600), total=total)
     assert not isinstance(caught.value, NotSent)
 
 

@@ -241,14 +241,13 @@ def test_callers_who_want_a_newer_token_share_one(hostile, uncanny):
     assert len(hostile.asked) == 2
 
 
-def test_a_newer_token_that_is_gone_again_is_asked_for_at_once(hostile, uncanny):
+def test_a_newer_token_that_is_gone_again_is_asked_for_at_once(hostile, uncanny, monkeypatch):
+    monkeypatch.setattr(tokens, "REFRESH_WAIT_SECONDS", 600)  # longer than a test may take
     counting(hostile)
     spent = living(uncanny).generation
     caller(uncanny).renew(newer_than=spent)
     token_store.destroy_pair(uncanny)
-    started = time.monotonic()
     assert revealed(caller(uncanny).renew(newer_than=spent).secret) == "token-3"
-    assert time.monotonic() - started < 2
 
 
 def test_a_claim_is_released_whatever_happens(hostile, uncanny, monkeypatch):

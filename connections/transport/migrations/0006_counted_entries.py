@@ -39,5 +39,5 @@ GROUP BY tenant_id, date_trunc('minute', at), connection_id, provider, environme
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transport", "0003_tallies")]
+    dependencies = [("transport", "0005_tallies")]
     operations = [migrations.RunSQL([COUNT], FORGET), migrations.RunSQL([FILL], "DELETE FROM transport_minutetally")]

@@ -10,7 +10,7 @@ from connections.tenancy.row_security import TableStatements
 class Migration(migrations.Migration):
     dependencies = [
         ("tenancy", "0002_settings"),
-        ("transport", "0002_constraint_names"),
+        ("transport", "0004_trace_id"),
     ]
 
     operations = [

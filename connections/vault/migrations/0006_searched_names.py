@@ -6,5 +6,5 @@ INDEX = "CREATE INDEX vault_connection_name_parts ON vault_connection USING gin 
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vault", "0004_schedules_take_over"), ("tenancy", "0003_searched_names")]
+    dependencies = [("vault", "0005_db_defaults"), ("tenancy", "0003_searched_names")]
     operations = [migrations.RunSQL([INDEX], "DROP INDEX vault_connection_name_parts")]

@@ -14,7 +14,7 @@ INDEXES = {
 
 
 class Migration(migrations.Migration):
-    dependencies = [("transport", "0004_counted_entries")]
+    dependencies = [("transport", "0006_counted_entries")]
     operations = [
         migrations.RunSQL(f"CREATE INDEX {name} ON transport_entry {rest}", f"DROP INDEX {name}")
         for name, rest in INDEXES.items()

@@ -6,9 +6,9 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('incidents', '0001_incidents'),
+        ('incidents', '0002_expiries'),
         ('tenancy', '0003_searched_names'),
-        ('vault', '0005_searched_names'),
+        ('vault', '0006_searched_names'),
     ]
 
     operations = [
