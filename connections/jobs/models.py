@@ -80,6 +80,7 @@ class Job(models.Model):
                 condition=Q(lease_until__isnull=False, ended_at__isnull=True),
             ),
             models.Index(fields=["kind", "subject", "-created_at"], name="jobs_of_subject"),
+            models.Index(fields=["-created_at"], name="jobs_newest_parked", condition=Q(state="parked")),
             models.Index(fields=["ended_at"], name="jobs_ended", condition=Q(ended_at__isnull=False)),
             # Few of many; what is asked of the queue every few seconds counts them.
             models.Index(fields=["queue"], name="jobs_parked", condition=Q(state="parked")),

@@ -76,6 +76,7 @@ class Asker(Protocol):
     """What a probe may do: ask the provider, and look at what we know of the connection."""
 
     company_id: str  # which it belongs to; '' before it is confirmed
+    company_name: str  # as it was called when it was confirmed
     company_confirmed: bool  # a person has said that the company is the one they mean
     company_unproven: bool  # its credential or server was changed, and nothing is read until the company is proved
     auth_method: str  # the name of the grant in use
@@ -88,6 +89,10 @@ class Asker(Protocol):
     @property
     def confirmed(self) -> Mapping[str, str]:
         """The values that a person confirmed last at this checkpoint; empty where nobody has."""
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """The values of the newest finding that proved this checkpoint; empty before the first one."""
 
     @property
     def scope(self) -> str:
@@ -141,6 +146,13 @@ class Attestation:
 Proof = Probe | LogProbe | Inference | Attestation
 
 
+class Tells(StrEnum):
+    """What a checkpoint's finding says of the access, for the statement of what is read and how."""
+
+    USER = "user"  # as whom we sign in
+    RIGHTS = "rights"  # what that user, or the session, may do
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """One item of the checklist. `where` is the menu path in the provider's own words."""
@@ -163,6 +175,9 @@ class Checkpoint:
     confirm: Text = ""  # what a person must confirm once the probe has found it
     meant: Mapping[str, str] = field(default_factory=dict)  # what stands there afterwards: a finding's code to another
     auth_methods: tuple[str, ...] = ()  # only for connections with these grants; () is for all
+    tells: Tells | None = None
+    # Whether somebody without an account may do it by a link: never where the company, a server or a certificate is said.
+    may_hand_off: bool = False
 
     @property
     def opens(self) -> bool:

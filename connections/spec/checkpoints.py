@@ -67,4 +67,5 @@ def told_company(read: Callable[[Asker], proofs.Company], *, needs: str, why: Te
         _("you"),
         needs=(needs,),
         confirm=_("Yes, this is the company we want to connect."),
+        meant={"product-changed": "company-found"},
     )

@@ -13,9 +13,14 @@ from django.utils.translation import gettext_lazy as _
 from connections.spec.uses import Use
 from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
+from connections.transport.departure_models import DeathProof, Departure, LastProbe
+from connections.transport.tally_models import DayTally, MinuteTally
 from connections.vault.fields import SealedField
 from connections.vault.models import Connection
 from connections.vault.querysets import SealedQuerySet
+
+# Django looks for models in this module, and readers for their choices beside them.
+__all__ = ["DayTally", "DeathProof", "Departure", "LastProbe", "MinuteTally"]
 
 
 class Outcome(models.TextChoices):

@@ -19,10 +19,14 @@ from connections.sync.counts import runs_with_counts
 from connections.sync.models import CONCLUDING_TIME, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant, Pin
+from portal.incidents.forecast import Forecast, announced_changes
+from portal.members.mailing import Delivery, deliveries_of
 from portal.members.polling import fingerprint_of
+from portal.onboarding.handoffs import is_fit, newest
 from portal.onboarding.marks import provider_of
-from portal.onboarding.models import Onboarding
+from portal.onboarding.models import Handoff, Onboarding
 from portal.onboarding.progress import ChecklistStep, Progress, progress
+from portal.onboarding.twins import twin_of
 
 SLOW = timedelta(seconds=20)
 
@@ -53,10 +57,18 @@ class ChecklistPage:
     attempt: AuthorizationAttempt | None  # the latest login that came back from the provider
     has_access: bool  # the provider gave us a session once, so that a login's checkpoint can be asked anew
     asked_again_at: datetime | None  # while a check waits because its credential was refused just now
+    handoff: Handoff | None  # the newest of the open checkpoint
+    handoff_delivery: Delivery | None  # what became of its mail
+    twin: Connection | None = None  # another one to the company that waits to be confirmed
 
     @property
     def connection(self) -> Connection:
         return self.progress.connection
+
+    @property
+    def coming(self) -> list[Forecast]:
+        """Steps that the provider has announced: they are none of today's list."""
+        return [] if self.progress.is_withdrawn else announced_changes(self.connection)
 
     @property
     def pending(self) -> list[ChecklistStep]:
@@ -128,6 +140,15 @@ class ChecklistPage:
     def stored(self) -> list[tuple[CredentialField, Credential]]:
         """The secrets of the open checkpoint that are stored."""
         return [(field, self.credentials[field.name]) for field in self.fields if field.name in self.credentials]
+
+    @property
+    def may_hand_off(self) -> bool:
+        """Whether somebody else can be asked to do the open checkpoint, or was."""
+        if self.open_step is None or self.connection.is_disconnected:
+            return False
+        if not is_fit(self.progress.provider, self.open_step.checkpoint):
+            return False
+        return self.handoff is not None or not self.open_step.is_done
 
     @property
     def awaits_pins(self) -> bool:
@@ -207,6 +228,10 @@ class ChecklistPage:
         ]
         if self.latest_run is not None:
             parts.append(f"{self.latest_run.run.id} {self.latest_run.run.state} {self.latest_run.seen}")
+        if self.handoff is not None:
+            parts.append(
+                f"{self.handoff.id} {self.handoff.opened_at} {self.handoff.is_open} {self.handoff.stopped_at}"
+            )
         if self.attempt is not None:
             parts.append(f"{self.attempt.id} {self.attempt.state} {self.is_exchanging}")
         return fingerprint_of(*parts)
@@ -244,7 +269,10 @@ def checklist_page(onboarding: Onboarding, open_slug: str = "") -> ChecklistPage
         )
     else:
         open_step = checklist_progress.current
+    handoff = newest(open_step.mark) if open_step is not None and is_fit(provider, open_step.checkpoint) else None
     return ChecklistPage(
+        handoff=handoff,
+        handoff_delivery=deliveries_of([handoff.id]).get(handoff.id) if handoff is not None else None,
         progress=checklist_progress,
         open_step=open_step,
         credentials={
@@ -263,6 +291,9 @@ def checklist_page(onboarding: Onboarding, open_slug: str = "") -> ChecklistPage
         else None,
         has_access=prefetched.has_access if any(_is_login(step) for step in checklist_progress.steps) else True,
         asked_again_at=prefetched.held_until if any(step.is_pending for step in checklist_progress.steps) else None,
+        twin=twin_of(onboarding.connection, open_step.evidence.values)
+        if open_step and open_step.evidence and open_step.can_confirm
+        else None,
     )
 
 

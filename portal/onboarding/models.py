@@ -10,6 +10,10 @@ from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.transport.models import ActivationRequest
 from connections.vault.models import Connection
+from portal.onboarding.handoff_models import Handoff, HandoffEnd
+
+# Django looks for models in this module, and readers for their choices beside them.
+__all__ = ["Handoff", "HandoffEnd"]
 
 STATES = [
     (MarkState.OPEN.value, _("open")),
@@ -30,6 +34,8 @@ class Onboarding(TenantOwned):
     )
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     completed_at = models.DateTimeField(_("completed at"), null=True)
+    # When the watch last looked at it to the end: it is not asked twice in a night, however often a job is queued.
+    watched_at = models.DateTimeField(_("watched at"), null=True)
 
     class Meta:
         verbose_name = _("onboarding")

@@ -31,7 +31,7 @@ OURS = {"unreadable-answer", "check-gave-up"}  # findings that no provider has t
 
 def complaints(provider: Provider) -> list[str]:
     """Everything that is missing, one sentence each."""
-    parts = (_itself, _ways, _operations, _streams, _faults, _checklist, _said_in_code, _files, _simulator)
+    parts = (_itself, _ways, _operations, _streams, _faults, _checklist, _changes, _said_in_code, _files, _simulator)
     return [f"{provider.slug}: {complaint}" for part in parts for complaint in part(provider)]
 
 
@@ -215,6 +215,20 @@ def _checkpoint(provider: Provider, checkpoint: Checkpoint, slugs: list[str], pl
         for auth_method in checkpoint.auth_methods
         if auth_method not in {g.name for g in provider.grants}
     )
+
+
+def _changes(provider: Provider) -> Iterator[str]:
+    ways = {grant.name for grant in provider.grants}
+    slugs = {checkpoint.slug for checkpoint in provider.checklist}
+    yield from _twice("change", [change.slug for change in provider.changes])
+    for change in provider.changes:
+        for name in _empty(title=change.title, todo=change.todo, otherwise=change.otherwise, source=change.source):
+            yield f"change {change.slug} says no {name}"
+        yield from (
+            f"change {change.slug} concerns {way}, which is no way" for way in change.auth_methods if way not in ways
+        )
+        if change.checkpoint and change.checkpoint not in slugs:
+            yield f"change {change.slug} is made at {change.checkpoint}, which is no checkpoint"
 
 
 def _said_in_code(provider: Provider) -> Iterator[str]:

@@ -33,7 +33,7 @@ SETTLED = {
 ALLOWED = {
     ("jobs", "0004_heartbeats", "Create index jobs_parked on field(s) queue of model job"): "few rows are in it",
     ("jobs", "0006_dispatch_switch", "Raw SQL operation"): "one row of a table that is new",
-    ("transport", "0003_trace_id", "Raw SQL operation"): "adds a column with a default, which rewrites no row",
+    ("transport", "0004_trace_id", "Raw SQL operation"): "adds a column with a default, which rewrites no row",
 }
 # Not null, added later, and without a default: an old release could not have known how to write the rest either.
 WITHOUT_DEFAULT = {"sync.record.change_number": "its release changed the table's key as well"}

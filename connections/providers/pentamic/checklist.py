@@ -57,6 +57,7 @@ CHECKLIST = (
             _("Ask them to tell you the fingerprints of their servers' certificates by telephone or letter."),
         ),
         attest=_("We have asked, and have received everything."),
+        may_hand_off=True,
     ),
     Checkpoint(
         "addresses",
@@ -92,10 +93,11 @@ CHECKLIST = (
         _("Enter client id, secret and scope"),
         _("We sign in and ask for the list of customers."),
         _("They open your company's books at Pentamic, for an hour at a time. The secret is stored sealed."),
-        Probe(proofs.session_opens(customers)),
+        Probe(proofs.session_opens(customers, needed=lambda asker: asker.settings.get("scope", "").split())),
         HERE,
         needs=("certificate",),
         fields=("client_id", "client_secret", "scope"),
+        may_hand_off=True,
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
     ),
     checkpoints.named_company(

@@ -17,6 +17,7 @@ from connections.spec.checklist import (
     Inference,
     MarkState,
     Probe,
+    Tells,
 )
 from connections.spec.envelope import id_of, required_id
 
@@ -31,6 +32,10 @@ SENTENCES = {
     "user-seen": _(
         "The access belongs to the user “%(user)s” (id %(user_id)s). Whether that is a technical user only you can tell."
     ),
+    "user-changed": _(
+        "The access belonged to the user “%(was_user)s” (id %(was_user_id)s), and belongs to “%(user)s” (id %(user_id)s) "
+        "now. Whether that is a technical user only you can tell."
+    ),
     "user-meant": _(
         "The access belongs to the user “%(user)s” (id %(user_id)s), who was confirmed as a technical user."
     ),
@@ -43,9 +48,23 @@ SENTENCES = {
     ),
     "rights-more-meant": _("The user may read what we need, and has further rights that are meant: %(named)s."),
     "person-may-read": _("You may read what we need: %(rights)s. What else you may do, the access may do as well."),
+    # Of releases before, whose finding called it "rights".
     "rights-missing": _("The user lacks rights in Procountor: %(rights)s."),
+    "rights-lacking": _("The user lacks rights in Procountor: %(missing)s."),
+    "rights-lost": _(
+        "The user had these rights in Procountor when we looked before, and has them no longer: %(lost)s. Give them back, "
+        "then check again."
+    ),
     "rights-narrowed": _("The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be."),
     "company-found": _("The access opens the company “%(company)s” (company id %(company_id)s)."),
+    "company-other": _(
+        "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to “%(bound)s” (company id "
+        "%(bound_id)s). Create the key, or sign in, in “%(bound)s”; or connect “%(company)s” as a connection of its own."
+    ),
+    "product-changed": _(
+        "The product variant of “%(company)s” in Procountor was %(was_product)s when we looked before, and is %(product)s "
+        "now. Procountor's API is meant for Financials: ask Procountor whether this one will do, then confirm it."
+    ),
     "company-differs": _(
         "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
         "%(bound_id)s. Create the key, or sign in, in the right company."
@@ -60,9 +79,14 @@ def _session(asker: Asker) -> dict[str, Any]:
 
 
 def company(asker: Asker) -> proofs.Company:
-    """The company that the session is of. Raises BadPage."""
+    """The company that the session is of. Raises BadPage.
+
+    `productVersion` is in the session's description (API reference, sessioninfo); which words it may hold is not told.
+    """
     session = _session(asker)
-    return proofs.Company(required_id(session, "companyId"), str(session.get("name") or "?"))
+    product = session.get("productVersion")
+    name = str(session.get("name") or "?")
+    return proofs.Company(required_id(session, "companyId"), name, product if isinstance(product, str) else "")
 
 
 API_KEY = Probe(proofs.signed_in(company, code="key-accepted"))
@@ -74,6 +98,9 @@ def technical_user(asker: Asker) -> Finding:
     values = {"user": str(session.get("userName") or "?"), "user_id": id_of(session, "userId") or "?"}
     if values["user_id"] == asker.confirmed.get("user_id"):
         return Finding(MarkState.VERIFIED, "user-meant", values)
+    if before := asker.confirmed.get("user_id"):
+        values |= {"was_user": asker.confirmed.get("user", "?"), "was_user_id": before}
+        return Finding(MarkState.UNCONFIRMED, "user-changed", values)
     return Finding(MarkState.UNCONFIRMED, "user-seen", values)
 
 
@@ -85,13 +112,13 @@ def rights(asker: Asker) -> Finding:
     ]
     paths = tuple(dict.fromkeys(path for permission in permissions for path in permission.needs))
     if lacking := missing(tree, paths):
-        return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(lacking)})
+        return proofs.narrower(asker, "rights", lacking, missing="rights-lacking", lost="rights-lost")
     if limits := narrowing(tree):
         return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
     if asker.auth_method == SIGN_IN:
         return Finding(MarkState.VERIFIED, "person-may-read", {"rights": ", ".join(paths)})
     if more := superfluous(tree, paths):
-        return proofs.superfluous(asker, "rights-more", more)
+        return proofs.superfluous(asker, "rights-more", more, rights=", ".join(paths))
     return Finding(MarkState.VERIFIED, "rights-only", {"rights": ", ".join(paths)})
 
 
@@ -106,6 +133,7 @@ CHECKLIST = (
         where=("Management", "Company info", "Usage settings", "Integration settings"),
         how=(_("Set “Allow the usage of invoiceable API clients” to allowed and save."),),
         attest=_("I have allowed the usage of invoiceable API clients."),
+        may_hand_off=True,
     ),
     Checkpoint(
         "technical-user",
@@ -120,7 +148,9 @@ CHECKLIST = (
         needs=("api-key",),
         attest=_("I have created a technical user."),
         confirm=_("Yes, this is a technical user."),
-        meant={"user-seen": "user-meant"},
+        meant={"user-seen": "user-meant", "user-changed": "user-meant"},
+        tells=Tells.USER,
+        may_hand_off=True,
         auth_methods=(M2M,),
     ),
     Checkpoint(
@@ -146,6 +176,8 @@ CHECKLIST = (
         attest=_("I have given the rights."),
         confirm=_("These rights are meant."),
         meant={"rights-more": "rights-more-meant"},
+        tells=Tells.RIGHTS,
+        may_hand_off=True,
         auth_methods=(M2M,),
     ),
     Checkpoint(
@@ -166,6 +198,8 @@ CHECKLIST = (
         avoid=(_("Do not limit the user to own invoices or to certain dimensions: lists would silently be cut."),),
         needs=("api-key",),
         attest=_("I have given the rights."),
+        tells=Tells.RIGHTS,
+        may_hand_off=True,
         auth_methods=(SIGN_IN,),
     ),
     Checkpoint(
@@ -179,6 +213,7 @@ CHECKLIST = (
         how=(_("Set “Allow only M2M login to API” to “In use” for the technical user."),),
         avoid=(_("Never set this for a natural person: it locks that person out of Procountor."),),
         attest=_("I have set “Allow only M2M login to API” to “In use” for the technical user."),
+        may_hand_off=True,
         auth_methods=(M2M,),
     ),
     Checkpoint(
@@ -198,6 +233,7 @@ CHECKLIST = (
         fields=("api_key",),
         connect=(KEY_LOGIN,),
         shows_client_id=True,
+        may_hand_off=True,
         auth_methods=(M2M,),
     ),
     Checkpoint(
@@ -213,6 +249,7 @@ CHECKLIST = (
             _("Internet Explorer and Safari 9 or older are not supported by the login page."),
         ),
         connect=(SIGN_IN,),
+        may_hand_off=True,
         auth_methods=(SIGN_IN,),
     ),
     checkpoints.told_company(

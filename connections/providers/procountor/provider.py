@@ -76,6 +76,7 @@ PROVIDER = Provider(
             redirect_uri=True,
             lifetime=timedelta(seconds=3600),
             refresh_lifetime=timedelta(days=182),
+            most_refresh_tokens=100,
             logout="logout",
         ),
     ),

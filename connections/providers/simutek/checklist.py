@@ -57,6 +57,7 @@ CHECKLIST = (
             _("They send you a client id and a client secret. Ask in the same mail for the address of your API."),
         ),
         attest=_("We have asked, and have received everything."),
+        may_hand_off=True,
     ),
     Checkpoint(
         "access",
@@ -67,6 +68,8 @@ CHECKLIST = (
         HERE,
         fields=("api_url", "client_id", "client_secret"),
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
+        confirm=_("The access may include less than before."),
+        meant={"scope-less": "scope-enough"},
     ),
     Checkpoint(
         "numbering",

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.smartbusiness.faults import FIELD_SENTENCES
 from connections.providers.smartbusiness.streams import STREAMS
 from connections.spec import checkpoints, proofs
-from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, MarkState, Probe
+from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, MarkState, Probe, Tells
 from connections.spec.envelope import BadPage, required_id
 from connections.spec.operations import Arguments
 from connections.spec.proofs import Company
@@ -57,6 +57,7 @@ CHECKLIST = (
         Inference("access", "access-works"),
         ADMIN,
         attest=_("We have a SmartBusiness account whose plan includes the API."),
+        may_hand_off=True,
     ),
     Checkpoint(
         "access",
@@ -68,6 +69,7 @@ CHECKLIST = (
         how=(_("Press Connect, sign in at SmartBusiness, look at what is asked for, and allow it."),),
         avoid=(_("Do not sign in with the account of another company."),),
         connect=(CONSENT,),
+        may_hand_off=True,
         auth_methods=(CONSENT,),
     ),
     Checkpoint(
@@ -87,6 +89,7 @@ CHECKLIST = (
         ),
         avoid=(_("Do not use a client that another program uses already."),),
         attest=_("I have registered a client."),
+        may_hand_off=True,
         auth_methods=(OWN_CLIENT,),
     ),
     Checkpoint(
@@ -99,6 +102,7 @@ CHECKLIST = (
         where=("Home", "Users", "API V2"),
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
         fields=("client_id", "client_secret"),
+        may_hand_off=True,
         auth_methods=(OWN_CLIENT,),
     ),
     Checkpoint(
@@ -112,6 +116,7 @@ CHECKLIST = (
         needs=("access",),
         confirm=_("The access may include this."),
         meant={"scope-more": "scope-more-meant"},
+        tells=Tells.RIGHTS,
     ),
     checkpoints.told_company(profile, needs="access"),
     checkpoints.first_sync("company", "scopes"),

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0006_records_for_people'),
+        ('sync', '0007_erasure'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transport', '0002_constraint_names'),
+        ('transport', '0003_departure'),
     ]
 
     operations = [
