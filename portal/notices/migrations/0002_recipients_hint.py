@@ -27,6 +27,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='outgoingmail',
-            constraint=TableStatements(name='notices_mail_rights', statements=['GRANT INSERT, SELECT (id, about, state, tries, recipients_hint, created_at, sent_at) ON "{table}" TO portal_web', 'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO portal_worker', 'GRANT INSERT, SELECT (id, about, state, tries, trouble, recipients_hint, created_at, sent_at) ON "{table}" TO portal_staff'], undo=['REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff']),
+            constraint=TableStatements(name='notices_mail_rights', statements=['GRANT INSERT, SELECT (id, about, state, tries, created_at, sent_at) ON "{table}" TO portal_web', 'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO portal_worker', 'GRANT INSERT, SELECT (id, about, state, tries, trouble, recipients_hint, created_at, sent_at) ON "{table}" TO portal_staff'], undo=['REVOKE ALL ON "{table}" FROM portal_web, portal_worker, portal_staff']),
         ),
     ]
