@@ -12,6 +12,9 @@ from uuid import UUID
 from connections.spec.operations import Arguments
 from connections.spec.text import Text
 
+TOKEN = "token"  # noqa: S105  (a token request, as `Checkpoint.asks` names it)
+CERTIFICATES = "certificates"  # a look at what the servers show, before anything is sent
+
 
 class MarkState(StrEnum):
     """The state of one checkpoint of one connection. The three that pass are three different things.
@@ -163,6 +166,9 @@ class Checkpoint:
     confirm: Text = ""  # what a person must confirm once the probe has found it
     meant: Mapping[str, str] = field(default_factory=dict)  # what stands there afterwards: a finding's code to another
     auth_methods: tuple[str, ...] = ()  # only for connections with these grants; () is for all
+    # For our staff: the operations that its probe may ask, TOKEN and CERTIFICATES among them, and how it could be wrong.
+    asks: tuple[str, ...] = ()
+    false_answer: str = ""
 
     @property
     def opens(self) -> bool:

@@ -211,10 +211,15 @@ def scope(*needed: str, unsaid: Callable[[Asker], Finding]) -> Callable[[Asker],
     return probe
 
 
-def superfluous(asker: Asker, code: str, more: Sequence[str]) -> Finding:
-    """More than we need: for a person to take away or to confirm. `<code>-meant` stands there afterwards."""
+def superfluous(
+    asker: Asker, code: str, more: Sequence[str], in_words: Callable[[Sequence[str]], str] = ", ".join
+) -> Finding:
+    """More than we need: for a person to take away or to confirm. `<code>-meant` stands there afterwards.
+
+    `in_words` writes the names for people.
+    """
     rest = f" (+{len(more) - NAMED_AT_MOST})" if len(more) > NAMED_AT_MOST else ""
-    values = {"more": ", ".join(more), "named": ", ".join(more[:NAMED_AT_MOST]) + rest}
+    values = {"more": ", ".join(more), "named": in_words(more[:NAMED_AT_MOST]) + rest}
     if set(more) <= set(asker.confirmed.get("more", "").split(", ")):
         return Finding(MarkState.VERIFIED, f"{code}-meant", values)
     return Finding(MarkState.UNCONFIRMED, code, values)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
@@ -104,6 +107,24 @@ _BY_ERROR = {CutList: LIST_CUT, ShortList: LIST_SHORT, MovingList: LIST_MOVES, E
 def of_page(error: BadPage) -> Fault:
     """What it means that this page could not be read."""
     return _BY_ERROR.get(type(error), PAGE_UNREADABLE)
+
+
+def customer_sentence(*, provider: str, fault: Fault, values: Mapping[str, Any]) -> str:
+    """What the customer reads of a fault, with the name of what was refused where `values` tell it: `streams` by their
+    names, blanks between, or the `operation` that was sent.
+    """
+    thing = _thing(provider, values) if fault.names else ""
+    return str(fault.names) % {"thing": thing} if thing else str(fault.customer_message)
+
+
+def _thing(slug: str, values: Mapping[str, Any]) -> str:
+    provider = registry.find(slug)
+    if provider is None:
+        return ""
+    streams, operation = str(values.get("streams", "")).split(), values.get("operation", "")
+    read = [each.label for each in provider.streams if each.name in streams or each.operation == operation]
+    asked = [each.label for each in provider.operations if each.name == operation]
+    return ", ".join(map(str, read or asked))
 
 
 def resolve_fault(*, provider: str, code: str) -> Fault | None:

@@ -187,4 +187,4 @@ def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
         if code in ours:
             return str(ours[code])
     fault = faults.resolve_fault(provider=provider.slug, code=code)
-    return str(fault.customer_message) if fault is not None else code
+    return faults.customer_sentence(provider=provider.slug, fault=fault, values=values) if fault is not None else code

@@ -20,6 +20,7 @@ from portal.support import (  # noqa: F401  (importing registers)
     runs,
     tenants,
 )
+from portal.support.proofs import registry_of_proofs
 from portal.support.views import search
 
 
@@ -33,3 +34,4 @@ class TakesPages(Protocol):
 
 # The default site is the portal's own (portal/operations/admin_config.py); it takes pages that belong to no model.
 cast(TakesPages, admin.site).attach("search/", search, "search", ("q",))
+cast(TakesPages, admin.site).attach("proofs/", registry_of_proofs, "proofs")

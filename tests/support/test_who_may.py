@@ -46,6 +46,7 @@ BUTTONS = {
 BROUGHT = {
     "index": 200,
     "search": 200,
+    "proofs": 200,
     "login": 302,
     "logout": 302,
     "password_change": 302,

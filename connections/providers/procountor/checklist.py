@@ -6,10 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.providers.procountor.rights import missing, narrowing, superfluous, tree_of
+from connections.providers.procountor.rights import in_words, missing, narrowing, superfluous, tree_of
 from connections.providers.procountor.streams import STREAMS
 from connections.spec import checkpoints, proofs
 from connections.spec.checklist import (
+    TOKEN,
     Asker,
     Attestation,
     Checkpoint,
@@ -43,8 +44,13 @@ SENTENCES = {
     ),
     "rights-more-meant": _("The user may read what we need, and has further rights that are meant: %(named)s."),
     "person-may-read": _("You may read what we need: %(rights)s. What else you may do, the access may do as well."),
-    "rights-missing": _("The user lacks rights in Procountor: %(rights)s."),
-    "rights-narrowed": _("The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be."),
+    "rights-missing": _(
+        "The user lacks rights in Procountor: %(rights)s. Give viewing rights to them, then check again."
+    ),
+    "rights-narrowed": _(
+        "The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be. Take the limitation away, "
+        "then check again."
+    ),
     "company-found": _("The access opens the company “%(company)s” (company id %(company_id)s)."),
     "company-differs": _(
         "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
@@ -65,6 +71,8 @@ def company(asker: Asker) -> proofs.Company:
     return proofs.Company(required_id(session, "companyId"), str(session.get("name") or "?"))
 
 
+RIGHTS_FALSE = "The tree tells rights, not records: a limitation that we do not know of would cut lists all the same."
+SESSION_FALSE = "A session says nothing of what the user may read: that is the checkpoint “rights”."
 API_KEY = Probe(proofs.signed_in(company, code="key-accepted"))
 
 
@@ -85,14 +93,14 @@ def rights(asker: Asker) -> Finding:
     ]
     paths = tuple(dict.fromkeys(path for permission in permissions for path in permission.needs))
     if lacking := missing(tree, paths):
-        return Finding(MarkState.FAILING, "rights-missing", {"rights": ", ".join(lacking)})
+        return Finding(MarkState.FAILING, "rights-missing", {"rights": in_words(lacking)})
     if limits := narrowing(tree):
-        return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
+        return Finding(MarkState.FAILING, "rights-narrowed", {"limits": in_words(limits)})
     if asker.auth_method == SIGN_IN:
-        return Finding(MarkState.VERIFIED, "person-may-read", {"rights": ", ".join(paths)})
+        return Finding(MarkState.VERIFIED, "person-may-read", {"rights": in_words(paths)})
     if more := superfluous(tree, paths):
-        return proofs.superfluous(asker, "rights-more", more)
-    return Finding(MarkState.VERIFIED, "rights-only", {"rights": ", ".join(paths)})
+        return proofs.superfluous(asker, "rights-more", more, in_words=in_words)
+    return Finding(MarkState.VERIFIED, "rights-only", {"rights": in_words(paths)})
 
 
 CHECKLIST = (
@@ -106,6 +114,7 @@ CHECKLIST = (
         where=("Management", "Company info", "Usage settings", "Integration settings"),
         how=(_("Set “Allow the usage of invoiceable API clients” to allowed and save."),),
         attest=_("I have allowed the usage of invoiceable API clients."),
+        false_answer="The setting may be judged only when a token is asked for: an hour may pass until it is seen.",
     ),
     Checkpoint(
         "technical-user",
@@ -122,6 +131,8 @@ CHECKLIST = (
         confirm=_("Yes, this is a technical user."),
         meant={"user-seen": "user-meant"},
         auth_methods=(M2M,),
+        asks=("session",),
+        false_answer="Nothing tells a technical user from a natural person: a person says which it is.",
     ),
     Checkpoint(
         "rights",
@@ -147,6 +158,8 @@ CHECKLIST = (
         confirm=_("These rights are meant."),
         meant={"rights-more": "rights-more-meant"},
         auth_methods=(M2M,),
+        asks=("rights",),
+        false_answer=RIGHTS_FALSE,
     ),
     Checkpoint(
         "rights",
@@ -167,6 +180,8 @@ CHECKLIST = (
         needs=("api-key",),
         attest=_("I have given the rights."),
         auth_methods=(SIGN_IN,),
+        asks=("rights",),
+        false_answer=RIGHTS_FALSE,
     ),
     Checkpoint(
         "m2m-only",
@@ -180,6 +195,7 @@ CHECKLIST = (
         avoid=(_("Never set this for a natural person: it locks that person out of Procountor."),),
         attest=_("I have set “Allow only M2M login to API” to “In use” for the technical user."),
         auth_methods=(M2M,),
+        false_answer="A person's word: Procountor's answers do not tell the setting in a way that its document explains.",
     ),
     Checkpoint(
         "api-key",
@@ -199,6 +215,8 @@ CHECKLIST = (
         connect=(KEY_LOGIN,),
         shows_client_id=True,
         auth_methods=(M2M,),
+        asks=(TOKEN, "session"),
+        false_answer=SESSION_FALSE,
     ),
     Checkpoint(
         "api-key",
@@ -214,10 +232,13 @@ CHECKLIST = (
         ),
         connect=(SIGN_IN,),
         auth_methods=(SIGN_IN,),
+        asks=(TOKEN, "session"),
+        false_answer=SESSION_FALSE,
     ),
     checkpoints.told_company(
         company,
         needs="api-key",
+        asks="session",
         why=_(
             "A key opens one company. We make sure that no other company's books end up here, now and when you reconnect."
         ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 from connections.spec.streams import BadPage
@@ -25,6 +27,21 @@ def level_at(tree: Any, path: str) -> Any:
     for step in path.split("."):
         tree = tree.get(step) if isinstance(tree, dict) else None
     return tree
+
+
+def right_in_words(path: str) -> str:
+    """Procountor's own name of a right as words: `sales.customerRegister` is the Customer register (Sales)."""
+    section, _dot, name = path.partition(".")
+    return f"{_words(name)} ({_words(section)})"
+
+
+def in_words(paths: Iterable[str]) -> str:
+    """Several of them, for a sentence."""
+    return ", ".join(map(right_in_words, paths))
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
 
 
 def missing(tree: Any, needs: tuple[str, ...]) -> list[str]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.simutek.streams import PAGES
 from connections.spec import checkpoints, proofs
 from connections.spec.checklist import (
+    TOKEN,
     Asker,
     Attestation,
     Checkpoint,
@@ -57,6 +58,7 @@ CHECKLIST = (
             _("They send you a client id and a client secret. Ask in the same mail for the address of your API."),
         ),
         attest=_("We have asked, and have received everything."),
+        false_answer="The credentials of somebody else's access open it as well as our own.",
     ),
     Checkpoint(
         "access",
@@ -67,6 +69,8 @@ CHECKLIST = (
         HERE,
         fields=("api_url", "client_id", "client_secret"),
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
+        asks=(TOKEN, "customers.list"),
+        false_answer="A search that finds no customer opens as well; another printing house's address with its client, too.",
     ),
     Checkpoint(
         "numbering",
@@ -76,6 +80,7 @@ CHECKLIST = (
         Attestation("numbers-ours"),
         _("whoever keeps your customer register"),
         attest=_("Customers that come from here get a number of ours."),
+        false_answer="A person's word: GKS4 tells nobody how customers are numbered.",
     ),
     checkpoints.named_company(
         line=_("GKS4 does not tell whose it is. Say it, and look whether you know the customers."),
