@@ -43,7 +43,8 @@ SENTENCES: Mapping[str, Text] = {
     "signed-in": _("We were given a session."),
     "company-found": _("This opens the company “%(company)s” (%(company_id)s)."),
     "company-differs": _(
-        "This opens “%(company)s” (%(company_id)s), but the connection belongs to %(bound_id)s. Sign in to the right company."
+        "This opens “%(company)s” (%(company_id)s), but the connection belongs to %(bound_id)s. Give us access to the right "
+        "company."
     ),
     "books-seen": _("We see these customers there: %(names)s. You call the company “%(company)s”."),
     "books-empty": _("There are no customers there yet. You call the company “%(company)s”."),
@@ -56,7 +57,8 @@ SENTENCES: Mapping[str, Text] = {
         "“%(company)s”. There are no customers there yet."
     ),
     "books-differ": _(
-        "None of the customers we know of “%(company)s” is there any more. It looks like another company; bound: %(bound_id)s."
+        "None of the customers we know of “%(company)s” is there any more, so these look like another company's books. Give "
+        "us access to the right ones."
     ),
     "scope-enough": _("The access includes what we need: %(scope)s."),
     "scope-unsaid": _("We were given a session. The provider does not say what it includes."),
@@ -64,7 +66,7 @@ SENTENCES: Mapping[str, Text] = {
         "The access includes more than we need: %(named)s. Take it away there, or confirm that it is meant."
     ),
     "scope-more-meant": _("The access includes what we need, and more that is meant: %(named)s."),
-    "scope-missing": _("The access lacks: %(missing)s."),
+    "scope-missing": _("The access lacks the scopes %(missing)s. Give them at the provider, then check again."),
 }
 
 
@@ -152,7 +154,8 @@ def _differs(asker: Asker, opened: Company) -> Finding | None:
     """The finding where the session opens another company than the connection is bound to, else None."""
     if not asker.company_id or asker.company_id == opened.id:
         return None
-    values = {"company": opened.name, "company_id": opened.id, "bound_id": asker.company_id}
+    bound = f"“{asker.company_name}” ({asker.company_id})" if asker.company_name else asker.company_id
+    values = {"company": opened.name, "company_id": opened.id, "bound_id": bound}
     return Finding(MarkState.FAILING, "company-differs", values)
 
 

@@ -123,8 +123,7 @@ def _thing(slug: str, values: Mapping[str, Any]) -> str:
         return ""
     streams, operation = str(values.get("streams", "")).split(), values.get("operation", "")
     read = [each.label for each in provider.streams if each.name in streams or each.operation == operation]
-    asked = [each.label for each in provider.operations if each.name == operation]
-    return ", ".join(map(str, read or asked))
+    return ", ".join(map(str, read))
 
 
 def resolve_fault(*, provider: str, code: str) -> Fault | None:

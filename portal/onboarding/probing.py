@@ -65,7 +65,7 @@ class ConnectionAsker:
     def __init__(self, connection: Connection, checkpoint: str) -> None:
         self.connection, self.checkpoint = connection, checkpoint
         self.client = Client(connection=connection, checkpoint=checkpoint)
-        self.company_id = connection.company_id
+        self.company_id, self.company_name = connection.company_id, connection.company_name
         self.company_confirmed = connection.state != ConnectionState.SETUP
         self.company_unproven = connection.fault in faults.COMPANY_FAULTS
         self.held_since = connection.fault_at
@@ -301,7 +301,8 @@ def _refused(
                 return None
         passes = isinstance(failed, Unavailable) and failed.fault.responsible is not Responsible.CUSTOMER
         passes = passes and failed.fault.code not in TELLING
-        record(mark=mark, result=replace(unchanged_result, code=NO_WORD) if passes else unchanged_result)
+        no_word = replace(unchanged_result, code=NO_WORD, values={"cause": failed.fault.code})
+        record(mark=mark, result=no_word if passes else unchanged_result)
     return None
 
 

@@ -73,6 +73,8 @@ class Simulated:
 class Customer:
     """One tenant and its connection to one provider in the sandbox, in one way."""
 
+    order: Mapping[str, Any] = {}  # what is asked for at the provider, beside what is made there anyway
+
     def __init__(
         self, auth_method: AuthMethod, tenant: Any, simulator: Simulated, work_off: Callable[..., int]
     ) -> None:
@@ -117,7 +119,7 @@ class Customer:
 
     def set_up(self) -> None:
         """In the provider's pages: whatever must be there before anybody can connect."""
-        self.made: dict[str, Any] = self.simulator.control("setup", {})
+        self.made: dict[str, Any] = self.simulator.control("setup", dict(self.order))
         self.given: dict[str, str] = self._given()
         self.secrets |= {value for name, value in self.given.items() if self.provider.field(name).secret}
         for stream in self.provider.streams:

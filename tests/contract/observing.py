@@ -24,14 +24,15 @@ from connections.spec.faults import Responsible
 from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.transport.models import Breaker
+from connections.vault.models import Grant
 from connections.vault.services import ActionRefused
 from portal.onboarding import marks
 from portal.onboarding.models import Evidence, Mark
 from portal.onboarding.progress import sentence
-from tests.contract.conditions import Condition
+from tests.contract.conditions import Condition, setup_of
 from tests.contract.customers import FEW, Customer
 
-ROUNDS = 6  # of a minute, until whatever was put off has been asked again
+ROUNDS = 4  # of a minute, until whatever was put off has been asked again
 FINDING = re.compile(r'<div class="finding[^>]*>(.*?)(?:<div class="evidence">|</div>)', re.DOTALL)
 
 
@@ -87,6 +88,7 @@ class Observer:
     def __init__(self, customer: Customer, browser: Any) -> None:
         self.customer, self._browser = customer, browser
         self.is_live = False
+        customer.order = setup_of(customer.auth_method.slug)
         customer.set_up()
         for stream in customer.provider.streams:
             if stream.each is None:
@@ -98,6 +100,10 @@ class Observer:
         states = self.customer.walk(is_set_up=True)
         assert all(MarkState(state).passes for state in states.values()), states
         self.is_live = True
+        # A consent is not asked about anew for a minute.
+        Grant.objects.filter(connection=self.customer.connection).update(
+            issued_at=F("issued_at") - timedelta(minutes=9)
+        )
         self.customer.simulator.control("keep", {})
 
     def observe(self, condition: Condition) -> Observation:
@@ -111,12 +117,14 @@ class Observer:
         with self._taken_back(lasts=condition.lasts):
             since, before = timezone.now(), self._states()
             condition.plant(self.customer)
-            if condition.is_before:
+            if condition.is_login:
+                self._settle()
+            elif condition.is_before:
                 self._walk_on()
             else:
                 self._check_all()
             noticed_by = "check"
-            if self.is_live and not self._reopened(before):
+            if self.is_live and not self._reopened(before) and not self._trouble(since)[0]:
                 noticed_by = "sync"
                 if not self._sync():
                     self._check_all()
@@ -143,11 +151,11 @@ class Observer:
 
     def _check_all(self) -> None:
         """Every checkpoint that can be asked, in the order of the list."""
-        for checkpoint in self._checkpoints:
-            if isinstance(checkpoint.proof, Probe):
-                with self.customer.here():
+        with self.customer.here():
+            for checkpoint in self._checkpoints:
+                if isinstance(checkpoint.proof, Probe):
                     marks.ask_check(mark=self.customer.mark(checkpoint))
-                self._settle()
+        self._settle()
 
     def _walk_on(self) -> None:
         """As a person would who does not know of the condition, as far as it goes."""
@@ -210,9 +218,12 @@ class Observer:
             if evidence is not None and not code:
                 code, values, at = evidence.code, evidence.values, slug
         if not code:
-            code, values, at = self._trouble(since, newest)
+            code, values, at = self._trouble(since)
         if not code:
             noticed_by = ""
+        said = sentence(self.customer.provider, code, values) if code else ""
+        # What could not be answered at the moment says why.
+        code = values.get("cause", code)
         fault = faults.resolve_fault(provider=self.customer.auth_method.slug, code=code)
         return Observation(
             auth_method=str(self.customer.auth_method),
@@ -221,7 +232,7 @@ class Observer:
             green=tuple(slug for slug, state in now.items() if state.passes),
             code=code,
             responsible=fault.responsible.value if fault else Responsible.CUSTOMER.value if reopened else "",
-            sentence=sentence(self.customer.provider, code, values) if code else "",
+            sentence=said,
             page=self._page(at) if at else "",
             noticed_by=noticed_by,
         )
@@ -230,7 +241,7 @@ class Observer:
         rows = Evidence.objects.filter(mark__onboarding=self.customer.onboarding, mark__checkpoint=slug)
         return rows.order_by("at", "id").last()
 
-    def _trouble(self, since: Any, newest: Mapping[str, Evidence | None]) -> tuple[str, dict[str, str], str]:
+    def _trouble(self, since: Any) -> tuple[str, dict[str, str], str]:
         """Of trouble that reopens nothing: what a run says of it, else what the first check says that was not answered."""
         run = SyncRun.objects.filter(connection=self.customer.connection, queued_at__gte=since).last()
         if run is not None and run.state != RunState.SUCCEEDED:
@@ -238,7 +249,8 @@ class Observer:
             stream = rows.values_list("fault", "stream").first()
             if run.fault or stream:
                 return (run.fault or stream[0], {"streams": stream[1]} if stream else {}, "")  # type: ignore[index]
-        for slug, evidence in newest.items():
+        for slug in (each.slug for each in self._checkpoints):
+            evidence = self._newest(slug)
             if evidence is not None and evidence.at >= since and self._is_trouble(evidence):
                 return evidence.code, evidence.values, slug
         return "", {}, ""

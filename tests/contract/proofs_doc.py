@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.contract.conditions import SWITCH
+
 if TYPE_CHECKING:
     from tests.contract.observing import Observation
 
@@ -28,7 +30,6 @@ that a customer reads of them. The first part is written from the declarations i
 planting each condition on a connection of its own (`python -m pytest tests/contract/truth_table.py`, some minutes). A test
 fails when the document no longer says what is declared.
 """
-SWITCH = "switch: "  # with which the titles of conditions begin that are a switch's position
 OBSERVED = "## What was observed\n"
 HEADINGS = ("Condition", "When", "Reopened", "Told as", "Mended by", "Noticed by", "Verdict")
 NO_CHECKPOINT = "none"
@@ -77,7 +78,7 @@ def registry() -> str:
 def section(way: str, observations: Sequence[Observation]) -> str:
     """What was observed of one way: a table, the switches that change nothing, and the sentences."""
     quiet = [each for each in observations if each.condition.is_switch and not each.code and not each.complaints]
-    parts = [f"### `{way}`\n", _table(HEADINGS, [_cells(each) for each in observations if each not in quiet])]
+    parts = [f"### {way}\n", _table(HEADINGS, [_cells(each) for each in observations if each not in quiet])]
     parts.append(f"Switches of the simulator, planted one after the other; nothing reopened ({len(quiet)}):\n")
     parts.append("".join(f"- {_inline(each.condition.title)}\n" for each in quiet))
     parts.append("What the customer reads:\n")
@@ -133,7 +134,7 @@ def _sentences(observations: Sequence[Observation]) -> Iterator[str]:
         if not each.sentence or each.sentence in seen:
             continue
         seen.add(each.sentence)
-        beside = re.sub(r"Failing since \S+( \S+){0,4}? UTC ?\.? ?", "", each.page.replace(each.sentence, "")).strip()
+        beside = re.sub(r"Failing since [^.]*\. ?", "", each.page.replace(each.sentence, "")).strip()
         yield f"- `{each.code}`, {_inline(each.condition.title)}: “{_inline(each.sentence)}”" + (
             f" The page adds: “{_inline(beside)}”\n" if beside else "\n"
         )
@@ -166,8 +167,8 @@ def sentences(document: str) -> list[tuple[str, str, str]]:
 
 def _sections(document: str) -> dict[str, str]:
     """What was observed, by way."""
-    parts = document.partition(OBSERVED)[2].split("\n### `")[1:]
-    return {part.partition("`")[0]: f"### `{part}" for part in parts}
+    parts = document.partition(OBSERVED)[2].split("\n### ")[1:]
+    return {part.partition("\n")[0]: f"### {part}" for part in parts}
 
 
 def _inline(text: str) -> str:

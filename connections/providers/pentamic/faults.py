@@ -29,7 +29,10 @@ CLIENT_REFUSED = Fault(
 SCOPE_REFUSED = Fault(
     "scope-refused",
     Responsible.CUSTOMER,
-    _("Pentamic does not allow the scope. Enter it exactly as their administrator sent it."),
+    _(
+        "Pentamic does not allow the client the scope that was entered. Enter it exactly as their administrator sent it, or "
+        "ask them whether it was taken away."
+    ),
     "invalid_scope: wrong, or not allowed for this client.",
     "access",
 )

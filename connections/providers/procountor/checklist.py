@@ -53,8 +53,8 @@ SENTENCES = {
     ),
     "company-found": _("The access opens the company “%(company)s” (company id %(company_id)s)."),
     "company-differs": _(
-        "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
-        "%(bound_id)s. Create the key, or sign in, in the right company."
+        "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to %(bound_id)s. Create the "
+        "key, or sign in, in the right company."
     ),
 }
 

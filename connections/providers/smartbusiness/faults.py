@@ -86,7 +86,9 @@ PERMISSION_MISSING = Fault(
 PLAN_LACKS = Fault(
     "plan-lacks-feature",
     Responsible.CUSTOMER,
-    _("Your SmartBusiness plan lacks something that we read. Ask SmartBusiness for a plan that includes it."),
+    _(
+        "Your SmartBusiness plan does not include the API, or something that we read. Ask SmartBusiness for a plan that does."
+    ),
     "403 code 4000: the plan lacks the feature (meta.feature, meta.plans).",
     "account",
     names=_("Your SmartBusiness plan does not include “%(thing)s”. Ask SmartBusiness for a plan that does."),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from connections.sandbox.kit.switches import Choice, Switch
 from connections.spec.faults import Responsible
 from tests.contract.auth_methods import AuthMethod, simulators
 from tests.contract.expectations import BREAKS
@@ -39,6 +40,7 @@ class Condition:
     grants: tuple[str, ...] = ()  # only of connections with these; () is for all
     is_before: bool = False  # it is there before anything has worked
     is_short: bool = False  # part of the short form
+    is_login: bool = False  # it is a login that comes to nothing, and nobody goes on after it
     lasts: bool = False  # cannot be taken back: records or certificates are changed
 
     @property
@@ -49,27 +51,50 @@ class Condition:
         return not self.grants or auth_method.grant in self.grants
 
 
+def setup_of(slug: str) -> Mapping[str, Any]:
+    """What is asked for at the provider before a walk: {} is what its simulator makes by itself."""
+    order: Mapping[str, Any] = getattr(importlib.import_module(f"tests.contract.conditions.{slug}"), "SETUP", {})
+    return order
+
+
 def switched(auth_method: AuthMethod) -> list[Condition]:
-    """Every position of every switch of the simulator but the ones it stands on: nothing may reopen for any of them."""
-    breaks: Mapping[tuple[str, str], str] = BREAKS.get(str(auth_method), {})
-    return [
-        Condition(
-            f"{SWITCH}{switch.title} - {choice.meaning}",
-            lambda customer, name=switch.name, value=choice.value: customer.simulator.control(  # type: ignore[misc]
-                "switches", {name: value}
-            ),
-            codes=READ_AS.get((auth_method.slug, switch.name, choice.value), OFTEN_READ_AS)
-            if (switch.name, choice.value) in breaks
-            else (),
-        )
-        for switch in simulators()[auth_method.slug].switches
-        for choice in switch.choices
-        if choice.value != switch.default
-    ]
+    """Every position of every switch of the simulator but the ones it stands on: nothing may reopen for any of them.
+
+    Those that break something are planted one by one; of the others, all first ones together, all second ones, and so on.
+    """
+    slug, breaks = auth_method.slug, BREAKS.get(str(auth_method), {})
+    alone, together = [], list[dict[Switch, Choice]]()
+    for switch in simulators()[slug].switches:
+        others = [choice for choice in switch.choices if choice.value != switch.default]
+        quiet = [choice for choice in others if (switch.name, choice.value) not in breaks]
+        alone += [
+            _switch({switch: choice}, READ_AS.get((slug, switch.name, choice.value), OFTEN_READ_AS))
+            for choice in others
+            if choice not in quiet
+        ]
+        for number, choice in enumerate(quiet):
+            if number == len(together):
+                together.append({})
+            together[number][switch] = choice
+    return [*alone, *(_switch(positions) for positions in together)]
 
 
-OFTEN_READ_AS = ("provider-trouble", "maintenance", "redirected", "unreadable", "no-word-now", "unreadable-answer")
-READ_AS = {("simutek", "list_path", "customers"): ("list-moved",)}
+def _switch(positions: Mapping[Switch, Choice], codes: tuple[str, ...] = ()) -> Condition:
+    changes = {switch.name: choice.value for switch, choice in positions.items()}
+    return Condition(
+        SWITCH + "; ".join(f"{switch.title} - {choice.meaning}" for switch, choice in positions.items()),
+        lambda customer: customer.simulator.control("switches", changes),
+        codes=codes,
+    )
+
+
+OFTEN_READ_AS = ("provider-trouble", "maintenance", "redirected", "unreadable", "unreadable-answer")
+READ_AS = {
+    ("simutek", "list_path", "customers"): ("list-moved",),
+    # These break a login: a connection that stands does not notice.
+    ("hesabit", "unknown_parameters", "refused"): (),
+    ("smartbusiness", "pkce", "refused"): (),
+}
 
 
 def conditions(auth_method: AuthMethod) -> list[Condition]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 HOUR = 3600
 ALWAYS = {"times": None}
-PASSES = ("no-word-now", "no-answer", "provider-in-trouble", "provider-trouble", "maintenance")
+DOWN = ("provider-in-trouble", "provider-trouble", "maintenance")
+SILENT = ("no-answer", "provider-in-trouble")
 
 
 def slow(customer: Customer) -> None:
@@ -55,24 +56,24 @@ def status(title: str, number: int, *codes: str, body: str = "{}", **also: objec
 
 
 CONDITIONS = (
-    replace(status("every answer is 503", 503, *PASSES), is_short=True),
+    replace(status("every answer is 503", 503, *DOWN), is_short=True),
     status(
-        "every answer is 500 with a page for people", 500, *PASSES, body="<html>Error</html>", content_type="text/html"
+        "every answer is 500 with a page for people", 500, *DOWN, body="<html>Error</html>", content_type="text/html"
     ),
-    status("every answer is 429", 429, "too-many-requests", "no-word-now", "quota"),
+    status("every answer is 429", 429, "too-many-requests", "quota"),
     Condition(
         "every connection is cut before an answer",
         lambda customer: customer.simulator.faults({"cut": "before", **ALWAYS}),
-        codes=PASSES,
+        codes=SILENT,
         responsible=NOBODY,
     ),
     Condition(
         "every answer is cut in the middle",
         lambda customer: customer.simulator.faults({"cut": "middle", **ALWAYS}),
-        codes=PASSES,
+        codes=SILENT,
         responsible=NOBODY,
     ),
-    Condition("every answer is later than we wait", slow, codes=PASSES, responsible=NOBODY),
+    Condition("every answer is later than we wait", slow, codes=SILENT, responsible=NOBODY),
     Condition(
         "every answer is 200 with a page for people",
         lambda customer: customer.simulator.faults(

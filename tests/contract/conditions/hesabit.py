@@ -61,7 +61,7 @@ CONDITIONS = (
     Condition(
         "the day's requests are used up",
         lambda customer: customer.simulator.control("budget", {"limit": 0}),
-        codes=("too-many-requests", "no-word-now"),
+        codes=("too-many-requests",),
         responsible=NOBODY,
         is_short=True,
     ),
@@ -78,5 +78,6 @@ CONDITIONS = (
         codes=("access_denied",),
         thing="declined",
         is_before=True,
+        is_login=True,
     ),
 )

@@ -61,7 +61,7 @@ CONDITIONS = (
     ),
     Condition(
         "the scope was taken away from the client",
-        lambda customer: client(customer, scopes=["other-api"]),
+        lambda customer: client(customer, scopes=["pa-reports"]),
         ("access",),
         ("scope-refused",),
         CUSTOMER,
@@ -86,7 +86,7 @@ CONDITIONS = (
     ),
     Condition(
         "the customers are refused with 403 without a word",
-        lambda customer: customer.simulator.faults({"path": "/api/customers", "status": 403, "body": "", **ALWAYS}),
+        lambda customer: customer.simulator.faults({"path": "/customers", "status": 403, "body": "", **ALWAYS}),
         ("access",),
         ("right-missing",),
         CUSTOMER,
@@ -94,7 +94,7 @@ CONDITIONS = (
     ),
     Condition(
         "the API's address is another service",
-        lambda customer: customer.simulator.faults({"path": "/api/customers", "status": 404, "body": "", **ALWAYS}),
+        lambda customer: customer.simulator.faults({"path": "/customers", "status": 404, "body": "", **ALWAYS}),
         ("addresses",),
         ("not-found",),
         CUSTOMER,
@@ -141,7 +141,7 @@ CONDITIONS = (
     ),
     Condition(
         "the certificate of the server that signs us in was renewed",
-        lambda customer: renewed(customer, "auth"),
+        lambda customer: renewed(customer, "identity"),
         ("certificate",),
         ("certificate-changed", "pin-broken"),
         CUSTOMER,

@@ -89,7 +89,7 @@ def usage(customer: Customer, **switches: str) -> None:
 
 def key_of(customer: Customer, *, company: int | None = None, **user: Any) -> str:
     """A key of another technical user, or in another company."""
-    described = {"preset": "everything", **user}
+    described = {"preset": "all-needed", **user}
     key: str = customer.simulator.control("setup", {"user": described, **({"company": company} if company else {})})[
         "api_key"
     ]
@@ -103,6 +103,8 @@ def mended_key(customer: Customer) -> str:
     customer.simulator.control("revoke", {"api_key": key})
     return key
 
+
+SETUP = {"user": {"preset": "all-needed"}}  # the technical user of the walk: what is needed, and nothing else
 
 CONDITIONS = (
     Condition(
@@ -205,6 +207,16 @@ CONDITIONS = (
         ("rights-missing",),
         CUSTOMER,
         "Customer register",
+    ),
+    Condition(
+        "the technical user got a right beyond viewing what is needed",
+        lambda customer: user(customer, rights={"sales.customerRegister": "ALL_RIGHTS"}),
+        ("rights",),
+        ("rights-more",),
+        CUSTOMER,
+        "Customer register (Sales)",
+        grants=M2M,
+        is_short=True,
     ),
     *(refused(path, label) for path, label in REFUSED_LISTS.items()),
     Condition(
@@ -316,5 +328,6 @@ CONDITIONS = (
         thing="declined",
         grants=SIGN_IN,
         is_before=True,
+        is_login=True,
     ),
 )

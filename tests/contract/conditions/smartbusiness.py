@@ -106,7 +106,7 @@ CONDITIONS = (
         ("account",),
         ("plan-lacks-feature",),
         CUSTOMER,
-        "plan",
+        "the API",
     ),
     Condition(
         "a limit of the plan is reached",
@@ -115,7 +115,7 @@ CONDITIONS = (
     Condition(
         "the allowance of requests is used up",
         lambda customer: customer.simulator.control("rate", {"limit": 0, "seconds": 600}),
-        codes=("too-many-requests", "no-word-now"),
+        codes=("too-many-requests",),
         responsible=NOBODY,
     ),
     Condition(
@@ -180,7 +180,7 @@ CONDITIONS = (
         ("account",),
         ("plan-lacks-feature",),
         CUSTOMER,
-        "plan",
+        "the API",
         is_before=True,
     ),
     Condition(
@@ -190,5 +190,6 @@ CONDITIONS = (
         thing="declined",
         grants=CONSENT,
         is_before=True,
+        is_login=True,
     ),
 )
