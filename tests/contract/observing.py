@@ -24,7 +24,7 @@ from connections.spec.faults import Responsible
 from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.transport.models import Breaker
-from connections.vault.models import Grant
+from connections.vault.models import Credential, Grant
 from connections.vault.services import ActionRefused
 from portal.onboarding import marks
 from portal.onboarding.models import Evidence, Mark
@@ -100,10 +100,10 @@ class Observer:
         states = self.customer.walk(is_set_up=True)
         assert all(MarkState(state).passes for state in states.values()), states
         self.is_live = True
-        # A consent is not asked about anew for a minute.
-        Grant.objects.filter(connection=self.customer.connection).update(
-            issued_at=F("issued_at") - timedelta(minutes=9)
-        )
+        # Some minutes later: what came with a consent is not renewed for a minute.
+        mine, minutes = {"connection": self.customer.connection}, timedelta(minutes=9)
+        Grant.objects.filter(**mine).update(issued_at=F("issued_at") - minutes)
+        Credential.objects.filter(**mine).update(changed_at=F("changed_at") - minutes)
         self.customer.simulator.control("keep", {})
 
     def observe(self, condition: Condition) -> Observation:

@@ -45,7 +45,7 @@ SENTENCES = {
     "rights-more-meant": _("The user may read what we need, and has further rights that are meant: %(named)s."),
     "person-may-read": _("You may read what we need: %(rights)s. What else you may do, the access may do as well."),
     "rights-missing": _(
-        "The user lacks rights in Procountor: %(rights)s. Give viewing rights to them, then check again."
+        "The user lacks rights in Procountor: %(rights)s. Give the user viewing rights for these, then check again."
     ),
     "rights-narrowed": _(
         "The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be. Take the limitation away, "

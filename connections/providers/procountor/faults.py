@@ -13,7 +13,8 @@ KEY_WRONG = Fault(
     Responsible.CUSTOMER,
     _(
         "Procountor does not accept this API key. Copy it once more, whole; it must have been made for us, in the company"
-        " that you want to connect, and that company's usage settings must allow invoiceable API clients."
+        " that you want to connect, and that company's usage settings must allow invoiceable API clients. If all of that is"
+        " so, ask our staff."
     ),
     "The token request was answered 401 or invalid_grant, and this key never gave us a session: mistyped, cut, made for"
     " another client, or revoked before it was entered. Some answers do not tell it from a refusal of our own client.",
@@ -23,8 +24,9 @@ KEY_REFUSED = Fault(
     "api-key-refused",
     Responsible.CUSTOMER,
     _(
-        "Procountor no longer accepts the API key: it was revoked, its user was removed from the company, or the company's"
-        " usage settings do not allow invoiceable API clients any more. Look at these, and make a new key where it is gone."
+        "Procountor no longer accepts the API key. Most likely it was revoked, its user was removed from the company, or the"
+        " company's usage settings do not allow invoiceable API clients any more: look at these, and make a new key where it"
+        " is gone. If all is as it was, ask our staff."
     ),
     "The token request was answered 401. With our client id and secret right, the key is wrong or revoked, or its user left.",
     "api-key",
@@ -51,8 +53,8 @@ ACCESS_ENDED = Fault(
     "access-ended",
     Responsible.CUSTOMER,
     _(
-        "Procountor no longer accepts the access you gave us: six months are over, the password was changed, or the user "
-        "left the company. Sign in once more."
+        "Procountor no longer accepts the access you gave us. Most likely six months are over, the password was changed, or "
+        "the user left the company. Sign in once more; if that does not help, ask our staff."
     ),
     "The refresh token is refused: expired, password changed, logged out, user removed, or pushed out as the 101st.",
     "api-key",

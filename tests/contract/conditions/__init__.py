@@ -40,6 +40,7 @@ class Condition:
     grants: tuple[str, ...] = ()  # only of connections with these; () is for all
     is_before: bool = False  # it is there before anything has worked
     is_short: bool = False  # part of the short form
+    by_hand: bool = False  # only where the credential is typed in, and no login gives it
     is_login: bool = False  # it is a login that comes to nothing, and nobody goes on after it
     lasts: bool = False  # cannot be taken back: records or certificates are changed
 
@@ -48,7 +49,8 @@ class Condition:
         return self.title.startswith(SWITCH)
 
     def is_for(self, auth_method: AuthMethod) -> bool:
-        return not self.grants or auth_method.grant in self.grants
+        is_typed = not auth_method.login or not self.by_hand
+        return is_typed and (not self.grants or auth_method.grant in self.grants)
 
 
 def setup_of(slug: str) -> Mapping[str, Any]:

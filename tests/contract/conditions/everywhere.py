@@ -38,7 +38,6 @@ def other_registration(customer: Customer) -> None:
         client_secret=Secret("some-other-secret-of-ours"),
         redirect_uri=customer.simulator.client.get("redirect_uri", ""),
     )
-    customer.expire()
 
 
 def by_our_client(customer: Customer) -> bool:

@@ -255,7 +255,10 @@ CONDITIONS = (
     ),
     Condition(
         "somebody of another company signs in",
-        lambda customer: customer.sign_in(company=OTHER_COMPANY),
+        lambda customer: (
+            customer.simulator.control("usage", {"company": OTHER_COMPANY, "allowed": True}),
+            customer.sign_in(company=OTHER_COMPANY),
+        ),
         ("api-key",),
         ("company-differs",),
         CUSTOMER,
@@ -263,11 +266,34 @@ CONDITIONS = (
         grants=SIGN_IN,
     ),
     Condition(
-        "our client's secret is not the one that Procountor knows",
-        other_registration,
+        "our client's secret is not the one that Procountor knows, and it says so in the words of OAuth",
+        lambda customer: (
+            customer.simulator.control("switches", {"token_error_body": "oauth"}),
+            other_registration(customer),
+        ),
         codes=("client-refused",),
         responsible=US,
         thing="our own registration",
+    ),
+    Condition(
+        "our client's secret is not the one that Procountor knows",
+        other_registration,
+        ("api-key",),
+        ("api-key-refused",),
+        CUSTOMER,
+        "ask our staff",
+        alike="a revoked key",
+        grants=M2M,
+    ),
+    Condition(
+        "our client's secret is not the one that Procountor knows, of a person's sign-in",
+        other_registration,
+        ("api-key",),
+        ("access-ended",),
+        CUSTOMER,
+        "ask our staff",
+        alike="an access that has ended",
+        grants=SIGN_IN,
     ),
     # -- before anything has worked
     Condition(
@@ -279,6 +305,7 @@ CONDITIONS = (
         "Copy it once more",
         grants=M2M,
         is_before=True,
+        by_hand=True,
     ),
     Condition(
         "a key that was revoked before it was entered",
@@ -289,6 +316,7 @@ CONDITIONS = (
         "does not accept this API key",
         grants=M2M,
         is_before=True,
+        by_hand=True,
     ),
     Condition(
         "the usage setting was never allowed",
@@ -320,6 +348,7 @@ CONDITIONS = (
         "Sales invoice search",
         grants=M2M,
         is_before=True,
+        by_hand=True,
     ),
     Condition(
         "the person who should sign in denies",

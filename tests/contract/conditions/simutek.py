@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.contract.conditions import CUSTOMER, Condition
+from tests.contract.conditions import CUSTOMER, US, Condition
 from tests.contract.conditions.everywhere import ALWAYS
 
 if TYPE_CHECKING:
     from tests.contract.customers import Customer
 
-NOBODY_THERE = "https://localhost:64999"
+INSIDE = "https://localhost:64999"  # no address that a customer may have
 
 
 def disabled(customer: Customer, **switches: str) -> None:
@@ -104,9 +104,11 @@ CONDITIONS = (
         is_before=True,
     ),
     Condition(
-        "an address where nobody answers, from the start",
-        lambda customer: customer.given.update(api_url=NOBODY_THERE),
-        codes=("no-answer", "no-server"),
+        "an address that our own network rules refuse, from the start",
+        lambda customer: customer.given.update(api_url=INSIDE),
+        codes=("blocked",),
+        responsible=US,
+        thing="network rules",
         is_before=True,
     ),
 )
