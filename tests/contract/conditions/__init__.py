@@ -68,12 +68,15 @@ def switched(auth_method: AuthMethod) -> list[Condition]:
     alone, together = [], list[dict[Switch, Choice]]()
     for switch in simulators()[slug].switches:
         others = [choice for choice in switch.choices if choice.value != switch.default]
-        quiet = [choice for choice in others if (switch.name, choice.value) not in breaks]
+        broken = [choice for choice in others if (switch.name, choice.value) in breaks]
         alone += [
             _switch({switch: choice}, READ_AS.get((slug, switch.name, choice.value), OFTEN_READ_AS))
-            for choice in others
-            if choice not in quiet
+            for choice in broken
         ]
+        quiet = [choice for choice in others if choice not in broken]
+        if (slug, switch.name) in APART:
+            alone += [_switch({switch: choice}) for choice in quiet]
+            continue
         for number, choice in enumerate(quiet):
             if number == len(together):
                 together.append({})
@@ -91,6 +94,8 @@ def _switch(positions: Mapping[Switch, Choice], codes: tuple[str, ...] = ()) -> 
 
 
 OFTEN_READ_AS = ("provider-trouble", "maintenance", "redirected", "unreadable", "unreadable-answer")
+# With another switch in its other position this one breaks what neither breaks by itself.
+APART = {("simutek", "unknown_parameters")}
 READ_AS = {
     ("simutek", "list_path", "customers"): ("list-moved",),
     # These break a login: a connection that stands does not notice.
