@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.test import Client as DjangoClient
 
 from tests import kinds
@@ -34,7 +36,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> kinds.Groups
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    _no_processes.stands = item.config.getoption("markexpr") == "fast"
+    _no_processes.stands = item.get_closest_marker("fast") is not None
     try:
         return (yield)
     finally:
@@ -105,8 +107,23 @@ def quick_passwords() -> None:
     settings.PASSWORD_HASHERS = ["tests.hashing.Quick"]
 
 
+_middleware: list[Any] = []  # of the first client, for all: loading it reads every static file's head
+
+
+@receiver(setting_changed)
+def load_middleware_again(**_: Any) -> None:
+    _middleware.clear()
+
+
 class RoleClient(DjangoClient):
     """Django's test client whose requests run as portal_web, with row security."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not _middleware:
+            self.handler.load_middleware()
+            _middleware.append(self.handler._middleware_chain)
+        self.handler._middleware_chain = _middleware[0]
 
     def request(self, **request: Any) -> Any:
         with acting_as("web"):

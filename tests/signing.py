@@ -80,6 +80,7 @@ def signing_provider(**changes: Any) -> Provider:
         "someone with the right to it",
         connect=("code",),
         auth_methods=("code",),
+        may_hand_off=True,
     )
     confirmed = replace(
         PROVIDER.checkpoint("company", PROVIDER.grants[0].name), needs=(), proof=Probe(proofs.company(company))
@@ -145,6 +146,7 @@ class House:
             "expires_in": 3600,
         }
     )
+    is_ended: bool = False  # somebody signed out: what renews that session is refused from then on
     integration_status: int = 200
     offered: tuple[int, ...] = (101, 102)
     decided: list[Any] = field(default_factory=list)
@@ -152,8 +154,14 @@ class House:
     def __call__(self, line: Line) -> None:
         path = line.asked.split(" ")[1].partition("?")[0].removeprefix("/api").removeprefix("/latest/api")
         path = "/" + path.split("/api/")[-1].lstrip("/")
-        if path == "/oauth/token":
+        if path == "/oauth/token" and self.is_ended and b"grant_type=refresh_token" in line.body:
+            line.answer(400, {"error": "invalid_grant"})
+        elif path == "/oauth/token":
+            self.is_ended = False
             line.answer(self.token_status, self.token_body)
+        elif path == "/logout":
+            self.is_ended = True
+            line.answer(200, {})
         elif path == "/oauth/key":
             line.answer(200, {"api_key": self.api_key})
         elif path == "/sessioninfo":

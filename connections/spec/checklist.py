@@ -145,6 +145,13 @@ class Attestation:
 Proof = Probe | LogProbe | Inference | Attestation
 
 
+class Tells(StrEnum):
+    """What a checkpoint's finding says of the access, for the statement of what is read and how."""
+
+    USER = "user"  # as whom we sign in
+    RIGHTS = "rights"  # what that user, or the session, may do
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """One item of the checklist. `where` is the menu path in the provider's own words."""
@@ -167,6 +174,9 @@ class Checkpoint:
     confirm: Text = ""  # what a person must confirm once the probe has found it
     meant: Mapping[str, str] = field(default_factory=dict)  # what stands there afterwards: a finding's code to another
     auth_methods: tuple[str, ...] = ()  # only for connections with these grants; () is for all
+    tells: Tells | None = None
+    # Whether somebody without an account may do it by a link: never where the company, a server or a certificate is said.
+    may_hand_off: bool = False
     # For our staff: the operations that its probe may ask, TOKEN and CERTIFICATES among them, and how it could be wrong.
     asks: tuple[str, ...] = ()
     false_answer: str = ""

@@ -11,10 +11,11 @@ class SyncConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
-        from connections.sync import engine, pausing, slots, states
+        from connections.sync import engine, erasure, pausing, slots, states
         from connections.sync.schedule import SCHEDULED
         from connections.sync.services import RUN
 
         register(RUN, queue="sync", handler=engine.continue_run, on_parked=states.fail_parked_run)
         register(SCHEDULED, queue="interactive", handler=slots.start_due)
         register(pausing.FOLLOW, queue="interactive", handler=pausing.follow)
+        register(erasure.DELETE_RECORDS, queue="sync", handler=erasure.delete_records)

@@ -336,7 +336,7 @@ class RecordVersion(models.Model):
             models.Index(fields=["replaced_at"], name="sync_version_by_age")
         ]  # for the maintenance, as the owner
         constraints = [
-            RowSecurity(name="sync_version_fence", web="SELECT", worker="SELECT, INSERT", is_target=False),
+            RowSecurity(name="sync_version_fence", web="SELECT", worker="SELECT, INSERT, DELETE", is_target=False),
             SameTenantByNight(name="sync_version_connection_tenant", field="connection"),
         ]
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Model
 from psycopg.types.json import Jsonb
 
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent, WhoDidWhat
-from connections.tenancy.scope import SYSTEM, Actor, person_scope, session_person
+from connections.tenancy.scope import SYSTEM, Actor, person_scope, session_person, visitor_scope
 
 LONGEST_ACTION, LONGEST_SUBJECT, LONGEST_DETAIL = 80, 120, 500
 
@@ -63,19 +65,30 @@ def _event(action: str, subject: str, details: Mapping[str, Any]) -> dict[str, A
 
 
 def _append(model: type[WhoDidWhat], actor: Actor, values: Mapping[str, Any]) -> None:
+    with actor_session(actor):
+        insert_named(model, values)
+
+
+@contextmanager
+def actor_session(actor: Actor) -> Iterator[None]:
+    """The session is this actor's: what the database writes of it by itself names them. Raises NotTheActor."""
     person = session_person()
     if person is None and actor.id is not None:
         with person_scope(actor.id, actor.name):
-            _insert(model, values)
+            yield
         return
     if person != actor.id:
         message = f"the session of person {person} cannot act as {actor.id or SYSTEM.name}"
         raise NotTheActor(message)
-    _insert(model, values)
+    with visitor_scope(actor.name) if person is None and actor != SYSTEM else nullcontext():
+        yield
 
 
-def _insert(model: type[WhoDidWhat], values: Mapping[str, Any]) -> None:
-    # In plain SQL, because Django names every column, and no process may write who acted and when.
+def insert_named(model: type[Model], values: Mapping[str, Any]) -> None:
+    """Insert a row with these columns, and the database's own defaults in all others.
+
+    In plain SQL, because Django names every column, and no process may write who acted and when.
+    """
     places = ", ".join(["%s"] * len(values))
     with connection.cursor() as cursor:
         cursor.execute(

@@ -129,6 +129,17 @@ def person_scope(user_id: int, name: str = "", *, savepoint: bool = True) -> Ite
 
 
 @contextmanager
+def visitor_scope(name: str, *, savepoint: bool = True) -> Iterator[None]:
+    """Somebody without an account acts, and is audited by this name; whoever is signed in in the same browser does not."""
+    token = _session_person.set(None)
+    try:
+        with _settings({"portal.user_id": "", "portal.user_name": name}, savepoint=savepoint):
+            yield
+    finally:
+        _session_person.reset(token)
+
+
+@contextmanager
 def staff_scope(*, savepoint: bool = True) -> Iterator[None]:
     """The staff's role: metadata of every tenant, no records, no bodies, no sealed columns. The caller has checked who asks."""
     with _settings({"role": STAFF}, savepoint=savepoint):

@@ -22,6 +22,7 @@ class TransportConfig(AppConfig):
             on_parked=authorization.gave_up,
         )
         register(revocation.REVOKE, queue="interactive", handler=jobs.revoke, on_parked=revocation.gave_up)
+        register(revocation.PROVE, queue="interactive", handler=revocation.prove, on_parked=revocation.gave_up)
         register(recording.FORGET, queue="interactive", handler=recording.forget)
         register(activation.SHOW, queue="interactive", handler=activation.show, on_parked=activation.gave_up)
         register(activation.DECIDE, queue="interactive", handler=activation.carry_out, on_parked=activation.gave_up)

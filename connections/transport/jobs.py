@@ -14,5 +14,5 @@ def exchange(lease: TenantLease) -> None:
 
 
 def revoke(lease: TenantLease) -> Again | None:
-    """Job: give a connection's access back, and destroy what is stored."""
+    """Job: give a connection's access back, and destroy what is stored, or keep it for a last probe."""
     return revocation.revoke_and_destroy(lease, send_and_log)

@@ -13,9 +13,13 @@ from django.utils.translation import gettext_lazy as _
 from connections.spec.uses import Use
 from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
+from connections.transport.departure_models import DeathProof, Departure, LastProbe
 from connections.vault.fields import SealedField
 from connections.vault.models import Connection
 from connections.vault.querysets import SealedQuerySet
+
+# Django looks for models in this module, and readers for their choices beside them.
+__all__ = ["DeathProof", "Departure", "LastProbe"]
 
 
 class Outcome(models.TextChoices):

@@ -23,6 +23,7 @@ from connections.transport.log import recording
 from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection, Credential, Exemption, Grant
 from connections.vault.services import standing_exemptions
+from portal.dashboard.departure_page import probe_sentence
 from portal.dashboard.incident_rows import IncidentRow, incident_rows, newest_incidents
 from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.dashboard.summaries import ConnectionStatus, Summary, connections_with_totals, summary
@@ -91,6 +92,11 @@ class ConnectionPage:
         return self.summary.is_disconnecting
 
     @property
+    def probe_fault(self) -> str:
+        """Of a connection that was left: what the provider said to the last try to get in."""
+        return probe_sentence(self.summary)
+
+    @property
     def auth_method(self) -> Text:
         provider, auth_method = self.summary.provider, self.summary.connection.auth_method
         return provider.grant(auth_method).label if provider.offers(auth_method) else _("no longer offered")
@@ -108,6 +114,8 @@ class ConnectionPage:
         return fingerprint_of(
             self.summary.connection.state,
             self.summary.connection.leaving,
+            self.summary.departure and self.summary.departure.last_probe,
+            self.summary.keeps_secret,
             self.is_reading,
             self.should_poll,
             run and run.id,

@@ -57,6 +57,22 @@ class PauseForm(forms.Form):
     )
 
 
+class DisconnectForm(forms.Form):
+    """What becomes of what was read. Kept, where somebody sends the press alone."""
+
+    records = forms.ChoiceField(
+        label=_("What was read"),
+        choices=[("keep", _("Keep it here, to look at and to export")), ("delete", _("Delete it"))],
+        initial="keep",
+        widget=forms.RadioSelect(),
+        required=False,
+    )
+
+    @property
+    def keeps_records(self) -> bool:
+        return bool(self.cleaned_data["records"] != "delete")
+
+
 class RecordingForm(forms.Form):
     minutes = forms.TypedChoiceField(
         label=_("For how long"),

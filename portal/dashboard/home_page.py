@@ -62,7 +62,7 @@ def listed(tenant: Tenant) -> QuerySet[Connection]:
     A set-up that was removed before anything had been read is not shown any more.
     """
     runs = SyncRun.objects.filter(connection=OuterRef("id")).order_by("-queued_at", "-id")
-    is_shown = ~Q(state=ConnectionState.DISCONNECTED) | Exists(runs)
+    is_shown = ~Q(state=ConnectionState.DISCONNECTED) | Q(departure__isnull=False) | Exists(runs)
     incidents = Incident.objects.filter(connection=OuterRef("id"), closed_at=None).order_by("opened_at")
     failing = Mark.objects.filter(onboarding__connection=OuterRef("id"), state=MarkState.FAILING.value)
     offered = Q(pk=None)
@@ -78,6 +78,8 @@ def listed(tenant: Tenant) -> QuerySet[Connection]:
         )
         .annotate(
             group=Case(
+                # A key that is kept to be proved dead waits for somebody.
+                When(departure__destroyed_at=None, departure__probed_at__isnull=False, then=Value(Group.PROBLEM)),
                 When(state=ConnectionState.DISCONNECTED, then=Value(Group.DISCONNECTED)),
                 When(~offered | Q(state=ConnectionState.BROKEN) | Exists(failing), then=Value(Group.PROBLEM)),
                 When(state=ConnectionState.SETUP, then=Value(Group.SETUP)),

@@ -18,6 +18,7 @@ from connections.spec.provider import Provider
 from connections.sync import faults
 from connections.sync.counts import runs_with_counts
 from connections.sync.models import RunState, StreamCursor, SyncRun
+from connections.transport.models import Departure
 from connections.vault.models import Connection, ConnectionState, Leaving
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Mark
@@ -95,9 +96,22 @@ class Summary:
         return self.connection.state == ConnectionState.SETUP
 
     @property
+    def departure(self) -> Departure | None:
+        """How it was left; None while it stands, for a set-up that was removed, and for what was left in an older release."""
+        departure: Departure | None = getattr(self.connection, "departure", None)
+        return departure if self.status is ConnectionStatus.DISCONNECTED else None
+
+    @property
     def is_disconnecting(self) -> bool:
-        """Disconnected, and the access is still being given back."""
-        return self.status is ConnectionStatus.DISCONNECTED and self.connection.leaving == Leaving.UNDER_WAY
+        """Disconnected, and a worker still gives the access back, tries it for the last time, or destroys what is stored."""
+        if self.status is not ConnectionStatus.DISCONNECTED or self.connection.leaving == Leaving.UNDER_WAY:
+            return self.status is ConnectionStatus.DISCONNECTED
+        return self.departure is not None and (self.departure.is_probing or self.departure.is_ending)
+
+    @property
+    def keeps_secret(self) -> bool:
+        """Disconnected, and a secret is kept to prove that it is dead: somebody has to remove it at the provider."""
+        return not self.is_disconnecting and self.departure is not None and self.departure.waits_for_removal
 
     @property
     def total(self) -> int:
@@ -175,7 +189,7 @@ def connections_with_totals() -> QuerySet[Connection]:
     """
     cursors = StreamCursor.objects.filter(connection=OuterRef("id")).order_by()
     runs = SyncRun.objects.filter(connection=OuterRef("id")).order_by("-queued_at", "-id")
-    return Connection.objects.annotate(
+    return Connection.objects.select_related("departure").annotate(
         record_count=Coalesce(Subquery(cursors.values("connection").annotate(sum=Sum("records")).values("sum")), 0),
         latest_run_id=Subquery(runs.values("id")[:1]),
         succeeded_at=Subquery(runs.filter(state=RunState.SUCCEEDED).values("ended_at")[:1]),

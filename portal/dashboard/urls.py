@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.dashboard import export_views, recording_views, schedule_views, server_move_views, views
+from portal.dashboard import departure_views, export_views, recording_views, schedule_views, server_move_views, views
 
 ONE = "t/<slug:slug>/c/<uuid:connection_id>/"
 RECORDING = f"{ONE}recording/"
@@ -22,6 +22,11 @@ urlpatterns = [
     path(f"{ONE}resume/", schedule_views.resume, name="resume_connection"),
     path(f"{ONE}move/", server_move_views.move_server, name="move_server"),
     path(f"{ONE}disconnect/", views.disconnect, name="disconnect"),
+    path(f"{ONE}data/", views.data_statement, name="data_statement"),
+    path(f"{ONE}departure/", departure_views.departure, name="departure"),
+    path(f"{ONE}departure/probe/", departure_views.probe_departure, name="probe_departure"),
+    path(f"{ONE}departure/end/", departure_views.end_departure, name="end_departure"),
+    path(f"{ONE}departure/records/", departure_views.departure_records, name="departure_records"),
     path("t/<slug:slug>/exports/", export_views.exports, name="exports"),
     path(f"{ONE}export/", export_views.connection_export, name="connection_export"),
     path(EXPORT, export_views.export, name="export"),

@@ -21,7 +21,9 @@ from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import ActionRefused
 from portal.dashboard import disconnection
 from portal.dashboard.connection_page import ConnectionPage, connection_page, connections_for_page
-from portal.dashboard.forms import ConnectionFilter
+from portal.dashboard.data_statement import connections_for_statement
+from portal.dashboard.data_statement import data_statement as statement_of
+from portal.dashboard.forms import ConnectionFilter, DisconnectForm
 from portal.dashboard.home_page import home_page
 from portal.dashboard.run_page import RunPage, run_page, runs_for_page
 from portal.dashboard.summaries import summary_of
@@ -78,6 +80,16 @@ def _connection_context(request: MemberRequest, connection_id: UUID) -> dict[str
     }
 
 
+@require_GET
+@never_cache
+@member(Action.VIEW)
+def data_statement(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    """What is read, how often and as whom, to be printed."""
+    statement = statement_of(get_own_or_404(request, connections_for_statement(), id=connection_id))
+    context = {"statement": statement, "connection": statement.connection, "provider": statement.provider}
+    return render(request, "dashboard/data_statement.html", context)
+
+
 def _disconnect_page(request: MemberRequest, connection_id: UUID) -> str:
     return reverse("disconnect", args=[request.tenant.slug, connection_id])
 
@@ -90,16 +102,20 @@ def _disconnect_page(request: MemberRequest, connection_id: UUID) -> str:
 def disconnect(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     """A page that says what disconnecting means; sending it disconnects. One that is disconnected already leads back."""
     connection = get_own_or_404(request, Connection, id=connection_id)
-    if request.method == "POST":
+    form = DisconnectForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
         was_setup = connection.state == ConnectionState.SETUP
-        disconnection.disconnect(connection=connection, actor=request.user.actor)
+        disconnection.disconnect(
+            connection=connection, actor=request.user.actor, keeps_records=was_setup or form.keeps_records
+        )
         if was_setup:
             messages.success(request, _("The set-up is removed. What was stored for it is being destroyed."))
             return redirect("home", request.tenant.slug)
-    if request.method == "POST" or connection.is_disconnected:
+        return redirect("connection", request.tenant.slug, connection.id)
+    if connection.is_disconnected:
         return redirect("connection", request.tenant.slug, connection.id)
     summary = summary_of(connection)
-    context = {"connection": connection, "provider": summary.provider, "summary": summary}
+    context = {"connection": connection, "provider": summary.provider, "summary": summary, "form": form}
     return render(request, "dashboard/disconnect.html", context)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid5
 
@@ -26,6 +27,15 @@ REMIND = "incidents.remind"
 LASTS_AFTER = timedelta(days=1)
 LOOK_DURING_OUTAGE = timedelta(hours=6)
 REMINDED_AFTER = (timedelta(days=1), timedelta(days=3), timedelta(days=5))
+
+
+_is_elsewhere: Callable[[Connection], bool] | None = None
+
+
+def connect_turns(is_elsewhere: Callable[[Connection], bool]) -> None:
+    """Called while the apps load, by portal/onboarding, which knows whether somebody else was asked to do a step."""
+    global _is_elsewhere
+    _is_elsewhere = is_elsewhere
 
 
 def passes_by_itself(fault: Fault) -> bool:
@@ -75,7 +85,10 @@ def _unread_since(connection: Connection) -> datetime | None:
 
 
 def remind(lease: TenantLease) -> Again | None:
-    """Job: a set-up that was begun and not finished; whoever began it is reminded after 1, 3 and 5 days, and then no more."""
+    """Job: a set-up that was begun and not finished; whoever began it is reminded after 1, 3 and 5 days, and then no more.
+
+    Nobody is while somebody else was asked to do a step, who is reminded instead.
+    """
     now = timezone.now()
     with lease.scope():
         connection = Connection.objects.filter(id=lease.subject, state=ConnectionState.SETUP).first()
@@ -83,7 +96,7 @@ def remind(lease: TenantLease) -> Again | None:
             return None
         age = now - connection.created_at
         passed = [number for number, after in enumerate(REMINDED_AFTER) if age >= after]
-        if passed:
+        if passed and not (_is_elsewhere and _is_elsewhere(connection)):
             notices.tell(
                 connection=connection,
                 kind=MailKind.WAITS,

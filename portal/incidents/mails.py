@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +22,14 @@ from portal.incidents.sentences import cause_sentence, checkpoint_title
 from portal.incidents.unsubscribing import link_for
 from portal.members.mailing import mailbox
 from portal.members.models import User
+
+_words: Callable[[UUID], Mapping[str, str]] | None = None
+
+
+def connect_words(words: Callable[[UUID], Mapping[str, str]]) -> None:
+    """Called while the apps load, by portal/onboarding, which knows what of it was done by somebody else."""
+    global _words
+    _words = words
 
 
 class NoticeMail(EmailMultiAlternatives):
@@ -59,7 +67,7 @@ def reader_of(user_id: int) -> Reader | None:
 
 
 def items_of(notices: Sequence[Notice]) -> list[MailItem]:
-    """Three queries, however many notices. In the tenant's scope."""
+    """Three queries, however many notices, and one for each that waits. In the tenant's scope."""
     abouts = [notice.about for notice in notices]
     incidents = {row.id: row for row in Incident.objects.filter(id__in=abouts)}
     outages = {row.id: row for row in Outage.objects.filter(id__in=abouts)}
@@ -69,11 +77,14 @@ def items_of(notices: Sequence[Notice]) -> list[MailItem]:
     for notice in notices:
         connection = connections.get(notice.connection_id) if notice.connection_id else None
         if connection is not None:
-            items.append(_item(notice.kind, connection, incidents.get(notice.about), outages.get(notice.about)))
+            incident, outage = incidents.get(notice.about), outages.get(notice.about)
+            items.append(_item(notice.kind, connection, incident, outage, notice.about))
     return items
 
 
-def _item(kind: str, connection: Connection, incident: Incident | None, outage: Outage | None) -> MailItem:
+def _item(
+    kind: str, connection: Connection, incident: Incident | None, outage: Outage | None, about: UUID
+) -> MailItem:
     words: dict[str, Any] = {
         "provider": provider_name(connection.provider),
         "company": connection.company_name,
@@ -96,6 +107,7 @@ def _item(kind: str, connection: Connection, incident: Incident | None, outage: 
         words |= {"since": outage.opened_at, "until": outage.closed_at}
     elif kind == MailKind.WAITS:
         words["address"] = settings.ORIGIN + reverse("checklist", args=[connection.tenant.slug, connection.id])
+        words |= _words(about) if _words is not None else {}
     return MailItem(kind, MailKind.OUTAGE if outage is not None else kind, words)
 
 

@@ -50,6 +50,11 @@ def choice_of(tenant_id: UUID, user_id: int) -> MailChoice:
     return row or MailChoice(tenant_id=tenant_id, user_id=user_id)
 
 
+def members_wanting(tenant_id: UUID, kind: MailKind, user_ids: Collection[int]) -> list[Membership]:
+    """Of these people, the members who may act and want this kind. In the tenant's scope."""
+    return _wanting(tenant_id, kind, user_ids)
+
+
 def _wanting(tenant_id: UUID, kind: MailKind, user_ids: Collection[int] | None) -> list[Membership]:
     """Of these people, or of the owners where it is None."""
     roles = Role.that_can(Action.CONNECT if user_ids is not None else Action.RECEIVE_WARNINGS)

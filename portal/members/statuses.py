@@ -22,7 +22,7 @@ from connections.spec.checklist import MarkState
 from connections.spec.text import Text
 from connections.sync.models import Level, ProgressState, RunState, SlotOutcome
 from connections.tenancy.models import TenantState
-from connections.transport.models import ActivationState, AttemptState, Outcome
+from connections.transport.models import ActivationState, AttemptState, DeathProof, LastProbe, Outcome
 from connections.vault.models import ConnectionState, Leaving
 from portal.members.mailing import Delivery
 
@@ -99,6 +99,16 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         Leaving.NOT_OFFERED: Status(Colour.QUIET, "minus"),
         Leaving.FAILED: Status(Colour.BAD, "circle-alert"),
         Leaving.NOTHING: Status(Colour.QUIET, "minus"),
+    },
+    "transport.Departure.last_probe": {
+        LastProbe.DEAD: GOOD,
+        LastProbe.LIVES: Status(Colour.WARN, "triangle-alert"),
+        LastProbe.UNCLEAR: Status(Colour.WARN, "circle-question-mark"),
+    },
+    "transport.Departure.proof": {
+        DeathProof.PROVED: GOOD,
+        DeathProof.NOT_PROVED: Status(Colour.WARN, "circle-question-mark"),
+        DeathProof.NOTHING: Status(Colour.QUIET, "minus"),
     },
     "onboarding.Mark.state": MARKS,
     "onboarding.Evidence.state": MARKS,

@@ -67,11 +67,17 @@ def callback(request: HttpRequest, provider_slug: str) -> HttpResponse:
     provider = registry.find(provider_slug)
     if provider is None:
         raise Http404
+    is_repeated = _repeats(request.GET, *ANSWER_PARAMETERS)
+    query = {name: request.GET.get(name, "") for name in ANSWER_PARAMETERS}
+    if query["state"] and not is_repeated:
+        # Begun by somebody with a link to one step, in this very browser: whoever is signed in beside that has no part in it.
+        key = logins.arrive_by_handoff(provider=provider.slug, query=query, cookies=request.COOKIES)
+        if key:
+            return redirect("handoff", key)
     if not request.user.is_authenticated:
         return render(request, "onboarding/callback_sign_in.html", {"provider": provider}, status=403)
-    if _repeats(request.GET, *ANSWER_PARAMETERS):
+    if is_repeated:
         return _void(request, provider)
-    query = {name: request.GET.get(name, "") for name in ANSWER_PARAMETERS}
     if not query["state"] and provider.activation is not None:
         # Where no address of its own was registered for it, an activation link leads back to the one of sign-ins.
         if request.GET.get(provider.activation.parameter):

@@ -19,9 +19,11 @@ from connections.sync.counts import runs_with_counts
 from connections.sync.models import CONCLUDING_TIME, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant, Pin
+from portal.members.mailing import Delivery, deliveries_of
 from portal.members.polling import fingerprint_of
+from portal.onboarding.handoffs import is_fit, newest
 from portal.onboarding.marks import provider_of
-from portal.onboarding.models import Onboarding
+from portal.onboarding.models import Handoff, Onboarding
 from portal.onboarding.progress import ChecklistStep, Progress, progress
 
 SLOW = timedelta(seconds=20)
@@ -53,6 +55,8 @@ class ChecklistPage:
     attempt: AuthorizationAttempt | None  # the latest login that came back from the provider
     has_access: bool  # the provider gave us a session once, so that a login's checkpoint can be asked anew
     asked_again_at: datetime | None  # while a check waits because its credential was refused just now
+    handoff: Handoff | None  # the newest of the open checkpoint
+    handoff_delivery: Delivery | None  # what became of its mail
 
     @property
     def connection(self) -> Connection:
@@ -128,6 +132,15 @@ class ChecklistPage:
     def stored(self) -> list[tuple[CredentialField, Credential]]:
         """The secrets of the open checkpoint that are stored."""
         return [(field, self.credentials[field.name]) for field in self.fields if field.name in self.credentials]
+
+    @property
+    def may_hand_off(self) -> bool:
+        """Whether somebody else can be asked to do the open checkpoint, or was."""
+        if self.open_step is None or self.connection.is_disconnected:
+            return False
+        if not is_fit(self.progress.provider, self.open_step.checkpoint):
+            return False
+        return self.handoff is not None or not self.open_step.is_done
 
     @property
     def awaits_pins(self) -> bool:
@@ -207,6 +220,10 @@ class ChecklistPage:
         ]
         if self.latest_run is not None:
             parts.append(f"{self.latest_run.run.id} {self.latest_run.run.state} {self.latest_run.seen}")
+        if self.handoff is not None:
+            parts.append(
+                f"{self.handoff.id} {self.handoff.opened_at} {self.handoff.is_open} {self.handoff.stopped_at}"
+            )
         if self.attempt is not None:
             parts.append(f"{self.attempt.id} {self.attempt.state} {self.is_exchanging}")
         return fingerprint_of(*parts)
@@ -244,7 +261,10 @@ def checklist_page(onboarding: Onboarding, open_slug: str = "") -> ChecklistPage
         )
     else:
         open_step = checklist_progress.current
+    handoff = newest(open_step.mark) if open_step is not None and is_fit(provider, open_step.checkpoint) else None
     return ChecklistPage(
+        handoff=handoff,
+        handoff_delivery=deliveries_of([handoff.id]).get(handoff.id) if handoff is not None else None,
         progress=checklist_progress,
         open_step=open_step,
         credentials={

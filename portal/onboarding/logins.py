@@ -16,7 +16,7 @@ from connections.spec.grants import AuthorizationCode, Login
 from connections.spec.provider import Provider
 from connections.sync import faults
 from connections.tenancy.models import Tenant
-from connections.tenancy.scope import Actor, tenant_scope
+from connections.tenancy.scope import Actor, tenant_scope, visitor_scope
 from connections.transport import faults as transport_faults
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.transport.oauth import authorization
@@ -25,7 +25,7 @@ from connections.vault.services import ActionRefused, refuse_disconnected
 from portal.members.access import membership_of
 from portal.members.models import User
 from portal.members.permissions import Action
-from portal.onboarding import diagnosis
+from portal.onboarding import diagnosis, handoffs
 from portal.onboarding.marks import CheckpointResult, ask_check, checkpoint_of, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.services import hold_reading
@@ -88,22 +88,46 @@ def arrive(*, provider: str, query: Mapping[str, str], session: str, user: User)
     if membership is None:
         return None
     with tenant_scope(membership.tenant_id):
-        attempt = authorization.receive(
-            provider=provider,
-            state=state,
-            code=query["code"],
-            error=query["error"],
-            issuer=query["iss"],
-            session=session,
-            actor=user.actor,
-        )
-        if attempt is None:
-            attempt = authorization.received_before(provider=provider, state=state, session=session, actor=user.actor)
-        elif attempt.state == AttemptState.RECEIVED:
-            hold_reading(connection=attempt.connection, actor=user.actor)
-        if attempt is None or attempt.reason_code == "too-late":
-            return None
-    return Arrival(membership.tenant, attempt)
+        attempt = _receive(provider, query, session, user.actor)
+    return Arrival(membership.tenant, attempt) if attempt is not None else None
+
+
+def arrive_by_handoff(*, provider: str, query: Mapping[str, str], cookies: Mapping[str, str]) -> str:
+    """The same for somebody who was given one step: the key of their page; '' where it was not begun by them, in this
+    browser, or they may not do it any more.
+    """
+    state = query["state"]
+    tenant_id = authorization.tenant_of(state=state)
+    if tenant_id is None or not handoffs.may_hold_session(cookies):
+        return ""
+    with tenant_scope(tenant_id):
+        attempt = authorization.attempt_of(state=state)
+        step = handoffs.of_login(attempt, cookies) if attempt is not None else None
+        if step is None:
+            return ""
+        secret = cookies[handoffs.cookie_name(step.handoff.key)]
+        with visitor_scope(step.handoff.visitor):
+            attempt = _receive(provider, query, secret, step.actor)
+        return step.handoff.key if attempt is not None else ""
+
+
+def _receive(provider: str, query: Mapping[str, str], session: str, actor: Actor) -> AuthorizationAttempt | None:
+    """In the tenant's scope."""
+    state = query["state"]
+    attempt = authorization.receive(
+        provider=provider,
+        state=state,
+        code=query["code"],
+        error=query["error"],
+        issuer=query["iss"],
+        session=session,
+        actor=actor,
+    )
+    if attempt is None:
+        attempt = authorization.received_before(provider=provider, state=state, session=session, actor=actor)
+    elif attempt.state == AttemptState.RECEIVED:
+        hold_reading(connection=attempt.connection, actor=actor)
+    return None if attempt is None or attempt.reason_code == "too-late" else attempt
 
 
 def state_is_assumed(provider: Provider) -> bool:

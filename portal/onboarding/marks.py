@@ -16,9 +16,10 @@ from connections.spec.checklist import Checkpoint, Inference, LogProbe, MarkStat
 from connections.spec.provider import CredentialField, Provider
 from connections.transport.oauth import refusal_waits
 from connections.vault.models import Connection, Credential
-from portal.onboarding.models import Evidence, Mark, Onboarding
+from portal.onboarding.models import Evidence, Handoff, Mark, Onboarding
 
 CHECK = "onboarding.check"
+HANDOFF_DONE = "onboarding.handoff_done"
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,14 @@ def record(*, mark: Mark, result: CheckpointResult) -> None:
     Mark.objects.filter(id=mark.id).update(**values)
     if changed and result.state.passes:
         ask_at_once(mark)
+        _end_handoff(mark)
+
+
+def _end_handoff(mark: Mark) -> None:
+    """It is done, whoever did it: a link that was given for it opens nothing any more, and its giver goes on."""
+    for handoff in Handoff.objects.filter(mark_id=mark.id, done_at=None, ended_at=None).only("id", "tenant_id"):
+        Handoff.objects.filter(id=handoff.id).update(done_at=timezone.now())
+        enqueue(kind=HANDOFF_DONE, subject=handoff.id, tenant_id=handoff.tenant_id)
 
 
 def ask_at_once(mark: Mark, *, is_typed: bool = False) -> None:

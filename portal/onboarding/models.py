@@ -10,6 +10,10 @@ from connections.tenancy.models import TenantOwned
 from connections.tenancy.row_security import RowSecurity, SameTenant
 from connections.transport.models import ActivationRequest
 from connections.vault.models import Connection
+from portal.onboarding.handoff_models import Handoff, HandoffEnd
+
+# Django looks for models in this module, and readers for their choices beside them.
+__all__ = ["Handoff", "HandoffEnd"]
 
 STATES = [
     (MarkState.OPEN.value, _("open")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.onboarding import activation_views, callback_views, views
+from portal.onboarding import activation_views, callback_views, handoff_views, views
 
 AT = "t/<slug:slug>/c/<uuid:connection_id>/checklist/"
 ONE = f"{AT}<slug:checkpoint>/"
@@ -20,6 +20,14 @@ urlpatterns = [
     path(f"{ONE}fields/", views.submit_credentials, name="submit_credentials"),
     path(f"{ONE}confirm/", views.confirm_checkpoint, name="confirm_checkpoint"),
     path(f"{ONE}connect/<slug:login>/", views.start_login, name="start_login"),
+    path(f"{ONE}hand-off/", handoff_views.give_handoff, name="give_handoff"),
+    path(f"{ONE}hand-off/withdraw/", handoff_views.withdraw_handoff, name="withdraw_handoff"),
+    path(f"{ONE}hand-off/reminders/", handoff_views.stop_handoff_reminders, name="stop_handoff_reminders"),
+    path("hand-off/open/<str:token>/", handoff_views.handoff_link, name="handoff_link"),
+    path("hand-off/<slug:key>/", handoff_views.handoff, name="handoff"),
+    path("hand-off/<slug:key>/done/", handoff_views.handoff_attest, name="handoff_attest"),
+    path("hand-off/<slug:key>/fields/", handoff_views.handoff_fields, name="handoff_fields"),
+    path("hand-off/<slug:key>/connect/<slug:login>/", handoff_views.handoff_login, name="handoff_login"),
     path("callback/<slug:provider_slug>/", callback_views.callback, name="callback"),
     path(
         "callback/<slug:provider_slug>/activation/<slug:environment>/",

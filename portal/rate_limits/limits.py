@@ -161,6 +161,21 @@ CONSENT_ANSWER = _limit(
     _("Too many answers were sent from this network in a short time."),
     (Scope.CLIENT, 60, 10 * MINUTE),
 )
+# A mail to somebody who may have no account here.
+HANDOFF = _limit(
+    "handoff",
+    _("No more steps can be given to somebody else for now."),
+    (Scope.TENANT_AND_RECIPIENT, 20, DAY),
+    (Scope.RECIPIENT, 60, DAY),
+    (Scope.PERSON, 60, HOUR),
+    (Scope.TENANT, 120, HOUR),
+    (Scope.PORTAL, 1000, HOUR),
+)
+HANDOFF_USE = _limit(
+    "handoff-use",
+    _("Too much was sent from this network in a short time."),
+    (Scope.CLIENT, 120, 10 * MINUTE),
+)
 CHECK = _limit(
     "check",
     _("This was checked too often in a short time."),

@@ -19,6 +19,11 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// What is to be kept on paper.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-prints]")) print();
+});
+
 // A form is sent once, however often its button is pressed.
 document.addEventListener("submit", (event) => {
   if (event.target.dataset.sent) {

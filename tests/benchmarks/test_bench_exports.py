@@ -10,6 +10,8 @@ import pytest
 from tests.benchmarks.bench_exports import FORMATS, compare, export, store, table
 from tests.exports.conftest import opened
 
+pytestmark = pytest.mark.process
+
 RECORDS = 3000
 MOST_MEGABYTES = 150
 

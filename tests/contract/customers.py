@@ -73,6 +73,7 @@ class Simulated:
 class Customer:
     """One tenant and its connection to one provider in the sandbox, in one way."""
 
+    role = staticmethod(acting_as)  # what this process is to the database for a while
     order: Mapping[str, Any] = {}  # what is asked for at the provider, beside what is made there anyway
 
     def __init__(
@@ -94,7 +95,7 @@ class Customer:
     @contextmanager
     def here(self) -> Iterator[None]:
         """On our pages."""
-        with acting_as("web"), tenant_scope(self.tenant.id):
+        with self.role("web"), tenant_scope(self.tenant.id):
             yield
 
     # -- connecting ------------------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ class Customer:
     def confirm_certificates(self) -> None:
         if not any(checkpoint.pins for checkpoint in self.provider.checkpoints(self.auth_method.grant)):
             return
-        with acting_as("worker"):
+        with self.role("worker"):
             Client(connection=self.connection).certificates()
         with self.here():
             confirm_pins(connection=self.connection, compared=self.shown(), actor=AINO)
@@ -210,7 +211,7 @@ class Customer:
             self.secrets.add(code)
         flow = self.provider.login(self.auth_method.login)
         assert back.get("state") == asked["state"] or not flow.state_promised
-        with acting_as("web"):
+        with self.role("web"):
             # A provider that does not bring `state` back leaves it to the browser's session.
             tenant_id = authorization.tenant_of(state=asked["state"])
             assert tenant_id == self.tenant.id
@@ -234,10 +235,10 @@ class Customer:
 
     def _exchange(self, attempt: AuthorizationAttempt) -> None:
         jobs = Job.objects.filter(subject=attempt.id)
-        with acting_as("worker"):
+        with self.role("worker"):
             for job in list(jobs.filter(kind=authorization.EXCHANGE)):
                 work(str(job.id))
-        with acting_as("owner"):
+        with self.role("owner"):
             jobs.filter(kind=authorization.ATTEMPT_ENDED).delete()
 
     # -- the checklist ---------------------------------------------------------------------------------------------
@@ -301,7 +302,7 @@ class Customer:
     def ask(self, client: Client | None = None) -> Reply:
         """One page of the first list, as a worker."""
         stream = self.first_list
-        with acting_as("worker"):
+        with self.role("worker"):
             return (client or self.client()).send(stream.operation, self.question(stream))
 
     @property
@@ -317,13 +318,13 @@ class Customer:
         """The first page of every list, or of one of them, as a worker reads it. Raises CallFailed and BadPage."""
         client = self.client()
         lists = [stream for stream in self.provider.streams if stream.each is None]
-        with acting_as("worker"):
+        with self.role("worker"):
             for stream in lists if whole else lists[:1]:
                 reply = client.send(stream.operation, self.question(stream))
                 stream.paging.read(reply.body, stream.key)
 
     def fresh_token(self) -> None:
-        with acting_as("worker"):
+        with self.role("worker"):
             self.client().new_token()
 
     def hold(self, stream: str, count: int) -> None:
@@ -362,7 +363,7 @@ class Customer:
     def a_minute_later(self, minutes: int = 1) -> None:
         """What was refused was refused a minute before, and nothing waits for it any more."""
         minute = timedelta(seconds=61 * minutes)
-        with acting_as("owner"):
+        with self.role("owner"):
             RequestLogEntry.objects.filter(connection=self.connection).update(at=F("at") - minute)
             Grant.objects.filter(connection=self.connection).update(
                 wait_until=None,
@@ -376,7 +377,7 @@ class Customer:
 
     def tokens(self) -> set[str]:
         """What stands sealed in the grant, opened as a worker does."""
-        with acting_as("worker"), tenant_scope(self.tenant.id):
+        with self.role("worker"), tenant_scope(self.tenant.id):
             grant = Grant.objects.select_related("connection").get(connection=self.connection)
             fields = ("access_ciphertext", "refresh_ciphertext")
             return {sealing.plaintext(grant, field) for field in fields if getattr(grant, field) is not None}

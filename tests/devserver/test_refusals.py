@@ -129,6 +129,7 @@ def test_a_taken_port_names_the_way_out(host: str) -> None:
     assert refusal.value.exit_code == 4
 
 
+@pytest.mark.process
 def test_an_old_postgresql_is_named_with_its_version(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("initdb", "postgres"):
         program = tmp_path / name
@@ -139,6 +140,7 @@ def test_an_old_postgresql_is_named_with_its_version(monkeypatch: pytest.MonkeyP
         binaries.find_postgres()
 
 
+@pytest.mark.process
 def test_a_cluster_of_another_version_is_not_touched(tmp_path: Path) -> None:
     from portal.devserver.postgres import Postgres
 

@@ -12,6 +12,8 @@ import pytest
 from connections.exports import formats
 from tests.exports.conftest import keep
 
+pytestmark = pytest.mark.process
+
 ODD = (
     '{"id" : 17.0, "no":"00123", "sum":-12.50,"big":12345678901234567890, "e": 1.70E1,\n "list":[ 1.00, {"x":"]"} ],'
     '"partner":'

@@ -12,6 +12,8 @@ import pytest
 from tests.benchmarks.bench_exports import FORMATS, STREAM, export
 from tests.exports.conftest import keep
 
+pytestmark = pytest.mark.process
+
 MOST_MEGABYTES = 150
 LARGEST = 9_500_000  # characters: an answer of a provider, and so a record, has ten megabytes at most
 

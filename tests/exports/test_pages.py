@@ -18,6 +18,8 @@ from tests.conftest import PASSWORD
 from tests.exports.conftest import ask, keep, numbered
 from tests.roles import acting_as
 
+pytestmark = pytest.mark.process
+
 EXPORTS = "/t/aamu/exports/"
 
 

@@ -27,6 +27,8 @@ from connections.vault.services import ActionRefused
 from tests.exports.conftest import ALICE, ask, content, keep, numbered, opened
 from tests.roles import acting_as
 
+pytestmark = pytest.mark.process
+
 
 def keys_of(data: bytes) -> list[str]:
     return [line.split(",")[0].strip("\"'") for line in data.decode("utf-8-sig").splitlines()[1:]]

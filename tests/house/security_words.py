@@ -34,6 +34,11 @@ TABLES = {
         CUSTOMERS,
         "Whether somebody who chose companies at the provider meant this tenant. A consent can be forged.",
     ),
+    "onboarding_handoff": (
+        CUSTOMERS,
+        "Steps that members gave to somebody else by a link, kept as digests. One can be given: whoever has its link does that"
+        " step of a checklist, and no other.",
+    ),
     "incidents_incident": (CUSTOMERS, "What keeps connections from working, and what did. Only workers write it."),
     "incidents_outage": (SYSTEM, "When a provider was in trouble for everybody. Only workers write it."),
     "incidents_mailchoice": (
@@ -53,6 +58,11 @@ TABLES = {
     "transport_authorizationattempt": (
         SECRETS,
         "Logins at a provider. One can be planted with a code of one's own: it connects a company of one's own.",
+    ),
+    "transport_departure": (
+        CUSTOMERS,
+        "How connections were left. A wish can be forged: for records to be deleted after a day, for an early end; what was"
+        " proved and destroyed cannot.",
     ),
     "transport_activationrequest": (
         SECRETS,
@@ -179,7 +189,12 @@ KINDS = {
     " text to anybody.",
     "notices.error_summary": "Mails our people how often a kind of error has happened since they were told, if it is time.",
     "notices.send_urgent_mail": "The same, before what waits already.",
+    "onboarding.handoff_done": "Mails the member who gave a step away that it is done; once for each.",
+    "onboarding.remind_handoff": "Reminds whoever was given a step that is not done: once for each of three days, however often.",
     "onboarding.check": "Asks the provider what the checkpoint asks, and writes the finding. Costs calls of a quota.",
+    "sync.delete_records": "Nothing, unless the connection is disconnected and its departure says that its records are not"
+    " kept: then they are deleted, a day after a worker has first seen that. With a forged wish: the records of a connection,"
+    " a day later.",
     "sync.follow_pause": "Pauses or resumes the connection, as its row says that our staff want it.",
     "sync.run": "Goes on with a run that is under way. Nothing while the company is unproved, the connection paused or the"
     " tenant suspended.",
@@ -192,11 +207,15 @@ KINDS = {
     "transport.activation_ended": "Lays out the checklist of connections that have none, and checks their key.",
     "transport.activation_show": "Fetches the companies of a request that was just taken up, with our own client.",
     "transport.attempt_ended": "Checks what a login brought, or writes why it brought nothing.",
+    "transport.departure_ended": "Mails the owners of a tenant once more where the certificate of a connection is whose"
+    " secrets are destroyed.",
     "transport.exchange": "Exchanges the code of a login that was received, once. With an invented row: one's own code, so the"
     " connection opens another company, which the next check refuses where the provider names companies.",
     "transport.forget_recording": "Deletes the recording with its key.",
     "transport.leave": "Nothing, unless the connection is marked as disconnected: then its access is revoked at the"
     " provider and every secret of it destroyed.",
+    "transport.prove_dead": "Nothing, unless the connection is disconnected and a secret of it is kept: then a session is asked"
+    " for with it, and it is destroyed if that is refused, if its days are over, or if the row asks for that.",
     "vault.make_tenant_key": "Nothing, where the tenant has a key. Else it gets its first.",
     "vault.reseal": "Seals a tenant's values anew where they open for what their rows are bound to now; no others.",
 }
@@ -301,6 +320,11 @@ CAUSED_BY = {
     ): "has any declared call sent with a stored access, writes such as sales orders included, and reads its answer",
     ("notices_outgoingmail", "ciphertext", "INSERT"): "mails anybody in our name",
     ("vault_connection", "state", "UPDATE"): "disconnects connections, lifts holds on reading",
+    (
+        "transport_departure",
+        "keeps_records",
+        "UPDATE",
+    ): "has the records of a disconnected connection deleted a day later",
     (
         "vault_connection",
         "settings",

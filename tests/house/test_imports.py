@@ -32,6 +32,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.mark.process
 def test_every_contract_is_kept() -> None:
     done = lint(REPOSITORY)
     assert done.returncode == 0, done.stdout[-3000:]

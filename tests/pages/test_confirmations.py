@@ -18,7 +18,7 @@ from tests.pages.crowd import ADDRESSES, settle
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("every_button")]
 
 # A page of its own says what happens and what stays; the button is there alone.
-ASKS = {"disconnect", "move_server", "remove_member", "delete_recording", "pause_connection"}
+ASKS = {"disconnect", "move_server", "remove_member", "delete_recording", "pause_connection", "end_departure"}
 # Everything else, with how it is taken back, or why there is nothing to take back.
 UNDONE = {
     "start_connection": "begins a connection, which can be given up",
@@ -28,6 +28,9 @@ UNDONE = {
     "confirm_checkpoint": "says what a person compared; the page shows it before",
     "start_login": "leads to the provider, where the person decides",
     "ask_consent": "sends a mail",
+    "give_handoff": "can be taken back; the page says what the link can do",
+    "withdraw_handoff": "can be given again",
+    "stop_handoff_reminders": "can be given again, with reminders",
     "decide_activation": "the page lists the companies and says what becomes of each before",
     "sync_now": "can be cancelled",
     "change_schedule": "can be changed back",
@@ -47,6 +50,8 @@ UNDONE = {
     "connection_export": "can be cancelled",
     "end_export": "can be asked for again",
     "download_export": "gives a copy",
+    "probe_departure": "looks",
+    "departure_records": "what is to be deleted stays for a day, in which it can be kept after all",
     "stop_recording": "can be started again",
     "start_recording": "the page says that what was recorded before is deleted",
 }

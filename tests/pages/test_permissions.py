@@ -37,6 +37,7 @@ EXAMPLES: dict[str, Any] = {key: UUID(int=7) for address in ADDRESSES for key in
 }
 TWO_METHODS = (
     "start_connection", "try_fill", "disconnect", "move_server", "remove_member", "delete_recording", "pause_connection",
+    "end_departure",
     "tenant_settings", "exports", "connection_export", "mail_choice",
 )  # fmt: skip
 

@@ -66,6 +66,7 @@ def test_a_signal_waits_until_the_pair_is_stored(hostile, committed_person, monk
     assert (row().claimed_by, presented(hostile)) == ("", ["old-r"])
 
 
+@pytest.mark.process
 def test_a_process_that_is_told_to_stop_ends_when_it_has_finished():
     """Without a handler of its own: the system would end it at once."""
     code = (

@@ -145,6 +145,7 @@ def takers(*arguments, number=4):
     return found
 
 
+@pytest.mark.process
 def test_four_processes_with_a_backlog_stay_within_the_limit(committed_db):
     """At most 60 in any sliding second of database time, and hardly one unused."""
     granted = sorted(tuple(each) for found in takers("slot", "line", "60", "4") for each in found)
@@ -371,6 +372,7 @@ def test_a_call_that_is_counted_late_counts_for_a_whole_day_all_the_same(db):
         rate_limiter.count_call("budget", BUDGET)
 
 
+@pytest.mark.process
 def test_eight_processes_spend_a_budget_to_the_last_call_and_no_further(committed_db):
     assert sum(takers("spend", "budget", "500", "80", number=8)) == 500
     assert sum(QuotaWindow.objects.get().counts.values()) == 500

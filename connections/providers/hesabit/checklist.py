@@ -54,6 +54,7 @@ CHECKLIST = (
         how=(_("Press Connect, sign in at hesabit.com, and approve."),),
         avoid=(_("Do not sign in with the account of another shop."),),
         connect=(CONSENT,),
+        may_hand_off=True,
         asks=(TOKEN, "invoices.list"),
         false_answer=(
             "A list without any record opens as well. Of an account of another shop nothing is seen here, but at the next "

@@ -57,6 +57,7 @@ CHECKLIST = (
             _("Ask them to tell you the fingerprints of their servers' certificates by telephone or letter."),
         ),
         attest=_("We have asked, and have received everything."),
+        may_hand_off=True,
         false_answer="The credentials of somebody else's access open it as well as our own.",
     ),
     Checkpoint(
@@ -103,6 +104,7 @@ CHECKLIST = (
         HERE,
         needs=("certificate",),
         fields=("client_id", "client_secret", "scope"),
+        may_hand_off=True,
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
         asks=(TOKEN, "customers.list"),
         false_answer="A list without any customer opens as well. A disabled client's last token may live for an hour.",

@@ -58,6 +58,7 @@ CHECKLIST = (
             _("They send you a client id and a client secret. Ask in the same mail for the address of your API."),
         ),
         attest=_("We have asked, and have received everything."),
+        may_hand_off=True,
         false_answer="The credentials of somebody else's access open it as well as our own.",
     ),
     Checkpoint(

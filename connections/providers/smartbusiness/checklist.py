@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.smartbusiness.faults import FIELD_SENTENCES
 from connections.providers.smartbusiness.streams import STREAMS
 from connections.spec import checkpoints, proofs
-from connections.spec.checklist import TOKEN, Asker, Checkpoint, Finding, Inference, MarkState, Probe
+from connections.spec.checklist import TOKEN, Asker, Checkpoint, Finding, Inference, MarkState, Probe, Tells
 from connections.spec.envelope import BadPage, required_id
 from connections.spec.operations import Arguments
 from connections.spec.proofs import Company
@@ -59,6 +59,7 @@ CHECKLIST = (
         Inference("access", "access-works"),
         ADMIN,
         attest=_("We have a SmartBusiness account whose plan includes the API."),
+        may_hand_off=True,
         false_answer="A plan may let the profile through and refuse single kinds of documents: “scopes” and a sync show it.",
     ),
     Checkpoint(
@@ -71,6 +72,7 @@ CHECKLIST = (
         how=(_("Press Connect, sign in at SmartBusiness, look at what is asked for, and allow it."),),
         avoid=(_("Do not sign in with the account of another company."),),
         connect=(CONSENT,),
+        may_hand_off=True,
         auth_methods=(CONSENT,),
         asks=SIGN_IN_ASKS,
         false_answer=SIGN_IN_FALSE,
@@ -92,6 +94,7 @@ CHECKLIST = (
         ),
         avoid=(_("Do not use a client that another program uses already."),),
         attest=_("I have registered a client."),
+        may_hand_off=True,
         auth_methods=(OWN_CLIENT,),
         false_answer="A client that another program uses as well passes: nothing tells whose it is.",
     ),
@@ -105,6 +108,7 @@ CHECKLIST = (
         where=("Home", "Users", "API V2"),
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
         fields=("client_id", "client_secret"),
+        may_hand_off=True,
         auth_methods=(OWN_CLIENT,),
         asks=SIGN_IN_ASKS,
         false_answer=SIGN_IN_FALSE,
@@ -120,6 +124,7 @@ CHECKLIST = (
         needs=("access",),
         confirm=_("The access may include this."),
         meant={"scope-more": "scope-more-meant"},
+        tells=Tells.RIGHTS,
         asks=tuple(stream.operation for stream in STREAMS),
         false_answer="Where an answer tells the scopes, a user's missing right behind them shows only when a list is asked.",
     ),

@@ -116,6 +116,11 @@ def tenant_of(*, state: str) -> UUID | None:
     return lookups.values_list("tenant_id", flat=True).first()
 
 
+def attempt_of(*, state: str) -> AuthorizationAttempt | None:
+    """The attempt with this state, whoever began it. Needs the tenant's scope, in the web."""
+    return AuthorizationAttempt.objects.without_sealed().filter(state_digest=digest(state)).first()
+
+
 def receive(
     *, provider: str, state: str, code: str, error: str, issuer: str, session: str, actor: Actor
 ) -> AuthorizationAttempt | None:

@@ -294,6 +294,22 @@ def newer_token(connection: Connection, generation: int) -> AccessToken | None:
         return open_access_token(row, now) if row.generation > generation else None
 
 
+def has_pair(connection: Connection) -> bool:
+    """Whether any token is stored. Needs the tenant's scope."""
+    rows = Grant.objects.filter(connection_id=connection.id)
+    return rows.filter(Q(access_ciphertext__isnull=False) | Q(refresh_ciphertext__isnull=False)).exists()
+
+
+def has_refresh_token(connection: Connection) -> bool:
+    """Needs the tenant's scope."""
+    return Grant.objects.filter(connection_id=connection.id, refresh_ciphertext__isnull=False).exists()
+
+
+def destroy_access_token(connection: Connection) -> None:
+    """Destroy the stored access token alone; what renews it stays. In the caller's transaction and scope."""
+    Grant.objects.filter(connection_id=connection.id).update(access_ciphertext=None, expires_at=None)
+
+
 def destroy_pair(connection: Connection) -> None:
     """Destroy the stored pair, in the caller's transaction if there is one. A request under way can store nothing any more."""
     with tenant_scope(connection.tenant_id):

@@ -108,6 +108,7 @@ def test_reset_takes_everything_back_but_the_portals_client(server: SandboxServe
     )
 
 
+@pytest.mark.process
 def test_a_kill_takes_nothing_and_the_demo_is_larger(tmp_path: Path) -> None:
     with SandboxServer(tmp_path, records="demo", simulator="hesabit") as server, Client(server) as portal:
         for stream in STREAMS:

@@ -76,6 +76,7 @@ def test_the_door_without_tls_has_no_certificate(server: SandboxServer, program:
     assert program.ask("/customers").status_code == 200
 
 
+@pytest.mark.process
 def test_a_restart_keeps_certificates_clients_tokens_and_books(tmp_path: Path) -> None:
     server = SandboxServer(tmp_path, simulator="pentamic").start()
     with Program(server) as program:

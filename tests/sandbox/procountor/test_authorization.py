@@ -116,6 +116,7 @@ def test_the_swap_needs_the_same_redirect_address_and_the_client_itself(
     assert software.swap(code=code).status_code == 200, "refused requests do not use the code up"
 
 
+@pytest.mark.process
 def test_another_client_cannot_use_the_code(tmp_path: Path) -> None:
     """In a sandbox of its own: API clients outlive a reset."""
     with SandboxServer(tmp_path) as server, Software(server) as software:

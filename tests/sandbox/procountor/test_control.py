@@ -90,6 +90,7 @@ def test_the_user_of_the_session_is_told(server: SandboxServer, software: Softwa
     assert user["socialSecurityNumber"] == "000000-0000"
 
 
+@pytest.mark.process
 def test_the_first_client_comes_back_to_where_the_portal_is_now(tmp_path: Path) -> None:
     server = SandboxServer(tmp_path).start()
     try:

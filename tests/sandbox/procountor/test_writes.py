@@ -198,6 +198,7 @@ def test_looking_is_not_writing(server: SandboxServer, software: Software, path:
     assert errors(software.call("PUT", f"{path}/{some}", body), 403)
 
 
+@pytest.mark.process
 def test_writes_outlive_a_restart_of_nothing_but_the_process(tmp_path: Any) -> None:
     with SandboxServer(tmp_path) as server, Software(server) as writer:
         writer.enter(server.setup_company(preset="everything")["api_key"])

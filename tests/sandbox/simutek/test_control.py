@@ -133,6 +133,7 @@ def test_many_at_once_get_a_number_each(server: SandboxServer, program: Program)
     assert server.state()["created"]["customers"] == 12
 
 
+@pytest.mark.process
 def test_a_restart_loses_nothing(tmp_path: Path) -> None:
     with SandboxServer(tmp_path, simulator="simutek") as server, Program(server) as program:
         program.enter().create("customers", CUSTOMER)
