@@ -20,7 +20,6 @@ from django.utils import timezone
 
 from connections.jobs.models import Job, JobState
 from connections.spec.checklist import Checkpoint, MarkState, Probe
-from connections.spec.faults import Responsible
 from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.transport.models import Breaker
@@ -29,9 +28,10 @@ from connections.vault.services import ActionRefused
 from portal.onboarding import marks
 from portal.onboarding.models import Evidence, Mark
 from portal.onboarding.progress import sentence
-from tests.contract.conditions import Condition, setup_of
+from tests.contract.conditions import CUSTOMER, US, Condition, setup_of
 from tests.contract.customers import FEW, Customer
 
+MENDED_BY = {"unreadable-answer": US, "access_denied": CUSTOMER}  # of words that are no fault's
 ROUNDS = 4  # of a minute, until whatever was put off has been asked again
 FINDING = re.compile(r'<div class="finding[^>]*>(.*?)(?:<div class="evidence">|</div>)', re.DOTALL)
 
@@ -52,12 +52,15 @@ class Observation:
     page: str = field(default="", repr=False)  # what stands at the checkpoint beside the sentence: what to press
     noticed_by: str = ""
     is_broken: bool = False  # `sentence` is the error that ended it
+    shows_secret: bool = False
 
     @property
     def complaints(self) -> list[str]:
         """What is not as the condition says it must be."""
         if self.is_broken:
             return [f"could not be looked at: {self.sentence}"]
+        if self.shows_secret:
+            return ["shows a secret"]
         expected, found = set(self.condition.reopens), set(self.reopened)
         wrong = [f"reopened {slug}" for slug in sorted(found - expected)]
         wrong += [f"false green {slug}" for slug in sorted(expected - found)]
@@ -225,15 +228,17 @@ class Observer:
         # What could not be answered at the moment says why.
         code = values.get("cause", code)
         fault = faults.resolve_fault(provider=self.customer.auth_method.slug, code=code)
+        page = self._page(at) if at else ""
         return Observation(
             auth_method=str(self.customer.auth_method),
             condition=condition,
             reopened={slug: newest[slug].code for slug in reopened if newest[slug] is not None},  # type: ignore[union-attr]
             green=tuple(slug for slug, state in now.items() if state.passes),
             code=code,
-            responsible=fault.responsible.value if fault else Responsible.CUSTOMER.value if reopened else "",
+            responsible=fault.responsible if fault else CUSTOMER if reopened else MENDED_BY.get(code, ""),
             sentence=said,
-            page=self._page(at) if at else "",
+            page=page,
+            shows_secret=any(secret in said + page for secret in self.customer.secrets),
             noticed_by=noticed_by,
         )
 
