@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Collection
+from hashlib import sha256
 from typing import Any, cast
 
 from django.contrib.admin import AdminSite
@@ -35,7 +36,11 @@ View = Callable[..., HttpResponse]
 # How the index groups what is registered, whichever package a model is in.
 SECTIONS = (
     ("customers", gettext_lazy("Customers"), ("Tenant", "User", "AuditEvent")),
-    ("connections", gettext_lazy("Connections"), ("Connection", "SyncRun", "Call", "RequestLogEntry")),
+    (
+        "connections",
+        gettext_lazy("Connections"),
+        ("Incident", "Outage", "Connection", "SyncRun", "Call", "RequestLogEntry"),
+    ),
     ("portal", gettext_lazy("Portal"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
 )
 
@@ -57,6 +62,7 @@ class PortalAdminSite(AdminSite):
         super().__init__(name)
         self._attached: list[tuple[str, View, str]] = []
         self._parameters: dict[View, Collection[str]] = {}
+        self._describe_home: Callable[[], dict[str, Any]] = dict
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Only our own packages decide what staff see: other packages would register sessions, addresses and seeds."""
@@ -67,6 +73,13 @@ class PortalAdminSite(AdminSite):
         """Add a page that belongs to no model, with what its address may hold; called while the apps load."""
         self._attached.append((route, view, name))
         self._parameters[view] = parameters
+
+    def describe_home(self, describe: Callable[[], dict[str, Any]]) -> None:
+        """What else the first page shows; called while the apps load. `describe` is asked in the staff's scope."""
+        self._describe_home = describe
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().index(request, {**(extra_context or {}), **self._describe_home()})
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Django's would fetch a row of any table, with all its columns; none of ours has a page of its own elsewhere.
@@ -184,13 +197,19 @@ def record_opened(request: HttpRequest, view: Any, status: int) -> None:
     if status != 200 and not (status == 302 and opts is None):
         return
     query = {name: _without_secrets(str(value))[:LONGEST_TERM] for name, value in request.GET.items() if value}
-    audit.record_system(
-        actor=cast(User, request.user).actor,
-        action="staff.opened" if key else "staff.searched" if query else "staff.listed",
-        subject=f"{opts.label_lower if opts else ''} {key}".strip(),
-        page=match.url_name if match else "",
+    event: dict[str, Any] = {
+        "actor": cast(User, request.user).actor,
+        "action": "staff.opened" if key else "staff.searched" if query else "staff.listed",
+        "subject": f"{opts.label_lower if opts else ''} {key}".strip(),
+        "page": match.url_name if match else "",
         **({"asked": query} if query else {}),
-    )
+    }
+    if "HX-Request" in request.headers:
+        # A list that is followed asks every few seconds: the first time counts, and each doubling within the hour.
+        address_hash = sha256(request.get_full_path().encode()).hexdigest()[:32]
+        audit.record_repeated(group=f"{request.user.pk} {address_hash}", **event)
+    else:
+        audit.record_system(**event)
 
 
 def _without_secrets(text: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 from typing import Any
 
 from celery import Celery
 from celery.signals import (
-    after_setup_logger,
-    after_setup_task_logger,
+    after_task_publish,
     beat_init,
+    setup_logging,
     task_prerun,
     worker_init,
     worker_process_init,
@@ -21,7 +22,7 @@ from django.db import close_old_connections
 
 from connections.jobs import owners, stopping
 from connections.jobs.bootsteps import LostAcknowledgements
-from connections.transport.log.redaction import add_redaction
+from connections.jobs.heartbeats import HeartbeatKind, Pulse, WorkerHeartbeat
 from portal.operations.parent_death import die_with_worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -35,6 +36,7 @@ app.autodiscover_tasks(["connections.jobs"])
 # closes a request's: when they are too old, or failed (connections/jobs/kept_connection.py has the rest).
 app.conf["CELERY_DB_REUSE_MAX"] = sys.maxsize
 app.steps["consumer"].add(LostAcknowledgements)
+app.steps["consumer"].add(WorkerHeartbeat)
 
 # A pool child that is deep in a call would not notice that its worker was killed.
 worker_process_init.connect(die_with_worker)
@@ -45,11 +47,9 @@ def close_failed_connections(**kwargs: Any) -> None:
     close_old_connections()
 
 
-@after_setup_logger.connect
-@after_setup_task_logger.connect
-def guard_celerys_own(logger: Any, **kwargs: Any) -> None:
-    """Celery brings handlers of its own for tasks' loggers."""
-    add_redaction(logger)
+@setup_logging.connect
+def keep_our_logging(**kwargs: Any) -> None:
+    """Who answers here keeps Celery from adding handlers of its own: workers and beat log as settings.py says."""
 
 
 @worker_init.connect
@@ -78,3 +78,10 @@ def refuse_bad_beat(**kwargs: Any) -> None:
     from portal.operations.start import refuse_bad_start  # needs the apps, which load after this module
 
     refuse_bad_start("beat")
+
+
+@beat_init.connect
+def begin_beat(**kwargs: Any) -> None:
+    """Each time the broker took its message, the beat lives."""
+    pulse = Pulse(HeartbeatKind.BEAT, f"beat@{socket.gethostname()}")
+    after_task_publish.connect(lambda **_: pulse.write(), sender="jobs.sweep", weak=False)

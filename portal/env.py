@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 MODES = ("demo", "production")
-PROCESSES = ("web", "worker", "beat", "owner")
+PROCESSES = ("web", "worker", "beat", "owner", "backup")
 # By this name a start in production recognises the server of `make run`, and refuses it.
 EMBEDDED_CLUSTER_NAME = "portal-embedded"
 
@@ -34,6 +34,7 @@ DATABASE_TIMEOUTS = {
         "worker": (120, 30, 300),
         "beat": (15, 5, 60),
         "owner": (0, 0, 0),
+        "backup": (0, 0, 0),
     }.items()
 }
 CONNECT_SECONDS = 5
@@ -104,6 +105,22 @@ def proxy(name: str) -> tuple[str, int] | None:
         )
         raise BadEnvironment(message)
     return match[1].strip("[]"), int(match[2])
+
+
+def listen(name: str) -> tuple[str, int] | None:
+    """Address and port of ``127.0.0.1:9464``, None where nothing is set. Raises BadEnvironment."""
+    value = os.environ.get(name, "")
+    if not value:
+        return None
+    host, _, number = value.rpartition(":")
+    try:
+        address, port = ipaddress.ip_address(host.strip("[]")), int(number)
+    except ValueError:
+        port = -1
+    if not 0 < port < 65536:
+        message = f"{name} must be an address and a port, such as 127.0.0.1:9464 or [::1]:9464."
+        raise BadEnvironment(message)
+    return str(address), port
 
 
 def database(name: str) -> dict[str, Any]:

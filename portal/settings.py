@@ -27,6 +27,7 @@ try:
     JOBS_SWEEP_SECONDS = env.number("PORTAL_SWEEP_SECONDS", 5, minimum=1)
     OWN_NETWORKS = env.networks("PORTAL_OWN_NETWORKS")  # no connection reaches these, whoever allows what
     EGRESS_PROXY = env.proxy("PORTAL_EGRESS_PROXY")  # every connection to a provider goes through it
+    METRICS_LISTEN = env.listen("PORTAL_METRICS_LISTEN")  # where Prometheus asks a web process
     REQUEST_LOG_MONTHS = env.number("PORTAL_REQUEST_LOG_MONTHS", 3, minimum=1)
 except env.BadEnvironment as problem:
     # 3, as of every start that is refused: servers with worker processes then do not try again.
@@ -83,6 +84,7 @@ if DEMO:
 
 MIDDLEWARE = [
     "portal.operations.headers.HeadersMiddleware",
+    "portal.operations.access.AccessMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "portal.operations.health.HealthMiddleware",

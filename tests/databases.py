@@ -18,7 +18,7 @@ from connections.transport.log import partitions
 from portal import env
 from tests import postgres_plugin, warm_server
 
-KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission")
+KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission", "jobs_dispatchswitch")
 
 
 @contextmanager

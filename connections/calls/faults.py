@@ -43,6 +43,11 @@ NOT_DECLARED = Fault(
 _OURS = {fault.code: fault for fault in (NOT_STANDING, TOO_LATE, GAVE_UP, NOT_DECLARED)}
 
 
+def own_faults() -> list[Fault]:
+    """Those that come of single requests, and of no provider's answer."""
+    return list(_OURS.values())
+
+
 def resolve_fault(*, provider: str, code: str) -> Fault | None:
     """The fault that `code` names: the provider's own, one of transport, or one of ours. None for an unknown code."""
     description = registry.find(provider)

@@ -38,18 +38,20 @@ WITH full_tenant AS MATERIALIZED (
             OR NOT EXISTS (SELECT 1 FROM full_tenant WHERE full_tenant.tenant_id = waiting.tenant_id))
         ORDER BY waiting.due_at LIMIT %(limit)s FOR UPDATE OF waiting SKIP LOCKED
     ) AS job
+    WHERE EXISTS (SELECT 1 FROM jobs_dispatchswitch)
     LIMIT %(limit)s  -- the lines are looked at in their order, and no further than this
 ), taken AS (
     UPDATE jobs_job SET state = 'running', owner = %(owner)s, epoch = epoch + 1, reason = '',
     starts = starts + CASE WHEN (SELECT count(*) FROM picked) = 1 THEN 1 ELSE 0 END,
     lease_until = statement_timestamp() + make_interval(secs => %(lease)s)
     FROM picked WHERE jobs_job.id = picked.id
-    RETURNING jobs_job.id, tenant_id, kind, subject, epoch, starts, failures, place, due_at
+    RETURNING jobs_job.id, tenant_id, kind, subject, epoch, starts, failures, trace_id, place, due_at
 )
 SELECT extract(epoch FROM statement_timestamp())::float8, EXISTS (SELECT 1 FROM full_tenant),
-    taken.id, taken.tenant_id, taken.kind, taken.subject, taken.epoch, taken.starts, taken.failures, taken.place,
+    taken.id, taken.tenant_id, taken.kind, taken.subject, taken.epoch, taken.starts, taken.failures, taken.trace_id,
+    taken.place,
     extract(epoch FROM taken.due_at)::float8
-FROM (SELECT 1) AS one LEFT JOIN taken ON true ORDER BY taken.place, taken.due_at
+FROM (SELECT 1 WHERE EXISTS (SELECT 1 FROM jobs_dispatchswitch)) AS one LEFT JOIN taken ON true ORDER BY taken.place, taken.due_at
 """
 
 
@@ -107,6 +109,8 @@ def claim_due(queues: Sequence[str], limit: int) -> Claimed:
     lines = [(queue, lane) for queue in queues for lane in LANES]
     since = [positions.since(line) for line in lines]
     rows = kept_connection.ask(lambda: _claim(lines, since, limit))
+    if not rows:  # held: nothing was looked at either
+        return Claimed([], is_counted=False, may_be_more=False)
     now, is_any_tenant_full = rows[0][:2]
     taken = [row[2:] for row in rows if row[2] is not None]
     is_counted = len(taken) == 1

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -26,13 +26,16 @@ class Lease:
     `starts`: how often the work was begun without an end, this time included.
     """
 
-    def __init__(self, *, job_id: UUID, kind: str, subject: UUID, epoch: int, starts: int, failures: int) -> None:
+    def __init__(
+        self, *, job_id: UUID, kind: str, subject: UUID, epoch: int, starts: int, failures: int, trace_id: str = ""
+    ) -> None:
         self.job_id = job_id
         self.kind = kind
         self.subject = subject
         self.epoch = epoch
         self.starts = starts
         self.failures = failures
+        self.trace_id = trace_id  # of whatever asked for it, '' where time did
         self._lost = threading.Event()
 
     @property
@@ -109,10 +112,8 @@ class Lease:
 class TenantLease(Lease):
     """The lease of a job that is some tenant's. Its transactions are in that tenant's scope."""
 
-    def __init__(
-        self, *, job_id: UUID, tenant_id: UUID, kind: str, subject: UUID, epoch: int, starts: int, failures: int
-    ) -> None:
-        super().__init__(job_id=job_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures)
+    def __init__(self, *, tenant_id: UUID, **of_any: Any) -> None:
+        super().__init__(**of_any)
         self.tenant_id = tenant_id
 
     @contextmanager
@@ -140,13 +141,19 @@ def make_lease(
     epoch: int,
     starts: int,
     failures: int,
+    trace_id: str,
     *,
     is_counted: bool,
 ) -> Lease:
     """The lease of a row that was taken just now, `starts` as it stands there: `is_counted` with this one, or without."""
     starts += not is_counted
-    if tenant_id is None:
-        return Lease(job_id=job_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures)
-    return TenantLease(
-        job_id=job_id, tenant_id=tenant_id, kind=kind, subject=subject, epoch=epoch, starts=starts, failures=failures
-    )
+    of_any: dict[str, Any] = {
+        "job_id": job_id,
+        "kind": kind,
+        "subject": subject,
+        "epoch": epoch,
+        "starts": starts,
+        "failures": failures,
+        "trace_id": trace_id,
+    }
+    return Lease(**of_any) if tenant_id is None else TenantLease(tenant_id=tenant_id, **of_any)

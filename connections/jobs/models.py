@@ -6,9 +6,11 @@ import uuid
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from connections.jobs.heartbeats import HeartbeatKind
 from connections.jobs.registry import LANES, QUEUES
 from connections.tenancy.models import Tenant
 from connections.tenancy.row_security import NoRowSecurity
@@ -17,7 +19,7 @@ from connections.tenancy.row_security import NoRowSecurity
 # counts are the workers' alone.
 QUEUE_RIGHTS = (
     "SELECT, INSERT (id, tenant_id, kind, subject, queue, lane, burst, state, due_at, starts, failures, owner, epoch, reason,"
-    " created_at), UPDATE (due_at, state, reason, ended_at)"
+    " created_at, trace_id), UPDATE (due_at, state, reason, ended_at)"
 )
 
 # Neither in hand nor at an end; among such rows those that are queued are looked for.
@@ -54,6 +56,9 @@ class Job(models.Model):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
+    trace_id = models.CharField(
+        _("trace id"), max_length=32, blank=True, default="", db_default=""
+    )  # connections/tenancy/trace.py
 
     class Meta:
         verbose_name = _("job")
@@ -75,7 +80,10 @@ class Job(models.Model):
                 condition=Q(lease_until__isnull=False, ended_at__isnull=True),
             ),
             models.Index(fields=["kind", "subject", "-created_at"], name="jobs_of_subject"),
+            models.Index(fields=["-created_at"], name="jobs_newest_parked", condition=Q(state="parked")),
             models.Index(fields=["ended_at"], name="jobs_ended", condition=Q(ended_at__isnull=False)),
+            # Few of many; what is asked of the queue every few seconds counts them.
+            models.Index(fields=["queue"], name="jobs_parked", condition=Q(state="parked")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["kind", "subject"], name="jobs_one_queued", condition=Q(state="queued")),
@@ -102,3 +110,56 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.subject}"
+
+
+class Heartbeat(models.Model):
+    """When something was last done that is done again and again, and how often: by a worker, beat, sweep, maintenance."""
+
+    name = models.CharField(_("name"), primary_key=True, max_length=200)
+    kind = models.CharField(_("kind"), max_length=20, choices=HeartbeatKind.choices)
+    queues = models.CharField(_("queues"), max_length=200, blank=True, db_default="")  # of a worker, commas between
+    at = models.DateTimeField(_("last time"), db_default=Now())
+    count = models.BigIntegerField(_("times"), db_default=1)
+
+    class Meta:
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
+        constraints = [
+            NoRowSecurity(
+                name="jobs_heartbeat_rights",
+                reason="about processes and no tenant: names of machines, queues and times",
+                web="SELECT",
+                worker="SELECT, INSERT, UPDATE",
+                staff="SELECT",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DispatchSwitch(models.Model):
+    """Whether jobs are done at all: by its one row. A backup leaves the row out, so a restored copy does none until released.
+
+    Whatever calls a provider or sends a mail is a job, so without the row nobody is called.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    on_since = models.DateTimeField(_("on since"), db_default=Now())
+
+    class Meta:
+        verbose_name = _("switch")
+        verbose_name_plural = _("switches")
+        constraints = [
+            models.CheckConstraint(name="jobs_one_switch", condition=Q(id=1)),
+            NoRowSecurity(
+                name="jobs_dispatchswitch_rights",
+                reason="about the whole installation and no tenant: the owner alone puts the row there, or takes it away",
+                web="SELECT",
+                worker="SELECT",
+                staff="SELECT",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.on_since)

@@ -10,11 +10,13 @@ from uuid import UUID, uuid4
 from django.db import connection, transaction
 from django.utils import timezone
 
-from connections.jobs import kept_connection, owners, registry
+from connections.jobs import heartbeats, kept_connection, owners, registry
+from connections.jobs.heartbeats import HeartbeatKind
 from connections.jobs.keeper import lease_seconds
 from connections.jobs.lease import Lease, make_lease
 from connections.jobs.models import Job, JobState
 from connections.jobs.registry import LANES, QUEUES
+from connections.tenancy.trace import trace_id
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,8 @@ def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetim
     """Queue `kind` for `subject` in the caller's transaction and return the job's id.
 
     A job of the same kind and subject that is still queued is used again, at the earlier of the two times.
-    `due_at=None` means now, and rings the doorbell after the commit. Raises LookupError for a kind that nobody handles,
+    `due_at=None` means now, and rings the doorbell after the commit; such a job belongs to the trace that is being done, what
+    is for later begins one of its own. Raises LookupError for a kind that nobody handles,
     ValueError for one whose jobs are some tenant's, without a tenant.
     """
     registered = registry.kind_of(kind)
@@ -64,9 +67,10 @@ def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetim
             " BETWEEN statement_timestamp() - interval '1 hour' AND statement_timestamp() ORDER BY created_at DESC LIMIT 1),"
             " asked AS (SELECT coalesce((SELECT burst FROM before), 0) AS burst)"
             " INSERT INTO jobs_job (id, tenant_id, kind, subject, queue, lane, burst, state, due_at, starts, failures, owner,"
-            " epoch, reason, created_at) SELECT %(id)s, %(tenant)s, %(kind)s, %(subject)s, %(queue)s,"
+            " epoch, reason, created_at, trace_id) SELECT %(id)s, %(tenant)s, %(kind)s, %(subject)s, %(queue)s,"
             " CASE WHEN burst < %(second)s THEN 0 WHEN burst < %(third)s THEN 1 ELSE 2 END,"
-            " burst + 1, 'queued', coalesce(%(due_at)s, clock_timestamp()), 0, 0, '', 0, '', clock_timestamp() FROM asked"
+            " burst + 1, 'queued', coalesce(%(due_at)s, clock_timestamp()), 0, 0, '', 0, '', clock_timestamp(), %(trace)s"
+            " FROM asked"
             " ON CONFLICT (kind, subject) WHERE state = 'queued'"
             " DO UPDATE SET due_at = least(jobs_job.due_at, excluded.due_at)"
             " RETURNING id, queue, extract(epoch FROM due_at)::float8",
@@ -77,6 +81,7 @@ def enqueue(*, kind: str, subject: UUID, tenant_id: UUID | None, due_at: datetim
                 "subject": subject,
                 "queue": registered.queue,
                 "due_at": due_at,
+                "trace": trace_id() if due_at is None else "",
                 "second": BURST_OF_LANE[0],
                 "third": BURST_OF_LANE[1],
                 "longest": LONGEST_BURST,
@@ -101,18 +106,22 @@ def claim(job_id: UUID) -> Lease | None:
 def _claim_one(job_id: UUID) -> Lease | None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM jobs_job j WHERE id = %s AND (state = 'queued' AND due_at <= clock_timestamp()"
+            "SELECT state FROM jobs_job j WHERE id = %s AND (state = 'queued' AND due_at <= clock_timestamp()"
             " OR state = 'running' AND lease_until < clock_timestamp())"
             " AND NOT EXISTS (SELECT 1 FROM jobs_job t WHERE t.kind = j.kind AND t.subject = j.subject"
-            " AND t.id <> j.id AND t.state = 'running') FOR UPDATE SKIP LOCKED",
+            " AND t.id <> j.id AND t.state = 'running')"
+            " AND EXISTS (SELECT 1 FROM jobs_dispatchswitch) FOR UPDATE OF j SKIP LOCKED",
             [job_id],
         )
-        if cursor.fetchone() is None:
+        row = cursor.fetchone()
+        if row is None:
             return None
+        if row[0] == JobState.RUNNING:
+            heartbeats.note(HeartbeatKind.TAKEOVER, heartbeats.TAKEOVERS)
         cursor.execute(
             "UPDATE jobs_job SET state = 'running', owner = %s, epoch = epoch + 1, starts = starts + 1,"
             " lease_until = clock_timestamp() + make_interval(secs => %s), reason = '' WHERE id = %s"
-            " RETURNING id, tenant_id, kind, subject, epoch, starts, failures",
+            " RETURNING id, tenant_id, kind, subject, epoch, starts, failures, trace_id",
             [owners.worker_name(), lease_seconds(), job_id],
         )
         return make_lease(*cursor.fetchone(), is_counted=True)

@@ -11,9 +11,11 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from connections.jobs import claims, doorbell, kept_connection, owners, registry, services, stopping
+from connections.jobs import claims, doorbell, heartbeats, kept_connection, owners, registry, services, stopping
 from connections.jobs.batch import Batch, BatchSize
+from connections.jobs.heartbeats import HeartbeatKind
 from connections.jobs.lease import Lease, LeaseLost
+from connections.tenancy.trace import tracing
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +69,11 @@ def work(job_id: str) -> None:
 
 def _do(lease: Lease) -> bool:
     """Whether the job is done, and its end only has to be written. What else became of it is written here."""
+    with tracing(lease.trace_id, job=str(lease.job_id)):
+        return _do_traced(lease)
+
+
+def _do_traced(lease: Lease) -> bool:
     if lease.starts > services.MOST_CRASHES:
         services.park(lease, f"its worker died {lease.starts - 1} times")
         return False
@@ -142,6 +149,7 @@ def sweep() -> None:
     doorbell.ring_for_each(kept_connection.ask(lambda: services.expired(JOBS_PER_SWEEP)))
     for queue, jobs, since in kept_connection.ask(_sweeper.due):
         doorbell.ring(queue, since, times=jobs)
+    heartbeats.note(HeartbeatKind.SWEEP, heartbeats.SWEEP)
 
 
 def take_over_from_the_dead() -> None:

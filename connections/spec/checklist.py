@@ -79,7 +79,7 @@ class Asker(Protocol):
     """What a probe may do: ask the provider, and look at what we know of the connection."""
 
     company_id: str  # which it belongs to; '' before it is confirmed
-    company_name: str  # as it was confirmed; '' before
+    company_name: str  # as it was called when it was confirmed
     company_confirmed: bool  # a person has said that the company is the one they mean
     company_unproven: bool  # its credential or server was changed, and nothing is read until the company is proved
     auth_method: str  # the name of the grant in use
@@ -92,6 +92,10 @@ class Asker(Protocol):
     @property
     def confirmed(self) -> Mapping[str, str]:
         """The values that a person confirmed last at this checkpoint; empty where nobody has."""
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        """The values of the newest finding that proved this checkpoint; empty before the first one."""
 
     @property
     def scope(self) -> str:

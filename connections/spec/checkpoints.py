@@ -76,6 +76,7 @@ def told_company(
         _("you"),
         needs=(needs,),
         confirm=_("Yes, this is the company we want to connect."),
+        meant={"product-changed": "company-found"},
         asks=(asks,),
         false_answer="Somebody confirms a company of a similar name: the id beside it is all that tells the two apart.",
     )

@@ -57,6 +57,7 @@ class AuthorizationCode:
     scope_on_refresh: bool = False  # sent with a refresh as well
     lifetime: timedelta = timedelta(hours=1)
     refresh_lifetime: timedelta | None = None  # None: not stated, or without end
+    most_refresh_tokens: int | None = None  # of one client, company and user at a time; None: not stated
     state_promised: bool = True  # whether its document says that `state` comes back
     pkce: bool = True  # off only for a provider that refuses parameters it does not know
     logout: str = ""  # the operation that ends a session there; '' where there is none

@@ -42,6 +42,15 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "signed-in": _("We were given a session."),
     "company-found": _("This opens the company “%(company)s” (%(company_id)s)."),
+    "company-other": _(
+        "This opens “%(company)s” (%(company_id)s), but the connection belongs to “%(bound)s” (%(bound_id)s). Sign in to "
+        "“%(bound)s”, or connect “%(company)s” as a connection of its own."
+    ),
+    "product-changed": _(
+        "The product of “%(company)s” was %(was_product)s when we looked before, and is %(product)s now. Ask the provider "
+        "whether its API is meant for that; if it is, confirm it."
+    ),
+    # Found by releases that did not name the company that the connection belongs to.
     "company-differs": _(
         "This opens “%(company)s” (%(company_id)s), but the connection belongs to %(bound_id)s. Give us access to the right "
         "company."
@@ -56,6 +65,15 @@ SENTENCES: Mapping[str, Text] = {
         "The access or the server was changed, so nothing is read until an owner says that these are still the books of "
         "“%(company)s”. There are no customers there yet."
     ),
+    "books-other": _(
+        "None of the customers we know of “%(bound)s” is there any more; we see: %(names)s. You call it “%(company)s”. It "
+        "looks like another company, so nothing is read. Give us the access to “%(bound)s”, or connect the other company as "
+        "a connection of its own."
+    ),
+    "books-moved": _(
+        "This is the access to another server or client than that of “%(bound)s”, and may open another company (you call it "
+        "“%(company)s”). Give us the access to “%(bound)s”, or connect the other company as a connection of its own."
+    ),
     "books-differ": _(
         "None of the customers we know of “%(company)s” is there any more, so these look like another company's books. Give "
         "us access to the right ones."
@@ -67,6 +85,14 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "scope-more-meant": _("The access includes what we need, and more that is meant: %(named)s."),
     "scope-missing": _("The access lacks the scopes %(missing)s. Give them at the provider, then check again."),
+    "scope-less": _(
+        "The access includes less than it did: %(lost)s is gone. Ask the provider to give it back and check again, or confirm "
+        "that it is meant."
+    ),
+    "scope-narrower": _(
+        "The access is narrower than it was. It included %(lost)s, and does no longer, so that lists which need it would be "
+        "missing. Give it back at the provider, then check again."
+    ),
 }
 
 
@@ -76,6 +102,7 @@ class Company:
 
     id: str
     name: str
+    product: str = ""  # as the provider calls what the company has bought; '' where it does not say
 
 
 def first_sync(asker: Asker) -> Finding:
@@ -113,16 +140,29 @@ def compared_certificates(asker: Asker) -> Finding:
     return Finding(MarkState.VERIFIED, "certificate-public")
 
 
-def session_opens(look: Callable[[Asker], object]) -> Callable[[Asker], Finding]:
+def session_opens(
+    look: Callable[[Asker], object], *, needed: Callable[[Asker], Sequence[str]] = lambda asker: ()
+) -> Callable[[Asker], Finding]:
     """A fresh token from what is stored, and one call with it, so that no older token can make it green.
 
     For providers that never say whose books a session opens. `look` makes the call, and raises BadPage or CallFailed.
+    `needed`: the scope that is asked for. Where the provider says that it gave less (RFC 6749 3.3), the session is not taken
+    for whole. Where nothing is asked for, less than before waits for a person's word, as nobody knows what it is for.
     """
 
     def probe(asker: Asker) -> Finding:
         asker.fresh_token()
         look(asker)
-        return Finding(MarkState.VERIFIED, "signed-in")
+        granted = asker.scope.replace(",", " ").split()
+        if not granted:
+            return Finding(MarkState.VERIFIED, "signed-in")
+        if lacking := [word for word in needed(asker) if word not in granted]:
+            return narrower(asker, "scope", lacking, missing="scope-missing", lost="scope-narrower")
+        values = {"scope": " ".join(granted)}
+        lost = [word for word in asker.seen.get("scope", "").split() if word not in granted]
+        if lost and not needed(asker):
+            return Finding(MarkState.UNCONFIRMED, "scope-less", {**values, "lost": ", ".join(lost)})
+        return Finding(MarkState.VERIFIED, "signed-in", values)
 
     return probe
 
@@ -145,7 +185,15 @@ def company(read: Callable[[Asker], Company]) -> Callable[[Asker], Finding]:
         opened = read(asker)
         state = MarkState.VERIFIED if asker.company_confirmed else MarkState.UNCONFIRMED
         values = {"company": opened.name, "company_id": opened.id}
-        return _differs(asker, opened) or Finding(state, "company-found", values, proves_company=True)
+        if (differs := _differs(asker, opened)) is not None:
+            return differs
+        if opened.product:
+            values["product"] = opened.product
+            before = asker.seen.get("product", opened.product)
+            if before != opened.product:
+                values["was_product"] = before
+                return Finding(MarkState.UNCONFIRMED, "product-changed", values, proves_company=True)
+        return Finding(state, "company-found", values, proves_company=True)
 
     return probe
 
@@ -154,9 +202,8 @@ def _differs(asker: Asker, opened: Company) -> Finding | None:
     """The finding where the session opens another company than the connection is bound to, else None."""
     if not asker.company_id or asker.company_id == opened.id:
         return None
-    bound = f"“{asker.company_name}” ({asker.company_id})" if asker.company_name else asker.company_id
-    values = {"company": opened.name, "company_id": opened.id, "bound_id": bound}
-    return Finding(MarkState.FAILING, "company-differs", values)
+    values = {"company": opened.name, "company_id": opened.id, "bound_id": asker.company_id}
+    return Finding(MarkState.FAILING, "company-other", {**values, "bound": asker.company_name or asker.company_id})
 
 
 def books(
@@ -175,11 +222,12 @@ def books(
         bound = identity_of(asker.settings, identity) or asker.company_id or named[:LONGEST_IDENTITY]
         held, recognised = asker.count_known(stream, [key for key, _name in customers])
         is_other = bool(asker.company_id) and asker.company_id != bound
+        names = ", ".join(name for _key, name in customers[:3])
         if is_other or (held and customers and not recognised):
-            return Finding(
-                MarkState.FAILING, "books-differ", {"company": named, "bound_id": asker.company_id or named}
-            )
-        values = {"company": named, "company_id": bound, "names": ", ".join(name for _key, name in customers[:3])}
+            values = {"company": named, "bound": asker.company_name or named, "bound_id": asker.company_id or named}
+            code = "books-moved" if is_other else "books-other"
+            return Finding(MarkState.FAILING, code, {**values, "names": names})
+        values = {"company": named, "company_id": bound, "names": names}
         proves = bool(identity) and asker.company_id == bound
         if asker.company_unproven and not proves:
             return Finding(MarkState.UNCONFIRMED, BOOKS_AGAIN if customers else BOOKS_AGAIN_EMPTY, values)
@@ -206,23 +254,32 @@ def scope(*needed: str, unsaid: Callable[[Asker], Finding]) -> Callable[[Asker],
         if not granted:
             return unsaid(asker)
         if missing := [word for word in needed if word not in granted]:
-            return Finding(MarkState.FAILING, "scope-missing", {"missing": ", ".join(missing)})
+            return narrower(asker, "scope", missing, missing="scope-missing", lost="scope-narrower")
         if more := [word for word in granted if word not in needed]:
-            return superfluous(asker, "scope-more", more)
+            return superfluous(asker, "scope-more", more, scope=" ".join(granted))
         return Finding(MarkState.VERIFIED, "scope-enough", {"scope": " ".join(granted)})
 
     return probe
 
 
-def superfluous(
-    asker: Asker, code: str, more: Sequence[str], in_words: Callable[[Sequence[str]], str] = ", ".join
-) -> Finding:
+def narrower(asker: Asker, name: str, lacking: Sequence[str], *, missing: str, lost: str) -> Finding:
+    """What is lacking of what we need; where all of it was there before, it is said to be lost.
+
+    `name`: of the value that holds what there is, in findings that pass; `missing`, `lost`: the codes of the two sentences.
+    """
+    before = set(asker.seen.get(name, "").replace(",", " ").split())
+    gone = [each for each in lacking if each in before]
+    code = lost if len(gone) == len(lacking) else missing
+    return Finding(MarkState.FAILING, code, {"missing": ", ".join(lacking), "lost": ", ".join(gone)})
+
+
+def superfluous(asker: Asker, code: str, more: Sequence[str], **values: str) -> Finding:
     """More than we need: for a person to take away or to confirm. `<code>-meant` stands there afterwards.
 
-    `in_words` writes the names for people.
+    `values`: what else the finding holds, to be compared with later.
     """
     rest = f" (+{len(more) - NAMED_AT_MOST})" if len(more) > NAMED_AT_MOST else ""
-    values = {"more": ", ".join(more), "named": in_words(more[:NAMED_AT_MOST]) + rest}
+    values = {**values, "more": ", ".join(more), "named": ", ".join(more[:NAMED_AT_MOST]) + rest}
     if set(more) <= set(asker.confirmed.get("more", "").split(", ")):
         return Finding(MarkState.VERIFIED, f"{code}-meant", values)
     return Finding(MarkState.UNCONFIRMED, code, values)

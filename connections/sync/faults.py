@@ -104,6 +104,11 @@ _OURS = {fault.code: fault for fault in (*_READING, GAVE_UP)}
 _BY_ERROR = {CutList: LIST_CUT, ShortList: LIST_SHORT, MovingList: LIST_MOVES, EndlessList: LIST_ENDLESS}
 
 
+def own_faults() -> list[Fault]:
+    """Those that come of reading, and of no provider's answer."""
+    return list(_OURS.values())
+
+
 def of_page(error: BadPage) -> Fault:
     """What it means that this page could not be read."""
     return _BY_ERROR.get(type(error), PAGE_UNREADABLE)

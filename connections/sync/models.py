@@ -74,7 +74,7 @@ class SyncRun(TenantOwned):
     entry_id = models.UUIDField(_("entry id"), null=True)
     cancelled_by = models.CharField(_("cancelled by"), max_length=254, blank=True)
     # Milliseconds by what they were spent on, up to an instant (time_shares.py).
-    time_shares = models.JSONField(default=dict)
+    time_shares = models.JSONField(default=dict, db_default={})
     accounted_at = models.DateTimeField(null=True)
     # Of a run that was fetched by `runs_with_counts` (counts.py).
     seen: int
@@ -147,7 +147,7 @@ class StreamProgress(TenantOwned):
     seen = models.PositiveIntegerField(_("read"), default=0)
     added = models.PositiveIntegerField(_("new"), default=0)
     changed = models.PositiveIntegerField(_("changed"), default=0)
-    gone = models.PositiveIntegerField(_("gone"), default=0)
+    gone = models.PositiveIntegerField(_("gone"), default=0, db_default=0)
     skipped = models.PositiveIntegerField(_("not kept"), default=0)  # records that could not be kept, as the log says
     expected = models.PositiveIntegerField(_("expected"), null=True)
     fault = models.CharField(_("fault"), max_length=60, blank=True)
@@ -207,17 +207,20 @@ class StreamCursor(TenantOwned):
     stream = models.CharField(_("stream"), max_length=40)
     newest = models.CharField(_("newest change seen"), max_length=40, blank=True)
     records = models.PositiveIntegerField(_("records"), default=0)  # without those that are gone
-    gone = models.PositiveIntegerField(_("gone"), default=0)
-    searched_by = models.CharField(max_length=200, blank=True)  # the columns in whose order all records can be found
+    gone = models.PositiveIntegerField(_("gone"), default=0, db_default=0)
+    # The columns in whose order all records can be found.
+    searched_by = models.CharField(max_length=200, blank=True, default="", db_default="")
     read_at = models.DateTimeField(_("last read"), null=True)
     changed_at = models.DateTimeField(_("last change"), null=True)
     full_run_id = models.UUIDField(null=True)
     full_tried_at = models.DateTimeField(null=True)
     full_at = models.DateTimeField(_("everything last read"), null=True)
-    is_compared = models.BooleanField(default=False)
+    is_compared = models.BooleanField(default=False, db_default=False)
     suspected_at = models.DateTimeField(_("many missing since"), null=True)
-    shape = models.JSONField(default=dict)  # the fields of its records, and what changed of them (drift.py)
-    shape_changes = models.JSONField(default=list)
+    shape = models.JSONField(
+        default=dict, db_default={}
+    )  # the fields of its records, and what changed of them (drift.py)
+    shape_changes = models.JSONField(default=list, db_default=[])
 
     objects = ConnectionOwnedQuerySet["StreamCursor"].as_manager()
 

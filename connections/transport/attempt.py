@@ -15,6 +15,7 @@ from connections.spec.faults import Fault
 from connections.spec.operations import SAFE
 from connections.spec.placement import Signed
 from connections.spec.wire import Wire
+from connections.tenancy.trace import trace_id
 from connections.transport import clock, faults, stopwatch
 from connections.transport.http import addresses, retry_after
 from connections.transport.http import session as http_session
@@ -59,6 +60,7 @@ def begin(
         outcome=Outcome.UNREACHABLE,
         attempt=number,
         duration_ms=0,
+        trace_id=trace_id(),
         token_age_s=max(int((now - token_issued_at).total_seconds()), 0) if token_issued_at else None,
     )
 

@@ -114,14 +114,16 @@ class _Attempt:
 class Client:
     """Sends operations to one connection's provider, in a worker, outside transactions and scopes."""
 
-    def __init__(self, *, connection: Connection, run_id: UUID | None = None, checkpoint: str = "") -> None:
+    def __init__(
+        self, *, connection: Connection, run_id: UUID | None = None, checkpoint: str = "", is_batch: bool = False
+    ) -> None:
         provider = registry.find(connection.provider)
         if provider is None:
             message = f"no provider called {connection.provider}"
             raise LookupError(message)
         self.connection = connection
         self.provider = provider
-        self.context = RequestContext(connection, provider, run_id, checkpoint)
+        self.context = RequestContext(connection, provider, run_id, checkpoint, is_batch)
         self.pending: list[RequestLogEntry] = []  # entries of good answers that are not yet written
         self._breaker = CircuitBreaker(connection)
         self.tokens = TokenHolder(self.context, self._breaker)

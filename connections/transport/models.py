@@ -14,12 +14,13 @@ from connections.spec.uses import Use
 from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
 from connections.transport.departure_models import DeathProof, Departure, LastProbe
+from connections.transport.tally_models import DayTally, MinuteTally
 from connections.vault.fields import SealedField
 from connections.vault.models import Connection
 from connections.vault.querysets import SealedQuerySet
 
 # Django looks for models in this module, and readers for their choices beside them.
-__all__ = ["DeathProof", "Departure", "LastProbe"]
+__all__ = ["DayTally", "DeathProof", "Departure", "LastProbe", "MinuteTally"]
 
 
 class Outcome(models.TextChoices):
@@ -73,6 +74,9 @@ class RequestLogEntry(models.Model):
     token_age_s = models.PositiveIntegerField(_("token age (s)"), null=True)
     quota_left = models.IntegerField(_("quota left"), null=True)
     leads_to = models.CharField(_("redirect to"), max_length=253, blank=True)  # a host, never a URL
+    trace_id = models.CharField(
+        _("trace id"), max_length=32, blank=True
+    )  # of the page, or else the job, that wanted it
 
     objects = RequestLogEntryQuerySet.as_manager()
 

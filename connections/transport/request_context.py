@@ -25,17 +25,20 @@ class RequestContext:
     """Data only. What needs a look at the database is read once, when it is first needed, and stays as it was then.
 
     `run_id`: the run that the requests are made for, None where a person waits for them; `checkpoint`: the checkpoint
-    that they prove, '' for none.
+    that they prove, '' for none; `is_batch`: no person waits for them, so that they leave the same part of a quota to
+    people as runs do.
     """
 
     connection: Connection
     provider: spec.Provider
     run_id: UUID | None = None
     checkpoint: str = ""
+    is_batch: bool = False
 
     @property
     def is_for_run(self) -> bool:
-        return self.run_id is not None
+        """Whether the part of a quota that is kept for people is left alone."""
+        return self.run_id is not None or self.is_batch
 
     @cached_property
     def grant(self) -> Flow:

@@ -123,8 +123,8 @@ class Connection(TenantOwned):
     fault_at = models.DateTimeField(_("broken since"), null=True)
     # While somebody has it paused.
     paused_at = models.DateTimeField(_("paused at"), null=True)
-    paused_by = models.CharField(_("paused by"), max_length=254, blank=True)
-    pause_reason = models.CharField(_("reason of the pause"), max_length=200, blank=True)
+    paused_by = models.CharField(_("paused by"), max_length=254, blank=True, default="", db_default="")
+    pause_reason = models.CharField(_("reason of the pause"), max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = ConnectionQuerySet.as_manager()

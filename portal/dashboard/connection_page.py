@@ -27,6 +27,8 @@ from portal.dashboard.departure_page import probe_sentence
 from portal.dashboard.incident_rows import IncidentRow, incident_rows, newest_incidents
 from portal.dashboard.request_log_rows import RequestRow, request_rows
 from portal.dashboard.summaries import ConnectionStatus, Summary, connections_with_totals, summary
+from portal.incidents.budgets import BudgetShare, budget_share, with_budget_calls
+from portal.incidents.forecast import Forecast, forecasts_of, with_forecast_facts
 from portal.members.polling import fingerprint_of
 from portal.members.schedule_words import schedule_words
 from portal.onboarding.credentials import address_fields
@@ -75,6 +77,8 @@ class ConnectionPage:
     recorded_until: datetime | None  # while requests and answers are recorded
     recorded_by: str | None
     is_plain_http: bool  # by an admin's leave, shown as a warning for as long as it stands
+    forecasts: list[Forecast]
+    budget: BudgetShare | None  # of a provider that counts requests by the day
 
     @property
     def is_reading(self) -> bool:
@@ -136,8 +140,8 @@ def connections_for_page() -> QuerySet[Connection]:
     """
     grant = Grant.objects.filter(connection=OuterRef("id"))
     live = recording.live_recordings().filter(connection=OuterRef("id"))
-    return (
-        connections_with_totals()
+    return with_budget_calls(
+        with_forecast_facts(connections_with_totals())
         .select_related("onboarding", "schedule")
         .annotate(
             newest_incidents=newest_incidents(),
@@ -195,6 +199,8 @@ def connection_page(connection: Connection) -> ConnectionPage:
         recorded_until=prefetched.recorded_until,
         recorded_by=prefetched.recorded_by,
         is_plain_http=bool(address_fields(connection)) and prefetched.has_exemption,
+        forecasts=forecasts_of(connection),
+        budget=budget_share(connection),
     )
 
 

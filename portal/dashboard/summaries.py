@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from connections.spec.checklist import Checkpoint, MarkState
@@ -20,6 +20,7 @@ from connections.sync.counts import runs_with_counts
 from connections.sync.models import RunState, StreamCursor, SyncRun
 from connections.transport.models import Departure
 from connections.vault.models import Connection, ConnectionState, Leaving
+from portal.incidents.models import Incident
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Mark
 from portal.onboarding.progress import sentence
@@ -33,6 +34,7 @@ class ConnectionStatus(StrEnum):
     READING = "reading"
     WAITING = "waiting"
     CURRENT = "current"
+    REOPENED = "reopened"  # it was read, and a checkpoint does not pass any more
     INCOMPLETE = "incomplete"
     FAILED = "failed"
     IDLE = "idle"
@@ -51,6 +53,19 @@ class Summary:
     run: SyncRun | None  # the latest
     records: int
     succeeded_at: datetime | None
+    incident_checkpoint: str = ""  # of the oldest incident that is open
+    has_namesake: bool = False  # another one at the same place is called the same
+    has_twin: bool = False  # another one of these is of the same company, as far as is known
+
+    @property
+    def shows_company_id(self) -> bool:
+        """Its title needs the company's number to be told from another."""
+        return self.has_namesake and bool(self.connection.company_name) and self.provider.tells_company
+
+    @property
+    def shows_opened_at(self) -> bool:
+        """Its title needs the time at which it was opened."""
+        return self.has_twin or (self.has_namesake and not self.shows_company_id)
 
     @property
     def seen(self) -> int:
@@ -75,13 +90,14 @@ class Summary:
         }
         if self.connection.state in by_state:
             return by_state[ConnectionState(self.connection.state)]
+        current = ConnectionStatus.CURRENT if self.reopened is None else ConnectionStatus.REOPENED
         if self.run is None or self.run.state == RunState.CANCELLED:
-            return ConnectionStatus.CURRENT if self.succeeded_at else ConnectionStatus.IDLE
+            return current if self.succeeded_at else ConnectionStatus.IDLE
         return {
             RunState.QUEUED: ConnectionStatus.READING,
             RunState.RUNNING: ConnectionStatus.READING,
             RunState.WAITING: ConnectionStatus.WAITING,
-            RunState.SUCCEEDED: ConnectionStatus.CURRENT,
+            RunState.SUCCEEDED: current,
             RunState.INCOMPLETE: ConnectionStatus.INCOMPLETE,
         }.get(RunState(self.run.state), ConnectionStatus.FAILED)
 
@@ -134,6 +150,15 @@ class Summary:
         )
 
     @property
+    def reopened(self) -> Checkpoint | None:
+        """The first checkpoint that must be put right, or else one that had passed and waits for a person's word."""
+        if self.failing is not None:
+            return self.failing
+        slug = self.incident_checkpoint
+        is_open = self.states.get(slug) is MarkState.UNCONFIRMED
+        return self.provider.checkpoint(slug, self.connection.auth_method) if is_open else None
+
+    @property
     def fault(self) -> str:
         """What is wrong, as a sentence for the customer; empty while nothing is."""
         if self.status is ConnectionStatus.WITHDRAWN:
@@ -179,20 +204,37 @@ def summary(connection: Connection, *, states: Mapping[str, MarkState], run: Syn
         run=run,
         records=totals.record_count,
         succeeded_at=totals.succeeded_at,
+        incident_checkpoint=totals.incident_checkpoint or "",
+        has_namesake=totals.has_namesake,
+        has_twin=totals.has_twin,
     )
 
 
 @cache
 def connections_with_totals() -> QuerySet[Connection]:
     """Every one, to be filtered, with `record_count`, how many are kept of it, `latest_run_id` (None before the first one),
-    and `succeeded_at`, when it was last read as a whole (None: never). Built once: that costs a page more than asking it.
+    `succeeded_at`, when it was last read as a whole (None: never), and `incident_checkpoint`, where its oldest open incident is
+    mended (None: there is none). Built once: that costs a page more than asking it.
+    `has_namesake`: whether another of the tenant's is called the same; `has_twin`: whether another is of the same company.
     """
+    same_place = {
+        "tenant": OuterRef("tenant"),
+        "provider": OuterRef("provider"),
+        "environment": OuterRef("environment"),
+    }
+    others = Connection.objects.filter(**same_place).exclude(id=OuterRef("id"))
+    others = others.exclude(state=ConnectionState.DISCONNECTED, company_id="").order_by()
+    namesakes = others.filter(company_name=OuterRef("company_name"))
+    incidents = Incident.objects.filter(connection=OuterRef("id"), closed_at=None).order_by("opened_at")
     cursors = StreamCursor.objects.filter(connection=OuterRef("id")).order_by()
     runs = SyncRun.objects.filter(connection=OuterRef("id")).order_by("-queued_at", "-id")
     return Connection.objects.select_related("departure").annotate(
         record_count=Coalesce(Subquery(cursors.values("connection").annotate(sum=Sum("records")).values("sum")), 0),
         latest_run_id=Subquery(runs.values("id")[:1]),
         succeeded_at=Subquery(runs.filter(state=RunState.SUCCEEDED).values("ended_at")[:1]),
+        incident_checkpoint=Subquery(incidents.values("checkpoint")[:1]),
+        has_namesake=Exists(namesakes),
+        has_twin=Exists(namesakes.filter(company_id=OuterRef("company_id"))),
     )
 
 

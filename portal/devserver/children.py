@@ -136,7 +136,7 @@ class Plan:
         """The one for mail serves urgent mail as well, in turns, and it alone is told how to reach the mail server."""
         is_mail = queue == "mail"
         queues = MAIL_QUEUES if is_mail else queue
-        celery = f"-m celery --app portal worker --queues {queues} --concurrency 2 --pool prefork".split()
+        celery = f"-m celery --app portal --quiet worker --queues {queues} --concurrency 2 --pool prefork".split()
         # Workers have nothing to tell each other; and a heartbeat that finds no broker holds the whole worker up, time
         # limits of its tasks included, until there is one.
         quiet = f"--hostname {queue}@%h --without-mingle --without-gossip --without-heartbeat --loglevel INFO".split()
@@ -153,7 +153,18 @@ class Plan:
         """Rings the doorbell; has no key of any kind beside Django's."""
         schedule = self.state / "beat" / "schedule"
         schedule.parent.mkdir(exist_ok=True)
-        celery = ("-m", "celery", "--app", "portal", "beat", "--schedule", str(schedule), "--loglevel", "INFO")
+        celery = (
+            "-m",
+            "celery",
+            "--app",
+            "portal",
+            "--quiet",
+            "beat",
+            "--schedule",
+            str(schedule),
+            "--loglevel",
+            "INFO",
+        )
         return Child("beat", celery, self._environment("beat", self.worker_url))
 
 

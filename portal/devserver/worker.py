@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
         pool="threads",
         concurrency=THREADS,
         loglevel="INFO",
+        quiet=True,
         without_mingle=True,
         without_gossip=True,
         without_heartbeat=True,

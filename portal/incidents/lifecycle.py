@@ -93,12 +93,19 @@ def note_trouble(
     return incident
 
 
-def close_by_run(*, connection: Connection, run_id: UUID, started_at: datetime | None) -> int:
-    """A run read everything: what was last seen before it began is over. Where the company is in doubt, a run proves nothing."""
+def close_by_run(
+    *, connection: Connection, run_id: UUID, started_at: datetime | None, unproved: Collection[str] = ()
+) -> int:
+    """A run read everything: what was last seen before it began is over. Where the company is in doubt, a run proves nothing.
+
+    `unproved`: checkpoints that only a check can judge, and that do not pass now: what a check has shown there stays until
+    one disproves it, or it would be opened, and mailed, anew after every run.
+    """
     if started_at is None:
         return 0
     # What had lasted for a day was said while this very run waited.
     rows = _open(connection).filter(Q(last_seen_at__lt=started_at) | Q(opened_by=Evident.DURATION))
+    rows = rows.exclude(opened_by=Evident.CHECK, checkpoint__in=unproved)
     if Connection.objects.filter(id=connection.id, fault__in=faults.COMPANY_FAULTS).exists():
         return 0
     return _close(rows, Sighting(Evident.RUN, run_id=run_id))

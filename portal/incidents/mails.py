@@ -16,6 +16,8 @@ from django.urls import reverse
 from connections.providers import registry
 from connections.tenancy.models import Tenant
 from connections.vault.models import Connection
+from portal.incidents.forecast import Forecast, find_forecast, with_forecast_facts
+from portal.incidents.forecast_words import forecast_words
 from portal.incidents.kinds import STAFF, MailKind
 from portal.incidents.models import Evident, Incident, Notice, Outage
 from portal.incidents.sentences import cause_sentence, checkpoint_title
@@ -66,20 +68,42 @@ def reader_of(user_id: int) -> Reader | None:
     return None if row is None else Reader(*row)
 
 
-def items_of(notices: Sequence[Notice]) -> list[MailItem]:
-    """Three queries, however many notices, and one for each that waits. In the tenant's scope."""
+def items_of(notices: Sequence[Notice]) -> dict[UUID, MailItem]:
+    """What is to be said, by the notice's id; without those whose subject is gone, or was renewed meanwhile.
+
+    Three queries, however many notices, and one for each that waits. In the tenant's scope.
+    """
     abouts = [notice.about for notice in notices]
     incidents = {row.id: row for row in Incident.objects.filter(id__in=abouts)}
     outages = {row.id: row for row in Outage.objects.filter(id__in=abouts)}
     ids = [notice.connection_id for notice in notices if notice.connection_id is not None]
-    connections = {row.id: row for row in Connection.objects.select_related("tenant").filter(id__in=ids)}
-    items = []
+    rows = with_forecast_facts(Connection.objects.select_related("tenant").filter(id__in=ids))
+    connections = {row.id: row for row in rows}
+    items = {}
     for notice in notices:
         connection = connections.get(notice.connection_id) if notice.connection_id else None
-        if connection is not None:
+        if connection is None:
+            continue
+        if notice.kind != MailKind.EXPIRES:
             incident, outage = incidents.get(notice.about), outages.get(notice.about)
-            items.append(_item(notice.kind, connection, incident, outage, notice.about))
+            items[notice.id] = _item(notice.kind, connection, incident, outage, notice.about)
+        elif (forecast := find_forecast(connection, notice.about)) is not None:
+            items[notice.id] = _expiry(connection, forecast)
     return items
+
+
+def _expiry(connection: Connection, forecast: Forecast) -> MailItem:
+    words: dict[str, Any] = {
+        "provider": provider_name(connection.provider),
+        "company": connection.company_name,
+        "tenant": connection.tenant.name,
+        "forecast": forecast_words(forecast),
+        "due_at": forecast.due_at,
+        "day": forecast.day,
+        "title": checkpoint_title(connection.provider, connection.auth_method, forecast.checkpoint),
+        "address": address_of(connection, forecast.checkpoint),
+    }
+    return MailItem(MailKind.EXPIRES, MailKind.EXPIRES, words)
 
 
 def _item(

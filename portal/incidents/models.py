@@ -62,6 +62,8 @@ class Incident(TenantOwned):
         indexes = [
             models.Index(fields=["tenant", "connection", "-opened_at"], name="incidents_of_connection"),
             models.Index(fields=["-opened_at", "-id"], name="incidents_newest"),
+            models.Index(fields=["closed_at"], name="incidents_over"),
+            models.Index(fields=["cause", "-opened_at"], name="incidents_of_cause"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -98,14 +98,16 @@ def mail_person(lease: TenantLease) -> None:
         due = list(waiting.select_for_update().filter(due_at__lte=now).order_by("created_at", "id")[:MOST_IN_ONE])
         person = mails.reader_of(member.user_id)
         is_open = Tenant.objects.filter(id=member.tenant_id).exclude(state=TenantState.SUSPENDED).exists()
-        to_mail = [notice for notice in due if person and is_open and may_be_told(member, notice.kind)]
-        if person is not None and to_mail:
-            items = mails.items_of(to_mail)
+        wanted = [notice for notice in due if person and is_open and may_be_told(member, notice.kind)]
+        items = mails.items_of(wanted)
+        if person is not None and items:
             is_one = len(items) > MOST_SINGLE or choice_of(member.tenant_id, member.user_id).is_digest
-            for group in [items] if is_one else [[item] for item in items]:
+            mail_items = list(items.values())
+            for group in [mail_items] if is_one else [[item] for item in mail_items]:
                 mails.send(person, member.tenant, group)
-        ids = {notice.id for notice in to_mail}
-        Notice.objects.filter(id__in=ids).update(ended_at=now, outcome=NoticeOutcome.MAILED)
+        ids = {notice.id for notice in wanted}
+        Notice.objects.filter(id__in=items).update(ended_at=now, outcome=NoticeOutcome.MAILED)
+        Notice.objects.filter(id__in=ids - items.keys()).update(ended_at=now, outcome=NoticeOutcome.OVERTAKEN)
         rest = [notice.id for notice in due if notice.id not in ids]
         Notice.objects.filter(id__in=rest).update(ended_at=now, outcome=NoticeOutcome.REFUSED)
         next_at = waiting.order_by("due_at").values_list("due_at", flat=True).first()

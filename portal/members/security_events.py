@@ -39,6 +39,10 @@ SENTENCES: dict[str, Text] = {
     "recovery_codes.renewed": _("New recovery codes were made for your sign-in. The old ones no longer work."),
     "recovery_codes.shown": _("The recovery codes of your sign-in were shown."),
     "sessions.ended": _("All other sessions of your sign-in were ended."),
+    "staff.recovered": _(
+        "Somebody with access to the portal's own machine took away the second factor of %(email)s and made a link for"
+        " another one."
+    ),
     "staff.role_changed": _("Your staff role was changed."),
     "staff.switched_off": _("Your sign-in was switched off by our staff."),
     "staff.switched_on": _("Your sign-in was switched on again by our staff."),

@@ -207,12 +207,18 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         "reading": BUSY,
         "waiting": Status(Colour.WAITING, "hourglass"),
         "current": GOOD,
+        "reopened": Status(Colour.BAD, "circle-alert"),
         "incomplete": Status(Colour.BAD, "circle-alert"),
         "failed": Status(Colour.WAITING, "triangle-alert"),  # the next one on schedule may do
         "idle": Status(Colour.QUIET, "circle-dashed"),
         "paused": Status(Colour.QUIET, "circle-pause"),
         "withdrawn": Status(Colour.BAD, "circle-alert"),
         "disconnected": Status(Colour.QUIET, "unplug"),
+    },
+    "health": {
+        "right": Status(Colour.GOOD, "circle-check", _("works")),
+        "wrong": Status(Colour.BAD, "circle-alert", _("does not work")),
+        "unjudged": Status(Colour.QUIET, "info", _("to know")),
     },
     "check": {
         "busy": Status(Colour.BUSY, TURNING, _("Checking"), _("We are asking; the answer appears here.")),

@@ -7,6 +7,7 @@ import json
 import smtplib
 import uuid
 from collections.abc import Sequence
+from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from connections.jobs.services import enqueue
 from connections.spec.uses import Use
 from connections.vault import sealing
 from connections.vault.secret import Secret
+from portal.members.mailing import masked
 from portal.notices import smtp
 from portal.notices.models import MailState, OutgoingMail
 
@@ -29,6 +31,7 @@ SEND = "notices.send_mail"
 SEND_URGENT = "notices.send_urgent_mail"
 # A mail server may be out of order for hours, and one that does not know us yet asks us to come back: about a day in all.
 RETRY_WAITS_SECONDS = (15, 60, 180, 600, 1800, 3600, 7200, 14400, 21600, 36000)
+LONGEST_HINT = 200
 FILES = "django.core.mail.backends.filebased.EmailBackend"
 SMTP = "portal.notices.smtp.Backend"
 
@@ -47,12 +50,19 @@ class QueuedBackend(BaseEmailBackend):
                 "message": base64.b64encode(message.message().as_bytes()).decode(),
             }
             with transaction.atomic():
-                mail = OutgoingMail(about=getattr(message, "about", None))
+                about, hint = getattr(message, "about", None), hint_of(message.recipients())
+                mail = OutgoingMail(about=about, recipients_hint=hint)
                 sealing.seal(mail, "ciphertext", Secret(json.dumps(envelope)))
                 mail.save(force_insert=True)
                 kind = SEND_URGENT if getattr(message, "is_urgent", False) else SEND
                 enqueue(kind=kind, subject=mail.id, tenant_id=None)
         return len(email_messages)
+
+
+def hint_of(recipients: Sequence[str]) -> str:
+    """`a…@aamu.example, b…@aamu.example`: enough to tell people apart who are known, and too little to write to them."""
+    hints = ", ".join(masked(parseaddr(each)[1]) for each in recipients)
+    return hints if len(hints) <= LONGEST_HINT else f"{hints[: LONGEST_HINT - 1]}…"
 
 
 class WireMessage:

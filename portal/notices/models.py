@@ -30,6 +30,8 @@ class OutgoingMail(models.Model):
     trouble = models.CharField(
         _("last trouble"), max_length=60, blank=True
     )  # a reply code or an error's type, no text
+    # Whom it is for, as far as staff see it: the first letter and the domain.
+    recipients_hint = models.CharField(_("for"), max_length=200, blank=True, default="", db_default="")
     key_version = models.PositiveIntegerField()
     ciphertext = SealedField(owner="system", uses=frozenset({Use.MAIL}))
     state = models.CharField(_("state"), max_length=8, choices=MailState.choices, default=MailState.QUEUED)
@@ -40,7 +42,10 @@ class OutgoingMail(models.Model):
         verbose_name = _("mail")
         verbose_name_plural = _("mails")
         indexes = [
-            models.Index(fields=["about", "-created_at"], name="notices_mail_about", condition=Q(about__isnull=False))
+            models.Index(fields=["about", "-created_at"], name="notices_mail_about", condition=Q(about__isnull=False)),
+            models.Index(
+                fields=["-created_at"], name="notices_mail_unsent", condition=Q(state__in=("failed", "refused"))
+            ),
         ]
         constraints = [
             NoRowSecurity(
@@ -48,7 +53,7 @@ class OutgoingMail(models.Model):
                 reason="a mail may go to a person who belongs to no tenant yet; sealed for the house",
                 web="INSERT, SELECT (id, about, state, tries, created_at, sent_at)",
                 worker="SELECT, INSERT, UPDATE, DELETE",
-                staff="INSERT, SELECT (id, about, state, tries, trouble, created_at, sent_at)",
+                staff="INSERT, SELECT (id, about, state, tries, trouble, recipients_hint, created_at, sent_at)",
             )
         ]
 

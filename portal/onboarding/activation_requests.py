@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from connections.jobs.lease import TenantLease
@@ -17,17 +19,20 @@ from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation
 from connections.vault.models import ClientRegistration, Connection
 from portal.members.access import MemberRequest
+from portal.members.mailing import masked
 from portal.members.polling import fingerprint_of
 from portal.members.shortcuts import get_own_or_404
-from portal.onboarding.consents import Consent, address_of, consent_of, masked
+from portal.onboarding.consents import Consent, address_of, consent_of
 from portal.onboarding.marks import ask_check, provider_of
 from portal.onboarding.models import Mark, Onboarding
 from portal.onboarding.progress import sentence
 from portal.onboarding.services import create_onboarding
+from portal.onboarding.twins import connected_companies
 from portal.rate_limits import limits
 from portal.rate_limits.limits import Scope
 from portal.rate_limits.spending import spend
 
+NAMED_WITHIN = timedelta(minutes=1)  # its first check tells a company's name
 NO_KEYS = _("Your company's keys are being made. Try again in a few seconds.")
 
 
@@ -39,6 +44,13 @@ class ProposedCompany:
     words: str
     is_approved: bool
     connection: UUID | None
+    name: str = ""  # of its connection; '' before one tells it
+    twin: Connection | None = None  # the tenant's connection to it from before
+
+    @property
+    def title(self) -> str:
+        """Its name, else what the provider says beside its number; '' where it says nothing."""
+        return self.name or (self.twin.company_name if self.twin is not None else "") or self.words
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,10 @@ class ActivationPage:
             return True
         if self.is_open:
             return self.consent is not None and self.consent.name == "asked"
-        return any(company.id in self.row.opened and company.connection is None for company in self.companies)
+        if any(company.id in self.row.opened and company.connection is None for company in self.companies):
+            return True
+        is_new = self.row.ended_at is not None and self.row.ended_at > timezone.now() - NAMED_WITHIN
+        return is_new and any(company.connection is not None and not company.name for company in self.companies)
 
     @property
     def why(self) -> str:
@@ -101,7 +116,7 @@ class ActivationPage:
 
     @property
     def fingerprint(self) -> str:
-        ready = [str(company.connection) for company in self.companies]
+        ready = [f"{company.connection} {company.name}" for company in self.companies]
         consent_state = (
             f"{self.consent.name} {self.consent.delivery} {self.consent.may_ask_again}" if self.consent else ""
         )
@@ -144,17 +159,22 @@ def sides(provider: Provider) -> list[Environment]:
 
 
 def get_activation_or_404(request: MemberRequest, activation_id: UUID) -> ActivationPage:
-    """Five queries at most. Raises Http404, also where the provider no longer offers it."""
+    """Six queries at most. Raises Http404, also where the provider no longer offers it."""
     row = get_own_or_404(request, ActivationRequest.objects.without_sealed(), id=activation_id)
     laid_out = Onboarding.objects.filter(connection_id__in=row.opened.values())
-    ready = {str(connection): connection for connection in laid_out.values_list("connection_id", flat=True)}
+    names = {str(key): (key, name) for key, name in laid_out.values_list("connection_id", "connection__company_name")}
+    twins: dict[str, Connection] = {}
+    if row.state == ActivationState.SHOWN:
+        twins = connected_companies(row.provider, row.environment, [company for company, _words in row.companies])
+
+    def proposed(company: str, words: str) -> ProposedCompany:
+        connection, name = names.get(row.opened.get(company, ""), (None, ""))
+        return ProposedCompany(company, words, company in row.approved, connection, name, twins.get(company))
+
     return ActivationPage(
         row,
         registry.all_providers()[row.provider],
-        [
-            ProposedCompany(company, words, company in row.approved, ready.get(row.opened.get(company, "")))
-            for company, words in row.companies
-        ],
+        [proposed(company, words) for company, words in row.companies],
         consent_of(row, request.user) if row.state == ActivationState.SHOWN or not row.approved else None,
     )
 

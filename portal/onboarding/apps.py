@@ -18,7 +18,17 @@ class OnboardingConfig(AppConfig):
         from portal.incidents.lasting import connect_turns
         from portal.incidents.mails import connect_words
         from portal.incidents.sentences import connect_sentences
-        from portal.onboarding import activation_requests, consents, departures, diagnosis, handoffs, logins, probing
+        from portal.onboarding import (
+            activation_requests,
+            consents,
+            departures,
+            diagnosis,
+            handoffs,
+            logins,
+            probing,
+            watch,
+            watch_plan,
+        )
         from portal.onboarding.marks import CHECK, HANDOFF_DONE
         from portal.onboarding.progress import sentence
 
@@ -29,6 +39,7 @@ class OnboardingConfig(AppConfig):
         register(CHECK, queue="interactive", handler=probing.check, on_parked=probing.gave_up)
         register(ATTEMPT_ENDED, queue="interactive", handler=logins.attempt_ended)
         register(ACTIVATION_ENDED, queue="interactive", handler=activation_requests.go_on)
+        register(watch_plan.WATCH, queue="sync", handler=watch.watch)
         register(handoffs.REMIND, queue="mail", handler=handoffs.remind)
         register(HANDOFF_DONE, queue="mail", handler=handoffs.handoff_done)
         register(DEPARTURE_ENDED, queue="mail", handler=departures.departure_ended)

@@ -19,12 +19,14 @@ from connections.sync.counts import runs_with_counts
 from connections.sync.models import CONCLUDING_TIME, SyncRun
 from connections.transport.models import AttemptState, AuthorizationAttempt
 from connections.vault.models import ClientRegistration, Connection, Credential, Grant, Pin
+from portal.incidents.forecast import Forecast, announced_changes
 from portal.members.mailing import Delivery, deliveries_of
 from portal.members.polling import fingerprint_of
 from portal.onboarding.handoffs import is_fit, newest
 from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Handoff, Onboarding
 from portal.onboarding.progress import ChecklistStep, Progress, progress
+from portal.onboarding.twins import twin_of
 
 SLOW = timedelta(seconds=20)
 
@@ -57,10 +59,16 @@ class ChecklistPage:
     asked_again_at: datetime | None  # while a check waits because its credential was refused just now
     handoff: Handoff | None  # the newest of the open checkpoint
     handoff_delivery: Delivery | None  # what became of its mail
+    twin: Connection | None = None  # another one to the company that waits to be confirmed
 
     @property
     def connection(self) -> Connection:
         return self.progress.connection
+
+    @property
+    def coming(self) -> list[Forecast]:
+        """Steps that the provider has announced: they are none of today's list."""
+        return [] if self.progress.is_withdrawn else announced_changes(self.connection)
 
     @property
     def pending(self) -> list[ChecklistStep]:
@@ -283,6 +291,9 @@ def checklist_page(onboarding: Onboarding, open_slug: str = "") -> ChecklistPage
         else None,
         has_access=prefetched.has_access if any(_is_login(step) for step in checklist_progress.steps) else True,
         asked_again_at=prefetched.held_until if any(step.is_pending for step in checklist_progress.steps) else None,
+        twin=twin_of(onboarding.connection, open_step.evidence.values)
+        if open_step and open_step.evidence and open_step.can_confirm
+        else None,
     )
 
 

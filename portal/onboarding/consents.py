@@ -29,7 +29,7 @@ from connections.tenancy.settings import time_zone_of
 from connections.transport.models import ActivationRequest, ActivationState
 from connections.transport.oauth import activation as activation_requests
 from connections.vault.services import ActionRefused
-from portal.members.mailing import Delivery, TrackedMail, deliveries_of
+from portal.members.mailing import Delivery, TrackedMail, deliveries_of, masked
 from portal.members.models import User
 from portal.onboarding.models import ActivationConsent
 
@@ -98,11 +98,6 @@ def address_of(activation: ActivationRequest) -> str:
     except ValidationError:
         return ""
     return email
-
-
-def masked(email: str) -> str:
-    """Enough to recognise one's own colleague by, and no more: whoever holds the link may be a stranger."""
-    return f"{email[:1]}\u2026@{email.rpartition('@')[2]}" if email else ""
 
 
 def consent_of(activation: ActivationRequest, user: User) -> Consent:

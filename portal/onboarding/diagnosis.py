@@ -13,10 +13,11 @@ from connections.sync import faults
 from connections.sync.models import RunState, StreamProgress, SyncRun
 from connections.vault.models import Connection, ConnectionState
 from connections.vault.services import mark_broken, mark_healthy
-from portal.incidents import lasting, notices
+from portal.incidents import advance_warnings, lasting, notices
 from portal.incidents.kinds import MailKind
 from portal.incidents.lifecycle import Cause, Sighting, close_by_run, note_trouble
 from portal.incidents.models import Evident
+from portal.onboarding import watch_plan
 from portal.onboarding.marks import CheckpointResult, ask_check, checkpoint_of, complete, marks_of, provider_of, record
 from portal.onboarding.models import Mark, Onboarding
 
@@ -73,7 +74,9 @@ def run_ended(lease: TenantLease) -> None:
                 _draw_conclusion(run, marks.get(fault.checkpoint), fault, streams)
         if run.state == RunState.SUCCEEDED:
             _heal(run)
-            close_by_run(connection=run.connection, run_id=run.id, started_at=run.started_at)
+            close_by_run(
+                connection=run.connection, run_id=run.id, started_at=run.started_at, unproved=_unproved(marks)
+            )
             _tell_of_first(run)
         for slug in _to_ask(marks, is_green=run.state == RunState.SUCCEEDED):
             ask_check(mark=marks[slug])
@@ -83,6 +86,17 @@ def run_ended(lease: TenantLease) -> None:
                 if mark.state == MarkState.FAILING and isinstance(checkpoint_of(mark).proof, Attestation):
                     record(mark=mark, result=CheckpointResult(MarkState.INFERRED, "sync-read-all"))
         complete(marks)
+        watch_plan.ensure_watched(run.connection)
+        advance_warnings.ensure_warned(run.connection)
+
+
+def _unproved(marks: Mapping[str, Mark]) -> list[str]:
+    """The checkpoints that are proved by asking the provider, and do not pass."""
+    return [
+        slug
+        for slug, mark in marks.items()
+        if not MarkState(mark.state).passes and isinstance(checkpoint_of(mark).proof, Probe)
+    ]
 
 
 def _faults_of(run: SyncRun) -> dict[str, str]:

@@ -34,6 +34,8 @@ class Onboarding(TenantOwned):
     )
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     completed_at = models.DateTimeField(_("completed at"), null=True)
+    # When the watch last looked at it to the end: it is not asked twice in a night, however often a job is queued.
+    watched_at = models.DateTimeField(_("watched at"), null=True)
 
     class Meta:
         verbose_name = _("onboarding")

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -62,9 +63,9 @@ PAUSE_OF_LOOKS = timedelta(seconds=20)  # at certificates, which no breaker hold
 class ConnectionAsker:
     """What a probe may do, on a real connection. Remembers the last request for the evidence."""
 
-    def __init__(self, connection: Connection, checkpoint: str) -> None:
+    def __init__(self, connection: Connection, checkpoint: str, *, is_batch: bool = False) -> None:
         self.connection, self.checkpoint = connection, checkpoint
-        self.client = Client(connection=connection, checkpoint=checkpoint)
+        self.client = Client(connection=connection, checkpoint=checkpoint, is_batch=is_batch)
         self.company_id, self.company_name = connection.company_id, connection.company_name
         self.company_confirmed = connection.state != ConnectionState.SETUP
         self.company_unproven = connection.fault in faults.COMPANY_FAULTS
@@ -89,12 +90,20 @@ class ConnectionAsker:
     @property
     def confirmed(self) -> Mapping[str, str]:
         with tenant_scope(self.connection.tenant_id):
-            confirmations = Evidence.objects.filter(
-                mark__onboarding__connection_id=self.connection.id,
-                mark__checkpoint=self.checkpoint,
-                state=MarkState.VERIFIED,
-            ).exclude(actor_name="")
+            confirmations = self._proofs.exclude(actor_name="")
             return confirmations.order_by("at", "id").values_list("values", flat=True).last() or {}
+
+    @property
+    def seen(self) -> Mapping[str, str]:
+        with tenant_scope(self.connection.tenant_id):
+            # One without values says that nobody answered, and what it was stays.
+            findings = self._proofs.exclude(values={})
+            return findings.order_by("at", "id").values_list("values", flat=True).last() or {}
+
+    @property
+    def _proofs(self) -> QuerySet[Evidence]:
+        marks = {"mark__onboarding__connection_id": self.connection.id, "mark__checkpoint": self.checkpoint}
+        return Evidence.objects.filter(state=MarkState.VERIFIED, **marks)
 
     def ask(self, operation: str, arguments: Arguments | None = None) -> ProbeAnswer:
         reply = self.client.send(operation, arguments or Arguments())
@@ -164,7 +173,7 @@ def check(lease: TenantLease) -> Again | None:
         asker.client.write_pending()
         if (again := _outdated(asker)) is not None:
             return again
-        _record_finding(mark, marks, checkpoint, finding, asker)
+        record_finding(mark, marks, checkpoint, finding, asker)
     return None
 
 
@@ -191,10 +200,15 @@ def _keep(mark: Mark) -> MarkState:
     return MarkState(mark.state)
 
 
-def _record_finding(
+def record_finding(
     mark: Mark, marks: dict[str, Mark], checkpoint: Checkpoint, finding: Finding, asker: ConnectionAsker
 ) -> None:
+    """Write down what a probe found, and all that follows: the mark, incidents, what is healed by it, whom to tell.
+
+    In a worker, in the tenant's scope. `marks`: those of the whole checklist.
+    """
     connection = asker.connection
+    had_passed = MarkState(mark.state).passes
     result = CheckpointResult(
         finding.state,
         finding.code,
@@ -206,8 +220,11 @@ def _record_finding(
     marks[mark.checkpoint] = mark
     connection.refresh_from_db()
     is_held = connection.fault in faults.COMPANY_FAULTS
+    if connection.state == ConnectionState.SETUP and finding.values.get("company_id") == connection.company_id:
+        # Bound by its number alone, as an activation does: now its name is known, and every page can say it.
+        Connection.objects.filter(id=connection.id).update(company_name=finding.values["company"][:200])
     if not finding.state.passes:
-        _note_finding(connection, mark, finding, asker)
+        _note_finding(connection, mark, finding, asker, had_passed=had_passed)
         if "bound_id" in finding.values:
             mark_broken(connection=connection, fault=faults.OTHER_COMPANY.code)
             _tell_owners(connection, mark, finding, is_news=connection.fault != faults.OTHER_COMPANY.code)
@@ -233,15 +250,20 @@ def _record_finding(
     complete(marks)
 
 
-def _note_finding(connection: Connection, mark: Mark, finding: Finding, asker: ConnectionAsker) -> None:
-    """What a check shows of a connection that stands is an incident; of its company, owners are told by a mail of its own."""
+def _note_finding(
+    connection: Connection, mark: Mark, finding: Finding, asker: ConnectionAsker, *, had_passed: bool
+) -> None:
+    """What a check shows of a connection that stands is an incident; of its company, owners are told by a mail of its own.
+
+    So is what had passed and waits for a person's word now: another user, rights that were added.
+    """
     sighting = Sighting(Evident.CHECK, entry_id=asker.entry_id)
     cause = Cause(finding.code, Responsible.CUSTOMER, mark.checkpoint, dict(finding.values))
     if "bound_id" in finding.values:
         cause = replace(cause, code=faults.OTHER_COMPANY.code)
     elif connection.fault in faults.COMPANY_FAULTS and finding.code in MEANT:
         cause = replace(cause, code=faults.COMPANY_UNPROVEN.code)
-    elif finding.state is not MarkState.FAILING:
+    elif finding.state is not MarkState.FAILING and not had_passed:
         return
     is_held = cause.code in faults.COMPANY_FAULTS
     note_trouble(connection=connection, cause=cause, sighting=sighting, is_told_elsewhere=is_held)

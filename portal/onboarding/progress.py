@@ -206,7 +206,7 @@ def _said(provider: Provider, declared: Sequence[Checkpoint], checkpoint: Checkp
 def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
     """What a finding's or a fault's code says in the reader's language. An unknown code is shown as itself."""
     if code in provider.sentences:
-        return str(provider.sentences[code]) % values
+        return str(provider.sentences[code]) % {name: provider.in_words(name, value) for name, value in values.items()}
     if code == "no-word-now":
         return str(NO_WORD.get(values.get("cause", ""), SENTENCES[code])) % {"provider": provider.name}
     for ours in (SENTENCES, authorization.MESSAGES):

@@ -31,7 +31,9 @@ from connections.vault.services import (
     refuse_disconnected,
 )
 from connections.vault.states import STANDING_OR_PAUSED
+from portal.incidents.advance_warnings import ensure_warned
 from portal.incidents.lasting import REMIND, REMINDED_AFTER
+from portal.incidents.models import Incident
 from portal.onboarding.credentials import CleanCredentials, address_fields, save_values
 from portal.onboarding.marks import (
     CheckpointResult,
@@ -45,6 +47,7 @@ from portal.onboarding.marks import (
     record,
 )
 from portal.onboarding.models import Evidence, Mark, Onboarding
+from portal.onboarding.twins import twin_of
 
 SERVER_CHANGED = "server-changed"
 
@@ -67,6 +70,7 @@ def create_onboarding(connection: Connection) -> Onboarding:
     onboarding.save(force_insert=True)
     for checkpoint in provider_of(connection).checkpoints(connection.auth_method):
         Mark(tenant_id=connection.tenant_id, onboarding=onboarding, checkpoint=checkpoint.slug).save(force_insert=True)
+    ensure_warned(connection)
     return onboarding
 
 
@@ -150,12 +154,16 @@ def hold_reading(*, connection: Connection, actor: Actor) -> None:
     doubt_company(connection=connection, fault=faults.COMPANY_UNPROVEN.code)
 
 
-def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None = None, actor: Actor) -> None:
+def confirm(
+    *, mark: Mark, compared: Collection[str] = (), evidence: str | None = None, twin: str | None = None, actor: Actor
+) -> None:
     """A person says that what the probe found is what is meant. With the company the connection stands, and the first sync
     starts; where reading is held because the access or the server was changed, an owner says so: the caller has checked.
 
-    `compared`: the certificates the page showed (Pin.compared); `evidence`: what it showed of anything else. Raises
-    ActionRefused while nothing was found, and where something else stands there than was shown.
+    `compared`: the certificates the page showed (Pin.compared); `evidence`: what it showed of anything else; `twin`: the
+    tenant's other connection to the same company, by its id, where it showed one. Raises ActionRefused while nothing was
+    found, where something else stands there than was shown, and for a company that is connected already unless the page said
+    so.
     """
     refuse_disconnected(mark.onboarding.connection)
     checkpoint = checkpoint_of(mark)
@@ -173,6 +181,11 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
     if not checkpoint.confirm or latest is None:
         raise ActionRefused(_("There is nothing to confirm yet. Check it first."))
     _refuse_unseen(latest, evidence, connection)
+    other = twin_of(connection, latest.values)
+    if other is not None and twin not in (None, str(other.id)):
+        raise ActionRefused(
+            _("This company is connected already. Look at the page once more: it names the other connection.")
+        )
     confirmation = CheckpointResult(
         MarkState.VERIFIED,
         {**MEANT, **checkpoint.meant}.get(latest.code, latest.code),
@@ -194,6 +207,8 @@ def confirm(*, mark: Mark, compared: Collection[str] = (), evidence: str | None 
             **latest.values,
         )
     ask_waiting(slug=mark.checkpoint, marks=marks_of(mark.onboarding))
+    if Incident.objects.filter(connection=connection, checkpoint=mark.checkpoint, closed_at=None).exists():
+        ask_check(mark=mark)  # only workers close incidents: one that sees that it is meant does
     _look_whether_complete(mark)
 
 

@@ -217,7 +217,11 @@ def confirm_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: 
             return ask_again(request, reverse("checkpoint", args=[request.tenant.slug, connection_id, checkpoint]))
     try:
         services.confirm(
-            mark=mark, compared=compared, evidence=request.POST.get("evidence", ""), actor=request.user.actor
+            mark=mark,
+            compared=compared,
+            evidence=request.POST.get("evidence", ""),
+            twin=request.POST.get("twin", ""),
+            actor=request.user.actor,
         )
     except ActionRefused as refused:
         messages.error(request, str(refused))

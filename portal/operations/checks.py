@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from connections.vault.keys import KeyUnavailable, kek, web_class
 MIN_SECRET_KEY_CHARACTERS = 50
 CACHE = "portal.rate_limits.cache.JSONTableCache"
 OAUTH_FLAGS = ("OAUTHLIB_INSECURE_TRANSPORT", "OAUTHLIB_RELAX_TOKEN_SCOPE")
+COMMANDS = ("owner", "backup")  # processes of manage.py, which serve nobody
 CELERY_VARIABLES = (
     "CELERY_BROKER_URL",
     "CELERY_BROKER_READ_URL",
@@ -39,7 +41,7 @@ def secret_key(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
         long_enough = len(settings.SECRET_KEY) >= MIN_SECRET_KEY_CHARACTERS
     except ImproperlyConfigured:  # Django's word for an empty one
         long_enough = False
-    if long_enough or settings.PROCESS == "owner":
+    if long_enough or settings.PROCESS in COMMANDS:
         return []
     return [
         Error(
@@ -57,7 +59,7 @@ def key_files(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messag
         return [*_opens(kek, "portal.E008"), *_not_allowed_here("WEB_KEYSET_FILE", "portal.E011")]
     if settings.PROCESS == "web":
         return [*_opens(web_class, "portal.E010"), *_not_allowed_here("KEK_FILE", "portal.E009")]
-    if settings.PROCESS == "beat":
+    if settings.PROCESS in ("beat", "backup"):
         return [*_not_allowed_here("KEK_FILE", "portal.E009"), *_not_allowed_here("WEB_KEYSET_FILE", "portal.E011")]
     return []
 
@@ -112,7 +114,7 @@ def broker(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:
         )
         for name in other_variables
     ]
-    if own_broker.startswith("memory:") and settings.PROCESS != "owner":
+    if own_broker.startswith("memory:") and settings.PROCESS not in COMMANDS:
         messages.append(
             Error(
                 f"BROKER_URL is missing, so nobody would hear this {settings.PROCESS} process.",
@@ -191,6 +193,14 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
                 id="portal.E027",
             )
         )
+    if settings.METRICS_LISTEN is not None and _is_public(settings.METRICS_LISTEN[0]):
+        messages.append(
+            Warning(
+                "PORTAL_METRICS_LISTEN is an address that everybody may reach, and whoever reaches it may read the metrics.",
+                hint="Name an address of this machine or of your own network, such as 127.0.0.1:9464, or wall it off.",
+                id="portal.W032",
+            )
+        )
     if settings.PROCESS == "worker" and not settings.OWN_NETWORKS:
         messages.append(
             Warning(
@@ -200,6 +210,11 @@ def production(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messa
             )
         )
     return messages
+
+
+def _is_public(address: str) -> bool:
+    parsed = ipaddress.ip_address(address)
+    return parsed.is_unspecified or parsed.is_global
 
 
 def collected_files(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> Messages:

@@ -15,6 +15,7 @@ from django.db.models import Model
 
 from connections.tenancy.row_security import OWNER, NoRowSecurity
 from portal import env
+from portal.operations.checks import COMMANDS
 
 MIN_SERVER_VERSION = 16
 MAX_CLOCK_DRIFT_SECONDS = 60.0
@@ -106,7 +107,7 @@ def migrations(
     app_configs: Sequence[Any] | None = None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> Messages:
     """The owner migrates; everybody else waits for it."""
-    if not databases or settings.PROCESS == "owner":
+    if not databases or settings.PROCESS in COMMANDS:
         return []
     executor = MigrationExecutor(connection)
     pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
@@ -148,7 +149,7 @@ def timeouts(
     app_configs: Sequence[Any] | None = None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> Messages:
     """A statement, a wait for a lock and an idle transaction end by themselves; the owner's migrations take their time."""
-    if not databases or settings.PROCESS == "owner":
+    if not databases or settings.PROCESS in COMMANDS:
         return []
     most = env.DATABASE_TIMEOUTS[settings.PROCESS]
     with connection.cursor() as cursor:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import platform
 import smtplib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from importlib import metadata
 from typing import Any
@@ -19,28 +18,21 @@ from django.core.checks import CheckMessage
 from django.core.mail import get_connection
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from kombu.connection import Connection as Broker
 
-from connections.jobs.models import Job, JobState
+from connections.jobs.heartbeats import MAINTENANCE
+from connections.jobs.models import Heartbeat, Job, JobState
+from connections.jobs.vital_signs import LATE_SECONDS
 from connections.transport.http import deadline
 from connections.transport.log import partitions
 from portal.notices.mail import SMTP
 from portal.notices.models import MailState, OutgoingMail
 from portal.notices.smtp import WHOLE_SECONDS
-from portal.operations import checks, database_checks, maintenance, start
+from portal.operations import checks, database_checks, health_answers, maintenance, start
+from portal.operations.answers import DoctorAnswer
 
 BROKER_SECONDS = 3.0
-LATE = timedelta(minutes=2)  # a job that is due for so long has nobody who does it
-
-
-@dataclass(frozen=True)
-class DoctorAnswer:
-    """`is_right` None: nothing to judge, or this process cannot see it. `hint`: what to do where it is wrong."""
-
-    question: str
-    is_right: bool | None
-    text: str
-    hint: str = ""
+MAINTENANCE_WAITS = timedelta(days=2)  # it should run every night
+LATE = timedelta(seconds=LATE_SECONDS)  # a job that is due for so long has nobody who does it
 
 
 def answers() -> Iterator[DoctorAnswer]:
@@ -48,7 +40,7 @@ def answers() -> Iterator[DoctorAnswer]:
     yield _versions()
     for check in (*start.ON_SETTINGS, checks.collected_files):
         yield _checked(check)
-    yield _broker()
+    yield health_answers.broker(BROKER_SECONDS)
     yield _mail_server()
     unreachable = database_checks.reachable()
     if unreachable:
@@ -90,20 +82,6 @@ def _versions() -> DoctorAnswer:
     return DoctorAnswer("versions", None, f"{text}; asked as {settings.PROCESS}, for {settings.MODE}")
 
 
-def _broker() -> DoctorAnswer:
-    address = settings.CELERY_BROKER_URL
-    if address.startswith("memory:"):
-        return DoctorAnswer("broker", None, "none is named here")
-    link = Broker(address, connect_timeout=BROKER_SECONDS, transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS)
-    try:
-        with link:
-            link.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
-    except Exception as error:  # noqa: BLE001  (each transport has errors of its own)
-        hint = "Look at BROKER_URL and whether the server runs. Jobs wait in the database; only the sweep finds them."
-        return DoctorAnswer("broker", False, f"does not answer: {type(error).__name__}", hint)
-    return DoctorAnswer("broker", True, "answers")
-
-
 def _mail_server() -> DoctorAnswer:
     if not settings.SMTP:
         return DoctorAnswer("mail server", None, "none is named here; the worker that sends mail has PORTAL_SMTP_URL")
@@ -139,14 +117,17 @@ def _partitions() -> DoctorAnswer:
 
 
 def _maintenance() -> DoctorAnswer:
-    """By what it would have taken away: it leaves no note of its own."""
-    waits = timedelta(days=2)
-    oldest = datetime.now(timezone.utc) - maintenance.ENDED_JOBS_KEPT - waits
-    if Job.objects.filter(ended_at__lt=oldest).exists():
-        text = f"jobs are kept that ended more than {(maintenance.ENDED_JOBS_KEPT + waits).days} days ago"
+    """By its own note; where it has never left one, by what it would have taken away."""
+    now = datetime.now(timezone.utc)
+    hint = "Run `manage.py maintenance` as the owner, every night by a timer."
+    last_at = Heartbeat.objects.filter(name=MAINTENANCE).values_list("at", flat=True).first()
+    if last_at is not None:
         return DoctorAnswer(
-            "maintenance", False, text, "Run `manage.py maintenance` as the owner, every night by a timer."
+            "maintenance", now - last_at < MAINTENANCE_WAITS, f"last at {last_at:%Y-%m-%d %H:%M} UTC", hint
         )
+    if Job.objects.filter(ended_at__lt=now - maintenance.ENDED_JOBS_KEPT - MAINTENANCE_WAITS).exists():
+        text = f"jobs are kept that ended more than {(maintenance.ENDED_JOBS_KEPT + MAINTENANCE_WAITS).days} days ago"
+        return DoctorAnswer("maintenance", False, text, hint)
     return DoctorAnswer("maintenance", True, "nothing lies here that it would have taken away")
 
 

@@ -8,17 +8,23 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from connections.calls.services import ANSWER_LIFETIME, clear_answers
 from connections.exports import writing as exports
-from connections.jobs.models import Job
+from connections.jobs import heartbeats
+from connections.jobs.heartbeats import HeartbeatKind
+from connections.jobs.models import Heartbeat, Job, JobState
 from connections.sync import history, schedule_models, searching
 from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
-from connections.transport.log import partitions, recording
+from connections.transport.log import partitions, recording, tallies
+from connections.vault.models import Connection
+from portal.incidents.advance_warnings import WARN, ensure_warned
 from portal.incidents.models import Notice
 from portal.notices.models import ErrorGroup, MailState, OutgoingMail
+from portal.onboarding.watch_plan import WATCH, ensure_watched
 from portal.rate_limits.models import CacheEntry, Usage
 
 ENDED_JOBS_KEPT = timedelta(days=14)
@@ -28,6 +34,7 @@ ERROR_GROUPS_KEPT = timedelta(days=30)
 AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
 NOTICES_KEPT = timedelta(days=365)  # that somebody was mailed; incidents themselves stay
 TALLIES_KEPT = timedelta(days=2)  # each counts one hour
+HEARTBEATS_KEPT = timedelta(days=7)
 LOCK_TIMEOUT = "10s"  # as PostgreSQL spells it
 
 
@@ -40,6 +47,7 @@ def run() -> list[str]:
     return [
         _make_partitions(),
         _drop_partitions(),
+        _add_up_days(),
         _delete_jobs(),
         _delete_slots(),
         _delete_mails(),
@@ -52,8 +60,10 @@ def run() -> list[str]:
         _delete_counts(),
         _delete_audit_events(),
         _delete_versions(),
+        _plan_looks(),
         _fill_searches(),
         _name_orphans(),
+        _leave_note(),
     ]
 
 
@@ -74,6 +84,14 @@ def _drop_partitions() -> str:
     return f"{months_kept}; dropped {', '.join(dropped)}." if dropped else f"{months_kept}; nothing is older."
 
 
+def _add_up_days() -> str:
+    with transaction.atomic():
+        _lock_out_other_runs()
+        deleted = tallies.delete_older(settings.REQUEST_LOG_MONTHS)
+        days = tallies.add_up_days()
+    return f"Added up the requests of {days} days; deleted {deleted} counts of minutes that were older than the log."
+
+
 def _lock_out_other_runs() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
@@ -83,6 +101,14 @@ def _lock_out_other_runs() -> None:
 def _delete_jobs() -> str:
     count, _ = Job.objects.filter(ended_at__lt=timezone.now() - ENDED_JOBS_KEPT).delete()
     return f"Deleted {count} jobs that ended more than {ENDED_JOBS_KEPT.days} days ago."
+
+
+def _leave_note() -> str:
+    """Last of all, so that it says when everything was done."""
+    of_processes = Heartbeat.objects.filter(kind__in=(HeartbeatKind.BEAT, HeartbeatKind.WORKER))
+    of_processes.filter(at__lt=timezone.now() - HEARTBEATS_KEPT).delete()
+    heartbeats.note(HeartbeatKind.MAINTENANCE, heartbeats.MAINTENANCE)
+    return "Forgot workers that were not heard for a week, and noted that this is done."
 
 
 def _delete_slots() -> str:
@@ -125,6 +151,20 @@ def _delete_recordings() -> str:
 def _delete_exports() -> str:
     with transaction.atomic():
         return f"Deleted {exports.delete_old()} exports whose day was over."
+
+
+def _plan_looks() -> str:
+    """For connections of releases that had none of these jobs, and where one was given up; a run's end plans them as well."""
+    waiting = Job.objects.filter(subject=OuterRef("id"), state__in=(JobState.QUEUED, JobState.RUNNING))
+    planned = 0
+    for rows, kind, plan in (
+        (Connection.objects.standing(), WATCH, ensure_watched),
+        (Connection.objects.not_disconnected(), WARN, ensure_warned),
+    ):
+        for each in rows.filter(~Exists(waiting.filter(kind=kind))).iterator():
+            plan(each)
+            planned += 1
+    return f"Planned {planned} nightly looks and warnings for connections that had none."
 
 
 def _delete_sessions() -> str:

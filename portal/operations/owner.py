@@ -1,4 +1,4 @@
-"""Commands that only the owner's database role may run: bootstrap, maintenance, demo data."""
+"""Commands that only one database role may run: the owner's (bootstrap, maintenance, ...), and that of backups."""
 
 from __future__ import annotations
 
@@ -24,21 +24,35 @@ class OwnerCommand(BaseCommand):
         return super().execute(*args, **options)
 
 
+class BackupCommand(BaseCommand):
+    """The same for the one command that the role of backups runs."""
+
+    requires_system_checks = []
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        _refuse_unless(role_checks.BACKUP)
+        return super().execute(*args, **options)
+
+
 def refuse_unless_owner(*, migrated: bool = True) -> None:
     """`migrated`: nothing may be pending. Raises CommandError."""
+    _refuse_unless(OWNER)
+    executor = MigrationExecutor(connection)
+    if migrated and executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        text = "migrations are pending. Run `manage.py migrate` first."
+        raise CommandError(text)
+
+
+def _refuse_unless(role: str) -> None:
     for message in database_checks.reachable():
         text = f"{message.msg} {message.hint}"
         raise CommandError(text)
     current = role_checks.login()
-    if current.role != OWNER:
-        text = f"this command needs the database role {OWNER}, and DATABASE_URL signs in as {current.role}."
+    if current.role != role:
+        text = f"this command needs the database role {role}, and DATABASE_URL signs in as {current.role}."
         raise CommandError(text)
     for message in role_checks.role(databases=["default"]):
         text = f"{message.msg} {message.hint} ({message.id})"
-        raise CommandError(text)
-    executor = MigrationExecutor(connection)
-    if migrated and executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        text = "migrations are pending. Run `manage.py migrate` first."
         raise CommandError(text)
 
 

@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
+from connections.tenancy.trace import job_id, trace_id
 from connections.transport.log.redaction import redact
 from portal.env import BASE_DIR
 
@@ -32,7 +33,11 @@ MAX_PART_CHARACTERS = 16 * 1024  # of a line
 
 
 class JSONLineFormatter(logging.Formatter):
-    """One event, one line of JSON in ASCII: line ends, control characters and bidi marks can only stand escaped in it."""
+    """One event, one line of JSON in ASCII: line ends, control characters and bidi marks can only stand escaped in it.
+
+    `at` is in UTC, and says so by its offset. `facts` of a record are its own fields; `trace_id` leads from one process to
+    another.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         fields = {
@@ -40,8 +45,11 @@ class JSONLineFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "process": record.process,
+            "of": settings.PROCESS,
             "message": record.getMessage()[:MAX_PART_CHARACTERS],
         }
+        fields |= {name: value for name, value in (("trace_id", trace_id()), ("job_id", job_id())) if value}
+        fields |= getattr(record, "facts", {})
         trace = record.exc_text or (self.formatException(record.exc_info) if record.exc_info else "")
         for name, text in (("trace", trace), ("stack", record.stack_info)):
             if text:

@@ -14,10 +14,12 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connection
 
 from connections.tenancy.row_security import OWNER, STAFF, WEB, WORKER, NoRowSecurity, RowSecurity
+from portal.operations.checks import COMMANDS
 
+BACKUP, READS_ALL = "portal_backup", "pg_read_all_data"
 RUNTIME = (WEB, WORKER, STAFF)
 # Beat only asks which jobs are due, which either runtime role may.
-ROLES = {"web": (WEB,), "worker": (WORKER,), "beat": (WEB, WORKER), "owner": (OWNER,)}
+ROLES = {"web": (WEB,), "worker": (WORKER,), "beat": (WEB, WORKER), "owner": (OWNER,), "backup": (BACKUP,)}
 # Web becomes staff by SET ROLE, for one transaction, and has none of its rights by itself.
 MAY_BECOME = {WEB: frozenset({STAFF})}
 
@@ -99,6 +101,8 @@ def role(app_configs: Sequence[Any] | None = None, databases: Iterable[str] | No
                 id="portal.E001",
             )
         ]
+    if current.role == BACKUP:
+        return _backup_role(current)
     power = _owners_power(current) if current.role == OWNER else _power(current)
     if not power:
         return []
@@ -110,6 +114,42 @@ def role(app_configs: Sequence[Any] | None = None, databases: Iterable[str] | No
             id="portal.E002",
         )
     ]
+
+
+def _backup_role(current: Login) -> Messages:
+    """It has to read every row of every tenant, and must be able to do nothing else."""
+    if "BYPASSRLS" not in current.attributes or READS_ALL not in current.inherits:
+        return [
+            Error(
+                f"The database role {BACKUP} does not see every row, so that a backup would not be whole.",
+                hint="Run deploy/roles.sql again, as a superuser of the database.",
+                id="portal.E033",
+            )
+        ]
+    excess = (
+        current.attributes - {"BYPASSRLS"}
+        or (current.member_of | current.becomes | current.administers) - {READS_ALL}
+        or current.creates
+    )
+    writes = _writable_tables()
+    if not (excess or current.owned or writes):
+        return []
+    return [
+        Error(
+            f"The database role {BACKUP} may do more than read: {_listed({*excess, *writes}) or 'it owns things here'}.",
+            hint=f"Take that from it; besides BYPASSRLS and {READS_ALL} it needs nothing but CONNECT.",
+            id="portal.E034",
+        )
+    ]
+
+
+def _writable_tables() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
+            " AND has_table_privilege(oid, 'INSERT, UPDATE, DELETE, TRUNCATE')"
+        )
+        return {f"changing {name}" for (name,) in cursor.fetchall()}
 
 
 def session_role(current: Login) -> str:
@@ -205,7 +245,7 @@ def rights(
     app_configs: Sequence[Any] | None = None, databases: Iterable[str] | None = None, **kwargs: Any
 ) -> Messages:
     """No role, and nobody in general, has more or less than what is written. The owner's migrations are what writes it."""
-    if not databases or settings.PROCESS == "owner":
+    if not databases or settings.PROCESS in COMMANDS:
         return []
     declared = declared_rights()
     granted, closed = granted_rights()

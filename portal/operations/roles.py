@@ -1,4 +1,4 @@
-"""The four database roles and the database they share. Safe to run again, on our own server or on somebody else's."""
+"""The database roles and the database they share. Safe to run again, on our own server or on somebody else's."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from portal.operations.refusal import Refused
 
 OWNER, WEB, WORKER, STAFF = "portal_owner", "portal_web", "portal_worker", "portal_staff"
 LOGINS = (OWNER, WEB, WORKER)
+BACKUP = "portal_backup"  # reads everything and writes nothing; only a superuser can make a role that row security lets pass
+READS_ALL = "pg_read_all_data"
 
 
 def address_as(dsn: str, role: str, password: str, *, database: str | None = None) -> str:
@@ -60,6 +62,10 @@ def _ensure(connection: psycopg.Connection, passwords: Mapping[str, str], reset_
             connection.execute(statement)
     if STAFF not in present:
         _run(connection, "CREATE ROLE {} NOLOGIN NOINHERIT", STAFF)
+    if superuser:
+        if BACKUP not in present:
+            _run(connection, "CREATE ROLE {} LOGIN INHERIT NOCREATEROLE BYPASSRLS", BACKUP)
+        _run(connection, "GRANT {} TO {} WITH INHERIT TRUE, SET FALSE", READS_ALL, BACKUP)
     if superuser or createdb:
         _run(connection, "ALTER ROLE {} CREATEDB", OWNER)
     _run(connection, "GRANT {} TO {} WITH INHERIT FALSE, SET TRUE", STAFF, WEB)
@@ -77,6 +83,8 @@ def _ensure(connection: psycopg.Connection, passwords: Mapping[str, str], reset_
     own_schema(connection)
     _run(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", database)
     _run(connection, "GRANT CONNECT ON DATABASE {} TO {}, {}", database, WEB, WORKER)
+    if superuser:
+        _run(connection, "GRANT CONNECT ON DATABASE {} TO {}", database, BACKUP)
     _run(connection, "GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {} TO {}", database, OWNER)
 
 

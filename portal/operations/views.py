@@ -1,12 +1,17 @@
-"""Pages of the portal itself: its health."""
+"""Pages of the portal itself: a form that came too late, and for staff whether everything works."""
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from portal.members.access import needs_sign_in, to_sign_in
 from portal.members.pending_request import came_from_our_page, page_of_the_form
+from portal.operations.health_answers import answers
 from portal.rate_limits.middleware import typed_values
 
 
@@ -28,3 +33,17 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         "page": page_of_the_form(request),
     }
     return render(request, "403_csrf.html", context, status=403)
+
+
+@require_safe
+def health(request: HttpRequest) -> HttpResponse:
+    """For staff: the same answers as `manage.py health`. That the page is shown says that a web process serves."""
+    states = {True: "right", False: "wrong", None: "unjudged"}
+    rows = [(answer, states[answer.is_right]) for answer in answers()]
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Whether everything works"),
+        "rows": rows,
+        "wrong": sum(state == "wrong" for _answer, state in rows),
+    }
+    return TemplateResponse(request, "admin/health.html", context)

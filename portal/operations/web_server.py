@@ -20,7 +20,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from portal.operations.health import LIVE, READY
+from portal.operations import health
 
 THREADS = 8
 CONNECTIONS = 1000
@@ -87,7 +87,7 @@ class Workers(ThreadedTaskDispatcher):
 
     def __init__(self, count: int) -> None:
         super().__init__()
-        self.probes = {path: ThreadedTaskDispatcher() for path in (LIVE, READY)}
+        self.probes = {path: ThreadedTaskDispatcher() for path in health.ADDRESSES}
         for probe in self.probes.values():
             probe.set_thread_count(1)
         self.set_thread_count(count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from django.contrib import admin
 from django.http import HttpResponse
@@ -20,8 +20,12 @@ from portal.support import (  # noqa: F401  (importing registers)
     runs,
     tenants,
 )
+from portal.support.fault_pages import list_faults, show_fault
 from portal.support.proofs import registry_of_proofs
+from portal.support.request_log_list import forget_view, save_view
 from portal.support.views import search
+from portal.support.what_breaks_next import what_breaks_next
+from portal.support.whats_wrong import whats_wrong
 
 
 class TakesPages(Protocol):
@@ -31,7 +35,16 @@ class TakesPages(Protocol):
         self, route: str, view: Callable[..., HttpResponse], name: str, parameters: Collection[str] = ()
     ) -> None: ...
 
+    def describe_home(self, describe: Callable[[], dict[str, Any]]) -> None: ...
+
 
 # The default site is the portal's own (portal/operations/admin_config.py); it takes pages that belong to no model.
-cast(TakesPages, admin.site).attach("search/", search, "search", ("q",))
-cast(TakesPages, admin.site).attach("proofs/", registry_of_proofs, "proofs")
+site = cast(TakesPages, admin.site)
+site.attach("search/", search, "search", ("q",))
+site.attach("proofs/", registry_of_proofs, "proofs")
+site.attach("views/save/", save_view, "save_view")
+site.attach("views/<int:view_id>/forget/", forget_view, "forget_view")
+site.attach("faults/", list_faults, "faults")
+site.attach("faults/<str:code>/", show_fault, "fault")
+site.describe_home(lambda: {"wrong": whats_wrong()})
+site.attach("what-breaks-next/", what_breaks_next, "what_breaks_next", ("after",))

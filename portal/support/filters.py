@@ -19,8 +19,13 @@ from connections.spec.provider import Environment
 from connections.spec.text import Text
 from connections.tenancy.models import Tenant
 from portal.members.models import User
-from portal.support.read_only_admin import BEFORE
-from portal.support.time_parameters import DAY, SINCE, UNTIL, parse_time
+from portal.support.read_only_admin import POSITIONS
+from portal.support.time_parameters import DAY, SINCE, UNTIL, local_input, parse_time
+
+
+def other_parameters(changelist: Any, *own: str) -> dict[str, str]:
+    """What a filter's form sends on: all other filters, and no place in the list."""
+    return {name: value for name, value in changelist.params.items() if name not in (*own, *POSITIONS)}
 
 
 class Choices(admin.SimpleListFilter):
@@ -70,23 +75,32 @@ class TimeFilter(admin.SimpleListFilter):
         ]
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        since, until = self._moment(SINCE), self._moment(UNTIL)
+        since, until = self.moment(SINCE), self.moment(UNTIL)
         yield {
             "selected": since is None and until is None,
             "query_string": changelist.get_query_string(remove=[SINCE, UNTIL]),
-            "display": gettext("All"),
+            "display": self.everything(),
         }
         if since is not None or until is not None:
             yield {"selected": True, "since": since, "until": until, "query_string": changelist.get_query_string()}
         for span, title in self.lookup_choices:
             address = changelist.get_query_string({SINCE: span}, [UNTIL])
             yield {"selected": False, "query_string": address, "display": title}
+        yield {
+            "inputs": ((SINCE, _("From"), local_input(since)), (UNTIL, _("Until"), local_input(until))),
+            "other_parameters": other_parameters(changelist, SINCE, UNTIL),
+        }
+
+    def everything(self) -> str:
+        """What the list shows without a time."""
+        return gettext("All")
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        bounds = {f"{self.column}__gte": self._moment(SINCE), f"{self.column}__lt": self._moment(UNTIL)}
+        bounds = {f"{self.column}__gte": self.moment(SINCE), f"{self.column}__lt": self.moment(UNTIL)}
         return queryset.filter(**{name: at for name, at in bounds.items() if at is not None})
 
-    def _moment(self, name: str) -> datetime | None:
+    def moment(self, name: str) -> datetime | None:
+        """What the address says of `since` or `until`."""
         return parse_time(str(self.used_parameters.get(name) or ""))
 
 
@@ -111,16 +125,13 @@ class TypedFilter(admin.SimpleListFilter):
         return True
 
     def choices(self, changelist: Any) -> Iterator[Any]:
-        other_parameters = {
-            name: value for name, value in changelist.params.items() if name not in (self.parameter_name, BEFORE)
-        }
         yield {
             "name": self.parameter_name,
             "label": self.label,
             "placeholder": self.placeholder,
             "kind": self.kind,
             "typed": self.value() or "",
-            "other_parameters": other_parameters,
+            "other_parameters": other_parameters(changelist, str(self.parameter_name)),
             "suggestions": self.lookup_choices,
             "narrower": [
                 (changelist.get_query_string({self.parameter_name: value}), label) for value, label in self.narrower
@@ -154,12 +165,15 @@ class TenantFilter(TypedFilter):
     label = _("Address, or part of the name, of the tenant")
     placeholder = _("Part of the name")
     suggested = 100
+    matches: list[tuple[Any, str, str]] | None = None  # what was typed names them; asked once
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return list(Tenant.objects.order_by("name", "id").values_list("slug", "name")[: self.suggested])
 
     def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        matches = self._named(typed)
+        if self.matches is None:
+            self.matches = self._named(typed)
+        matches = self.matches
         self.offer([(slug, name) for _key, slug, name in matches], "admin:tenancy_tenant_changelist", typed)
         ids = [key for key, _slug, _name in matches[: self.most]]
         return queryset.filter(tenant_id=ids[0]) if len(ids) == 1 else queryset.filter(tenant_id__in=ids)
@@ -169,7 +183,7 @@ class TenantFilter(TypedFilter):
         columns = ("id", "slug", "name")
         if exact := list(Tenant.objects.filter(slug=typed.lower()).values_list(*columns)):
             return exact
-        tenants = Tenant.objects.filter(name__icontains=typed).order_by("name", "id")
+        tenants = Tenant.objects.filter(name__has_part=typed).order_by("name", "id")
         matches = list(tenants.values_list(*columns)[: self.most + 1])
         return [each for each in matches if each[2].casefold() == typed.casefold()] or matches
 
@@ -182,7 +196,7 @@ class PersonFilter(TypedFilter):
     label = placeholder = _("E-mail address, or part of it")
 
     def filter_rows(self, queryset: QuerySet[Any], typed: str) -> QuerySet[Any]:
-        people = User.objects.filter(Q(email__icontains=typed) | Q(name__icontains=typed)).order_by("email")
+        people = User.objects.filter(Q(email__has_part=typed) | Q(name__has_part=typed)).order_by("email")
         matches = list(people.values_list("pk", "email")[: self.most + 1])
         whole = [each for each in matches if each[1] == typed.lower()]
         self.offer([(email, email) for _key, email in whole or matches], "admin:members_user_changelist", typed)

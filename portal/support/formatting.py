@@ -76,6 +76,18 @@ def fault_words(provider: str, code: str) -> str:
     return fault.staff_message if fault else code
 
 
+def fault_link(provider: str, code: str) -> SafeString | str:
+    """What a fault means, or its code where that is a check's sentence; a link to the page of it, if there is one."""
+    if not code:
+        return NOTHING
+    words = fault_words(provider, code)
+    more = code if words != code else ""
+    known = registry.find(provider)
+    if words == code and not (known and code in known.sentences):
+        return visible(code)
+    return with_more(format_html('<a href="{}">{}</a>', reverse("admin:fault", args=[code]), visible(words)), more)
+
+
 def when(at: datetime | None) -> SafeString | str:
     """A time to the second, in the reader's zone; UTC on hover."""
     return moment(at, "clock") if at is not None else NOTHING

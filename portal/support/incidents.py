@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy as _
 from connections.sync.models import SyncRun
 from connections.transport.models import RequestLogEntry
 from portal.incidents.models import RESPONSIBLE, Incident, Outage
-from portal.support.filters import Choices, ProviderFilter, TenantFilter
-from portal.support.formatting import NOTHING, fault_words, link, place, when, with_more
+from portal.support.filters import Choices, ProviderFilter, TenantFilter, TypedFilter
+from portal.support.formatting import NOTHING, fault_link, link, place, when, with_more
 from portal.support.list_search import search_incidents
 from portal.support.read_only_admin import LookOnly
 
@@ -34,13 +34,22 @@ class IncidentProviderFilter(ProviderFilter):
     column = "connection__provider"
 
 
+class CauseFilter(TypedFilter):
+    title = _("cause")
+    parameter_name = "cause"
+    label = placeholder = _("Its code")
+
+    def filter_rows(self, queryset: QuerySet[Incident], typed: str) -> QuerySet[Incident]:
+        return queryset.filter(cause=typed)
+
+
 @admin.register(Incident)
 class IncidentAdmin(LookOnly):
     """What keeps a connection from working, since when, what showed it and what showed its end."""
 
     paged_by = "-opened_at"
     list_display = ("since", "whose", "cause_and_checkpoint", "responsible", "times_seen", "over")
-    list_filter = (OverFilter, ResponsibleFilter, TenantFilter, IncidentProviderFilter)
+    list_filter = (OverFilter, ResponsibleFilter, CauseFilter, TenantFilter, IncidentProviderFilter)
     list_select_related = ("tenant", "connection")
     row_search = staticmethod(search_incidents)
     search_fields = ("id",)  # shows the box; what it means stands below
@@ -94,8 +103,8 @@ class IncidentAdmin(LookOnly):
         return place(incident.connection.provider, incident.connection.environment)
 
     @admin.display(description=_("cause"))
-    def cause_words(self, incident: Incident) -> str:
-        return fault_words(incident.connection.provider, incident.cause) or incident.cause
+    def cause_words(self, incident: Incident) -> SafeString | str:
+        return fault_link(incident.connection.provider, incident.cause)
 
     @admin.display(description=_("tenant"))
     def tenant_link(self, incident: Incident) -> SafeString:

@@ -59,6 +59,7 @@ class JobAdmin(LookOnly):
         "owner",
         "epoch",
         "leased",
+        "trace_id",
     )
     readonly_fields = fields
     change_form_template = "admin/jobs/job/change_form.html"
@@ -127,20 +128,24 @@ class MailStateFilter(Choices):
 
 @admin.register(OutgoingMail)
 class MailAdmin(LookOnly):
-    """Whether mails leave. Who they are for and what they say is sealed for the workers."""
+    """Whether mails leave. What they say, and whom exactly they are for, is sealed for the workers."""
 
     paged_by = "-created_at"
     row_search = staticmethod(search_mails)
     search_fields = ("id",)  # shows the box; what it means stands in list_search.py
     search_help_text = _("Mail id, or the id of what it was about.")
-    list_display = ("created", "state_badge", "tries", "trouble", "when_sent")
+    list_display = ("created", "recipients_hint", "state_badge", "tries", "trouble", "when_sent")
     list_filter = (MailStateFilter,)
-    fields = ("id", "about", "state_badge", "tries", "trouble", "created", "when_sent")
+    fields = ("id", "about", "recipients_hint", "state_badge", "tries", "trouble", "created", "when_sent")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OutgoingMail]:
         # The staff's role has no right on the other columns.
-        return super().get_queryset(request).only("id", "about", "state", "tries", "trouble", "created_at", "sent_at")
+        return (
+            super()
+            .get_queryset(request)
+            .only("id", "about", "state", "tries", "trouble", "recipients_hint", "created_at", "sent_at")
+        )
 
     @admin.display(description=_("state"))
     def state_badge(self, mail: OutgoingMail) -> SafeString:

@@ -32,6 +32,9 @@ else:  # subscripted for the type checker only
     RowForm = forms.ModelForm
 
 BEFORE = "before"  # the parameter with the place where the last page ended
+AFTER = "after"  # that with the place where the page begins that this one comes before
+FOLLOWS = "follow"  # the page asks for what is new by itself
+POSITIONS = (BEFORE, AFTER, FOLLOWS)  # what another filter begins without
 LIST = "_changelist_filters"  # Django's, on a page that was opened from a list: how to get back to it
 
 
@@ -40,13 +43,14 @@ class PagedByPosition(ChangeList):
 
     def get_filters_params(self, params: Any = None) -> Any:
         remaining = super().get_filters_params(params)
-        remaining.pop(BEFORE, None)
+        for name in POSITIONS:
+            remaining.pop(name, None)
         return remaining
 
     def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
         # Another filter begins at the first row again.
-        keep = BEFORE in (new_params or {})
-        return super().get_query_string(new_params, remove if keep else [*(remove or []), BEFORE])
+        left_out = [name for name in POSITIONS if name not in (new_params or {})]
+        return super().get_query_string(new_params, [*(remove or []), *left_out])
 
     @property
     def order(self) -> tuple[str, bool]:
@@ -59,18 +63,19 @@ class PagedByPosition(ChangeList):
         return [f"-{column}", "-pk"] if falls else [column, "pk"]
 
     def get_results(self, request: HttpRequest) -> None:
-        column, falls = self.order
-        rows = self.queryset
+        falls = self.order[1]
         start = self._position(request.GET.get(BEFORE, ""))
-        if start is not None:
-            value, key = start
-            way = "lt" if falls else "gt"
-            # The bound on the column alone is what the index understands.
-            rows = rows.filter(
-                Q(**{f"{column}__{way}e": value}) & (Q(**{f"{column}__{way}": value}) | Q(**{f"pk__{way}": key}))
-            )
-        page = list(rows[: self.list_per_page + 1])
-        self.result_list = page[: self.list_per_page]
+        page = self._page_after(self._position(request.GET.get(AFTER, "")))
+        has_earlier, has_later = bool(page), bool(page)
+        if page:
+            has_earlier = len(page) > self.list_per_page
+            page = page[-self.list_per_page :]
+        else:
+            # What comes before the first page is the first page.
+            rows = list(self._beyond(start, is_onward=True)[: self.list_per_page + 1])
+            has_earlier, has_later = start is not None, len(rows) > self.list_per_page
+            page = rows[: self.list_per_page]
+        self.result_list = page
         self.result_count = len(self.result_list)
         self.full_result_count = None
         self.show_full_result_count = False
@@ -78,13 +83,35 @@ class PagedByPosition(ChangeList):
         self.can_show_all = self.multi_page = False
         self.paginator = Paginator(self.result_list, self.list_per_page)
         self.is_newest_first = falls
-        self.first_link = self.get_query_string() if start is not None else ""
-        self.next_link = ""
-        if len(page) > self.list_per_page:
-            last = self.result_list[-1]
-            value = getattr(last, column)
-            position = value.isoformat() if isinstance(value, datetime) else value
-            self.next_link = self.get_query_string({BEFORE: f"{position}~{last.pk}"})
+        self.first_link = self.get_query_string() if has_earlier else ""
+        self.previous_link = self._link(AFTER, page[0]) if page and has_earlier else ""
+        self.next_link = self._link(BEFORE, page[-1]) if page and has_later else ""
+
+    def _link(self, name: str, row: Any) -> str:
+        value = getattr(row, self.order[0])
+        position = value.isoformat() if isinstance(value, datetime) else value
+        return self.get_query_string({name: f"{position}~{row.pk}"})
+
+    def _page_after(self, start: tuple[Any, Any] | None) -> list[Any]:
+        """The page that ends where another begins, and one row more if there is one; nothing where it is not full."""
+        if start is None:
+            return []
+        backward = self._beyond(start, is_onward=False)
+        rows = list(backward[: self.list_per_page + 1])
+        return rows[::-1] if len(rows) >= self.list_per_page else []
+
+    def _beyond(self, start: tuple[Any, Any] | None, *, is_onward: bool) -> QuerySet[Any]:
+        """The rows after a position, in the list's order; those before it, in the other one."""
+        column, falls = self.order
+        rows = self.queryset if is_onward else self.queryset.reverse()
+        if start is None:
+            return rows
+        value, key = start
+        way = "lt" if falls is is_onward else "gt"
+        # The bound on the column alone is what the index understands.
+        return rows.filter(
+            Q(**{f"{column}__{way}e": value}) & (Q(**{f"{column}__{way}": value}) | Q(**{f"pk__{way}": key}))
+        )
 
     def _position(self, text: str) -> tuple[Any, Any] | None:
         """Where a page begins; None for nonsense, which is the first page."""
@@ -105,6 +132,7 @@ class StaffAdmin(Admin):
     """
 
     page_parameters: tuple[str, ...] = ()  # of the page of one row
+    list_parameters: tuple[str, ...] = ()  # of the list, beside its filters and places
     paged_by = "pk"  # the indexed column that orders the list, with a minus where it falls
     row_search: RowSearch | None = None  # how a log reads what is typed into the box of its list
     list_per_page = 50
@@ -173,7 +201,7 @@ class StaffAdmin(Admin):
         filters: set[str] = set()
         for each in self.list_filter:
             filters |= {each.parameter_name, *getattr(each, "more_parameters", ())}  # type: ignore[union-attr]
-        return {*filters, BEFORE, *((SEARCH_VAR,) if self.search_fields else ())}
+        return {*filters, BEFORE, AFTER, *self.list_parameters, *((SEARCH_VAR,) if self.search_fields else ())}
 
     # Django's own two questions, in case a value gets past the site.
 

@@ -12,28 +12,15 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from connections.sync.models import SyncRun
-from connections.transport.models import Outcome, RequestLogEntry
+from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
-from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter, TimeFilter
-from portal.support.formatting import NOTHING, fault_words, link, outcome, place, text, when, with_more
+from portal.support.formatting import NOTHING, fault_link, link, outcome, place, text, when, with_more
 from portal.support.list_search import search_requests
-from portal.support.read_only_admin import LookOnly
+from portal.support.read_only_admin import FOLLOWS, LookOnly
+from portal.support.request_filters import FILTERS
+from portal.support.request_log_list import RequestLogList
 
 NEIGHBOURS = 5
-
-
-class OutcomeFilter(Choices):
-    title = _("outcome")
-    parameter_name = column = "outcome"
-    options = tuple(Outcome.choices)
-
-
-class StatusFilter(Choices):
-    """The statuses people ask for; any other is typed into the box."""
-
-    title = _("status")
-    parameter_name = column = "status"
-    options = tuple((code, str(code)) for code in (200, 400, 401, 403, 404, 409, 429, 500, 502, 503))
 
 
 @admin.register(RequestLogEntry)
@@ -48,7 +35,8 @@ class RequestLogAdmin(LookOnly):
         "took",
         "request_id",
     )
-    list_filter = (TimeFilter, OutcomeFilter, StatusFilter, TenantFilter, ProviderFilter, EnvironmentFilter)
+    list_filter = FILTERS
+    list_parameters = (FOLLOWS,)
     list_per_page = 100
     paged_by = "-at"
     row_search = staticmethod(search_requests)
@@ -76,8 +64,12 @@ class RequestLogAdmin(LookOnly):
         "token_age_s",
         "quota_left",
         "leads_to",
+        "trace_id",
     )
     readonly_fields = fields
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[RequestLogList]:
+        return RequestLogList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RequestLogEntry]:
         # Looked up by themselves: joined, they would stand between the log and its index.
@@ -129,8 +121,8 @@ class RequestLogAdmin(LookOnly):
         return with_more(outcome(entry), entry.fault)
 
     @admin.display(description=_("fault"))
-    def fault_words(self, entry: RequestLogEntry) -> str:
-        return fault_words(entry.provider, entry.fault) or NOTHING
+    def fault_words(self, entry: RequestLogEntry) -> SafeString | str:
+        return fault_link(entry.provider, entry.fault)
 
     @admin.display(description=_("duration"))
     def took(self, entry: RequestLogEntry) -> str:

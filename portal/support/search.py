@@ -24,6 +24,7 @@ from connections.tenancy.models import AuditEvent, SystemAuditEvent, Tenant
 from connections.transport.models import RequestLogEntry
 from connections.vault.fields import sealed_columns
 from connections.vault.models import ClientRegistration, Connection
+from portal.incidents.models import Incident, Outage
 from portal.members.models import Invitation, User
 from portal.notices.models import OutgoingMail
 from portal.support import row_owners, search_queries
@@ -113,6 +114,22 @@ KINDS = (
         lambda: SyncRun.objects.select_related("tenant"),
         lambda run: when(run.queued_at),
         lambda run: f"{run.tenant.name}, {run.get_state_display()}",
+    ),
+    SearchedModel(
+        Incident,
+        gettext_lazy("Incident"),
+        lambda: Incident.objects.select_related("tenant", "connection"),
+        lambda incident: f"{incident.cause} {when(incident.opened_at)}",
+        lambda incident: (
+            f"{incident.tenant.name}, {place(incident.connection.provider, incident.connection.environment)}"
+        ),
+    ),
+    SearchedModel(
+        Outage,
+        gettext_lazy("Outage"),
+        lambda: Outage.objects.all(),
+        lambda outage: place(outage.provider, outage.environment),
+        lambda outage: when(outage.opened_at),
     ),
     SearchedModel(
         Call,

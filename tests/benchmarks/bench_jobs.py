@@ -102,7 +102,6 @@ class Bench:
     @contextmanager
     def portal_at_work(self) -> Iterator[None]:
         self.house.run(self.house.plan.beat())
-        until(lambda: " is starting." in self.house.log("beat"), lambda: self.house.log("beat"))
         self.house.start_worker("interactive")
         log = lambda: self.house.log("worker-interactive")  # noqa: E731
         until(lambda: " ready." in log(), log)

@@ -31,7 +31,7 @@ OURS = {"unreadable-answer", "check-gave-up"}  # findings that no provider has t
 
 def complaints(provider: Provider) -> list[str]:
     """Everything that is missing, one sentence each."""
-    parts = (_itself, _ways, _operations, _streams, _faults, _checklist, _said_in_code, _files, _simulator)
+    parts = (_itself, _ways, _operations, _streams, _faults, _checklist, _changes, _said_in_code, _files, _simulator)
     return [f"{provider.slug}: {complaint}" for part in parts for complaint in part(provider)]
 
 
@@ -226,6 +226,20 @@ def _proof(provider: Provider, checkpoint: Checkpoint) -> Iterator[str]:
     yield from (f"asks {name}, which is no operation that reads" for name in checkpoint.asks if name not in known)
     if isinstance(checkpoint.proof, Probe) != bool(checkpoint.asks):
         yield "is proved by a probe that asks nothing, or asks without a probe"
+
+
+def _changes(provider: Provider) -> Iterator[str]:
+    ways = {grant.name for grant in provider.grants}
+    slugs = {checkpoint.slug for checkpoint in provider.checklist}
+    yield from _twice("change", [change.slug for change in provider.changes])
+    for change in provider.changes:
+        for name in _empty(title=change.title, todo=change.todo, otherwise=change.otherwise, source=change.source):
+            yield f"change {change.slug} says no {name}"
+        yield from (
+            f"change {change.slug} concerns {way}, which is no way" for way in change.auth_methods if way not in ways
+        )
+        if change.checkpoint and change.checkpoint not in slugs:
+            yield f"change {change.slug} is made at {change.checkpoint}, which is no checkpoint"
 
 
 def _said_in_code(provider: Provider) -> Iterator[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
 from connections.providers.registry import all_providers
+from connections.spec.changes import AnnouncedChange, ChangeKind
 from connections.spec.checklist import Probe
 from connections.spec.faults import FaultCatalogue
 from connections.spec.provider import Provider
@@ -25,6 +27,7 @@ CHECKPOINT = WHOLE.checklist[0]
 PROBED = next(each for each in WHOLE.checklist if isinstance(each.proof, Probe))
 STREAM = WHOLE.streams[0]
 OPERATION = WHOLE.operations[0]
+CHANGE = AnnouncedChange("new-consent", ChangeKind.CONSENT, date(2027, 3, 1), "A.", "B.", "C.", "an invented letter")
 
 
 def faults(**changed: Any) -> FaultCatalogue:
@@ -52,6 +55,9 @@ def faults(**changed: Any) -> FaultCatalogue:
         ({"checklist": WHOLE.checklist[:-1]}, "never looks at the first sync"),
         ({"sentences": {**WHOLE.sentences, "empty": ""}}, "sentence empty is empty"),
         ({"sentences": {}}, "for which there is no sentence"),
+        ({"changes": [replace(CHANGE, source="")]}, "change new-consent says no source"),
+        ({"changes": [replace(CHANGE, checkpoint="nowhere")]}, "is made at nowhere"),
+        ({"changes": [replace(CHANGE, auth_methods=("nothing",))]}, "concerns nothing"),
         ({"assumptions": ()}, "no assumptions"),
         ({"slug": "nobody"}, "no logo static/providers/nobody.svg"),
         ({"slug": "nobody"}, "no simulator"),

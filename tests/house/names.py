@@ -71,6 +71,7 @@ def code() -> Code:
         found.by_home.setdefault(model._meta.db_table, set()).update(columns)
     found.names |= set(re.findall(r"^([A-Z_]+) *[:?]?=", papers.text_of(papers.REPOSITORY / "Makefile"), re.MULTILINE))
     found.names |= set(get_commands())
+    found.names |= set(re.findall(r"CREATE FUNCTION (\w+)", "".join(map(papers.text_of, papers.migrations()))))
     found.texts |= {operation.name for provider in all_providers().values() for operation in provider.operations}
     found.texts |= {f"{name}_FILE" for name in found.texts if re.fullmatch(r"[A-Z_]+", name)}  # portal/env.py
     return found

@@ -36,6 +36,13 @@ def papers() -> list[Path]:
     ]
 
 
+def migrations() -> list[Path]:
+    """Those of our packages; a few of them define functions of the database."""
+    return [
+        path for room in ("connections", "portal") for path in sorted((REPOSITORY / room).glob("*/migrations/0*.py"))
+    ]
+
+
 def text_of(paper: Path) -> str:
     return paper.read_text(encoding="utf-8")
 

@@ -70,8 +70,9 @@ _PARTITIONS = """
 SELECT p.relname, concat('partition ', c.relname, ' ', pg_get_expr(c.relpartbound, c.oid)) FROM pg_inherits i
 JOIN pg_class p ON p.oid = i.inhparent JOIN pg_class c ON c.oid = i.inhrelid WHERE p.relkind = 'p'
 """
-_FUNCTIONS = f"""
-SELECT p.proname, pg_get_functiondef(p.oid) || ' of ' || p.proowner::regrole || coalesce(' ' || p.proacl::text, '')
+_FUNCTIONS = rf"""
+SELECT p.proname,
+    concat_ws(' ', regexp_replace(pg_get_functiondef(p.oid), '\s+', ' ', 'g'), 'of', p.proowner::regrole, p.proacl::text)
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE {OURS}
 """
 _TYPES = f"""

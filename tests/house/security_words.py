@@ -40,6 +40,11 @@ TABLES = {
         " step of a checklist, and no other.",
     ),
     "incidents_incident": (CUSTOMERS, "What keeps connections from working, and what did. Only workers write it."),
+    "jobs_heartbeat": (
+        SYSTEM,
+        "When workers, beat, sweep and maintenance were last heard. Only workers write it; they can look alive or dead.",
+    ),
+    "jobs_dispatchswitch": (SYSTEM, "Whether jobs are done at all. Only the owner of the tables writes it."),
     "incidents_outage": (SYSTEM, "When a provider was in trouble for everybody. Only workers write it."),
     "incidents_mailchoice": (
         PEOPLE,
@@ -118,6 +123,12 @@ TABLES = {
     "sync_streamcursor": (CUSTOMERS, "How far lists have been read."),
     "sync_runlogline": (CUSTOMERS, "The log of runs. Lines can be invented, none taken away."),
     "transport_entry": (CUSTOMERS, "The request log, without bodies. Only workers write it, nobody changes it."),
+    "transport_minutetally": (
+        CUSTOMERS,
+        "How many requests of a connection ended in which way, by the minute. A worker can count wrongly; the log stays.",
+    ),
+    "transport_daytally": (SYSTEM, "The same of all tenants together, by the day. Only maintenance writes it."),
+    "support_savedview": (PEOPLE, "Filters of a list that staff keep for themselves. Another's can be changed."),
     "onboarding_onboarding": (CUSTOMERS, "One walk through a checklist."),
     "onboarding_mark": (
         CUSTOMERS,
@@ -184,6 +195,8 @@ KINDS = {
     "incidents.remind": "Reminds whoever began a set-up that it is not finished: once for each of three days, however often.",
     "incidents.tell_customers": "Has every tenant looked at, where that outage has lasted for a day.",
     "incidents.tell_tenant": "Tells a tenant's people of outages that have lasted for a day, and of their end: once each.",
+    "incidents.warn": "Has a connection looked at for what ends soon, and its people told: once for each of three days, however"
+    " often it is queued.",
     "incidents.watch_provider": "Opens or closes a provider's outage as its breaker says, which workers alone write.",
     "notices.send_mail": "Sends the mail of that row, if it was sealed for the system and not sent yet. With an invented row: any"
     " text to anybody.",
@@ -192,6 +205,7 @@ KINDS = {
     "onboarding.handoff_done": "Mails the member who gave a step away that it is done; once for each.",
     "onboarding.remind_handoff": "Reminds whoever was given a step that is not done: once for each of three days, however often.",
     "onboarding.check": "Asks the provider what the checkpoint asks, and writes the finding. Costs calls of a quota.",
+    "onboarding.watch": "Asks the provider again what was proved of a connection. Nothing within twelve hours of the last time.",
     "sync.delete_records": "Nothing, unless the connection is disconnected and its departure says that its records are not"
     " kept: then they are deleted, a day after a worker has first seen that. With a forged wish: the records of a connection,"
     " a day later.",

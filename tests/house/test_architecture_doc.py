@@ -6,6 +6,7 @@ import pytest
 
 from connections.jobs import registry
 from connections.tenancy import row_security
+from portal.operations.roles import BACKUP
 from tests.house import architecture_doc, papers
 
 
@@ -47,7 +48,8 @@ def test_every_queue_and_every_database_role_has_its_line(page: str) -> None:
     processes = papers.section(page, "The processes")
     assert [queue for queue in registry.QUEUES if f"`{queue}`" not in processes] == []
     roles = {cells[0].strip("`") for cells in papers.rows(papers.section(page, "The database roles"))}
-    assert roles == {row_security.OWNER, row_security.WEB, row_security.WORKER, row_security.STAFF}
+    of_processes = {row_security.OWNER, row_security.WEB, row_security.WORKER, row_security.STAFF}
+    assert roles == {*of_processes, BACKUP}
 
 
 def test_every_folder_of_rules_among_the_tests_has_its_line(page: str) -> None:

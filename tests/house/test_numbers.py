@@ -36,6 +36,21 @@ ALLOWED = {
     ("portal/support/filters.py", "24 hours"): "the name of a choice, whose value says the same beside it",
     ("portal/support/filters.py", "7 days"): "the same",
     ("portal/support/filters.py", "30 days"): "the same",
+    **{
+        (place, span): "the same"
+        for place, spans in {
+            "portal/support/request_filters.py": (
+                "15 minutes",
+                "6 hours",
+                "24 hours",
+                "7 days",
+                "30 days",
+                "365 days",
+            ),
+            "templates/admin/transport/requestlogentry/change_list.html": ("24 hours", "7 days", "30 days"),
+        }.items()
+        for span in spans
+    },
     ("portal/members/mailing.py", "a day"): "a sum of pauses, see below",
     ("templates/notices/demo_mails.html", "a second"): "how quick a worker is",
 }

@@ -13,8 +13,8 @@ AT_THE_TOP = {
     "requirements.in", "requirements.lock", "static", "templates", "tests",
 }  # fmt: skip
 KINDS = {
-    "", ".conf", ".css", ".env", ".html", ".in", ".js", ".lock", ".md", ".png", ".py", ".service", ".sha256", ".sql", ".svg",
-    ".target", ".timer", ".toml", ".txt", ".yaml",
+    "", ".conf", ".css", ".env", ".html", ".in", ".js", ".json", ".lock", ".md", ".png", ".py", ".service", ".sha256",
+    ".sql", ".svg", ".target", ".timer", ".toml", ".txt", ".yaml",
 }  # fmt: skip
 
 

@@ -83,7 +83,17 @@ def start_worker(broker, tmp_path):
 
     def start(concurrency=1, lease_seconds=LEASE):
         log = tmp_path / f"worker-{len(started)}.log"
-        command = [sys.executable, "-m", "celery", "--app", "tests.jobs.worker", "worker", "--pool", "prefork"]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "--app",
+            "tests.jobs.worker",
+            "--quiet",
+            "worker",
+            "--pool",
+            "prefork",
+        ]
         command += ["--queues", "interactive,sync", "--concurrency", str(concurrency)]
         command += ["--hostname", f"t{len(started)}@%h", "--without-mingle", "--without-gossip", "--without-heartbeat"]
         with log.open("wb") as output:

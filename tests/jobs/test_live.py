@@ -16,9 +16,9 @@ from django.conf import settings as django_settings
 from django.db import connection as database
 from django.utils import timezone
 
-from connections.jobs import registry, services
+from connections.jobs import heartbeats, registry, services
 from connections.jobs.doorbell import ring_for_each
-from connections.jobs.models import Job, JobState
+from connections.jobs.models import Heartbeat, Job, JobState
 from connections.jobs.tasks import sweep
 from connections.providers.registry import all_providers
 from connections.sync import engine
@@ -48,7 +48,8 @@ def state_of(job):
 
 
 def test_poison_is_parked_after_three_starts_and_others_go_on(start_worker):
-    start_worker()
+    worker = start_worker()
+    until(lambda: Heartbeat.objects.filter(kind="worker", queues="interactive,sync").exists())
     poison, other = put(test_kinds.KILLS), put(test_kinds.QUICK)
     swept_until(lambda: state_of(poison) == JobState.PARKED, lambda: f"{poison.state} {poison.starts}")
     assert poison.reason == "its worker died 3 times"
@@ -57,6 +58,9 @@ def test_poison_is_parked_after_three_starts_and_others_go_on(start_worker):
     swept_until(lambda: state_of(other) == JobState.SUCCEEDED)
     late = put(test_kinds.QUICK)
     swept_until(lambda: state_of(late) == JobState.SUCCEEDED)
+    assert Heartbeat.objects.get(name=heartbeats.TAKEOVERS).count in (3, 4)
+    lines = [json.loads(line) for line in worker.log.read_text().splitlines()]
+    assert {line["of"] for line in lines} == {"worker"}, "every line is JSON and says of what"
 
 
 def test_work_is_accepted_while_the_broker_is_gone_and_found_when_it_is_back(start_worker, broker):

@@ -109,6 +109,7 @@ def test_the_whole_way(chooser: Chooser, signing: House) -> None:
     assert f'href="/t/aamu/c/{connection.id}/checklist/"' in done
     assert "Declined" in done
     assert "hx-get" not in done
+    assert '<h2 class="company-name"><bdi>Books 101</bdi></h2>' in done
     assert chooser.client.get(f"/t/aamu/c/{connection.id}/checklist/").status_code == 200
     assert not Record.objects.exists()
     assert not SyncRun.objects.exists()

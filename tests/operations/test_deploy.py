@@ -32,6 +32,7 @@ PROCESSES = {
     "worker-mail": ("common", "worker", "mail"),
     "beat": ("common", "beat"),
     "owner": ("common", "owner"),
+    "backup": ("common", "backup"),
 }
 
 
@@ -76,7 +77,7 @@ def test_the_roles_are_those_that_the_portal_makes_itself(server: Postgres) -> N
     assert all(by_file.values())
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute("DROP DATABASE office")
-        for role in (roles.OWNER, roles.WEB, roles.WORKER, roles.STAFF):
+        for role in (roles.OWNER, roles.WEB, roles.WORKER, roles.STAFF, roles.BACKUP):
             connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
     roles.ensure_database(admin, "office")
     roles.ensure_roles(server.admin_address("office"), {role: role for role in roles.LOGINS})
@@ -121,6 +122,8 @@ def test_the_units_run_what_make_run_runs_in_production(tmp_path: Path) -> None:
         for each in ours["beat"]
     ]
     ours["maintenance"] = ["manage.py", "maintenance"]
+    public_key = "/etc/pilotage/keys/backup_public.json"
+    ours["backup"] = ["manage.py", "backup", "--public-key", public_key, "/var/lib/pilotage-backup"]
     assert _commands() == ours
     target = (DEPLOY / "systemd" / "pilotage.target").read_text(encoding="utf-8")
     for name in ("web", "worker@interactive", "worker@sync", "worker@exports", "worker-mail", "beat"):
@@ -149,6 +152,7 @@ def test_each_unit_reads_the_environment_of_its_process() -> None:
         "pilotage-worker-mail": list(PROCESSES["worker-mail"]),
         "pilotage-beat": list(PROCESSES["beat"]),
         "pilotage-maintenance": list(PROCESSES["owner"]),
+        "pilotage-backup": list(PROCESSES["backup"]),
     }
 
 
@@ -165,7 +169,7 @@ def test_every_variable_is_in_the_readmes_table_and_none_is_a_secret() -> None:
 def test_the_settings_take_each_environment(process: str, tmp_path: Path) -> None:
     """With the files that it names, here in a folder of the test's."""
     keys = ensure_keys(tmp_path / "keys").path
-    for name in ("web", "worker", "owner"):
+    for name in ("web", "worker", "owner", "backup"):
         (keys / f"{name}.database").write_text("postgresql://portal@db.example/portal")
     (keys / "broker").write_text("redis://broker.example:6379/0")
     (keys / "smtp").write_text("smtp://somebody:a-password@mail.example:587")

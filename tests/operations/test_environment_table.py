@@ -11,7 +11,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Not ours: a server's own, and those that Celery and oauthlib would obey (a start refuses them).
-OTHERS = {"PATH", "LD_LIBRARY_PATH"}
+OTHERS = {"PATH", "LD_LIBRARY_PATH", "SUDO_USER"}
 READERS = {"text", "choice", "number", "names", "networks"}  # functions of portal/env.py, as it calls them itself
 ROW = re.compile(r"\| (`[A-Z].*?) \|")
 NAME = re.compile(r"`([A-Z_]+)`( \*)?")

@@ -19,7 +19,7 @@ from connections.jobs.models import Job, JobState
 from connections.sync.models import ScheduleSlot, SlotOutcome
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions
-from connections.transport.models import RequestLogEntry
+from connections.transport.models import DayTally, MinuteTally, RequestLogEntry
 from portal.incidents.models import Notice
 from portal.notices.models import MailState, OutgoingMail
 from tests.roles import acting_as
@@ -73,6 +73,27 @@ def test_requests_are_dropped_by_whole_months(aamu: Any, settings: Any, months: 
     output = maintenance()
     assert RequestLogEntry.objects.filter(id=entry.id).exists() is stays
     assert (f"{partitions.TABLE}_{two_months_ago:%Y_%m}" in output.partition("; dropped ")[2]) is not stays
+
+
+def test_days_that_are_over_are_added_up_and_what_came_late_is_added(aamu: Any, settings: Any) -> None:
+    settings.REQUEST_LOG_MONTHS = 3
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1, hours=2)
+
+    def write(at: datetime) -> None:
+        RequestLogEntry(
+            at=at, tenant=aamu, connection_id=uuid.uuid4(), provider="procountor", environment="sandbox",
+            operation="session", method="GET", path_template="/sessioninfo", outcome="answered", duration_ms=3,
+        ).save(force_insert=True)  # fmt: skip
+
+    write(yesterday)
+    write(datetime.now(timezone.utc))
+    assert "Added up the requests of 1 days" in maintenance()
+    write(yesterday)
+    maintenance()
+    assert [(each.day, each.attempts) for each in DayTally.objects.all()] == [(yesterday.date(), 2)]
+    MinuteTally.objects.filter(minute__date=yesterday.date()).update(minute=yesterday - timedelta(days=150))
+    assert "deleted 2 counts" in maintenance()
+    assert MinuteTally.objects.count() == 1
 
 
 def test_only_jobs_that_ended_long_ago_are_deleted(db: None) -> None:

@@ -88,7 +88,7 @@ def signed_in(
     return check
 
 
-@pytest.mark.parametrize("process", ["web", "worker", "beat", "owner"])
+@pytest.mark.parametrize("process", ["web", "worker", "beat", "owner", "backup"])
 def test_the_roles_as_make_run_makes_them_are_accepted(signed_in: Any, process: str) -> None:
     assert signed_in(process) == []
 

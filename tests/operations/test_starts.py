@@ -1,4 +1,4 @@
-"""Starts that are refused in one line, starts that are not, and what health says of a process that runs."""
+"""Starts that are refused in one line, and starts that are not."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage
-from django.db import connection
-from django.test import Client
 
-from portal.operations import health, start
+from portal.operations import start
 from portal.operations.keys import ensure_keys
 from tests.conftest import person
 from tests.operations.test_checks import as_if_signed_in, as_process
@@ -150,24 +148,6 @@ def test_a_check_that_raises_is_a_refusal(
     monkeypatch.setattr(start, "findings", broken)
     assert refused(process) == start.REFUSED
     assert capfd.readouterr().err == f"portal: this {process} process could not be checked: RuntimeError\n"
-
-
-# -- health ------------------------------------------------------------------------------------------------------------
-
-
-def test_ready_says_what_a_start_would_say(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    as_process(settings, "web")
-    monkeypatch.setattr(health, "readiness", health.Readiness())
-    with acting_as("web"):
-        assert Client().get(health.READY).status_code == 200
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE vault_connection NO FORCE ROW LEVEL SECURITY")
-    with acting_as("web"):
-        assert Client().get(health.READY).status_code == 200, "asked again within half a minute"
-        health.readiness = health.Readiness()
-        answer = Client().get(health.READY)
-    assert (answer.status_code, answer.content) == (503, b'{"status": "not fit"}')
-    assert Client().get(health.LIVE).status_code == 200
 
 
 def live(arguments: list[str], **environment: str) -> subprocess.CompletedProcess[str]:

@@ -19,7 +19,7 @@ from django.conf import settings as django_settings
 
 from portal.operations import entry, headers, web_server
 from portal.operations.entry import Application, is_utf_8
-from portal.operations.health import LIVE, READY
+from portal.operations.health import ADDRESSES, LIVE
 from portal.operations.web_server import Server
 from tests.roles import acting_as
 
@@ -125,7 +125,7 @@ def test_an_idle_connection_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None
         line.close()
 
 
-@pytest.mark.parametrize("path", [LIVE, READY])
+@pytest.mark.parametrize("path", ADDRESSES)
 def test_health_is_answered_while_every_thread_is_busy(path: str) -> None:
     free = threading.Event()
     busy = threading.Barrier(3)

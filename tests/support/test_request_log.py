@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -134,6 +135,20 @@ def test_an_entry_id_is_asked_for_by_equality(
         ({"outcome": "refused"}, ["Aamu Oy"]),
         ({"outcome": "troubled"}, ["Kaste Oy"]),
         ({"status": "401"}, ["Aamu Oy"]),
+        ({"status": "5xx"}, ["Kaste Oy"]),
+        ({"status": "none"}, []),
+        ({"connection": "0815"}, ["Kaste Oy"]),
+        ({"connection": "4711"}, ["Aamu Oy"]),
+        ({"connection": "nothing of the kind"}, []),
+        ({"operation": "invoices.list"}, ["Aamu Oy", "Kaste Oy"]),
+        ({"operation": "invoices"}, []),
+        ({"fault": "api-key-refused"}, ["Aamu Oy"]),
+        ({"checkpoint": "api-key"}, []),
+        ({"slower": "11"}, ["Aamu Oy", "Kaste Oy"]),
+        ({"slower": "12"}, []),
+        ({"slower": "long"}, ["Aamu Oy", "Kaste Oy"]),
+        ({"attempts": "1"}, []),
+        ({"attempts": "0"}, ["Aamu Oy", "Kaste Oy"]),
         ({"status": "abc"}, ["Aamu Oy", "Kaste Oy"]),
         ({"since": "1h"}, ["Aamu Oy"]),
         ({"since": "24h"}, ["Aamu Oy", "Kaste Oy"]),
@@ -184,6 +199,54 @@ def test_pages_follow_each_other_without_losing_or_repeating_one(
 @pytest.mark.parametrize("position", ["nonsense", "2026-01-01~x", "~", f"2026-01-01T00:00:00~{uuid.UUID(int=7)}"])
 def test_a_position_that_is_none_is_the_newest_page(house: House, look: Any, position: str) -> None:
     assert len(body(look(before=position))) == 1
+
+
+def test_a_page_leads_back_to_the_one_before_it(house: House, sign_in: Callable[..., Any], dana: Any) -> None:
+    for number in range(250):
+        log_entry(house.tenant, house.connection, at=timezone.now() - timedelta(minutes=1, seconds=number))
+    browser = sign_in(dana)
+
+    def read(query: str) -> Page:
+        return Page(browser.get(reverse(LIST) + query).content)
+
+    first = read("")
+    second = read(first.links["Older"])
+    third = read(second.links["Older"])
+    assert "Newer" not in first.links
+    assert body(read(third.links["Newer"])) == body(second)
+    assert body(read(read(third.links["Newer"]).links["Newer"])) == body(first)
+
+
+def test_without_a_time_it_is_the_last_day_unless_the_rows_are_named(house: House, look: Any) -> None:
+    run = uuid.uuid4()
+    log_entry(house.tenant, house.connection, at=timezone.now() - timedelta(hours=30), run_id=run, status=418)
+    assert len(body(look())) == 1
+    assert len(body(look(since="7d"))) == 2
+    assert len(body(look(run=str(run)))) == 1
+    assert len(body(look(q="418"))) == 1
+
+
+def test_the_log_is_asked_for_no_more_months_than_its_span(
+    house: House, sign_in: Callable[..., Any], dana: Any
+) -> None:
+    browser = sign_in(dana)
+    for query in ({}, {"outcome": "refused"}, {"provider": "procountor", "environment": "test"}, {"fault": "timeout"}):
+        with CaptureQueriesContext(database) as queries:
+            assert browser.get(reverse(LIST), query).status_code == 200
+        listing = next(each["sql"] for each in queries if 'FROM "transport_entry"' in each["sql"])
+        with database.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {listing}")
+            plan = " ".join(line for (line,) in cursor.fetchall())
+        partitions_in_plan = set(re.findall(r"on (transport_entry_\d{4}_\d\d)", plan))
+        assert 1 <= len(partitions_in_plan) <= 2, plan
+
+
+def test_a_followed_list_asks_again_and_is_paused_by_a_link(house: House, look: Any) -> None:
+    page = look(outcome="refused")
+    followed = look(outcome="refused", follow="1")
+    assert "follow=1" in page.links["Follow live"]
+    assert "New requests appear by themselves." in followed.text
+    assert followed.links["Pause"] == "?outcome=refused"
 
 
 def test_the_next_page_keeps_the_filters_and_a_new_filter_starts_anew(house: House, look: Any) -> None:

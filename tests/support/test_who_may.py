@@ -42,10 +42,15 @@ BUTTONS = {
     "vault_connection_pause": ("connection",),
     "vault_connection_resume": ("connection",),
 }
+# Buttons for what is a person's own, which support presses as well.
+OWN_BUTTONS = {"save_view": (), "forget_view": (1,)}
 # What Django brings along, and what an admitted person gets there.
 BROUGHT = {
     "index": 200,
     "search": 200,
+    "what_breaks_next": 200,
+    "health": 200,
+    "faults": 200,
     "proofs": 200,
     "login": 302,
     "logout": 302,
@@ -67,6 +72,8 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     """(name, address, status for support, status for an admin), all by GET."""
     for name, status in BROUGHT.items():
         yield name, reverse(f"admin:{name}"), status, status
+    yield "fault", reverse("admin:fault", args=["api-key-refused"]), 200, 200
+    yield "no fault", reverse("admin:fault", args=["nothing-of-the-kind"]), 404, 404
     for app in sorted({name.partition("_")[0] for name in LISTS}):
         yield f"list of {app}", reverse("admin:app_list", args=[app]), 302, 302
     yield "unknown", "/admin/nothing/of/the/kind/", 404, 404
@@ -85,6 +92,8 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     for name, what in BUTTONS.items():
         # A button is pressed, not visited.
         yield name, reverse(f"admin:{name}", args=[of(house, part) for part in what]), 403, 403
+    for name, keys in OWN_BUTTONS.items():
+        yield name, reverse(f"admin:{name}", args=keys), 403, 403
 
 
 def test_support_and_admins_see_what_the_table_says(
@@ -141,7 +150,7 @@ def test_the_table_has_every_address(house: House) -> None:
             else:
                 yield from names(pattern.url_patterns)
 
-    listed = {*BROUGHT, *BUTTONS, "app_list", "view_on_site", ""}
+    listed = {*BROUGHT, *BUTTONS, *OWN_BUTTONS, "fault", "app_list", "view_on_site", ""}
     for name in LISTS:
         listed |= {f"{name}_{kind}" for kind in ("changelist", "add", "change")}
     assert set(names(site.url_patterns)) == listed

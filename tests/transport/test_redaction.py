@@ -273,20 +273,6 @@ def test_of_a_line_that_cannot_be_searched_no_part_is_written():
     assert (record.exc_info, record.exc_text, record.stack_info) == (None, None, None)
 
 
-def test_a_logger_is_guarded_once_at_each_of_its_handlers():
-    logger = logging.Logger("of a library")
-    one, other = logging.NullHandler(), logging.NullHandler()
-    one.addFilter(logging.Filter("x"))
-    logger.addHandler(one)
-    redaction.add_redaction(logger)
-    logger.addHandler(other)
-    redaction.add_redaction(logger)
-    assert [[type(each) for each in handler.filters] for handler in (one, other)] == [
-        [logging.Filter, redaction.RedactingFilter],
-        [redaction.RedactingFilter],
-    ]
-
-
 def test_short_values_do_not_shred_the_log():
     reveal("ab", "api")
     assert redact("the api answered about it") == "the api answered about it"

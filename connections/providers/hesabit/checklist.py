@@ -11,6 +11,7 @@ from connections.spec.envelope import id_of
 from connections.spec.operations import Arguments
 
 CONSENT = "consent"
+SCOPE = ("write",)  # OAuth guide: the one that it shows
 SENTENCES = {
     **proofs.SENTENCES,
     "package-known": _("%(who)s told us that your package at Hesabit is known. Hesabit's API cannot show it to us."),
@@ -49,7 +50,7 @@ CHECKLIST = (
         _("Connect"),
         _("You sign in at Hesabit and approve Pilotage."),
         _("We never see your password. You can take the approval back in Hesabit's panel at any moment."),
-        Probe(proofs.session_opens(one_invoice)),
+        Probe(proofs.session_opens(one_invoice, needed=lambda asker: SCOPE)),
         _("someone who may sign in to Hesabit for your company"),
         how=(_("Press Connect, sign in at hesabit.com, and approve."),),
         avoid=(_("Do not sign in with the account of another shop."),),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.providers.hesabit.checklist import CHECKLIST, CONSENT, SENTENCES
+from connections.providers.hesabit.checklist import CHECKLIST, CONSENT, SCOPE, SENTENCES
 from connections.providers.hesabit.faults import ACCESS_LOST, FAULTS
 from connections.providers.hesabit.operations import OPERATIONS
 from connections.providers.hesabit.streams import STREAMS
@@ -39,7 +39,7 @@ PROVIDER = Provider(
             name=CONSENT,
             label=_("Sign in at Hesabit and approve us"),
             authorize_path="/oauth2/authorize",
-            scope="write",
+            scope=" ".join(SCOPE),
             extra={"access_type": "offline"},
             body=TokenBody.JSON,
             lifetime=timedelta(seconds=36000),

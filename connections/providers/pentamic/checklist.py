@@ -100,7 +100,7 @@ CHECKLIST = (
         _("Enter client id, secret and scope"),
         _("We sign in and ask for the list of customers."),
         _("They open your company's books at Pentamic, for an hour at a time. The secret is stored sealed."),
-        Probe(proofs.session_opens(customers)),
+        Probe(proofs.session_opens(customers, needed=lambda asker: asker.settings.get("scope", "").split())),
         HERE,
         needs=("certificate",),
         fields=("client_id", "client_secret", "scope"),

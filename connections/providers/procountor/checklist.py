@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from connections.providers.procountor.rights import in_words, missing, narrowing, superfluous, tree_of
+from connections.providers.procountor.rights import missing, narrowing, superfluous, tree_of
 from connections.providers.procountor.streams import STREAMS
 from connections.spec import checkpoints, proofs
 from connections.spec.checklist import (
@@ -33,6 +33,10 @@ SENTENCES = {
     "user-seen": _(
         "The access belongs to the user “%(user)s” (id %(user_id)s). Whether that is a technical user only you can tell."
     ),
+    "user-changed": _(
+        "The access belonged to the user “%(was_user)s” (id %(was_user_id)s), and belongs to “%(user)s” (id %(user_id)s) "
+        "now. Whether that is a technical user only you can tell."
+    ),
     "user-meant": _(
         "The access belongs to the user “%(user)s” (id %(user_id)s), who was confirmed as a technical user."
     ),
@@ -45,14 +49,28 @@ SENTENCES = {
     ),
     "rights-more-meant": _("The user may read what we need, and has further rights that are meant: %(named)s."),
     "person-may-read": _("You may read what we need: %(rights)s. What else you may do, the access may do as well."),
-    "rights-missing": _(
-        "The user lacks rights in Procountor: %(rights)s. Give the user viewing rights for these, then check again."
+    # Of releases before, whose finding called it "rights".
+    "rights-missing": _("The user lacks rights in Procountor: %(rights)s."),
+    "rights-lacking": _(
+        "The user lacks rights in Procountor: %(missing)s. Give the user viewing rights for these, then check again."
+    ),
+    "rights-lost": _(
+        "The user had these rights in Procountor when we looked before, and has them no longer: %(lost)s. Give them back, "
+        "then check again."
     ),
     "rights-narrowed": _(
         "The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be. Take the limitation away, "
         "then check again."
     ),
     "company-found": _("The access opens the company “%(company)s” (company id %(company_id)s)."),
+    "company-other": _(
+        "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to “%(bound)s” (company id "
+        "%(bound_id)s). Create the key, or sign in, in “%(bound)s”; or connect “%(company)s” as a connection of its own."
+    ),
+    "product-changed": _(
+        "The product variant of “%(company)s” in Procountor was %(was_product)s when we looked before, and is %(product)s "
+        "now. Procountor's API is meant for Financials: ask Procountor whether this one will do, then confirm it."
+    ),
     "company-differs": _(
         "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to %(bound_id)s. Create the "
         "key, or sign in, in the right company."
@@ -67,9 +85,14 @@ def _session(asker: Asker) -> dict[str, Any]:
 
 
 def company(asker: Asker) -> proofs.Company:
-    """The company that the session is of. Raises BadPage."""
+    """The company that the session is of. Raises BadPage.
+
+    `productVersion` is in the session's description (API reference, sessioninfo); which words it may hold is not told.
+    """
     session = _session(asker)
-    return proofs.Company(required_id(session, "companyId"), str(session.get("name") or "?"))
+    product = session.get("productVersion")
+    name = str(session.get("name") or "?")
+    return proofs.Company(required_id(session, "companyId"), name, product if isinstance(product, str) else "")
 
 
 RIGHTS_FALSE = "The tree tells rights, not records: a limitation that we do not know of would cut lists all the same."
@@ -83,6 +106,9 @@ def technical_user(asker: Asker) -> Finding:
     values = {"user": str(session.get("userName") or "?"), "user_id": id_of(session, "userId") or "?"}
     if values["user_id"] == asker.confirmed.get("user_id"):
         return Finding(MarkState.VERIFIED, "user-meant", values)
+    if before := asker.confirmed.get("user_id"):
+        values |= {"was_user": asker.confirmed.get("user", "?"), "was_user_id": before}
+        return Finding(MarkState.UNCONFIRMED, "user-changed", values)
     return Finding(MarkState.UNCONFIRMED, "user-seen", values)
 
 
@@ -94,14 +120,14 @@ def rights(asker: Asker) -> Finding:
     ]
     paths = tuple(dict.fromkeys(path for permission in permissions for path in permission.needs))
     if lacking := missing(tree, paths):
-        return Finding(MarkState.FAILING, "rights-missing", {"rights": in_words(lacking)})
+        return proofs.narrower(asker, "rights", lacking, missing="rights-lacking", lost="rights-lost")
     if limits := narrowing(tree):
-        return Finding(MarkState.FAILING, "rights-narrowed", {"limits": in_words(limits)})
+        return Finding(MarkState.FAILING, "rights-narrowed", {"limits": ", ".join(limits)})
     if asker.auth_method == SIGN_IN:
-        return Finding(MarkState.VERIFIED, "person-may-read", {"rights": in_words(paths)})
+        return Finding(MarkState.VERIFIED, "person-may-read", {"rights": ", ".join(paths)})
     if more := superfluous(tree, paths):
-        return proofs.superfluous(asker, "rights-more", more, in_words=in_words)
-    return Finding(MarkState.VERIFIED, "rights-only", {"rights": in_words(paths)})
+        return proofs.superfluous(asker, "rights-more", more, rights=", ".join(paths))
+    return Finding(MarkState.VERIFIED, "rights-only", {"rights": ", ".join(paths)})
 
 
 CHECKLIST = (
@@ -131,7 +157,7 @@ CHECKLIST = (
         needs=("api-key",),
         attest=_("I have created a technical user."),
         confirm=_("Yes, this is a technical user."),
-        meant={"user-seen": "user-meant"},
+        meant={"user-seen": "user-meant", "user-changed": "user-meant"},
         tells=Tells.USER,
         may_hand_off=True,
         auth_methods=(M2M,),

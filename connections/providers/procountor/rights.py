@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from connections.spec.streams import BadPage
 
+RIGHT = re.compile(r"\b[a-z]+[A-Za-z]*\.[a-z][A-Za-z]+\b")  # `section.name`
+VALUES_WITH_RIGHTS = ("rights", "missing", "lost", "limits", "named")  # of findings
 GRANTED = ("ALL_RIGHTS", "VIEWING_RIGHTS")
 # Limitations that silently narrow lists (API reference, users/rights).
 NARROWING = ("sales.personalSalesInvoicesOnly", "user.limitedDimensions")
@@ -35,9 +36,9 @@ def right_in_words(path: str) -> str:
     return f"{_words(name)} ({_words(section)})"
 
 
-def in_words(paths: Iterable[str]) -> str:
-    """Several of them, for a sentence."""
-    return ", ".join(map(right_in_words, paths))
+def in_words(name: str, value: str) -> str:
+    """A value of a finding as people read it: the names of rights in it as words. Any other value is left alone."""
+    return RIGHT.sub(lambda match: right_in_words(match[0]), value) if name in VALUES_WITH_RIGHTS else value
 
 
 def _words(name: str) -> str:

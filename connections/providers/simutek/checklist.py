@@ -70,6 +70,8 @@ CHECKLIST = (
         HERE,
         fields=("api_url", "client_id", "client_secret"),
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
+        confirm=_("The access may include less than before."),
+        meant={"scope-less": "scope-enough"},
         asks=(TOKEN, "customers.list"),
         false_answer="A search that finds no customer opens as well; another printing house's address with its client, too.",
     ),

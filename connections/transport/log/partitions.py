@@ -10,9 +10,10 @@ TABLE = "transport_entry"
 MONTHS_AHEAD = 24
 
 
-def _month(start: date, offset: int) -> date:
-    months = start.year * 12 + start.month - 1 + offset
-    return date(months // 12, months % 12 + 1, 1)
+def month(start: date, offset: int) -> date:
+    """The first day of the month `offset` months after that of `start`."""
+    number = start.year * 12 + start.month - 1 + offset
+    return date(number // 12, number % 12 + 1, 1)
 
 
 def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
@@ -24,7 +25,7 @@ def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
     names = []
     with connection.cursor() as cursor:
         for offset in range(-1, months + 1):
-            begin, end = _month(this_month, offset), _month(this_month, offset + 1)
+            begin, end = month(this_month, offset), month(this_month, offset + 1)
             name = f"{TABLE}_{begin:%Y_%m}"
             cursor.execute("SELECT to_regclass(%s)", [name])
             if cursor.fetchone()[0] is None:
@@ -33,6 +34,11 @@ def make_ahead(months: int = MONTHS_AHEAD) -> list[str]:
                 )
                 names.append(name)
     return names
+
+
+def _month_of(partition: str) -> date:
+    year, number = partition.rsplit("_", 2)[1:]
+    return date(int(year), int(number), 1)
 
 
 def last_month() -> date | None:
@@ -46,13 +52,12 @@ def last_month() -> date | None:
         (name,) = cursor.fetchone()
     if name is None:
         return None
-    year, month = name.rsplit("_", 2)[1:]
-    return date(int(year), int(month), 1)
+    return _month_of(name)
 
 
 def drop_older(months: int) -> list[str]:
     """Detach and drop the partitions that ended more than `months` months ago; returns their names."""
-    oldest = _month(datetime.now(timezone.utc).date().replace(day=1), -months)
+    oldest = month(datetime.now(timezone.utc).date().replace(day=1), -months)
     dropped = []
     with connection.cursor() as cursor:
         cursor.execute(
@@ -61,8 +66,7 @@ def drop_older(months: int) -> list[str]:
             [TABLE],
         )
         for (name,) in cursor.fetchall():
-            year, month = name.rsplit("_", 2)[1:]
-            if date(int(year), int(month), 1) < oldest:
+            if _month_of(name) < oldest:
                 cursor.execute(f"ALTER TABLE {TABLE} DETACH PARTITION {name}")
                 cursor.execute(f"DROP TABLE {name}")
                 dropped.append(name)

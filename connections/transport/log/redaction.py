@@ -222,10 +222,3 @@ class RedactingFilter(logging.Filter):
 
 
 _FORMAT = logging.Formatter()
-
-
-def add_redaction(logger: logging.Logger) -> None:
-    """Add the filter to the handlers of a logger that has its own."""
-    for handler in logger.handlers:
-        if not any(isinstance(each, RedactingFilter) for each in handler.filters):
-            handler.addFilter(RedactingFilter())

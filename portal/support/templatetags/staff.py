@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import capfirst
 
 from connections.transport.models import RequestLogEntry
+from portal.incidents.models import RESPONSIBLE
 from portal.members.statuses import status, status_of
 from portal.support import formatting
 
@@ -75,6 +76,17 @@ def badge_of(of: str, value: str) -> SafeString:
 @register.simple_tag
 def outcome(entry: RequestLogEntry) -> SafeString:
     return formatting.outcome(entry)
+
+
+@register.simple_tag
+def fault_link(provider: str, code: str) -> SafeString | str:
+    return formatting.fault_link(provider, code)
+
+
+@register.simple_tag
+def who_acts(responsible: str) -> Any:
+    """`our staff`: of an incident's column."""
+    return dict(RESPONSIBLE).get(responsible, responsible)
 
 
 @register.simple_tag

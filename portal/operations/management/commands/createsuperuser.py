@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 
 class Command(BaseCommand):
-    help = "Not used here: see bootstrap and enrolment_link."
+    help = "Not used here: see bootstrap and recover."
     requires_system_checks = []
 
     def run_from_argv(self, argv: list[str]) -> None:
@@ -18,6 +18,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         text = (
             "there are no superusers here. `manage.py bootstrap` makes the first admin of an empty installation; further"
-            " staff are added in the admin. For an admin who lost the second factor: `manage.py enrolment_link <e-mail>`."
+            " staff are added in the admin. For an admin who lost the second factor: `manage.py recover <e-mail>`."
         )
         raise CommandError(text)

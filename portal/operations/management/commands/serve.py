@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import signal
 from argparse import ArgumentParser
 from typing import Any
@@ -11,7 +12,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.core.servers.basehttp import get_internal_wsgi_application
 
+from portal.operations import metrics
 from portal.operations.web_server import THREADS, Server
+
+logger = logging.getLogger(__name__)
 
 MAX_THREADS = 256
 
@@ -41,6 +45,12 @@ class Command(BaseCommand):
         except OSError as error:
             text = f"cannot listen on {listen}: {error.strerror}"
             raise CommandError(text) from None
+        if settings.METRICS_LISTEN is not None:
+            try:
+                metrics.serve(*settings.METRICS_LISTEN)
+            except OSError as error:
+                text = f"cannot listen on PORTAL_METRICS_LISTEN: {error.strerror}"
+                raise CommandError(text) from None
         server.stop_at(signal.SIGTERM, signal.SIGINT)
-        self.stderr.write(f"listening on {listen}")
+        logger.info("listening on %s", listen)
         server.run()
