@@ -93,7 +93,14 @@ def _switch(positions: Mapping[Switch, Choice], codes: tuple[str, ...] = ()) -> 
     )
 
 
-OFTEN_READ_AS = ("provider-trouble", "maintenance", "redirected", "unreadable", "unreadable-answer")
+OFTEN_READ_AS = (
+    "provider-in-trouble",
+    "provider-trouble",
+    "maintenance",
+    "redirected",
+    "unreadable",
+    "unreadable-answer",
+)
 # With another switch in its other position this one breaks what neither breaks by itself.
 APART = {("simutek", "unknown_parameters")}
 READ_AS = {
