@@ -6,12 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from connections.spec.text import Text
-
-if TYPE_CHECKING:
-    from connections.spec.provider import Environment
 
 
 class ChangeKind(StrEnum):
@@ -38,7 +34,7 @@ class AnnouncedChange:
     alternatives: Sequence[Text] = ()
     checkpoint: str = ""  # where it is done; '' for none of ours
     auth_methods: tuple[str, ...] = ()  # only connections with these grants; () is for all
-    environments: tuple[Environment, ...] = ()  # only at these; () is for all
+    environments: tuple[str, ...] = ()  # only at these, by their values; () is for all
 
     def affects(self, auth_method: str, environment: str) -> bool:
         is_way = not self.auth_methods or auth_method in self.auth_methods

@@ -12,6 +12,9 @@ from uuid import UUID
 from connections.spec.operations import Arguments
 from connections.spec.text import Text
 
+TOKEN = "token"  # noqa: S105  (a token request, as `Checkpoint.asks` names it)
+CERTIFICATES = "certificates"  # a look at what the servers show, before anything is sent
+
 
 class MarkState(StrEnum):
     """The state of one checkpoint of one connection. The three that pass are three different things.
@@ -178,6 +181,9 @@ class Checkpoint:
     tells: Tells | None = None
     # Whether somebody without an account may do it by a link: never where the company, a server or a certificate is said.
     may_hand_off: bool = False
+    # For our staff: the operations that its probe may ask, TOKEN and CERTIFICATES among them, and how it could be wrong.
+    asks: tuple[str, ...] = ()
+    false_answer: str = ""
 
     @property
     def opens(self) -> bool:

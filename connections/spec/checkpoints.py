@@ -26,6 +26,7 @@ def first_sync(*needs: str, line: Text | None = None) -> Checkpoint:
         LogProbe(proofs.first_sync),
         _("Pilotage"),
         needs=needs,
+        false_answer="A provider that cuts or empties a list in silence: the run is green and what it hid is missing.",
     )
 
 
@@ -36,6 +37,10 @@ def named_company(
     customers: Callable[[Asker], list[tuple[str, str]]],
     why: Text | None = None,
     identity: Sequence[str] = (),
+    false_answer: str = (
+        "The API names no company. Other books in which a customer of ours has the same number pass for the same ones, and "
+        "so do empty ones."
+    ),
 ) -> Checkpoint:
     """For a provider that does not say whose books a session opens: a person names the company and recognises customers.
 
@@ -51,10 +56,14 @@ def named_company(
         needs=("access",),
         fields=("company_name",),
         confirm=confirm,
+        asks=("customers.list",),
+        false_answer=false_answer,
     )
 
 
-def told_company(read: Callable[[Asker], proofs.Company], *, needs: str, why: Text | None = None) -> Checkpoint:
+def told_company(
+    read: Callable[[Asker], proofs.Company], *, needs: str, asks: str, why: Text | None = None
+) -> Checkpoint:
     """For a provider that says whose books a session opens: a person confirms that it is the right company."""
     return Checkpoint(
         "company",
@@ -68,4 +77,6 @@ def told_company(read: Callable[[Asker], proofs.Company], *, needs: str, why: Te
         needs=(needs,),
         confirm=_("Yes, this is the company we want to connect."),
         meant={"product-changed": "company-found"},
+        asks=(asks,),
+        false_answer="Somebody confirms a company of a similar name: the id beside it is all that tells the two apart.",
     )

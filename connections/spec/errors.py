@@ -26,6 +26,7 @@ class CallFailed(Exception):
     """
 
     fields: Sequence[tuple[str, str]] = ()
+    operation: str = ""  # the one that was sent, by its name
     may_have_arrived = False  # the request may have been carried out although we know of no answer
     refused_part: RefusedPart | None = None
     has_provider_reason: bool = (

@@ -42,6 +42,7 @@ class Fault:
     staff_message: str
     checkpoint: str = ""  # the one to reopen
     is_about_request: bool = False  # a 403 that refuses what was asked, and says nothing about rights
+    names: Text = ""  # the customer's sentence with %(thing)s in it, where it is known what was refused
     # What is said instead, where what is stored has never opened anything: "no longer" would be untrue of it.
     never_worked: Fault | None = None
 

@@ -52,7 +52,8 @@ SENTENCES: Mapping[str, Text] = {
     ),
     # Found by releases that did not name the company that the connection belongs to.
     "company-differs": _(
-        "This opens “%(company)s” (%(company_id)s), but the connection belongs to %(bound_id)s. Sign in to the right company."
+        "This opens “%(company)s” (%(company_id)s), but the connection belongs to %(bound_id)s. Give us access to the right "
+        "company."
     ),
     "books-seen": _("We see these customers there: %(names)s. You call the company “%(company)s”."),
     "books-empty": _("There are no customers there yet. You call the company “%(company)s”."),
@@ -74,7 +75,8 @@ SENTENCES: Mapping[str, Text] = {
         "“%(company)s”). Give us the access to “%(bound)s”, or connect the other company as a connection of its own."
     ),
     "books-differ": _(
-        "None of the customers we know of “%(company)s” is there any more. It looks like another company; bound: %(bound_id)s."
+        "None of the customers we know of “%(company)s” is there any more, so these look like another company's books. Give "
+        "us access to the right ones."
     ),
     "scope-enough": _("The access includes what we need: %(scope)s."),
     "scope-unsaid": _("We were given a session. The provider does not say what it includes."),
@@ -82,13 +84,14 @@ SENTENCES: Mapping[str, Text] = {
         "The access includes more than we need: %(named)s. Take it away there, or confirm that it is meant."
     ),
     "scope-more-meant": _("The access includes what we need, and more that is meant: %(named)s."),
-    "scope-missing": _("The access lacks: %(missing)s."),
+    "scope-missing": _("The access lacks the scopes %(missing)s. Give them at the provider, then check again."),
     "scope-less": _(
         "The access includes less than it did: %(lost)s is gone. Ask the provider to give it back and check again, or confirm "
         "that it is meant."
     ),
     "scope-narrower": _(
-        "The access is narrower than it was. It included %(lost)s, and does no longer. Lists that need it would be missing."
+        "The access is narrower than it was. It included %(lost)s, and does no longer, so that lists which need it would be "
+        "missing. Give it back at the provider, then check again."
     ),
 }
 

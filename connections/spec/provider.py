@@ -173,6 +173,8 @@ class Provider:
     versioned: Callable[[str, str], str] | None = None  # puts a version into the path of the api address
     request_id_headers: Sequence[str] = ("X-Request-Id",)  # that its document names; the usual ones are kept anyway
     deadlines: Deadlines = field(default_factory=Deadlines)
+    # What people read in the place of a finding's value, by the value's name: findings are compared by machines' names.
+    in_words: Callable[[str, str], str] = lambda name, value: value
     open_fields: str = ""  # of bodies, blanks between: codes, dates, yes or no; readable where a customer records
     assumptions: Sequence[str] = ()  # what its document does not say; shown to support
 

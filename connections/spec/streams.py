@@ -82,13 +82,15 @@ class Permission:
     """Tells whole lists from ones that a missing right emptied or cut without a word: asked before each pass.
 
     `lacking` names, from the answer of `operation`, the rights of `needs` that are not given and the limitations that
-    narrow lists (and raises BadPage); where it names any, the stream ends refused, with `fault`.
+    narrow lists (and raises BadPage); where it names any, the stream ends refused, with `fault`. `in_words` writes the
+    name of one right for people.
     """
 
     operation: str
     needs: tuple[str, ...]
     lacking: Callable[[Any, tuple[str, ...]], list[str]]
     fault: Fault
+    in_words: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)

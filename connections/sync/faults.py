@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
@@ -109,6 +112,23 @@ def own_faults() -> list[Fault]:
 def of_page(error: BadPage) -> Fault:
     """What it means that this page could not be read."""
     return _BY_ERROR.get(type(error), PAGE_UNREADABLE)
+
+
+def customer_sentence(*, provider: str, fault: Fault, values: Mapping[str, Any]) -> str:
+    """What the customer reads of a fault, with the name of what was refused where `values` tell it: `streams` by their
+    names, blanks between, or the `operation` that was sent.
+    """
+    thing = _thing(provider, values) if fault.names else ""
+    return str(fault.names) % {"thing": thing} if thing else str(fault.customer_message)
+
+
+def _thing(slug: str, values: Mapping[str, Any]) -> str:
+    provider = registry.find(slug)
+    if provider is None:
+        return ""
+    streams, operation = str(values.get("streams", "")).split(), values.get("operation", "")
+    read = [each.label for each in provider.streams if each.name in streams or each.operation == operation]
+    return ", ".join(map(str, read))
 
 
 def resolve_fault(*, provider: str, code: str) -> Fault | None:

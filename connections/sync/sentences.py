@@ -125,17 +125,18 @@ def say(code: str, values: Mapping[str, Any], provider: str) -> str:
     sentence = SENTENCES.get(code)
     if sentence is None:
         return code
-    return str(sentence) % {name: _formatted(name, value, provider) for name, value in values.items()}
+    return str(sentence) % {name: _formatted(name, value, provider, values) for name, value in values.items()}
 
 
-def _formatted(name: str, value: Any, provider: str) -> str:
+def _formatted(name: str, value: Any, provider: str, values: Mapping[str, Any]) -> str:
     if name in ("stream", "of"):
         return _label(provider, value)
     if name == "reason":
         return str(REASONS.get(value, value))
     if name == "fault":
         fault = faults.resolve_fault(provider=provider, code=value)
-        return str(fault.customer_message) if fault else value
+        about = {"streams": values.get("stream", "")}
+        return faults.customer_sentence(provider=provider, fault=fault, values=about) if fault else value
     if name == "trigger" and value in Trigger.values:
         return str(Trigger(value).label)
     if name == "until":

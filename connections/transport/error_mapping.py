@@ -111,5 +111,10 @@ def refused_by_status(status: int) -> bool:
 def make_error(error_class: type[CallFailed], fault: Fault, entry: RequestLogEntry, retry_at: datetime) -> CallFailed:
     """An error of that type about an entry, to be raised. `retry_at` counts for errors that pass."""
     if issubclass(error_class, Unavailable):
-        return error_class(fault, retry_at=retry_at, entry_id=entry.id, provider_request_id=entry.provider_request_id)
-    return error_class(fault, entry_id=entry.id, provider_request_id=entry.provider_request_id)
+        failed: CallFailed = error_class(
+            fault, retry_at=retry_at, entry_id=entry.id, provider_request_id=entry.provider_request_id
+        )
+    else:
+        failed = error_class(fault, entry_id=entry.id, provider_request_id=entry.provider_request_id)
+    failed.operation = entry.operation
+    return failed

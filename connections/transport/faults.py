@@ -15,13 +15,13 @@ NO_ANSWER = Fault(
 UNREADABLE = Fault(
     "unreadable",
     Responsible.US,
-    _("The provider sent an answer that we cannot read. Our staff can see it."),
+    _("The provider sent an answer that we cannot read. Our staff can see it; you need not do anything."),
     "The answer is not the JSON that the provider's document promises, or is larger than the cap.",
 )
 BLOCKED = Fault(
     "blocked",
     Responsible.US,
-    _("Our own network rules do not allow this address. Our staff can see it."),
+    _("Our own network rules do not allow this address. Our staff can see it; you need not do anything."),
     "We refused the address ourselves: its scheme, its port, or an internal range.",
 )
 NO_REGISTRATION = Fault(
@@ -39,13 +39,13 @@ NO_CREDENTIAL = Fault(
 WRONG_USE = Fault(
     "wrong-use",
     Responsible.US,
-    _("What is stored was not given for this, so it was not sent. Our staff can see it."),
+    _("What is stored was not given for this, so it was not sent. Our staff can see it; you need not do anything."),
     "A secret was about to be used for something else than it was sealed for, or to be sent to another origin. Nothing left.",
 )
 NO_KEY = Fault(
     "no-key",
     Responsible.US,
-    _("The stored credential cannot be opened at the moment. Our staff can see it."),
+    _("The stored credential cannot be opened at the moment. Our staff can see it; you need not do anything."),
     "The key that opens the credential is missing, or the ciphertext does not belong here.",
 )
 TROUBLE = Fault(
@@ -87,7 +87,9 @@ QUOTA = Fault(
 REDIRECTED = Fault(
     "redirected",
     Responsible.US,
-    _("The provider sent us to another address, which we do not follow. Our staff can see it."),
+    _(
+        "The provider sent us to another address, which we do not follow. Our staff can see it; you need not do anything."
+    ),
     "An answer of 3xx: never followed. The request's page names the host that it leads to.",
 )
 
@@ -123,14 +125,18 @@ NO_GRANT = Fault(
 OTHER_CLIENT = Fault(
     "other-client",
     Responsible.US,
-    _("Our registration at the provider was changed after you had connected. Our staff can see it."),
+    _(
+        "Our registration at the provider was changed after you had connected. Our staff can see it; you need not do anything."
+    ),
     "The refresh token is refused, and it was given to another client id than the one that is registered now: put that"
     " one back, or ask the customer to connect once more.",
 )
 UNTRUSTED = Fault(
     "untrusted",
     Responsible.PROVIDER,
-    _("The provider's certificate is not in order, so we do not talk to it. Our staff can see it."),
+    _(
+        "The provider's certificate is not in order, so we do not talk to it. Our staff can see it; you need not do anything."
+    ),
     "The TLS certificate is expired, for another name, or signed by nobody we trust.",
 )
 PIN_MISSING = Fault(
@@ -176,7 +182,10 @@ UNKNOWN_OUTCOME = Fault(
 OTHER_COMPANY = Fault(
     "other-company",
     Responsible.CUSTOMER,
-    _("What is stored opens another company than the one this connection belongs to, so it is not used."),
+    _(
+        "What is stored opens another company than the one this connection belongs to, so it is not used. Give us access to"
+        " the right company."
+    ),
     "The newest credential opens another company: nothing is sent until one of the right company has been accepted.",
 )
 COMPANY_UNPROVEN = Fault(

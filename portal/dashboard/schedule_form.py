@@ -15,6 +15,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec.provider import Provider
+from connections.spec.streams import Permission
 from connections.spec.text import Text, isolate
 from connections.sync.models import Schedule, ScheduleKind
 from connections.sync.schedule import ScheduleChoice, impossible
@@ -35,12 +36,13 @@ class StreamChoice:
 
 def stream_choices(provider: Provider) -> list[StreamChoice]:
     return [
-        StreamChoice(stream.name, stream.label, _needs(stream.permission.needs) if stream.permission else "")
+        StreamChoice(stream.name, stream.label, _needs(stream.permission) if stream.permission else "")
         for stream in provider.streams
     ]
 
 
-def _needs(rights: Sequence[str]) -> str:
+def _needs(permission: Permission) -> str:
+    rights = [permission.in_words(right) for right in permission.needs]
     named = get_text_list([isolate(right) for right in rights], gettext("and"))
     return ngettext("needs the right %(rights)s", "needs the rights %(rights)s", len(rights)) % {"rights": named}
 

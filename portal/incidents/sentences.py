@@ -7,6 +7,7 @@ from typing import Any
 
 from connections.providers import registry
 from connections.spec.provider import Provider
+from connections.sync import faults
 
 _read: Callable[[Provider, str, dict[str, str]], str] | None = None
 
@@ -23,10 +24,12 @@ def cause_sentence(slug: str, cause: str, values: Mapping[str, Any]) -> str:
     if provider is None or _read is None:
         return ""
     words = {name: str(value) for name, value in values.items()}
-    streams = words.pop("streams", "").split()
+    streams = words.get("streams", "").split()
     labels = [str(stream.label) for stream in provider.streams if stream.name in streams]
     read = _read(provider, cause, words)
-    return f"{read} ({', '.join(labels)})" if labels else read
+    fault = faults.resolve_fault(provider=slug, code=cause)
+    is_named = fault is not None and bool(fault.names)
+    return f"{read} ({', '.join(labels)})" if labels and not is_named else read
 
 
 def checkpoint_title(slug: str, auth_method: str, checkpoint: str) -> str:

@@ -24,7 +24,8 @@ from portal.onboarding.models import Mark, Onboarding
 
 def fail_mark(*, mark: Mark, failed: CallFailed) -> None:
     """Reopen a checkpoint for the fault of a refused call."""
-    fail(mark, failed.fault, failed.entry_id, failed.provider_request_id)
+    values = {"operation": failed.operation} if failed.fault.names and failed.operation else {}
+    fail(mark, failed.fault, failed.entry_id, failed.provider_request_id, values=values)
 
 
 def fail(
@@ -34,16 +35,17 @@ def fail(
     provider_request_id: str = "",
     *,
     sighting: Sighting | None = None,
-    streams: str = "",
+    values: Mapping[str, str] | None = None,
 ) -> None:
     """Reopen a checkpoint for a fault. A connection whose company is in doubt stays in doubt.
 
-    `sighting`: what showed it, where it was not a check; `streams`: names of the lists that it is about.
+    `sighting`: what showed it, where it was not a check; `values`: what it is about, as connections/sync/faults.py names it.
     """
+    about = dict(values or {})
     record(
         mark=mark,
         result=CheckpointResult(
-            MarkState.FAILING, fault.code, entry_id=entry_id, provider_request_id=provider_request_id
+            MarkState.FAILING, fault.code, about, entry_id=entry_id, provider_request_id=provider_request_id
         ),
     )
     connection = mark.onboarding.connection
@@ -52,7 +54,7 @@ def fail(
         mark_broken(connection=connection, fault=fault.code)
     note_trouble(
         connection=connection,
-        cause=Cause(fault.code, fault.responsible, mark.checkpoint, {"streams": streams} if streams else {}),
+        cause=Cause(fault.code, fault.responsible, mark.checkpoint, about),
         sighting=sighting or Sighting(Evident.CHECK, entry_id=entry_id),
     )
 
@@ -113,15 +115,15 @@ def _draw_conclusion(run: SyncRun, mark: Mark | None, fault: Fault, streams: str
     if lasting.passes_by_itself(fault):
         lasting.watch(run.connection)
         return
+    values = {"streams": streams} if streams else {}
     if mark is not None and fault.responsible is Responsible.CUSTOMER:
         # What was checked after the run ended is newer than what the run knew.
         if mark.checked_at and run.ended_at and mark.checked_at > run.ended_at:
             return
         if mark.state != MarkState.FAILING:
-            fail(mark, fault, entry_id, sighting=sighting, streams=streams)
+            fail(mark, fault, entry_id, sighting=sighting, values=values)
             return
     checkpoint = mark.checkpoint if mark is not None else ""
-    values = {"streams": streams} if streams else {}
     cause = Cause(fault.code, fault.responsible, checkpoint, values)
     note_trouble(connection=run.connection, cause=cause, sighting=sighting)
 

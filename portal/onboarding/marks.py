@@ -85,10 +85,15 @@ def ask_check(*, mark: Mark) -> None:
 
 
 def ask_waiting(*, slug: str, marks: Mapping[str, Mark]) -> None:
-    """Whatever waited for this checkpoint can be asked now, where everything it is asked with has been entered."""
+    """Whatever waited for this checkpoint can be asked now, where everything it is asked with has been entered.
+
+    A first sync that our log has shown stays what it was, whatever became of later ones.
+    """
     connection = marks[slug].onboarding.connection
     for other in provider_of(connection).checkpoints(connection.auth_method):
-        if slug in other.needs and isinstance(other.proof, Probe | LogProbe) and not missing(connection, other):
+        is_history = isinstance(other.proof, LogProbe) and marks[other.slug].state == MarkState.VERIFIED
+        can_be_asked = isinstance(other.proof, Probe | LogProbe) and not is_history
+        if slug in other.needs and can_be_asked and not missing(connection, other):
             ask_check(mark=marks[other.slug])
 
 

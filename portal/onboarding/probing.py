@@ -323,7 +323,8 @@ def _refused(
                 return None
         passes = isinstance(failed, Unavailable) and failed.fault.responsible is not Responsible.CUSTOMER
         passes = passes and failed.fault.code not in TELLING
-        record(mark=mark, result=replace(unchanged_result, code=NO_WORD) if passes else unchanged_result)
+        no_word = replace(unchanged_result, code=NO_WORD, values={"cause": failed.fault.code})
+        record(mark=mark, result=no_word if passes else unchanged_result)
     return None
 
 

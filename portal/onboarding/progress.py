@@ -23,7 +23,7 @@ from portal.onboarding.models import Evidence, Mark, Onboarding
 SENTENCES = {
     "unreadable-answer": _("The provider's answer could not be read. We look into it; try again later."),
     "no-word-now": _(
-        "The provider could not answer this at the moment, so nothing has changed here. Check again later."
+        "%(provider)s could not answer this at the moment, so nothing has changed here. Check again later."
     ),
     "said-for-now": _("%(who)s told us that this is done. We see it ourselves as soon as “%(title)s” has passed."),
     "said-till-checked": _("%(who)s told us that this is done. We see it ourselves with the next check."),
@@ -33,6 +33,22 @@ SENTENCES = {
 }
 
 
+_SILENT = _("%(provider)s does not answer at the moment, so nothing has changed here. Check again later.")
+_TROUBLED = _("%(provider)s has trouble at the moment, so nothing has changed here. Check again later.")
+_USED_UP = _(
+    "The requests that %(provider)s allows us are used up for the moment, so nothing has changed here. Check again later."
+)
+# The same where the fault behind it is known, by its code.
+NO_WORD = {
+    "no-answer": _SILENT,
+    "provider-trouble": _TROUBLED,
+    "provider-in-trouble": _TROUBLED,
+    "maintenance": _("%(provider)s is being maintained, so nothing has changed here. Check again later."),
+    "quota": _USED_UP,
+    "too-many-requests": _USED_UP,
+}
+# What says nothing of what was asked: where a checkpoint fails, what made it fail is said before it.
+NOTHING_NEW = ("no-word-now", "unreadable-answer", "check-gave-up")
 # Of the newest evidence, what a step shows.
 EVIDENCE_SHOWN = ("id", "state", "code", "values", "actor_name", "entry_id", "provider_request_id", "at")
 
@@ -134,11 +150,16 @@ def progress(onboarding: Onboarding, provider: Provider) -> Progress:
     """One query, whatever the length. Needs the tenant's scope."""
     newest = Evidence.objects.filter(mark=OuterRef("id")).order_by("-at", "-id")
     columns = {name: name for name in EVIDENCE_SHOWN}
-    marks = marks_of(onboarding, newest_evidence=Subquery(newest.values(columns=JSONObject(**columns))[:1]))
+    failing = newest.filter(state=MarkState.FAILING).exclude(code__in=NOTHING_NEW)
+    marks = marks_of(
+        onboarding,
+        newest_evidence=Subquery(newest.values(columns=JSONObject(**columns))[:1]),
+        why_failing=Subquery(failing.values(columns=JSONObject(code="code", values="values"))[:1]),
+    )
     declared = provider.checkpoints(onboarding.connection.auth_method)
-    failing = [c for c in declared if marks[c.slug].state == MarkState.FAILING]
+    broken = [c for c in declared if marks[c.slug].state == MarkState.FAILING]
     undone = [c for c in declared if not MarkState(marks[c.slug].state).passes]
-    current = next(iter([*failing, *undone]), None)
+    current = next(iter([*broken, *undone]), None)
     steps = []
     for number, checkpoint in enumerate(declared, start=1):
         mark = marks[checkpoint.slug]
@@ -171,6 +192,9 @@ def _evidence(mark: Mark) -> Evidence | None:
 def _said(provider: Provider, declared: Sequence[Checkpoint], checkpoint: Checkpoint, evidence: Evidence) -> str:
     """The sentence of the newest evidence. What a person said for the time being names where we see it ourselves."""
     proof = checkpoint.proof
+    why = getattr(evidence.mark, "why_failing", None)
+    if evidence.state == MarkState.FAILING and evidence.code in NOTHING_NEW and why:
+        return f"{sentence(provider, why['code'], why['values'])} {sentence(provider, evidence.code, evidence.values)}"
     if evidence.code != "said-so" or isinstance(proof, Attestation):
         return sentence(provider, evidence.code, evidence.values)
     follows = proof.follows if isinstance(proof, Inference) else checkpoint.needs[0] if checkpoint.needs else ""
@@ -182,9 +206,11 @@ def _said(provider: Provider, declared: Sequence[Checkpoint], checkpoint: Checkp
 def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
     """What a finding's or a fault's code says in the reader's language. An unknown code is shown as itself."""
     if code in provider.sentences:
-        return str(provider.sentences[code]) % values
+        return str(provider.sentences[code]) % {name: provider.in_words(name, value) for name, value in values.items()}
+    if code == "no-word-now":
+        return str(NO_WORD.get(values.get("cause", ""), SENTENCES[code])) % {"provider": provider.name}
     for ours in (SENTENCES, authorization.MESSAGES):
         if code in ours:
             return str(ours[code])
     fault = faults.resolve_fault(provider=provider.slug, code=code)
-    return str(fault.customer_message) if fault is not None else code
+    return faults.customer_sentence(provider=provider.slug, fault=fault, values=values) if fault is not None else code

@@ -21,6 +21,7 @@ from portal.support import (  # noqa: F401  (importing registers)
     tenants,
 )
 from portal.support.fault_pages import list_faults, show_fault
+from portal.support.proofs import registry_of_proofs
 from portal.support.request_log_list import forget_view, save_view
 from portal.support.views import search
 from portal.support.what_breaks_next import what_breaks_next
@@ -40,6 +41,7 @@ class TakesPages(Protocol):
 # The default site is the portal's own (portal/operations/admin_config.py); it takes pages that belong to no model.
 site = cast(TakesPages, admin.site)
 site.attach("search/", search, "search", ("q",))
+site.attach("proofs/", registry_of_proofs, "proofs")
 site.attach("views/save/", save_view, "save_view")
 site.attach("views/<int:view_id>/forget/", forget_view, "forget_view")
 site.attach("faults/", list_faults, "faults")

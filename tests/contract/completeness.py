@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from connections.spec.checklist import Attestation, Checkpoint, Inference, LogProbe
+from connections.spec.checklist import CERTIFICATES, TOKEN, Attestation, Checkpoint, Inference, LogProbe, Probe
 from connections.spec.grants import AuthorizationCode, ClientCredentials
 from connections.spec.operations import Operation, ParameterPlace
 from connections.spec.provider import CustomerHosts, Provider
@@ -199,6 +199,7 @@ def _checklist(provider: Provider) -> Iterator[str]:
 def _checkpoint(provider: Provider, checkpoint: Checkpoint, slugs: list[str], place: int) -> Iterator[str]:
     for name in _empty(title=checkpoint.title, line=checkpoint.line, why=checkpoint.why, who=checkpoint.who):
         yield f"says no {name}"
+    yield from _proof(provider, checkpoint)
     if isinstance(checkpoint.proof, Attestation) and not str(checkpoint.attest).strip():
         yield "asks a person without a sentence to attest"
     if isinstance(checkpoint.proof, Attestation | Inference) and checkpoint.proof.code not in provider.sentences:
@@ -215,6 +216,16 @@ def _checkpoint(provider: Provider, checkpoint: Checkpoint, slugs: list[str], pl
         for auth_method in checkpoint.auth_methods
         if auth_method not in {g.name for g in provider.grants}
     )
+
+
+def _proof(provider: Provider, checkpoint: Checkpoint) -> Iterator[str]:
+    """What staff read of a proof: what it asks, and how it could be wrong."""
+    if not checkpoint.false_answer.strip():
+        yield "does not say what a false answer could look like"
+    known = {TOKEN, CERTIFICATES, *(operation.name for operation in provider.operations if not operation.is_write)}
+    yield from (f"asks {name}, which is no operation that reads" for name in checkpoint.asks if name not in known)
+    if isinstance(checkpoint.proof, Probe) != bool(checkpoint.asks):
+        yield "is proved by a probe that asks nothing, or asks without a probe"
 
 
 def _changes(provider: Provider) -> Iterator[str]:

@@ -74,6 +74,7 @@ class Customer:
     """One tenant and its connection to one provider in the sandbox, in one way."""
 
     role = staticmethod(acting_as)  # what this process is to the database for a while
+    order: Mapping[str, Any] = {}  # what is asked for at the provider, beside what is made there anyway
 
     def __init__(
         self, auth_method: AuthMethod, tenant: Any, simulator: Simulated, work_off: Callable[..., int]
@@ -119,7 +120,7 @@ class Customer:
 
     def set_up(self) -> None:
         """In the provider's pages: whatever must be there before anybody can connect."""
-        self.made: dict[str, Any] = self.simulator.control("setup", {})
+        self.made: dict[str, Any] = self.simulator.control("setup", dict(self.order))
         self.given: dict[str, str] = self._given()
         self.secrets |= {value for name, value in self.given.items() if self.provider.field(name).secret}
         for stream in self.provider.streams:
@@ -172,9 +173,20 @@ class Customer:
         """What the page shows of the certificates that wait. Needs the tenant's scope."""
         return [pin.compared for pin in Pin.objects.filter(connection=self.connection, confirmed_at=None)]
 
-    def sign_in(self, *, deny: bool = False, and_check: bool = True) -> AuthorizationAttempt:
+    def type_anew(self, **values: str) -> None:
+        """On the pages of their checkpoints, what was typed before in place of what changes, and checked."""
+        before, self.given = self.given, {**self.given, **values}
+        for checkpoint in self.provider.checkpoints(self.auth_method.grant):
+            if set(values) & set(checkpoint.fields):
+                self._type(checkpoint)
+                self.work_off()
+        self.given = before
+
+    def sign_in(
+        self, *, deny: bool = False, and_check: bool = True, company: int | None = None
+    ) -> AuthorizationAttempt:
         """To the provider's login page and back; the attempt as it ended. `and_check=False`: the code is exchanged, and
-        what follows of it, every checkpoint and a first sync, is not done.
+        what follows of it, every checkpoint and a first sync, is not done. `company`: whose books the person opens.
         """
         checkpoint = next(
             each
@@ -191,7 +203,8 @@ class Customer:
                 actor=AINO,
             )
         asked = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-        location = self.simulator.control("consent", {"url": address, "deny": deny})["location"]
+        chosen = {} if company is None else {"company": company}
+        location = self.simulator.control("consent", {"url": address, "deny": deny, **chosen})["location"]
         assert location.startswith(self.simulator.client["redirect_uri"]), "the browser came back elsewhere"
         back = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
         if code := back.get("code"):
@@ -230,11 +243,12 @@ class Customer:
 
     # -- the checklist ---------------------------------------------------------------------------------------------
 
-    def walk(self) -> dict[str, str]:
+    def walk(self, *, is_set_up: bool = False) -> dict[str, str]:
         """The whole checklist as a person walks it; the marks as they stand then."""
-        self.set_up()
+        if not is_set_up:
+            self.set_up()
         for checkpoint in self.provider.checkpoints(self.auth_method.grant):
-            self._pass(checkpoint)
+            self.pass_(checkpoint)
         for checkpoint in self.provider.checkpoints(self.auth_method.grant):
             if self.mark(checkpoint).state == MarkState.UNCONFIRMED:
                 self._confirm(checkpoint)
@@ -247,13 +261,9 @@ class Customer:
         onboarding = Onboarding.objects.select_related("connection__tenant").get(id=self.onboarding.id)
         return marks.marks_of(onboarding)[checkpoint.slug]
 
-    def _pass(self, checkpoint: Checkpoint) -> None:
-        typed = {name: self.given[name] for name in checkpoint.fields if name in self.given}
-        if typed:
-            with self.here():
-                services.store_credentials(
-                    credentials=clean_credentials(mark=self.mark(checkpoint), values=typed), actor=AINO
-                )
+    def pass_(self, checkpoint: Checkpoint) -> None:
+        """As a person does who has come to this checkpoint."""
+        self._type(checkpoint)
         if self.auth_method.login and self.auth_method.login in checkpoint.connect:
             assert self.sign_in().state == "exchanged"
         if checkpoint.attest and isinstance(checkpoint.proof, Attestation):
@@ -264,6 +274,14 @@ class Customer:
         if self.mark(checkpoint).state == MarkState.UNCONFIRMED:
             self._confirm(checkpoint)
         self.work_off()
+
+    def _type(self, checkpoint: Checkpoint) -> None:
+        typed = {name: self.given[name] for name in checkpoint.fields if name in self.given}
+        if typed:
+            with self.here():
+                services.store_credentials(
+                    credentials=clean_credentials(mark=self.mark(checkpoint), values=typed), actor=AINO
+                )
 
     def _confirm(self, checkpoint: Checkpoint) -> None:
         """What was found is what is meant."""

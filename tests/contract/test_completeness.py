@@ -10,6 +10,7 @@ import pytest
 
 from connections.providers.registry import all_providers
 from connections.spec.changes import AnnouncedChange, ChangeKind
+from connections.spec.checklist import Probe
 from connections.spec.faults import FaultCatalogue
 from connections.spec.provider import Provider
 from tests.contract.completeness import complaints
@@ -23,6 +24,7 @@ def test_nothing_is_missing(provider: Provider) -> None:
 WHOLE = next(iter(all_providers().values()))
 FAULT = WHOLE.faults.unknown
 CHECKPOINT = WHOLE.checklist[0]
+PROBED = next(each for each in WHOLE.checklist if isinstance(each.proof, Probe))
 STREAM = WHOLE.streams[0]
 OPERATION = WHOLE.operations[0]
 CHANGE = AnnouncedChange("new-consent", ChangeKind.CONSENT, date(2027, 3, 1), "A.", "B.", "C.", "an invented letter")
@@ -45,6 +47,9 @@ def faults(**changed: Any) -> FaultCatalogue:
         ({"faults": faults(staff_message="")}, "no sentence for staff_message"),
         ({"checklist": [replace(CHECKPOINT, why=""), *WHOLE.checklist[1:]]}, "says no why"),
         ({"checklist": [replace(CHECKPOINT, who=""), *WHOLE.checklist[1:]]}, "says no who"),
+        ({"checklist": [replace(CHECKPOINT, false_answer=" "), *WHOLE.checklist[1:]]}, "what a false answer could"),
+        ({"checklist": [replace(PROBED, asks=()), *WHOLE.checklist]}, "a probe that asks nothing"),
+        ({"checklist": [replace(PROBED, asks=("nothing",)), *WHOLE.checklist]}, "asks nothing, which is no operation"),
         ({"checklist": [replace(CHECKPOINT, needs=("nothing",)), *WHOLE.checklist[1:]]}, "needs nothing"),
         ({"checklist": [replace(CHECKPOINT, fields=("nothing",)), *WHOLE.checklist[1:]]}, "asks for nothing"),
         ({"checklist": WHOLE.checklist[:-1]}, "never looks at the first sync"),

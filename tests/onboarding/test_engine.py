@@ -236,7 +236,7 @@ def test_a_lost_right_reopens_the_rights(live, sandbox):
     assert run.state == RunState.INCOMPLETE
     assert live.states() == DONE | {"rights": "failing"}
     live.check("rights")
-    assert "sales.salesInvoiceSearch" in live.sentence("rights")
+    assert "Sales invoice search (Sales)" in live.sentence("rights")
 
 
 def test_a_forbidden_usage_setting_reopens_the_usage_settings(live, sandbox):

@@ -14,7 +14,9 @@ from connections.transport.models import RequestLogEntry
 from connections.vault.models import Connection
 from connections.vault.services import ActionRefused
 from portal.onboarding import services
-from portal.onboarding.models import Evidence
+from portal.onboarding.marks import CheckpointResult, record
+from portal.onboarding.models import Evidence, Onboarding
+from portal.onboarding.probing import NO_WORD
 from portal.onboarding.progress import progress
 from tests.contract.auth_methods import auth_methods
 from tests.providers.walking import AINO, Walker
@@ -96,7 +98,7 @@ def test_rights_beyond_what_is_needed_are_named_and_wait_for_a_word(walker_of: A
     assert walker.states()["rights"] == "unconfirmed", walker.evidence("rights")
     [(code, values), *_] = walker.evidence("rights")
     assert code == "rights-more"
-    assert "sales.customerRegister" in values["named"]
+    assert "Customer register (Sales)" in values["named"]
     assert walker.states()["first-sync"] == "open"
     walker.confirm("rights")
     assert walker.states()["rights"] == "verified"
@@ -105,6 +107,20 @@ def test_rights_beyond_what_is_needed_are_named_and_wait_for_a_word(walker_of: A
     evidence = Evidence.objects.filter(mark=walker.mark("rights")).first()
     assert evidence is not None
     assert evidence.code == "rights-more-meant"
+
+
+def test_an_outage_does_not_hide_what_made_a_checkpoint_fail(walker_of: Any) -> None:
+    walker = walker_of("procountor", "m2m")
+    walker.prepare(user={"preset": "nothing"})
+    walker.give("api-key")
+    assert walker.states()["rights"] == "failing", walker.evidence("rights")
+    with walker.inside():
+        record(mark=walker.mark("rights"), result=CheckpointResult(MarkState.FAILING, NO_WORD))
+        onboarding = Onboarding.objects.select_related("connection").get(id=walker.onboarding.id)
+        steps = {step.checkpoint.slug: step for step in progress(onboarding, walker.provider).steps}
+    sentence = steps["rights"].sentence
+    assert sentence.startswith("The user lacks rights in Procountor:")
+    assert "could not answer this at the moment" in sentence
 
 
 def test_what_a_person_says_for_now_names_where_we_see_it_ourselves(walker_of: Any) -> None:

@@ -120,8 +120,8 @@ def test_what_is_read_is_chosen_with_the_rights_it_needs(
     client: Any, place: str, work_off: Callable[..., int]
 ) -> None:
     page = unescape(client.get(f"{place}schedule/").content.decode())
-    assert "needs the right sales.productRegister" in page
-    assert "needs the rights sales.customerRegister and purchases.supplierRegister" in page
+    assert "needs the right Product register (Sales)" in page
+    assert "needs the rights Customer register (Sales) and Supplier register (Purchases)" in page
     change(client, place, {**BY_HAND, "streams": ["partners", "products"]})
     client.post(f"{place}sync/")
     work_off()

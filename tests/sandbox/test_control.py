@@ -116,6 +116,21 @@ def test_reset_takes_everything_back_but_the_client(server: SandboxServer, enter
     assert (state["clock_offset_seconds"], state["faults"], state["switches"]["token_type"]) == (0, [], "off")
 
 
+def test_what_was_kept_is_brought_back(server: SandboxServer, entered: Entered) -> None:
+    caller = entered()
+    server.control("keep", {})
+    server.control("usage", {"allowed": False})
+    server.control("revoke", {})
+    server.switches(token_type="on")
+    server.control("clock", {"offset_seconds": 900})
+    server.faults([{"path": "*", "status": 500, "times": None}])
+    server.control("bring-back", {})
+    assert caller.ask("/sessioninfo").status_code == 200
+    assert caller.token(caller.setup["api_key"]).status_code == 200
+    state = server.state()
+    assert (state["clock_offset_seconds"], state["faults"], state["switches"]["token_type"]) == (0, [], "off")
+
+
 @pytest.mark.parametrize(
     "headers", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Host": "rebound.example"}]
 )

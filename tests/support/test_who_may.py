@@ -51,6 +51,7 @@ BROUGHT = {
     "what_breaks_next": 200,
     "health": 200,
     "faults": 200,
+    "proofs": 200,
     "login": 302,
     "logout": 302,
     "password_change": 302,

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.hesabit.streams import pages
 from connections.spec import checkpoints, proofs
-from connections.spec.checklist import Asker, Attestation, Checkpoint, Probe
+from connections.spec.checklist import TOKEN, Asker, Attestation, Checkpoint, Probe
 from connections.spec.envelope import id_of
 from connections.spec.operations import Arguments
 
@@ -43,6 +43,7 @@ CHECKLIST = (
         Attestation("package-known"),
         _("you"),
         attest=_("I know which package we have."),
+        false_answer="A person may be wrong about the package, or it may end: only payment on invoices depends on it.",
     ),
     Checkpoint(
         "access",
@@ -55,6 +56,11 @@ CHECKLIST = (
         avoid=(_("Do not sign in with the account of another shop."),),
         connect=(CONSENT,),
         may_hand_off=True,
+        asks=(TOKEN, "invoices.list"),
+        false_answer=(
+            "A list without any record opens as well. Of an account of another shop nothing is seen here, but at the next "
+            "checkpoint."
+        ),
     ),
     checkpoints.named_company(
         line=_("Hesabit does not tell whose account it is. Say it, and look whether you know the customers."),

@@ -11,7 +11,7 @@ from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, R
 ACCESS_ENDED = Fault(
     "access-ended",
     Responsible.CUSTOMER,
-    _("Hesabit no longer accepts our access. It was taken back in Hesabit's panel. Connect once more."),
+    _("Hesabit no longer accepts our access: the approval was taken back, or our client removed. Connect once more."),
     "The refresh token is refused: the approval or the client was removed in the panel.",
     "access",
 )
@@ -38,14 +38,15 @@ TOKEN_REFUSED = Fault(
 RIGHT_MISSING = Fault(
     "right-missing",
     Responsible.CUSTOMER,
-    _("Hesabit does not allow us this. Look at your package, then connect once more."),
+    _("Hesabit does not allow us something that we read. Look at your package there, then connect once more."),
     "403: not documented; the scope write should give everything.",
     "access",
+    names=_("Hesabit does not allow us to open “%(thing)s”. Look at your package there, then connect once more."),
 )
 NOT_FOUND = Fault(
     "not-found",
     Responsible.NOBODY,
-    _("Hesabit does not know this any more."),
+    _("Hesabit does not know what was asked for: it is not there any more."),
     "404: the id is unknown, or the path is none of Hesabit's.",
 )
 INVALID = Fault(
@@ -70,7 +71,7 @@ TROUBLE = Fault(
     "provider-trouble",
     Responsible.NOBODY,
     _("Hesabit has trouble at the moment. We try again by ourselves."),
-    "5xx after all retries.",
+    "5xx: the provider's own error. What reads is sent again after pauses, and the request log has every attempt.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",

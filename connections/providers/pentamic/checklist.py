@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec import checkpoints, proofs
-from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, MarkState, Probe
+from connections.spec.checklist import CERTIFICATES, TOKEN, Asker, Checkpoint, Finding, Inference, MarkState, Probe
 from connections.spec.envelope import id_of
 from connections.spec.streams import BadPage
 
@@ -58,6 +58,7 @@ CHECKLIST = (
         ),
         attest=_("We have asked, and have received everything."),
         may_hand_off=True,
+        false_answer="The credentials of somebody else's access open it as well as our own.",
     ),
     Checkpoint(
         "addresses",
@@ -69,6 +70,10 @@ CHECKLIST = (
         fields=("api_url", "auth_url", "format", "tax_codes", "xml_namespace"),
         avoid=(
             _("Do not enter an address that begins with http unless you must: everything would travel unprotected."),
+        ),
+        asks=(CERTIFICATES,),
+        false_answer=(
+            "Any server that speaks TLS answers; whether it is Pentamic's API shows at “access”. By plain HTTP nothing is asked."
         ),
     ),
     Checkpoint(
@@ -87,6 +92,8 @@ CHECKLIST = (
         needs=("addresses",),
         pins=True,
         confirm=_("I have compared every fingerprint, and they are equal."),
+        asks=(CERTIFICATES,),
+        false_answer="A person confirms without comparing, or compares with what came on the same way as the certificate.",
     ),
     Checkpoint(
         "access",
@@ -99,6 +106,8 @@ CHECKLIST = (
         fields=("client_id", "client_secret", "scope"),
         may_hand_off=True,
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
+        asks=(TOKEN, "customers.list"),
+        false_answer="A list without any customer opens as well. A disabled client's last token may live for an hour.",
     ),
     checkpoints.named_company(
         line=_("Pentamic does not tell whose books these are. Say it, and look whether you know the customers."),

@@ -8,17 +8,31 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, Rule
 
+CLIENT_WRONG = Fault(
+    "client-wrong",
+    Responsible.CUSTOMER,
+    _("Pentamic does not accept the client id and secret. Compare them with what their administrator sent you."),
+    "invalid_client, and these never gave us a session: mistyped, or replaced or disabled before they were entered.",
+    "access",
+)
 CLIENT_REFUSED = Fault(
     "client-refused",
     Responsible.CUSTOMER,
-    _("Pentamic does not accept the client id and secret. Compare them with what their administrator sent you."),
-    "invalid_client: mistyped, replaced, or the client was disabled by Pentamic's administrator.",
+    _(
+        "Pentamic no longer accepts the client id and secret: the client was disabled, or has a new secret. Ask their "
+        "administrator, and enter what they send you."
+    ),
+    "invalid_client for what has worked before: replaced, or the client was disabled by Pentamic's administrator.",
     "access",
+    never_worked=CLIENT_WRONG,
 )
 SCOPE_REFUSED = Fault(
     "scope-refused",
     Responsible.CUSTOMER,
-    _("Pentamic does not allow the scope. Enter it exactly as their administrator sent it."),
+    _(
+        "Pentamic does not allow the client the scope that was entered. Enter it exactly as their administrator sent it, or "
+        "ask them whether it was taken away."
+    ),
     "invalid_scope: wrong, or not allowed for this client.",
     "access",
 )
@@ -32,9 +46,10 @@ TOKEN_REFUSED = Fault(
 RIGHT_MISSING = Fault(
     "right-missing",
     Responsible.CUSTOMER,
-    _("Your access at Pentamic does not include this. Ask their administrator for it."),
+    _("Your access at Pentamic does not include the accounting API. Ask their administrator for it."),
     "403 without a business code: the token's scope lacks this API.",
     "access",
+    names=_("Your access at Pentamic does not include “%(thing)s”. Ask their administrator for it, then check again."),
 )
 NAME_REQUIRED = Fault(
     "name-required", Responsible.NOBODY, _("A customer needs a name."), "403 NAME_REQUIRED.", is_about_request=True
@@ -71,7 +86,7 @@ TROUBLE = Fault(
     "provider-trouble",
     Responsible.NOBODY,
     _("Pentamic's server has trouble or is being maintained. We try again by ourselves."),
-    "5xx after all retries; 503 is maintenance.",
+    "5xx: the server's own error; 503 is maintenance. What reads is sent again after pauses.",
 )
 TOO_MANY = Fault(
     "too-many-requests",

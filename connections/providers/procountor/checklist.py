@@ -10,6 +10,7 @@ from connections.providers.procountor.rights import missing, narrowing, superflu
 from connections.providers.procountor.streams import STREAMS
 from connections.spec import checkpoints, proofs
 from connections.spec.checklist import (
+    TOKEN,
     Asker,
     Attestation,
     Checkpoint,
@@ -50,12 +51,17 @@ SENTENCES = {
     "person-may-read": _("You may read what we need: %(rights)s. What else you may do, the access may do as well."),
     # Of releases before, whose finding called it "rights".
     "rights-missing": _("The user lacks rights in Procountor: %(rights)s."),
-    "rights-lacking": _("The user lacks rights in Procountor: %(missing)s."),
+    "rights-lacking": _(
+        "The user lacks rights in Procountor: %(missing)s. Give the user viewing rights for these, then check again."
+    ),
     "rights-lost": _(
         "The user had these rights in Procountor when we looked before, and has them no longer: %(lost)s. Give them back, "
         "then check again."
     ),
-    "rights-narrowed": _("The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be."),
+    "rights-narrowed": _(
+        "The user's rights are narrowed by: %(limits)s. Lists would look complete and would not be. Take the limitation away, "
+        "then check again."
+    ),
     "company-found": _("The access opens the company “%(company)s” (company id %(company_id)s)."),
     "company-other": _(
         "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to “%(bound)s” (company id "
@@ -66,8 +72,8 @@ SENTENCES = {
         "now. Procountor's API is meant for Financials: ask Procountor whether this one will do, then confirm it."
     ),
     "company-differs": _(
-        "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to company id "
-        "%(bound_id)s. Create the key, or sign in, in the right company."
+        "The access opens “%(company)s” (company id %(company_id)s), but this connection belongs to %(bound_id)s. Create the "
+        "key, or sign in, in the right company."
     ),
 }
 
@@ -89,6 +95,8 @@ def company(asker: Asker) -> proofs.Company:
     return proofs.Company(required_id(session, "companyId"), name, product if isinstance(product, str) else "")
 
 
+RIGHTS_FALSE = "The tree tells rights, not records: a limitation that we do not know of would cut lists all the same."
+SESSION_FALSE = "A session says nothing of what the user may read: that is the checkpoint “rights”."
 API_KEY = Probe(proofs.signed_in(company, code="key-accepted"))
 
 
@@ -134,6 +142,7 @@ CHECKLIST = (
         how=(_("Set “Allow the usage of invoiceable API clients” to allowed and save."),),
         attest=_("I have allowed the usage of invoiceable API clients."),
         may_hand_off=True,
+        false_answer="The setting may be judged only when a token is asked for: an hour may pass until it is seen.",
     ),
     Checkpoint(
         "technical-user",
@@ -152,6 +161,8 @@ CHECKLIST = (
         tells=Tells.USER,
         may_hand_off=True,
         auth_methods=(M2M,),
+        asks=("session",),
+        false_answer="Nothing tells a technical user from a natural person: a person says which it is.",
     ),
     Checkpoint(
         "rights",
@@ -179,6 +190,8 @@ CHECKLIST = (
         tells=Tells.RIGHTS,
         may_hand_off=True,
         auth_methods=(M2M,),
+        asks=("rights",),
+        false_answer=RIGHTS_FALSE,
     ),
     Checkpoint(
         "rights",
@@ -201,6 +214,8 @@ CHECKLIST = (
         tells=Tells.RIGHTS,
         may_hand_off=True,
         auth_methods=(SIGN_IN,),
+        asks=("rights",),
+        false_answer=RIGHTS_FALSE,
     ),
     Checkpoint(
         "m2m-only",
@@ -215,6 +230,7 @@ CHECKLIST = (
         attest=_("I have set “Allow only M2M login to API” to “In use” for the technical user."),
         may_hand_off=True,
         auth_methods=(M2M,),
+        false_answer="A person's word: Procountor's answers do not tell the setting in a way that its document explains.",
     ),
     Checkpoint(
         "api-key",
@@ -235,6 +251,8 @@ CHECKLIST = (
         shows_client_id=True,
         may_hand_off=True,
         auth_methods=(M2M,),
+        asks=(TOKEN, "session"),
+        false_answer=SESSION_FALSE,
     ),
     Checkpoint(
         "api-key",
@@ -251,10 +269,13 @@ CHECKLIST = (
         connect=(SIGN_IN,),
         may_hand_off=True,
         auth_methods=(SIGN_IN,),
+        asks=(TOKEN, "session"),
+        false_answer=SESSION_FALSE,
     ),
     checkpoints.told_company(
         company,
         needs="api-key",
+        asks="session",
         why=_(
             "A key opens one company. We make sure that no other company's books end up here, now and when you reconnect."
         ),

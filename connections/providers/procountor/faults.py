@@ -12,8 +12,9 @@ KEY_WRONG = Fault(
     "api-key-wrong",
     Responsible.CUSTOMER,
     _(
-        "Procountor does not accept this API key. Copy it once more, whole; it must have been made for us, and in the company"
-        " that you want to connect."
+        "Procountor does not accept this API key. Copy it once more, whole; it must have been made for us, in the company"
+        " that you want to connect, and that company's usage settings must allow invoiceable API clients. If all of that is"
+        " so, ask our staff."
     ),
     "The token request was answered 401 or invalid_grant, and this key never gave us a session: mistyped, cut, made for"
     " another client, or revoked before it was entered. Some answers do not tell it from a refusal of our own client.",
@@ -22,7 +23,11 @@ KEY_WRONG = Fault(
 KEY_REFUSED = Fault(
     "api-key-refused",
     Responsible.CUSTOMER,
-    _("Procountor no longer accepts the API key. It was revoked, or its user was removed from the company."),
+    _(
+        "Procountor no longer accepts the API key. Most likely it was revoked, its user was removed from the company, or the"
+        " company's usage settings do not allow invoiceable API clients any more: look at these, and make a new key where it"
+        " is gone. If all is as it was, ask our staff."
+    ),
     "The token request was answered 401. With our client id and secret right, the key is wrong or revoked, or its user left.",
     "api-key",
     never_worked=KEY_WRONG,
@@ -38,7 +43,9 @@ CLIENT_REFUSED = Fault(
 USAGE_FORBIDDEN = Fault(
     "usage-forbidden",
     Responsible.CUSTOMER,
-    _("Procountor's usage settings do not allow invoiceable API clients."),
+    _(
+        "The company's usage settings in Procountor do not allow invoiceable API clients. Allow them, then check again."
+    ),
     "The token request was refused because the company's usage setting is off (code observed on the sandbox, inferred).",
     "usage-settings",
 )
@@ -46,8 +53,8 @@ ACCESS_ENDED = Fault(
     "access-ended",
     Responsible.CUSTOMER,
     _(
-        "Procountor no longer accepts the access you gave us: six months are over, the password was changed, or the user "
-        "left the company. Sign in once more."
+        "Procountor no longer accepts the access you gave us. Most likely six months are over, the password was changed, or "
+        "the user left the company. Sign in once more; if that does not help, ask our staff."
     ),
     "The refresh token is refused: expired, password changed, logged out, user removed, or pushed out as the 101st.",
     "api-key",
@@ -80,16 +87,19 @@ BAD_REQUEST = Fault(
 TOKEN_REFUSED = Fault(
     "token-refused",
     Responsible.CUSTOMER,
-    _("Procountor ended the session of the API user, and a new one was refused as well."),
+    _(
+        "Procountor ended our session, and refused a new one as well. Look whether the user is still there, and connect anew."
+    ),
     "A call was answered 401 even with a token fetched a moment before.",
     "api-key",
 )
 RIGHT_MISSING = Fault(
     "right-missing",
     Responsible.CUSTOMER,
-    _("The API user may not read this in Procountor."),
+    _("The user of this access lacks a right in Procountor. Give it there, then check again."),
     "403 on a read: the user lacks a right (or the object is in a state that forbids it).",
     "rights",
+    names=_("The user of this access may not read “%(thing)s” in Procountor. Give the right there, then check again."),
 )
 NOT_FOUND = Fault(
     "not-found",
@@ -107,7 +117,7 @@ TROUBLE = Fault(
     "provider-trouble",
     Responsible.NOBODY,
     _("Procountor has trouble at the moment. We try again by ourselves."),
-    "5xx after all retries.",
+    "5xx: the provider's own error. What reads is sent again after pauses, and the request log has every attempt.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",

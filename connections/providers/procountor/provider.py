@@ -11,6 +11,7 @@ from connections.providers.procountor.activation import ACTIVATION
 from connections.providers.procountor.checklist import CHECKLIST, KEY_LOGIN, M2M, SENTENCES, SIGN_IN
 from connections.providers.procountor.faults import ACCESS_LOST, FAULTS
 from connections.providers.procountor.operations import OPERATIONS
+from connections.providers.procountor.rights import in_words
 from connections.providers.procountor.streams import STREAMS
 from connections.spec.grants import AuthorizationCode, ClientCredentials, ClientOwner, KeyLogin
 from connections.spec.placement import BearerHeader
@@ -111,6 +112,7 @@ PROVIDER = Provider(
         ),
         _("Procountor stays the master; we change something there only when one of you asks for it."),
     ),
+    in_words=in_words,
     after_leaving=(
         _("In Procountor, under Personal info and settings, API client keys, revoke the key."),
         _("Under Management, Users and privileges, remove the technical user."),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from connections.spec.streams import BadPage
 
+RIGHT = re.compile(r"\b[a-z]+[A-Za-z]*\.[a-z][A-Za-z]+\b")  # `section.name`
+VALUES_WITH_RIGHTS = ("rights", "missing", "lost", "limits", "named")  # of findings
 GRANTED = ("ALL_RIGHTS", "VIEWING_RIGHTS")
 # Limitations that silently narrow lists (API reference, users/rights).
 NARROWING = ("sales.personalSalesInvoicesOnly", "user.limitedDimensions")
@@ -25,6 +28,21 @@ def level_at(tree: Any, path: str) -> Any:
     for step in path.split("."):
         tree = tree.get(step) if isinstance(tree, dict) else None
     return tree
+
+
+def right_in_words(path: str) -> str:
+    """Procountor's own name of a right as words: `sales.customerRegister` is the Customer register (Sales)."""
+    section, _dot, name = path.partition(".")
+    return f"{_words(name)} ({_words(section)})"
+
+
+def in_words(name: str, value: str) -> str:
+    """A value of a finding as people read it: the names of rights in it as words. Any other value is left alone."""
+    return RIGHT.sub(lambda match: right_in_words(match[0]), value) if name in VALUES_WITH_RIGHTS else value
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
 
 
 def missing(tree: Any, needs: tuple[str, ...]) -> list[str]:

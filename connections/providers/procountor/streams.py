@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor import columns
 from connections.providers.procountor.faults import RIGHT_MISSING
-from connections.providers.procountor.rights import lacking
+from connections.providers.procountor.rights import lacking, right_in_words
 from connections.spec.operations import ParameterPlace
 from connections.spec.streams import AfterId, Each, Envelope, Permission, Since, Stream, Whole
 
@@ -32,7 +32,7 @@ def is_closed(account: Mapping[str, Any]) -> bool:
 
 def needs(*rights: str) -> Permission:
     """Without these rights a list comes empty or cut: it is not read then."""
-    return Permission("rights", rights, lacking, RIGHT_MISSING)
+    return Permission("rights", rights, lacking, RIGHT_MISSING, right_in_words)
 
 
 ACCOUNT = Each("bank_accounts", "accountNumber", "accountNumber", place=ParameterPlace.HEADER, closed=is_closed)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.simutek.streams import PAGES
 from connections.spec import checkpoints, proofs
 from connections.spec.checklist import (
+    TOKEN,
     Asker,
     Attestation,
     Checkpoint,
@@ -58,6 +59,7 @@ CHECKLIST = (
         ),
         attest=_("We have asked, and have received everything."),
         may_hand_off=True,
+        false_answer="The credentials of somebody else's access open it as well as our own.",
     ),
     Checkpoint(
         "access",
@@ -70,6 +72,8 @@ CHECKLIST = (
         avoid=(checkpoints.NO_SECRET_BY_MAIL,),
         confirm=_("The access may include less than before."),
         meant={"scope-less": "scope-enough"},
+        asks=(TOKEN, "customers.list"),
+        false_answer="A search that finds no customer opens as well; another printing house's address with its client, too.",
     ),
     Checkpoint(
         "numbering",
@@ -79,6 +83,7 @@ CHECKLIST = (
         Attestation("numbers-ours"),
         _("whoever keeps your customer register"),
         attest=_("Customers that come from here get a number of ours."),
+        false_answer="A person's word: GKS4 tells nobody how customers are numbered.",
     ),
     checkpoints.named_company(
         line=_("GKS4 does not tell whose it is. Say it, and look whether you know the customers."),

@@ -8,12 +8,23 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, Rule
 
+CLIENT_WRONG = Fault(
+    "client-wrong",
+    Responsible.CUSTOMER,
+    _("GKS4 does not accept the client id and secret. Compare them with what Simutek sent you."),
+    "invalid_client, and these never gave us a session: mistyped, or replaced or removed before they were entered.",
+    "access",
+)
 CLIENT_REFUSED = Fault(
     "client-refused",
     Responsible.CUSTOMER,
-    _("GKS4 does not accept the client id and secret. Compare them with what Simutek sent you."),
-    "invalid_client: mistyped, replaced, or Simutek removed the client.",
+    _(
+        "GKS4 no longer accepts the client id and secret: Simutek has disabled the client, or given it a new secret. Ask "
+        "Simutek, and enter what they send you."
+    ),
+    "invalid_client for what has worked before: replaced, or Simutek disabled or removed the client.",
     "access",
+    never_worked=CLIENT_WRONG,
 )
 TOKEN_REFUSED = Fault(
     "token-refused",
@@ -25,9 +36,10 @@ TOKEN_REFUSED = Fault(
 RIGHT_MISSING = Fault(
     "right-missing",
     Responsible.CUSTOMER,
-    _("Your access to GKS4 does not include this. Ask Simutek for it."),
+    _("Your access to GKS4 does not include something that we read. Ask Simutek for it, then check again."),
     "403: not documented, but possible with bearer tokens.",
     "access",
+    names=_("Your access to GKS4 does not include “%(thing)s”. Ask Simutek for it, then check again."),
 )
 NOT_FOUND = Fault(
     "not-found",
@@ -69,7 +81,7 @@ TROUBLE = Fault(
     "provider-trouble",
     Responsible.NOBODY,
     _("GKS4 has trouble at the moment. We try again by ourselves."),
-    "5xx after all retries. Only reads are repeated, whatever the text of a 500 invites to.",
+    "5xx: the server's own error. Only reads are repeated, after pauses, whatever the text of a 500 invites to.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.smartbusiness.faults import FIELD_SENTENCES
 from connections.providers.smartbusiness.streams import STREAMS
 from connections.spec import checkpoints, proofs
-from connections.spec.checklist import Asker, Checkpoint, Finding, Inference, MarkState, Probe, Tells
+from connections.spec.checklist import TOKEN, Asker, Checkpoint, Finding, Inference, MarkState, Probe, Tells
 from connections.spec.envelope import BadPage, required_id
 from connections.spec.operations import Arguments
 from connections.spec.proofs import Company
@@ -47,6 +47,8 @@ def lists(asker: Asker) -> Finding:
 
 
 SIGN_IN = Probe(proofs.signed_in(profile))
+SIGN_IN_ASKS = (TOKEN, "profile")
+SIGN_IN_FALSE = "The profile opens whatever the user may read: rights and scopes are looked at further below."
 
 CHECKLIST = (
     Checkpoint(
@@ -58,6 +60,7 @@ CHECKLIST = (
         ADMIN,
         attest=_("We have a SmartBusiness account whose plan includes the API."),
         may_hand_off=True,
+        false_answer="A plan may let the profile through and refuse single kinds of documents: “scopes” and a sync show it.",
     ),
     Checkpoint(
         "access",
@@ -71,6 +74,8 @@ CHECKLIST = (
         connect=(CONSENT,),
         may_hand_off=True,
         auth_methods=(CONSENT,),
+        asks=SIGN_IN_ASKS,
+        false_answer=SIGN_IN_FALSE,
     ),
     Checkpoint(
         "client",
@@ -91,6 +96,7 @@ CHECKLIST = (
         attest=_("I have registered a client."),
         may_hand_off=True,
         auth_methods=(OWN_CLIENT,),
+        false_answer="A client that another program uses as well passes: nothing tells whose it is.",
     ),
     Checkpoint(
         "access",
@@ -104,6 +110,8 @@ CHECKLIST = (
         fields=("client_id", "client_secret"),
         may_hand_off=True,
         auth_methods=(OWN_CLIENT,),
+        asks=SIGN_IN_ASKS,
+        false_answer=SIGN_IN_FALSE,
     ),
     Checkpoint(
         "scopes",
@@ -117,7 +125,9 @@ CHECKLIST = (
         confirm=_("The access may include this."),
         meant={"scope-more": "scope-more-meant"},
         tells=Tells.RIGHTS,
+        asks=tuple(stream.operation for stream in STREAMS),
+        false_answer="Where an answer tells the scopes, a user's missing right behind them shows only when a list is asked.",
     ),
-    checkpoints.told_company(profile, needs="access"),
+    checkpoints.told_company(profile, needs="access", asks="profile"),
     checkpoints.first_sync("company", "scopes"),
 )

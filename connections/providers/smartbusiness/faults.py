@@ -11,7 +11,7 @@ from connections.spec.faults import Fault, FaultCatalogue, Phase, Responsible, R
 ACCESS_ENDED = Fault(
     "access-ended",
     Responsible.CUSTOMER,
-    _("SmartBusiness no longer accepts our access. It was revoked in SmartBusiness, or it has been used up."),
+    _("SmartBusiness no longer accepts our access: it was taken back there. Connect once more."),
     "The refresh token is refused: revoked in the app, or used twice.",
     "access",
 )
@@ -24,12 +24,23 @@ ACCESS_LOST = Fault(
     "Refresh tokens work once. The answer to a refresh was lost, so nobody knows the new one, nor why.",
     "access",
 )
+CLIENT_WRONG = Fault(
+    "client-wrong",
+    Responsible.CUSTOMER,
+    _("SmartBusiness does not accept the client id and secret. Compare them with those in SmartBusiness."),
+    "invalid_client for a client that the customer registered, and that never gave us a session: mistyped, or deleted.",
+    "access",
+)
 CLIENT_REFUSED = Fault(
     "client-refused",
     Responsible.CUSTOMER,
-    _("SmartBusiness does not accept the client id and secret. Compare them with those in SmartBusiness."),
-    "invalid_client for the client that the customer registered: mistyped, or deleted in the app.",
+    _(
+        "SmartBusiness no longer accepts the client id and secret: the client was deleted there, or has a new secret. "
+        "Enter those of a client that is there."
+    ),
+    "invalid_client for the client that the customer registered and that has worked before: deleted or replaced in the app.",
     "access",
+    never_worked=CLIENT_WRONG,
 )
 OUR_CLIENT_REFUSED = Fault(
     "our-client-refused",
@@ -42,30 +53,45 @@ OUR_CLIENT_REFUSED = Fault(
 SCOPE_REFUSED = Fault(
     "scope-refused",
     Responsible.CUSTOMER,
-    _("The client in SmartBusiness lacks scopes that we need. Tick them there."),
+    _(
+        "Our access to SmartBusiness lacks a scope that we need. It takes all of these: profile, contact, catalog, invoice, "
+        "offer, order_confirmation and configuration."
+    ),
     "invalid_scopes or required_scopes_missing (codes 11 and 12), at a token request or a call: too few scopes were ticked.",
     "scopes",
+    names=_(
+        "Our access to SmartBusiness lacks the scope for “%(thing)s”. It takes all of these: profile, contact, catalog, "
+        "invoice, offer, order_confirmation and configuration."
+    ),
 )
 TOKEN_REFUSED = Fault(
     "token-refused",
     Responsible.CUSTOMER,
-    _("SmartBusiness ended our session, and a new one was refused as well."),
+    _("SmartBusiness ended our session, and a new one was refused as well. Give us access once more."),
     "A call was answered 401 even with a token fetched a moment before.",
     "access",
 )
 PERMISSION_MISSING = Fault(
     "permission-missing",
     Responsible.CUSTOMER,
-    _("The user who gave us access may not read or do this in SmartBusiness."),
+    _(
+        "The user who gave us access lacks a right in SmartBusiness that we need. Give it to them there, then check again."
+    ),
     "403 code 5000: the user lacks the permission.",
     "scopes",
+    names=_(
+        "The user who gave us access may not open “%(thing)s” in SmartBusiness. Give them the right there, then check again."
+    ),
 )
 PLAN_LACKS = Fault(
     "plan-lacks-feature",
     Responsible.CUSTOMER,
-    _("Your SmartBusiness plan does not include this. Ask SmartBusiness for a plan with API access."),
+    _(
+        "Your SmartBusiness plan does not include the API, or something that we read. Ask SmartBusiness for a plan that does."
+    ),
     "403 code 4000: the plan lacks the feature (meta.feature, meta.plans).",
     "account",
+    names=_("Your SmartBusiness plan does not include “%(thing)s”. Ask SmartBusiness for a plan that does."),
 )
 PLAN_LIMIT = Fault(
     "plan-limit",
@@ -77,7 +103,7 @@ PLAN_LIMIT = Fault(
 NOT_FOUND = Fault(
     "not-found",
     Responsible.NOBODY,
-    _("SmartBusiness does not know this any more."),
+    _("SmartBusiness does not know what was asked for: it is not there any more."),
     "404 code 3000: the thing asked for does not exist.",
 )
 INVALID = Fault(
@@ -108,7 +134,7 @@ TROUBLE = Fault(
     "provider-trouble",
     Responsible.NOBODY,
     _("SmartBusiness has trouble at the moment. We try again by ourselves."),
-    "5xx after all retries.",
+    "5xx: the provider's own error. What reads is sent again after pauses, and the request log has every attempt.",
 )
 UNKNOWN = Fault(
     "unknown-refusal",

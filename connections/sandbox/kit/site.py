@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -139,6 +140,26 @@ def add_control(pages: Blueprint, kit: Kit, running: Running) -> None:
     @pages.post("/control/reset-counters")
     def control_reset_counters() -> dict[str, Any]:
         kit.call_log.reset()
+        return state()
+
+    copies: dict[str, sqlite3.Connection] = {}
+
+    @pages.post("/control/keep")
+    def control_keep() -> dict[str, Any]:
+        """Remember who was let in, rights, settings, switches and clock; records and certificates are not part of it."""
+        copies["newest"] = kit.store.copy()
+        return state()
+
+    @pages.post("/control/bring-back")
+    def control_bring_back() -> dict[str, Any]:
+        """All of it as it was when it was kept, and no fault waits any more. Records must not have been changed meanwhile."""
+        if "newest" not in copies:
+            msg = "nothing was kept"
+            raise WrongOrder(msg)
+        kit.faults.replace([])
+        kit.store.bring_back(copies["newest"])
+        kit.clock.move(kit.store.get("clock_offset_seconds", 0.0))
+        kit.switches.flip(kit.switches.stored_positions())
         return state()
 
     @pages.post("/control/reset")

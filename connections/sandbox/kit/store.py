@@ -55,6 +55,18 @@ class Store:
                 raise
             self._link.execute("COMMIT")
 
+    def copy(self) -> sqlite3.Connection:
+        """Everything as it stands now, in memory, for `bring_back`."""
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        with self._lock:
+            self._link.backup(copy)
+        return copy
+
+    def bring_back(self, copy: sqlite3.Connection) -> None:
+        """Everything as it stood when `copy` was made."""
+        with self._lock:
+            copy.backup(self._link)
+
     def get(self, name: str, default: Any) -> Any:
         row = self.row("SELECT value FROM kept WHERE name = ?", name)
         return default if row is None else json.loads(row["value"])

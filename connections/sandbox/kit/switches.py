@@ -60,9 +60,13 @@ class Switches:
     def __init__(self, table: tuple[Switch, ...], store: Store) -> None:
         self.table = {switch.name: switch for switch in table}
         self._store = store
-        saved: dict[str, str] = store.get("switches", {})
-        self._positions = {switch.name: switch.default for switch in table}
-        self._positions.update({k: v for k, v in saved.items() if k in self.table and v in self.table[k].values})
+        self._positions = self.stored_positions()
+
+    def stored_positions(self) -> dict[str, str]:
+        """The positions as the store has them."""
+        saved: dict[str, str] = self._store.get("switches", {})
+        usable = {k: v for k, v in saved.items() if k in self.table and v in self.table[k].values}
+        return {switch.name: switch.default for switch in self.table.values()} | usable
 
     def __getitem__(self, name: str) -> str:
         return self._positions[name]

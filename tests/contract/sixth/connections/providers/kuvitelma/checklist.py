@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from connections.spec import proofs
-from connections.spec.checklist import Asker, Checkpoint, LogProbe, Probe
+from connections.spec.checklist import TOKEN, Asker, Checkpoint, LogProbe, Probe
 from connections.spec.proofs import Company
 from connections.spec.streams import BadPage
 
@@ -32,6 +32,8 @@ CHECKLIST = (
         YOU,
         connect=(CONSENT,),
         auth_methods=(CONSENT,),
+        asks=(TOKEN, "me"),
+        false_answer="It opens whatever the user may read.",
     ),
     Checkpoint(
         "access",
@@ -42,6 +44,8 @@ CHECKLIST = (
         YOU,
         fields=("client_id", "client_secret"),
         auth_methods=(OWN_CLIENT,),
+        asks=(TOKEN, "me"),
+        false_answer="It opens whatever the user may read.",
     ),
     Checkpoint(
         "company",
@@ -52,6 +56,8 @@ CHECKLIST = (
         YOU,
         needs=("access",),
         confirm=_("Yes, this is the company."),
+        asks=("me",),
+        false_answer="Somebody confirms a company of a similar name.",
     ),
     Checkpoint(
         "first-sync",
@@ -61,5 +67,6 @@ CHECKLIST = (
         LogProbe(proofs.first_sync),
         _("Pilotage"),
         needs=("company",),
+        false_answer="A list that is cut in silence.",
     ),
 )

@@ -48,7 +48,10 @@ BAD_REQUEST = Fault(
 )
 TOO_MANY = Fault("too-many-requests", Responsible.NOBODY, _("Kuvitelma asked us to slow down."), "429.")
 TROUBLE = Fault(
-    "provider-trouble", Responsible.NOBODY, _("Kuvitelma has trouble at the moment."), "5xx after all retries."
+    "provider-trouble",
+    Responsible.NOBODY,
+    _("Kuvitelma has trouble at the moment."),
+    "5xx.",
 )
 UNKNOWN = Fault(
     "unknown-refusal", Responsible.US, _("Kuvitelma refused in a way we do not know yet."), "No rule matches."
