@@ -8,6 +8,7 @@ import sys
 import threading
 from typing import Any
 
+from billiard.util import get_logger as get_pool_logger
 from celery import Celery
 from celery.signals import (
     after_task_publish,
@@ -49,7 +50,11 @@ def close_failed_connections(**kwargs: Any) -> None:
 
 @setup_logging.connect
 def keep_our_logging(**kwargs: Any) -> None:
-    """Who answers here keeps Celery from adding handlers of its own: workers and beat log as settings.py says."""
+    """Who answers here keeps Celery from adding handlers of its own: workers and beat log as settings.py says.
+
+    The pool's logger hands nothing on by itself, and would write plain text.
+    """
+    get_pool_logger().propagate = True
 
 
 @worker_init.connect

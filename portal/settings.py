@@ -297,6 +297,7 @@ LOGGING = {
         "django": {"handlers": ["admins"], "level": "INFO"},
         "django.request": {"level": "ERROR"},
         "celery": {"level": "INFO"},
+        "multiprocessing": {"level": "WARNING"},  # the pool's
         # A line per ring of the doorbell says nothing: the job's row does.
         **{name: {"level": "WARNING"} for name in ("celery.beat", "celery.worker.strategy", "celery.app.trace")},
     },

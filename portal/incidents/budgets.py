@@ -96,10 +96,10 @@ def budgets_in_use() -> Iterator[BudgetUse]:
         for quota in provider.quotas
         if quota.per >= COUNTED_FROM
     }
-    wanted = Q(pk=None)
+    of_slugs = Q(pk=None)
     for slug in quotas:
-        wanted |= Q(key__startswith=f"{slug}:")
-    for row in QuotaWindow.objects.filter(wanted).exclude(counts={}).order_by("key")[:MOST_SHOWN]:
+        of_slugs |= Q(key__startswith=f"{slug}:")
+    for row in QuotaWindow.objects.filter(of_slugs).exclude(counts={}).order_by("key")[:MOST_SHOWN]:
         slug = row.key.partition(":")[0]
         yield _use_of(slug, row, quotas[slug])
 

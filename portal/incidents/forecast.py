@@ -82,7 +82,7 @@ def with_forecast_facts(connections: QuerySet[Connection]) -> QuerySet[Connectio
     """With what forecasts are made of, in no query of their own. In the tenant's scope they are this tenant's alone."""
     mine = {"tenant_id": OuterRef("tenant_id"), "connection_id": OuterRef("id")}
     pins = Pin.objects.filter(confirmed_at__isnull=False, **mine).order_by("host", "-confirmed_at").distinct("host")
-    given = Credential.objects.filter(**mine).order_by().values("connection_id").annotate(at=Max("changed_at"))
+    credentials = Credential.objects.filter(**mine).order_by().values("connection_id").annotate(at=Max("changed_at"))
     sign_ins = AuthorizationAttempt.objects.filter(
         tenant_id=OuterRef("tenant_id"),
         state=AttemptState.EXCHANGED,
@@ -94,7 +94,7 @@ def with_forecast_facts(connections: QuerySet[Connection]) -> QuerySet[Connectio
     return connections.annotate(
         forecast_refresh_at=Subquery(Grant.objects.filter(**mine).values("refresh_issued_at")[:1]),
         forecast_pins=ArraySubquery(pins.values(row=JSONObject(host="host", ends_at="ends_at"))),
-        forecast_given_at=Subquery(given.values("at")[:1]),
+        forecast_given_at=Subquery(credentials.values("at")[:1]),
         forecast_sign_ins=ArraySubquery(sign_ins.order_by("-ended_at").values("ended_at")[:MOST_SIGN_INS]),
     )
 

@@ -98,14 +98,14 @@ def mail_person(lease: TenantLease) -> None:
         due = list(waiting.select_for_update().filter(due_at__lte=now).order_by("created_at", "id")[:MOST_IN_ONE])
         person = mails.reader_of(member.user_id)
         is_open = Tenant.objects.filter(id=member.tenant_id).exclude(state=TenantState.SUSPENDED).exists()
-        wanted = [notice for notice in due if person and is_open and may_be_told(member, notice.kind)]
-        items = mails.items_of(wanted)
+        to_tell = [notice for notice in due if person and is_open and may_be_told(member, notice.kind)]
+        items = mails.items_of(to_tell)
         if person is not None and items:
             is_one = len(items) > MOST_SINGLE or choice_of(member.tenant_id, member.user_id).is_digest
             mail_items = list(items.values())
             for group in [mail_items] if is_one else [[item] for item in mail_items]:
                 mails.send(person, member.tenant, group)
-        ids = {notice.id for notice in wanted}
+        ids = {notice.id for notice in to_tell}
         Notice.objects.filter(id__in=items).update(ended_at=now, outcome=NoticeOutcome.MAILED)
         Notice.objects.filter(id__in=ids - items.keys()).update(ended_at=now, outcome=NoticeOutcome.OVERTAKEN)
         rest = [notice.id for notice in due if notice.id not in ids]

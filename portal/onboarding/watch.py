@@ -97,8 +97,8 @@ class Look:
         def depth(checkpoint: Checkpoint) -> int:
             return 1 + max((depth(by_slug[slug]) for slug in checkpoint.needs if slug in by_slug), default=0)
 
-        wanted = [each for each in declared if isinstance(each.proof, Probe) and _is_judged(self.marks[each.slug])]
-        return sorted(wanted, key=depth)
+        judged = [each for each in declared if isinstance(each.proof, Probe) and _is_judged(self.marks[each.slug])]
+        return sorted(judged, key=depth)
 
 
 def _is_judged(mark: Mark) -> bool:

@@ -127,16 +127,16 @@ def coming_rows(position: Position | None) -> tuple[list[ComingRow], str]:
     """The rows after a position, and the one after which the next page begins, '' on the last. In the staff's scope."""
     now = timezone.now()
     due = sorted(_due(position, now), key=lambda each: (each.due_at, each.row_id))
-    shown = due[:SHOWN]
-    ids = {each.connection_id for each in shown}
+    page = due[:SHOWN]
+    ids = {each.connection_id for each in page}
     connections = {row.id: row for row in Connection.objects.select_related("tenant").filter(id__in=ids)}
     rows = []
-    for each in shown:
+    for each in page:
         connection = connections.get(each.connection_id)
         forecast = _forecast(each, connection, now) if connection is not None else None
         if connection is not None and forecast is not None:
             rows.append(ComingRow(Position(each.due_at, each.row_id), forecast, connection))
-    following = str(Position(shown[-1].due_at, shown[-1].row_id)) if len(due) > SHOWN else ""
+    following = str(Position(page[-1].due_at, page[-1].row_id)) if len(due) > SHOWN else ""
     return _with_people(rows), following
 
 
@@ -225,8 +225,8 @@ def _access_due() -> Case:
 
 
 def _unused() -> QuerySet[Connection]:
-    given = Credential.objects.filter(tenant_id=OuterRef("tenant_id"), connection_id=OuterRef("id"))
-    given_at = given.order_by().values("connection_id").annotate(at=Max("changed_at")).values("at")
+    credentials = Credential.objects.filter(tenant_id=OuterRef("tenant_id"), connection_id=OuterRef("id"))
+    given_at = credentials.order_by().values("connection_id").annotate(at=Max("changed_at")).values("at")
     since = Case(
         When(state=ConnectionState.PAUSED, then=F("paused_at")),
         When(state=ConnectionState.SETUP, then=Subquery(given_at)),

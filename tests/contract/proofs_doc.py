@@ -171,6 +171,11 @@ def _sections(document: str) -> dict[str, str]:
     return {part.partition("\n")[0]: f"### {part}" for part in parts}
 
 
+def ways(document: str) -> list[str]:
+    """Those of which the document says what was observed."""
+    return list(_sections(document))
+
+
 def _inline(text: str) -> str:
     return " ".join(text.split())
 

@@ -104,10 +104,7 @@ TABLES = {
         "Exports and their key pairs, wrapped by the web keyset; two days at most. One can be asked for past the form.",
     ),
     "exports_exportfile": (CUSTOMERS, "Names, sizes and columns of exported files. Workers alone write them."),
-    "sync_recordversion": (
-        CUSTOMERS,
-        "What records held before they changed, for 90 days. Can be invented, not changed.",
-    ),
+    "sync_recordversion": (CUSTOMERS, "What records held before, for 90 days. Can be invented, not changed."),
     "sync_changecounter": (CUSTOMERS, "How many changes of records a tenant has seen. Set back, it hides new ones."),
     "sync_syncrun": (CUSTOMERS, "Runs. Can be started, paused, or ended early."),
     "sync_streamprogress": (CUSTOMERS, "How far a run is. An invented one reads a list from another place on."),
@@ -115,10 +112,7 @@ TABLES = {
         CUSTOMERS,
         "When each connection is read, and which of its lists. Reading can be put off or narrowed, and asked for every hour.",
     ),
-    "sync_scheduleslot": (
-        CUSTOMERS,
-        "What became of each time of a schedule. Only workers write it, nobody changes it.",
-    ),
+    "sync_scheduleslot": (CUSTOMERS, "What became of each time of a schedule. Only workers write it, for good."),
     "sync_listedpage": (CUSTOMERS, "The ids that the pages of a run listed, for as long as it lasts."),
     "sync_streamcursor": (CUSTOMERS, "How far lists have been read."),
     "sync_runlogline": (CUSTOMERS, "The log of runs. Lines can be invented, none taken away."),

