@@ -237,4 +237,4 @@ def test_a_customer_sees_their_own_share_of_a_budget_and_staff_all_of_it(
     QuotaWindow.objects.create(key="hesabit:production:client:c", counts={str(now): 1900, str(now - 50): 16000})
     calendar = sign_in(ada).get(reverse("admin:what_breaks_next")).content.decode()
     assert "17,900 / 20,000 (90 %)" in calendar
-    assert "not at this pace" not in calendar
+    assert "not within a day" not in calendar
