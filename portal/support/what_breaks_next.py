@@ -109,7 +109,6 @@ def what_breaks_next(request: HttpRequest) -> HttpResponse:
         "next": following,
         "is_first": "after" not in request.GET,
         "budgets": list(budgets_in_use()),
-        "warned_days": ", ".join(map(str, WARNED_DAYS)),
     }
     return TemplateResponse(request, "admin/what_breaks_next.html", context)
 

@@ -18,7 +18,7 @@ from portal.members.statuses import STATUSES, Colour, status, status_of
 from portal.support.formatting import badge, icon
 
 CSS = Path(__file__).resolve().parents[2] / "static" / "css"
-FIELDS = {"state", "level", "outcome", "leaving"}  # what we call a field that holds a status
+FIELDS = {"state", "level", "outcome", "leaving", "last_probe", "proof"}  # what we call a field that holds a status
 DERIVED = {"delivery": Delivery, "connection": ConnectionStatus}
 
 

@@ -69,7 +69,7 @@ def test_the_page_names_the_other_connection_and_what_to_press(aamu: Any, alice:
     assert "is connected to Procountor already" in page
     assert reverse("connection", args=["aamu", other.id]) in page
     assert reverse("disconnect", args=["aamu", mine.id]) in page
-    assert "Yes, connect this company a second time" in page
+    assert "Yes, connect this company twice" in page
     answer = client.post(reverse("confirm_checkpoint", args=["aamu", mine.id, "company"]), {}, follow=True)
     assert "This company is connected already" in answer.content.decode()
     mine.refresh_from_db()
