@@ -24,7 +24,7 @@ from portal.members.mailing import Delivery, deliveries_of
 from portal.members.polling import fingerprint_of
 from portal.onboarding.handoffs import is_fit, newest
 from portal.onboarding.marks import provider_of
-from portal.onboarding.models import Handoff, Onboarding
+from portal.onboarding.models import Handoff, Mark, Onboarding
 from portal.onboarding.progress import ChecklistStep, Progress, progress
 from portal.onboarding.twins import twin_of
 
@@ -251,6 +251,11 @@ def for_checklist_page(onboardings: QuerySet[Onboarding]) -> QuerySet[Onboarding
         has_access=Exists(issued),
         held_until=Subquery(grant.filter(wait_until__gt=Now()).values("wait_until")),
     )
+
+
+def onboarding_for_page(mark: Mark) -> Onboarding:
+    """The onboarding that a mark belongs to, with what its page needs. One query, in the tenant's scope."""
+    return for_checklist_page(Onboarding.objects.filter(id=mark.onboarding_id)).get()
 
 
 def checklist_page(onboarding: Onboarding, open_slug: str = "") -> ChecklistPage:

@@ -25,10 +25,9 @@ from portal.members.stepup import ask_again, recently_proved
 from portal.onboarding import handoffs, logins, services
 from portal.onboarding.activation_requests import NO_KEYS
 from portal.onboarding.callback_views import no_referrer
-from portal.onboarding.checklist_page import checklist_page, for_checklist_page
+from portal.onboarding.checklist_page import checklist_page, onboarding_for_page
 from portal.onboarding.forms import CredentialsForm, FieldsForm
 from portal.onboarding.handoffs import HandoffStep
-from portal.onboarding.models import Onboarding
 from portal.onboarding.shortcuts import get_mark_or_404
 from portal.rate_limits import limits
 from portal.rate_limits.pages import limited, spend_by
@@ -188,8 +187,7 @@ def _words(step: HandoffStep) -> dict[str, Any]:
 
 
 def _show(request: HttpRequest, step: HandoffStep, *, form: FieldsForm | None = None) -> HttpResponse:
-    onboardings = for_checklist_page(Onboarding.objects.filter(id=step.mark.onboarding_id))
-    page = checklist_page(onboardings.get(), step.mark.checkpoint)
+    page = checklist_page(onboarding_for_page(step.mark), step.mark.checkpoint)
     fields = page.fields
     context = {
         **_words(step),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -87,6 +89,16 @@ class Mark(TenantOwned):
         return f"{self.checkpoint} {self.state}"
 
 
+# Codes of evidence that says nothing of what was asked: nobody answered, or nothing that could be read.
+NOTHING_NEW = ("no-word-now", "unreadable-answer", "check-gave-up")
+
+
+class EvidenceQuerySet(models.QuerySet["Evidence"]):
+    def with_findings(self) -> Self:
+        """What was found of the thing itself. Where nobody answered, what had been found before still stands."""
+        return self.exclude(values={}).exclude(code__in=NOTHING_NEW)
+
+
 class Evidence(TenantOwned):
     """Why a mark is what it is: a sentence of the provider by its code, with time and request. Append-only."""
 
@@ -98,6 +110,8 @@ class Evidence(TenantOwned):
     entry_id = models.UUIDField(_("entry id"), null=True)
     provider_request_id = models.CharField(_("provider request id"), max_length=140, blank=True)
     at = models.DateTimeField(_("time"), auto_now_add=True)
+
+    objects = EvidenceQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("evidence")

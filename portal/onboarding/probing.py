@@ -8,7 +8,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -48,7 +47,7 @@ from portal.onboarding.marks import (
     provider_of,
     record,
 )
-from portal.onboarding.models import Evidence, Mark
+from portal.onboarding.models import Evidence, EvidenceQuerySet, Mark
 from portal.onboarding.progress import sentence
 
 UNREADABLE = "unreadable-answer"
@@ -96,12 +95,11 @@ class ConnectionAsker:
     @property
     def seen(self) -> Mapping[str, str]:
         with tenant_scope(self.connection.tenant_id):
-            # One without values says that nobody answered, and what it was stays.
-            findings = self._proofs.exclude(values={})
+            findings = self._proofs.with_findings()
             return findings.order_by("at", "id").values_list("values", flat=True).last() or {}
 
     @property
-    def _proofs(self) -> QuerySet[Evidence]:
+    def _proofs(self) -> EvidenceQuerySet:
         marks = {"mark__onboarding__connection_id": self.connection.id, "mark__checkpoint": self.checkpoint}
         return Evidence.objects.filter(state=MarkState.VERIFIED, **marks)
 

@@ -18,7 +18,7 @@ from connections.transport import faults as transport_faults
 from connections.transport.oauth import authorization
 from connections.vault.models import Connection
 from portal.onboarding.marks import marks_of
-from portal.onboarding.models import Evidence, Mark, Onboarding
+from portal.onboarding.models import NOTHING_NEW, Evidence, Mark, Onboarding
 
 SENTENCES = {
     "unreadable-answer": _("The provider's answer could not be read. We look into it; try again later."),
@@ -47,8 +47,6 @@ NO_WORD = {
     "quota": _USED_UP,
     "too-many-requests": _USED_UP,
 }
-# What says nothing of what was asked: where a checkpoint fails, what made it fail is said before it.
-NOTHING_NEW = ("no-word-now", "unreadable-answer", "check-gave-up")
 # Of the newest evidence, what a step shows.
 EVIDENCE_SHOWN = ("id", "state", "code", "values", "actor_name", "entry_id", "provider_request_id", "at")
 
@@ -82,7 +80,8 @@ class ChecklistStep:
     @property
     def can_confirm(self) -> bool:
         """What is to be confirmed stands there."""
-        is_shown = self.evidence is not None and bool(self.evidence.values) and not self.checkpoint.pins
+        is_found = self.evidence is not None and bool(self.evidence.values) and self.evidence.code not in NOTHING_NEW
+        is_shown = is_found and not self.checkpoint.pins
         return self.state is MarkState.UNCONFIRMED and is_shown and not self.is_pending
 
     @property

@@ -226,7 +226,7 @@ def _to_confirm(mark: Mark) -> Evidence | None:
     if mark.state != MarkState.UNCONFIRMED:
         return None
     evidence = (
-        Evidence.objects.filter(mark=mark, state=MarkState.UNCONFIRMED).exclude(values={}).order_by("at", "id").last()
+        Evidence.objects.with_findings().filter(mark=mark, state=MarkState.UNCONFIRMED).order_by("at", "id").last()
     )
     connection = mark.onboarding.connection
     if evidence is not None and "company_id" in evidence.values and connection.fault in faults.COMPANY_FAULTS:

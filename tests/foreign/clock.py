@@ -96,6 +96,7 @@ class Clock:
 
 
 STANDING = (
+    "jobs_dispatchswitch",
     "vault_tenantkey",
     "vault_privatekey",
     "vault_systemkey",

@@ -104,7 +104,7 @@ def test_from_nothing_to_disconnected(
     assert page.locator("#sync-now").count() == 0
 
 
-COMPANIES = ("10451", "10452", "10453")
+COMPANIES = {"10451": "Aamu Oy", "10452": "Iltarusko Oy", "10453": "Lumikide Oy"}
 
 
 def test_the_portals_own_activation_link_leads_three_companies_to_live(
@@ -139,11 +139,11 @@ def test_the_portals_own_activation_link_leads_three_companies_to_live(
     record_property(COST, f"{ACTIVATION}, all companies together: {together}")
     assert together.portal.within(MOST[f"{ACTIVATION} together"]), together
 
-    for number, company in enumerate(COMPANIES):
+    for number, (company, name) in enumerate(COMPANIES.items()):
         counting = Counting(live.portal).on(page)
         if number:
             page.get_by_role("link", name="Connections").first.click()
-            card = page.locator("li.connection-card", has_text=company)
+            card = page.locator("li.connection-card", has_text=name)
             card.get_by_role("link", name="Continue").click()
         else:
             row = page.locator("li.company-row", has_text=company)

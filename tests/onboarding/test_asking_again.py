@@ -65,7 +65,7 @@ def test_after_a_while_the_answer_is_that_there_is_none(live, sandbox, monkeypat
     later(live, "company")
     step = pending(live, "company")
     assert (step.is_pending, step.state) == (False, MarkState.VERIFIED)
-    assert "could not answer this at the moment" in step.sentence
+    assert "Procountor has trouble at the moment" in step.sentence
     assert not Job.objects.filter(kind=marks.CHECK, state="queued").exists()
     assert live.connection().state == "connected"
 

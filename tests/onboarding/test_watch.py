@@ -15,6 +15,7 @@ from django.utils import timezone as django_timezone
 from connections.jobs.models import Job
 from connections.jobs.services import enqueue
 from connections.providers import registry
+from connections.providers.procountor.rights import right_in_words
 from connections.spec.checklist import MarkState, ProbeAnswer
 from connections.spec.errors import CallFailed, Forbidden, QuotaExhausted, Unauthorized, Unavailable, Unreadable
 from connections.tenancy.scope import SYSTEM
@@ -177,8 +178,8 @@ def revoke_key(world: World, connection: Connection) -> None:
 
 
 CHANGES: list[tuple[Any, str, str, str, list[str]]] = [
-    (take_right, "rights", "failing", "rights-lost", [NEEDED[0], "no longer"]),
-    (add_right, "rights", "unconfirmed", "rights-more", ["salary.management"]),
+    (take_right, "rights", "failing", "rights-lost", [right_in_words(NEEDED[0]), "no longer"]),
+    (add_right, "rights", "unconfirmed", "rights-more", ["Management (Salary)"]),
     (change_user, "technical-user", "unconfirmed", "user-changed", ["“Aamu API” (id 7)", "“Usva API” (id 8)"]),
     (change_product, "company", "unconfirmed", "product-changed", ["was FINANCIALS", "is SOLO now"]),
     (change_company, "api-key", "failing", "company-other", ["“Usva Oy”", "99", "“Books 5”", "company id 5)"]),

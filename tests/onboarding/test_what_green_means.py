@@ -98,7 +98,7 @@ def test_rights_beyond_what_is_needed_are_named_and_wait_for_a_word(walker_of: A
     assert walker.states()["rights"] == "unconfirmed", walker.evidence("rights")
     [(code, values), *_] = walker.evidence("rights")
     assert code == "rights-more"
-    assert "Customer register (Sales)" in values["named"]
+    assert "sales.customerRegister" in values["named"]
     assert walker.states()["first-sync"] == "open"
     walker.confirm("rights")
     assert walker.states()["rights"] == "verified"

@@ -77,7 +77,7 @@ def stations(page: Page, signer: Signer, signing: House) -> Iterator[str]:  # no
     page.goto(asked)
     expect(page.locator("#connect-companies")).to_be_visible(timeout=20_000)
     yield "activation-shown"
-    page.get_by_label("Books 101").check()
+    page.get_by_label("Books 102").check()
     page.locator("#connect-companies").click()
     signer.work_off()
     expect(page.get_by_text("Declined")).to_be_visible(timeout=20_000)
