@@ -1,4 +1,4 @@
-"""A sixth provider is four folders' worth of files and nothing else: the contract finds it by itself and holds it."""
+"""A sixth provider is folders of files of its own and nothing else: the contract finds it by itself and holds it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ PIECES = REPOSITORY / "tests" / "contract" / "sixth"
 SLUG = "kuvitelma"
 OWN = (
     f"connections/providers/{SLUG}/",
+    f"tests/contract/conditions/{SLUG}.py",
     f"connections/sandbox/{SLUG}/",
     f"templates/providers/{SLUG}/",
     f"static/providers/{SLUG}.svg",
