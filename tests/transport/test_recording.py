@@ -17,7 +17,7 @@ from connections.tenancy.models import AuditEvent
 from connections.tenancy.scope import Actor, tenant_scope
 from connections.transport.client import Client
 from connections.transport.log import recording
-from connections.transport.models import RecordedCall, Recording
+from connections.transport.models import DeathProof, RecordedCall, Recording
 from connections.transport.oauth import revocation
 from connections.vault.keys import KeyUnavailable
 from connections.vault.models import Connection, ConnectionState, Leaving
@@ -257,7 +257,7 @@ def test_whoever_disconnects_leaves_nothing_recorded(hostile, recorded):
     send(recorded)
     connection = recorded.connection
     with acting_as("worker"), tenant_scope(connection.tenant_id):
-        revocation._destroy(connection, Leaving.NOTHING)
+        revocation._destroy(connection, Leaving.NOTHING, DeathProof.NOTHING)
     assert Recording.objects.count() == 0
     Connection.objects.update(state=ConnectionState.DISCONNECTED)
     with pytest.raises(ActionRefused):
