@@ -13,6 +13,8 @@ import pytest
 
 from tests.kinds import starts_processes
 
+pytestmark = pytest.mark.timeout(930)  # a whole contract is run inside, and only what hangs is ended
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PIECES = REPOSITORY / "tests" / "contract" / "sixth"
 SLUG = "kuvitelma"
@@ -27,7 +29,7 @@ OWN = (
 
 def run(where: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **more}
-    return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=170)
+    return subprocess.run(command, cwd=where, env=environment, capture_output=True, text=True, timeout=900)
 
 
 def git(where: Path, *arguments: str) -> str:
