@@ -73,7 +73,7 @@ def test_nothing_but_its_own_files_is_added(tree: Path) -> None:
     assert git(tree, "diff", "--stat") == "", "a file that stood there before was changed"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(930)
 def test_the_contract_holds_it(django_db_setup: None, tree: Path) -> None:
     done = run(
         tree, sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/contract", "-k", SLUG,
