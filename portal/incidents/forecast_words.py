@@ -20,7 +20,7 @@ WHAT = {
         "keeps for one person. As far as we see, %(count)s stand."
     ),
 }
-TODO = {
+WHAT_TO_DO = {
     ACCESS.name: _(
         "Sign in once more before then. %(provider)s lets an access live for %(days)s days; connection, records and schedule "
         "stay as they are."
@@ -59,4 +59,4 @@ def forecast_words(forecast: Forecast) -> ForecastWords:
     name = provider.name if provider is not None else forecast.provider
     values = {**forecast.values, "provider": name, "unused": duration(UNUSED_AFTER)}
     kind = forecast.kind.name
-    return ForecastWords(*(str(sentences[kind]) % values for sentences in (WHAT, TODO, OTHERWISE)))
+    return ForecastWords(*(str(sentences[kind]) % values for sentences in (WHAT, WHAT_TO_DO, OTHERWISE)))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.contract.auth_methods import auth_methods
 from tests.contract.conditions import SWITCH
 
 if TYPE_CHECKING:
@@ -106,12 +107,16 @@ def _summary(found: Sequence[DocumentRow]) -> str:
     def count(beginning: str) -> int:
         return sum(verdict.startswith(beginning) for verdict in verdicts)
 
+    observed = {row.auth_method for row in found}
+    left = [str(each) for each in auth_methods() if str(each) not in observed]
     return (
         f"{len(found)} conditions were planted, {sum(bool(row.code) for row in found)} of them faults with a cause. Cause, "
         f"checkpoint and name of the thing are right, or nothing is wrong and nothing was said, in {count('right')} cases; "
         f"{count('unknown')} are told as one of several, because the provider's answer is the same; of "
         f"{count('no proof can tell')} no proof can tell. Green although broken: {sum('false green' in v for v in verdicts)}. "
-        f"Reopened wrongly: {sum('reopened' in v for v in verdicts)}. Wrong in anything: {count('WRONG')}.\n"
+        f"Reopened wrongly: {sum('reopened' in v for v in verdicts)}. Wrong in anything: {count('WRONG')}."
+        + (f" **Not observed yet: {', '.join(left)}.**" if left else "")
+        + "\n"
     )
 
 

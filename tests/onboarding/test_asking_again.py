@@ -70,6 +70,19 @@ def test_after_a_while_the_answer_is_that_there_is_none(live, sandbox, monkeypat
     assert live.connection().state == "connected"
 
 
+def test_that_nobody_answered_is_no_finding(live, sandbox, monkeypatch):
+    """The nightly watch compares with what was found, and not with the name of a trouble."""
+    monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
+    finding = Evidence.objects.filter(mark__checkpoint="company").with_findings().first()
+    sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 50}])
+    live.check("company")
+    Mark.objects.filter(checkpoint="company").update(asked_at=timezone.now() - probing.PATIENCE)
+    later(live, "company")
+    evidence = Evidence.objects.filter(mark__checkpoint="company")
+    assert (evidence.first().code, evidence.first().values) == ("no-word-now", {"cause": "provider-trouble"})
+    assert evidence.with_findings().first() == finding
+
+
 def test_what_a_person_types_meanwhile_is_checked_at_once(live, sandbox, monkeypatch):
     monkeypatch.setattr("connections.transport.limits.retry.LONGEST_RETRY_WAIT_SECONDS", 0.0)
     sandbox.faults([{"path": "/sessioninfo", "status": 503, "times": 1}])
