@@ -14,7 +14,7 @@ help:
 	@echo "make run [PORT=8000] [ARGS=--no-demo]   start the portal, its workers, database and sandbox"
 	@echo "make manage ARGS='showmigrations'       a command of Django's on the portal that runs; also: make shell, make dbshell"
 	@echo "make test [ARGS='tests/vault -k seal']  run the tests (starts what they need, fetches a browser)"
-	@echo "make test-fast                           those that need neither browser nor process"
+	@echo "make test-fast                           those that need neither browser, process nor database"
 	@echo "make test-costs [ARGS=tests/vault]       the same as test, and what it cost: the dearest tests, seconds by kind"
 	@echo "make coverage [ARGS=tests/vault]         the same as test, and the lines and branches that ran, by package"
 	@echo "make check                              static checks, migrations, settings for production"

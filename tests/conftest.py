@@ -36,7 +36,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> kinds.Groups
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    _no_processes.stands = item.get_closest_marker("fast") is not None
+    _no_processes.stands = kinds.starts_none(item)
     try:
         return (yield)
     finally:
@@ -110,9 +110,14 @@ def quick_passwords() -> None:
 _middleware: list[Any] = []  # of the first client, for all: loading it reads every static file's head
 
 
+# Settings that some middleware reads once, when it is loaded.
+READ_BY_MIDDLEWARE = ("MIDDLEWARE", "DEBUG", "SESSION_ENGINE", "SECURE_", "WHITENOISE_", "STATIC", "STORAGES")
+
+
 @receiver(setting_changed)
-def load_middleware_again(**_: Any) -> None:
-    _middleware.clear()
+def load_middleware_again(setting: str, **_: Any) -> None:
+    if setting.startswith(READ_BY_MIDDLEWARE):
+        _middleware.clear()
 
 
 class RoleClient(DjangoClient):

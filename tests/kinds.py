@@ -1,6 +1,7 @@
 """What kind a test is: by its fixtures and marks, so that no list of files has to be kept.
 
-`fast` tests need neither browser nor process; `make test-fast` runs them, and there a test that starts a process fails.
+`fast` tests need neither browser, process nor database: `make test-fast` runs them. Of these and of those with a database
+alone, one that starts a process fails.
 Where several workers share a run, dear kinds begin, so that none waits for a long test at the end.
 """
 
@@ -22,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 DRILL, BROWSER, PROCESSES = "drill", "browser", "processes"
 COMMITTED, ROLLED_BACK, NO_DATABASE = "database, committed", "database, rolled back", "no database"
 DEAREST_FIRST = (DRILL, BROWSER, PROCESSES, COMMITTED, ROLLED_BACK, NO_DATABASE)
-ENDS_AT_ONCE = {"openssl", "git"}  # programs that a fast test may run
+ENDS_AT_ONCE = {"openssl", "git"}  # programs that any test may run
 
 
 def starts_processes(fixture: Function) -> Function:
@@ -43,12 +44,17 @@ def kind_of(item: pytest.Item) -> str:
         return COMMITTED
     if item.get_closest_marker("django_db") or not {"db", "rows"}.isdisjoint(fixtures):
         return ROLLED_BACK
-    return NO_DATABASE
+    return COMMITTED if "django_db_setup" in fixtures else NO_DATABASE
 
 
 def mark(item: pytest.Item) -> None:
-    if kind_of(item) in (COMMITTED, ROLLED_BACK, NO_DATABASE):
+    if kind_of(item) == NO_DATABASE:
         item.add_marker("fast")
+
+
+def starts_none(item: pytest.Item) -> bool:
+    """Whether the test has said nothing of processes, so that it may start none."""
+    return kind_of(item) in (COMMITTED, ROLLED_BACK, NO_DATABASE)
 
 
 def group_of(node: str) -> str:

@@ -1,4 +1,4 @@
-"""How tests are told apart: which may run in several workers, and that a fast one starts no process."""
+"""How tests are told apart: which may run in several workers, and that only those start processes that say so."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_tests_stay_with_what_they_share() -> None:
     assert group_of("tests/drills/test_outage.py::test_a[x]") == "tests/drills/test_outage.py::test_a[x]"
 
 
-def test_a_fast_test_that_starts_a_process_fails() -> None:
+def test_a_test_that_starts_a_process_unsaid_fails() -> None:
     guard = NoProcesses()
     guard.stands = True
     try:

@@ -13,6 +13,7 @@ from portal.members.permissions import Role
 from tests.hostile_values import NUL, VALUES, broken, patterns
 from tests.pages.crowd import ADDRESSES, settle
 from tests.pages.test_foreign_ids import READ
+from tests.sampling import pairs
 
 pytestmark = pytest.mark.usefixtures("every_button")
 SHORT = {name: value for name, value in VALUES.items() if name in ("half an id", "a long text", "quotes", "signs")}
@@ -31,26 +32,23 @@ def owner(sign_in: Callable[..., Any], ids: dict[str, Any], alice: Any) -> Any:
 
 
 def test_no_query_breaks_a_page(owner: Any, ids: dict[str, Any]) -> None:
-    wrong = []
-    for address in ADDRESSES:
-        if address.method == "get":
-            wrong += [
-                broken(owner, "get", address.url("aamu", ids), dict.fromkeys(READ, value)) for value in VALUES.values()
-            ]
+    places = [address.url("aamu", ids) for address in ADDRESSES if address.method == "get"]
+    wrong = [
+        broken(owner, "get", place, dict.fromkeys(READ, value))
+        for place, value in pairs(places, list(VALUES.values()), each=3)
+    ]
     for route in ("/callback/procountor/", "/callback/procountor/activation/test/", "/account/login/", "/"):
         wrong += [broken(owner, "get", route, {**dict.fromkeys(READ, v), "next": v}) for v in VALUES.values()]
     assert [each for each in wrong if each] == []
 
 
 def test_no_form_breaks_a_page(owner: Any, ids: dict[str, Any]) -> None:
-    wrong = []
     # Removing oneself comes last in the table, and leaves nobody to go on.
-    for address in [each for each in ADDRESSES if each.method == "post" and each.name != "remove_member"]:
-        names = {*address.data, *READ}
-        wrong += [
-            broken(owner, "post", address.url("aamu", ids), dict.fromkeys(names - {"edit"}, value))
-            for value in SHORT.values()
-        ]
+    places = [each for each in ADDRESSES if each.method == "post" and each.name != "remove_member"]
+    wrong = [
+        broken(owner, "post", place.url("aamu", ids), dict.fromkeys({*place.data, *READ} - {"edit"}, value))
+        for place, value in pairs(places, list(SHORT.values()), each=2)
+    ]
     assert [each for each in wrong if each] == []
 
 
