@@ -27,7 +27,7 @@ from connections.transport.log import partitions
 from portal.notices.mail import SMTP
 from portal.notices.models import MailState, OutgoingMail
 from portal.notices.smtp import WHOLE_SECONDS
-from portal.operations import checks, database_checks, health_answers, maintenance, start
+from portal.operations import checks, database_checks, health_answers, maintenance, provider_reach, start
 from portal.operations.answers import DoctorAnswer
 
 BROKER_SECONDS = 3.0
@@ -42,6 +42,7 @@ def answers() -> Iterator[DoctorAnswer]:
         yield _checked(check)
     yield health_answers.broker(BROKER_SECONDS)
     yield _mail_server()
+    yield from provider_reach.answers()
     unreachable = database_checks.reachable()
     if unreachable:
         yield DoctorAnswer("database", False, unreachable[0].msg, unreachable[0].hint or "")

@@ -14,9 +14,10 @@ from django.db import connection
 from django.utils import timezone
 
 from connections.jobs.models import Job, JobState
+from connections.transport.http.errors import AddressNotAllowed, NameNotFound
 from connections.transport.log import partitions
 from portal.notices.models import MailState, OutgoingMail
-from portal.operations import database_checks, doctor
+from portal.operations import database_checks, doctor, provider_reach
 from tests.operations.test_maintenance import partition_names
 
 
@@ -85,6 +86,32 @@ def test_without_a_database_nothing_more_is_asked(db: None, monkeypatch: pytest.
     gone = [Error("The database does not let this process in: no.", hint="Look at DATABASE_URL.", id="portal.E012")]
     monkeypatch.setattr(database_checks, "reachable", lambda: gone)
     assert [each.question for each in doctor.answers()][-1] == "database"
+
+
+def test_each_provider_is_asked_by_a_worker_of_a_production_alone(
+    db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter([NameNotFound(), AddressNotAllowed()])
+    addresses = []
+
+    def send(*, method: str, url: str, **_how: Any) -> None:
+        addresses.append((method, url))
+        if (error := next(errors, None)) is not None:
+            raise error
+
+    monkeypatch.setattr("connections.transport.http.session.send", send)
+    for process, is_demo in (("worker", True), ("web", False), ("owner", False)):
+        settings.PROCESS, settings.DEMO = process, is_demo
+        assert [each.is_right for each in provider_reach.answers()] == [None]
+    assert addresses == []
+    settings.PROCESS, settings.DEMO = "worker", False
+    first, second, *others = provider_reach.answers()
+    assert (first.is_right, second.is_right) == (False, False)
+    assert first.hint != second.hint
+    assert others
+    assert all(each.is_right for each in others)
+    assert len(addresses) == len(others) + 2
+    assert {method for method, _url in addresses} == {"HEAD"}, "nothing is changed, and nothing secret is sent"
 
 
 def test_the_last_partition_is_known(db: None) -> None:
