@@ -106,10 +106,7 @@ def handoff_link(request: HttpRequest, token: str) -> HttpResponse:
         if request.method == "POST" and "quiet" in request.POST:
             handoffs.quiet(step)
             messages.success(request, _("You get no more reminders of this step."))
-        response = render(request, "onboarding/handoff_link.html", _words(step))
-        # A form of a page that names no origin at all would be taken for somebody else's; the origin says no token.
-        response.headers["Referrer-Policy"] = "strict-origin"
-        return response
+        return _with_origin(render(request, "onboarding/handoff_link.html", _words(step)))
 
 
 @require_GET
@@ -196,7 +193,13 @@ def _show(request: HttpRequest, step: HandoffStep, *, form: FieldsForm | None = 
         "logins": page.logins if page.our_client_id else [],
         "form": form or (FieldsForm(fields=fields, settings={}, stored=()) if fields else None),
     }
-    return render(request, "onboarding/handoff.html", context)
+    return _with_origin(render(request, "onboarding/handoff.html", context))
+
+
+def _with_origin(response: HttpResponse) -> HttpResponse:
+    """A form of a page that names no origin at all would be taken for somebody else's; the origin says no token."""
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
 
 
 def _void(request: HttpRequest) -> HttpResponse:

@@ -18,6 +18,7 @@ from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
+from connections.calls.models import Call
 from connections.jobs.models import Job, JobState
 from connections.spec.checklist import Checkpoint, MarkState, Probe
 from connections.sync import faults
@@ -126,7 +127,7 @@ class Observer:
                 self._walk_on()
             else:
                 self._check_all()
-            noticed_by = "check"
+            noticed_by = "request" if self._request(since) else "check"
             if self.is_live and not self._reopened(before) and not self._trouble(since)[0]:
                 noticed_by = "sync"
                 if not self._sync():
@@ -246,8 +247,17 @@ class Observer:
         rows = Evidence.objects.filter(mark__onboarding=self.customer.onboarding, mark__checkpoint=slug)
         return rows.order_by("at", "id").last()
 
+    def _request(self, since: Any) -> str:
+        """The fault of a request that somebody tried by hand."""
+        mine = Call.objects.filter(connection=self.customer.connection, asked_at__gte=since).exclude(fault="")
+        return mine.values_list("fault", flat=True).first() or ""
+
     def _trouble(self, since: Any) -> tuple[str, dict[str, str], str]:
-        """Of trouble that reopens nothing: what a run says of it, else what the first check says that was not answered."""
+        """Of trouble that reopens nothing: what a request or a run says of it, else what the first check says that was not
+        answered.
+        """
+        if fault := self._request(since):
+            return fault, {}, ""
         run = SyncRun.objects.filter(connection=self.customer.connection, queued_at__gte=since).last()
         if run is not None and run.state != RunState.SUCCEEDED:
             rows = StreamProgress.objects.filter(run=run).exclude(fault="").order_by("order")

@@ -99,7 +99,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     portal = f"http://localhost:{port}"
     told = state / "demo.json"
     try:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300  # of a slow machine; a process that ends is noticed at once
         while not (told.exists() and _answers(f"{portal}/health/live")):
             assert process.poll() is None, output.read_text()
             assert time.monotonic() < until, output.read_text()
@@ -185,3 +185,14 @@ def sign_in(page: Page, live: Live, email: str) -> None:
     page.fill("input[name=password]", live.sign_ins[email])
     page.click("main button[type=submit]")
     page.wait_for_url(lambda url: "/account/login" not in url)
+
+
+def open_mail(page: Page, live: Live, subject: str) -> None:
+    """The newest mail with this in its subject, as soon as it has been sent."""
+    mailed = page.get_by_role("link", name=subject).first
+    for _ in range(60):
+        page.goto(f"{live.portal}/demo/mail/")
+        if mailed.is_visible():
+            break
+        page.wait_for_timeout(500)
+    mailed.click()

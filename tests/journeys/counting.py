@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
@@ -47,6 +48,8 @@ class Counting:
     portal: Cost = field(default_factory=Cost)
     provider: Cost = field(default_factory=Cost)
     is_on: bool = True
+    begun_at: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0  # until `stop`; of a person who does not read
 
     def on(self, page: Page) -> Counting:
         """Only one counts on a page at a time: whoever is put on it later goes on where the one before has stopped."""
@@ -62,6 +65,7 @@ class Counting:
 
     def stop(self) -> None:
         self.is_on = False
+        self.seconds = time.monotonic() - self.begun_at
 
     def _count(self, address: str, what: Any) -> None:
         if self.is_on and address.startswith("http"):
@@ -69,4 +73,4 @@ class Counting:
             setattr(cost, what, getattr(cost, what) + 1)
 
     def __str__(self) -> str:
-        return f"here {self.portal}; at the provider {self.provider}"
+        return f"here {self.portal}; at the provider {self.provider}; {self.seconds:.0f} seconds"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.journeys.conftest import Live, sign_in
-from tests.journeys.walking import ADMIN, OWNER, Customer, Vendor
+from tests.journeys.conftest import Live, open_mail, sign_in
+from tests.journeys.walking import ADMIN, OTHER_COMPANY, OWNER, Customer, Vendor
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
@@ -115,6 +116,22 @@ def test_a_revoked_key_fails_one_checkpoint_and_a_new_one_mends_it(
     expect(page.locator("#step-api-key")).to_contain_text("no longer accepts the API key")
     page.goto(f"{live.portal}/t/aamu/")
     expect(page.locator("main")).to_contain_text("API key")
+
+    # Whoever connected it is told by mail, and its link leads to the very checkpoint.
+    open_mail(page, live, "Procountor of Aamu Oy needs you")
+    page.click(f".letter a[href$='{urlsplit(customer.checklist).path}api-key/']")
+    expect(page.locator("li.step-open")).to_have_attribute("id", "step-api-key")
+    expect(page.locator("li.step-open")).to_contain_text("Failing since")
+
+    # The key of another company is refused, and both are named.
+    other = Vendor(office, live.simulator, OTHER_COMPANY)
+    other.allow_usage()
+    other.create_technical_user("Iltarusko Oy Pilotage API")
+    customer.paste_key(other.create_key("Iltarusko Oy Pilotage API", customer.client_id()))
+    wrong = page.locator("#step-api-key .finding-failing", has_text="Iltarusko Oy")
+    expect(wrong).to_contain_text("Aamu Oy", timeout=30_000)
+    page.goto(connection)
+    assert page.locator("#sync-now").count() == 0, "nothing is read of another company"
 
     customer.open("api-key")
     key = vendor.create_key("Aamu Oy Pilotage API", customer.client_id())

@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 OWNER = "aino@aamu.example"
 ADMIN = "arvo@pilotage.example"
 SUPPORT = "sanna@pilotage.example"
-COMPANY = "companies/10451"
+COMPANY, OTHER_COMPANY = "companies/10451", "companies/10452"
+# Whether something can be pressed where the page stands, without scrolling.
+IS_IN_SIGHT = "e => { const box = e.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }"
 
 
 class Vendor:
     """A person with Management rights in the simulated Procountor."""
 
-    def __init__(self, page: Page, simulator: str) -> None:
+    def __init__(self, page: Page, simulator: str, company: str = COMPANY) -> None:
         self.page = page
-        self.home = f"{simulator}/{COMPANY}"
+        self.home = f"{simulator}/{company}"
 
     def allow_usage(self) -> None:
         self.page.goto(f"{self.home}/usage-settings")
@@ -59,6 +61,7 @@ class Customer:
         self.page = page
         self.portal = portal
         self.checklist = ""
+        self.out_of_sight: list[str] = []  # what had to be scrolled to
 
     def begin(self, provider: str = "procountor", auth_method: str = "m2m") -> None:
         """From the tenant's home, which is open, to the first checkpoint."""
@@ -111,6 +114,8 @@ class Customer:
 
     def press(self, button: Locator) -> None:
         """And wait for the next page: read too early, the one before would be taken for it and be filled in again."""
+        if not button.evaluate(IS_IN_SIGHT):
+            self.out_of_sight.append(f"{button.inner_text().strip()} at {self.page.url}")
         with self.page.expect_navigation():
             button.click()
 

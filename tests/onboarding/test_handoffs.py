@@ -52,6 +52,8 @@ class Receiver:
     def look(self) -> str:
         answer = self.client.get(self.page)
         assert answer.status_code == 200
+        # With no origin at all a browser's press would be taken for another site's.
+        assert answer.headers["Referrer-Policy"] == "strict-origin"
         return str(answer.content.decode())
 
     def press(self, what: str, data: dict[str, str] | None = None) -> Any:

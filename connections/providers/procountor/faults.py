@@ -101,6 +101,17 @@ RIGHT_MISSING = Fault(
     "rights",
     names=_("The user of this access may not read “%(thing)s” in Procountor. Give the right there, then check again."),
 )
+CONFIRMATION_NEEDED = Fault(
+    "confirmation-needed",
+    Responsible.CUSTOMER,
+    _(
+        "Procountor lets only a person do this, who signed in, has the right for it and confirms it in the Procountor Key app."
+        " An API key cannot. Do it in Procountor, or connect by signing in as somebody who may."
+    ),
+    "403 to one of the endpoints that need two-factor confirmation: closed to M2M, to users without the app, and to those"
+    " without the right (certification 3.1, 3.2). It says nothing about what is read.",
+    is_about_request=True,
+)
 NOT_FOUND = Fault(
     "not-found",
     Responsible.US,
@@ -126,6 +137,7 @@ UNKNOWN = Fault(
     "A refusal that no rule of the catalogue matches: look at the request log entry.",
 )
 
+BY_A_PERSON = ("payments.create", "payments.delete", "mfa.result")
 # Neither document says which codes a token refusal carries; the names are the sandbox's, and listed as assumptions.
 FAULTS = FaultCatalogue(
     rules=(
@@ -138,6 +150,7 @@ FAULTS = FaultCatalogue(
         Rule(KEY_REFUSED, Phase.TOKEN, codes=("INVALID_GRANT",)),
         Rule(KEY_REFUSED, Phase.TOKEN, status=(401,), in_words=True),
         Rule(TOKEN_REFUSED, Phase.CALL, status=(401,)),
+        Rule(CONFIRMATION_NEEDED, Phase.CALL, status=(403,), in_words=True, operations=BY_A_PERSON),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,), in_words=True),
         Rule(RIGHT_MISSING, Phase.CALL, status=(403,)),
         Rule(NOT_FOUND, Phase.CALL, status=(404, 410)),

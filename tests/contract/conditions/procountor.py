@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from connections.calls.services import ask
 from connections.sandbox.procountor.accounts import COMPANIES
 from connections.sandbox.procountor.rights import BY_NAME, NEEDED
-from connections.tenancy.scope import tenant_scope
+from connections.spec.operations import Arguments
+from connections.tenancy.scope import Actor, tenant_scope
+from connections.vault.models import Connection
 from tests.contract.conditions import CUSTOMER, US, Condition
 from tests.contract.conditions.everywhere import ALWAYS, other_registration
 from tests.roles import acting_as
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from tests.contract.customers import Customer
 
 RIGHTS_GONE = ("rights-lost", "rights-lacking")  # the first where all of them had been there
+AINO = Actor(1, "aino@aamu.example")
 M2M, SIGN_IN = ("m2m",), ("sign-in",)
 OTHER_COMPANY = COMPANIES[1][0]
 HALF_A_YEAR_SECONDS = 190 * 24 * 3600
@@ -103,6 +107,18 @@ def mended_key(customer: Customer) -> str:
     key = key_of(customer)
     customer.simulator.control("revoke", {"api_key": key})
     return key
+
+
+def pay(customer: Customer) -> None:
+    """Tried by hand: what only a person can confirm."""
+    with customer.here():
+        ask(
+            connection=Connection.objects.select_related("tenant").get(id=customer.connection.id),
+            operation="payments.delete",
+            arguments=Arguments(path={"id": "1"}),
+            actor=AINO,
+        )
+    customer.work_off()
 
 
 SETUP = {"user": {"preset": "all-needed"}}  # the technical user of the walk: what is needed, and nothing else
@@ -295,6 +311,15 @@ CONDITIONS = (
         "ask our staff",
         alike="an access that has ended",
         grants=SIGN_IN,
+    ),
+    Condition(
+        "a payment is tried that only a person can confirm, with a second factor",
+        pay,
+        codes=("confirmation-needed",),
+        responsible=CUSTOMER,
+        thing="Procountor Key",
+        grants=M2M,
+        is_short=True,
     ),
     # -- before anything has worked
     Condition(
