@@ -24,6 +24,7 @@ from connections.transport.log.redaction import redact
 from portal.members.access import is_admitted_staff, to_sign_in
 from portal.members.models import User
 from portal.members.pending_request import page_of_the_form
+from portal.members.permissions import StaffAction
 from portal.members.stepup import READING, ask_again, has_second_factor, recently_proved
 from portal.members.views.enrolling import whom_to_ask
 from portal.rate_limits import limits
@@ -41,7 +42,11 @@ SECTIONS = (
         gettext_lazy("Connections"),
         ("Incident", "Outage", "Connection", "SyncRun", "Call", "RequestLogEntry"),
     ),
-    ("portal", gettext_lazy("Portal"), ("ClientRegistration", "Job", "OutgoingMail", "SystemAuditEvent", "LogEntry")),
+    (
+        "portal",
+        gettext_lazy("Portal"),
+        ("ClientRegistration", "Job", "OutgoingMail", "ActionPlan", "SystemAuditEvent", "LogEntry"),
+    ),
 )
 
 LONGEST_TERM = 500  # of what was searched for, as the audit trail keeps it
@@ -79,7 +84,8 @@ class PortalAdminSite(AdminSite):
         self._describe_home = describe
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().index(request, {**(extra_context or {}), **self._describe_home()})
+        may = {"may_queue": cast(User, request.user).can(StaffAction.QUEUE_JOBS)}
+        return super().index(request, {**(extra_context or {}), **may, **self._describe_home()})
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Django's would fetch a row of any table, with all its columns; none of ours has a page of its own elsewhere.

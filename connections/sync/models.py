@@ -90,6 +90,7 @@ class SyncRun(TenantOwned):
         indexes = [
             models.Index(fields=["tenant", "connection", "-queued_at"], name="sync_run_of_connection"),
             models.Index(fields=["-queued_at", "-id"], name="sync_run_newest"),
+            models.Index(fields=["fault", "-queued_at"], name="sync_run_of_fault", condition=~Q(fault="")),
         ]
         constraints = [
             models.UniqueConstraint(

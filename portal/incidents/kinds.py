@@ -13,6 +13,7 @@ class MailKind(TextChoices):
     HEALED = "healed", _("what I was told of is over")
     LIVE = "live", _("a connection has been read for the first time")
     WAITS = "waits", _("a connection that I began waits for me")
+    ASKED = "asked", _("support asks for me at a connection")
     EXPIRES = "expires", _("something of a connection is about to end, or its provider changes something")
     OUTAGE = "outage", _("a provider has been in trouble for a while, and when that is over")
 

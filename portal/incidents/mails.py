@@ -132,7 +132,20 @@ def _item(
     elif kind == MailKind.WAITS:
         words["address"] = settings.ORIGIN + reverse("checklist", args=[connection.tenant.slug, connection.id])
         words |= _words(about) if _words is not None else {}
+    elif kind == MailKind.ASKED:
+        words |= _asked(connection)
     return MailItem(kind, MailKind.OUTAGE if outage is not None else kind, words)
+
+
+def _asked(connection: Connection) -> dict[str, Any]:
+    """The checkpoint at which it is mended where that is known, else the checklist, which opens at the one to do next."""
+    broken = Incident.objects.filter(tenant_id=connection.tenant_id, connection_id=connection.id, closed_at=None)
+    incident = broken.exclude(checkpoint="").order_by("-opened_at").first()
+    title = incident and checkpoint_title(connection.provider, connection.auth_method, incident.checkpoint)
+    if incident is None or not title:
+        return {"address": settings.ORIGIN + reverse("checklist", args=[connection.tenant.slug, connection.id])}
+    sentence = cause_sentence(connection.provider, incident.cause, incident.values)
+    return {"title": title, "sentence": sentence, "address": address_of(connection, incident.checkpoint)}
 
 
 def address_of(connection: Connection, checkpoint: str) -> str:

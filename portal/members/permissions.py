@@ -39,7 +39,15 @@ class StaffAction(TextChoices):
     """What our own people do on the staff pages. The label completes "may ..." in docs/roles.md."""
 
     VIEW = "view", "look at every staff page"
-    CHANGE = "change", "press what a staff page offers: tenants, staff, registrations, exemptions, jobs"
+    WRITE_NOTES = "write_notes", "write notes on a connection, which customers do not see"
+    ACT_ON_RUNS = (
+        "act_on_runs",
+        "have a connection synced or checked again, one or all that failed alike, and cancel runs",
+    )
+    ASK_CUSTOMERS = "ask_customers", "mail whoever connected a connection that they are needed there"
+    SEND_MAILS = "send_mails", "send a mail again that did not arrive"
+    QUEUE_JOBS = "queue_jobs", "queue again what was given up, one job or all of a kind"
+    CHANGE = "change", "press what else a staff page offers: tenants, staff, registrations, exemptions, pauses"
 
 
 class Role(TextChoices):
@@ -104,6 +112,11 @@ LEAST_ROLE: dict[Action, Role] = {
 
 LEAST_STAFF_ROLE: dict[StaffAction, StaffRole] = {
     StaffAction.VIEW: StaffRole.SUPPORT,
+    StaffAction.WRITE_NOTES: StaffRole.SUPPORT,
+    StaffAction.ACT_ON_RUNS: StaffRole.SUPPORT,
+    StaffAction.ASK_CUSTOMERS: StaffRole.SUPPORT,
+    StaffAction.SEND_MAILS: StaffRole.SUPPORT,
+    StaffAction.QUEUE_JOBS: StaffRole.ADMIN,
     StaffAction.CHANGE: StaffRole.ADMIN,
 }
 

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpResponse
 
 from portal.support import (  # noqa: F401  (importing registers)
+    action_plans,
     audit_log,
     calls,
     connections,
@@ -20,9 +21,12 @@ from portal.support import (  # noqa: F401  (importing registers)
     runs,
     tenants,
 )
+from portal.support.action_views import act, plan_set, start_plan, stop_plan, write_note
+from portal.support.connection_timeline import KIND, connection_timeline
 from portal.support.fault_pages import list_faults, show_fault
 from portal.support.proofs import registry_of_proofs
 from portal.support.request_log_list import forget_view, save_view
+from portal.support.time_parameters import DAY, SINCE, UNTIL
 from portal.support.views import search
 from portal.support.what_breaks_next import what_breaks_next
 from portal.support.whats_wrong import whats_wrong
@@ -44,6 +48,12 @@ site.attach("search/", search, "search", ("q",))
 site.attach("proofs/", registry_of_proofs, "proofs")
 site.attach("views/save/", save_view, "save_view")
 site.attach("views/<int:view_id>/forget/", forget_view, "forget_view")
+site.attach("connections/<uuid:key>/timeline/", connection_timeline, "connection_timeline", (SINCE, UNTIL, DAY, KIND))
+site.attach("connections/<uuid:key>/note/", write_note, "write_note")
+site.attach("act/<str:action>/<uuid:key>/", act, "act")
+site.attach("plans/<str:action>/", plan_set, "plan_set")
+site.attach("plans/<uuid:key>/start/", start_plan, "start_plan")
+site.attach("plans/<uuid:key>/stop/", stop_plan, "stop_plan")
 site.attach("faults/", list_faults, "faults")
 site.attach("faults/<str:code>/", show_fault, "fault")
 site.describe_home(lambda: {"wrong": whats_wrong()})

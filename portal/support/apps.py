@@ -1,4 +1,4 @@
-"""Registers the app, and functions of it that packages in lower layers call without importing it."""
+"""Registers the app, its jobs, and functions of it that packages in lower layers call without importing it."""
 
 from __future__ import annotations
 
@@ -8,3 +8,11 @@ from django.apps import AppConfig
 class SupportConfig(AppConfig):
     name = "portal.support"
     label = "support"
+
+    def ready(self) -> None:
+        from connections.jobs.registry import register
+        from portal.support import planned_actions
+
+        register(
+            planned_actions.CARRY_OUT, queue="interactive", handler=planned_actions.carry_out, tenant_required=False
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -24,10 +24,13 @@ from connections.sync.models import SyncRun
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, ConnectionState, Credential, Grant, NetworkExemption, Pin
 from connections.vault.services import ActionRefused, exemptions_of
+from portal.incidents.mails import address_of
+from portal.members.models import User
 from portal.members.statuses import status, status_of
 from portal.onboarding.models import Onboarding
 from portal.onboarding.progress import Progress, progress
 from portal.support import schedules, services
+from portal.support.acts_on_connections import broken_at, notes_of, offered
 from portal.support.admin_actions import ButtonPress, get_button_press
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more
@@ -119,6 +122,9 @@ class ConnectionAdmin(LookOnly):
                 "exemptions": exemptions_of(connection),
                 "slots": schedules.latest_slots(connection),
                 "shape_changes": shape_changes(connection),
+                "notes": notes_of(connection),
+                "reconnect_link": address_of(connection, broken_at(connection)),
+                "offered": offered(cast(User, request.user), connection),
                 "may_pause": request.user.has_perm("vault.change_connection"),
                 "may_change": takes_addresses(connection) and request.user.has_perm("vault.change_connection"),
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import cast
 
 from django.contrib import admin
 from django.db.models import Count, Min
@@ -22,6 +23,9 @@ from connections.sync import faults as sync_faults
 from connections.transport import faults as transport_faults
 from connections.transport.models import RequestLogEntry
 from portal.incidents.models import RESPONSIBLE, Incident
+from portal.members.models import User
+from portal.support.models import PlannedAction
+from portal.support.planned_actions import MAY
 
 MOST_COUNTED = 1000  # attempts; more are not counted
 LATELY = timedelta(days=7)
@@ -89,6 +93,7 @@ def show_fault(request: HttpRequest, code: str) -> HttpResponse:
         "most_counted": MOST_COUNTED,
         "opened_lately": Incident.objects.filter(cause=code, opened_at__gte=now - LATELY).count(),
         "incidents": incidents,
+        "may_sync_again": cast(User, request.user).can(MAY[PlannedAction.SYNC]),
         "log": f"{log}?fault={code}&since=7d",
         "list": f"{reverse('admin:incidents_incident_changelist')}?cause={code}&over=True",
     }

@@ -23,6 +23,8 @@ from portal.support.admin_actions import ButtonPress, get_button_press
 from portal.support.filters import Choices, TenantFilter
 from portal.support.formatting import NOTHING, badge, link, text, when, with_more
 from portal.support.list_search import search_jobs, search_mails
+from portal.support.models import PlannedAction
+from portal.support.planned_actions import MAY
 from portal.support.read_only_admin import LookOnly
 
 
@@ -75,7 +77,9 @@ class JobAdmin(LookOnly):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         job = self.get_object(request, object_id)
-        may = job is not None and job.state == JobState.PARKED and cast(User, request.user).has_perm("jobs.change_job")
+        may = (
+            job is not None and job.state == JobState.PARKED and cast(User, request.user).can(MAY[PlannedAction.QUEUE])
+        )
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "may_queue_again": may})
 
     def queue_again(self, request: HttpRequest, job_id: Any) -> HttpResponse:
@@ -146,6 +150,14 @@ class MailAdmin(LookOnly):
             .get_queryset(request)
             .only("id", "about", "state", "tries", "trouble", "recipients_hint", "created_at", "sent_at")
         )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        mail = self.get_object(request, object_id)
+        is_unsent = mail is not None and mail.state in (MailState.FAILED, MailState.REFUSED)
+        may = is_unsent and cast(User, request.user).can(MAY[PlannedAction.MAIL])
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "may_send_again": may})
 
     @admin.display(description=_("state"))
     def state_badge(self, mail: OutgoingMail) -> SafeString:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -14,13 +14,17 @@ from django.utils.translation import gettext_lazy as _
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.sync.time_shares import stuck_runs
 from connections.transport.models import RequestLogEntry
+from portal.members.models import User
 from portal.members.run_words import share_rows, stuck_words
 from portal.members.statuses import status_of
+from portal.support.connection_timeline import AROUND
 from portal.support.filters import Choices, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, when, with_more
 from portal.support.list_search import search_runs
+from portal.support.models import PlannedAction
+from portal.support.planned_actions import MAY
 from portal.support.read_only_admin import LookOnly
-from portal.support.time_parameters import parse_time
+from portal.support.time_parameters import format_time_parameter, parse_time
 from portal.support.timeline import streams, timeline
 
 
@@ -97,6 +101,9 @@ class SyncRunAdmin(LookOnly):
                 "timeline": timeline(run, parse_time(request.GET.get("since", ""))),
                 "streams": streams(run),
                 "shares": share_rows(run),
+                "may_cancel": not run.has_ended and cast(User, request.user).can(MAY[PlannedAction.CANCEL]),
+                "timeline_since": format_time_parameter(run.queued_at - AROUND),
+                "timeline_until": format_time_parameter((run.ended_at or timezone.now()) + AROUND),
             }
         return super().change_view(request, object_id, form_url, context)
 

@@ -122,6 +122,12 @@ TABLES = {
         "How many requests of a connection ended in which way, by the minute. A worker can count wrongly; the log stays.",
     ),
     "transport_daytally": (SYSTEM, "The same of all tenants together, by the day. Only maintenance writes it."),
+    "support_actionplan": (
+        PEOPLE,
+        "What staff set going, why and when. A row can be added in another's name; the trail says who pressed.",
+    ),
+    "support_actionitem": (PEOPLE, "Ids of rows that something was set going for, and what came of it."),
+    "support_connectionnote": (PEOPLE, "What staff wrote about a connection. Notes can be added, none changed."),
     "support_savedview": (PEOPLE, "Filters of a list that staff keep for themselves. Another's can be changed."),
     "onboarding_onboarding": (CUSTOMERS, "One walk through a checklist."),
     "onboarding_mark": (
@@ -210,6 +216,8 @@ KINDS = {
     " an invented run: an incident of the connection in our own words, and one mail about it to a member of its tenant.",
     "sync.scheduled": "Starts a run if a slot of the connection's schedule has come, and waits for the next one. Nothing"
     " where the connection does not stand.",
+    "support.carry_out": "Does, some at a time, what staff have planned and started: syncs and checks again, cancels runs, mails"
+    " whoever connected a connection, queues parked jobs and unsent mails again. With an invented row: any of these.",
     "transport.activation_decide": "Tells the provider the decision that the row holds, once; connects the approved companies in"
     " the row's tenant. With an invented row: companies whose request was begun at the provider.",
     "transport.activation_ended": "Lays out the checklist of connections that have none, and checks their key.",

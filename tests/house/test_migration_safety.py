@@ -39,6 +39,11 @@ ALLOWED = {
         "Create index incidents_of_cause on field(s) cause, -opened_at of model incident",
     ): _SMALL,
     ("incidents", "0003_causes", "Create index incidents_over on field(s) closed_at of model incident"): _SMALL,
+    (
+        "sync",
+        "0009_runs_by_fault",
+        "Create index sync_run_of_fault on field(s) fault, -queued_at of model syncrun",
+    ): "only runs that a fault ended are in it; a run that is to be queued meanwhile waits for seconds",
     ("jobs", "0004_heartbeats", "Create index jobs_parked on field(s) queue of model job"): "few rows are in it",
     ("jobs", "0006_dispatch_switch", "Raw SQL operation"): "one row of a table that is new",
     (

@@ -149,7 +149,7 @@ def test_a_person_chooses_on_a_page(sign_in: Any, office: Any, bob: Any, alice: 
     assert answer.status_code == 302
     choice = MailChoice.objects.get()
     assert (choice.user_id, choice.is_digest, choice.quiet_from) == (bob.pk, True, time(22))
-    assert set(choice.refused) == {"broken", "live", "waits", "expires", "outage"}
+    assert set(choice.refused) == {"broken", "live", "waits", "asked", "expires", "outage"}
     page = client.get(address).content.decode()
     assert 'value="healed" id="id_kinds_1" checked' in page or re.search(r'value="healed"[^>]*checked', page)
     half = client.post(address, {"quiet_from": "22:00"}).content.decode()

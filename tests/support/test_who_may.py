@@ -23,6 +23,7 @@ LISTS = {
     "vault_clientregistration": "registration",
     "jobs_job": "job",
     "notices_outgoingmail": "mail",
+    "support_actionplan": "",
     "incidents_incident": "",
     "incidents_outage": "",
     "admin_logentry": "",
@@ -41,6 +42,14 @@ BUTTONS = {
     "vault_connection_private_networks": ("connection",),
     "vault_connection_pause": ("connection",),
     "vault_connection_resume": ("connection",),
+}
+# Actions that support may set going, with what is sent along.
+SUPPORT_BUTTONS: dict[str, tuple[str | int, ...]] = {
+    "write_note": ("connection",),
+    "act": ("sync", "connection"),
+    "plan_set": ("sync",),
+    "start_plan": ("run",),
+    "stop_plan": ("run",),
 }
 # Buttons for what is a person's own, which support presses as well.
 OWN_BUTTONS = {"save_view": (), "forget_view": (1,)}
@@ -72,6 +81,8 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     """(name, address, status for support, status for an admin), all by GET."""
     for name, status in BROUGHT.items():
         yield name, reverse(f"admin:{name}"), status, status
+    timeline = reverse("admin:connection_timeline", args=[house.connection.id])
+    yield "connection_timeline", timeline, 200, 200
     yield "fault", reverse("admin:fault", args=["api-key-refused"]), 200, 200
     yield "no fault", reverse("admin:fault", args=["nothing-of-the-kind"]), 404, 404
     for app in sorted({name.partition("_")[0] for name in LISTS}):
@@ -92,6 +103,9 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     for name, what in BUTTONS.items():
         # A button is pressed, not visited.
         yield name, reverse(f"admin:{name}", args=[of(house, part) for part in what]), 403, 403
+    for name, parts in SUPPORT_BUTTONS.items():
+        keys = [part if part == "sync" else of(house, str(part)) for part in parts]
+        yield name, reverse(f"admin:{name}", args=keys), 403, 403
     for name, keys in OWN_BUTTONS.items():
         yield name, reverse(f"admin:{name}", args=keys), 403, 403
 
@@ -150,7 +164,17 @@ def test_the_table_has_every_address(house: House) -> None:
             else:
                 yield from names(pattern.url_patterns)
 
-    listed = {*BROUGHT, *BUTTONS, *OWN_BUTTONS, "fault", "app_list", "view_on_site", ""}
+    listed = {
+        *BROUGHT,
+        *BUTTONS,
+        *SUPPORT_BUTTONS,
+        *OWN_BUTTONS,
+        "fault",
+        "connection_timeline",
+        "app_list",
+        "view_on_site",
+        "",
+    }
     for name in LISTS:
         listed |= {f"{name}_{kind}" for kind in ("changelist", "add", "change")}
     assert set(names(site.url_patterns)) == listed
