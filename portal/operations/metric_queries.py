@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from connections.jobs.registry import QUEUES, kinds
 from connections.providers.registry import all_providers
 from connections.sync.models import RunState, SyncRun
+from connections.sync.time_shares import stuck_runs
 from connections.transport.limits.rate_limiter import COUNTED_FROM, SLICES
 from connections.transport.models import Breaker, Outcome, RequestLogEntry
 from portal.notices.models import MailState, OutgoingMail
@@ -43,7 +44,7 @@ def families() -> Iterator[Metric]:
     """Raises DatabaseError."""
     yield from _jobs_by_kind()
     yield from _calls()
-    yield _runs()
+    yield from (_runs(), _stuck_runs())
     yield _breakers()
     yield from _mails()
     yield _quotas()
@@ -100,6 +101,12 @@ def _runs() -> Metric:
     for state in RunState.values:
         family.add_metric([state], counted.get(state, 0))
     return family
+
+
+def _stuck_runs() -> Metric:
+    """Those that the staff's list of runs calls stuck: they do not go on by themselves, or wait for more than a day."""
+    count = SyncRun.objects.filter(stuck_runs(timezone.now())).order_by().count()
+    return GaugeMetricFamily("pilotage_stuck_runs", "Sync runs that do not go on, or wait very long.", value=count)
 
 
 def _breakers() -> Metric:

@@ -208,7 +208,7 @@ class Drill:
             person = self._person(email)
             starts = ["/", "/you/", "/demo/mail/"] if email == OWNER else ["/admin/"]
             homes = [guest.home for guest in self.guests] if email == OWNER else []
-            person.crawl([*homes, *starts], 2 if self.short else 10)
+            person.crawl([*homes, *starts], 1 if self.short else 10)
         self.figures.pages += self.pages.answers - before
 
     def _ask_strangely(self) -> None:

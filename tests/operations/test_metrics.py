@@ -20,6 +20,8 @@ from connections.jobs.heartbeats import HeartbeatKind
 from connections.jobs.models import Job, JobState
 from connections.jobs.registry import QUEUES, kinds
 from connections.providers.registry import all_providers
+from connections.sync.models import SyncRun, Trigger
+from connections.sync.time_shares import STUCK_AFTER
 from connections.tenancy.single_query import DatabaseSilent
 from connections.transport.models import Breaker, QuotaWindow
 from portal.env import BadEnvironment, listen
@@ -55,7 +57,7 @@ def value(samples: Samples, name: str, **labels: str) -> float:
 
 @pytest.fixture
 def filled(committed_db: None, house: House) -> None:
-    """Besides what the house has: a failed run, and a request that was refused."""
+    """Besides what the house has, which is a failed run and a request that was refused."""
     now, tenant, connection = timezone.now(), house.tenant, house.connection
     Job.objects.all().delete()
     Job.objects.create(kind="sync.run", subject=uuid.uuid4(), queue="sync", due_at=now - timedelta(minutes=5))
@@ -68,6 +70,9 @@ def filled(committed_db: None, house: House) -> None:
     log_entry(tenant, connection, at=now - timedelta(minutes=30))
     Breaker.objects.create(key="a server", began_at=now, opened_at=now)
     OutgoingMail.objects.create(state=MailState.FAILED, key_version=1, ciphertext=b"")
+    SyncRun.objects.create(
+        tenant=tenant, connection=connection, trigger=Trigger.HAND, queued_at=now - STUCK_AFTER - timedelta(minutes=50)
+    )
 
 
 def test_an_operators_questions_are_answered(filled: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,6 +94,7 @@ def test_an_operators_questions_are_answered(filled: None, monkeypatch: pytest.M
     assert value(samples, "pilotage_calls_last_5_minutes", provider="procountor", outcome="answered") == 1
     assert value(samples, "pilotage_token_requests_last_5_minutes", provider="procountor", outcome="answered") == 1
     assert value(samples, "pilotage_runs_last_hour", state="failed") == 1
+    assert value(samples, "pilotage_stuck_runs") == 1
     assert value(samples, "pilotage_open_breakers", of="server") == 1
     assert value(samples, "pilotage_mails", state="failed") == 1
     assert value(samples, "pilotage_oldest_mail_seconds") > 0
