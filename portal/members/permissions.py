@@ -22,6 +22,7 @@ class Action(TextChoices):
     PAUSE = "pause", "pause a connection with a reason, and resume it"
     TRY_REQUESTS = "try_requests", "try requests that only read, and see all that were tried"
     SEND_WRITES = "send_writes", "send requests that write, and say what became of them"
+    WAIVE = "waive", "say with a reason that a step of a checklist is not needed, and take that back"
     CONFIRM_COMPANY = (
         "confirm_company",
         "say that these are still the company's books after the access or server changed",
@@ -100,6 +101,7 @@ LEAST_ROLE: dict[Action, Role] = {
     Action.PAUSE: Role.OWNER,
     Action.TRY_REQUESTS: Role.OPERATOR,
     Action.SEND_WRITES: Role.OWNER,
+    Action.WAIVE: Role.OWNER,
     Action.CONFIRM_COMPANY: Role.OWNER,
     Action.DISCONNECT: Role.OWNER,
     Action.MOVE_SERVER: Role.OWNER,

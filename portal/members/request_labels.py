@@ -18,6 +18,7 @@ LABELS: dict[str, Text] = {
     "change_schedule": _("Change the schedule"),
     "check_checkpoint": _("Check a step"),
     "confirm_checkpoint": _("Confirm a step"),
+    "waive_checkpoint": _("Say that a step is not needed"),
     "connection_export": _("Export records"),
     "decide_activation": _("Decide which companies are connected"),
     "departure_records": _("Keep or delete what was read"),

@@ -77,7 +77,9 @@ MARKS: dict[str, Status] = {
     ),
     MarkState.VERIFIED: Status(Colour.GOOD, "badge-check", _("Verified"), _("We asked, and it is so.")),
     MarkState.FAILING: Status(Colour.BAD, "circle-alert", _("Failing"), _("We asked, and it is not so.")),
-    MarkState.WAIVED: Status(Colour.QUIET, "circle-minus", _("Waived"), _("Our staff decided that it is not needed.")),
+    MarkState.WAIVED: Status(
+        Colour.QUIET, "circle-minus", _("Waived"), _("An owner decided that it is not needed, and said why.")
+    ),
 }
 
 STATUSES: dict[str, Mapping[str, Status]] = {

@@ -27,6 +27,7 @@ from portal.onboarding.marks import provider_of
 from portal.onboarding.models import Handoff, Mark, Onboarding
 from portal.onboarding.progress import ChecklistStep, Progress, progress
 from portal.onboarding.twins import twin_of
+from portal.onboarding.waivers import LONGEST_REASON, can_be_waived
 
 SLOW = timedelta(seconds=20)
 
@@ -149,6 +150,15 @@ class ChecklistPage:
         if not is_fit(self.progress.provider, self.open_step.checkpoint):
             return False
         return self.handoff is not None or not self.open_step.is_done
+
+    longest_reason = LONGEST_REASON
+
+    @property
+    def may_waive(self) -> bool:
+        """Whether an owner can say that the open checkpoint is not needed."""
+        if self.open_step is None or self.connection.is_disconnected or self.open_step.is_done:
+            return False
+        return can_be_waived(self.open_step.checkpoint)
 
     @property
     def awaits_pins(self) -> bool:

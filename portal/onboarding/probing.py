@@ -206,6 +206,13 @@ def record_finding(
     In a worker, in the tenant's scope. `marks`: those of the whole checklist.
     """
     connection = asker.connection
+    if mark.state == MarkState.WAIVED and not finding.state.passes:
+        # Somebody decided that it is not needed: what a check finds wrong says nothing new, and nobody need act.
+        Mark.objects.filter(id=mark.id).update(checked_at=timezone.now())
+        close_by_check(
+            connection=connection, checkpoints=[mark.checkpoint], entry_id=asker.entry_id, proves_company=False
+        )
+        return
     had_passed = MarkState(mark.state).passes
     result = CheckpointResult(
         finding.state,

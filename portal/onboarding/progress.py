@@ -47,6 +47,10 @@ NO_WORD = {
     "quota": _USED_UP,
     "too-many-requests": _USED_UP,
 }
+WAIVERS = {
+    "waived": _("%(who)s decided that this is not needed here: “%(reason)s”"),
+    "waiver-ended": _("%(who)s decided that this is needed after all."),
+}
 # Of the newest evidence, what a step shows.
 EVIDENCE_SHOWN = ("id", "state", "code", "values", "actor_name", "entry_id", "provider_request_id", "at")
 
@@ -208,6 +212,8 @@ def sentence(provider: Provider, code: str, values: dict[str, str]) -> str:
         return str(provider.sentences[code]) % {name: provider.in_words(name, value) for name, value in values.items()}
     if code == "no-word-now":
         return str(NO_WORD.get(values.get("cause", ""), SENTENCES[code])) % {"provider": provider.name}
+    if code in WAIVERS:
+        return str(WAIVERS[code]) % values
     for ours in (SENTENCES, authorization.MESSAGES):
         if code in ours:
             return str(ours[code])

@@ -89,7 +89,7 @@ def attest(*, mark: Mark, actor: Actor) -> None:
         raise ActionRefused(_("We found that this fails. Put it right, then have it checked again."))
     code = checkpoint.proof.code if isinstance(checkpoint.proof, Attestation) else "said-so"
     record(mark=mark, result=CheckpointResult(MarkState.ATTESTED, code, {"who": actor.name}, actor_name=actor.name))
-    _look_whether_complete(mark)
+    look_whether_complete(mark)
     audit.record(
         tenant_id=mark.tenant_id,
         actor=actor,
@@ -209,10 +209,10 @@ def confirm(
     ask_waiting(slug=mark.checkpoint, marks=marks_of(mark.onboarding))
     if Incident.objects.filter(connection=connection, checkpoint=mark.checkpoint, closed_at=None).exists():
         ask_check(mark=mark)  # only workers close incidents: one that sees that it is meant does
-    _look_whether_complete(mark)
+    look_whether_complete(mark)
 
 
-def _look_whether_complete(mark: Mark) -> None:
+def look_whether_complete(mark: Mark) -> None:
     """A person's word was the last: that everything has passed is noted by a worker, which looks at our own log once more."""
     marks = marks_of(mark.onboarding)
     if mark.onboarding.completed_at is None and all(MarkState(each.state).passes for each in marks.values()):

@@ -19,6 +19,7 @@ urlpatterns = [
     path(f"{ONE}check/", views.check_checkpoint, name="check_checkpoint"),
     path(f"{ONE}fields/", views.submit_credentials, name="submit_credentials"),
     path(f"{ONE}confirm/", views.confirm_checkpoint, name="confirm_checkpoint"),
+    path(f"{ONE}waive/", views.waive_checkpoint, name="waive_checkpoint"),
     path(f"{ONE}connect/<slug:login>/", views.start_login, name="start_login"),
     path(f"{ONE}hand-off/", handoff_views.give_handoff, name="give_handoff"),
     path(f"{ONE}hand-off/withdraw/", handoff_views.withdraw_handoff, name="withdraw_handoff"),

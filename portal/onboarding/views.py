@@ -28,7 +28,7 @@ from portal.members.access import MemberRequest, member
 from portal.members.permissions import Action
 from portal.members.polling import render_if_changed
 from portal.members.stepup import ask_again, recently_proved
-from portal.onboarding import activation_requests, logins, services
+from portal.onboarding import activation_requests, logins, services, waivers
 from portal.onboarding.activation_requests import NO_KEYS
 from portal.onboarding.callback_views import no_referrer
 from portal.onboarding.checklist_page import ChecklistPage, checklist_page
@@ -223,6 +223,23 @@ def confirm_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: 
             twin=request.POST.get("twin", ""),
             actor=request.user.actor,
         )
+    except ActionRefused as refused:
+        messages.error(request, str(refused))
+        return _to_checkpoint(request, connection_id, checkpoint)
+    return _to_current(request, connection_id)
+
+
+@require_POST
+@member(Action.WAIVE)
+@limited(limits.CHECKLIST_STEP)
+def waive_checkpoint(request: MemberRequest, connection_id: UUID, checkpoint: str) -> HttpResponse:
+    """An owner says, with a reason, that the step is not needed, or takes that back."""
+    mark = get_mark_or_404(request, connection_id, checkpoint)
+    try:
+        if "end" in request.POST:
+            waivers.end_waiver(mark=mark, actor=request.user.actor)
+            return _to_checkpoint(request, connection_id, checkpoint)
+        waivers.waive(mark=mark, reason=request.POST.get("reason", ""), actor=request.user.actor)
     except ActionRefused as refused:
         messages.error(request, str(refused))
         return _to_checkpoint(request, connection_id, checkpoint)

@@ -53,6 +53,7 @@ ADDRESSES = [
     Address("attest_checkpoint", Action.CONNECT, ("connection", "checkpoint"), "post"),
     Address("check_checkpoint", Action.CONNECT, ("connection", "checkpoint"), "post"),
     Address("submit_credentials", Action.CONNECT, ("connection", "key_checkpoint"), "post", {"api_key": "k" * 40}),
+    Address("waive_checkpoint", Action.WAIVE, ("connection", "checkpoint"), "post"),
     Address("confirm_checkpoint", Action.CONNECT, ("connection", "checkpoint"), "post"),
     Address("start_login", Action.CONNECT, ("connection", "key_checkpoint", "login"), "post"),
     Address("give_handoff", Action.CONNECT, ("connection", "checkpoint"), "post", {"email": "kaisa@office.example"}),

@@ -25,6 +25,7 @@ UNDONE = {
     "attest_checkpoint": "a later check or failure opens it again",
     "check_checkpoint": "looks",
     "submit_credentials": "another value can be stored; the page says that the old one is replaced",
+    "waive_checkpoint": "can be taken back at the same place",
     "confirm_checkpoint": "says what a person compared; the page shows it before",
     "start_login": "leads to the provider, where the person decides",
     "ask_consent": "sends a mail",
