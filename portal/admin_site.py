@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, cast
 
@@ -33,6 +35,7 @@ from portal.rate_limits.pages import limited
 logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
+VISIT_IN_SESSION = "staff_visit"  # its tenant's name and its end, so that no page asks the database for them
 
 # How the index groups what is registered, whichever package a model is in.
 SECTIONS = (
@@ -97,7 +100,7 @@ class PortalAdminSite(AdminSite):
         return is_admitted_staff(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        return {**super().each_context(request), "query": ""}
+        return {**super().each_context(request), "query": "", "visit_now": visit_now(request)}
 
     def get_log_entries(self, request: HttpRequest) -> Any:
         # With the people who made them, and the staff's role has no right on passwords.
@@ -192,6 +195,14 @@ class PortalAdminSite(AdminSite):
             for label, name, models in SECTIONS
         ]
         return [section for section in sections if section["models"]]
+
+
+def visit_now(request: HttpRequest) -> dict[str, Any] | None:
+    """What the banner says of the visit that this browser is on; whether it still is, the visit's own pages ask."""
+    current = request.session.get(VISIT_IN_SESSION)
+    if not current or current["until"] < time.time():
+        return None
+    return {"tenant": current["tenant"], "until": datetime.fromtimestamp(current["until"], UTC)}
 
 
 def record_opened(request: HttpRequest, view: Any, status: int) -> None:

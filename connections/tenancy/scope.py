@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from psycopg.pq import TransactionStatus
 
-from connections.tenancy.row_security import STAFF
+from connections.tenancy.row_security import STAFF, WEB
 
 
 @dataclass(frozen=True)
@@ -143,4 +143,11 @@ def visitor_scope(name: str, *, savepoint: bool = True) -> Iterator[None]:
 def staff_scope(*, savepoint: bool = True) -> Iterator[None]:
     """The staff's role: metadata of every tenant, no records, no bodies, no sealed columns. The caller has checked who asks."""
     with _settings({"role": STAFF}, savepoint=savepoint):
+        yield
+
+
+@contextmanager
+def visit_scope(tenant_id: UUID) -> Iterator[None]:
+    """Inside the staff's scope: what one tenant's own members may read. The caller has checked that a visit allows it."""
+    with _settings({"role": WEB, TENANT_SETTING: str(UUID(str(tenant_id)))}, savepoint=False):
         yield

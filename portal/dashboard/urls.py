@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from portal.dashboard import departure_views, export_views, recording_views, schedule_views, server_move_views, views
+from portal.dashboard import (
+    audit_views,
+    departure_views,
+    export_views,
+    recording_views,
+    schedule_views,
+    server_move_views,
+    views,
+)
 
 ONE = "t/<slug:slug>/c/<uuid:connection_id>/"
 RECORDING = f"{ONE}recording/"
@@ -27,6 +35,7 @@ urlpatterns = [
     path(f"{ONE}departure/probe/", departure_views.probe_departure, name="probe_departure"),
     path(f"{ONE}departure/end/", departure_views.end_departure, name="end_departure"),
     path(f"{ONE}departure/records/", departure_views.departure_records, name="departure_records"),
+    path("t/<slug:slug>/audit/", audit_views.audit, name="audit"),
     path("t/<slug:slug>/exports/", export_views.exports, name="exports"),
     path(f"{ONE}export/", export_views.connection_export, name="connection_export"),
     path(EXPORT, export_views.export, name="export"),

@@ -33,6 +33,7 @@ class Action(TextChoices):
     RECORD = "record", "record what a connection sends and hears, read it and delete it"
     MANAGE_TEAM = "manage_team", "invite people, withdraw invitations, change roles and remove members"
     CHANGE_SETTINGS = "change_settings", "change the settings of the company, such as its time zone"
+    SEE_AUDIT = "see_audit", "see who did what in the company and when, our support among them"
     RECEIVE_WARNINGS = "receive_warnings", "be mailed when a connection was moved or its reading was stopped"
 
 
@@ -48,6 +49,8 @@ class StaffAction(TextChoices):
     ASK_CUSTOMERS = "ask_customers", "mail whoever connected a connection that they are needed there"
     SEND_MAILS = "send_mails", "send a mail again that did not arrive"
     QUEUE_JOBS = "queue_jobs", "queue again what was given up, one job or all of a kind"
+    VISIT = "visit", "look at the records of one tenant for an hour at most, which its owners are mailed about"
+    EXPORT_LOG = "export_log", "take away what is filtered of the request log as a file"
     CHANGE = "change", "press what else a staff page offers: tenants, staff, registrations, exemptions, pauses"
 
 
@@ -109,6 +112,7 @@ LEAST_ROLE: dict[Action, Role] = {
     Action.RECORD: Role.OWNER,
     Action.MANAGE_TEAM: Role.OWNER,
     Action.CHANGE_SETTINGS: Role.OWNER,
+    Action.SEE_AUDIT: Role.OWNER,
     Action.RECEIVE_WARNINGS: Role.OWNER,
 }
 
@@ -118,7 +122,9 @@ LEAST_STAFF_ROLE: dict[StaffAction, StaffRole] = {
     StaffAction.ACT_ON_RUNS: StaffRole.SUPPORT,
     StaffAction.ASK_CUSTOMERS: StaffRole.SUPPORT,
     StaffAction.SEND_MAILS: StaffRole.SUPPORT,
+    StaffAction.VISIT: StaffRole.SUPPORT,
     StaffAction.QUEUE_JOBS: StaffRole.ADMIN,
+    StaffAction.EXPORT_LOG: StaffRole.ADMIN,
     StaffAction.CHANGE: StaffRole.ADMIN,
 }
 

@@ -25,9 +25,20 @@ from portal.support.action_views import act, plan_set, start_plan, stop_plan, wr
 from portal.support.connection_timeline import KIND, connection_timeline
 from portal.support.fault_pages import list_faults, show_fault
 from portal.support.proofs import registry_of_proofs
+from portal.support.request_export import export_requests
 from portal.support.request_log_list import forget_view, save_view
 from portal.support.time_parameters import DAY, SINCE, UNTIL
 from portal.support.views import search
+from portal.support.visit_pages import (
+    AFTER,
+    EXTERNAL_ID,
+    end_visit,
+    list_visits,
+    start_visit,
+    visit,
+    visit_record,
+    visit_records,
+)
 from portal.support.what_breaks_next import what_breaks_next
 from portal.support.whats_wrong import whats_wrong
 
@@ -54,6 +65,13 @@ site.attach("act/<str:action>/<uuid:key>/", act, "act")
 site.attach("plans/<str:action>/", plan_set, "plan_set")
 site.attach("plans/<uuid:key>/start/", start_plan, "start_plan")
 site.attach("plans/<uuid:key>/stop/", stop_plan, "stop_plan")
+site.attach("visits/", list_visits, "visits")
+site.attach("visits/<uuid:tenant_id>/start/", start_visit, "start_visit")
+site.attach("visits/end/", end_visit, "end_visit")
+site.attach("visit/", visit, "visit", ())
+site.attach("visit/<uuid:key>/<str:stream>/", visit_records, "visit_records", (AFTER,))
+site.attach("visit/<uuid:key>/<str:stream>/record/", visit_record, "visit_record", (EXTERNAL_ID,))
+site.attach("request-log/export/", export_requests, "export_requests")
 site.attach("faults/", list_faults, "faults")
 site.attach("faults/<str:code>/", show_fault, "fault")
 site.describe_home(lambda: {"wrong": whats_wrong()})

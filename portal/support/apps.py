@@ -11,8 +11,9 @@ class SupportConfig(AppConfig):
 
     def ready(self) -> None:
         from connections.jobs.registry import register
-        from portal.support import planned_actions
+        from portal.support import planned_actions, visits
 
         register(
             planned_actions.CARRY_OUT, queue="interactive", handler=planned_actions.carry_out, tenant_required=False
         )
+        register(visits.MAIL_OWNERS, queue="urgent-mail", handler=visits.mail_owners_of_visit)

@@ -12,6 +12,10 @@ from connections.tenancy.models import Tenant, TenantOwned
 from connections.tenancy.row_security import NoRowSecurity, RowSecurity, SameTenant
 from connections.vault.models import Connection
 from portal.members.models import User
+from portal.support.visit_models import Visit
+
+# Django looks for models in this module.
+__all__ = ["Visit"]
 
 
 class SavedView(models.Model):

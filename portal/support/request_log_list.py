@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from portal.members.models import User
+from portal.members.permissions import StaffAction
 from portal.support.admin_actions import NotAPost
 from portal.support.models import SavedView
 from portal.support.read_only_admin import FOLLOWS, POSITIONS, PagedByPosition
@@ -35,6 +36,7 @@ class RequestLogList(PagedByPosition):
         self.follow_link = self.get_query_string({FOLLOWS: "1"}, [UNTIL])
         self.pause_link = self.get_query_string()
         self.saved_views = list(SavedView.objects.filter(user=cast(User, request.user))[:MOST_VIEWS])
+        self.may_export = cast(User, request.user).can(StaffAction.EXPORT_LOG)
         self.filters_in_address = urlencode(sorted(self.params.items()))
 
 

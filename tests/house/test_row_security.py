@@ -31,6 +31,10 @@ WITHOUT_RIGHTS = {"auth_group", "auth_permission", "auth_group_permissions"}
 PARTITION = re.compile(rf"{partitions.TABLE}_\d{{4}}_\d{{2}}")
 # Unique without the tenant, with the reason.
 UNIQUE_ELSEWHERE = {
+    (
+        "support_visit",
+        "user_id",
+    ): "one of our people visits one tenant at a time, and none of the tenants can write it",
     ("members_invitation", "digest"): "a SHA-256 of a random secret; two of them never meet",
     ("vault_grant", "connection_id"): "a connection's id is random and, by the composite key, of one tenant only",
     ("onboarding_onboarding", "connection_id"): "the same",

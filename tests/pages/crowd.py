@@ -104,6 +104,7 @@ ADDRESSES = [
     Address("departure_records", Action.DISCONNECT, ("left",), "post", {"records": "delete"}),
     Address("end_departure", Action.DISCONNECT, ("left",)),
     Address("end_departure", Action.DISCONNECT, ("left",), "post"),
+    Address("audit", Action.SEE_AUDIT),
     Address("exports", Action.EXPORT),
     Address("exports", Action.EXPORT, (), "post", {"format": "csv"}),
     Address("connection_export", Action.EXPORT, ("connection",)),

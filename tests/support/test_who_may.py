@@ -42,6 +42,7 @@ BUTTONS = {
     "vault_connection_private_networks": ("connection",),
     "vault_connection_pause": ("connection",),
     "vault_connection_resume": ("connection",),
+    "export_requests": (),
 }
 # Actions that support may set going, with what is sent along.
 SUPPORT_BUTTONS: dict[str, tuple[str | int, ...]] = {
@@ -50,9 +51,17 @@ SUPPORT_BUTTONS: dict[str, tuple[str | int, ...]] = {
     "plan_set": ("sync",),
     "start_plan": ("run",),
     "stop_plan": ("run",),
+    "start_visit": ("tenant",),
+    "end_visit": (),
+}
+# Of a visit, missing outside one.
+VISIT_PAGES: dict[str, tuple[str, ...]] = {
+    "visit": (),
+    "visit_records": ("connection", "invoices"),
+    "visit_record": ("connection", "invoices"),
 }
 # Buttons for what is a person's own, which support presses as well.
-OWN_BUTTONS = {"save_view": (), "forget_view": (1,)}
+OWN_BUTTONS: dict[str, tuple[int, ...]] = {"save_view": (), "forget_view": (1,)}
 # What Django brings along, and what an admitted person gets there.
 BROUGHT = {
     "index": 200,
@@ -61,6 +70,7 @@ BROUGHT = {
     "health": 200,
     "faults": 200,
     "proofs": 200,
+    "visits": 200,
     "login": 302,
     "logout": 302,
     "password_change": 302,
@@ -106,8 +116,11 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     for name, parts in SUPPORT_BUTTONS.items():
         keys = [part if part == "sync" else of(house, str(part)) for part in parts]
         yield name, reverse(f"admin:{name}", args=keys), 403, 403
-    for name, keys in OWN_BUTTONS.items():
-        yield name, reverse(f"admin:{name}", args=keys), 403, 403
+    for name, of_visit in VISIT_PAGES.items():
+        keys = [part if part == "invoices" else of(house, part) for part in of_visit]
+        yield name, reverse(f"admin:{name}", args=keys), 404, 404
+    for name, own_keys in OWN_BUTTONS.items():
+        yield name, reverse(f"admin:{name}", args=own_keys), 403, 403
 
 
 def test_support_and_admins_see_what_the_table_says(
@@ -168,6 +181,7 @@ def test_the_table_has_every_address(house: House) -> None:
         *BROUGHT,
         *BUTTONS,
         *SUPPORT_BUTTONS,
+        *VISIT_PAGES,
         *OWN_BUTTONS,
         "fault",
         "connection_timeline",
