@@ -29,6 +29,7 @@ TABLES = {
     "vault_systemkey": (SECRETS, "Public half of the system's key pair."),
     "vault_systemprivatekey": (SECRETS, "Private half of the system's key pair, wrapped by the KEK."),
     "vault_legacyseal": (SECRETS, "What values sealed by an older release were bound to. Emptied by `vault.reseal`."),
+    "certification_certificationreport": (SYSTEM, "Reports of a certification. Only workers write what one says."),
     "notices_errorgroup": (SYSTEM, "Which errors were mailed to our people, and how often they happened since."),
     "onboarding_activationconsent": (
         CUSTOMERS,
@@ -179,6 +180,7 @@ TABLES = {
 KINDS = {
     "calls.send": "Sends the call of that row once, as it was asked for; a row that was sent already is not sent again. With an"
     " invented row: any declared call of a connection that stands, writes included, with the stored access.",
+    "certification.compute_report": "Computes a certification report that is wanted, or once more one that is there.",
     "exports.forget": "Deletes the pieces of an export that was cancelled, deleted or failed, or whose day is over.",
     "exports.write": "Writes the next file of an export that is wanted, sealed for whoever made its key: what the web may read"
     " of its own tenant's records anyway. Bounded by what a tenant may have written within a day, and stored.",

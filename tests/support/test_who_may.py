@@ -41,6 +41,8 @@ BUTTONS = {
     "vault_connection_private_networks": ("connection",),
     "vault_connection_pause": ("connection",),
     "vault_connection_resume": ("connection",),
+    "certification_ask": (),
+    "certification_again": ("report",),
 }
 # Buttons for what is a person's own, which support presses as well.
 OWN_BUTTONS = {"save_view": (), "forget_view": (1,)}
@@ -49,6 +51,7 @@ BROUGHT = {
     "index": 200,
     "search": 200,
     "what_breaks_next": 200,
+    "certification": 200,
     "health": 200,
     "faults": 200,
     "proofs": 200,
@@ -73,6 +76,9 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     for name, status in BROUGHT.items():
         yield name, reverse(f"admin:{name}"), status, status
     yield "fault", reverse("admin:fault", args=["api-key-refused"]), 200, 200
+    yield "report", reverse("admin:certification_report", args=[house.report.pk]), 200, 200
+    yield "report as JSON", reverse("admin:certification_json", args=[house.report.pk]), 200, 200
+    yield "no report", reverse("admin:certification_report", args=[house.run.pk]), 404, 404
     yield "no fault", reverse("admin:fault", args=["nothing-of-the-kind"]), 404, 404
     for app in sorted({name.partition("_")[0] for name in LISTS}):
         yield f"list of {app}", reverse("admin:app_list", args=[app]), 302, 302
@@ -151,6 +157,7 @@ def test_the_table_has_every_address(house: House) -> None:
                 yield from names(pattern.url_patterns)
 
     listed = {*BROUGHT, *BUTTONS, *OWN_BUTTONS, "fault", "app_list", "view_on_site", ""}
+    listed |= {"certification_report", "certification_json"}
     for name in LISTS:
         listed |= {f"{name}_{kind}" for kind in ("changelist", "add", "change")}
     assert set(names(site.url_patterns)) == listed
