@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "portal.notices",
     "portal.incidents",
     "portal.onboarding",
+    "portal.certification",
     "portal.support",
     "portal.operations",
     "portal.rate_limits",

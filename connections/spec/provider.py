@@ -17,6 +17,7 @@ from connections.spec.uses import Use
 from connections.spec.wire import Wire
 
 if TYPE_CHECKING:
+    from connections.spec.certification import ApiVersion, Certification
     from connections.spec.changes import AnnouncedChange
     from connections.spec.checklist import Checkpoint
     from connections.spec.faults import FaultCatalogue
@@ -170,12 +171,14 @@ class Provider:
     changes: Sequence[AnnouncedChange] = ()  # what the provider has announced, and customers must do by a day
     after_leaving: Sequence[Text] = ()  # what a person should remove at the provider once we are disconnected
     api_version: str = ""  # the default one; shown in the request log
+    version_named: Callable[[str], ApiVersion | None] = lambda name: None  # what is known of a version by its name
     versioned: Callable[[str, str], str] | None = None  # puts a version into the path of the api address
     request_id_headers: Sequence[str] = ("X-Request-Id",)  # that its document names; the usual ones are kept anyway
     deadlines: Deadlines = field(default_factory=Deadlines)
     # What people read in the place of a finding's value, by the value's name: findings are compared by machines' names.
     in_words: Callable[[str, str], str] = lambda name, value: value
     open_fields: str = ""  # of bodies, blanks between: codes, dates, yes or no; readable where a customer records
+    certification: Certification | None = None  # what the provider wants to see of whoever integrates with it
     assumptions: Sequence[str] = ()  # what its document does not say; shown to support
 
     def offers(self, auth_method: str) -> bool:

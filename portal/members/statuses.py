@@ -161,6 +161,7 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         ExportState.CANCELLED: Status(Colour.QUIET, "circle-slash"),
         ExportState.DELETED: Status(Colour.QUIET, "trash-2"),
     },
+    "certification.CertificationReport.state": {"asked": QUEUED, "computed": GOOD, "failed": REFUSED},
     "transport.RequestLogEntry.outcome": {
         Outcome.ANSWERED: GOOD,
         Outcome.REFUSED: REFUSED,
@@ -231,6 +232,11 @@ STATUSES: dict[str, Mapping[str, Status]] = {
         "refused": Status(Colour.BAD, "circle-x", _("stored, and refused by the provider")),
         "missing": Status(Colour.WARN, "circle-alert", _("not given yet")),
         "absent": Status(Colour.QUIET, "minus", _("none, and none is needed")),
+    },
+    "certification_line": {
+        "kept": Status(Colour.GOOD, "circle-check", _("kept")),
+        "short": Status(Colour.BAD, "circle-alert", _("falls short")),
+        "nothing": Status(Colour.QUIET, "minus", _("nothing to measure")),
     },
     "registration_secret": {
         "stored": Status(Colour.QUIET, "lock", _("stored")),

@@ -6,6 +6,7 @@ from __future__ import annotations
 KINDS = {
     "calls.send": "Sends the call of that row once, as it was asked for; a row that was sent already is not sent again. With an"
     " invented row: any declared call of a connection that stands, writes included, with the stored access.",
+    "certification.compute_report": "Computes a certification report that is wanted, or once more one that is there.",
     "exports.forget": "Deletes the pieces of an export that was cancelled, deleted or failed, or whose day is over.",
     "exports.write": "Writes the next file of an export that is wanted, sealed for whoever made its key: what the web may read"
     " of its own tenant's records anyway. Bounded by what a tenant may have written within a day, and stored.",

@@ -32,6 +32,7 @@ TABLES = {
     "vault_systemkey": (SECRETS, "Public half of the system's key pair."),
     "vault_systemprivatekey": (SECRETS, "Private half of the system's key pair, wrapped by the KEK."),
     "vault_legacyseal": (SECRETS, "What values sealed by an older release were bound to. Emptied by `vault.reseal`."),
+    "certification_certificationreport": (SYSTEM, "Reports of a certification. Only workers write what one says."),
     "notices_errorgroup": (SYSTEM, "Which errors were mailed to our people, and how often they happened since."),
     "onboarding_activationconsent": (
         CUSTOMERS,

@@ -12,6 +12,7 @@ from django.template import Context, Template
 
 from connections.calls.models import Call
 from connections.spec.checklist import MarkState
+from portal.certification.board import LineState
 from portal.dashboard.summaries import ConnectionStatus
 from portal.members.mailing import Delivery
 from portal.members.statuses import STATUSES, Colour, status, status_of
@@ -19,7 +20,7 @@ from portal.support.formatting import badge, icon
 
 CSS = Path(__file__).resolve().parents[2] / "static" / "css"
 FIELDS = {"state", "level", "outcome", "leaving", "last_probe", "proof"}  # what we call a field that holds a status
-DERIVED = {"delivery": Delivery, "connection": ConnectionStatus}
+DERIVED = {"delivery": Delivery, "connection": ConnectionStatus, "certification_line": LineState}
 
 
 def status_fields() -> Iterator[tuple[str, set[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ from connections.transport.models import RequestLogEntry
 from connections.vault.models import ClientRegistration, Connection, Grant
 from connections.vault.secret import Secret
 from connections.vault.services import bind_company, mark_healthy, register_client, store_credential
+from portal.certification.models import CertificationReport
 from portal.members.models import Invitation, Membership
 from portal.members.permissions import Role
 from portal.members.services import invite
@@ -48,6 +50,7 @@ class House:
     membership: Membership
     event: AuditEvent
     system_event: SystemAuditEvent
+    report: CertificationReport
 
 
 def log_entry(tenant: Any, connection: Connection, **values: Any) -> RequestLogEntry:
@@ -71,6 +74,24 @@ def log_entry(tenant: Any, connection: Connection, **values: Any) -> RequestLogE
     )
     entry.save(force_insert=True)
     return entry
+
+
+def certification_report() -> CertificationReport:
+    """One with a line that is kept and one that falls short."""
+    line = {"checkpoint": "7", "title": "A line", "limit": "60", "todo": "Look there.", "counted": 12, "figure": 3}
+    rows = [{"kind": "request", "id": str(uuid.uuid4())}, {"kind": "declaration", "id": "customers"}]
+    lines = [
+        {**line, "slug": "kept", "state": "kept", "breaches": 0, "rows": []},
+        {**line, "slug": "short", "state": "short", "breaches": 22, "rows": rows},
+    ]
+    figures = {"requests": 12, "connections": 1, "customers": 1, "programme": "A programme", "source": "its page"}
+    day = timezone.now().date()
+    report = CertificationReport(
+        provider="procountor", environment="test", first_day=day, last_day=day, asked_by="ada", asked_at=timezone.now(),
+        state="computed", content=json.dumps({**figures, "lines": lines}), digest="0" * 64, computed_at=timezone.now(),
+    )  # fmt: skip
+    report.save(force_insert=True)
+    return report
 
 
 @pytest.fixture
@@ -140,4 +161,5 @@ def house(aamu: Any, alice: Any, settings: Any) -> House:
         membership=Membership.objects.get(user=alice),
         event=AuditEvent.objects.latest("happened_at"),
         system_event=SystemAuditEvent.objects.latest("happened_at"),
+        report=certification_report(),
     )

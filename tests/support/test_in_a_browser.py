@@ -50,6 +50,7 @@ def test_every_staff_page_fits_and_is_accessible(
         log_entry(house.tenant, house.connection, status=503, outcome="troubled", provider_request_id="asked-often")
     page = enter(ada, width, scheme)
     addresses = [reverse("admin:index"), reverse("admin:search") + "?q=asked-often"]
+    addresses += [reverse("admin:certification"), reverse("admin:certification_report", args=[house.report.pk])]
     for name, what in LISTS.items():
         addresses.append(reverse(f"admin:{name}_changelist"))
         if what:

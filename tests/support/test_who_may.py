@@ -43,6 +43,8 @@ BUTTONS = {
     "vault_connection_pause": ("connection",),
     "vault_connection_resume": ("connection",),
     "export_requests": (),
+    "certification_ask": (),
+    "certification_again": ("report",),
 }
 # Actions that support may set going, with what is sent along.
 SUPPORT_BUTTONS: dict[str, tuple[str | int, ...]] = {
@@ -67,6 +69,7 @@ BROUGHT = {
     "index": 200,
     "search": 200,
     "what_breaks_next": 200,
+    "certification": 200,
     "health": 200,
     "faults": 200,
     "proofs": 200,
@@ -94,6 +97,9 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     timeline = reverse("admin:connection_timeline", args=[house.connection.id])
     yield "connection_timeline", timeline, 200, 200
     yield "fault", reverse("admin:fault", args=["api-key-refused"]), 200, 200
+    yield "report", reverse("admin:certification_report", args=[house.report.pk]), 200, 200
+    yield "report as JSON", reverse("admin:certification_json", args=[house.report.pk]), 200, 200
+    yield "no report", reverse("admin:certification_report", args=[house.run.pk]), 404, 404
     yield "no fault", reverse("admin:fault", args=["nothing-of-the-kind"]), 404, 404
     for app in sorted({name.partition("_")[0] for name in LISTS}):
         yield f"list of {app}", reverse("admin:app_list", args=[app]), 302, 302
@@ -184,6 +190,8 @@ def test_the_table_has_every_address(house: House) -> None:
         *VISIT_PAGES,
         *OWN_BUTTONS,
         "fault",
+        "certification_report",
+        "certification_json",
         "connection_timeline",
         "app_list",
         "view_on_site",

@@ -245,7 +245,10 @@ CHECKLIST = (
             _("Copy the key that Procountor shows once, and paste it into the field below."),
             _("Or press Connect: sign in to Procountor, choose the technical user, and the key comes here by itself."),
         ),
-        avoid=(_("Do not send the key by e-mail or chat, and never put it into an address."),),
+        avoid=(
+            _("Do not send the key by e-mail or chat, and never put it into an address."),
+            _("Internet Explorer and Safari 9 or older are not supported by the login page."),
+        ),
         fields=("api_key",),
         connect=(KEY_LOGIN,),
         shows_client_id=True,

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.procountor.activation import ACTIVATION
+from connections.providers.procountor.certification import CERTIFICATION, version_named
 from connections.providers.procountor.checklist import CHECKLIST, KEY_LOGIN, M2M, SENTENCES, SIGN_IN
 from connections.providers.procountor.faults import ACCESS_LOST, FAULTS
 from connections.providers.procountor.operations import OPERATIONS
@@ -119,7 +120,9 @@ PROVIDER = Provider(
         _("To end the integration for good, write to integrations@procountor.com."),
     ),
     api_version="latest",
+    version_named=version_named,
     versioned=with_version,
+    certification=CERTIFICATION,
     open_fields=(
         "defaultForInvoice defaultForPayment discount dueDate endDate explanationCode identifierType"
         " inAccountingCurrency invoiceChannel invoiceId isOffer isOpen ledgerAccountCode newDueDate"
