@@ -72,7 +72,7 @@ class ConnectionMoment:
 
 
 @dataclass(frozen=True)
-class Span:
+class TimelineSpan:
     """Which connection, and from when to when; both ends belong to it."""
 
     connection: Connection
@@ -96,7 +96,7 @@ def connection_timeline(request: HttpRequest, key: UUID) -> HttpResponse:
     until = parse_time(request.GET.get(UNTIL, "")) or timezone.now()
     since = parse_time(request.GET.get(SINCE, "")) or until - SPANS[FIRST_SPAN]
     kind = request.GET.get(KIND, "")
-    moments, earlier = read_moments(Span(connection, since, until), kind if kind in KINDS else "")
+    moments, earlier = read_moments(TimelineSpan(connection, since, until), kind if kind in KINDS else "")
     chosen = {name: request.GET[name] for name in (SINCE, UNTIL, KIND) if request.GET.get(name)}
     context = {
         **admin.site.each_context(request),
@@ -115,7 +115,7 @@ def connection_timeline(request: HttpRequest, key: UUID) -> HttpResponse:
     return TemplateResponse(request, "admin/vault/connection/timeline.html", context)
 
 
-def read_moments(span: Span, kind: str = "") -> tuple[list[ConnectionMoment], datetime | None]:
+def read_moments(span: TimelineSpan, kind: str = "") -> tuple[list[ConnectionMoment], datetime | None]:
     """The newest of a span, and the instant with which the part before begins; None where there is none."""
     kinds = [kind] if kind else list(KINDS)
     moments = list(merge(*(KINDS[name][1](span) for name in kinds), key=lambda each: each.at, reverse=True))
@@ -127,7 +127,7 @@ def read_moments(span: Span, kind: str = "") -> tuple[list[ConnectionMoment], da
     return (part, earlier) if part else (moments[:SHOWN], earlier - timedelta(microseconds=1))
 
 
-def _requests(span: Span) -> Iterator[ConnectionMoment]:
+def _requests(span: TimelineSpan) -> Iterator[ConnectionMoment]:
     for entry in span.rows(RequestLogEntry.objects.filter(connection_id=span.connection.id), "at"):
         call = f"{entry.method} {entry.path_template}"
         attempt = _("attempt %(n)d") % {"n": entry.attempt} if entry.attempt > 1 else ""
@@ -135,7 +135,7 @@ def _requests(span: Span) -> Iterator[ConnectionMoment]:
         yield ConnectionMoment(entry.at, "requests", call, outcome(entry), more, address=_page(entry))
 
 
-def _runs(span: Span) -> Iterator[ConnectionMoment]:
+def _runs(span: TimelineSpan) -> Iterator[ConnectionMoment]:
     for run in span.rows(SyncRun.objects.filter(connection_id=span.connection.id), "queued_at"):
         spent = ", ".join(f"{share.label}: {share.percent} %" for share in share_rows(run)[:4])
         lasted = _("lasted %(time)s") % {"time": str(run.ended_at - run.queued_at)[:7]} if run.ended_at else ""
@@ -151,7 +151,7 @@ def _runs(span: Span) -> Iterator[ConnectionMoment]:
         )
 
 
-def _waits(span: Span) -> Iterator[ConnectionMoment]:
+def _waits(span: TimelineSpan) -> Iterator[ConnectionMoment]:
     # A wait belongs to a run that was asked for before it, perhaps long before.
     lately = SyncRun.objects.for_connection(span.connection).filter(
         Q(ended_at=None) | Q(ended_at__gte=span.since), queued_at__lte=span.until
@@ -163,7 +163,7 @@ def _waits(span: Span) -> Iterator[ConnectionMoment]:
         yield ConnectionMoment(line.at, "waits", words.sentence, badge(status_of(line, "level")), address=address)
 
 
-def _findings(span: Span) -> Iterator[ConnectionMoment]:
+def _findings(span: TimelineSpan) -> Iterator[ConnectionMoment]:
     provider = registry.find(span.connection.provider)
     evidence = Evidence.objects.filter(mark__onboarding__connection_id=span.connection.id).select_related("mark")
     for row in span.rows(evidence, "at"):
@@ -174,7 +174,7 @@ def _findings(span: Span) -> Iterator[ConnectionMoment]:
         )
 
 
-def _incidents(span: Span) -> Iterator[ConnectionMoment]:
+def _incidents(span: TimelineSpan) -> Iterator[ConnectionMoment]:
     """When each was opened and when it was over."""
     mine = Incident.objects.filter(tenant_id=span.connection.tenant_id, connection_id=span.connection.id)
     within = Q(opened_at__range=(span.since, span.until)) | Q(closed_at__range=(span.since, span.until))
@@ -187,7 +187,7 @@ def _incidents(span: Span) -> Iterator[ConnectionMoment]:
     return iter(sorted(both, key=lambda each: each.at, reverse=True))
 
 
-def _changes(span: Span) -> Iterator[ConnectionMoment]:
+def _changes(span: TimelineSpan) -> Iterator[ConnectionMoment]:
     for event in span.rows(AuditEvent.objects.filter(subject=str(span.connection.id)), "happened_at"):
         details = [f"{name}: {event.details[name]}" for name in DETAILS_SHOWN if event.details.get(name)]
         yield ConnectionMoment(
@@ -200,7 +200,7 @@ def _changes(span: Span) -> Iterator[ConnectionMoment]:
         )
 
 
-def _logins(span: Span) -> Iterator[ConnectionMoment]:
+def _logins(span: TimelineSpan) -> Iterator[ConnectionMoment]:
     # Of the columns staff may read.
     columns = ("id", "login", "actor_name", "state", "started_at", "reason_code", "entry_id")
     mine = AuthorizationAttempt.objects.filter(connection_id=span.connection.id).only(*columns)
@@ -212,7 +212,7 @@ def _logins(span: Span) -> Iterator[ConnectionMoment]:
         )
 
 
-def _mails(span: Span) -> Iterator[ConnectionMoment]:
+def _mails(span: TimelineSpan) -> Iterator[ConnectionMoment]:
     ended = Notice.objects.filter(connection_id=span.connection.id).exclude(outcome="").select_related("user")
     for row in span.rows(ended.defer("user__password"), "ended_at"):
         yield ConnectionMoment(
@@ -220,7 +220,7 @@ def _mails(span: Span) -> Iterator[ConnectionMoment]:
         )
 
 
-KINDS: dict[str, tuple[Text, Callable[[Span], Iterator[ConnectionMoment]]]] = {
+KINDS: dict[str, tuple[Text, Callable[[TimelineSpan], Iterator[ConnectionMoment]]]] = {
     "requests": (gettext_lazy("request"), _requests),
     "runs": (gettext_lazy("run"), _runs),
     "waits": (gettext_lazy("wait"), _waits),
