@@ -233,6 +233,8 @@ STORAGES = {
 EMAIL_BACKEND = "portal.notices.mail.QueuedBackend"
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("PORTAL_MAIL_FROM", "Pilotage <pilotage@localhost>")
 DEMO_MAIL_DIR = VAR_DIR / "mail"
+# To whom people write for help; every page of somebody who is signed in has the link. '' shows none.
+SUPPORT_MAIL = env.text("PORTAL_SUPPORT_MAIL", "support@pilotage.example" if DEMO else "")
 
 # Celery is the doorbell (connections/jobs): a message names a queue or a job, and losing or doubling it is harmless.
 CELERY_TASK_SERIALIZER = "json"

@@ -97,7 +97,7 @@ def data_statement(connection: Any) -> DataStatement:
             StreamRow(
                 stream.label,
                 stream.name in chosen,
-                stream.permission.needs if stream.permission else (),
+                tuple(map(stream.permission.in_words, stream.permission.needs)) if stream.permission else (),
                 cursors[stream.name].records if stream.name in cursors else 0,
                 cursors[stream.name].read_at if stream.name in cursors else None,
             )

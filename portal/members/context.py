@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
+from connections.tenancy.trace import trace_id
 from portal.members.models import Membership
 from portal.members.permissions import Action
 
@@ -15,8 +19,22 @@ def place(request: HttpRequest) -> dict[str, Any]:
     return {
         "demo": settings.DEMO,
         "tenant": getattr(request, "tenant", None),
+        "help_link": partial(_help_link, request) if settings.SUPPORT_MAIL else "",
         "can": _permissions(getattr(request, "membership", None)),
     }
+
+
+def _help_link(request: HttpRequest) -> str:
+    """A mail to our staff with what leads them to the page: its address, which holds ids and no secret, and the request's id."""
+    lines = [
+        "",
+        "",
+        _("Please leave these lines as they are, they lead us to your page:"),
+        f"{settings.ORIGIN}{request.path}",
+        trace_id(),
+    ]
+    words = {"subject": _("Help with Pilotage"), "body": "\n".join(lines)}
+    return f"mailto:{settings.SUPPORT_MAIL}?{urlencode(words, quote_via=quote)}"
 
 
 def _permissions(membership: Membership | None) -> dict[str, bool]:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from connections.tenancy.settings import time_zone_of
 from connections.vault.keys import KeyUnavailable
 from connections.vault.services import ActionRefused
 from portal.members.access import MemberRequest, member
@@ -180,7 +181,14 @@ def _secret(request: HttpRequest, key: str) -> str:
 
 
 def _words(step: HandoffStep) -> dict[str, Any]:
-    return {"handoff_step": step, "handoff": step.handoff, "provider": step.provider, "checkpoint": step.checkpoint}
+    return {
+        "handoff_step": step,
+        "handoff": step.handoff,
+        "provider": step.provider,
+        "checkpoint": step.checkpoint,
+        # Whoever has no account has no zone of their own: times are the company's, and say so.
+        "time_zone": time_zone_of(step.tenant.id),
+    }
 
 
 def _show(request: HttpRequest, step: HandoffStep, *, form: FieldsForm | None = None) -> HttpResponse:

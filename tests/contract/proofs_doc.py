@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +116,19 @@ def _summary(found: Sequence[DocumentRow]) -> str:
         f"{count('unknown')} are told as one of several, because the provider's answer is the same; of "
         f"{count('no proof can tell')} no proof can tell. Green although broken: {sum('false green' in v for v in verdicts)}. "
         f"Reopened wrongly: {sum('reopened' in v for v in verdicts)}. Wrong in anything: {count('WRONG')}."
-        + (f" **Not observed yet: {', '.join(left)}.**" if left else "")
-        + "\n"
+        f" {faults_by_provider(found)}" + (f" **Not observed yet: {', '.join(left)}.**" if left else "") + "\n"
+    )
+
+
+def faults_by_provider(found: Sequence[DocumentRow]) -> str:
+    """How many were planted at each, and how many of them were named rightly."""
+    providers = {str(each): each.provider for each in auth_methods()}
+    planted = Counter(providers[row.auth_method].name for row in found if row.code)
+    right = Counter(providers[row.auth_method].name for row in found if row.code and row.verdict == "right")
+    return (
+        "Faults by provider, and of them right: "
+        + "; ".join(f"{name} {planted[name]}, {right[name]}" for name in sorted(planted))
+        + "."
     )
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
+from connections.providers.smartbusiness.checklist import SCOPES
+from connections.spec.checklist import MarkState
 from connections.sync.models import RunState, SyncRun, Trigger
 from connections.tenancy.scope import tenant_scope
 from connections.transport.models import RequestLogEntry
+from portal.onboarding.models import Evidence, Mark
+from portal.onboarding.progress import sentence
 from tests.contract.auth_methods import AuthMethod, auth_methods
 from tests.contract.customers import Customer
 
@@ -42,3 +47,35 @@ def test_reconnecting_leaves_no_refresh_tokens_behind(arrive: Callable[[AuthMeth
     assert customer.ask().status == 200
     traded = RequestLogEntry.objects.filter(connection=customer.connection, operation="token.code")
     assert traded.count() == TIMES
+
+
+NARROWER = {
+    # The way, what the provider gives narrower than before, and the checkpoint that says so with its name.
+    "procountor-m2m": (
+        {"user": {"preset": "all-needed", "rights": {"sales.salesInvoiceSearch": "NO_ACCESS"}}},
+        "rights",
+        "Sales invoice search (Sales)",
+    ),
+    "smartbusiness-own-client": ({"scopes": [scope for scope in SCOPES if scope != "invoice"]}, "scopes", "invoice"),
+}
+
+
+@pytest.mark.parametrize("way", NARROWER)
+def test_reconnecting_with_less_than_before_is_not_green_and_says_what_is_missing(
+    way: str, arrive: Callable[[AuthMethod], Customer]
+) -> None:
+    auth_method = next(each for each in auth_methods() if str(each) == way)
+    customer = arrive(auth_method)
+    states = customer.walk()
+    assert all(MarkState(state).passes for state in states.values()), states
+    order, slug, thing = NARROWER[way]
+    handed = customer.simulator.control("setup", order)
+    given = {**handed, **handed["credentials"]}
+    fresh = {name: str(given[name]) for name in customer.given if given.get(name)}
+    customer.type_anew(**fresh)
+    customer.work_off()
+    mark = Mark.objects.get(onboarding=customer.onboarding, checkpoint=slug)
+    assert not MarkState(mark.state).passes
+    evidence = Evidence.objects.filter(mark=mark).first()
+    assert evidence is not None
+    assert thing in sentence(customer.provider, evidence.code, evidence.values)

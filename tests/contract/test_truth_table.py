@@ -13,7 +13,7 @@ from connections.sync import faults
 from connections.transport.oauth import authorization
 from portal.onboarding import progress
 from tests.contract import proofs_doc
-from tests.contract.auth_methods import AuthMethod, auth_methods
+from tests.contract.auth_methods import AuthMethod, auth_methods, simulated
 from tests.contract.conditions import Condition, conditions
 from tests.contract.customers import Customer
 from tests.contract.observing import Observer
@@ -84,5 +84,7 @@ def test_at_least_sixty_faults_are_shown_and_nearly_all_of_them_named_rightly(do
     faults_shown = [row for row in proofs_doc.rows(document) if row.code]
     others = [row.verdict for row in faults_shown if row.verdict != "right"]
     assert len(faults_shown) >= 60
+    assert {WAYS[row.auth_method].provider.slug for row in faults_shown} == {each.slug for each in simulated()}
+    assert proofs_doc.faults_by_provider(proofs_doc.rows(document)) in document, COMMAND
     assert len(others) <= 0.05 * len(faults_shown)
     assert [verdict for verdict in others if not verdict.startswith("unknown")] == []

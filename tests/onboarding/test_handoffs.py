@@ -19,6 +19,7 @@ from connections.tenancy.models import AuditEvent, Tenant
 from connections.tenancy.scope import tenant_scope
 from connections.transport.models import AuthorizationAttempt
 from connections.vault.models import Connection, Credential
+from portal.members.templatetags.reading import in_zone
 from portal.onboarding import handoffs
 from portal.onboarding.models import Evidence, Handoff, Mark
 from tests.conftest import RoleClient
@@ -86,6 +87,8 @@ def test_somebody_else_says_that_it_is_done(key_signer: Signer) -> None:
     for words in ("alice@aamu.example", "Aamu Oy", "Allow API clients", 'id="begin"'):
         assert words in link_page.content.decode()
     assert receiver.client.get(receiver.link).status_code == 200, "looking uses nothing up"
+    until = in_zone(Handoff.objects.get().expires_at, "Europe/Helsinki")
+    assert until in link_page.content.decode(), "of the company's zone, by its name"
     assert Handoff.objects.get().opened_at is None
 
     page = receiver.begin()
