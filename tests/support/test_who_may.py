@@ -9,6 +9,7 @@ import pytest
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from portal.onboarding.models import Mark
 from tests.support.conftest import House
 
 LISTS = {
@@ -71,6 +72,7 @@ BROUGHT = {
     "faults": 200,
     "proofs": 200,
     "visits": 200,
+    "funnels": 200,
     "login": 302,
     "logout": 302,
     "password_change": 302,
@@ -93,6 +95,9 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
         yield name, reverse(f"admin:{name}"), status, status
     timeline = reverse("admin:connection_timeline", args=[house.connection.id])
     yield "connection_timeline", timeline, 200, 200
+    checkpoint = Mark.objects.filter(onboarding__connection=house.connection).values_list("checkpoint", flat=True)[0]
+    stuck = reverse("admin:stuck", args=["procountor", house.connection.auth_method, checkpoint])
+    yield "stuck", stuck, 200, 200
     yield "fault", reverse("admin:fault", args=["api-key-refused"]), 200, 200
     yield "no fault", reverse("admin:fault", args=["nothing-of-the-kind"]), 404, 404
     for app in sorted({name.partition("_")[0] for name in LISTS}):
@@ -185,6 +190,7 @@ def test_the_table_has_every_address(house: House) -> None:
         *OWN_BUTTONS,
         "fault",
         "connection_timeline",
+        "stuck",
         "app_list",
         "view_on_site",
         "",
