@@ -13,6 +13,7 @@ from portal.support import (  # noqa: F401  (importing registers)
     audit_log,
     calls,
     connections,
+    funnel,
     incidents,
     jobs_admin,
     people,
@@ -24,6 +25,7 @@ from portal.support import (  # noqa: F401  (importing registers)
 from portal.support.action_views import act, plan_set, start_plan, stop_plan, write_note
 from portal.support.connection_timeline import KIND, connection_timeline
 from portal.support.fault_pages import list_faults, show_fault
+from portal.support.funnel import show_funnels, show_stuck
 from portal.support.proofs import registry_of_proofs
 from portal.support.request_export import export_requests
 from portal.support.request_log_list import forget_view, save_view
@@ -72,6 +74,8 @@ site.attach("visit/", visit, "visit", ())
 site.attach("visit/<uuid:key>/<str:stream>/", visit_records, "visit_records", (AFTER,))
 site.attach("visit/<uuid:key>/<str:stream>/record/", visit_record, "visit_record", (EXTERNAL_ID,))
 site.attach("request-log/export/", export_requests, "export_requests")
+site.attach("stuck/", show_funnels, "funnels")
+site.attach("stuck/<str:provider>/<str:way>/<str:checkpoint>/", show_stuck, "stuck", (funnel.AFTER,))
 site.attach("faults/", list_faults, "faults")
 site.attach("faults/<str:code>/", show_fault, "fault")
 site.describe_home(lambda: {"wrong": whats_wrong()})

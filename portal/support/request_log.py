@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from connections.sync.models import SyncRun
-from connections.transport.models import RequestLogEntry
+from connections.transport.models import Breaker, RequestLogEntry
 from connections.vault.models import Connection
 from portal.support.formatting import NOTHING, fault_link, link, outcome, place, text, when, with_more
 from portal.support.list_search import search_requests
@@ -21,6 +22,8 @@ from portal.support.request_filters import FILTERS
 from portal.support.request_log_list import RequestLogList
 
 NEIGHBOURS = 5
+RETRIED_WITHIN = timedelta(minutes=10)  # a call gives up long before
+MOST_TRIES = 40  # entries that are looked through
 
 
 @admin.register(RequestLogEntry)
@@ -79,8 +82,10 @@ class RequestLogAdmin(LookOnly):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         entry = self.get_object(request, object_id)
-        around = neighbours(entry) if entry else []
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "neighbours": around})
+        context = dict(extra_context or {})
+        if entry is not None:
+            context |= {"neighbours": neighbours(entry), "tries": tries_of(entry), "breakers": breakers_at(entry)}
+        return super().change_view(request, object_id, form_url, context)
 
     @admin.display(description=_("time"))
     def time(self, entry: RequestLogEntry) -> SafeString | str:
@@ -143,3 +148,34 @@ def neighbours(entry: RequestLogEntry) -> list[RequestLogEntry]:
     before = same.filter(at__lte=entry.at).exclude(id=entry.id).order_by("-at", "-id")[:NEIGHBOURS]
     after = same.filter(at__gt=entry.at).order_by("at", "id")[:NEIGHBOURS]
     return [*reversed(before), entry, *after]
+
+
+def tries_of(entry: RequestLogEntry) -> list[RequestLogEntry]:
+    """The attempts at the same call, in their order, this one among them: each is numbered one more than that before it."""
+    near = {"at__gte": entry.at - RETRIED_WITHIN, "at__lte": entry.at + RETRIED_WITHIN}
+    of_connection = Q(connection_id=entry.connection_id) if entry.connection_id else Q(connection_id__isnull=True)
+    same = RequestLogEntry.objects.filter(
+        of_connection,
+        tenant_id=entry.tenant_id,
+        operation=entry.operation,
+        run_id=entry.run_id,
+        **near,
+    )
+    before, after = [entry], [entry]
+    for other in same.filter(at__lte=entry.at, attempt__lt=entry.attempt).order_by("-at", "-id")[:MOST_TRIES]:
+        if other.attempt == before[0].attempt - 1:
+            before.insert(0, other)
+    for other in same.filter(at__gte=entry.at).exclude(id=entry.id).order_by("at", "id")[:MOST_TRIES]:
+        if other.attempt == after[-1].attempt + 1:
+            after.append(other)
+        elif other.attempt == 1 and other.trace_id == entry.trace_id:
+            break  # the next call of the same kind begins
+    return [*before, *after[1:]]
+
+
+def breakers_at(entry: RequestLogEntry) -> list[Breaker]:
+    """The breakers of its provider's servers, or of its connection, that were open at that time or are now."""
+    mine = Q(of_connection=False) | Q(by=entry.connection_id)
+    place = Breaker.objects.filter(mine, key__startswith=f"{entry.provider}:{entry.environment}:")
+    was_open = Q(healed_at=None) | Q(healed_at__gte=entry.at, opened_at__lte=entry.at)
+    return list(place.filter(was_open, opened_at__isnull=False).order_by("opened_at")[:NEIGHBOURS])

@@ -9,6 +9,7 @@ import pytest
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from portal.onboarding.models import Mark
 from tests.support.conftest import House
 
 LISTS = {
@@ -74,6 +75,7 @@ BROUGHT = {
     "faults": 200,
     "proofs": 200,
     "visits": 200,
+    "funnels": 200,
     "login": 302,
     "logout": 302,
     "password_change": 302,
@@ -96,6 +98,9 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
         yield name, reverse(f"admin:{name}"), status, status
     timeline = reverse("admin:connection_timeline", args=[house.connection.id])
     yield "connection_timeline", timeline, 200, 200
+    checkpoint = Mark.objects.filter(onboarding__connection=house.connection).values_list("checkpoint", flat=True)[0]
+    stuck = reverse("admin:stuck", args=["procountor", house.connection.auth_method, checkpoint])
+    yield "stuck", stuck, 200, 200
     yield "fault", reverse("admin:fault", args=["api-key-refused"]), 200, 200
     yield "report", reverse("admin:certification_report", args=[house.report.pk]), 200, 200
     yield "report as JSON", reverse("admin:certification_json", args=[house.report.pk]), 200, 200
@@ -193,6 +198,7 @@ def test_the_table_has_every_address(house: House) -> None:
         "certification_report",
         "certification_json",
         "connection_timeline",
+        "stuck",
         "app_list",
         "view_on_site",
         "",
