@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from connections.spec.certification import ApiVersion, Certification
     from connections.spec.changes import AnnouncedChange
     from connections.spec.checklist import Checkpoint
+    from connections.spec.dossiers import Dossier
     from connections.spec.faults import FaultCatalogue
     from connections.spec.grants import Activation, Grant, KeyLogin, Login
     from connections.spec.operations import Operation
@@ -179,6 +180,7 @@ class Provider:
     in_words: Callable[[str, str], str] = lambda name, value: value
     open_fields: str = ""  # of bodies, blanks between: codes, dates, yes or no; readable where a customer records
     certification: Certification | None = None  # what the provider wants to see of whoever integrates with it
+    dossier: Dossier | None = None  # what its support desk wants to know of a request
     assumptions: Sequence[str] = ()  # what its document does not say; shown to support
 
     def offers(self, auth_method: str) -> bool:

@@ -12,6 +12,8 @@ from connections.tenancy.row_security import NoRowSecurity
 from connections.tenancy.session import clock_timestamp, session_person_name
 from connections.vault.models import ProviderField
 
+HOUSE = uuid.UUID(int=0)  # the chain of what is no tenant's
+
 
 class ReportState(models.TextChoices):
     ASKED = "asked", _("being computed")
@@ -71,3 +73,38 @@ class CertificationReport(models.Model):
     def is_equal(self) -> bool | None:
         """Whether the second time gave the same bytes; None where there was none."""
         return self.digest == self.again_digest if self.again_at is not None else None
+
+
+class ChainLink(models.Model):
+    """One link of the chain of evidence: the hash of a row, and of all links before it. See chain.py.
+
+    There is no foreign key to the row: a link stays when its row is deleted.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    chain = models.UUIDField(_("chain"))  # a tenant's id, or HOUSE
+    position = models.PositiveBigIntegerField(_("position"))
+    trail = models.CharField(_("trail"), max_length=12)
+    row_id = models.UUIDField(_("row"))
+    row_at = models.DateTimeField(_("time of the row"))
+    row_hash = models.CharField(max_length=64)
+    note = models.CharField(_("note"), max_length=80, blank=True)
+    hash = models.CharField(_("SHA-256"), max_length=64)
+    linked_at = models.DateTimeField(_("linked at"), db_default=clock_timestamp())
+
+    class Meta:
+        verbose_name = _("link of the chain of evidence")
+        verbose_name_plural = _("links of the chain of evidence")
+        constraints = [
+            models.UniqueConstraint(fields=["chain", "position"], name="certification_link_place"),
+            models.UniqueConstraint(fields=["trail", "row_id"], name="certification_link_once"),
+            NoRowSecurity(
+                name="certification_link_rights",
+                reason="hashes and ids of rows, and nothing in them; only the owner of the tables writes one",
+                worker="SELECT",
+                staff="SELECT",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.trail} {self.position}"

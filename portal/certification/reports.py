@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta, timezone
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -22,7 +24,7 @@ from connections.tenancy.scope import Actor
 from connections.transport.log.partitions import month
 from connections.vault.models import ClientRegistration
 from portal.certification.board import measured_board
-from portal.certification.models import CertificationReport, ReportState
+from portal.certification.models import HOUSE, CertificationReport, ChainLink, ReportState
 from portal.certification.traffic import Span, TenantTraffic, read_traffic, tenant_ids
 
 COMPUTE = "certification.compute_report"
@@ -123,7 +125,16 @@ def report_content(report: CertificationReport, lease: Lease) -> str:
     client_id = registration.values_list("client_id", flat=True).first() or ""
     tenants = _tenants(provider, report.environment, span, lease)
     board = measured_board(provider, provider.certification, report.environment, tenants, client_id)
-    return board.report(report.first_day, report.last_day)
+    return board.report(report.first_day, report.last_day, chain=_head_for(report))
+
+
+def _head_for(report: CertificationReport) -> dict[str, Any]:
+    """The head of the house's chain of evidence: the newest, or that which stands in the report, looked up once more."""
+    links = ChainLink.objects.filter(chain=HOUSE)
+    if report.content:
+        links = links.filter(position=json.loads(report.content)["chain"]["position"])
+    head = links.order_by("-position").first()
+    return {"position": head.position, "hash": head.hash} if head else {"position": 0, "hash": ""}
 
 
 def _tenants(provider: Provider, environment: str, span: Span, lease: Lease) -> Iterator[TenantTraffic]:

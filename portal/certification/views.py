@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 from connections.providers import registry
 from connections.spec.certification import RowKind
 from connections.spec.provider import Environment
+from portal.certification.chain import CHECK
 from portal.certification.forms import ReportForm
-from portal.certification.models import CertificationReport, ReportState
+from portal.certification.models import HOUSE, CertificationReport, ChainLink, ReportState
 from portal.certification.reports import ask_again, ask_report
 from portal.members.models import User
 
@@ -125,6 +126,20 @@ def download_report(request: HttpRequest, report_id: UUID) -> HttpResponse:
     name = f"certification-{report.provider}-{report.environment}-{report.first_day}-{report.last_day}.json"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def show_chain(request: HttpRequest) -> HttpResponse:
+    """The chain of evidence: its head, what came of verifying it, and its newest links. Two statements."""
+    links = list(ChainLink.objects.filter(chain=HOUSE).order_by("-position")[:SHOWN])
+    check = ChainLink.objects.filter(chain=HOUSE, trail=CHECK).order_by("-position").first()
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Chain of evidence"),
+        "links": links,
+        "check": check,
+        "is_whole": check is not None and check.note == "0",
+    }
+    return TemplateResponse(request, "admin/chain.html", context)
 
 
 def _with_links(line: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from connections.sync.models import ScheduleSlot
 from connections.tenancy.models import AuditEvent, AuditTally, SystemAuditEvent
 from connections.transport.log import partitions, recording, tallies
 from connections.vault.models import Connection
+from portal.certification import chain
 from portal.incidents.advance_warnings import WARN, ensure_warned
 from portal.incidents.models import Notice
 from portal.notices.models import ErrorGroup, MailState, OutgoingMail
@@ -31,7 +32,8 @@ ENDED_JOBS_KEPT = timedelta(days=14)
 SENT_MAILS_KEPT = timedelta(days=7)
 UNSENT_MAILS_KEPT = timedelta(days=30)
 ERROR_GROUPS_KEPT = timedelta(days=30)
-AUDIT_EVENTS_KEPT = timedelta(days=2 * 365)
+AUDIT_EVENTS_KEPT = chain.SHORTEST_KEPT
+MOST_FINDINGS_NAMED = 20
 NOTICES_KEPT = timedelta(days=365)  # that somebody was mailed; incidents themselves stay
 TALLIES_KEPT = timedelta(days=2)  # each counts one hour
 HEARTBEATS_KEPT = timedelta(days=7)
@@ -58,7 +60,9 @@ def run() -> list[str]:
         _delete_exports(),
         _delete_sessions(),
         _delete_counts(),
+        _link_evidence(),
         _delete_audit_events(),
+        _verify_evidence(),
         _delete_versions(),
         _plan_looks(),
         _fill_searches(),
@@ -179,13 +183,29 @@ def _delete_counts() -> str:
     return f"Deleted {entries} expired cache entries and {usages} counts whose time was over."
 
 
+def _link_evidence() -> str:
+    return f"Linked {chain.link_new_rows()} rows into the chain of evidence."
+
+
+def _verify_evidence() -> str:
+    findings = chain.verify()
+    chain.note_check(findings)
+    if findings:
+        named = "; ".join(map(str, findings[:MOST_FINDINGS_NAMED]))
+        return f"The chain of evidence is broken at {len(findings)} places, to be looked into: {named}."
+    return "The chain of evidence is whole."
+
+
 def _delete_audit_events() -> str:
-    """Only the owner may: no process has a right to."""
-    now = timezone.now()
-    count = sum(
-        trail.objects.filter(happened_at__lt=now - AUDIT_EVENTS_KEPT).delete()[0]
-        for trail in (AuditEvent, SystemAuditEvent)
-    )
+    """Only the owner may: no process has a right to. Their links stay, and one more says that they were deleted."""
+    now, count = timezone.now(), 0
+    before = now - AUDIT_EVENTS_KEPT
+    for name, trail in (("audit", AuditEvent), ("system", SystemAuditEvent)):
+        with transaction.atomic():
+            deleted, _ = trail.objects.filter(happened_at__lt=before).delete()
+            if deleted:
+                chain.note_retention(name, before)
+        count += deleted
     AuditTally.objects.filter(started_at__lt=now - TALLIES_KEPT).delete()
     return f"Deleted {count} audit events older than two years."
 

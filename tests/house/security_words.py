@@ -32,6 +32,7 @@ TABLES = {
     "vault_systemkey": (SECRETS, "Public half of the system's key pair."),
     "vault_systemprivatekey": (SECRETS, "Private half of the system's key pair, wrapped by the KEK."),
     "vault_legacyseal": (SECRETS, "What values sealed by an older release were bound to. Emptied by `vault.reseal`."),
+    "certification_chainlink": (SYSTEM, "Hashes of what may never change. Only the owner of the tables writes one."),
     "certification_certificationreport": (SYSTEM, "Reports of a certification. Only workers write what one says."),
     "notices_errorgroup": (SYSTEM, "Which errors were mailed to our people, and how often they happened since."),
     "onboarding_activationconsent": (
@@ -59,10 +60,7 @@ TABLES = {
         PEOPLE,
         "Who of our staff is mailed about outages. Somebody's mails can be stopped; who is no staff gets none.",
     ),
-    "members_tenantcontact": (
-        PEOPLE,
-        "The member who is mailed where whoever connected something is gone. Another member can be put there, nobody else.",
-    ),
+    "members_tenantcontact": (PEOPLE, "Who is mailed where others have gone. Another member can be put there."),
     "notices_outgoingmail": (SECRETS, "Mails that wait. A forged one is sent to anybody in our name."),
     "transport_authorizationattempt": (
         SECRETS,

@@ -51,6 +51,7 @@ FIELDS = {
     "members_enrolmentlink.digest": "hashed",
     "members_legacyseed.digest": "hashed",
     "tenancy_lookup.digest": "hashed",
+    "certification_chainlink.row_hash": "a hash of a row that may never change",
     "certification_certificationreport.digest": "a hash of a report, to compare it by",
     "certification_certificationreport.again_digest": "the same of the second time",
     "vault_clientregistration.secret_hint": "the last four characters of sixteen or more",

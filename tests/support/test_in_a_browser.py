@@ -13,6 +13,7 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from connections.tenancy.models import Tenant
+from portal.certification.chain import link_new_rows
 from tests.pages.test_in_a_browser import (  # noqa: F401  (fixtures: one way to open a browser)
     SCREENS,
     browser,
@@ -50,7 +51,13 @@ def test_every_staff_page_fits_and_is_accessible(
         log_entry(house.tenant, house.connection, status=503, outcome="troubled", provider_request_id="asked-often")
     page = enter(ada, width, scheme)
     addresses = [reverse("admin:index"), reverse("admin:search") + "?q=asked-often"]
-    addresses += [reverse("admin:certification"), reverse("admin:certification_report", args=[house.report.pk])]
+    link_new_rows()
+    addresses += [
+        reverse("admin:chain"),
+        reverse("admin:certification"),
+        reverse("admin:certification_report", args=[house.report.pk]),
+    ]
+    addresses.append(reverse("admin:dossier", args=[house.entry.pk]))
     for name, what in LISTS.items():
         addresses.append(reverse(f"admin:{name}_changelist"))
         if what:

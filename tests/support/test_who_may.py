@@ -71,6 +71,7 @@ BROUGHT = {
     "search": 200,
     "what_breaks_next": 200,
     "certification": 200,
+    "chain": 200,
     "health": 200,
     "faults": 200,
     "proofs": 200,
@@ -105,6 +106,9 @@ def addresses(house: House) -> Iterator[tuple[str, str, int, int]]:
     yield "report", reverse("admin:certification_report", args=[house.report.pk]), 200, 200
     yield "report as JSON", reverse("admin:certification_json", args=[house.report.pk]), 200, 200
     yield "no report", reverse("admin:certification_report", args=[house.run.pk]), 404, 404
+    yield "dossier", reverse("admin:dossier", args=[house.entry.pk]), 200, 200
+    yield "dossier as text", reverse("admin:dossier_text", args=[house.entry.pk]), 200, 200
+    yield "no dossier", reverse("admin:dossier", args=[house.run.pk]), 404, 404
     yield "no fault", reverse("admin:fault", args=["nothing-of-the-kind"]), 404, 404
     for app in sorted({name.partition("_")[0] for name in LISTS}):
         yield f"list of {app}", reverse("admin:app_list", args=[app]), 302, 302
@@ -197,6 +201,8 @@ def test_the_table_has_every_address(house: House) -> None:
         "fault",
         "certification_report",
         "certification_json",
+        "dossier",
+        "dossier_text",
         "connection_timeline",
         "stuck",
         "app_list",

@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.hesabit.checklist import CHECKLIST, CONSENT, SCOPE, SENTENCES
+from connections.providers.hesabit.dossier import DOSSIER
 from connections.providers.hesabit.faults import ACCESS_LOST, FAULTS
 from connections.providers.hesabit.operations import OPERATIONS
 from connections.providers.hesabit.streams import STREAMS
@@ -79,6 +80,7 @@ PROVIDER = Provider(
     ),
     api_version="v1",
     open_fields="customer_id due item_id online_payment quantity theme_id",
+    dossier=DOSSIER,
     assumptions=(
         "login: state comes back with the code",
         "login: PKCE is not mentioned; our challenge is sent and may be ignored",

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from connections.providers.pentamic import dialect
 from connections.providers.pentamic.checklist import CHECKLIST, SENTENCES
+from connections.providers.pentamic.dossier import DOSSIER
 from connections.providers.pentamic.faults import FAULTS
 from connections.providers.pentamic.streams import OPERATIONS, STREAMS
 from connections.spec.grants import ClientCredentials, ClientOwner
@@ -94,6 +95,7 @@ PROVIDER = Provider(
         _("A session that was given before may work for up to an hour more; we have destroyed ours."),
     ),
     open_fields="customerId paid",
+    dossier=DOSSIER,
     assumptions=(
         "lists: the whole list comes in one answer, as a bare array",
         "customers: taxCode may be an invalid JSON number; a 9-digit one has probably lost its zero and is kept as it came",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from connections.providers.procountor.activation import ACTIVATION
 from connections.providers.procountor.certification import CERTIFICATION, version_named
 from connections.providers.procountor.checklist import CHECKLIST, KEY_LOGIN, M2M, SENTENCES, SIGN_IN
+from connections.providers.procountor.dossier import DOSSIER
 from connections.providers.procountor.faults import ACCESS_LOST, FAULTS
 from connections.providers.procountor.operations import OPERATIONS
 from connections.providers.procountor.rights import in_words
@@ -129,6 +130,7 @@ PROVIDER = Provider(
         " orderNo partnerId payDate paymentDate productGroupId productId receiptDate startDate unit"
         " valueDate vat vatStatus"
     ),
+    dossier=DOSSIER,
     assumptions=(
         "token: how a refused API key, a refused client and a forbidden usage setting are told apart (status and code)",
         "lists: previousId with orderById=ASC answers records with larger ids",

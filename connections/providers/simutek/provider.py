@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.simutek.checklist import CHECKLIST, SENTENCES
+from connections.providers.simutek.dossier import DOSSIER
 from connections.providers.simutek.faults import FAULTS
 from connections.providers.simutek.streams import OPERATIONS, STREAMS
 from connections.spec.grants import ClientCredentials, ClientOwner
@@ -75,6 +76,7 @@ PROVIDER = Provider(
         _("A session that was given before may work until it ends; we have destroyed ours."),
     ),
     open_fields="countryCode",
+    dossier=DOSSIER,
     assumptions=(
         "search: the path is /companies; the parameters are customerNumber, name, corporateIdentityNumber, page, pageSize",
         "search: the list stands under items, data, results or value, or is the answer itself",

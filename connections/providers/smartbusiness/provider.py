@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers.smartbusiness.checklist import CHECKLIST, CONSENT, OWN_CLIENT, SCOPES, SENTENCES
+from connections.providers.smartbusiness.dossier import DOSSIER
 from connections.providers.smartbusiness.faults import ACCESS_LOST, FAULTS
 from connections.providers.smartbusiness.operations import OPERATIONS
 from connections.providers.smartbusiness.streams import STREAMS
@@ -80,6 +81,7 @@ PROVIDER = Provider(
         " discount_type due including_vat layout_id main_address_id page_amount paid_date payment_grace"
         " period_from period_to relation unit_id vat vat_included vat_rate"
     ),
+    dossier=DOSSIER,
     assumptions=(
         "token: JSON body; a form body may be accepted, too",
         "token: success is 200 or 201",
