@@ -50,6 +50,8 @@ def test_every_staff_page_fits_and_is_accessible(
         log_entry(house.tenant, house.connection, status=503, outcome="troubled", provider_request_id="asked-often")
     page = enter(ada, width, scheme)
     addresses = [reverse("admin:index"), reverse("admin:search") + "?q=asked-often"]
+    addresses += [reverse("admin:connection_timeline", args=[house.connection.id])]
+    addresses += [reverse(f"admin:{name}") for name in ("funnels", "visits", "what_breaks_next")]
     for name, what in LISTS.items():
         addresses.append(reverse(f"admin:{name}_changelist"))
         if what:
