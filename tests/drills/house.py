@@ -136,6 +136,10 @@ class House:
         """From here on this process is the web, for the database too."""
         self._log_in(self.plan.web_url)
 
+    def act_as_owner(self) -> None:
+        """Back to the tables' owner, who fills them."""
+        self._log_in(self.plan.owner_url)
+
     def _log_in(self, url: str) -> None:
         from django.db import connection
 

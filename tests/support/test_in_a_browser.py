@@ -58,6 +58,8 @@ def test_every_staff_page_fits_and_is_accessible(
         reverse("admin:certification_report", args=[house.report.pk]),
     ]
     addresses.append(reverse("admin:dossier", args=[house.entry.pk]))
+    addresses += [reverse("admin:connection_timeline", args=[house.connection.id])]
+    addresses += [reverse(f"admin:{name}") for name in ("funnels", "visits", "what_breaks_next")]
     for name, what in LISTS.items():
         addresses.append(reverse(f"admin:{name}_changelist"))
         if what:

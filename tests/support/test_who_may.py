@@ -9,7 +9,11 @@ import pytest
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from connections.jobs.models import Job
+from connections.tenancy.models import Tenant
+from connections.vault.models import Connection
 from portal.onboarding.models import Mark
+from portal.support.models import ActionPlan, Visit
 from tests.support.conftest import House
 
 LISTS = {
@@ -227,3 +231,32 @@ def test_a_sign_in_that_was_switched_off_opens_nothing(
     browser = sign_in(user)
     type(user).objects.filter(pk=user.pk).update(is_active=False)
     assert browser.get(reverse("admin:index")).status_code == 302
+
+
+@pytest.mark.parametrize("method", ["head", "put", "patch", "delete", "options"])
+def test_by_any_other_method_there_is_nothing_for_customers_and_nothing_to_change_for_anybody(
+    house: House, alice: Any, dana: Any, ada: Any, client: Any, sign_in: Callable[..., Any], method: str
+) -> None:
+    """Read with the tests above: every address, every method, everybody."""
+    customer, support, admins = sign_in(alice), sign_in(dana), sign_in(ada)
+    missing = getattr(customer, method)("/no/such/page/").content
+    before = [model._default_manager.count() for model in (Tenant, Connection, Job, ActionPlan, Visit)]
+    for name, address, _, _ in addresses(house):
+        answer = getattr(customer, method)(address)
+        assert (answer.status_code, answer.content) == (404, missing), name
+        assert getattr(client, method)(address).status_code == 302, name
+        if method != "head":
+            for browser in (support, admins):
+                assert getattr(browser, method)(address).status_code < 500, name
+    assert [model._default_manager.count() for model in (Tenant, Connection, Job, ActionPlan, Visit)] == before
+
+
+def test_a_visit_to_another_tenant_changes_no_answer_but_that_of_its_own_pages(
+    house: House, kaste: Any, dana: Any, sign_in: Callable[..., Any]
+) -> None:
+    support = sign_in(dana)
+    support.post(reverse("admin:start_visit", args=[kaste.id]), {"reason": "x", "ticket": "T-1", "minutes": "5"})
+    assert Visit.objects.filter(tenant=kaste, ended_at=None).exists()
+    for name, address, for_support, _ in addresses(house):
+        expected = 200 if name == "visit" else for_support
+        assert support.get(address).status_code == expected, name

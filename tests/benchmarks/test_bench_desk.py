@@ -1,0 +1,35 @@
+"""The benchmark of the staff's pages runs, and every page keeps to its queries. Its times are nobody's here."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.bench_desk import (
+    BARE,
+    MOST_QUERIES,
+    Size,
+    add_up,
+    addresses,
+    fill,
+    measure,
+    staff_cookie,
+    table,
+)
+from tests.roles import acting_as
+
+# A page of many parts, which are to be asked for together; it must not get more.
+OVER = {"connection": 21}
+
+
+@pytest.mark.usefixtures("committed_db")
+def test_the_benchmark_of_the_desk_runs() -> None:
+    size = Size(entries=2000, connections=20, tenants=3)
+    fill(size, Size(0, 0, 0))
+    add_up()
+    pages, cookie = addresses(), staff_cookie()
+    with acting_as("web"):
+        figures = measure(pages, cookie, rounds=1, times=1)
+    assert figures[BARE].ratio == 1
+    assert {name for name, each in figures.items() if each.queries > MOST_QUERIES} == set(OVER)
+    assert all(figures[name].queries <= most for name, most in OVER.items())
+    assert all(name in table(figures, figures) for name in figures)
