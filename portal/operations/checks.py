@@ -222,12 +222,13 @@ def collected_files(app_configs: Sequence[Any] | None = None, **kwargs: Any) -> 
     if settings.DEMO or settings.PROCESS != "web":
         return []
     noted = getattr(staticfiles_storage, "hashed_files", {})
-    missing = [
-        path
+    # As collectstatic names them: those of a folder with a prefix, such as Bootstrap's, are found without it.
+    sources = [
+        f"{prefix}/{path}" if (prefix := getattr(storage, "prefix", None)) else path
         for finder in get_finders()
-        for path, _ in finder.list([])
-        if path not in noted or not staticfiles_storage.exists(noted[path])
+        for path, storage in finder.list([])
     ]
+    missing = [path for path in sources if path not in noted or not staticfiles_storage.exists(noted[path])]
     if not missing:
         return []
     return [

@@ -170,8 +170,10 @@ def test_files_that_were_not_collected_are_refused_to_the_web(settings: Any, tmp
     in_production(settings)
     settings.PROCESS = "web"
     assert ids(checks.collected_files()) == ["portal.E029"], "the demo's storage notes nothing"
-    settings.STATIC_ROOT = tmp_path
-    settings.STATICFILES_DIRS = [REPOSITORY / "static"]
+    kit, settings.STATIC_ROOT = tmp_path / "kit", tmp_path / "collected"
+    kit.mkdir()
+    (kit / "kit.css").write_text("a { color: red }")
+    settings.STATICFILES_DIRS = [REPOSITORY / "static", ("bootstrap", kit)]  # with a prefix, as Bootstrap's own
     settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
     settings.STORAGES = {
         **settings.STORAGES,
@@ -181,7 +183,7 @@ def test_files_that_were_not_collected_are_refused_to_the_web(settings: Any, tmp
     del staticfiles_storage.hashed_files  # as read when a process starts
     staticfiles_storage.hashed_files, _ = staticfiles_storage.load_manifest()
     assert checks.collected_files() == []
-    next(tmp_path.glob("css/portal.*.css")).unlink()
+    next(settings.STATIC_ROOT.glob("css/portal.*.css")).unlink()
     assert ids(checks.collected_files()) == ["portal.E029"]
 
 
