@@ -16,4 +16,4 @@ class SupportConfig(AppConfig):
         register(
             planned_actions.CARRY_OUT, queue="interactive", handler=planned_actions.carry_out, tenant_required=False
         )
-        register(visits.MAIL_OWNERS, queue="urgent-mail", handler=visits.mail_owners_of_visit)
+        register(visits.MAIL_OWNERS, queue="interactive", handler=visits.mail_owners_of_visit)
