@@ -17,6 +17,8 @@ WORDS: Mapping[str, Text] = {
     "certificate.confirmed": _("confirmed a certificate"),
     "checkpoint.attested": _("said that a step is done"),
     "checkpoint.confirmed": _("confirmed what was found at a step"),
+    "checkpoint.waived": _("decided that a step is not needed"),
+    "checkpoint.waiver_ended": _("decided that a step is needed after all"),
     "company.confirmed": _("confirmed the company"),
     "connection.authorized": _("signed in at the provider"),
     "connection.departure_cut_short": _("did not wait for the last check of an access"),

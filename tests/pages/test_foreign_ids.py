@@ -43,6 +43,8 @@ READ = {
     "open": "a checkpoint's name, of the provider",
     "edit": "a button",
     "confirm": "a button",
+    "end": "a button",
+    "reason": "a sentence",
     "confirmed": "a button",
     "sure": "a button",
     "twin": "the connection that the page warned of, compared",
