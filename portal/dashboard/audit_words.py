@@ -48,6 +48,7 @@ WORDS: Mapping[str, Text] = {
     "invitation.accepted": _("accepted an invitation"),
     "invitation.revoked": _("withdrew an invitation"),
     "job.queued_again": _("our support had work done again that was given up"),
+    "member.invented": _("the demo invented this person"),
     "member.invited": _("invited somebody"),
     "member.removed": _("removed somebody from the team"),
     "member.role_changed": _("changed a role"),
