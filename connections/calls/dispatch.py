@@ -72,6 +72,8 @@ def _may_go_on(call: Call, operation: Operation) -> bool:
         return False
     if call.state != CallState.QUEUED:
         return True
+    if call.is_write and not call.connection.allows_writes:
+        return False
     try:
         check(operation, call.call_arguments)
     except BadCall:
@@ -85,6 +87,8 @@ def _stop(call: Call, operation: Operation | None) -> None:
         outcomes.leave_open(call, Why.NO_NEWS if call.follow_up else Why.NOT_HEARD)
     elif not can_send(call.connection):
         outcomes.fail(call, faults.NOT_STANDING.code)
+    elif call.is_write and not call.connection.allows_writes:
+        outcomes.fail(call, faults.WRITES_OFF.code)
     elif timezone.now() >= call.asked_at + faults.LONGEST_WAIT:
         outcomes.fail(call, faults.TOO_LATE.code)
     else:

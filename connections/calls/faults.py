@@ -40,7 +40,13 @@ NOT_DECLARED = Fault(
     _("What was asked for is no longer offered. Nothing was sent."),
     "The provider's description no longer holds this operation, or no longer takes these values.",
 )
-_OURS = {fault.code: fault for fault in (NOT_STANDING, TOO_LATE, GAVE_UP, NOT_DECLARED)}
+WRITES_OFF = Fault(
+    "call-writes-off",
+    Responsible.CUSTOMER,
+    _("Before it could be sent an owner switched off requests that write. Nothing was sent."),
+    "When a worker took the call, writes were switched off for the connection on the page of single requests.",
+)
+_OURS = {fault.code: fault for fault in (NOT_STANDING, TOO_LATE, GAVE_UP, NOT_DECLARED, WRITES_OFF)}
 
 
 def own_faults() -> list[Fault]:

@@ -23,10 +23,14 @@ from connections.tenancy.models import TenantState
 from connections.tenancy.scope import Actor
 from connections.transport import faults as transport_faults
 from connections.vault.models import Connection
-from connections.vault.services import ActionRefused
+from connections.vault.services import ActionRefused, refuse_disconnected
 
 SEND = "calls.send"
 ANSWER_LIFETIME = timedelta(hours=24)
+WRITES_OFF_SENTENCE = _(
+    "Requests that write are switched off for this connection, so nothing was sent. An owner of your company can switch"
+    " them on under Try a request."
+)
 
 
 def ask(
@@ -35,11 +39,30 @@ def ask(
     """Store the call and queue it, in the caller's transaction and scope. The caller has checked who asks.
 
     `call_id` is chosen by who asks: asking twice with the same one gives the same call, and nothing is sent twice.
-    Raises ActionRefused (the connection does not stand, no such operation) and BadCall (what was typed, at its field).
+    Raises ActionRefused (the connection does not stand, may not write, no such operation) and BadCall (what was typed, at
+    its field).
     """
     description = operation_of(connection, operation)
     check(description, arguments)
     return _store(connection, description, arguments, actor, call_id=call_id)
+
+
+def switch_writes(*, connection: Connection, on: bool, actor: Actor) -> bool:
+    """Let requests that write be sent with this connection, or end that. In the tenant's scope. False where it is so already.
+
+    Raises ActionRefused for a connection that was disconnected.
+    """
+    rows = Connection.objects.not_disconnected().filter(id=connection.id)
+    if not rows.filter(allows_writes=not on).update(allows_writes=on):
+        refuse_disconnected(connection)
+        return False
+    audit.record(
+        tenant_id=connection.tenant_id,
+        actor=actor,
+        action="connection.writes_allowed" if on else "connection.writes_forbidden",
+        subject=str(connection.id),
+    )
+    return True
 
 
 def settle(*, call: Call, done: bool, actor: Actor) -> bool:
@@ -119,8 +142,11 @@ def _store(
     call_id: UUID | None = None,
     instead_of: Call | None = None,
 ) -> Call:
-    if not can_send(Connection.objects.select_related("tenant").get(id=connection.id)):
+    row = Connection.objects.select_related("tenant").get(id=connection.id)
+    if not can_send(row):
         raise ActionRefused(_("This connection does not stand, so nothing can be sent."))
+    if operation.is_write and not row.allows_writes:
+        raise ActionRefused(WRITES_OFF_SENTENCE)
     call = Call(
         id=call_id or uuid.uuid4(),
         tenant_id=connection.tenant_id,

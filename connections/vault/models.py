@@ -125,6 +125,8 @@ class Connection(TenantOwned):
     paused_at = models.DateTimeField(_("paused at"), null=True)
     paused_by = models.CharField(_("paused by"), max_length=254, blank=True, default="", db_default="")
     pause_reason = models.CharField(_("reason of the pause"), max_length=200, blank=True, default="", db_default="")
+    # Whether single requests that write may be sent with it: only after an owner switched that on.
+    allows_writes = models.BooleanField(_("may write"), default=False, db_default=False)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     objects = ConnectionQuerySet.as_manager()
@@ -144,7 +146,7 @@ class Connection(TenantOwned):
             RowSecurity(
                 name="vault_connection_fence",
                 web="SELECT, INSERT, UPDATE (state, settings, moved_at, leaving, left_at, paused_at, paused_by,"
-                " pause_reason, company_id, company_name, fault, fault_at)",
+                " pause_reason, allows_writes, company_id, company_name, fault, fault_at)",
                 worker="SELECT, INSERT, UPDATE",
                 staff="SELECT, UPDATE (paused_at, paused_by, pause_reason)",
             )

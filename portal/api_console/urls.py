@@ -11,6 +11,7 @@ CALL = f"{TRY}calls/<uuid:call_id>/"
 
 urlpatterns = [
     path(TRY, views.operations, name="try"),
+    path(f"{TRY}writes/", views.switch_writes, name="switch_writes"),
     path(f"{TRY}<str:operation>/fill/", views.fill, name="try_fill"),
     path(f"{TRY}<str:operation>/send/", views.send, name="try_send"),
     path(CALL, views.call_page, name="call"),

@@ -45,6 +45,21 @@ def operations(request: MemberRequest, connection_id: UUID) -> HttpResponse:
     return render(request, "api_console/operations.html", context)
 
 
+@require_POST
+@member(Action.ALLOW_WRITES)
+@limited(limits.CONNECTION_SETTING)
+def switch_writes(request: MemberRequest, connection_id: UUID) -> HttpResponse:
+    """Each write asks for the password by itself, so this does not."""
+    connection = get_own_or_404(request, Connection, id=connection_id)
+    on = request.POST.get("writes") == "on"
+    try:
+        if services.switch_writes(connection=connection, on=on, actor=request.user.actor):
+            messages.success(request, _("Writes are switched on.") if on else _("Writes are switched off."))
+    except ActionRefused as refused:
+        messages.error(request, str(refused))
+    return redirect("try", request.tenant.slug, connection_id)
+
+
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
@@ -53,6 +68,9 @@ def operations(request: MemberRequest, connection_id: UUID) -> HttpResponse:
 def fill(request: MemberRequest, connection_id: UUID, operation: str) -> HttpResponse:
     """The operation's form. Sending it makes a read; for a write it shows what would leave."""
     connection, declared = _operation(request, connection_id, operation)
+    if declared.is_write and not connection.allows_writes:
+        messages.error(request, str(services.WRITES_OFF_SENTENCE))
+        return redirect("try", request.tenant.slug, connection_id)
     if request.method != "POST":
         like = _like(request, connection, declared)
         return _form(request, connection, declared, CallForm(operation=declared, like=like))
@@ -198,7 +216,7 @@ def _of_call(request: MemberRequest, call: Call) -> dict[str, Any]:
         "connection": call.connection,
         "provider": call_detail.provider,
         "may_fill": call_detail.operation is not None
-        and (not call.is_write or request.membership.can(Action.SEND_WRITES)),
+        and (not call.is_write or (call.connection.allows_writes and request.membership.can(Action.SEND_WRITES))),
     }
 
 

@@ -37,6 +37,8 @@ WORDS: Mapping[str, Text] = {
     "connection.secrets_destroyed": _("what was stored of an access was destroyed"),
     "connection.server_moved": _("moved a connection to another server"),
     "connection.setup_removed": _("removed a connection that was being set up"),
+    "connection.writes_allowed": _("switched on requests that write"),
+    "connection.writes_forbidden": _("switched off requests that write"),
     "credential.set": _("entered a credential"),
     "export.asked": _("asked for an export"),
     "export.downloaded": _("downloaded an exported file"),

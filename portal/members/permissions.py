@@ -21,6 +21,7 @@ class Action(TextChoices):
     SYNC = "sync", "start and cancel runs, and set the schedule"
     PAUSE = "pause", "pause a connection with a reason, and resume it"
     TRY_REQUESTS = "try_requests", "try requests that only read, and see all that were tried"
+    ALLOW_WRITES = "allow_writes", "let a connection send requests that write, and end that"
     SEND_WRITES = "send_writes", "send requests that write, and say what became of them"
     WAIVE = "waive", "say with a reason that a step of a checklist is not needed, and take that back"
     CONFIRM_COMPANY = (
@@ -103,6 +104,7 @@ LEAST_ROLE: dict[Action, Role] = {
     Action.SYNC: Role.OPERATOR,
     Action.PAUSE: Role.OWNER,
     Action.TRY_REQUESTS: Role.OPERATOR,
+    Action.ALLOW_WRITES: Role.OWNER,
     Action.SEND_WRITES: Role.OWNER,
     Action.WAIVE: Role.OWNER,
     Action.CONFIRM_COMPANY: Role.OWNER,

@@ -54,6 +54,7 @@ LABELS: dict[str, Text] = {
     "stop_recording": _("Stop recording"),
     "submit_credentials": _("Store what was typed in a step"),
     "sync_now": _("Sync now"),
+    "switch_writes": _("Switch requests that write on or off"),
     "tenant_settings": _("Change the settings of the company"),
     "try_fill": _("Try a request"),
     "try_send": _("Send a request"),

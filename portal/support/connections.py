@@ -33,7 +33,7 @@ from portal.support import schedules, services
 from portal.support.acts_on_connections import broken_at, notes_of, offered
 from portal.support.admin_actions import ButtonPress, get_button_press
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
-from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more
+from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more, yes_or_no
 from portal.support.list_search import search_connections
 from portal.support.read_only_admin import LookOnly
 from portal.support.shape_changes import shape_changes
@@ -86,6 +86,7 @@ class ConnectionAdmin(LookOnly):
         "when_read",
         "streams_left_out",
         "pause",
+        "may_write",
         "when_opened",
     )
     readonly_fields = fields
@@ -240,6 +241,10 @@ class ConnectionAdmin(LookOnly):
     @admin.display(description=_("paused"))
     def pause(self, connection: Connection) -> SafeString | str:
         return schedules.pause_words(connection)
+
+    @admin.display(description=_("may write"))
+    def may_write(self, connection: Connection) -> str:
+        return yes_or_no(connection.allows_writes)
 
     @admin.display(description=_("opened"))
     def when_opened(self, connection: Connection) -> SafeString | str:

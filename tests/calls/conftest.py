@@ -140,6 +140,7 @@ def ledger(hostile: Any) -> Ledger:  # noqa: F811
 def calling(committed_db: None, writable: Any, uncanny: Connection, ledger: Ledger, work_off: Any) -> Calling:  # noqa: F811
     with tenant_scope(uncanny.tenant_id):
         mark_healthy(connection=uncanny)
+        services.switch_writes(connection=uncanny, on=True, actor=ALICE)
     return Calling(Connection.objects.select_related("tenant").get(id=uncanny.id), ledger, work_off)
 
 

@@ -116,6 +116,24 @@ def test_a_connection_that_does_not_stand_sends_nothing(calling: Calling, change
         calling.ask("things.find")
 
 
+def test_writes_are_off_until_they_are_switched_on_which_is_written_down(calling: Calling) -> None:
+    refused = "switched off for this connection.*switch them on under"
+    with acting_as("web"), tenant_scope(calling.connection.tenant_id):
+        assert services.switch_writes(connection=calling.connection, on=False, actor=ALICE)
+        assert not services.switch_writes(connection=calling.connection, on=False, actor=ALICE)
+    with pytest.raises(ActionRefused, match=refused):
+        calling.ask()
+    calling.ask("things.find")
+    events = AuditEvent.objects.filter(action__startswith="connection.writes_").order_by("id")
+    assert [(event.action, event.actor_name) for event in events] == [
+        ("connection.writes_allowed", ALICE.name),
+        ("connection.writes_forbidden", ALICE.name),
+    ]
+    Connection.objects.update(state="disconnected")
+    with pytest.raises(ActionRefused, match="disconnected"), tenant_scope(calling.connection.tenant_id):
+        services.switch_writes(connection=calling.connection, on=True, actor=ALICE)
+
+
 def test_a_suspended_customer_sends_nothing(calling: Calling) -> None:
     Tenant.objects.update(state="suspended")
     with pytest.raises(ActionRefused, match="does not stand"):

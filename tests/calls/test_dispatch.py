@@ -228,6 +228,15 @@ def test_what_no_longer_stands_sends_nothing(calling: Calling, change: str) -> N
     assert calling.ledger.asked == []
 
 
+def test_a_write_that_waits_is_not_sent_once_writes_are_off(calling: Calling) -> None:
+    write, read = calling.ask(), calling.ask("things.find")
+    Connection.objects.update(allows_writes=False)
+    assert calling.go_on(write).fault == "call-writes-off"
+    read.refresh_from_db()
+    assert read.state == "answered"
+    assert calling.ledger.writes() == 0
+
+
 def test_an_operation_that_is_gone_is_not_sent(calling: Calling) -> None:
     call = calling.ask()
     Call.objects.update(operation="things.burn")

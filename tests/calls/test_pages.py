@@ -52,9 +52,44 @@ def test_what_is_offered_stands_in_two_groups(calling: Calling, owner: Any, oper
     for client, may in ((owner, True), (operator, False)):
         page = text(client.get(address(calling, "try")))
         assert "Find things" in page
-        assert "POST /things" in page
+        assert "An owner has switched on requests that write" in page
+        assert ("POST /things" in page) is may
         assert (write in page) is may
     assert address(calling, "try") in text(owner.get(address(calling, "connection")))
+
+
+def test_writes_are_nowhere_until_an_owner_switches_them_on(calling: Calling, owner: Any, operator: Any) -> None:
+    Connection.objects.update(allows_writes=False)
+    offered, switch = (address(calling, name) for name in ("try", "switch_writes"))
+    fill = address(calling, "try_fill", "things.create")
+    for client, may in ((owner, True), (operator, False)):
+        page = text(client.get(offered))
+        assert "switched off for this connection until an owner of your company switches them on" in page
+        assert "POST /things" not in page
+        assert ('id="writes-on"' in page) is may
+        assert (f'href="{reverse("team", args=["aamu"])}">See who the owners are' in page) is not may
+    answer = owner.get(fill, follow=True)
+    assert "so nothing was sent" in text(answer)
+    assert "<textarea" not in answer.content.decode()
+    assert "so nothing was sent" in text(owner.post(address(calling, "try_send", "things.create"), {"body": BODY}))
+    assert operator.post(switch, {"writes": "on"}).status_code == 404
+    for value, is_on in (("on", True), ("", False)):
+        page = text(owner.post(switch, {"writes": value}, follow=True))
+        assert Connection.objects.get().allows_writes is is_on
+        assert ("POST /things" in page) is is_on
+    assert not Call.objects.exists()
+
+
+def test_what_was_not_carried_out_is_sent_again_only_while_writes_are_on(calling: Calling, owner: Any) -> None:
+    call = calling.ask()
+    Call.objects.update(state="settled-not-done")
+    Connection.objects.update(allows_writes=False)
+    page = text(owner.get(address(calling, "call", call.id)))
+    assert "See who can switch them on" in page
+    assert "send-again" not in page
+    assert "Begin a new one like this" not in page
+    assert "so nothing was sent" in text(owner.post(address(calling, "call_again", call.id), follow=True))
+    assert Call.objects.count() == 1
 
 
 def test_a_read_is_asked_and_its_answer_appears(calling: Calling, operator: Any) -> None:

@@ -66,7 +66,14 @@ class Drill:
         self.calls: dict[str, Any] = {}  # the latest call by reference
 
     def go(self) -> Figures:
-        self.turns = cycle(self.target.connect(self.house))
+        from connections.calls.services import switch_writes
+        from connections.tenancy.scope import SYSTEM, tenant_scope
+
+        connections = self.target.connect(self.house)
+        for connection in connections:
+            with tenant_scope(connection.tenant_id):
+                switch_writes(connection=connection, on=True, actor=SYSTEM)
+        self.turns = cycle(connections)
         # Every fate as often as every other, in any order. Most writes are fine, so that the breaker, which has a drill of
         # its own, stays closed.
         drawn = (list(FATES) * (self.count // len(FATES) + 1))[: self.count // (self.fine + 1)]

@@ -79,6 +79,7 @@ ADDRESSES = [
     Address("run_poll", Action.VIEW, ("connection", "run")),
     Address("cancel_run", Action.SYNC, ("connection", "run"), "post"),
     Address("try", Action.TRY_REQUESTS, ("connection",)),
+    Address("switch_writes", Action.ALLOW_WRITES, ("connection",), "post", {"writes": "on"}),
     Address("try_fill", Action.TRY_REQUESTS, ("connection", "operation")),
     Address("try_fill", Action.TRY_REQUESTS, ("connection", "operation"), "post"),
     Address("try_send", Action.SEND_WRITES, ("connection", "operation"), "post"),

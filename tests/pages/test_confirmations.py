@@ -39,6 +39,7 @@ UNDONE = {
     "tenant_settings": "can be changed back",
     "mail_choice": "can be changed back",
     "cancel_run": "a sync can be started again, and goes on where it was",
+    "switch_writes": "can be switched back",
     "try_fill": "a read, or the page that shows a write before it leaves",
     "try_send": "was shown before",
     "call_settle": "says what a person saw at the provider",

@@ -48,6 +48,7 @@ READ = {
     "confirmed": "a button",
     "sure": "a button",
     "twin": "the connection that the page warned of, compared",
+    "writes": "a button",
     "staff": "a box to tick",
     "evidence": "an id of evidence, compared with that of the row that is asked for",
     "compared": "fingerprints of certificates",

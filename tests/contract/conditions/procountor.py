@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from connections.calls.services import ask
+from connections.calls.services import ask, switch_writes
 from connections.sandbox.procountor.accounts import COMPANIES
 from connections.sandbox.procountor.rights import BY_NAME, NEEDED
 from connections.spec.operations import Arguments
@@ -112,8 +112,10 @@ def mended_key(customer: Customer) -> str:
 def pay(customer: Customer) -> None:
     """Tried by hand: what only a person can confirm."""
     with customer.here():
+        connection = Connection.objects.select_related("tenant").get(id=customer.connection.id)
+        switch_writes(connection=connection, on=True, actor=AINO)
         ask(
-            connection=Connection.objects.select_related("tenant").get(id=customer.connection.id),
+            connection=connection,
             operation="payments.delete",
             arguments=Arguments(path={"id": "1"}),
             actor=AINO,
