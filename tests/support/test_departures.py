@@ -39,6 +39,7 @@ def test_departures_are_listed_with_who_and_state(house: House, support: Any) ->
     assert "it still opens your books" in support.get(row).content.decode()
     Departure.objects.update(proof="proved", destroyed_at=timezone.now())
     assert "proved to be dead" in support.get(address + "?proof=proved").content.decode()
+    assert row not in support.get(address + "?proof=waits").content.decode()
 
 
 @pytest.mark.parametrize(
