@@ -42,6 +42,12 @@ def test_departures_are_listed_with_who_and_state(house: House, support: Any) ->
     assert row not in support.get(address + "?proof=waits").content.decode()
 
 
+def test_the_home_leads_to_both_lists(support: Any) -> None:
+    page = support.get(reverse("admin:index")).content.decode()
+    for name in ("transport_departure", "onboarding_handoff"):
+        assert reverse(f"admin:{name}_changelist") in page, name
+
+
 @pytest.mark.parametrize(
     ("state", "values", "words"),
     [
