@@ -43,7 +43,7 @@ SECTIONS = (
     (
         "connections",
         gettext_lazy("Connections"),
-        ("Incident", "Outage", "Connection", "SyncRun", "Call", "RequestLogEntry"),
+        ("Incident", "Outage", "Connection", "SyncRun", "Call", "RequestLogEntry", "Handoff", "Departure"),
     ),
     (
         "portal",

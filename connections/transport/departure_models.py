@@ -64,6 +64,7 @@ class Departure(TenantOwned):
     class Meta:
         verbose_name = _("departure")
         verbose_name_plural = _("departures")
+        indexes = [models.Index(fields=["-asked_at", "-id"], name="transport_departure_newest")]
         constraints = [
             RowSecurity(
                 name="transport_departure_fence",

@@ -55,7 +55,10 @@ class Handoff(TenantOwned):
         verbose_name = _("hand-off")
         verbose_name_plural = _("hand-offs")
         ordering = ["-given_at", "-id"]
-        indexes = [models.Index(fields=["tenant", "mark", "-given_at"], name="onboarding_handoff_newest")]
+        indexes = [
+            models.Index(fields=["tenant", "mark", "-given_at"], name="onboarding_handoff_newest"),
+            models.Index(fields=["-given_at", "-id"], name="onboarding_handoffs_by_time"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["tenant", "mark"],

@@ -13,6 +13,7 @@ from portal.support import (  # noqa: F401  (importing registers)
     audit_log,
     calls,
     connections,
+    departures,
     funnel,
     incidents,
     jobs_admin,

@@ -113,6 +113,18 @@ def search_incidents(rows: QuerySet[Any], search_text: SearchText) -> SearchedRo
     return _search_tenants_and_companies(rows, search_text)
 
 
+def search_departures(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
+    """Departures and hand-offs by their id or a connection; a company or client id; a tenant."""
+    keys = ids_in(search_text)
+    if keys and (pairs := _pairs(Connection.objects.filter(id__in=keys))):
+        return SearchedRows(rows.filter(_of(pairs)))
+    if keys:
+        return SearchedRows(rows.filter(id__in=keys))
+    if ids := _ids_beginning_so(rows.model, search_text):
+        return SearchedRows(rows.filter(id__in=ids))
+    return _search_tenants_and_companies(rows, search_text)
+
+
 def search_calls(rows: QuerySet[Any], search_text: SearchText) -> SearchedRows:
     """Calls by their id, a connection, its request; a company or client id; a tenant."""
     keys = ids_in(search_text)

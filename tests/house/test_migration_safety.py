@@ -58,6 +58,16 @@ ALLOWED = {
         "Create index notices_mail_unsent on field(s) -created_at of model outgoingmail",
     ): "mails are kept for a month at most",
     ("tenancy", "0003_searched_names", "Raw SQL operation"): "functions that are new; an index of a small table",
+    (
+        "onboarding",
+        "0004_newest_handoffs",
+        "Create index onboarding_handoffs_by_time on field(s) -given_at, -id of model handoff",
+    ): _SMALL,
+    (
+        "transport",
+        "0008_newest_departures",
+        "Create index transport_departure_newest on field(s) -asked_at, -id of model departure",
+    ): _SMALL,
     ("transport", "0004_trace_id", "Raw SQL operation"): "adds a column with a default, which rewrites no row",
     (
         "transport",

@@ -31,6 +31,8 @@ LISTS = {
     "support_actionplan": "",
     "incidents_incident": "",
     "incidents_outage": "",
+    "transport_departure": "",
+    "onboarding_handoff": "",
     "admin_logentry": "",
 }
 ADDED_BY_ADMINS = {"tenancy_tenant", "vault_clientregistration", "members_user"}
