@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -95,10 +95,14 @@ def send_again(*, call: Call, actor: Actor) -> Call:
 
 def undecided(connection: Connection, most: int = 20) -> list[Call]:
     """Calls whose outcome only a person can tell, newest first. Needs the tenant's scope. One query."""
+    return list(undecided_calls(connection)[:most])
+
+
+def undecided_calls(connection: Connection) -> QuerySet[Call]:
     unknown = Call.objects.for_connection(connection).filter(
         tenant_id=connection.tenant_id, state=CallState.UNKNOWN, next_at=None
     )
-    return list(unknown.only("id", "tenant_id", "connection_id", "operation", "state", "asked_at")[:most])
+    return unknown.only("id", "tenant_id", "connection_id", "operation", "state", "asked_at")
 
 
 def clear_answers() -> int:

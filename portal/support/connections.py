@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -17,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from connections.calls.services import undecided
+from connections.calls.services import undecided_calls
 from connections.providers import registry
 from connections.spec.provider import CustomerHosts
 from connections.sync.models import SyncRun
@@ -32,14 +33,16 @@ from portal.onboarding.progress import Progress, progress
 from portal.support import schedules, services
 from portal.support.acts_on_connections import broken_at, notes_of, offered
 from portal.support.admin_actions import ButtonPress, get_button_press
+from portal.support.combined_queries import fetch_together
 from portal.support.filters import Choices, EnvironmentFilter, ProviderFilter, TenantFilter
 from portal.support.formatting import NOTHING, badge, fault_words, link, place, text, when, with_more, yes_or_no
 from portal.support.list_search import search_connections
 from portal.support.read_only_admin import LookOnly
-from portal.support.shape_changes import shape_changes
+from portal.support.shape_changes import changed_cursors, shape_changes
 
 LATEST_RUNS = 10
 MOST_UNDECIDED = 100  # that are counted
+MOST_PINS = MOST_CREDENTIALS = 100  # no provider asks for as many
 
 
 class ConnectionStateFilter(Choices):
@@ -94,7 +97,7 @@ class ConnectionAdmin(LookOnly):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connection]:
         latest = SyncRun.objects.filter(tenant_id=OuterRef("tenant_id"), connection_id=OuterRef("id"))
         latest = latest.order_by("-queued_at")
-        connections: QuerySet[Connection] = super().get_queryset(request).select_related("tenant")
+        connections: QuerySet[Connection] = super().get_queryset(request).select_related("tenant", "schedule")
         return connections.annotate(run_state=Subquery(latest.values("state")[:1]))
 
     def change_view(
@@ -104,26 +107,34 @@ class ConnectionAdmin(LookOnly):
         context = dict(extra_context or {})
         if connection is not None:
             provider = registry.find(connection.provider)
-            grant = grant_of(connection)
-            waiting = len(undecided(connection, MOST_UNDECIDED + 1))
+            runs, credentials, grants, pins, attempts, slots, notes, waiting, cursors = fetch_together(
+                SyncRun.objects.for_connection(connection).filter(tenant_id=connection.tenant_id)[:LATEST_RUNS],
+                credentials_of(connection),
+                grants_of(connection),
+                Pin.objects.filter(tenant_id=connection.tenant_id, connection=connection).order_by("host")[:MOST_PINS],
+                attempts_of(connection),
+                schedules.latest_slots(connection),
+                notes_of(connection),
+                undecided_calls(connection)[: MOST_UNDECIDED + 1],
+                changed_cursors(connection),
+            )
+            grant = grants[0] if grants else None
             context |= {
-                "credentials": stored_secrets(connection),
+                "credentials": stored_secrets(connection, credentials),
                 "grant": grant,
                 "grant_state": grant_state(connection, grant),
                 "progress": progress_of(connection),
-                "undecided": min(waiting, MOST_UNDECIDED),
-                "more_undecided": waiting > MOST_UNDECIDED,
-                "runs": SyncRun.objects.for_connection(connection).filter(tenant_id=connection.tenant_id)[
-                    :LATEST_RUNS
-                ],
+                "undecided": min(len(waiting), MOST_UNDECIDED),
+                "more_undecided": len(waiting) > MOST_UNDECIDED,
+                "runs": runs,
                 "assumptions": provider.assumptions if provider else (),
                 "typed": typed(connection),
-                "pins": Pin.objects.filter(tenant_id=connection.tenant_id, connection=connection).order_by("host"),
-                "attempts": attempts_of(connection),
+                "pins": pins,
+                "attempts": attempts,
                 "exemptions": exemptions_of(connection),
-                "slots": schedules.latest_slots(connection),
-                "shape_changes": shape_changes(connection),
-                "notes": notes_of(connection),
+                "slots": slots,
+                "shape_changes": shape_changes(connection, cursors),
+                "notes": notes,
                 "reconnect_link": address_of(connection, broken_at(connection)),
                 "offered": offered(cast(User, request.user), connection),
                 "may_pause": request.user.has_perm("vault.change_connection"),
@@ -255,14 +266,15 @@ class ConnectionAdmin(LookOnly):
         return badge(status("sync.SyncRun.state", connection.run_state)) if connection.run_state else NOTHING
 
 
-def stored_secrets(connection: Connection) -> list[StoredSecret]:
-    """Everything the provider asks for, and whatever else is stored. One query, of the columns staff may read."""
-    rows = {
-        row.name: row
-        for row in Credential.objects.filter(tenant_id=connection.tenant_id, connection=connection).only(
-            "id", "name", "hint", "changed_at", "changed_by"
-        )
-    }
+def credentials_of(connection: Connection) -> QuerySet[Credential]:
+    """What is stored, of the columns staff may read."""
+    mine = Credential.objects.filter(tenant_id=connection.tenant_id, connection=connection)
+    return mine.only("id", "name", "hint", "changed_at", "changed_by")[:MOST_CREDENTIALS]
+
+
+def stored_secrets(connection: Connection, credentials: Iterable[Credential]) -> list[StoredSecret]:
+    """Everything the provider asks for, and whatever else is stored."""
+    rows = {row.name: row for row in credentials}
     provider = registry.find(connection.provider)
     labels = {field.name: str(field.label) for field in provider.credentials if field.secret} if provider else {}
     needed, refused = needed_by(connection), refused_at(connection)
@@ -332,13 +344,10 @@ def takes_addresses(connection: Connection) -> bool:
     return provider is not None and any(isinstance(hosts, CustomerHosts) for hosts in provider.hosts.values())
 
 
-def grant_of(connection: Connection) -> Grant | None:
-    """When it was given, until when it holds, how often it was renewed; of the columns staff may read."""
-    return (
-        Grant.objects.filter(tenant_id=connection.tenant_id, connection=connection)
-        .only("id", "issued_at", "expires_at", "generation", "scope")
-        .first()
-    )
+def grants_of(connection: Connection) -> QuerySet[Grant]:
+    """When it was given, until when it holds, how often it was renewed; of the columns staff may read. One at most."""
+    mine = Grant.objects.filter(tenant_id=connection.tenant_id, connection=connection)
+    return mine.only("id", "issued_at", "expires_at", "generation", "scope")[:1]
 
 
 def progress_of(connection: Connection) -> Progress | None:

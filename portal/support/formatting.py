@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-import lucide
 from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from connections.calls import faults as call_faults
@@ -18,13 +17,14 @@ from connections.spec.times import format_time
 from connections.sync import faults
 from connections.transport.models import RequestLogEntry
 from portal.members.statuses import Status, status_of
+from portal.members.templatetags.icons import lucide
 from portal.members.templatetags.reading import moment, visible
 
 NOTHING = "–"
 
 
 def icon(name: str, size: int = 15) -> SafeString:
-    return mark_safe(lucide._render_icon(name, size, aria_hidden="true"))  # noqa: S308  # nosec B308 B703  (our own icons, our own names)
+    return lucide(name, size=size, aria_hidden="true")
 
 
 def badge(status: Status, word: object = "") -> SafeString:

@@ -41,6 +41,15 @@ LIST = "_changelist_filters"  # Django's, on a page that was opened from a list:
 class PagedByPosition(ChangeList):
     """A list in one fixed order, paged by where the last page ended: no counting, no offsets, however long the table."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Django would add it to each row's address, and resolve each of these for it.
+        self.way_back, self.preserved_filters = self.preserved_filters, ""
+
+    def url_for_result(self, result: Any) -> str:
+        address = super().url_for_result(result)
+        return f"{address}?{self.way_back}" if self.way_back else address
+
     def get_filters_params(self, params: Any = None) -> Any:
         remaining = super().get_filters_params(params)
         for name in POSITIONS:
@@ -227,6 +236,14 @@ class Editable(StaffAdmin):
 
 class LookOnly(StaffAdmin):
     """A page that staff read. Nothing is added, changed or deleted here, by nobody."""
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Fetched once for each request: for what a page says beside the row, and for Django's own part of it."""
+        rows: dict[Any, Any] = request.__dict__.setdefault("staff_rows", {})
+        key = (self.model, object_id, from_field)
+        if key not in rows:
+            rows[key] = super().get_object(request, object_id, from_field)
+        return rows[key]
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

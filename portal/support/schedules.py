@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 
 from connections.sync import pausing
 from connections.sync.models import ScheduleSlot
-from connections.sync.schedule import schedule_of
+from connections.sync.schedule import fetched_schedule
 from connections.tenancy.scope import Actor
 from connections.tenancy.settings import time_zone_of
 from connections.vault.models import Connection
@@ -28,12 +28,12 @@ LATEST_SLOTS = 20
 
 
 def words(connection: Connection) -> str:
-    """When it is read, with the customer's time zone."""
-    return schedule_words(schedule_of(connection), time_zone_of(connection.tenant_id))
+    """When it is read, with the customer's time zone. One query, of a connection that was fetched with its schedule."""
+    return schedule_words(fetched_schedule(connection), time_zone_of(connection.tenant_id))
 
 
 def streams_left_out(connection: Connection) -> str:
-    return ", ".join(schedule_of(connection).streams_left_out) or NOTHING
+    return ", ".join(fetched_schedule(connection).streams_left_out) or NOTHING
 
 
 def pause_words(connection: Connection) -> SafeString | str:

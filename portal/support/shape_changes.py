@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from connections.providers import registry
 from connections.spec.text import Text
 from connections.sync import drift
+from connections.sync.models import StreamCursor
 from connections.vault.models import Connection
 
+MOST_STREAMS = 100  # no provider has as many
 WORDS: dict[str, Text] = {
     drift.NEW: _("new"),
     drift.VANISHED: _("vanished"),
@@ -31,11 +35,14 @@ class ShapeChange:
     at: datetime
 
 
-def shape_changes(connection: Connection) -> list[ShapeChange]:
-    """The latest first. One query; needs the staff's scope."""
+def changed_cursors(connection: Connection) -> QuerySet[StreamCursor]:
+    return drift.cursors_with_changes(connection).filter(tenant_id=connection.tenant_id)[:MOST_STREAMS]
+
+
+def shape_changes(connection: Connection, cursors: Iterable[StreamCursor]) -> list[ShapeChange]:
+    """The latest first."""
     provider = registry.find(connection.provider)
     labels = {stream.name: str(stream.label) for stream in provider.streams} if provider else {}
-    rows = drift.cursors_with_changes(connection).filter(tenant_id=connection.tenant_id)
     changes = [
         ShapeChange(
             labels.get(row.stream, row.stream),
@@ -45,7 +52,7 @@ def shape_changes(connection: Connection) -> list[ShapeChange]:
             ", ".join(change["types"]),
             datetime.fromisoformat(change["at"]),
         )
-        for row in rows
+        for row in cursors
         for change in row.shape_changes
     ]
     return sorted(changes, key=lambda change: change.at, reverse=True)

@@ -17,9 +17,6 @@ from tests.benchmarks.bench_desk import (
 )
 from tests.roles import acting_as
 
-# A page of many parts, which are to be asked for together; it must not get more.
-OVER = {"connection": 21}
-
 
 @pytest.mark.usefixtures("committed_db")
 def test_the_benchmark_of_the_desk_runs() -> None:
@@ -30,6 +27,5 @@ def test_the_benchmark_of_the_desk_runs() -> None:
     with acting_as("web"):
         figures = measure(pages, cookie, rounds=1, times=1)
     assert figures[BARE].ratio == 1
-    assert {name for name, each in figures.items() if each.queries > MOST_QUERIES} == set(OVER)
-    assert all(figures[name].queries <= most for name, most in OVER.items())
+    assert {name: each.queries for name, each in figures.items() if each.queries > MOST_QUERIES} == {}
     assert all(name in table(figures, figures) for name in figures)

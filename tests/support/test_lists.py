@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import wraps
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +18,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from connections.tenancy.models import SystemAuditEvent, Tenant
+from connections.transport.models import RequestLogEntry
 from portal.members.models import User
+from portal.support.request_log import RequestLogAdmin
 from tests.conftest import person
 from tests.support.conftest import House, log_entry
 from tests.support.pages import Page
@@ -51,6 +54,23 @@ def test_every_list_has_a_box_that_finds_an_id(house: House, support: Any) -> No
     for name, page in ((f"{p.opts.app_label}_{p.opts.model_name}", p) for p in admin.site._registry.values()):
         assert page.search_fields, name
         assert support.get(address_of(name), {"q": str(house.run.id)}).status_code == 200
+
+
+def test_a_row_is_made_once_and_its_page_leads_back_to_the_list(
+    house: House, support: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[Any] = []
+    original = RequestLogAdmin.call
+
+    @wraps(original)
+    def call(page: RequestLogAdmin, entry: RequestLogEntry) -> Any:
+        rows.append(entry.pk)
+        return original(page, entry)
+
+    monkeypatch.setattr(RequestLogAdmin, "call", call)
+    page = support.get(address_of("transport_requestlogentry"), {"provider": "procountor"}).content.decode()
+    assert len(rows) == len(set(rows)) > 0
+    assert f'{house.entry.pk}/change/?_changelist_filters=provider%3Dprocountor"' in page
 
 
 @pytest.mark.parametrize("name", ["tenancy_tenant", "members_user", "admin_logentry"])

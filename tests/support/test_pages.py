@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from django.db import ProgrammingError, transaction
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,6 +20,7 @@ from connections.vault.models import ClientRegistration, Connection, Credential,
 from portal.members.models import Membership
 from portal.notices.models import OutgoingMail
 from portal.support import timeline as room
+from portal.support.combined_queries import fetch_together
 from portal.support.timeline import timeline
 from tests.roles import acting_as
 from tests.support.conftest import API_KEY, CLIENT_SECRET, WRITTEN, House, log_entry
@@ -133,6 +136,22 @@ def test_calls_with_an_unknown_outcome_are_told_where_staff_look(
     assert call.links[str(house.entry.id)].endswith(f"{house.entry.id}/change/")
     Call.objects.update(state="settled-done")
     assert "unknown outcome" not in look("vault_connection", house.connection.id).text
+
+
+def test_what_is_fetched_together_is_what_each_would_have_fetched(house: House) -> None:
+    querysets = [
+        SyncRun.objects.filter(tenant=house.tenant)[:10],
+        Credential.objects.filter(tenant=house.tenant).only("id", "name", "changed_at").order_by("-name")[:10],
+        StreamCursor.objects.filter(stream="none")[:10],
+        Call.objects.filter(tenant=house.tenant)[:10],
+    ]
+    with CaptureQueriesContext(database) as queries:
+        together = fetch_together(*querysets)
+    assert len(queries) == 1
+    assert [len(rows) for rows in together] == [1, 1, 0, 1]
+    for rows, queryset in zip(together, querysets, strict=True):
+        alone = [vars(row) for row in queryset]
+        assert [{**vars(row), "_state": None} for row in rows] == [{**row, "_state": None} for row in alone]
 
 
 @pytest.mark.parametrize("typed", ["call", "entry", "connection", "tenant"])
