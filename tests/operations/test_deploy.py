@@ -16,12 +16,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from portal.devserver.children import Plan
 from portal.devserver.postgres import Postgres
 from portal.devserver.state import Folders
 from portal.operations import roles, web_server
+from portal.operations.compose_secrets import scram
 from portal.operations.keys import ensure_keys
 from tests.kinds import starts_processes
+from tests.operations.production_plan import production_commands
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
@@ -84,6 +85,20 @@ def test_the_roles_are_those_that_the_portal_makes_itself(server: Postgres) -> N
     assert by_file == _rights(admin, "office")
 
 
+def test_the_server_takes_a_password_that_it_was_never_told(server: Postgres) -> None:
+    """As compose.yaml hands it over."""
+    admin = server.admin_address()
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE newcomer LOGIN PASSWORD '{scram('a long word')}'")
+    for word, is_right in (("a long word", True), ("another", False)):
+        try:
+            psycopg.connect(roles.address_as(admin, "newcomer", word)).close()
+        except psycopg.OperationalError as error:
+            assert not is_right, error
+        else:
+            assert is_right
+
+
 def _lines(unit: Path, name: str) -> list[str]:
     return re.findall(rf"^{name}=(.*)$", unit.read_text(encoding="utf-8"), re.MULTILINE)
 
@@ -102,25 +117,7 @@ def _commands() -> dict[str, list[str]]:
 
 
 def test_the_units_run_what_make_run_runs_in_production(tmp_path: Path) -> None:
-    (tmp_path / "keys").mkdir()
-    plan = Plan(
-        mode="production",
-        port=8000,
-        state=tmp_path,
-        owner_url="postgresql://o@h/d",
-        web_url="postgresql://w@h/d",
-        worker_url="postgresql://k@h/d",
-        broker_url="redis://h",
-        secret_key={},
-        web_keyset={},
-        kek={},
-        smtp={},
-    )
-    ours = {child.name: list(child.arguments) for child in plan.processes()}
-    ours["beat"] = [
-        "/var/lib/pilotage-beat/schedule" if each.endswith("schedule") and "/" in each else each
-        for each in ours["beat"]
-    ]
+    ours = production_commands(tmp_path, "/var/lib/pilotage-beat/schedule")
     ours["maintenance"] = ["manage.py", "maintenance"]
     public_key = "/etc/pilotage/keys/backup_public.json"
     ours["backup"] = ["manage.py", "backup", "--public-key", public_key, "/var/lib/pilotage-backup"]
