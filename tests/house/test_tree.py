@@ -7,6 +7,7 @@ import subprocess
 from tests.house.papers import REPOSITORY
 
 AT_THE_TOP = {
+    ".dockerignore",
     ".ci", ".editorconfig", ".gitignore", ".pre-commit-config.yaml", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
     "Makefile", "README.md", "connections", "deploy", "docs", "manage.py", "portal", "pyproject.toml", "requirements-demo.in",
     "requirements-demo.lock", "requirements-dev.in", "requirements-dev.lock", "requirements-uv.in", "requirements-uv.lock",
