@@ -21,7 +21,14 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from connections.spec.text import END, ISOLATE, duration
-from connections.spec.times import format_day_and_time, format_local_time, format_time, zone_name, zone_named
+from connections.spec.times import (
+    format_day,
+    format_day_and_time,
+    format_local_time,
+    format_time,
+    zone_name,
+    zone_named,
+)
 from portal.members.statuses import status
 from portal.members.templatetags.icons import lucide
 
@@ -93,6 +100,9 @@ def duration_of(constant: str, unit: str = "seconds") -> str:
     """
     value = resolve_name(constant)
     return str(duration(value if isinstance(value, timedelta) else timedelta(**{unit: value})))
+
+
+register.filter("day", format_day)
 
 
 @register.filter
