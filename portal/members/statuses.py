@@ -195,6 +195,12 @@ STATUSES: dict[str, Mapping[str, Status]] = {
     # By their values: portal/notices, which defines them, lies in a higher layer and cannot be imported here.
     "notices.OutgoingMail.state": {"queued": QUEUED, "sent": GOOD, "refused": REFUSED, "failed": REFUSED},
     "incidents.Notice.outcome": {"mailed": GOOD, "refused": Status(Colour.QUIET, "circle-minus"), "overtaken": GOOD},
+    "support.ActionItem.state": {
+        "waiting": QUEUED,
+        "done": GOOD,
+        "needless": Status(Colour.QUIET, "circle-minus"),
+        "refused": REFUSED,
+    },
     # -- what pages work out themselves --------------------------------------------------------------------------------
     "delivery": {
         Delivery.ON_ITS_WAY: QUEUED,

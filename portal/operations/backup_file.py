@@ -68,6 +68,7 @@ def writing(path: Path, public_key: Path) -> Iterator[BinaryIO]:
     draft = path.with_name(f".{path.name}.partial")
     draft.unlink(missing_ok=True)
     file = os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    stream = None
     try:
         file.write(head)
         stream = own.primitive(streaming_aead.StreamingAead).new_encrypting_stream(_KeptOpen(file), head)
@@ -79,6 +80,9 @@ def writing(path: Path, public_key: Path) -> Iterator[BinaryIO]:
         draft.rename(path)
     except BaseException:
         draft.unlink(missing_ok=True)
+        if stream is not None:  # else it closes itself later, into the closed file, and buries why
+            with suppress(tink.TinkError, OSError, ValueError):
+                stream.close()
         with suppress(OSError):
             file.close()
         raise

@@ -124,7 +124,7 @@ def test_writes_are_off_until_they_are_switched_on_which_is_written_down(calling
     with pytest.raises(ActionRefused, match=refused):
         calling.ask()
     calling.ask("things.find")
-    events = AuditEvent.objects.filter(action__startswith="connection.writes_").order_by("id")
+    events = AuditEvent.objects.filter(action__startswith="connection.writes_").order_by("happened_at")
     assert [(event.action, event.actor_name) for event in events] == [
         ("connection.writes_allowed", ALICE.name),
         ("connection.writes_forbidden", ALICE.name),

@@ -194,6 +194,7 @@ def test_after_an_error_no_file_is_left(keys: tuple[Path, Path], tmp_path: Path)
     with pytest.raises(RuntimeError), backup_file.writing(file, keys[0]) as stream:
         stream.write(b"half")
         raise RuntimeError
+    assert stream.closed, "it would close itself at some time, into a closed file, and print that over the cause"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup_private.json", "backup_public.json"]
 
 
