@@ -196,7 +196,8 @@ def test_every_file_with_an_entry_for_each_provider_is_listed() -> None:
     with_entries = {
         str(path.relative_to(papers.REPOSITORY))
         for path in papers.modules()
-        if slugs in entries(ast.parse(papers.text_of(path)), slugs)
+        if all(slug in papers.text_of(path).lower() for slug in slugs)  # few do, and the others need not be read
+        and slugs in entries(ast.parse(papers.text_of(path)), slugs)
     }
     assert with_entries & named, "nothing is looked at"
     assert with_entries - named - OF_THE_PAST == set()

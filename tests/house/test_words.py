@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,11 @@ def modules() -> Iterator[Path]:
     yield from (path for path in files(".py") if path.parts[len(REPOSITORY.parts)] != "tests")
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def test_no_module_is_a_dumping_ground() -> None:
     names = {
         shown(path) for path in files(".py") if {path.stem, *path.relative_to(REPOSITORY).parts} & FORBIDDEN_MODULES
@@ -49,7 +55,7 @@ def test_every_module_opens_by_saying_what_it_is_for() -> None:
     silent = [
         shown(path)
         for path in [*modules(), *(path for path in files(".py") if path.name.startswith("test_"))]
-        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if not ast.get_docstring(tree_of(path))
     ]
     assert silent == []
 
@@ -58,7 +64,7 @@ def test_no_class_is_named_for_nothing() -> None:
     found = {
         f"{shown(path)}: {node.name}"
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.ClassDef)
         and node.name.endswith(FORBIDDEN_ENDINGS)
         and node.name not in ALLOWED_CLASSES
@@ -87,7 +93,7 @@ def test_translated_texts_are_whole() -> None:
     found = [
         f"{shown(path)}:{node.lineno}"
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", "") in ("_", "gettext", "gettext_lazy", "ngettext", "pgettext")
         and any(not isinstance(argument, ast.Constant) for argument in node.args[:1])

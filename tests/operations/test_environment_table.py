@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,16 @@ def documented() -> dict[str, bool]:
     return {name: bool(mark) for column in first_columns for name, mark in NAME.findall(column)}
 
 
-def read_by_the_code() -> Iterator[tuple[str, str]]:
+@cache
+def read_by_the_code() -> frozenset[tuple[str, str]]:
     """Each variable and the function that reads it: of portal/env.py, or `environ` for a look at os.environ itself."""
+    found: set[tuple[str, str]] = set()
     for path in sorted((REPOSITORY / "portal").rglob("*.py")):
-        if "migrations" in path.parts:
+        if "migrations" in path.parts or "env" not in (text := path.read_text(encoding="utf-8")):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            yield from _reads(node, is_env=path == REPOSITORY / "portal" / "env.py")
+        for node in ast.walk(ast.parse(text)):
+            found.update(_reads(node, is_env=path == REPOSITORY / "portal" / "env.py"))
+    return frozenset(found)
 
 
 def _reads(node: ast.AST, *, is_env: bool) -> Iterator[tuple[str, str]]:
