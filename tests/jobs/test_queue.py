@@ -377,12 +377,6 @@ def test_a_handler_that_asks_for_a_tenant_where_there_may_be_none_fails(kind, en
     assert (fresh(job).state, fresh(job).reason) == (JobState.QUEUED, "AttributeError")
 
 
-def test_the_kinds_that_are_no_tenants_are_few():
-    ours = {each.name for each in registry.kinds() if not each.tenant_required}
-    others = {each for each in ours if not each.startswith(("incidents.", "notices.", "test."))}
-    assert others == {"certification.compute_report", "support.carry_out", "vault.reseal"}
-
-
 def test_registering_is_checked():
     with pytest.raises(ValueError, match="no such queue"):
         registry.register("test.elsewhere", queue="elsewhere", handler=lambda lease: None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connections.jobs import services
+from connections.jobs import registry, services
 from connections.jobs.lease import Lease, LeaseLost, TenantLease
 from connections.jobs.models import JobState
 from connections.jobs.registry import Parked
@@ -87,3 +87,9 @@ def test_what_a_kind_says_when_it_is_parked_is_said_in_the_tenants_scope(
     work(str(job.id))
     job.refresh_from_db()
     assert (job.state, seen) == (JobState.PARKED, [{tenants[1].id}])
+
+
+def test_the_kinds_that_are_no_tenants_are_few() -> None:
+    ours = {each.name for each in registry.kinds() if not each.tenant_required}
+    others = {each for each in ours if not each.startswith(("incidents.", "notices.", "test."))}
+    assert others == {"certification.compute_report", "support.carry_out", "vault.reseal"}
