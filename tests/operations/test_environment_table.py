@@ -28,13 +28,13 @@ def documented() -> dict[str, bool]:
 @cache
 def read_by_the_code() -> frozenset[tuple[str, str]]:
     """Each variable and the function that reads it: of portal/env.py, or `environ` for a look at os.environ itself."""
-    found: set[tuple[str, str]] = set()
+    variables: set[tuple[str, str]] = set()
     for path in sorted((REPOSITORY / "portal").rglob("*.py")):
         if "migrations" in path.parts or "env" not in (text := path.read_text(encoding="utf-8")):
             continue
         for node in ast.walk(ast.parse(text)):
-            found.update(_reads(node, is_env=path == REPOSITORY / "portal" / "env.py"))
-    return frozenset(found)
+            variables.update(_reads(node, is_env=path == REPOSITORY / "portal" / "env.py"))
+    return frozenset(variables)
 
 
 def _reads(node: ast.AST, *, is_env: bool) -> Iterator[tuple[str, str]]:
