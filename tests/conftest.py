@@ -136,7 +136,8 @@ class RoleClient(DjangoClient):
 
 
 @pytest.fixture
-def client() -> RoleClient:
+def client(rows: None) -> RoleClient:
+    """With the database: each request takes the web's role there, whatever its page asks."""
     return RoleClient()
 
 
