@@ -25,14 +25,14 @@ def place(request: HttpRequest) -> dict[str, Any]:
 
 
 def _help_link(request: HttpRequest) -> str:
-    """A mail to our staff with what leads them to the page: its address, which holds ids and no secret, and the request's id."""
-    lines = [
-        "",
-        "",
-        _("Please leave these lines as they are, they lead us to your page:"),
-        f"{settings.ORIGIN}{request.path}",
-        trace_id(),
-    ]
+    """A mail to our staff with what leads them to the page: the request's id, and the address of a tenant's page.
+
+    The address of a tenant's page holds ids; elsewhere one may hold a token that lets somebody in.
+    """
+    lines = ["", "", _("Please leave these lines as they are, they lead us to your page:")]
+    if getattr(request, "tenant", None) is not None:
+        lines.append(f"{settings.ORIGIN}{request.path}")
+    lines.append(trace_id())
     words = {"subject": _("Help with Pilotage"), "body": "\n".join(lines)}
     return f"mailto:{settings.SUPPORT_MAIL}?{urlencode(words, quote_via=quote)}"
 

@@ -6,13 +6,12 @@ that of its image.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import os
 import secrets
 import sys
 from pathlib import Path
+
+from psycopg import pq
 
 from portal.operations import roles
 from portal.operations.backup_file import make_key_pair
@@ -26,7 +25,6 @@ ADDRESSES = {
     "worker": roles.WORKER,
     "backup": roles.BACKUP,
 }
-SCRAM_ROUNDS = 4096  # what PostgreSQL itself takes; the passwords are random, so more would slow down sign-ins alone
 
 
 def ensure_secrets(folder: Path) -> None:
@@ -55,13 +53,9 @@ def ensure_secrets(folder: Path) -> None:
 
 
 def scram(password: str) -> str:
-    """What PostgreSQL keeps of a password, so that the password itself never reaches its log (RFC 5803)."""
-    salt = secrets.token_bytes(16)
-    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, SCRAM_ROUNDS)
-    client, server = (hmac.digest(salted, key, "sha256") for key in (b"Client Key", b"Server Key"))
-    stored = hashlib.sha256(client).digest()
-    salt_text, stored_text, server_text = (base64.b64encode(each).decode() for each in (salt, stored, server))
-    return f"SCRAM-SHA-256${SCRAM_ROUNDS}:{salt_text}${stored_text}:{server_text}"
+    """What PostgreSQL keeps of a password, as libpq makes it, so that the password itself never reaches the server's log."""
+    unconnected = pq.PGconn.connect_start(b"host=/nowhere")  # no server is asked: libpq wants a place for its errors
+    return unconnected.encrypt_password(password.encode(), b"", b"scram-sha-256").decode()
 
 
 def _write(path: Path, text: str) -> None:

@@ -127,7 +127,7 @@ def write_note(request: HttpRequest, key: UUID) -> HttpResponse:
     if connection is None:
         raise Http404
     longest = ConnectionNote._meta.get_field("text").max_length or 0
-    text = request.POST.get("text", "").strip()[:longest].replace("\0", "")
+    text = request.POST.get("text", "").strip()[:longest]
     if text:
         ConnectionNote(tenant_id=connection.tenant_id, connection=connection, text=text, author_name=user.email).save(
             force_insert=True

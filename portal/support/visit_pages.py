@@ -1,4 +1,4 @@
-"""Pages of a visit: what begins and ends it, and, while it lasts, the records and recorded requests of that one tenant."""
+"""Pages of a visit: what begins and ends it, and, while it lasts, the records of that one tenant."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.vault.models import Connection
 from connections.vault.services import ActionRefused
+from portal.admin_site import VISIT_IN_SESSION
 from portal.members.models import User
 from portal.members.permissions import StaffAction
 from portal.support import visits
@@ -31,7 +32,6 @@ from portal.support.visit_models import Visit
 SHOWN = 50
 LATEST = 50
 LONGEST_BODY = 200_000  # characters of a record that are shown
-VISIT_IN_SESSION = "staff_visit"  # what the banner of every staff page reads (portal/admin_site.py)
 AFTER, EXTERNAL_ID = "after", "id"
 
 
@@ -81,12 +81,13 @@ def end_visit(request: HttpRequest) -> HttpResponse:
 
 @contextmanager
 def _look(request: HttpRequest, page: str, **words: Any) -> Iterator[Visit]:
-    """The visit that this person is on, inside its tenant, once the tenant's trail says what is looked at. Raises Http404."""
+    """The visit that this person is on, inside its tenant. What was looked at stands in the tenant's trail, or is not shown.
+
+    Raises Http404.
+    """
     user = cast(User, request.user)
     visit = visits.current_visit(user) if user.can(StaffAction.VISIT) else None
-    if visit is None:
-        raise Http404
-    if request.method not in ("GET", "HEAD"):
+    if visit is None or request.method not in ("GET", "HEAD"):
         raise Http404
     with visits.inside(visit):
         yield visit

@@ -180,11 +180,11 @@ class Machine:
 
     def type_in(self, lines: list[str], replies: list[tuple[str, str]]) -> str:
         """The lines in one shell at a terminal, and what a person answers to each question, by what it ends with."""
-        script = Path(self.root, "root", "lines.sh")
+        script = Path(self.root, "srv", "lines.sh")
         script.write_text("set -e\nset -o pipefail\n" + "\n".join(lines) + "\n")
         child, terminal = pty.fork()
         if child == 0:
-            words = self.inside("bash", "-x", "/root/lines.sh")
+            words = self.inside("bash", "-x", "/srv/lines.sh")
             os.execvp(words[0], words)
         text, asked_until, waiting = "", 0, list(replies)
         while True:
@@ -225,8 +225,8 @@ class Machine:
 
     def mail_server(self) -> None:
         program = MAIL_SERVER.replace("USER", MAIL_USER).replace("PASSWORD", MAIL_PASSWORD)
-        Path(self.root, "root", "mail_server.py").write_text(program)
-        self.run("systemd-run --quiet --unit fresh-mail /usr/bin/python3 /root/mail_server.py")
+        Path(self.root, "srv", "mail_server.py").write_text(program)
+        self.run("systemd-run --quiet --unit fresh-mail /usr/bin/python3 /srv/mail_server.py")
 
     def wait(self, line: str, what: str, seconds: float = STARTED_SECONDS) -> float:
         """Until the line ends with 0; after how many seconds."""

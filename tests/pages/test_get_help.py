@@ -11,6 +11,8 @@ from uuid import UUID
 
 import pytest
 
+from portal.members import context
+
 pytestmark = pytest.mark.django_db
 
 
@@ -27,6 +29,15 @@ def test_every_page_leads_to_our_staff_with_its_address_and_the_requests_id(
     assert place.endswith("/t/aamu/"), "nothing that was typed"
     assert UUID(request_id)
     assert page.headers["X-Request-ID"].replace("-", "") == request_id.replace("-", "")
+
+
+def test_no_address_that_lets_somebody_in_is_mailed(rf: Any, settings: Any) -> None:
+    """Outside a tenant an address may hold a token; then the request's id has to do."""
+    settings.SUPPORT_MAIL = "help@portal.example"
+    link = context.place(rf.get("/invitations/a-token-of-somebodys/"))["help_link"]()
+    assert "mailto:help@portal.example?" in link
+    assert "a-token" not in link
+    assert "invitations" not in link
 
 
 def test_without_an_address_there_is_no_link(
