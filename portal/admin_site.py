@@ -27,6 +27,7 @@ from portal.members.access import is_admitted_staff, to_sign_in
 from portal.members.models import User
 from portal.members.pending_request import page_of_the_form
 from portal.members.permissions import StaffAction
+from portal.members.sessions import VISIT_IN_SESSION
 from portal.members.stepup import READING, ask_again, has_second_factor, recently_proved
 from portal.members.views.enrolling import whom_to_ask
 from portal.rate_limits import limits
@@ -35,7 +36,6 @@ from portal.rate_limits.pages import limited
 logger = logging.getLogger(__name__)
 
 View = Callable[..., HttpResponse]
-VISIT_IN_SESSION = "staff_visit"  # its tenant's name and its end, so that no page asks the database for them
 
 # How the index groups what is registered, whichever package a model is in.
 SECTIONS = (

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from portal.members.models import User
 
+VISIT_IN_SESSION = "staff_visit"  # its tenant's name and its end, so that no staff page asks the database for them
 STARTED_AT, ACTIVE_AT = "members_started_at", "members_active_at"
 ACTIVE_STEP_SECONDS = 60  # activity is written down at most this often
 # When the session was last noted in its person's list of sessions, and as which session and browser.

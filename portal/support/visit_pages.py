@@ -22,9 +22,9 @@ from connections.tenancy import audit
 from connections.tenancy.models import Tenant
 from connections.vault.models import Connection
 from connections.vault.services import ActionRefused
-from portal.admin_site import VISIT_IN_SESSION
 from portal.members.models import User
 from portal.members.permissions import StaffAction
+from portal.members.sessions import VISIT_IN_SESSION
 from portal.support import visits
 from portal.support.action_views import person_allowed
 from portal.support.visit_models import Visit
