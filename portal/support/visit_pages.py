@@ -9,7 +9,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast, Left
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -99,9 +99,15 @@ def _look(request: HttpRequest, page: str, **words: Any) -> Iterator[Visit]:
 def visit(request: HttpRequest) -> HttpResponse:
     """The tenant's connections, each with the lists that can be looked at."""
     with _look(request, "connections") as current:
-        rows = Connection.objects.filter(tenant_id=current.tenant_id).order_by("-created_at", "-id")[:SHOWN]
-        connections = [(row, _streams(row)) for row in rows]
-    return _page(request, current, "admin/visit.html", connections=connections)
+        rows = Connection.objects.filter(tenant_id=current.tenant_id)
+        after = _uuid(request.GET.get(AFTER, ""))
+        last = rows.filter(pk=after).first() if after else None
+        if last is not None:
+            rows = rows.filter(Q(created_at__lt=last.created_at) | Q(created_at=last.created_at, id__lt=last.id))
+        page = list(rows.order_by("-created_at", "-id")[: SHOWN + 1])
+        connections = [(row, _streams(row)) for row in page[:SHOWN]]
+    following = connections[-1][0].id if len(page) > SHOWN else None
+    return _page(request, current, "admin/visit.html", connections=connections, following=following)
 
 
 def visit_records(request: HttpRequest, key: UUID, stream: str) -> HttpResponse:
@@ -129,6 +135,13 @@ def visit_record(request: HttpRequest, key: UUID, stream: str) -> HttpResponse:
         if record is None:
             raise Http404
     return _page(request, current, "admin/visit_record.html", connection=connection, stream=stream, record=record)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _connection(current: Visit, key: UUID, stream: str) -> Connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,9 +18,11 @@ from connections.jobs.models import Job
 from connections.jobs.tasks import work
 from connections.sync.models import Record
 from connections.tenancy.models import AuditEvent
-from connections.tenancy.scope import staff_scope
+from connections.tenancy.scope import SYSTEM, staff_scope, tenant_scope
+from connections.vault.models import Connection
+from connections.vault.services import open_connection
 from portal.members.models import Membership
-from portal.support import visits
+from portal.support import visit_pages, visits
 from portal.support.models import Visit
 from tests.roles import acting_as
 from tests.support.conftest import House
@@ -78,6 +81,23 @@ def test_in_a_visit_records_are_read_and_every_look_stands_in_the_tenants_trail(
     support.post(reverse("admin:end_visit"))
     assert_missing(support, house)
     assert AuditEvent.objects.filter(action="staff.visit_ended").count() == 1
+
+
+def test_every_connection_of_a_large_tenant_is_reached(
+    house: House, support: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visit_pages, "SHOWN", 2)
+    with tenant_scope(house.tenant.id):
+        for _number in range(4):
+            open_connection(tenant=house.tenant, provider="procountor", environment="test", actor=SYSTEM)
+    start(support, house.tenant)
+    address, reached = reverse("admin:visit"), set()
+    while address:
+        text = support.get(address).content.decode()
+        reached |= set(re.findall(r"/admin/vault/connection/([0-9a-f-]{36})/change/", text))
+        following = re.search(r'rel="next" href="([^"]+)"', text)
+        address = reverse("admin:visit") + following[1] if following else ""
+    assert reached == {str(key) for key in Connection.objects.filter(tenant=house.tenant).values_list("id", flat=True)}
 
 
 def test_it_ends_after_its_time_whatever_the_browser_believes(house: House, record: Record, support: Any) -> None:
